@@ -1,0 +1,137 @@
+import { IsInt, IsOptional, Max, Min, ValidateBy } from 'class-validator'
+import type { DataSource, EntityManager } from 'typeorm'
+import { v7 as uuidv7, validate as isUuid } from 'uuid'
+import { dashed, hexOf } from '../../entities/formats'
+import { type BackendSettings, type Order, type Problem, TaskBackend } from '../../lib/backend'
+import { InvalidSettingsError, ResultNotFoundError, shown } from '../../lib/errors'
+import { TaskResult } from '../../lib/result'
+import { validateShape } from '../../lib/shape'
+import { taskEnqueued } from '../../lib/signals'
+import { logEnqueued } from '../../lib/state-lines'
+import type { Store, StoreOptions } from '../../lib/store'
+import { openBookkeeping } from './bookkeeping'
+import { checkDatabase } from './check'
+import { type DataSourceOption, dataSourceOf } from './data-source'
+import { type Dialect, dialectFor } from './dialect'
+import { dbResultOf } from './db-result'
+import { type RawRow, valuesOf } from './row'
+import { Session } from './session'
+import { DatabaseStore } from './store'
+import { type Table, tableOf } from './table'
+import { managerFor } from './transactions'
+import { explained } from './trouble'
+import { writeOrders } from './write-orders'
+
+const isFunction = ValidateBy({ name: 'isFunction', validator: { validate: (value) => typeof value === 'function', defaultMessage: () => 'a function that gives a UUID' } })
+
+/** `TASKS.….OPTIONS` of the Database backend. */
+export class DatabaseOptions {
+  /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
+  @IsOptional()
+  dataSource?: DataSourceOption
+
+  /** Gives the id of a new row, a UUID of any version. Default: version 7, which sorts by time. */
+  @IsOptional()
+  @isFunction
+  idFunction?: () => string
+
+  /** Seconds a claimed row is held without renewal. Default 30. */
+  @IsOptional()
+  @IsInt({ message: 'a whole number of seconds from 1 to 86400' })
+  @Min(1, { message: 'a whole number of seconds from 1 to 86400' })
+  @Max(86_400, { message: 'a whole number of seconds from 1 to 86400' })
+  leaseSeconds?: number
+
+  /** After so many lost workers a task is given up. Default 3. */
+  @IsOptional()
+  @IsInt({ message: 'a whole number from 1 to 1000' })
+  @Min(1, { message: 'a whole number from 1 to 1000' })
+  @Max(1000, { message: 'a whole number from 1 to 1000' })
+  maxCrashes?: number
+}
+
+/** The app's own database as the queue: one table, written in the caller's transaction. */
+export class DatabaseBackend extends TaskBackend {
+  override readonly supportsDefer = true
+  override readonly supportsGetResult = true
+  override readonly supportsPriority = true
+  override readonly supportsTransactions = true
+  readonly #options: DatabaseOptions
+
+  constructor(alias: string, settings: BackendSettings) {
+    super(alias, settings)
+    this.#options = validateShape(DatabaseOptions, settings.options, `TASKS.${alias}.OPTIONS`)
+  }
+
+  async enqueue(order: Order): Promise<TaskResult<unknown>> {
+    const [result] = await this.enqueueMany([order])
+    return result as TaskResult<unknown>
+  }
+
+  /** One statement for as many orders as fit into one; several in one transaction. All are of one task. */
+  override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
+    const [first] = orders
+    if (!first) return []
+    return this.#inTable(first.task.manager, async ({ session, table, dialect, dataSource }) => {
+      const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
+      const written = await writeOrders(session, dialect, keyed, this.alias)
+      return written.map(({ row, isNew }) => this.#written(this.#result(row, dataSource), isNew))
+    })
+  }
+
+  override async getResult(id: string, manager?: EntityManager): Promise<TaskResult<unknown>> {
+    if (typeof id !== 'string' || !isUuid(dashed(id))) throw new ResultNotFoundError(String(id))
+    return this.#inTable(manager, async ({ session, table, dialect, dataSource }) => {
+      const { records } = await session.query(dialect.sql.byId, { id: table.hexIds ? hexOf(id) : dashed(id) })
+      const [row] = records
+      if (!row) throw new ResultNotFoundError(id)
+      return this.#result(row as unknown as RawRow, dataSource)
+    })
+  }
+
+  override async check(): Promise<Problem[]> {
+    return checkDatabase(() => this.dataSource())
+  }
+
+  override async openStore({ leaseSeconds = this.#options.leaseSeconds ?? 30 }: StoreOptions): Promise<Store> {
+    const app = await this.dataSource()
+    const table = await tableOf(app)
+    const dialect = dialectFor(table)
+    const { dataSource, close } = await openBookkeeping(app)
+    return new DatabaseStore(new Session(dataSource, dialect), dialect, { backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
+  }
+
+  /** The app's DataSource. @throws DataSourceError if there is none. */
+  dataSource(): Promise<DataSource> {
+    return dataSourceOf(this.#options.dataSource, this.alias)
+  }
+
+  async #inTable<T>(explicit: EntityManager | undefined, work: (place: { session: Session; table: Table; dialect: Dialect; dataSource: DataSource }) => Promise<T>): Promise<T> {
+    const dataSource = await this.dataSource()
+    const table = await tableOf(dataSource)
+    const dialect = dialectFor(table)
+    const session = Session.of(managerFor(dataSource, explicit), dataSource, dialect)
+    try {
+      return await work({ session, table, dialect, dataSource })
+    } catch (error) {
+      throw explained(error, table.name)
+    }
+  }
+
+  #newKey(table: Table): string {
+    const id: unknown = this.#options.idFunction?.() ?? uuidv7()
+    if (typeof id !== 'string' || !isUuid(id)) throw new InvalidSettingsError(`TASKS.${this.alias}.OPTIONS.idFunction: expected it to give a UUID, got ${shown(id)}.`, 'Return e.g. crypto.randomUUID().')
+    return table.hexIds ? hexOf(id) : id.toLowerCase()
+  }
+
+  #result(row: RawRow, dataSource: DataSource): TaskResult<unknown> {
+    return new TaskResult(this, valuesOf(row), dbResultOf(row, dataSource))
+  }
+
+  #written(result: TaskResult<unknown>, isNew: boolean): TaskResult<unknown> {
+    if (!isNew) return result
+    logEnqueued(result)
+    taskEnqueued.send({ backend: this, result })
+    return result
+  }
+}

@@ -1,0 +1,128 @@
+import { type Claim, type Dialect, queueFilter, queueValues } from '../dialect'
+import type { RawRow } from '../row'
+import type { Session } from '../session'
+import type { Table } from '../table'
+
+const TEXTS = ['args_kwargs', 'worker_ids', 'return_value', 'attempt_errors', 'progress', 'options']
+const INSTANTS = ['run_after', 'enqueued_at', 'started_at', 'finished_at', 'lease_until', 'cancel_requested_at']
+
+/** As text: the driver would read json and datetimes by settings of the connection, and datetimes in local time. */
+const columns = (of: string): string => `CAST(${of}id AS CHAR) AS row_key, ${of}status, ${of}priority, ${of}task_path, ${of}queue_name, ${of}backend_name,
+  ${of}exception_class_path, ${of}traceback, ${of}claims, ${of}unique_key, ${TEXTS.map((column) => `CAST(${of}${column} AS CHAR) AS ${column}`).join(', ')},
+  ${INSTANTS.map((column) => `DATE_FORMAT(${of}${column}, '%Y-%m-%d %H:%i:%s.%f') AS ${column}`).join(', ')}`
+const ROW = columns('t.')
+
+const NOW = 'UTC_TIMESTAMP(6)'
+const LEASE = `${NOW} + INTERVAL (:leaseSeconds * 1000000) MICROSECOND`
+const FENCE = `t.status = 'RUNNING' AND t.claims = v.claims AND t.lease_until IS NOT NULL`
+
+const TYPES: Readonly<Record<string, string>> = { row_key: 'CHAR(36)', claims: 'INT', priority: 'INT', delay: 'DOUBLE', status: 'VARCHAR(10)' }
+
+function rows(...names: string[]): string {
+  return `JSON_TABLE(:rows, '$[*]' COLUMNS (${names.map((name) => `${name} ${TYPES[name] ?? 'LONGTEXT'} PATH '$.${name}'`).join(', ')})) v`
+}
+
+/** MySQL 8.0.4 and later, MariaDB 10.6 and later. An UPDATE gives no rows back here, so claims select first. */
+export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
+  const same = sameId(hexIds)
+  const returning = isMariaDb ? ` RETURNING ${columns('')}` : ''
+  const insert = `INSERT INTO ${path} (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
+      enqueued_at, exception_class_path, traceback, unique_key, options)
+    SELECT v.row_key, 'READY', v.args_kwargs, v.priority, v.task_path, '[]', v.queue_name, v.backend_name, v.run_after, ${NOW}, '', '', v.unique_key, v.options
+    FROM ${rows('row_key', 'args_kwargs', 'priority', 'task_path', 'queue_name', 'backend_name', 'run_after', 'unique_key', 'options')}`
+  return {
+    name: 'mysql',
+    placeholder: 'question',
+    updateReturns: false,
+    insertReturns: isMariaDb,
+    maxStatement: 2 * 1024 * 1024,
+    claim: (session, claim) => session.transaction((inside) => claimRows(inside, path, claim)),
+    sql: {
+      insert: insert + returning,
+      insertUnlessTaken: `${insert} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
+      byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
+      byIds: `SELECT ${ROW} FROM ${path} t WHERE t.id IN (:keys)`,
+      byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
+      finish: `UPDATE ${path} t JOIN ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'delay')} ON ${same}
+        SET t.return_value = v.return_value, t.exception_class_path = v.exception_class_path, t.traceback = v.traceback,
+          t.finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
+          t.run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${NOW} + INTERVAL (v.delay * 1000) MICROSECOND END,
+          t.attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors
+            ELSE JSON_ARRAY_APPEND(COALESCE(t.attempt_errors, JSON_ARRAY()), '$', JSON_EXTRACT(v.attempt_error, '$')) END,
+          t.unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
+          t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
+        WHERE ${FENCE}`,
+      settled: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t JOIN ${rows('row_key', 'claims', 'status')} ON ${same}
+        WHERE t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL`,
+      renew: `UPDATE ${path} t JOIN ${rows('row_key', 'claims', 'progress')} ON ${same}
+        SET t.lease_until = ${LEASE}, t.progress = COALESCE(v.progress, t.progress) WHERE ${FENCE}`,
+      held: `SELECT CAST(t.id AS CHAR) AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t JOIN ${rows('row_key', 'claims')} ON ${same} WHERE ${FENCE}`,
+      // Assignments happen from left to right: started_at must look at worker_ids before it changes.
+      release: `UPDATE ${path} t JOIN ${rows('row_key', 'claims')} ON ${same}
+        SET t.started_at = CASE WHEN JSON_LENGTH(t.worker_ids) > 1 THEN t.started_at END,
+          t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY'
+        WHERE ${FENCE}`,
+      expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND t.backend_name = :backendName LIMIT :limit`,
+      prunable: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t WHERE ${prunable()} AND (:last IS NULL OR t.id > :last) {queues} ORDER BY t.id LIMIT :limit`,
+      countPrunable: `SELECT COUNT(*) AS n FROM ${path} t WHERE ${prunable()} {queues}`,
+      deleteByIds: `DELETE FROM ${path} WHERE id IN (:keys) AND status IN ('SUCCESSFUL', 'FAILED')`,
+      count: `SELECT t.status, COUNT(*) AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
+      requestCancel: `UPDATE ${path} t SET t.cancel_requested_at = ${NOW} WHERE t.id = :id AND t.status = 'RUNNING'`,
+    },
+  }
+}
+
+/**
+ * Texts of a JSON_TABLE may have another collation than the column, and such a comparison uses no index:
+ * ids without a type of their own are looked up as parameters, and matched to their row after that.
+ */
+function sameId(hexIds: boolean): string {
+  if (!hexIds) return 't.id = CAST(v.row_key AS UUID)'
+  return 't.id IN (:keys) AND CONVERT(t.id USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(v.row_key USING utf8mb4) COLLATE utf8mb4_bin'
+}
+
+/**
+ * From priority to priority, in each the due delayed rows and then the undelayed ones; see the PostgreSQL dialect
+ * for why. Here it also keeps workers apart: what a locking read has to sort, it locks, every row of it.
+ */
+async function claimRows(session: Session, path: string, claim: Claim): Promise<RawRow[]> {
+  const keys: string[] = []
+  for (const priority of await priorities(session, path))
+    for (const runAfter of [`<= ${NOW}`, `= '9999-01-01 00:00:00'`])
+      if (keys.length < claim.room) keys.push(...(await lockRange(session, path, claim, priority, runAfter, claim.room - keys.length)))
+  if (keys.length === 0) return []
+  await session.query(
+    `UPDATE ${path} SET status = 'RUNNING', started_at = ${NOW}, lease_until = ${LEASE}, claims = COALESCE(claims, 0) + 1, cancel_requested_at = NULL,
+      worker_ids = JSON_ARRAY_APPEND(worker_ids, '$', :worker) WHERE id IN (:keys)`,
+    { keys, worker: claim.wishes.workerId, leaseSeconds: claim.leaseSeconds },
+  )
+  const { records } = await session.query(`SELECT ${ROW} FROM ${path} t WHERE t.id IN (:keys)`, { keys })
+  return records as unknown as RawRow[]
+}
+
+/** The priorities that READY rows have, highest first: one look into the index for each. */
+async function priorities(session: Session, path: string): Promise<number[]> {
+  const { records } = await session.query(
+    `WITH RECURSIVE levels AS (
+        SELECT (SELECT MAX(c.priority) FROM ${path} c WHERE c.status = 'READY') AS priority
+        UNION ALL
+        SELECT (SELECT MAX(c.priority) FROM ${path} c WHERE c.status = 'READY' AND c.priority < levels.priority) FROM levels WHERE levels.priority IS NOT NULL
+      ) SELECT priority FROM levels WHERE priority IS NOT NULL`,
+  )
+  return records.map((record) => Number(record['priority']))
+}
+
+async function lockRange(session: Session, path: string, { wishes, backendName }: Claim, priority: number, runAfter: string, room: number): Promise<string[]> {
+  const { records } = await session.query(
+    `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t
+      WHERE t.status = 'READY' AND t.priority = :priority AND t.run_after ${runAfter} AND t.backend_name = :backendName ${queueFilter(wishes)}
+      ORDER BY t.run_after, t.enqueued_at LIMIT :room FOR UPDATE SKIP LOCKED`,
+    { priority, room, backendName, ...queueValues(wishes) },
+  )
+  return records.map((record) => String(record['row_key']))
+}
+
+function prunable(): string {
+  const older = (age: string): string => `t.finished_at <= ${NOW} - INTERVAL (${age} * 1000) MICROSECOND`
+  return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+}

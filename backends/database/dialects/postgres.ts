@@ -1,0 +1,105 @@
+import { type Claim, type Dialect, queueFilter, queueValues } from '../dialect'
+import type { RawRow } from '../row'
+import type { Session } from '../session'
+import type { Table } from '../table'
+
+const instant = (column: string): string => `to_char(t.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS ${column}`
+
+/** As text, since an app may have changed how its driver reads json and timestamps. */
+const ROW = `t.id::text AS row_key, t.status, t.args_kwargs::text AS args_kwargs, t.priority, t.task_path, t.worker_ids::text AS worker_ids,
+  t.queue_name, t.backend_name, ${['run_after', 'enqueued_at', 'started_at', 'finished_at', 'lease_until', 'cancel_requested_at'].map(instant).join(', ')},
+  t.return_value::text AS return_value, t.exception_class_path, t.traceback, t.claims, t.unique_key,
+  t.attempt_errors::text AS attempt_errors, t.progress::text AS progress, t.options::text AS options`
+
+const NO_DELAY = `TIMESTAMPTZ '9999-01-01 00:00:00+00'`
+
+/**
+ * The guard of every write. `status || ''` hides the test from the planner: right after many were enqueued its
+ * statistics say that no row is RUNNING, and it would walk all that are, once for each row of the batch
+ * (measured: 500 rows a second in place of 27,000).
+ */
+const FENCE = `t.id = v.row_key AND t.status || '' = 'RUNNING' AND t.claims = v.claims AND t.lease_until IS NOT NULL`
+
+const HELD = `jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int)`
+
+/** PostgreSQL 13 and later; CockroachDB and YugabyteDB say the same. */
+export function postgres({ path }: Table): Dialect {
+  const insert = `INSERT INTO ${path} AS t (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
+      enqueued_at, exception_class_path, traceback, unique_key, options)
+    SELECT v.row_key, 'READY', v.args_kwargs::jsonb, v.priority, v.task_path, '[]'::jsonb, v.queue_name, v.backend_name, (v.run_after || '+00')::timestamptz,
+      clock_timestamp(), '', '', v.unique_key, v.options::jsonb
+    FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, args_kwargs text, priority int, task_path text, queue_name text, backend_name text,
+      run_after text, unique_key text, options text)`
+  return {
+    name: 'postgres',
+    placeholder: 'dollar',
+    updateReturns: true,
+    insertReturns: true,
+    maxStatement: 16 * 1024 * 1024,
+    claim: (session, claim) => claimRows(session, path, claim),
+    sql: {
+      insert: `${insert} RETURNING ${ROW}`,
+      insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING ${ROW}`,
+      byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
+      byIds: `SELECT ${ROW} FROM ${path} t WHERE t.id IN (SELECT jsonb_array_elements_text(:ids::jsonb)::uuid)`,
+      byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
+      finish: `UPDATE ${path} t SET status = v.status, return_value = v.return_value::jsonb,
+          exception_class_path = v.exception_class_path, traceback = v.traceback,
+          finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
+          run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE statement_timestamp() + v.delay * INTERVAL '1 millisecond' END,
+          attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE coalesce(t.attempt_errors, '[]'::jsonb) || v.attempt_error::jsonb END,
+          unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
+          lease_until = NULL, cancel_requested_at = NULL
+        FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, return_value text, exception_class_path text, traceback text,
+          attempt_error text, delay double precision)
+        WHERE ${FENCE}`,
+      settled: `SELECT t.id::text AS row_key FROM ${path} t, jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text)
+        WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL`,
+      renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
+        FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, progress text)
+        WHERE ${FENCE} RETURNING t.id::text AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled`,
+      held: `SELECT t.id::text AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t, ${HELD} WHERE ${FENCE}`,
+      release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
+          started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END
+        FROM ${HELD} WHERE ${FENCE}`,
+      expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
+      prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable()} AND (:last::uuid IS NULL OR t.id > :last::uuid) {queues} ORDER BY t.id LIMIT :limit`,
+      countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable()} {queues}`,
+      deleteByIds: `DELETE FROM ${path} t WHERE t.id IN (SELECT jsonb_array_elements_text(:ids::jsonb)::uuid) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
+      count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
+      requestCancel: `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING'`,
+    },
+  }
+}
+
+/**
+ * In Django's order: priority, then due delayed rows, then undelayed ones. Rows that wait for the future stand
+ * between the last two, so one walk in index order would pass all of them. Hence a walk from priority to priority
+ * (each step one look into the index), and in each two ranges. Nothing is sorted, and what is not needed not read.
+ */
+async function claimRows(session: Session, path: string, { room, wishes, backendName, leaseSeconds }: Claim): Promise<RawRow[]> {
+  const range = (runAfter: string): string => `SELECT r.id FROM (SELECT c.id FROM ${path} c
+      WHERE c.status = 'READY' AND c.priority = levels.priority AND c.run_after ${runAfter} AND c.backend_name = :backendName ${queueFilter(wishes)}
+      ORDER BY c.run_after, c.enqueued_at LIMIT :room FOR UPDATE SKIP LOCKED) r`
+  const { records } = await session.query(
+    `WITH RECURSIVE levels AS (
+        (SELECT c.priority FROM ${path} c WHERE c.status = 'READY' ORDER BY c.priority DESC LIMIT 1)
+        UNION ALL
+        SELECT (SELECT c.priority FROM ${path} c WHERE c.status = 'READY' AND c.priority < levels.priority ORDER BY c.priority DESC LIMIT 1)
+        FROM levels WHERE levels.priority IS NOT NULL
+      ), best AS MATERIALIZED (
+        SELECT ready.id FROM levels CROSS JOIN LATERAL (${range('<= statement_timestamp()')} UNION ALL ${range(`= ${NO_DELAY}`)}) ready LIMIT :room
+      )
+      UPDATE ${path} t SET status = 'RUNNING', started_at = statement_timestamp(), worker_ids = t.worker_ids || jsonb_build_array(:worker::text),
+        claims = coalesce(t.claims, 0) + 1, lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', cancel_requested_at = NULL
+      FROM best WHERE t.id = best.id AND t.status || '' = 'READY'
+      RETURNING ${ROW}`,
+    { room, backendName, leaseSeconds, worker: wishes.workerId, ...queueValues(wishes) },
+  )
+  return records as unknown as RawRow[]
+}
+
+function prunable(): string {
+  const older = (age: string): string => `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
+  return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+}

@@ -1,0 +1,3 @@
+export { DatabaseBackend, DatabaseOptions } from './backend'
+export { setDefaultDataSource } from './data-source'
+export { atomic } from './transactions'

@@ -1,0 +1,108 @@
+import { dashed, instantOf, NO_DELAY } from '../../entities/formats'
+import type { ErrorRecord } from '../../lib/failure'
+import type { Progress, ResultValues, TaskStatus } from '../../lib/result'
+import type { ClaimedRow } from '../../lib/store'
+
+/** A row as the dialects' select lists give it: everything but numbers as text, instants in UTC. */
+export interface RawRow {
+  readonly row_key: string
+  readonly status: string
+  readonly args_kwargs: string | null
+  readonly priority: number | string
+  readonly task_path: string | null
+  readonly worker_ids: string | null
+  readonly queue_name: string | null
+  readonly backend_name: string | null
+  readonly run_after: string | null
+  readonly enqueued_at: string | null
+  readonly started_at: string | null
+  readonly finished_at: string | null
+  readonly return_value: string | null
+  readonly exception_class_path: string | null
+  readonly traceback: string | null
+  readonly claims: number | string | null
+  readonly lease_until: string | null
+  readonly cancel_requested_at: string | null
+  readonly unique_key: string | null
+  readonly attempt_errors: string | null
+  readonly progress: string | null
+  readonly options: string | null
+}
+
+/** What a claimed row says, and what about it no worker can make sense of. */
+export function claimedRow(raw: RawRow): ClaimedRow {
+  const options = parsed(raw.options)
+  return { key: raw.row_key, claims: Number(raw.claims ?? 0), values: valuesOf(raw), malformed: faultOf(raw), options: isObject(options) ? options : {} }
+}
+
+/** A row's facts; what is malformed reads as empty rather than breaking the whole. */
+export function valuesOf(raw: RawRow): ResultValues {
+  const call = parsed(raw.args_kwargs)
+  return {
+    id: dashed(raw.row_key),
+    taskName: raw.task_path ?? '',
+    status: raw.status as TaskStatus,
+    enqueuedAt: instant(raw.enqueued_at),
+    startedAt: instant(raw.started_at),
+    finishedAt: instant(raw.finished_at),
+    args: isObject(call) && Array.isArray(call['args']) ? call['args'] : [],
+    kwargs: isObject(call) && isObject(call['kwargs']) ? call['kwargs'] : {},
+    priority: Number(raw.priority),
+    queueName: raw.queue_name ?? '',
+    backend: raw.backend_name ?? '',
+    runAfter: delayOf(raw.run_after),
+    workerIds: listOf(raw.worker_ids).map(String),
+    errors: errorsOf(raw),
+    returnValue: parsed(raw.return_value) ?? null,
+    progress: (parsed(raw.progress) as Progress | undefined) ?? null,
+  }
+}
+
+/** The first thing about a row that keeps it from being run, or null. */
+function faultOf(raw: RawRow): string | null {
+  const call = parsed(raw.args_kwargs)
+  if (!isObject(call)) return 'args_kwargs is no JSON object'
+  if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
+  if (!isObject(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
+  if (raw.queue_name === null) return 'queue_name is NULL'
+  if (!isPriority(raw.priority)) return `priority ${String(raw.priority)} is not a whole number from -100 to 100`
+  return listOf(raw.worker_ids).every((worker) => typeof worker === 'string') ? null : 'worker_ids is not a list of texts'
+}
+
+function errorsOf(raw: RawRow): ErrorRecord[] {
+  const earlier = listOf(raw.attempt_errors).filter(isObject).map((error) => ({ exceptionClassPath: String(error['exceptionClassPath'] ?? ''), traceback: String(error['traceback'] ?? '') }))
+  if (raw.status !== 'FAILED') return earlier
+  return [...earlier, { exceptionClassPath: raw.exception_class_path ?? '', traceback: raw.traceback ?? '' }]
+}
+
+function isPriority(priority: number | string): boolean {
+  const number = Number(priority)
+  return Number.isInteger(number) && number >= -100 && number <= 100
+}
+
+function delayOf(runAfter: string | null): Date | null {
+  const at = instant(runAfter)
+  return at === null || at.getTime() === NO_DELAY.getTime() ? null : at
+}
+
+function instant(text: string | null): Date | null {
+  return text === null ? null : instantOf(text)
+}
+
+function listOf(text: string | null): unknown[] {
+  const list = parsed(text)
+  return Array.isArray(list) ? list : []
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function parsed(text: string | null): unknown {
+  if (text === null) return undefined
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,65 @@
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
+import type { Dialect } from './dialect'
+import { type Values, bind } from './statement'
+
+export interface Answer {
+  readonly records: Record<string, unknown>[]
+  readonly affected: number
+}
+
+/** A place to run statements: on a manager's own connection if it has one, else on one of the pool. */
+export class Session {
+  readonly #dataSource: DataSource
+  readonly #dialect: Dialect
+  readonly #runner: QueryRunner | undefined
+
+  constructor(dataSource: DataSource, dialect: Dialect, runner?: QueryRunner) {
+    this.#dataSource = dataSource
+    this.#dialect = dialect
+    this.#runner = runner
+  }
+
+  static of(manager: EntityManager, dataSource: DataSource, dialect: Dialect): Session {
+    return new Session(dataSource, dialect, manager.queryRunner)
+  }
+
+  /** Runs one statement with `:named` parameters. */
+  async query(text: string, values: Values = {}): Promise<Answer> {
+    const { sql, parameters } = bind(text, values, this.#dialect.placeholder)
+    return this.#withRunner(async (runner) => {
+      // The structured form: what TypeORM gives otherwise differs from database to database.
+      const { records, affected } = await runner.query(sql, parameters, true)
+      return { records: (records ?? []) as Answer['records'], affected: affected ?? 0 }
+    })
+  }
+
+  /** Runs `work` in a short transaction of its own, at READ COMMITTED: gap locks would make claims wait for each other. */
+  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#withRunner(async (runner) => {
+      await runner.startTransaction('READ COMMITTED')
+      try {
+        const result = await work(new Session(this.#dataSource, this.#dialect, runner))
+        await runner.commitTransaction()
+        return result
+      } catch (error) {
+        await runner.rollbackTransaction().catch(() => {})
+        throw error
+      }
+    })
+  }
+
+  /** Runs `work` in the transaction that is open here, or in one of its own: all or nothing. */
+  async joined<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#withRunner((runner) => (runner.isTransactionActive ? work(this) : runner.manager.transaction((manager) => work(Session.of(manager, this.#dataSource, this.#dialect)))))
+  }
+
+  async #withRunner<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
+    if (this.#runner) return work(this.#runner)
+    const runner = this.#dataSource.createQueryRunner()
+    try {
+      return await work(runner)
+    } finally {
+      await runner.release()
+    }
+  }
+}

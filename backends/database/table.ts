@@ -1,0 +1,51 @@
+import type { DataSource } from 'typeorm'
+import { type Family, familyOf } from '../../entities/family'
+import { DBTaskResult } from '../../entities/db-task-result.entity'
+import { DataSourceError } from '../../lib/errors'
+
+/** What statements need to know about the tasks table of one DataSource. */
+export interface Table {
+  readonly family: Family
+  /** With schema and prefix, escaped. */
+  readonly path: string
+  /** Its name alone, as errors show it. */
+  readonly name: string
+  /** Ids are 32 hex digits, since the database has no uuid type. */
+  readonly hexIds: boolean
+  readonly isMariaDb: boolean
+}
+
+const tables = new WeakMap<DataSource, Promise<Table>>()
+
+/**
+ * The tasks table of an app's DataSource; asked for once.
+ *
+ * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
+ */
+export function tableOf(dataSource: DataSource): Promise<Table> {
+  assertReady(dataSource)
+  const known = tables.get(dataSource) ?? describe(dataSource)
+  tables.set(dataSource, known)
+  known.catch(() => tables.delete(dataSource))
+  return known
+}
+
+async function describe(dataSource: DataSource): Promise<Table> {
+  const { tablePath, tableName, columns } = dataSource.getMetadata(DBTaskResult)
+  const path = tablePath.split('.').map((part) => dataSource.driver.escape(part)).join('.')
+  const hexIds = columns.find((column) => column.propertyName === 'id')?.type !== 'uuid'
+  const family = familyOf(dataSource.options.type)
+  return { family, path, name: tableName, hexIds, isMariaDb: family === 'mysql' && (await isMariaDb(dataSource)) }
+}
+
+async function isMariaDb(dataSource: DataSource): Promise<boolean> {
+  const [row] = (await dataSource.query('SELECT VERSION() AS version')) as { version: string }[]
+  return /mariadb/i.test(row?.version ?? '')
+}
+
+function assertReady(dataSource: DataSource): void {
+  if (!dataSource.isInitialized)
+    throw new DataSourceError('The DataSource of TASKS is not initialised.', 'Call `await dataSource.initialize()` before tasks are used.')
+  if (!dataSource.hasMetadata(DBTaskResult))
+    throw new DataSourceError('The DataSource of TASKS does not know the entity DBTaskResult.', 'Add it: `entities: [DBTaskResult, …]`, with DBTaskResult from "typeorm-tasks".')
+}

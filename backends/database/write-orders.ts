@@ -1,0 +1,95 @@
+import { NO_DELAY, utcText } from '../../entities/formats'
+import type { Order } from '../../lib/backend'
+import { DatabaseError } from '../../lib/errors'
+import type { Dialect, NewRow } from './dialect'
+import type { RawRow } from './row'
+import type { Session } from './session'
+
+export interface KeyedOrder {
+  readonly order: Order
+  readonly key: string
+}
+
+export interface Written {
+  readonly row: RawRow
+  /** False where a row with the same unique key was there already, which is then given in its place. */
+  readonly isNew: boolean
+}
+
+const TRIES = 3
+
+/** Writes orders as rows and gives the rows back, in order. More than fit one statement go into one transaction. */
+export async function writeOrders(session: Session, dialect: Dialect, orders: readonly KeyedOrder[], backendName: string): Promise<Written[]> {
+  const chunks = chunked(orders, dialect.maxStatement)
+  if (chunks.length <= 1) return writeChunk(session, dialect, orders, backendName)
+  return session.joined(async (inside) => {
+    const written: Written[] = []
+    for (const chunk of chunks) written.push(...(await writeChunk(inside, dialect, chunk, backendName)))
+    return written
+  })
+}
+
+async function writeChunk(session: Session, dialect: Dialect, orders: readonly KeyedOrder[], backendName: string): Promise<Written[]> {
+  const unique = orders.some(({ order }) => order.task.uniqueKey !== null)
+  const rows = await insert(session, dialect, unique ? 'insertUnlessTaken' : 'insert', orders, backendName)
+  const written: Written[] = []
+  for (const keyed of orders) {
+    const row = rows.get(keyed.key)
+    written.push(row ? { row, isNew: true } : await takenBy(session, dialect, keyed, backendName))
+  }
+  return written
+}
+
+async function insert(session: Session, dialect: Dialect, statement: 'insert' | 'insertUnlessTaken', orders: readonly KeyedOrder[], backendName: string): Promise<Map<string, RawRow>> {
+  const keys = orders.map(({ key }) => key)
+  const { records } = await session.query(dialect.sql[statement], { rows: JSON.stringify(orders.map((keyed) => newRow(keyed, backendName))) })
+  const rows = dialect.insertReturns ? records : (await session.query(dialect.sql.byIds, { keys, ids: JSON.stringify(keys) })).records
+  return new Map(rows.map((row) => [String(row['row_key']), row as unknown as RawRow]))
+}
+
+/** The row that holds the key. It may finish, and so free the key, between the two looks: then it is tried again. */
+async function takenBy(session: Session, dialect: Dialect, keyed: KeyedOrder, backendName: string): Promise<Written> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const { records } = await session.query(dialect.sql.byUniqueKey, { uniqueKey: uniqueKeyOf(keyed) })
+    if (records[0]) return { row: records[0] as unknown as RawRow, isNew: false }
+    const row = (await insert(session, dialect, 'insertUnlessTaken', [keyed], backendName)).get(keyed.key)
+    if (row) return { row, isNew: true }
+  }
+  throw new DatabaseError(`Task "${keyed.order.task.name}" could not be written: its id or unique key was taken each time.`, 'Does idFunction give the same id twice?')
+}
+
+function newRow({ order, key }: KeyedOrder, backendName: string): NewRow {
+  const { task, argsKwargs } = order
+  return {
+    row_key: key,
+    args_kwargs: argsKwargs,
+    priority: task.priority,
+    task_path: task.name,
+    queue_name: task.queueName,
+    backend_name: backendName,
+    run_after: utcText(task.runAfter ?? NO_DELAY),
+    unique_key: uniqueKeyOf({ order, key }),
+    options: null,
+  }
+}
+
+/** `f:` marks a key that is free again once its task has finished. */
+function uniqueKeyOf({ order }: KeyedOrder): string | null {
+  return order.task.uniqueKey === null ? null : `f:${order.task.uniqueKey}`
+}
+
+function chunked(orders: readonly KeyedOrder[], limit: number): KeyedOrder[][] {
+  const chunks: KeyedOrder[][] = []
+  let room = 0
+  for (const keyed of orders) {
+    // Escaped inside the batch, the arguments may take up to twice their length; 500 for all else.
+    const size = 2 * keyed.order.argsKwargs.length + 500
+    if (chunks.length === 0 || size > room) {
+      chunks.push([])
+      room = limit
+    }
+    chunks.at(-1)?.push(keyed)
+    room -= size
+  }
+  return chunks
+}

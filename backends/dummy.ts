@@ -1,0 +1,39 @@
+import { type Order, TaskBackend } from '../lib/backend'
+import { ResultNotFoundError } from '../lib/errors'
+import { type ResultValues, TaskResult } from '../lib/result'
+import { taskEnqueued } from '../lib/signals'
+import { logEnqueued } from '../lib/state-lines'
+import { valuesOf } from './values-of'
+
+/** Keeps what is enqueued and runs nothing: for tests that look at what was asked for. */
+export class DummyBackend extends TaskBackend {
+  override readonly supportsDefer = true
+  override readonly supportsGetResult = true
+  override readonly supportsPriority = true
+  #kept: ResultValues[] = []
+
+  /** What was enqueued since the last `clear()`, oldest first. */
+  get results(): TaskResult<unknown>[] {
+    return this.#kept.map((values) => new TaskResult(this, values))
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#kept = []
+  }
+
+  async enqueue(order: Order): Promise<TaskResult<unknown>> {
+    const values = valuesOf(order, this.alias)
+    this.#kept.push(values)
+    const result = new TaskResult(this, values)
+    logEnqueued(result)
+    taskEnqueued.send({ backend: this, result })
+    return result
+  }
+
+  override async getResult(id: string): Promise<TaskResult<unknown>> {
+    const values = this.#kept.find((kept) => kept.id === id.toLowerCase())
+    if (!values) throw new ResultNotFoundError(id)
+    return new TaskResult(this, values)
+  }
+}

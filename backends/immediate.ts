@@ -1,0 +1,63 @@
+import { type Order, TaskBackend } from '../lib/backend'
+import { ResultNotFoundError } from '../lib/errors'
+import { randomWorkerId } from '../lib/random-id'
+import { type ResultValues, TaskResult } from '../lib/result'
+import { type Verdict, runOnce } from '../lib/run'
+import { taskEnqueued, taskFinished, taskStarted } from '../lib/signals'
+import { logEnqueued, logState } from '../lib/state-lines'
+import { valuesOf } from './values-of'
+
+/** So many results are kept for `getResult`; older ones are forgotten. */
+export const KEPT_RESULTS = 1_000
+
+/** Runs each task at enqueue, in place: for development and tests. Keeps the latest results in memory. */
+export class ImmediateBackend extends TaskBackend {
+  override readonly supportsGetResult = true
+  override readonly supportsPriority = true
+  readonly #kept = new Map<string, ResultValues>()
+  readonly #workerId = randomWorkerId()
+
+  async enqueue(order: Order): Promise<TaskResult<unknown>> {
+    const enqueued = this.#keep(valuesOf(order, this.alias))
+    logEnqueued(enqueued)
+    taskEnqueued.send({ backend: this, result: enqueued })
+    const running = this.#keep({ ...this.#values(enqueued.id), status: 'RUNNING', startedAt: new Date(), workerIds: [this.#workerId] })
+    return this.#run(order, running)
+  }
+
+  override async getResult(id: string): Promise<TaskResult<unknown>> {
+    return new TaskResult(this, this.#values(id))
+  }
+
+  async #run(order: Order, running: TaskResult<unknown>): Promise<TaskResult<unknown>> {
+    logState(running, 'RUNNING')
+    taskStarted.send({ backend: this, result: running })
+    const verdict = await runOnce(() => order.task, running, {
+      signal: new AbortController().signal,
+      report: (progress) => void this.#keep({ ...this.#values(running.id), progress }),
+    })
+    const finished = this.#keep({ ...this.#values(running.id), ...finishOf(verdict) })
+    logState(finished, verdict.status)
+    taskFinished.send({ backend: this, result: finished })
+    return finished
+  }
+
+  #values(id: string): ResultValues {
+    const values = this.#kept.get(id.toLowerCase())
+    if (!values) throw new ResultNotFoundError(id)
+    return values
+  }
+
+  #keep(values: ResultValues): TaskResult<unknown> {
+    this.#kept.set(values.id, values)
+    const [oldest] = this.#kept.keys()
+    if (this.#kept.size > KEPT_RESULTS && oldest !== undefined) this.#kept.delete(oldest)
+    return new TaskResult(this, values)
+  }
+}
+
+function finishOf(verdict: Verdict): Partial<ResultValues> {
+  const finishedAt = new Date()
+  if (verdict.status === 'FAILED') return { status: 'FAILED', finishedAt, errors: [verdict.error] }
+  return { status: 'SUCCESSFUL', finishedAt, returnValue: verdict.returnValue === null ? null : (JSON.parse(verdict.returnValue) as unknown) }
+}

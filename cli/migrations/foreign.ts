@@ -1,0 +1,83 @@
+import { TableColumn, type DataSource, type EntityMetadata, type Table } from 'typeorm'
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata'
+import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata'
+import { familyOf } from '../../entities/family'
+import { DataSourceError } from '../../lib/errors'
+import { escapedIndex, escapedTable } from './names'
+import type { Plan } from './plan'
+
+/** The columns of the row that Django does not know. */
+const OURS: readonly string[] = ['claims', 'lease_until', 'cancel_requested_at', 'unique_key', 'attempt_errors', 'progress', 'options']
+
+/** Our columns and indexes for a table that Django made; nothing of Django's is touched. */
+export async function planForeign(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
+  const table = await tableOf(own, metadata)
+  const steps = [
+    ...missingColumns(table, metadata).map((column) => addColumn(own, metadata, column)),
+    ...missingIndexes(table, metadata).map((index) => addIndex(own, metadata, index)),
+  ]
+  return { up: steps.map(({ up }) => up), down: steps.map(({ down }) => down).toReversed() }
+}
+
+interface Step {
+  readonly up: string
+  readonly down: string
+}
+
+async function tableOf(own: DataSource, metadata: EntityMetadata): Promise<Table> {
+  const runner = own.createQueryRunner()
+  try {
+    const table = await runner.getTable(metadata.tablePath)
+    if (table) return table
+  } finally {
+    await runner.release()
+  }
+  throw new DataSourceError(
+    `The table ${metadata.tablePath} does not exist, and the entity says that it belongs to somebody else (managed: false).`,
+    "Run Django's own migrations first (python manage.py migrate), or leave `managed: false` out.",
+  )
+}
+
+function missingColumns(table: Table, metadata: EntityMetadata): ColumnMetadata[] {
+  const missing = metadata.columns.filter(({ databaseName }) => !table.findColumnByName(databaseName))
+  const djangos = missing.map(({ databaseName }) => databaseName).filter((name) => !OURS.includes(name))
+  if (djangos.length === 0) return missing
+  throw new DataSourceError(`The table ${metadata.tablePath} has no column ${djangos.join(', ')}.`, "Bring it up to date with Django's own migrations (python manage.py migrate) first.")
+}
+
+function missingIndexes({ indices }: Table, metadata: EntityMetadata): IndexMetadata[] {
+  return metadata.indices.filter((wanted) => {
+    const columns = wanted.columns.map(({ databaseName }) => databaseName).join()
+    return !indices.some((index) => index.columnNames.join() === columns && (index.isUnique || !wanted.isUnique))
+  })
+}
+
+function addColumn(own: DataSource, metadata: EntityMetadata, column: ColumnMetadata): Step {
+  const table = escapedTable(own, metadata)
+  const name = own.driver.escape(column.databaseName)
+  const rest = column.isNullable ? 'NULL' : `DEFAULT ${own.driver.normalizeDefault(column)} NOT NULL`
+  return { up: `ALTER TABLE ${table} ADD ${name} ${typeOf(own, column)} ${rest}`, down: `ALTER TABLE ${table} DROP COLUMN ${name}` }
+}
+
+function typeOf({ driver }: DataSource, column: ColumnMetadata): string {
+  const type = driver.createFullType(new TableColumn({
+    name: column.databaseName,
+    type: driver.normalizeType(column),
+    length: driver.getColumnLength(column),
+    ...(typeof column.precision === 'number' ? { precision: column.precision } : {}),
+  }))
+  return column.charset ? `${type} CHARACTER SET ${column.charset} COLLATE ${column.collation}` : type
+}
+
+function addIndex(own: DataSource, metadata: EntityMetadata, index: IndexMetadata): Step {
+  const table = escapedTable(own, metadata)
+  const name = own.driver.escape(index.name)
+  const columns = index.columns.map(({ databaseName }) => own.driver.escape(databaseName)).join(', ')
+  const where = index.where ? ` WHERE ${index.where}` : ''
+  const up = `CREATE ${index.isUnique ? 'UNIQUE ' : ''}INDEX ${name} ON ${table} (${columns})${where}`
+  return { up, down: dropsByTable(own) ? `DROP INDEX ${name} ON ${table}` : `DROP INDEX ${escapedIndex(own, metadata, index.name)}` }
+}
+
+function dropsByTable({ options }: DataSource): boolean {
+  return familyOf(options.type) === 'mysql' || options.type === 'mssql'
+}

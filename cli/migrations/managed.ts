@@ -1,0 +1,37 @@
+import type { DataSource, EntityMetadata } from 'typeorm'
+import { familyOf } from '../../entities/family'
+import { escapedTable } from './names'
+import type { Plan } from './plan'
+
+/** What TypeORM itself would do to our table, and on MySQL the check, which TypeORM does not make there. */
+export async function planManaged(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
+  const { upQueries, downQueries } = await own.driver.createSchemaBuilder().log()
+  const up = upQueries.map(({ query }) => query)
+  const down = downQueries.map(({ query }) => query).toReversed()
+  if (familyOf(own.options.type) !== 'mysql') return { up, down }
+  return await withCheck({ up, down }, own, metadata)
+}
+
+async function withCheck({ up, down }: Plan, own: DataSource, metadata: EntityMetadata): Promise<Plan> {
+  const [check] = metadata.checks
+  const name = check?.name ?? ''
+  if (!check || !enforcesChecks(own) || (await isThere(name, own, metadata))) return { up, down }
+  const table = escapedTable(own, metadata)
+  const add = `ALTER TABLE ${table} ADD CONSTRAINT ${own.driver.escape(name)} CHECK (${check.expression})`
+  const drop = `ALTER TABLE ${table} DROP CONSTRAINT ${own.driver.escape(name)}`
+  const isNewTable = up.some((statement) => statement.startsWith('CREATE TABLE'))
+  return { up: [...up, add], down: isNewTable ? down : [drop, ...down] }
+}
+
+async function isThere(name: string, own: DataSource, { tableName }: EntityMetadata): Promise<boolean> {
+  const sql = `SELECT 1 FROM information_schema.TABLE_CONSTRAINTS
+    WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = ? AND CONSTRAINT_NAME = ? AND CONSTRAINT_TYPE = 'CHECK'`
+  const rows = (await own.query(sql, [tableName, name])) as unknown[]
+  return rows.length > 0
+}
+
+/** MySQL before 8.0.16 reads a check and forgets it, so it would be missing for ever. */
+function enforcesChecks({ driver }: DataSource): boolean {
+  const [major = 0, minor = 0, patch = 0] = (driver.version ?? '').split('.').map(Number)
+  return major > 8 || (major === 8 && (minor > 0 || patch >= 16))
+}

@@ -1,0 +1,78 @@
+import type { Plan } from './plan'
+
+export interface Rendering extends Plan {
+  /** Words of the file's and the class's name. */
+  readonly name: string
+  /** Milliseconds; TypeORM runs migrations in this order. */
+  readonly timestamp: number
+  readonly language: 'ts' | 'js'
+  readonly modules: 'commonjs' | 'esm'
+}
+
+/** A migration as TypeORM's own generator writes it. */
+export function renderMigration(wish: Rendering): { fileName: string; text: string } {
+  const className = `${pascal(wish.name)}${wish.timestamp}`
+  const text = wish.language === 'ts' ? typescript(className, wish) : javascript(className, wish)
+  return { fileName: `${wish.timestamp}-${wish.name}.${wish.language}`, text }
+}
+
+function typescript(className: string, { up, down }: Rendering): string {
+  return `import type { MigrationInterface, QueryRunner } from "typeorm";
+
+export class ${className} implements MigrationInterface {
+    name = '${className}'
+
+    public async up(queryRunner: QueryRunner): Promise<void> {
+${queries(up)}
+    }
+
+    public async down(queryRunner: QueryRunner): Promise<void> {
+${queries(down)}
+    }
+
+}
+`
+}
+
+function javascript(className: string, { up, down, modules }: Rendering): string {
+  return `/**
+ * @typedef {import('typeorm').MigrationInterface} MigrationInterface
+ * @typedef {import('typeorm').QueryRunner} QueryRunner
+ */
+
+/**
+ * @class
+ * @implements {MigrationInterface}
+ */
+${modules === 'esm' ? 'export' : 'module.exports ='} class ${className} {
+    name = '${className}'
+
+    /**
+     * @param {QueryRunner} queryRunner
+     */
+    async up(queryRunner) {
+${queries(up)}
+    }
+
+    /**
+     * @param {QueryRunner} queryRunner
+     */
+    async down(queryRunner) {
+${queries(down)}
+    }
+}
+`
+}
+
+function queries(statements: readonly string[]): string {
+  return statements.map((statement) => `        await queryRunner.query(\`${escaped(statement)}\`);`).join('\n')
+}
+
+/** For the inside of a template literal. */
+function escaped(statement: string): string {
+  return statement.replaceAll('\\', '\\\\').replaceAll('`', '\\`').replaceAll('${', '\\${')
+}
+
+function pascal(name: string): string {
+  return name.split(/[^A-Za-z0-9]+/).map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join('')
+}

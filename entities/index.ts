@@ -1,0 +1,2 @@
+export { DBTaskResult } from './db-task-result.entity'
+export { dbTaskResultSchema } from './schema'

@@ -1,0 +1,74 @@
+import { getMetadataArgsStorage } from 'typeorm'
+import type { CheckMetadataArgs } from 'typeorm/metadata-args/CheckMetadataArgs'
+import type { IndexMetadataArgs } from 'typeorm/metadata-args/IndexMetadataArgs'
+import { beingBuilt } from './building'
+
+/** Indexes and the check of the table; `tableName` is the name as given, before prefix and naming strategy. */
+export interface Constraints {
+  readonly indexes: readonly Omit<IndexMetadataArgs, 'target'>[]
+  readonly check: Omit<CheckMetadataArgs, 'target'>
+}
+
+/** The columns by which a worker finds the next row of one priority. */
+export const READY_COLUMNS = ['status', 'priority', 'run_after', 'enqueued_at'] as const
+
+/** Gives a class its indexes and its check. */
+export function Constrained(tableName: string): ClassDecorator {
+  return (target) => {
+    const { indexes, check } = constraintsOf(tableName)
+    const storage = getMetadataArgsStorage()
+    for (const index of indexes) storage.indices.push(lazily({ target }, index))
+    storage.checks.push(lazily({ target }, check))
+  }
+}
+
+/**
+ * The names hold the table's, since some databases want them unique in the whole schema.
+ * All are answered anew for whichever DataSource is being built.
+ */
+export function constraintsOf(tableName: string): Constraints {
+  return {
+    indexes: [
+      // Workers take one priority at a time, so no column needs to be descending, which TypeORM could not say.
+      lazily(
+        { columns: ['status', 'priority', 'runAfter', 'enqueuedAt'] },
+        { get name() { return nameFor(tableName, 'ready_idx') }, get where() { return partial(`${column('status')} = 'READY'`) } },
+      ),
+      lazily(
+        { columns: ['uniqueKey'], unique: true },
+        { get name() { return nameFor(tableName, 'unique_key_idx') }, get where() { return partial(`${column('unique_key')} IS NOT NULL`) } },
+      ),
+    ],
+    check: {
+      get name() { return nameFor(tableName, 'priority_check') },
+      get expression() { return `${column('priority')} BETWEEN -100 AND 100` },
+    },
+  }
+}
+
+/** PostgreSQL cuts longer names without a word, and TypeORM would then miss what it made. */
+const MAX_NAME = 63
+
+function nameFor(tableName: string, suffix: string): string {
+  const dataSource = beingBuilt()?.dataSource
+  const named = dataSource?.namingStrategy.tableName('DBTaskResult', tableName) ?? tableName
+  const prefix = dataSource?.options.entityPrefix
+  const table = prefix ? dataSource.namingStrategy.prefixTableName(prefix, named) : named
+  return `${table.slice(0, MAX_NAME - suffix.length - 1)}_${suffix}`
+}
+
+/** The condition of a partial index; empty where there are none, or TypeORM does not make them. */
+function partial(where: string): string {
+  const built = beingBuilt()
+  const able = built?.family === 'postgres' || built?.family === 'sqlite' || built?.dataSource.options.type === 'mssql'
+  return able ? where : ''
+}
+
+function column(name: string): string {
+  return beingBuilt()?.dataSource.driver.escape(name) ?? name
+}
+
+/** Both in one, with getters kept as getters. */
+function lazily<Fixed extends object, Lazy extends object>(fixed: Fixed, lazy: Lazy): Fixed & Lazy {
+  return Object.defineProperties({ ...fixed }, Object.getOwnPropertyDescriptors(lazy)) as Fixed & Lazy
+}

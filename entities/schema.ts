@@ -1,0 +1,30 @@
+import { EntitySchema, type DataSourceOptions, type EntitySchemaColumnOptions } from 'typeorm'
+import { DBTaskResult, TABLE_NAME } from './db-task-result.entity'
+import { constraintsOf } from './indexes'
+import { columnOptions, storedColumns } from './stored'
+
+export interface DBTaskResultSchemaOptions {
+  /** The type of the DataSource; need not be said, since the DataSource that lists the schema decides. */
+  readonly type?: DataSourceOptions['type']
+  /** `db_task_result` unless told. */
+  readonly tableName?: string
+  /** false: the table belongs to somebody else (Django), so TypeORM never changes it. */
+  readonly managed?: boolean
+}
+
+/**
+ * The entity for a table of another name, or for one that Django made. List it in `entities` in the place of `DBTaskResult`;
+ * `getRepository(DBTaskResult)` then works on that table.
+ */
+export function dbTaskResultSchema({ tableName = TABLE_NAME, managed = true }: DBTaskResultSchemaOptions = {}): EntitySchema<DBTaskResult> {
+  const { indexes, check } = constraintsOf(tableName)
+  return new EntitySchema<DBTaskResult>({
+    name: 'DBTaskResult',
+    target: DBTaskResult,
+    tableName,
+    synchronize: managed,
+    columns: Object.fromEntries(storedColumns.map((column) => [column.property, columnOptions(column, !managed) as EntitySchemaColumnOptions])),
+    indices: [...indexes],
+    checks: [check],
+  })
+}

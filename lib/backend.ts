@@ -1,0 +1,98 @@
+import type { EntityManager } from 'typeorm'
+import { InvalidTaskError, NotSupportedError, didYouMean } from './errors'
+import type { TaskResult } from './result'
+import type { Store, StoreOptions } from './store'
+import type { Task } from './task'
+
+/** A wish to run a task, before it is written: plain values, already checked. */
+export interface Order {
+  readonly task: Task<unknown[], unknown>
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  /** The text of the column `args_kwargs`: `{"args": […], "kwargs": {…}}`. */
+  readonly argsKwargs: string
+}
+
+export interface BackendSettings {
+  /** The queues tasks may be put in; empty: any. */
+  readonly queues: readonly string[]
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** Something `check()` found, with its mend. A warning does not keep anything from working. */
+export interface Problem {
+  readonly level: 'error' | 'warning'
+  readonly message: string
+  readonly mend: string
+}
+
+/** Where tasks go when they are enqueued. A backend needs `enqueue`; all else has a default. */
+export abstract class TaskBackend {
+  /** Honours `runAfter`. */
+  readonly supportsDefer: boolean = false
+  /** Gives results back by their id. */
+  readonly supportsGetResult: boolean = false
+  /** Honours `priority`. */
+  readonly supportsPriority: boolean = false
+  /** Enqueues inside the caller's database transaction. */
+  readonly supportsTransactions: boolean = false
+
+  /** The key in `TASKS`. */
+  readonly alias: string
+  readonly settings: BackendSettings
+
+  constructor(alias: string, settings: BackendSettings) {
+    this.alias = alias
+    this.settings = settings
+  }
+
+  abstract enqueue(order: Order): Promise<TaskResult<unknown>>
+
+  async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
+    const results: TaskResult<unknown>[] = []
+    for (const order of orders) results.push(await this.enqueue(order))
+    return results
+  }
+
+  /** @throws ResultNotFoundError for an id it does not hold. */
+  async getResult(id: string, _manager?: EntityManager): Promise<TaskResult<unknown>> {
+    throw this.#lacks(`give back the result ${id}`)
+  }
+
+  async cancel(result: TaskResult<unknown>): Promise<void> {
+    throw this.#lacks(`cancel task ${result.id}`)
+  }
+
+  /** What is wrong with the set-up; nothing by default. */
+  async check(): Promise<Problem[]> {
+    return []
+  }
+
+  async close(): Promise<void> {}
+
+  /** What a worker needs; a backend without workers has none. */
+  async openStore(_options: StoreOptions): Promise<Store> {
+    throw this.#lacks('be served by a worker')
+  }
+
+  /**
+   * Refuses what this backend can never do for the task.
+   *
+   * @throws InvalidTaskError
+   */
+  validate(task: Task<unknown[], unknown>): void {
+    const { queues } = this.settings
+    if (queues.length > 0 && !queues.includes(task.queueName))
+      throw new InvalidTaskError(`Task "${task.name}": queue "${task.queueName}" is not in QUEUES of TASKS.${this.alias} (${queues.join(', ')}).`, didYouMean(task.queueName, queues) ?? `Add it there, or choose one of them.`)
+    if (task.priority !== 0 && !this.supportsPriority) throw this.#cannot(task, 'priority', 'Leave the priority at 0')
+    if (task.runAfter !== null && !this.supportsDefer) throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
+  }
+
+  #cannot(task: Task<unknown[], unknown>, ability: string, mend: string): InvalidTaskError {
+    return new InvalidTaskError(`Task "${task.name}" asks for ${ability}, which ${this.constructor.name} (TASKS.${this.alias}) does not support.`, `${mend}, or use the Database backend.`)
+  }
+
+  #lacks(what: string): NotSupportedError {
+    return new NotSupportedError(`${this.constructor.name} (TASKS.${this.alias}) cannot ${what}.`, 'Use the Database backend for that.')
+  }
+}

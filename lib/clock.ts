@@ -1,0 +1,34 @@
+/** The time the library goes by: intervals only. Instants that are stored come from the database's clock. */
+export interface Clock {
+  /** Milliseconds on a monotonic scale of no particular origin. */
+  now(): number
+  /** Resolves after `ms` milliseconds, or at once when `signal` aborts; never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+const realClock: Clock = {
+  now: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve()
+      const done = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      signal?.addEventListener('abort', done, { once: true })
+    }),
+}
+
+let current = realClock
+
+export const clock: Clock = {
+  now: () => current.now(),
+  sleep: (ms, signal) => current.sleep(ms, signal),
+}
+
+/** Puts another clock in place, for specs that move time by hand; without an argument the real one again. */
+export function setClock(replacement: Clock = realClock): void {
+  current = replacement
+}

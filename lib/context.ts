@@ -1,0 +1,47 @@
+import type { EntityManager } from 'typeorm'
+import { InvalidTaskError, NotSupportedError, shown } from './errors'
+import type { Progress, TaskResult } from './result'
+
+/** What surrounds one run; a worker gives it, specs and `call` too. */
+export interface Surroundings {
+  readonly signal: AbortSignal
+  report(progress: Progress): void
+  readonly manager?: EntityManager
+}
+
+/** The first argument of a task with `takesContext: true`. */
+export class TaskContext {
+  /** The result as it stood when this run started. */
+  readonly taskResult: TaskResult<unknown>
+  /** Aborts when the task should stop: hand it to `fetch` and the like. */
+  readonly signal: AbortSignal
+  readonly #surroundings: Surroundings
+
+  constructor(taskResult: TaskResult<unknown>, surroundings: Surroundings) {
+    this.taskResult = taskResult
+    this.signal = surroundings.signal
+    this.#surroundings = surroundings
+  }
+
+  /** Which run this is, from 1. */
+  get attempt(): number {
+    return this.taskResult.attempts
+  }
+
+  /**
+   * Stores how far the task has come, for `result.progress`. Cheap: reports are gathered, the latest one counts.
+   *
+   * @throws InvalidTaskError unless `done` and `total` are finite numbers.
+   */
+  reportProgress(done: number, total: number | null = null, note: string | null = null): void {
+    if (!Number.isFinite(done) || !(total === null || Number.isFinite(total)))
+      throw new InvalidTaskError(`reportProgress expects finite numbers, got ${shown(done)} of ${shown(total)}.`, 'Pass how much is done and, if known, the total.')
+    this.#surroundings.report({ done, total, note: note === null ? null : String(note).slice(0, 1000) })
+  }
+
+  /** The manager of the task's own transaction. @throws NotSupportedError in a task that is not transactional. */
+  get manager(): EntityManager {
+    if (!this.#surroundings.manager) throw new NotSupportedError('This task is not transactional, so its context has no manager.', 'Use the app\'s own DataSource.')
+    return this.#surroundings.manager
+  }
+}

@@ -1,0 +1,149 @@
+import { distance } from 'fastest-levenshtein'
+
+/**
+ * The base of every error this library throws: `message` says what happened, `mend` what to do about it,
+ * and `code` lets a program tell errors apart without reading prose.
+ */
+export abstract class TasksError extends Error {
+  abstract readonly code: string
+  /** What to do about it, in one sentence. */
+  readonly mend: string
+
+  constructor(message: string, mend: string, options?: ErrorOptions) {
+    super(`${message} ${mend}`.trim(), options)
+    this.name = new.target.name
+    this.mend = mend
+  }
+}
+
+/** A task, an order or an option that can never work: bad name, priority, queue, option or argument. */
+export class InvalidTaskError extends TasksError {
+  readonly code = 'INVALID_TASK'
+}
+
+/** `TASKS` is malformed; the message names the path, e.g. `TASKS.default.QUEUES[1]`. */
+export class InvalidSettingsError extends TasksError {
+  readonly code = 'INVALID_SETTINGS'
+}
+
+/** An alias that `TASKS` does not have, or a `BACKEND` that cannot be imported or is no backend. */
+export class InvalidBackendError extends TasksError {
+  readonly code = 'INVALID_BACKEND'
+}
+
+/** The backend lacks the ability that was asked of it. */
+export class NotSupportedError extends TasksError {
+  readonly code = 'NOT_SUPPORTED'
+}
+
+/** No task of that name is defined in this process. */
+export class TaskNotFoundError extends TasksError {
+  readonly code = 'TASK_NOT_FOUND'
+
+  constructor(name: string, known: readonly string[]) {
+    super(
+      `No task is named "${name}"; this process knows ${known.length === 0 ? 'none' : known.length}.`,
+      didYouMean(name, known) ?? 'Import the file that defines it, or add that file to TASK_MODULES.',
+    )
+  }
+}
+
+/** No result has this id: unknown, pruned, or no UUID at all. */
+export class ResultNotFoundError extends TasksError {
+  readonly code = 'RESULT_NOT_FOUND'
+
+  constructor(id: string) {
+    super(`No task result has the id "${id}".`, 'Check the id; finished results disappear when they are pruned.')
+  }
+}
+
+/** The id belongs to a result of another task. */
+export class ResultMismatchError extends TasksError {
+  readonly code = 'RESULT_MISMATCH'
+}
+
+/** `returnValue` was read before the task finished. */
+export class NotFinishedError extends TasksError {
+  readonly code = 'NOT_FINISHED'
+
+  constructor(id: string, status: string) {
+    super(`Task ${id} has not finished yet: it is ${status}.`, 'Call refresh() or wait() first, and look at isFinished.')
+  }
+}
+
+/** `returnValue` was read although the task failed; `errors` of the result say why. */
+export class TaskFailedError extends TasksError {
+  readonly code = 'TASK_FAILED'
+
+  constructor(id: string, reason: string) {
+    super(`Task ${id} failed: ${reason}`, 'Read `errors` of the result for the whole traceback.')
+  }
+}
+
+/** `wait()` ran out of time; the task itself goes on. */
+export class WaitTimeoutError extends TasksError {
+  readonly code = 'WAIT_TIMEOUT'
+
+  constructor(id: string, timeout: number, status: string) {
+    super(`Task ${id} did not finish within ${timeout} ms: it is ${status}.`, 'Is a worker running for its queue? Wait longer, or poll with refresh().')
+  }
+}
+
+/** A value that JSON cannot carry, or that not every database can store; the message names its path. */
+export class NotSerializableError extends TasksError {
+  readonly code = 'NOT_SERIALIZABLE'
+}
+
+/** The DataSource is missing, not initialised, or lacks the entity, the table or a column. */
+export class DataSourceError extends TasksError {
+  readonly code = 'DATA_SOURCE'
+}
+
+/** The database cannot be reached, or is of a kind that cannot carry tasks. */
+export class DatabaseError extends TasksError {
+  readonly code = 'DATABASE'
+}
+
+/** A row that somebody else wrote and that no worker can make sense of. */
+export class MalformedRowError extends TasksError {
+  readonly code = 'MALFORMED_ROW'
+
+  constructor(what: string) {
+    super(`The row is malformed: ${what}.`, 'Enqueue it again through the library.')
+  }
+}
+
+/** What is recorded for a run whose worker disappeared: its lease ran out before it finished. */
+export class WorkerLostError extends TasksError {
+  readonly code = 'WORKER_LOST'
+
+  constructor(workerId: string) {
+    super(`The worker ${workerId} was lost: it did not renew its lease.`, 'Look for a crash, a kill or a blocked event loop there.')
+  }
+}
+
+/** A file of the app could not be found or loaded. */
+export class LoadError extends TasksError {
+  readonly code = 'LOAD'
+}
+
+/** A wrong call of the command line. */
+export class UsageError extends TasksError {
+  readonly code = 'USAGE'
+}
+
+/** `Did you mean "x"?` where a known name is near enough to be a typing error, else nothing. */
+export function didYouMean(name: string, known: readonly string[]): string | undefined {
+  const best = known
+    .map((candidate) => ({ candidate, far: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .toSorted((a, b) => a.far - b.far)[0]
+  return best && best.far <= Math.max(2, name.length / 3) ? `Did you mean "${best.candidate}"?` : undefined
+}
+
+/** "Expected …, got …", as every option check of the house words it. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : `Date ${value.toISOString()}`
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object (${value.constructor?.name ?? 'no prototype'})`
+  return String(value)
+}

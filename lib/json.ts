@@ -1,0 +1,144 @@
+import { types } from 'node:util'
+import { NotSerializableError, shown } from './errors'
+
+/**
+ * The largest JSON text of a task's arguments or of its return value, in bytes.
+ * Escaped three times over on its way (JSON in JSON in SQL, each doubling a quote), it still fits into the
+ * smallest default packet of the supported databases: MariaDB's 16 MiB.
+ */
+export const MAX_JSON_BYTES = 1024 * 1024
+
+/** How deep a value may nest. MariaDB's JSON functions stop at 32 levels, two of which the row itself takes. */
+export const MAX_JSON_DEPTH = 28
+
+/** `T` where JSON can carry it; `never` in the place of whatever it cannot. */
+export type Jsonable<T> = 0 extends 1 & T
+  ? T
+  : unknown extends T
+    ? T
+    : T extends string | number | boolean | null | undefined | void
+      ? T
+      : T extends NotJson
+        ? never
+        : { [K in keyof T]: Jsonable<T[K]> }
+
+type NotJson =
+  | bigint
+  | symbol
+  | Date
+  | RegExp
+  | Error
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | WeakMap<WeakKey, unknown>
+  | WeakSet<WeakKey>
+  | PromiseLike<unknown>
+  | ArrayBufferView
+  | ArrayBuffer
+  | ((...given: never[]) => unknown)
+
+/** A compile error with words in it, where arguments or a return value do not fit into JSON. */
+export interface NotCarriedByJson<Where extends string> {
+  readonly 'JSON cannot carry this': Where
+}
+
+/**
+ * The JSON text of a value.
+ *
+ * @throws NotSerializableError with the path of the first thing JSON or one of the databases cannot carry.
+ */
+export function encodeJson(value: unknown, path: string): string {
+  assertCarried(value, path, 0, new Set())
+  const text = JSON.stringify(value)
+  const bytes = Buffer.byteLength(text)
+  if (bytes > MAX_JSON_BYTES)
+    throw new NotSerializableError(
+      `${path} is ${bytes} bytes of JSON; the limit is ${MAX_JSON_BYTES}.`,
+      'Store the data elsewhere and pass a reference to it.',
+    )
+  return text
+}
+
+/** The text of the column `args_kwargs`. Optional arguments that were left out at the end are dropped. */
+export function encodeArguments(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): string {
+  const given = args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1)
+  return `{"args": ${encodeJson(given, 'args')}, "kwargs": ${encodeJson(kwargs, 'kwargs')}}`
+}
+
+/** The JSON text of a return value, or null (SQL NULL) for undefined and null. */
+export function encodeReturnValue(value: unknown): string | null {
+  return value === undefined || value === null ? null : encodeJson(value, 'return value')
+}
+
+function assertCarried(value: unknown, path: string, depth: number, above: Set<object>): void {
+  if (value === null || typeof value === 'boolean') return
+  if (typeof value === 'string') return assertText(value, path)
+  if (typeof value === 'number') return assertNumber(value, path)
+  if (typeof value !== 'object') return refuse(path, shownType(value), mendFor(value))
+  assertObject(value, path, depth, above)
+}
+
+function assertObject(value: object, path: string, depth: number, above: Set<object>): void {
+  if (above.has(value)) refuse(path, 'a cycle', 'pass an id in place of the object')
+  if (depth >= MAX_JSON_DEPTH) refuse(path, `nested deeper than ${MAX_JSON_DEPTH} levels`, 'flatten the value')
+  above.add(value)
+  if (Array.isArray(value)) assertArray(value, path, depth, above)
+  else assertPlain(value, path, depth, above)
+  above.delete(value)
+}
+
+function assertArray(value: readonly unknown[], path: string, depth: number, above: Set<object>): void {
+  // An index loop, since forEach would leave out the holes of a sparse array.
+  for (let i = 0; i < value.length; i++) assertCarried(value[i], `${path}[${i}]`, depth + 1, above)
+}
+
+function assertPlain(value: object, path: string, depth: number, above: Set<object>): void {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) refuse(path, shownType(value), mendFor(value, path))
+  for (const [key, item] of Object.entries(value)) {
+    assertKey(key, path)
+    // As JSON.stringify has it: an undefined property is a property left out.
+    if (item !== undefined) assertCarried(item, under(path, key), depth + 1, above)
+  }
+}
+
+function assertKey(key: string, path: string): void {
+  if (key === '__proto__') refuse(path, 'a key named __proto__', 'rename the key')
+  assertText(key, `the key ${JSON.stringify(key)} of ${path}`)
+}
+
+function assertText(text: string, path: string): void {
+  if (text.includes('\u0000')) refuse(path, 'text with \\u0000', "remove it: text.replaceAll('\\u0000', '')")
+  if (!text.isWellFormed()) refuse(path, 'text with half of a surrogate pair', 'mend it: text.toWellFormed()')
+}
+
+function assertNumber(value: number, path: string): void {
+  if (!Number.isFinite(value)) refuse(path, String(value), 'pass null or a finite number')
+}
+
+function refuse(path: string, what: string, mend: string): never {
+  throw new NotSerializableError(`${path}: ${what};`, mend)
+}
+
+function mendFor(value: unknown, path = 'it'): string {
+  if (types.isDate(value)) return `pass ${lastName(path)}.toISOString()`
+  if (types.isMap(value)) return `pass Object.fromEntries(${lastName(path)})`
+  if (types.isSet(value)) return `pass [...${lastName(path)}]`
+  if (typeof value === 'bigint') return 'pass it as text: value.toString()'
+  if (value === undefined) return 'pass null'
+  if (typeof value === 'object') return `pass a plain object: { ...${lastName(path)} }`
+  return 'pass plain data'
+}
+
+function shownType(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return value.constructor?.name || shown(value)
+  return value === undefined ? 'undefined' : typeof value
+}
+
+function under(path: string, key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
+}
+
+function lastName(path: string): string {
+  return path.includes('.') ? path.slice(path.lastIndexOf('.') + 1) : path
+}

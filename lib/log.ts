@@ -1,0 +1,37 @@
+/** Where log lines go: `console`, pino, winston and the like fit as they are. */
+export interface Logger {
+  debug(message: string): void
+  info(message: string): void
+  warn(message: string): void
+  error(message: string): void
+}
+
+/** Only what needs a look reaches the console of an app that has not chosen a logger. */
+const quietConsole: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: (message) => console.warn(message),
+  error: (message) => console.error(message),
+}
+
+let current: Logger = quietConsole
+
+/** Sends the library's log lines to `logger`; without an argument warnings and errors to the console again. */
+export function setLogger(logger: Logger = quietConsole): void {
+  current = logger
+}
+
+/** One event, one line: control characters of names and messages cannot forge a second one. */
+export const log: Logger = {
+  debug: (message) => current.debug(oneLine(message)),
+  info: (message) => current.info(oneLine(message)),
+  warn: (message) => current.warn(oneLine(message)),
+  error: (message) => current.error(oneLine(message)),
+}
+
+function oneLine(message: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return message.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => {
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}

@@ -1,0 +1,193 @@
+import type { TaskBackend } from './backend'
+import { clock } from './clock'
+import { NotFinishedError, TaskFailedError, WaitTimeoutError } from './errors'
+import type { ErrorRecord } from './failure'
+import { tasks } from './registry'
+import type { Task } from './task'
+
+export type TaskStatus = 'READY' | 'RUNNING' | 'FAILED' | 'SUCCESSFUL'
+
+export interface Progress {
+  readonly done: number
+  readonly total: number | null
+  readonly note: string | null
+}
+
+/** A result's facts as one plain value; what backends read and write. */
+export interface ResultValues {
+  readonly id: string
+  readonly taskName: string
+  readonly status: TaskStatus
+  readonly enqueuedAt: Date | null
+  readonly startedAt: Date | null
+  readonly finishedAt: Date | null
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  readonly priority: number
+  readonly queueName: string
+  readonly backend: string
+  readonly runAfter: Date | null
+  readonly workerIds: readonly string[]
+  /** Oldest first; the last one is that of the run that failed for good. */
+  readonly errors: readonly ErrorRecord[]
+  readonly returnValue: unknown
+  readonly progress: Progress | null
+}
+
+export interface WaitOptions {
+  /** Milliseconds until `wait` gives up. */
+  timeout: number
+  /** Stops the waiting early; `wait` then throws the signal's reason. */
+  signal?: AbortSignal
+}
+
+const FIRST_POLL = 10
+const SLOWEST_POLL = 500
+
+/** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
+export class TaskResult<Return> {
+  readonly #backend: TaskBackend
+  #values: ResultValues
+  #source: unknown
+
+  /** `source` is what the backend read the values from, e.g. the row; see `dbResult`. */
+  constructor(backend: TaskBackend, values: ResultValues, source?: unknown) {
+    this.#backend = backend
+    this.#values = values
+    this.#source = source
+  }
+
+  get id(): string {
+    return this.#values.id
+  }
+
+  /** The task's name, also where this process does not know the task. */
+  get taskName(): string {
+    return this.#values.taskName
+  }
+
+  /** @throws TaskNotFoundError if no task of that name is defined in this process. */
+  get task(): Task<unknown[], Return> {
+    return tasks.get(this.taskName) as Task<unknown[], Return>
+  }
+
+  get status(): TaskStatus {
+    return this.#values.status
+  }
+
+  get isFinished(): boolean {
+    return this.status === 'SUCCESSFUL' || this.status === 'FAILED'
+  }
+
+  get enqueuedAt(): Date | null {
+    return this.#values.enqueuedAt
+  }
+
+  get startedAt(): Date | null {
+    return this.#values.startedAt
+  }
+
+  get finishedAt(): Date | null {
+    return this.#values.finishedAt
+  }
+
+  /** When the latest run started. */
+  get lastAttemptedAt(): Date | null {
+    return this.#values.startedAt
+  }
+
+  get args(): readonly unknown[] {
+    return this.#values.args
+  }
+
+  get kwargs(): Readonly<Record<string, unknown>> {
+    return this.#values.kwargs
+  }
+
+  get priority(): number {
+    return this.#values.priority
+  }
+
+  get queueName(): string {
+    return this.#values.queueName
+  }
+
+  /** Not before this instant; null when it may run at once. */
+  get runAfter(): Date | null {
+    return this.#values.runAfter
+  }
+
+  /** The backend's alias in `TASKS`. */
+  get backend(): string {
+    return this.#values.backend
+  }
+
+  get errors(): readonly ErrorRecord[] {
+    return this.#values.errors
+  }
+
+  get workerIds(): readonly string[] {
+    return this.#values.workerIds
+  }
+
+  /** How often a run was started. */
+  get attempts(): number {
+    return this.#values.workerIds.length
+  }
+
+  /** What the task last reported through its context. */
+  get progress(): Progress | null {
+    return this.#values.progress
+  }
+
+  /**
+   * What the task returned; null for a task that returns nothing.
+   *
+   * @throws NotFinishedError while the task waits or runs.
+   * @throws TaskFailedError if it failed.
+   */
+  get returnValue(): Return {
+    if (this.status === 'FAILED') throw new TaskFailedError(this.id, lastLine(this.errors.at(-1)))
+    if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
+    return this.#values.returnValue as Return
+  }
+
+  /** The `DBTaskResult` behind this result on the Database backend; undefined on the others. */
+  get dbResult(): unknown {
+    return this.#source
+  }
+
+  /** Reads everything anew, in place. */
+  async refresh(): Promise<this> {
+    const fresh = await this.#backend.getResult(this.id)
+    this.#values = fresh.#values
+    this.#source = fresh.#source
+    return this
+  }
+
+  /**
+   * Polls until the task has finished, however it ended, and resolves to this result.
+   *
+   * @throws WaitTimeoutError when `timeout` milliseconds have passed.
+   */
+  async wait({ timeout, signal }: WaitOptions): Promise<this> {
+    const deadline = clock.now() + timeout
+    for (let pause = FIRST_POLL; ; pause = Math.min(SLOWEST_POLL, pause * 1.5)) {
+      if ((await this.refresh()).isFinished) return this
+      const left = deadline - clock.now()
+      if (left <= 0) throw new WaitTimeoutError(this.id, timeout, this.status)
+      await clock.sleep(Math.min(pause, left), signal)
+      signal?.throwIfAborted()
+    }
+  }
+
+  /** The result as plain data, fit for a web answer. */
+  toJSON(): Record<string, unknown> {
+    const { taskName: task, ...values } = this.#values
+    return { ...values, task, attempts: this.attempts }
+  }
+}
+
+function lastLine(error: ErrorRecord | undefined): string {
+  return error?.traceback.split('\n')[0] ?? 'no error was stored.'
+}

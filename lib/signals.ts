@@ -1,0 +1,48 @@
+import type { TaskBackend } from './backend'
+import { log } from './log'
+import type { TaskResult } from './result'
+
+/** What a listener hears: the result as it stands at that moment, and the backend that holds it. */
+export interface TaskEvent {
+  readonly backend: TaskBackend
+  readonly result: TaskResult<unknown>
+}
+
+export type Listener = (event: TaskEvent) => unknown
+
+/** Something that happened to a task. Listeners only watch: their faults are logged and change no task's fate. */
+export class Signal {
+  readonly name: string
+  readonly #listeners = new Set<Listener>()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** Calls `listener` each time from now on; the function it gives back ends that. */
+  connect(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Never throws and never waits for a listener's promise. */
+  send(event: TaskEvent): void {
+    for (const listener of this.#listeners) this.#tell(listener, event)
+  }
+
+  #tell(listener: Listener, event: TaskEvent): void {
+    const fault = (error: unknown): void => log.error(`A listener of ${this.name} failed for task ${event.result.id}: ${String(error)}`)
+    try {
+      void Promise.resolve(listener(event)).catch(fault)
+    } catch (error) {
+      fault(error)
+    }
+  }
+}
+
+/** A task was handed to its backend. */
+export const taskEnqueued = new Signal('taskEnqueued')
+/** A worker is about to run a task. */
+export const taskStarted = new Signal('taskStarted')
+/** A task finished, and its outcome is stored. */
+export const taskFinished = new Signal('taskFinished')

@@ -1,0 +1,58 @@
+import { backends } from './registry'
+import type { PruneWish } from './store'
+import { Worker, type WorkerReport } from './worker'
+import { type WorkerOptions, wishOf } from './worker-options'
+
+/** A worker at work in this process. */
+export interface RunningWorker {
+  /** Its name in `workerIds`. */
+  readonly workerId: string
+  /** Takes no more tasks, finishes those that run, and resolves as `finished`. */
+  stop(): Promise<WorkerReport>
+  /** Resolves when the worker has ended. */
+  readonly finished: Promise<WorkerReport>
+}
+
+/**
+ * Starts a worker in this process; resolves once its database connection stands.
+ *
+ * @throws InvalidSettingsError for an option out of its range.
+ * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers.
+ * @throws DataSourceError or DatabaseError if the table or the database is not there.
+ */
+export async function startWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
+  const wish = wishOf(options)
+  const backend = backends.get(wish.backend)
+  const worker = new Worker(backend, await backend.openStore({}), wish)
+  const finished = worker.run()
+  // Whoever awaits `finished` hears of a failure; who does not must not be killed by it.
+  finished.catch(() => {})
+  const stop = (): Promise<WorkerReport> => (worker.stop(), finished)
+  return { workerId: wish.workerId, stop, finished }
+}
+
+/** Runs what is ready, and what that enqueues, until nothing is left. Takes the options of a worker. */
+export async function runUntilEmpty(options: Omit<WorkerOptions, 'batch'> = {}): Promise<WorkerReport> {
+  const { finished } = await startWorker({ ...options, batch: true })
+  return finished
+}
+
+export interface PruneOptions extends Partial<Omit<PruneWish, 'queues'>> {
+  /** The alias in TASKS. Default `'default'`. */
+  backend?: string
+  /** Queues to prune, or `'*'` for all. Default `['default']`. */
+  queues?: readonly string[] | '*'
+}
+
+const FOURTEEN_DAYS = 14 * 24 * 60 * 60 * 1000
+
+/** Deletes finished results of a certain age, 14 days by default, and gives their number. */
+export async function pruneResults({ backend = 'default', queues = ['default'], minAge = FOURTEEN_DAYS, failedMinAge = minAge, dryRun = false, onProgress }: PruneOptions = {}): Promise<number> {
+  const store = await backends.get(backend).openStore({})
+  try {
+    const wish = { queues: queues === '*' ? null : queues, minAge, failedMinAge, dryRun }
+    return await store.prune(onProgress ? { ...wish, onProgress } : wish)
+  } finally {
+    await store.close()
+  }
+}

@@ -1,0 +1,97 @@
+import type { ErrorRecord } from './failure'
+import type { ResultValues } from './result'
+
+/**
+ * What a worker needs of a backend: six verbs over plain values, each taking a batch.
+ * Every write but the claim is fenced: it changes a row only while that claim still holds it.
+ */
+export interface Store {
+  /** Hands in what came of earlier rows and takes up to `room` rows to run next, best first. */
+  exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange>
+  /** Holds rows for another lease, and writes what progress they report. */
+  renew(rows: readonly Renewal[]): Promise<Renewed>
+  /** Gives rows back unfinished, as if they had not been claimed: the attempt is taken off. */
+  release(rows: readonly Held[]): Promise<number>
+  /** Takes over rows whose lease ran out. */
+  rescue(): Promise<Rescued>
+  /** Deletes finished rows. */
+  prune(wish: PruneWish): Promise<number>
+  /** How many rows stand in each status, for the wished queues. */
+  count(wishes: Pick<Wishes, 'queues' | 'excludeQueues'>): Promise<Counts>
+  close(): Promise<void>
+}
+
+export interface StoreOptions {
+  /** Seconds a claim holds a row without renewal; the backend's own setting by default. */
+  readonly leaseSeconds?: number
+}
+
+/** Which rows a worker wants. */
+export interface Wishes {
+  readonly workerId: string
+  /** Queues to serve; null: all. */
+  readonly queues: readonly string[] | null
+  readonly excludeQueues: readonly string[]
+}
+
+/** A claimed row's handle: `key` is the id as the database spells it, `claims` the fence. */
+export interface Held {
+  readonly key: string
+  readonly claims: number
+}
+
+export interface ClaimedRow extends Held {
+  readonly values: ResultValues
+  /** What makes the row impossible to run, if somebody else wrote it badly. */
+  readonly malformed: string | null
+  /** What this enqueue overrode, as written. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** What came of one run. READY: to be tried again, `delay` milliseconds from now; null: as it was due before. */
+export type Outcome = Held &
+  (
+    | { readonly status: 'SUCCESSFUL'; /** JSON text; null for none. */ readonly returnValue: string | null }
+    | { readonly status: 'FAILED'; readonly error: ErrorRecord }
+    | { readonly status: 'READY'; readonly error: ErrorRecord; readonly delay: number | null }
+  )
+
+export interface Exchange {
+  /** For each outcome, in order: whether its fence held, so that it is what the row now says. */
+  readonly kept: readonly boolean[]
+  readonly claimed: readonly ClaimedRow[]
+}
+
+export interface Renewal extends Held {
+  /** JSON text of `{ done, total, note }`; null leaves what is there. */
+  readonly progress: string | null
+}
+
+export interface Renewed {
+  /** Rows this worker no longer holds. */
+  readonly lost: readonly Held[]
+  /** Rows that were asked to stop. */
+  readonly cancelled: readonly Held[]
+}
+
+export interface Rescued {
+  /** Ids of rows that are READY again. */
+  readonly released: readonly string[]
+  /** Ids of rows that were given up after too many crashes. */
+  readonly failed: readonly string[]
+}
+
+export interface PruneWish {
+  /** Queues to prune; null: all. */
+  readonly queues: readonly string[] | null
+  /** Milliseconds since `finished_at` after which a SUCCESSFUL row goes. */
+  readonly minAge: number
+  /** The same for FAILED rows. */
+  readonly failedMinAge: number
+  /** Only counts. */
+  readonly dryRun: boolean
+  /** Called after each chunk with the number deleted so far. */
+  readonly onProgress?: (deleted: number) => void
+}
+
+export type Counts = Readonly<Record<ResultValues['status'], number>>

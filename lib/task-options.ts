@@ -1,0 +1,109 @@
+import type { EntityManager } from 'typeorm'
+import { InvalidTaskError, didYouMean, shown } from './errors'
+import type { TaskValues } from './task'
+
+/** What a task asks for, wherever it is enqueued from. */
+export interface TaskOptions {
+  /** Whole, -100 to 100; higher runs first. Default 0. */
+  priority?: number
+  /** At most 32 characters. Default `'default'`. */
+  queueName?: string
+  /** An alias of TASKS. Default `'default'`. */
+  backend?: string
+  /** The function's first argument is a `TaskContext`. Default false. */
+  takesContext?: boolean
+}
+
+/** What one enqueue may change. */
+export interface CallOptions {
+  priority?: number
+  queueName?: string
+  backend?: string
+  /** Not before this instant; null: as soon as possible. */
+  runAfter?: Date | null
+  /** Enqueues in this manager's transaction. */
+  manager?: EntityManager | undefined
+  /** While a task with this key waits or runs, enqueueing it again gives that one's result. At most 126 characters. */
+  uniqueKey?: string | null
+}
+
+export const MAX_QUEUE_NAME = 32
+const MAX_TASK_NAME = 255
+const MAX_UNIQUE_KEY = 126
+const TASK_NAME = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
+const QUEUE_NAME = /^[\p{L}\p{N}_.:@/-]+$/u
+/** MySQL's first year; the end is the value that stands for "no delay". */
+const EARLIEST = Date.UTC(1000, 0, 1)
+const LATEST = Date.UTC(9999, 0, 1)
+
+const TASK_OPTIONS = ['priority', 'queueName', 'backend', 'takesContext']
+const CALL_OPTIONS = ['priority', 'queueName', 'runAfter', 'backend', 'manager', 'uniqueKey']
+
+/** The values of a new task. @throws InvalidTaskError for an unknown option. */
+export function taskValues(name: string, options: TaskOptions): TaskValues {
+  refuseUnknown(name, options, TASK_OPTIONS)
+  const { priority = 0, queueName = 'default', backend = 'default', takesContext = false } = options
+  return { name, priority, queueName, backend, takesContext, runAfter: null, uniqueKey: null, manager: undefined }
+}
+
+/** @throws InvalidTaskError for an option that `using` does not know. */
+export function checkCallOptions(name: string, options: CallOptions): void {
+  refuseUnknown(name, options, CALL_OPTIONS)
+}
+
+/** @throws InvalidTaskError naming the value and its limit. */
+export function checkTaskValues(values: TaskValues): void {
+  checkTaskName(values.name)
+  checkPriority(values)
+  checkQueueName(values)
+  checkRunAfter(values)
+  checkUniqueKey(values)
+  check(values, 'backend', typeof values.backend === 'string', 'an alias of TASKS')
+  check(values, 'takesContext', typeof values.takesContext === 'boolean', 'true or false')
+}
+
+/** @throws InvalidTaskError unless `name` can name a queue. */
+export function assertQueueName(name: unknown, what: string): void {
+  if (typeof name !== 'string' || name.length > MAX_QUEUE_NAME || !QUEUE_NAME.test(name))
+    throw new InvalidTaskError(`${what}: expected a queue name of 1 to ${MAX_QUEUE_NAME} letters, digits and _ . : @ / -, got ${shown(name)}.`, 'Rename the queue.')
+}
+
+function checkTaskName(name: unknown): void {
+  if (typeof name !== 'string' || name.length > MAX_TASK_NAME || !TASK_NAME.test(name))
+    throw new InvalidTaskError(
+      `A task's name must be a dotted identifier of at most ${MAX_TASK_NAME} characters, got ${shown(name)}.`,
+      'Name it like "mail.sendWelcome": letters, digits and _, parts joined by single dots.',
+    )
+}
+
+function checkPriority(values: TaskValues): void {
+  const { priority } = values
+  check(values, 'priority', Number.isInteger(priority) && priority >= -100 && priority <= 100, 'a whole number from -100 to 100')
+}
+
+function checkQueueName({ name, queueName }: TaskValues): void {
+  assertQueueName(queueName, `Task "${name}", queueName`)
+}
+
+function checkRunAfter(values: TaskValues): void {
+  const { runAfter } = values
+  if (runAfter === null) return
+  const time = runAfter instanceof Date ? runAfter.getTime() : Number.NaN
+  check(values, 'runAfter', time >= EARLIEST && time < LATEST, 'a valid Date before the year 9999, or null')
+}
+
+function checkUniqueKey(values: TaskValues): void {
+  const key = values.uniqueKey
+  const sound = key === null || (typeof key === 'string' && key.length > 0 && key.length <= MAX_UNIQUE_KEY && /^\P{Cc}+$/u.test(key))
+  check(values, 'uniqueKey', sound, `1 to ${MAX_UNIQUE_KEY} printable characters, or null`)
+}
+
+function check(values: TaskValues, option: keyof TaskValues, sound: boolean, expected: string): void {
+  if (!sound) throw new InvalidTaskError(`Task "${values.name}", ${option}: expected ${expected}, got ${shown(values[option])}.`, 'Change the value.')
+}
+
+function refuseUnknown(name: string, options: object, known: readonly string[]): void {
+  for (const option of Object.keys(options))
+    if (!known.includes(option))
+      throw new InvalidTaskError(`Task "${String(name)}": unknown option "${option}".`, didYouMean(option, known) ?? `Known options: ${known.join(', ')}.`)
+}

@@ -1,0 +1,123 @@
+import type { EntityManager } from 'typeorm'
+import type { Order } from './backend'
+import { TaskContext } from './context'
+import { NotSupportedError, ResultMismatchError } from './errors'
+import { encodeArguments } from './json'
+import { backends } from './registry'
+import { TaskResult } from './result'
+import { type CallOptions, checkCallOptions, checkTaskValues } from './task-options'
+
+/** What a task is, apart from its code. */
+export interface TaskValues {
+  readonly name: string
+  readonly priority: number
+  readonly queueName: string
+  /** An alias of TASKS. */
+  readonly backend: string
+  readonly takesContext: boolean
+  readonly runAfter: Date | null
+  readonly uniqueKey: string | null
+  readonly manager: EntityManager | undefined
+}
+
+export type TaskFunction = (...given: never[]) => unknown
+
+/** A function that can be run in the background: an immutable value, made by `task(…)`. */
+export class Task<Args extends unknown[], Return> implements TaskValues {
+  readonly name: string
+  readonly priority: number
+  readonly queueName: string
+  readonly backend: string
+  readonly takesContext: boolean
+  readonly runAfter: Date | null
+  readonly uniqueKey: string | null
+  readonly manager: EntityManager | undefined
+  readonly #fn: TaskFunction | null
+
+  /** `fn` is null for a task whose code lives elsewhere. */
+  constructor(values: TaskValues, fn: TaskFunction | null) {
+    this.name = values.name
+    this.priority = values.priority
+    this.queueName = values.queueName
+    this.backend = values.backend
+    this.takesContext = values.takesContext
+    this.runAfter = values.runAfter
+    this.uniqueKey = values.uniqueKey
+    this.manager = values.manager
+    this.#fn = fn
+    checkTaskValues(this)
+    if (backends.isConfigured) this.#validate()
+  }
+
+  /**
+   * A changed copy; this task stays as it is.
+   *
+   * @throws InvalidTaskError for an unknown option, or a value out of its range.
+   */
+  using(changes: CallOptions): Task<Args, Return> {
+    checkCallOptions(this.name, changes)
+    return new Task({ ...this, ...changes }, this.#fn)
+  }
+
+  /** Hands the task to its backend; resolves once it is stored. */
+  async enqueue(...args: Args): Promise<TaskResult<Return>> {
+    return this.enqueueWith({ args })
+  }
+
+  /** As `enqueue`, with keyword arguments; on the running side they arrive as one last object argument. */
+  async enqueueWith({ args = [], kwargs = {} }: { args?: readonly unknown[]; kwargs?: Readonly<Record<string, unknown>> }): Promise<TaskResult<Return>> {
+    this.#validate()
+    return (await backends.get(this.backend).enqueue(this.#order(args, kwargs))) as TaskResult<Return>
+  }
+
+  /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
+  async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
+    this.#validate()
+    const orders = calls.map((args) => this.#order(args, {}))
+    return (await backends.get(this.backend).enqueueMany(orders)) as TaskResult<Return>[]
+  }
+
+  /** Runs the task here and now, without a queue; errors come out as they are. */
+  async call(...args: Args): Promise<Return> {
+    return (await this.run(args, () => detachedContext(this, args))) as Return
+  }
+
+  /**
+   * The stored result of that id.
+   *
+   * @throws ResultNotFoundError if there is none.
+   * @throws ResultMismatchError if it is another task's.
+   */
+  async getResult(id: string): Promise<TaskResult<Return>> {
+    const result = await backends.get(this.backend).getResult(id, this.manager)
+    if (result.taskName !== this.name)
+      throw new ResultMismatchError(`The result ${id} is of task "${result.taskName}", not of "${this.name}".`, `Ask "${result.taskName}" for it.`)
+    return result as TaskResult<Return>
+  }
+
+  /** Calls the function with what a row holds; `context` is asked only if the task takes one. */
+  async run(args: readonly unknown[], context: () => TaskContext): Promise<unknown> {
+    if (this.#fn === null) throw new NotSupportedError(`Task "${this.name}" is remote: its code lives elsewhere.`, 'Enqueue it, and run a worker there.')
+    return Reflect.apply(this.#fn, undefined, this.takesContext ? [context(), ...args] : args)
+  }
+
+  /** Tasks are equal, not identical, after `using({})`; this shows what counts. */
+  toJSON(): Record<string, unknown> {
+    const { name, priority, queueName, backend, takesContext, runAfter, uniqueKey } = this
+    return { name, priority, queueName, backend, takesContext, runAfter, uniqueKey }
+  }
+
+  #validate(): void {
+    backends.get(this.backend).validate(this)
+  }
+
+  #order(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Order {
+    return { task: this, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
+  }
+}
+
+function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContext {
+  const now = new Date()
+  const values = { id: '', taskName: task.name, status: 'RUNNING', enqueuedAt: now, startedAt: now, finishedAt: null, args, kwargs: {}, priority: task.priority, queueName: task.queueName, backend: task.backend, runAfter: null, workerIds: ['call'], errors: [], returnValue: null, progress: null } as const
+  return new TaskContext(new TaskResult(backends.get(task.backend), values), { signal: new AbortController().signal, report: () => {} })
+}

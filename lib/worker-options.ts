@@ -1,0 +1,85 @@
+import { InvalidSettingsError, didYouMean, shown } from './errors'
+import { randomWorkerId } from './random-id'
+import type { Wishes } from './store'
+import { assertQueueName } from './task-options'
+
+export interface WorkerOptions {
+  /** The alias in TASKS of the backend to serve. Default `'default'`. */
+  backend?: string
+  /** Queues to serve, or `'*'` for all. Default `['default']`. */
+  queues?: readonly string[] | '*'
+  /** Queues to leave alone; only with `queues: '*'`. */
+  excludeQueues?: readonly string[]
+  /** Milliseconds between looks for new tasks when there was nothing to do. Default 1000. */
+  interval?: number
+  /** Ends when nothing is left to run. Default false. */
+  batch?: boolean
+  /** Ends after so many tasks. Default: never. */
+  maxTasks?: number
+  /** At most 64 characters. Default: random. */
+  workerId?: string
+  /** Tasks run at a time. Default 10. */
+  concurrency?: number
+  /** Milliseconds that running tasks have to finish at a stop. Default 30000. */
+  shutdownTimeout?: number
+  /** A random wait of up to so many milliseconds at the start, so that many workers do not ask at once. Default 0. */
+  startupDelay?: number
+}
+
+/** Checked options, complete. */
+export interface Wish extends Wishes {
+  readonly backend: string
+  readonly interval: number
+  readonly batch: boolean
+  readonly maxTasks: number
+  readonly concurrency: number
+  readonly shutdownTimeout: number
+  readonly startupDelay: number
+}
+
+const MAX_WORKER_ID = 64
+const NAMES = ['backend', 'queues', 'excludeQueues', 'interval', 'batch', 'maxTasks', 'workerId', 'concurrency', 'shutdownTimeout', 'startupDelay']
+
+/** @throws InvalidSettingsError naming the option, what was expected and what was found. */
+export function wishOf(options: WorkerOptions): Wish {
+  for (const name of Object.keys(options)) if (!NAMES.includes(name)) throw new InvalidSettingsError(`Worker: unknown option "${name}".`, didYouMean(name, NAMES) ?? `Known options: ${NAMES.join(', ')}.`)
+  const { backend = 'default', batch = false, maxTasks = Number.POSITIVE_INFINITY } = options
+  return {
+    backend,
+    batch,
+    workerId: workerIdOf(options.workerId),
+    ...queuesOf(options),
+    interval: atLeastZero('interval', options.interval ?? 1_000),
+    maxTasks: maxTasks === Number.POSITIVE_INFINITY ? maxTasks : whole('maxTasks', maxTasks, 0),
+    concurrency: whole('concurrency', options.concurrency ?? 10, 1),
+    shutdownTimeout: atLeastZero('shutdownTimeout', options.shutdownTimeout ?? 30_000),
+    startupDelay: atLeastZero('startupDelay', options.startupDelay ?? 0),
+  }
+}
+
+function queuesOf({ queues = ['default'], excludeQueues = [] }: WorkerOptions): Pick<Wish, 'queues' | 'excludeQueues'> {
+  if (queues !== '*' && excludeQueues.length > 0) throw new InvalidSettingsError('Worker: excludeQueues goes with all queues only.', "Set queues to '*', or leave excludeQueues out.")
+  if (queues !== '*' && queues.length === 0) throw new InvalidSettingsError('Worker: queues is empty.', "Name at least one, or '*' for all.")
+  for (const queue of [...(queues === '*' ? [] : queues), ...excludeQueues]) assertQueueName(queue, 'Worker')
+  return { queues: queues === '*' ? null : queues, excludeQueues }
+}
+
+function workerIdOf(id: string | undefined): string {
+  if (id === undefined) return randomWorkerId()
+  if (typeof id === 'string' && id.length > 0 && id.length <= MAX_WORKER_ID && /^\P{Cc}+$/u.test(id)) return id
+  throw bad('workerId', `1 to ${MAX_WORKER_ID} printable characters`, id)
+}
+
+function atLeastZero(name: string, value: number): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
+  throw bad(name, 'a finite number of milliseconds, 0 or more', value)
+}
+
+function whole(name: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw bad(name, `a whole number, ${least} or more`, value)
+}
+
+function bad(name: string, expected: string, value: unknown): InvalidSettingsError {
+  return new InvalidSettingsError(`Worker, ${name}: expected ${expected}, got ${shown(value)}.`, 'Change the option.')
+}

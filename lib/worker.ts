@@ -1,0 +1,139 @@
+import type { TaskBackend } from './backend'
+import { clock } from './clock'
+import { log } from './log'
+import { ProgressReports } from './progress-reports'
+import { Slots } from './slots'
+import type { Exchange, Store } from './store'
+import type { Wish } from './worker-options'
+
+/** A worker that cannot reach the database asks again after this many milliseconds at first, at most `SLOWEST_RETRY`. */
+const FIRST_RETRY = 100
+const SLOWEST_RETRY = 10_000
+/** How often a batch worker, which nobody watches, tries before it gives up. */
+const BATCH_TRIES = 5
+/** After the abort signal, tasks have this long to end by themselves. */
+const ABORT_GRACE = 1_000
+
+/** What a worker did, in the end. */
+export interface WorkerReport {
+  /** Runs that were started. */
+  readonly started: number
+  /** Runs that did not end in time at a stop; their rows were given back. */
+  readonly abandoned: number
+}
+
+/** Claims rows, runs them side by side, hands in what came of them. */
+export class Worker {
+  readonly #store: Store
+  readonly #wish: Wish
+  readonly #slots: Slots
+  readonly #reports: ProgressReports
+  readonly #stopping = new AbortController()
+  #started = 0
+  #failures = 0
+
+  constructor(backend: TaskBackend, store: Store, wish: Wish) {
+    this.#store = store
+    this.#wish = wish
+    this.#slots = new Slots(backend, wish.concurrency)
+    this.#reports = new ProgressReports(store, this.#slots)
+  }
+
+  /** No more claims; what runs is finished first. */
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  /** Runs until stopped, or in a batch until nothing is left; rejects only when a batch cannot reach its database. */
+  async run(): Promise<WorkerReport> {
+    log.info(`Starting worker worker_id=${this.#wish.workerId} queues=${this.#wish.queues?.join(',') ?? '*'}`)
+    try {
+      await clock.sleep(this.#wish.startupDelay * Math.random(), this.#stopping.signal)
+      await this.#work()
+      return { started: this.#started, abandoned: await this.#drain() }
+    } finally {
+      this.#reports.close()
+      await this.#store.close()
+    }
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const claimed = await this.#exchange()
+      if (this.#isDone(claimed)) break
+      await this.#rest(claimed)
+    }
+  }
+
+  /** Hands in and claims; gives the number claimed, or undefined when the database could not be reached. */
+  async #exchange(): Promise<number | undefined> {
+    const room = this.#room()
+    const outcomes = this.#slots.outcomes()
+    try {
+      const exchange = await this.#store.exchange(outcomes, room, this.#wish)
+      this.#take(exchange)
+      this.#failures = 0
+      return exchange.claimed.length
+    } catch (error) {
+      this.#failures++
+      log.error(`The database did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`)
+      if (this.#wish.batch && this.#failures >= BATCH_TRIES) throw error
+      return undefined
+    }
+  }
+
+  #take({ kept, claimed }: Exchange): void {
+    this.#slots.settle(kept)
+    this.#started += claimed.length
+    for (const row of claimed) this.#slots.start(row)
+  }
+
+  #room(): number {
+    return this.#stopping.signal.aborted ? 0 : Math.min(this.#slots.free, this.#wish.maxTasks - this.#started)
+  }
+
+  #isDone(claimed: number | undefined): boolean {
+    if (this.#started >= this.#wish.maxTasks) {
+      log.info(`Run maximum tasks (${this.#wish.maxTasks})`)
+      return true
+    }
+    if (!this.#wish.batch || claimed !== 0 || this.#slots.busy > 0) return false
+    log.info(`No more tasks to run for worker_id=${this.#wish.workerId}. Exiting gracefully.`)
+    return true
+  }
+
+  /** Until something finished, the worker is stopped, or it is time to ask again. */
+  async #rest(claimed: number | undefined): Promise<void> {
+    if (claimed === undefined) return clock.sleep(Math.min(SLOWEST_RETRY, FIRST_RETRY * 2 ** this.#failures) * (0.5 + Math.random()), this.#stopping.signal)
+    // A full worker and a batch ask again only when a task has finished; the latter since it may have enqueued more.
+    const patience = this.#wish.batch || this.#slots.free === 0 ? Number.POSITIVE_INFINITY : this.#wish.interval
+    await this.#slots.change(patience, this.#stopping.signal)
+  }
+
+  /** Finishes what runs; once stopped, asks it to end after `shutdownTimeout`, and at last gives the rows back. */
+  async #drain(): Promise<number> {
+    await this.#handIn(Number.POSITIVE_INFINITY, this.#stopping.signal)
+    this.stop()
+    await this.#handIn(this.#wish.shutdownTimeout)
+    if (this.#slots.busy > 0) {
+      this.#slots.abort(new Error('The worker stops.'))
+      await this.#handIn(ABORT_GRACE)
+    }
+    return this.#giveBack()
+  }
+
+  async #handIn(patience: number, signal?: AbortSignal): Promise<void> {
+    const deadline = clock.now() + patience
+    while (this.#slots.busy > 0 && clock.now() < deadline && !signal?.aborted) {
+      if (!this.#slots.hasOutcomes) await this.#slots.change(deadline - clock.now(), signal)
+      else if ((await this.#exchange()) === undefined) await clock.sleep(FIRST_RETRY)
+    }
+  }
+
+  async #giveBack(): Promise<number> {
+    const abandoned = this.#slots.abandon()
+    for (const { values } of abandoned) log.warn(`Task id=${values.id} path=${values.taskName} did not end in time and is given back`)
+    await this.#store.release(abandoned).catch((error: unknown) => log.error(`Rows could not be given back: ${String(error)}`))
+    return abandoned.length
+  }
+}

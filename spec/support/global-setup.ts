@@ -1,0 +1,29 @@
+import { Desk, type DeskCard } from './servers/desk'
+import { wanted, type Wanted } from './servers/wanted'
+
+declare global {
+  var specDesk: Desk | undefined
+}
+
+/** Opens the desk that hands databases to the specs; under CI a missing database fails the run. */
+export default async function setUp(): Promise<void> {
+  const wish = wanted()
+  if (Object.keys(wish.missing).length > 0) tellMissing(wish)
+  const desk = new Desk()
+  const card: DeskCard = { ...wish, port: await desk.open() }
+  process.env['SPEC_DESK'] = JSON.stringify(card)
+  globalThis.specDesk = desk
+}
+
+function tellMissing({ missing }: Wanted): void {
+  const lines = Object.entries(missing).map(([name, mend]) => `MISSING: ${name}. ${mend}`)
+  if (isTrue(process.env['CI'])) throw new Error(`Under CI every database must be there.\n${lines.join('\n')}\nOr choose databases: DB=sqlite npx jest`)
+  lines.push('The specs of a missing database are skipped.')
+  const width = Math.max(...lines.map((line) => line.length))
+  const rule = '*'.repeat(width)
+  process.stderr.write(`\n${rule}\n${lines.join('\n')}\n${rule}\n\n`)
+}
+
+function isTrue(value: string | undefined): boolean {
+  return value !== undefined && !['', '0', 'false'].includes(value)
+}

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { folderWith, install, said, searchPath } from './binaries'
+import type { Place } from './place'
 import { Server, user, type Recipe } from './server'
 
 /** Starts a PostgreSQL of the spec's own. */
@@ -33,17 +35,27 @@ function recipe(bin: string): Recipe {
     crash: 'SIGQUIT',
     quit: 'SIGINT',
     async install(place) {
+      if (isCopied(bin, place)) await cp(join(bin, '..'), join(place.folder, 'native'), { recursive: true, verbatimSymlinks: true })
       const passwordFile = join(place.folder, 'password')
       writeFileSync(passwordFile, user.password, { mode: 0o644 })
-      await install(place, join(bin, 'initdb'), '-D', join(place.folder, 'data'), '-U', user.username, '--pwfile', passwordFile,
+      await install(place, program('initdb', bin, place), '-D', join(place.folder, 'data'), '-U', user.username, '--pwfile', passwordFile,
         '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync')
     },
-    command: (place, port) => [join(bin, 'postgres'), '-D', join(place.folder, 'data'), '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+    command: (place, port) => [program('postgres', bin, place), '-D', join(place.folder, 'data'), '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
     query,
     version: async (port) => String((await query(port, 'SHOW server_version'))[0]?.['server_version']).replace(/ .*/, ''),
     create: (database) => `CREATE DATABASE "${database}"`,
     drop: (database) => `DROP DATABASE "${database}"`,
   }
+}
+
+function program(name: string, bin: string, place: Place): string {
+  return join(isCopied(bin, place) ? join(place.folder, 'native/bin') : bin, name)
+}
+
+// Root's own checkout is often closed to the account that the server runs as; the npm package then has to be copied out of it.
+function isCopied(bin: string, place: Place): boolean {
+  return bin === embedded() && place.as.uid !== undefined
 }
 
 async function query(port: number, sql: string): Promise<Record<string, unknown>[]> {

@@ -53,6 +53,8 @@ function imported(file: string): Promise<unknown> {
   return import(pathToFileURL(file).href)
 }
 
+const NO_METADATA = 'The TypeScript loader that Node was started with (tsx?) emits no decorator metadata: start without it.'
+
 function described(error: unknown): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`
   const [message = ''] = error.message.split('\nRequire stack:')
@@ -64,5 +66,6 @@ function mendOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code
   if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND') return 'Install that package, or correct the path (in tsconfig.json too, when it is one of "paths").'
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION') return 'Start without the TypeScript loader, or give it the option for ES modules.'
+  if (hasOwnLoader() && error instanceof Error && error.name === 'ColumnTypeUndefinedError') return NO_METADATA
   return 'Correct the error there; -v 3 shows where it was thrown.'
 }

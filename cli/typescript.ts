@@ -7,19 +7,10 @@ import { LoadError } from '../lib/errors'
 import { compilerOf, tsconfigOf, type Compile } from './compile'
 import { importedEntry } from './esm-package'
 
-/** Whether a file's name says TypeScript. */
-export function isTypeScript(file: string): boolean {
-  return /\.[mc]?ts$/.test(file)
-}
-
 // Node's own loader: undocumented, and what every require hook (ts-node, swc-node, tsx) builds upon.
 const loader = Module as unknown as ModuleInternals
+const nodeResolve = loader._resolveFilename
 let ours = false
-
-/** Whether the app was started with a TypeScript loader of its own: `node -r ts-node/register` and the like. */
-export function hasOwnLoader(): boolean {
-  return !ours && '.ts' in loader._extensions
-}
 
 /**
  * Lets Node load the app's TypeScript, each file compiled to CommonJS by the app's own compiler; a loader that is
@@ -34,6 +25,16 @@ export function installTypeScript(appFile: string): void {
   answerImports()
   process.setSourceMapsEnabled(true) // a task's traceback names lines of the .ts file
   ours = true
+}
+
+/** Whether a file's name says TypeScript. */
+export function isTypeScript(file: string): boolean {
+  return /\.[mc]?ts$/.test(file)
+}
+
+/** Whether the app was started with a TypeScript loader of its own: `node -r ts-node/register` and the like. */
+export function hasOwnLoader(): boolean {
+  return !ours && '.ts' in loader._extensions
 }
 
 function run(module: CompilingModule, file: string, compile: Compile): void {
@@ -56,8 +57,6 @@ function topLevelAwait(file: string, cause: unknown): LoadError {
     { cause },
   )
 }
-
-const nodeResolve = loader._resolveFilename
 
 function resolveWithTypeScript(this: unknown, request: string, parent: Parent, ...rest: unknown[]): string {
   const from = parent?.filename

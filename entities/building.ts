@@ -22,9 +22,6 @@ export function beingBuilt(): Built | undefined {
 
 const building = new AsyncLocalStorage<Built>()
 
-/** MariaDB's uuid as TypeORM's `mysql` must be told it: by a name of its own, see `teachMariaDb`. */
-export const UUID_OF_MARIADB = 'uuid of MariaDB'
-
 /** The classes whose columns are ours. */
 export const ourTargets = new Set<unknown>()
 
@@ -74,8 +71,12 @@ async function isMariaDb(dataSource: DataSource): Promise<boolean> {
 function teachMariaDb({ driver }: DataSource): void {
   const normalizeType = driver.normalizeType.bind(driver)
   const normalizeDefault = driver.normalizeDefault.bind(driver)
-  driver.normalizeType = (column) => (column.type === UUID_OF_MARIADB ? 'uuid' : normalizeType(column))
-  driver.normalizeDefault = (column) => normalizeDefault(column) ?? (column.isNullable && ourTargets.has(column.target) ? 'NULL' : undefined)
+  driver.normalizeType = (column) => (column.type === 'uuid' && isOurs(column) ? 'uuid' : normalizeType(column))
+  driver.normalizeDefault = (column) => normalizeDefault(column) ?? (column.isNullable && isOurs(column) ? 'NULL' : undefined)
+}
+
+function isOurs(column: object): boolean {
+  return 'target' in column && ourTargets.has(column.target)
 }
 
 async function parsesJson(dataSource: DataSource): Promise<boolean> {

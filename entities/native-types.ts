@@ -1,5 +1,5 @@
-import type { ColumnOptions, ColumnType, DataSourceOptions } from 'typeorm'
-import { UUID_OF_MARIADB, type Built } from './building'
+import type { ColumnOptions, DataSourceOptions } from 'typeorm'
+import type { Built } from './building'
 import type { Family } from './family'
 import { emptyText, foreignJson, hexId, jsonBinary, jsonText, mysqlInstant, textInstant } from './transformers'
 
@@ -30,7 +30,7 @@ const unicode = { charset: 'utf8mb4', collation: 'utf8mb4_bin' } as const
 
 // JSON is longtext, as it is in MariaDB: TypeORM reads MySQL's own json type wrong where the value is a string.
 const mysql: Types = {
-  id: (built) => (built.mariaDbUuid ? { type: mariaDbUuid(built) } : { type: 'char', length: 32, charset: 'ascii', collation: 'ascii_bin', transformer: hexId }),
+  id: (built) => (built.mariaDbUuid ? { type: 'uuid' } : { type: 'char', length: 32, charset: 'ascii', collation: 'ascii_bin', transformer: hexId }),
   word: () => ({ type: 'varchar', ...unicode }),
   text: () => ({ type: 'longtext', ...unicode }),
   json: (built, foreign) => ({ type: 'longtext', ...unicode, transformer: foreign ? foreignJson(built) : jsonText }),
@@ -73,10 +73,6 @@ const zonedInstants: Readonly<Record<string, Native | undefined>> = {
 
 function longText({ dataSource }: Built): Native {
   return longTexts[dataSource.options.type] ?? { type: 'text' }
-}
-
-function mariaDbUuid({ dataSource }: Built): ColumnType {
-  return dataSource.options.type === 'mariadb' ? 'uuid' : (UUID_OF_MARIADB as ColumnType)
 }
 
 /** The zone in which the driver reads a datetime. TypeORM reads one that arrives as text as local, whatever `timezone` says. */

@@ -81,12 +81,12 @@ function decorator(name: string, options: TaskOptions): TaskDecorator {
 
 /** The class whose method this is, so that `this` is right in it; newer decorators learn it only later. */
 function ownerOf(target: unknown, keyOrContext: unknown): () => unknown {
-  let owner = target
+  const owner = { class: target }
   if (isNewer(keyOrContext))
     keyOrContext.addInitializer(function (this: unknown) {
-      owner = this
+      owner.class = this
     })
-  return () => owner
+  return () => owner.class
 }
 
 /** Older decorators get the class itself for a static method, newer ones say so in their context. */

@@ -40,7 +40,7 @@ function stackOf(error: Error): string {
 
 function plain(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
-  return JSON.stringify(value) ?? String(value)
+  return JSON.stringify(value) ?? Object.prototype.toString.call(value)
 }
 
 function guarded(describe: () => string, otherwise: string): string {

@@ -56,7 +56,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
    */
   using(changes: CallOptions): Task<Args, Return> {
     checkCallOptions(this.name, changes)
-    return new Task({ ...this, ...changes }, this.#fn)
+    return new Task({ ...valuesOf(this), ...changes }, this.#fn)
   }
 
   /** Hands the task to its backend; resolves once it is stored. */
@@ -103,8 +103,8 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
 
   /** Tasks are equal, not identical, after `using({})`; this shows what counts. */
   toJSON(): Record<string, unknown> {
-    const { name, priority, queueName, backend, takesContext, runAfter, uniqueKey } = this
-    return { name, priority, queueName, backend, takesContext, runAfter, uniqueKey }
+    const { manager: _, ...shown } = valuesOf(this)
+    return shown
   }
 
   #validate(): void {
@@ -114,6 +114,10 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   #order(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Order {
     return { task: this, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
   }
+}
+
+function valuesOf({ name, priority, queueName, backend, takesContext, runAfter, uniqueKey, manager }: TaskValues): TaskValues {
+  return { name, priority, queueName, backend, takesContext, runAfter, uniqueKey, manager }
 }
 
 function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContext {

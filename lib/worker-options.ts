@@ -38,34 +38,45 @@ export interface Wish extends Wishes {
 }
 
 const MAX_WORKER_ID = 64
-const NAMES = ['backend', 'queues', 'excludeQueues', 'interval', 'batch', 'maxTasks', 'workerId', 'concurrency', 'shutdownTimeout', 'startupDelay']
+const DEFAULTS = {
+  backend: 'default',
+  queues: ['default'] as readonly string[] | '*',
+  excludeQueues: [] as readonly string[],
+  interval: 1_000,
+  batch: false,
+  maxTasks: Number.POSITIVE_INFINITY,
+  workerId: undefined as string | undefined,
+  concurrency: 10,
+  shutdownTimeout: 30_000,
+  startupDelay: 0,
+}
+const NAMES = Object.keys(DEFAULTS)
 
 /** @throws InvalidSettingsError naming the option, what was expected and what was found. */
 export function wishOf(options: WorkerOptions): Wish {
   for (const name of Object.keys(options)) if (!NAMES.includes(name)) throw new InvalidSettingsError(`Worker: unknown option "${name}".`, didYouMean(name, NAMES) ?? `Known options: ${NAMES.join(', ')}.`)
-  const { backend = 'default', batch = false, maxTasks = Number.POSITIVE_INFINITY } = options
+  const given: typeof DEFAULTS = { ...DEFAULTS, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) }
   return {
-    backend,
-    batch,
-    workerId: workerIdOf(options.workerId),
-    ...queuesOf(options),
-    interval: atLeastZero('interval', options.interval ?? 1_000),
-    maxTasks: maxTasks === Number.POSITIVE_INFINITY ? maxTasks : whole('maxTasks', maxTasks, 0),
-    concurrency: whole('concurrency', options.concurrency ?? 10, 1),
-    shutdownTimeout: atLeastZero('shutdownTimeout', options.shutdownTimeout ?? 30_000),
-    startupDelay: atLeastZero('startupDelay', options.startupDelay ?? 0),
+    backend: given.backend,
+    batch: given.batch,
+    workerId: given.workerId === undefined ? randomWorkerId() : workerIdOf(given.workerId),
+    ...queuesOf(given),
+    interval: atLeastZero('interval', given.interval),
+    maxTasks: given.maxTasks === Number.POSITIVE_INFINITY ? given.maxTasks : whole('maxTasks', given.maxTasks, 0),
+    concurrency: whole('concurrency', given.concurrency, 1),
+    shutdownTimeout: atLeastZero('shutdownTimeout', given.shutdownTimeout),
+    startupDelay: atLeastZero('startupDelay', given.startupDelay),
   }
 }
 
-function queuesOf({ queues = ['default'], excludeQueues = [] }: WorkerOptions): Pick<Wish, 'queues' | 'excludeQueues'> {
+function queuesOf({ queues, excludeQueues }: Pick<typeof DEFAULTS, 'queues' | 'excludeQueues'>): Pick<Wish, 'queues' | 'excludeQueues'> {
   if (queues !== '*' && excludeQueues.length > 0) throw new InvalidSettingsError('Worker: excludeQueues goes with all queues only.', "Set queues to '*', or leave excludeQueues out.")
   if (queues !== '*' && queues.length === 0) throw new InvalidSettingsError('Worker: queues is empty.', "Name at least one, or '*' for all.")
   for (const queue of [...(queues === '*' ? [] : queues), ...excludeQueues]) assertQueueName(queue, 'Worker')
   return { queues: queues === '*' ? null : queues, excludeQueues }
 }
 
-function workerIdOf(id: string | undefined): string {
-  if (id === undefined) return randomWorkerId()
+function workerIdOf(id: unknown): string {
   if (typeof id === 'string' && id.length > 0 && id.length <= MAX_WORKER_ID && /^\P{Cc}+$/u.test(id)) return id
   throw bad('workerId', `1 to ${MAX_WORKER_ID} printable characters`, id)
 }

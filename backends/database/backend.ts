@@ -10,7 +10,7 @@ import { taskEnqueued } from '../../lib/signals'
 import { logEnqueued } from '../../lib/state-lines'
 import type { Store, StoreOptions } from '../../lib/store'
 import { openBookkeeping } from './bookkeeping'
-import { checkDatabase } from './check'
+import { assertUsable, checkDatabase } from './check'
 import { type DataSourceOption, dataSourceOf } from './data-source'
 import { type Dialect, dialectFor } from './dialect'
 import { dbResultOf } from './db-result'
@@ -82,10 +82,9 @@ export class DatabaseBackend extends TaskBackend {
   override async getResult(id: string, manager?: EntityManager): Promise<TaskResult<unknown>> {
     if (typeof id !== 'string' || !isUuid(dashed(id))) throw new ResultNotFoundError(String(id))
     return this.#inTable(manager, async ({ session, table, dialect, dataSource }) => {
-      const { records } = await session.query(dialect.sql.byId, { id: table.hexIds ? hexOf(id) : dashed(id) })
-      const [row] = records
+      const row = await dialect.byId(session, table.hexIds ? hexOf(id) : dashed(id))
       if (!row) throw new ResultNotFoundError(id)
-      return this.#result(row as unknown as RawRow, dataSource)
+      return this.#result(row, dataSource)
     })
   }
 
@@ -98,7 +97,7 @@ export class DatabaseBackend extends TaskBackend {
     const table = await tableOf(app)
     const dialect = dialectFor(table)
     const { dataSource, close } = await openBookkeeping(app)
-    return new DatabaseStore(new Session(dataSource, dialect), dialect, { backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
+    return new DatabaseStore(new Session(dataSource), dialect, { backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
   }
 
   /** The app's DataSource. @throws DataSourceError if there is none. */
@@ -110,7 +109,7 @@ export class DatabaseBackend extends TaskBackend {
     const dataSource = await this.dataSource()
     const table = await tableOf(dataSource)
     const dialect = dialectFor(table)
-    const session = Session.of(managerFor(dataSource, explicit), dataSource, dialect)
+    const session = Session.of(managerFor(dataSource, explicit), dataSource)
     try {
       return await work({ session, table, dialect, dataSource })
     } catch (error) {

@@ -1,6 +1,56 @@
 import type { DataSource } from 'typeorm'
 import type { Problem } from '../../lib/backend'
+import { DatabaseError, TasksError } from '../../lib/errors'
+import { serverProblems, versionProblem } from './check-server'
+import { tableProblems } from './check-table'
+import { zoneProblems } from './check-zone'
+import { codeOf } from './contention'
+import type { Dialect } from './dialect'
+import type { Session } from './session'
+import { type Table, tableOf } from './table'
+import { explained, unreachable } from './trouble'
 
-export async function checkDatabase(_dataSource: () => Promise<DataSource>): Promise<Problem[]> {
-  return []
+/** What keeps tasks from working with a DataSource, or from working well; empty when all is as it should be. */
+export async function checkDatabase(dataSource: () => Promise<DataSource>): Promise<Problem[]> {
+  try {
+    return await problemsOf(await dataSource())
+  } catch (error) {
+    return [problemOf(error)]
+  }
+}
+
+/**
+ * What a worker makes sure of before it starts: that it understands the server, and that the table has its columns.
+ *
+ * @throws DatabaseError or DataSourceError if not.
+ */
+export async function assertUsable(dataSource: DataSource, session: Session, dialect: Dialect, table: Table): Promise<void> {
+  const tooOld = await versionProblem(dataSource, table)
+  if (tooOld) throw new DatabaseError(tooOld.message, tooOld.mend)
+  try {
+    // Asks for every column of a row that cannot exist.
+    await session.query(dialect.sql.byId, { id: table.hexIds ? '' : NIL })
+  } catch (error) {
+    throw explained(error, table.name)
+  }
+}
+
+const NIL = '00000000-0000-0000-0000-000000000000'
+
+async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
+  const table = await tableOf(dataSource)
+  try {
+    const server = await serverProblems(dataSource, table)
+    if (server.some(({ level }) => level === 'error')) return server
+    return [...server, ...(await tableProblems(dataSource)), ...zoneProblems(dataSource)]
+  } catch (error) {
+    throw unreachable(error, dataSource.options.type)
+  }
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof TasksError) return { level: 'error', message: error.message.slice(0, -error.mend.length).trim(), mend: error.mend }
+  if (codeOf(error) === '') throw error
+  const said = error instanceof Error ? error.message : codeOf(error)
+  return { level: 'error', message: `The database refused to be looked at: ${said}`, mend: 'May the user of the DataSource read the table and its description?' }
 }

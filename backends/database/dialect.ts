@@ -1,26 +1,46 @@
 import type { Wishes } from '../../lib/store'
 import { mysql } from './dialects/mysql'
+import { portable } from './dialects/portable'
 import { postgres } from './dialects/postgres'
 import { sqlite } from './dialects/sqlite'
 import type { RawRow } from './row'
 import type { Session } from './session'
-import type { Placeholder } from './statement'
 import type { Table } from './table'
 
-/** How one family of databases says what the store wants. Batches travel as one JSON parameter, `:rows`. */
+/**
+ * What the store and the backend want of the table, in verbs over plain rows, each in batches. Every change of a
+ * claimed row is fenced: it happens only where id, status RUNNING, `claims` and a lease are as the claim left them.
+ */
 export interface Dialect {
   readonly name: string
-  readonly placeholder: Placeholder
-  readonly sql: Statements
-  /** An UPDATE can say which rows it changed. */
-  readonly updateReturns: boolean
-  /** An INSERT can give back what it wrote. */
-  readonly insertReturns: boolean
-  /** How much JSON one statement may carry, in characters. */
+  /** How much JSON one insert may carry, in characters. */
   readonly maxStatement: number
+  /** Writes new rows and gives them back; `unlessTaken` leaves out those whose unique key is taken. */
+  insert(session: Session, rows: readonly NewRow[], unlessTaken: boolean): Promise<RawRow[]>
+  byId(session: Session, key: string): Promise<RawRow | undefined>
+  byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined>
   /** Takes up to `room` READY rows, best first. */
   claim(session: Session, claim: Claim): Promise<RawRow[]>
+  /** Writes what came of rows; gives the keys of those that now stand as told, be it from an earlier try. */
+  finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
+  /** Holds rows for another lease; gives the keys of those still held, and whether each was asked to stop. */
+  renew(session: Session, rows: readonly RenewRow[], leaseSeconds: number): Promise<ReadonlyMap<string, boolean>>
+  /** Makes rows READY as if they had not been claimed; gives their number. */
+  release(session: Session, rows: readonly HeldRow[]): Promise<number>
+  /** RUNNING rows whose lease has ended. */
+  expired(session: Session, backendName: string, limit: number): Promise<RawRow[]>
+  /** Keys of finished rows old enough to go, in the order of the primary key after `last`. */
+  prunable(session: Session, wish: Prunable, last: string | null, limit: number): Promise<string[]>
+  countPrunable(session: Session, wish: Prunable): Promise<number>
+  /** Deletes those that are finished; gives their number. */
+  deleteFinished(session: Session, keys: readonly string[]): Promise<number>
+  /** The number of rows in each status that occurs. */
+  count(session: Session, backendName: string, wish: QueueWish): Promise<Readonly<Record<string, number>>>
+  /** Asks the worker of a RUNNING row to stop; gives 1, or 0 where there is none. */
+  requestCancel(session: Session, key: string): Promise<number>
 }
+
+export type QueueWish = Pick<Wishes, 'queues' | 'excludeQueues'>
 
 export interface Claim {
   readonly room: number
@@ -29,29 +49,12 @@ export interface Claim {
   readonly leaseSeconds: number
 }
 
-/** Each list of `:rows` is JSON: of NewRow, FinishRow, RenewRow or HeldRow. */
-export interface Statements {
-  /** Writes new rows. */
-  readonly insert: string
-  /** The same, leaving out those whose unique key is taken. */
-  readonly insertUnlessTaken: string
-  readonly byId: string
-  readonly byIds: string
-  readonly byUniqueKey: string
-  readonly finish: string
-  /** Of the rows, those that already stand as their outcome says. */
-  readonly settled: string
-  readonly renew: string
-  /** Of the rows, those still held. */
-  readonly held: string
-  readonly release: string
-  readonly expired: string
-  /** Keys of finished rows old enough to go, in the order of the primary key after `:last`. */
-  readonly prunable: string
-  readonly countPrunable: string
-  readonly deleteByIds: string
-  readonly count: string
-  readonly requestCancel: string
+/** Finished rows of some queues; ages in milliseconds. */
+export interface Prunable {
+  readonly backendName: string
+  readonly queues: readonly string[] | null
+  readonly minAge: number
+  readonly failedMinAge: number
 }
 
 export interface HeldRow {
@@ -64,7 +67,7 @@ export interface FinishRow extends HeldRow {
   readonly return_value: string | null
   readonly exception_class_path: string
   readonly traceback: string
-  /** A list of one error to append to those of earlier attempts; null: none. */
+  /** An error to append to those of earlier attempts, as JSON; null: none. */
   readonly attempt_error: string | null
   /** Milliseconds until the next attempt; null leaves run_after as it is. */
   readonly delay: number | null
@@ -86,20 +89,20 @@ export interface NewRow {
   readonly options: string | null
 }
 
-/** The dialect for a table. */
+/** The dialect for a table: SQL of its own where we know the driver well, else what TypeORM can say everywhere. */
 export function dialectFor(table: Table): Dialect {
-  if (table.family === 'postgres') return postgres(table)
-  if (table.family === 'mysql') return mysql(table)
-  return sqlite(table)
+  const make = DIALECTS[table.type] ?? portable
+  return make(table)
 }
 
-/** `AND …` for the queues a worker wants; the same text for the same wishes, so that it can be prepared. */
-export function queueFilter({ queues, excludeQueues }: Pick<Wishes, 'queues' | 'excludeQueues'>): string {
-  const only = queues === null ? '' : ' AND queue_name IN (:queues)'
-  return only + (excludeQueues.length === 0 ? '' : ' AND queue_name NOT IN (:excludeQueues)')
-}
-
-/** The values `queueFilter` asks for. */
-export function queueValues({ queues, excludeQueues }: Pick<Wishes, 'queues' | 'excludeQueues'>): { queues: readonly string[]; excludeQueues: readonly string[] } {
-  return { queues: queues ?? [], excludeQueues }
+/** By TypeORM's `type`. The drivers for phones and browsers are SQLite too, but do not tell what a statement gave back alike. */
+const DIALECTS: Readonly<Record<string, ((table: Table) => Dialect) | undefined>> = {
+  postgres,
+  'aurora-postgres': postgres,
+  cockroachdb: postgres,
+  mysql,
+  mariadb: mysql,
+  'aurora-mysql': mysql,
+  'better-sqlite3': sqlite,
+  sqlite,
 }

@@ -70,9 +70,13 @@ function faultOf(raw: RawRow): string | null {
 }
 
 function errorsOf(raw: RawRow): ErrorRecord[] {
-  const earlier = listOf(raw.attempt_errors).filter(isObject).map((error) => ({ exceptionClassPath: String(error['exceptionClassPath'] ?? ''), traceback: String(error['traceback'] ?? '') }))
+  const earlier = listOf(raw.attempt_errors).filter(isObject).map((error) => ({ exceptionClassPath: textOf(error['exceptionClassPath']), traceback: textOf(error['traceback']) }))
   if (raw.status !== 'FAILED') return earlier
   return [...earlier, { exceptionClassPath: raw.exception_class_path ?? '', traceback: raw.traceback ?? '' }]
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 function isPriority(priority: number | string): boolean {

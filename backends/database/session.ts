@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
-import type { Dialect } from './dialect'
+import { familyOf } from '../../entities/family'
 import { type Values, bind } from './statement'
 
 export interface Answer {
@@ -10,22 +10,25 @@ export interface Answer {
 /** A place to run statements: on a manager's own connection if it has one, else on one of the pool. */
 export class Session {
   readonly #dataSource: DataSource
-  readonly #dialect: Dialect
   readonly #runner: QueryRunner | undefined
 
-  constructor(dataSource: DataSource, dialect: Dialect, runner?: QueryRunner) {
+  constructor(dataSource: DataSource, runner?: QueryRunner) {
     this.#dataSource = dataSource
-    this.#dialect = dialect
     this.#runner = runner
   }
 
-  static of(manager: EntityManager, dataSource: DataSource, dialect: Dialect): Session {
-    return new Session(dataSource, dialect, manager.queryRunner)
+  static of(manager: EntityManager, dataSource: DataSource): Session {
+    return new Session(dataSource, manager.queryRunner)
+  }
+
+  /** For what TypeORM says itself. */
+  get manager(): EntityManager {
+    return this.#runner?.manager ?? this.#dataSource.manager
   }
 
   /** Runs one statement with `:named` parameters. */
   async query(text: string, values: Values = {}): Promise<Answer> {
-    const { sql, parameters } = bind(text, values, this.#dialect.placeholder)
+    const { sql, parameters } = bind(text, values, familyOf(this.#dataSource.options.type) === 'postgres' ? 'dollar' : 'question')
     return this.#withRunner(async (runner) => {
       // The structured form: what TypeORM gives otherwise differs from database to database.
       const { records, affected } = await runner.query(sql, parameters, true)
@@ -38,7 +41,7 @@ export class Session {
     return this.#withRunner(async (runner) => {
       await runner.startTransaction('READ COMMITTED')
       try {
-        const result = await work(new Session(this.#dataSource, this.#dialect, runner))
+        const result = await work(new Session(this.#dataSource, runner))
         await runner.commitTransaction()
         return result
       } catch (error) {
@@ -50,7 +53,7 @@ export class Session {
 
   /** Runs `work` in the transaction that is open here, or in one of its own: all or nothing. */
   async joined<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#withRunner((runner) => (runner.isTransactionActive ? work(this) : runner.manager.transaction((manager) => work(Session.of(manager, this.#dataSource, this.#dialect)))))
+    return this.#withRunner((runner) => (runner.isTransactionActive ? work(this) : runner.manager.transaction((manager) => work(Session.of(manager, this.#dataSource)))))
   }
 
   async #withRunner<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {

@@ -2,15 +2,13 @@ import { recordOf } from '../../lib/failure'
 import type { ClaimedRow, Counts, Exchange, Held, Outcome, PruneWish, Renewal, Renewed, Rescued, Store, Wishes } from '../../lib/store'
 import { WorkerLostError } from '../../lib/errors'
 import { patiently } from './contention'
-import { type Dialect, type FinishRow, type HeldRow, queueFilter, queueValues } from './dialect'
-import { type RawRow, claimedRow } from './row'
-import type { Answer, Session } from './session'
-import type { Values } from './statement'
+import type { Dialect, FinishRow, HeldRow } from './dialect'
+import { claimedRow } from './row'
+import type { Session } from './session'
 
 /** Rows deleted by one statement: few enough that no claim waits for it. */
 const PRUNE_CHUNK = 500
 const RESCUE_CHUNK = 100
-const PLACEHOLDER_PARAMETER = '{queues}'
 
 export interface StoreSettings {
   readonly backendName: string
@@ -18,7 +16,7 @@ export interface StoreSettings {
   readonly maxCrashes: number
 }
 
-/** The six verbs of a worker, by way of the dialect's statements. */
+/** The six verbs of a worker, by way of the dialect's. */
 export class DatabaseStore implements Store {
   readonly #session: Session
   readonly #dialect: Dialect
@@ -39,20 +37,17 @@ export class DatabaseStore implements Store {
 
   async renew(rows: readonly Renewal[]): Promise<Renewed> {
     if (rows.length === 0) return { lost: [], cancelled: [] }
-    const batch = batchOf(rows.map((row) => ({ ...heldRow(row), progress: row.progress })))
-    const answer = await this.#run('renew', { ...batch, leaseSeconds: this.#settings.leaseSeconds })
-    const { records } = this.#dialect.updateReturns ? answer : await this.#run('held', batch)
-    const held = new Map(records.map((record) => [keyOf(record), Boolean(record['cancelled'])]))
+    const renewals = rows.map((row) => ({ ...heldRow(row), progress: row.progress }))
+    const held = await patiently(() => this.#dialect.renew(this.#session, renewals, this.#settings.leaseSeconds))
     return { lost: rows.filter((row) => !held.has(row.key)), cancelled: rows.filter((row) => held.get(row.key)) }
   }
 
   async release(rows: readonly Held[]): Promise<number> {
-    return rows.length === 0 ? 0 : (await this.#run('release', batchOf(rows.map(heldRow)))).affected
+    return rows.length === 0 ? 0 : patiently(() => this.#dialect.release(this.#session, rows.map(heldRow)))
   }
 
   async rescue(): Promise<Rescued> {
-    const { records } = await this.#run('expired', { backendName: this.#settings.backendName, limit: RESCUE_CHUNK })
-    const expired = records.map((record) => claimedRow(record as unknown as RawRow))
+    const expired = (await patiently(() => this.#dialect.expired(this.#session, this.#settings.backendName, RESCUE_CHUNK))).map(claimedRow)
     const outcomes = expired.map((row) => this.#afterCrash(row))
     const kept = await this.#finish(outcomes)
     const ids = (status: Outcome['status']): string[] => expired.filter((_, i) => kept[i] && outcomes[i]?.status === status).map((row) => row.values.id)
@@ -60,23 +55,21 @@ export class DatabaseStore implements Store {
   }
 
   async prune(wish: PruneWish): Promise<number> {
-    const values = { backendName: this.#settings.backendName, minAge: wish.minAge, failedMinAge: wish.failedMinAge, ...queueValues(everyQueueOr(wish.queues)) }
-    if (wish.dryRun) return Number((await this.#run('countPrunable', values, wish.queues)).records[0]?.['n'])
+    const prunable = { backendName: this.#settings.backendName, queues: wish.queues, minAge: wish.minAge, failedMinAge: wish.failedMinAge }
+    if (wish.dryRun) return patiently(() => this.#dialect.countPrunable(this.#session, prunable))
     let deleted = 0
     for (let last: string | null = null; ; ) {
-      const { records } = await this.#run('prunable', { ...values, last, limit: PRUNE_CHUNK }, wish.queues)
-      if (records.length === 0) return deleted
-      const keys = records.map(keyOf)
-      deleted += (await this.#run('deleteByIds', { keys, ids: JSON.stringify(keys) })).affected
+      const after = last
+      const keys = await patiently(() => this.#dialect.prunable(this.#session, prunable, after, PRUNE_CHUNK))
+      if (keys.length === 0) return deleted
+      deleted += await patiently(() => this.#dialect.deleteFinished(this.#session, keys))
       wish.onProgress?.(deleted)
       last = keys.at(-1) ?? null
     }
   }
 
   async count(wishes: Pick<Wishes, 'queues' | 'excludeQueues'>): Promise<Counts> {
-    const text = this.#dialect.sql.count.replace(PLACEHOLDER_PARAMETER, queueFilter(wishes))
-    const { records } = await patiently(() => this.#session.query(text, { backendName: this.#settings.backendName, ...queueValues(wishes) }))
-    const found = Object.fromEntries(records.map((record) => [String(record['status']), Number(record['n'])]))
+    const found = await patiently(() => this.#dialect.count(this.#session, this.#settings.backendName, wishes))
     return { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, ...found }
   }
 
@@ -87,12 +80,8 @@ export class DatabaseStore implements Store {
   /** Handing in the same outcome twice is harmless: what already stands as it says counts as kept. */
   async #finish(outcomes: readonly Outcome[]): Promise<boolean[]> {
     if (outcomes.length === 0) return []
-    const batch = batchOf(outcomes.map(finishRow))
-    const { affected } = await this.#run('finish', batch)
-    if (affected === outcomes.length) return outcomes.map(() => true)
-    const { records } = await this.#run('settled', batch)
-    const settled = new Set(records.map(keyOf))
-    return outcomes.map((outcome) => settled.has(outcome.key))
+    const kept = await patiently(() => this.#dialect.finish(this.#session, outcomes.map(finishRow)))
+    return outcomes.map((outcome) => kept.has(outcome.key))
   }
 
   async #claim(room: number, wishes: Wishes): Promise<ClaimedRow[]> {
@@ -108,20 +97,6 @@ export class DatabaseStore implements Store {
     const held = { key: row.key, claims: row.claims }
     return crashes >= this.#settings.maxCrashes ? { ...held, status: 'FAILED', error } : { ...held, status: 'READY', error, delay: null }
   }
-
-  #run(name: keyof Dialect['sql'], values: Values, queues: readonly string[] | null = null): Promise<Answer> {
-    const text = this.#dialect.sql[name].replace(PLACEHOLDER_PARAMETER, queueFilter(everyQueueOr(queues)))
-    return patiently(() => this.#session.query(text, values))
-  }
-}
-
-function everyQueueOr(queues: readonly string[] | null): Pick<Wishes, 'queues' | 'excludeQueues'> {
-  return { queues, excludeQueues: [] }
-}
-
-/** A batch as the dialects take it: all of it as one JSON text, and the ids as a list too. */
-function batchOf(rows: readonly HeldRow[]): { rows: string; keys: string[] } {
-  return { rows: JSON.stringify(rows), keys: rows.map((row) => row.row_key) }
 }
 
 function heldRow({ key, claims }: Held): HeldRow {
@@ -139,10 +114,6 @@ function finishRow(outcome: Outcome): FinishRow {
     attempt_error: outcome.status === 'READY' ? JSON.stringify(outcome.error) : null,
     delay: outcome.status === 'READY' ? outcome.delay : null,
   }
-}
-
-function keyOf(record: Record<string, unknown>): string {
-  return String(record['row_key'])
 }
 
 /** Databases promise no order for rows that an UPDATE gives back. */

@@ -1,11 +1,13 @@
 import type { DataSource } from 'typeorm'
-import { type Family, familyOf } from '../../entities/family'
+import { familyOf } from '../../entities/family'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { DataSourceError } from '../../lib/errors'
+import { unreachable } from './trouble'
 
 /** What statements need to know about the tasks table of one DataSource. */
 export interface Table {
-  readonly family: Family
+  /** TypeORM's name of the driver. */
+  readonly type: string
   /** With schema and prefix, escaped. */
   readonly path: string
   /** Its name alone, as errors show it. */
@@ -33,14 +35,18 @@ export function tableOf(dataSource: DataSource): Promise<Table> {
 async function describe(dataSource: DataSource): Promise<Table> {
   const { tablePath, tableName, columns } = dataSource.getMetadata(DBTaskResult)
   const path = tablePath.split('.').map((part) => dataSource.driver.escape(part)).join('.')
-  const hexIds = columns.find((column) => column.propertyName === 'id')?.type !== 'uuid'
-  const family = familyOf(dataSource.options.type)
-  return { family, path, name: tableName, hexIds, isMariaDb: family === 'mysql' && (await isMariaDb(dataSource)) }
+  const hexIds = columns.find((column) => column.propertyName === 'id')?.length === '32'
+  const { type } = dataSource.options
+  return { type, path, name: tableName, hexIds, isMariaDb: familyOf(type) === 'mysql' && (await isMariaDb(dataSource)) }
 }
 
 async function isMariaDb(dataSource: DataSource): Promise<boolean> {
-  const [row] = (await dataSource.query('SELECT VERSION() AS version')) as { version: string }[]
-  return /mariadb/i.test(row?.version ?? '')
+  try {
+    const [row] = (await dataSource.query('SELECT VERSION() AS version')) as { version: string }[]
+    return /mariadb/i.test(row?.version ?? '')
+  } catch (error) {
+    throw unreachable(error, dataSource.options.type)
+  }
 }
 
 function assertReady(dataSource: DataSource): void {

@@ -1,6 +1,9 @@
 import { DataSourceError, DatabaseError } from '../../lib/errors'
 import { codeOf } from './contention'
 
+/** The mend for a table that is not, or not any more, as the entity says. */
+export const MIGRATE = 'Run `npx tasks makemigrations` and then the migration.'
+
 const NO_TABLE = /42P01|ER_NO_SUCH_TABLE|no such table/
 const NO_COLUMN = /42703|ER_BAD_FIELD_ERROR|no such column|has no column named/
 const UNREACHABLE = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|SQLITE_CANTOPEN|57P03|3D000|28P01|28000|ER_ACCESS_DENIED_ERROR|ER_BAD_DB_ERROR|PROTOCOL_CONNECTION_LOST)/
@@ -8,8 +11,8 @@ const UNREACHABLE = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|
 /** The library's own error where a database's means that the set-up is not complete; others stay as they are. */
 export function explained(error: unknown, table: string): unknown {
   const said = `${codeOf(error)} ${error instanceof Error ? error.message : ''}`
-  if (NO_TABLE.test(said)) return new DataSourceError(`The table "${table}" does not exist.`, 'Run `npx tasks makemigrations` and then the migration.', { cause: error })
-  if (NO_COLUMN.test(said)) return new DataSourceError(`The table "${table}" lacks a column: ${lastSentence(error)}.`, 'Run `npx tasks makemigrations` and then the migration.', { cause: error })
+  if (NO_TABLE.test(said)) return new DataSourceError(`The table "${table}" does not exist.`, MIGRATE, { cause: error })
+  if (NO_COLUMN.test(said)) return new DataSourceError(`The table "${table}" lacks a column: ${lastSentence(error)}.`, MIGRATE, { cause: error })
   return error
 }
 

@@ -31,7 +31,7 @@ export async function writeOrders(session: Session, dialect: Dialect, orders: re
 
 async function writeChunk(session: Session, dialect: Dialect, orders: readonly KeyedOrder[], backendName: string): Promise<Written[]> {
   const unique = orders.some(({ order }) => order.task.uniqueKey !== null)
-  const rows = await insert(session, dialect, unique ? 'insertUnlessTaken' : 'insert', orders, backendName)
+  const rows = await insert(session, dialect, unique, orders, backendName)
   const written: Written[] = []
   for (const keyed of orders) {
     const row = rows.get(keyed.key)
@@ -40,19 +40,17 @@ async function writeChunk(session: Session, dialect: Dialect, orders: readonly K
   return written
 }
 
-async function insert(session: Session, dialect: Dialect, statement: 'insert' | 'insertUnlessTaken', orders: readonly KeyedOrder[], backendName: string): Promise<Map<string, RawRow>> {
-  const keys = orders.map(({ key }) => key)
-  const { records } = await session.query(dialect.sql[statement], { rows: JSON.stringify(orders.map((keyed) => newRow(keyed, backendName))) })
-  const rows = dialect.insertReturns ? records : (await session.query(dialect.sql.byIds, { keys, ids: JSON.stringify(keys) })).records
-  return new Map(rows.map((row) => [String(row['row_key']), row as unknown as RawRow]))
+async function insert(session: Session, dialect: Dialect, unlessTaken: boolean, orders: readonly KeyedOrder[], backendName: string): Promise<Map<string, RawRow>> {
+  const rows = await dialect.insert(session, orders.map((keyed) => newRow(keyed, backendName)), unlessTaken)
+  return new Map(rows.map((row) => [row.row_key, row]))
 }
 
 /** The row that holds the key. It may finish, and so free the key, between the two looks: then it is tried again. */
 async function takenBy(session: Session, dialect: Dialect, keyed: KeyedOrder, backendName: string): Promise<Written> {
   for (let tries = 0; tries < TRIES; tries++) {
-    const { records } = await session.query(dialect.sql.byUniqueKey, { uniqueKey: uniqueKeyOf(keyed) })
-    if (records[0]) return { row: records[0] as unknown as RawRow, isNew: false }
-    const row = (await insert(session, dialect, 'insertUnlessTaken', [keyed], backendName)).get(keyed.key)
+    const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed) ?? '')
+    if (holder) return { row: holder, isNew: false }
+    const row = (await insert(session, dialect, true, [keyed], backendName)).get(keyed.key)
     if (row) return { row, isNew: true }
   }
   throw new DatabaseError(`Task "${keyed.order.task.name}" could not be written: its id or unique key was taken each time.`, 'Does idFunction give the same id twice?')

@@ -1,4 +1,4 @@
-import { DataSource } from 'typeorm'
+import type { DataSource } from 'typeorm'
 import { atomic, configureTasks, DBTaskResult, remoteTask, runUntilEmpty, setLogger, task } from 'typeorm-tasks'
 import { describeEachDatabase } from '../support/databases'
 

@@ -36,6 +36,21 @@ describe.each(present)('an app with %s', (_, compiler) => {
     expect(app.traceback).toContain('src/mail.tasks.ts:7:')
     expect(app.stderr).toBe('')
   })
+
+  it.each([
+    ['esModuleInterop off', '"module": "commonjs", "esModuleInterop": false', `import * as make from 'callable'`],
+    ['esModuleInterop on', '"module": "commonjs", "esModuleInterop": true', `import make from 'callable'`],
+    ['a module setting that implies it', '"module": "nodenext"', `import make from 'callable'`],
+  ])('reads imports of CommonJS packages as its tsconfig.json says: %s', (_name, options, statement) => {
+    const root = appOf({
+      'tsconfig.json': `{ "compilerOptions": { ${options}, "baseUrl": "./src" } }`,
+      'node_modules/callable/index.js': `module.exports = () => 'called'`,
+      'src/inner/source.ts': `import { DataSource } from 'typeorm'\nexport const source = new DataSource({ type: 'better-sqlite3', database: ':memory:' })`,
+      'ormconfig.ts': `${statement}\nexport { source } from 'inner/source'\nexport const TASKS = make()`,
+    }, compiler)
+
+    expect(load(root)).toMatchObject({ tasksSettings: 'called' })
+  })
 })
 
 describe('what TypeScript cannot do here is said with its mend', () => {

@@ -1,10 +1,18 @@
 import type { DBTaskResult } from '../../entities'
 import { NO_DELAY } from '../../entities/formats'
 
-let made = 0
+const ours = { claims: 0, leaseUntil: null, cancelRequestedAt: null, uniqueKey: null, attemptErrors: null, progress: null, options: null }
+
+/** The part of a row that Django knows. */
+export type DjangoRow = Omit<DBTaskResult, keyof typeof ours>
 
 /** A row that waits, with an id of its own. */
 export function readyRow(differently: Partial<DBTaskResult> = {}): DBTaskResult {
+  return { ...djangoRow(), ...ours, ...differently }
+}
+
+/** The same without the columns that Django does not know. */
+export function djangoRow(): DjangoRow {
   made += 1
   return {
     id: `0190b6a0-1111-7abc-8000-${String(made).padStart(12, '0')}`,
@@ -22,13 +30,7 @@ export function readyRow(differently: Partial<DBTaskResult> = {}): DBTaskResult 
     returnValue: null,
     exceptionClassPath: '',
     traceback: '',
-    claims: 0,
-    leaseUntil: null,
-    cancelRequestedAt: null,
-    uniqueKey: null,
-    attemptErrors: null,
-    progress: null,
-    options: null,
-    ...differently,
   }
 }
+
+let made = 0

@@ -1,6 +1,7 @@
-import { type Claim, type Dialect, queueFilter, queueValues } from '../dialect'
+import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
+import { queueFilter, queueValues, sqlDialect } from '../sql-dialect'
 import type { Table } from '../table'
 
 const TEXTS = ['args_kwargs', 'worker_ids', 'return_value', 'attempt_errors', 'progress', 'options']
@@ -30,9 +31,8 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
       enqueued_at, exception_class_path, traceback, unique_key, options)
     SELECT v.row_key, 'READY', v.args_kwargs, v.priority, v.task_path, '[]', v.queue_name, v.backend_name, v.run_after, ${NOW}, '', '', v.unique_key, v.options
     FROM ${rows('row_key', 'args_kwargs', 'priority', 'task_path', 'queue_name', 'backend_name', 'run_after', 'unique_key', 'options')}`
-  return {
+  return sqlDialect({
     name: 'mysql',
-    placeholder: 'question',
     updateReturns: false,
     insertReturns: isMariaDb,
     maxStatement: 2 * 1024 * 1024,
@@ -69,7 +69,7 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
       count: `SELECT t.status, COUNT(*) AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
       requestCancel: `UPDATE ${path} t SET t.cancel_requested_at = ${NOW} WHERE t.id = :id AND t.status = 'RUNNING'`,
     },
-  }
+  })
 }
 
 /**

@@ -1,6 +1,7 @@
-import { type Claim, type Dialect, queueFilter, queueValues } from '../dialect'
+import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
+import { queueFilter, queueValues, sqlDialect } from '../sql-dialect'
 import type { Table } from '../table'
 
 const instant = (column: string): string => `to_char(t.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS ${column}`
@@ -30,9 +31,8 @@ export function postgres({ path }: Table): Dialect {
       clock_timestamp(), '', '', v.unique_key, v.options::jsonb
     FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, args_kwargs text, priority int, task_path text, queue_name text, backend_name text,
       run_after text, unique_key text, options text)`
-  return {
+  return sqlDialect({
     name: 'postgres',
-    placeholder: 'dollar',
     updateReturns: true,
     insertReturns: true,
     maxStatement: 16 * 1024 * 1024,
@@ -69,7 +69,7 @@ export function postgres({ path }: Table): Dialect {
       count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
       requestCancel: `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING'`,
     },
-  }
+  })
 }
 
 /**

@@ -1,6 +1,7 @@
-import { type Claim, type Dialect, queueFilter, queueValues } from '../dialect'
+import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
+import { queueFilter, queueValues, sqlDialect } from '../sql-dialect'
 import type { Table } from '../table'
 
 const TEXTS = ['args_kwargs', 'task_path', 'worker_ids', 'run_after', 'enqueued_at', 'started_at', 'finished_at', 'lease_until', 'cancel_requested_at', 'return_value', 'attempt_errors', 'progress', 'options']
@@ -28,9 +29,8 @@ export function sqlite({ path }: Table): Dialect {
       enqueued_at, exception_class_path, traceback, unique_key, options)
     SELECT v.row_key, 'READY', v.args_kwargs, v.priority, v.task_path, '[]', v.queue_name, v.backend_name, v.run_after, ${NOW}, '', '', v.unique_key, v.options
     FROM ${rows('row_key', 'args_kwargs', 'priority', 'task_path', 'queue_name', 'backend_name', 'run_after', 'unique_key', 'options')} WHERE true`
-  return {
+  return sqlDialect({
     name: 'sqlite',
-    placeholder: 'question',
     updateReturns: true,
     insertReturns: true,
     maxStatement: 256 * 1024 * 1024,
@@ -64,7 +64,7 @@ export function sqlite({ path }: Table): Dialect {
       count: `SELECT status, count(*) AS n FROM ${path} WHERE backend_name = :backendName {queues} GROUP BY status`,
       requestCancel: `UPDATE ${path} SET cancel_requested_at = ${NOW} WHERE id = :id AND status = 'RUNNING'`,
     },
-  }
+  })
 }
 
 /**

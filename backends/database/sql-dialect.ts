@@ -1,0 +1,116 @@
+import type { Dialect, HeldRow, Prunable, QueueWish } from './dialect'
+import type { RawRow } from './row'
+import type { Answer, Session } from './session'
+import type { Values } from './statement'
+
+/** A dialect made of SQL texts. */
+export interface SqlDialect extends Pick<Dialect, 'name' | 'maxStatement' | 'claim'> {
+  readonly sql: Statements
+  /** An UPDATE can say which rows it changed. */
+  readonly updateReturns: boolean
+  /** An INSERT can give back what it wrote. */
+  readonly insertReturns: boolean
+}
+
+/** Parameters are named; batches travel as one JSON parameter, `:rows`. `{queues}` is where `queueFilter` goes. */
+export interface Statements {
+  readonly insert: string
+  /** The same, leaving out those whose unique key is taken. */
+  readonly insertUnlessTaken: string
+  readonly byId: string
+  readonly byIds: string
+  readonly byUniqueKey: string
+  readonly finish: string
+  /** Of the rows, those that already stand as their outcome says. */
+  readonly settled: string
+  readonly renew: string
+  /** Of the rows, those still held. */
+  readonly held: string
+  readonly release: string
+  readonly expired: string
+  readonly prunable: string
+  readonly countPrunable: string
+  readonly deleteByIds: string
+  readonly count: string
+  readonly requestCancel: string
+}
+
+/** The verbs of a dialect by way of its statements. What SQL cannot say alike everywhere is a flag, read here only. */
+export function sqlDialect({ name, maxStatement, claim, sql, updateReturns, insertReturns }: SqlDialect): Dialect {
+  return {
+    name,
+    maxStatement,
+    claim,
+    async insert(session, rows, unlessTaken) {
+      const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : sql.insert, batchOf(rows))
+      return rowsOf(insertReturns ? answer : await session.query(sql.byIds, keysOf(rows.map((row) => row.row_key))))
+    },
+    byId: async (session, id) => rowsOf(await session.query(sql.byId, { id }))[0],
+    byUniqueKey: async (session, uniqueKey) => rowsOf(await session.query(sql.byUniqueKey, { uniqueKey }))[0],
+    async finish(session, rows) {
+      const { affected } = await session.query(sql.finish, batchOf(rows))
+      if (affected === rows.length) return new Set(rows.map((row) => row.row_key))
+      const { records } = await session.query(sql.settled, batchOf(rows))
+      return new Set(records.map(keyOf))
+    },
+    async renew(session, rows, leaseSeconds) {
+      const answer = await session.query(sql.renew, { ...batchOf(rows), leaseSeconds })
+      const { records } = updateReturns ? answer : await session.query(sql.held, batchOf(rows))
+      return new Map(records.map((record) => [keyOf(record), Boolean(record['cancelled'])]))
+    },
+    release: async (session, rows) => (await session.query(sql.release, batchOf(rows))).affected,
+    expired: async (session, backendName, limit) => rowsOf(await session.query(sql.expired, { backendName, limit })),
+    async prunable(session, wish, last, limit) {
+      const { records } = await inQueues(session, sql.prunable, allOf(wish), { ...agesOf(wish), last, limit })
+      return records.map(keyOf)
+    },
+    countPrunable: async (session, wish) => Number((await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n']),
+    deleteFinished: async (session, keys) => (await session.query(sql.deleteByIds, keysOf(keys))).affected,
+    async count(session, backendName, wish) {
+      const { records } = await inQueues(session, sql.count, wish, { backendName })
+      return Object.fromEntries(records.map((record) => [String(record['status']), Number(record['n'])]))
+    },
+    requestCancel: async (session, id) => (await session.query(sql.requestCancel, { id })).affected,
+  }
+}
+
+/** `AND …` for the queues a worker wants; the same text for the same wishes, so that it can be prepared. */
+export function queueFilter({ queues, excludeQueues }: QueueWish): string {
+  const only = queues === null ? '' : ' AND queue_name IN (:queues)'
+  return only + (excludeQueues.length === 0 ? '' : ' AND queue_name NOT IN (:excludeQueues)')
+}
+
+/** The values `queueFilter` asks for. */
+export function queueValues({ queues, excludeQueues }: QueueWish): { queues: readonly string[]; excludeQueues: readonly string[] } {
+  return { queues: queues ?? [], excludeQueues }
+}
+
+function inQueues(session: Session, text: string, wish: QueueWish, values: Values): Promise<Answer> {
+  return session.query(text.replace('{queues}', queueFilter(wish)), { ...values, ...queueValues(wish) })
+}
+
+function allOf({ queues }: Prunable): QueueWish {
+  return { queues, excludeQueues: [] }
+}
+
+function agesOf({ backendName, minAge, failedMinAge }: Prunable): Values {
+  return { backendName, minAge, failedMinAge }
+}
+
+/** A batch as the statements take it: all of it as one JSON text, and the ids as a list too. */
+function batchOf(rows: readonly Pick<HeldRow, 'row_key'>[]): { rows: string; keys: string[] } {
+  return { rows: JSON.stringify(rows), keys: rows.map((row) => row.row_key) }
+}
+
+/** Ids as a list, and as one JSON text. */
+function keysOf(keys: readonly string[]): { keys: readonly string[]; ids: string } {
+  return { keys, ids: JSON.stringify(keys) }
+}
+
+function rowsOf({ records }: Answer): RawRow[] {
+  return records as unknown as RawRow[]
+}
+
+function keyOf(record: Record<string, unknown>): string {
+  return String(record['row_key'])
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError, Option } from 'commander'
+import { checkCommand } from './commands/check'
+import { dbWorkerCommand } from './commands/db-worker'
+import { enqueueCommand } from './commands/enqueue'
+import { makemigrationsCommand } from './commands/makemigrations-command'
+import { pruneCommand } from './commands/prune-db-task-results'
+import { resultsCommand } from './commands/results'
+import { UsageError } from '../lib/errors'
+import { leave, printError, setVerbosity } from './output'
+import { text, wholeNumber } from './values'
+
+/** Runs the command that `argv` asks for, and ends the process with its exit code. */
+export async function run(argv: readonly string[]): Promise<void> {
+  process.on('uncaughtException', (error) => failUnlessHandled(error))
+  try {
+    await program().parseAsync([...argv])
+    leave(Number(process.exitCode ?? 0))
+  } catch (error) {
+    leave(exitCodeOf(error))
+  }
+}
+
+function program(): Command {
+  const tasks = new Command('tasks')
+    .description("Background tasks for TypeORM apps: the app's own database is the queue.")
+    .version(version(), '--version', 'Print the version of typeorm-tasks.')
+    .helpOption('-h, --help', 'Print this help.')
+    .addOption(new Option('-d, --data-source <file>', 'The file that exports the DataSource, TypeScript or JavaScript; default: the first of ormconfig, data-source, src/data-source and src/database/data-source that exists.').argParser(text('--data-source')))
+    .addOption(new Option('-v, --verbosity <level>', 'How much to say: 0 nothing but errors of the call, 1 what happens, 2 more, 3 debugging with stack traces.').argParser(wholeNumber('--verbosity', { least: 0, most: 3 })).default(1))
+    .hook('preAction', (self) => setVerbosity(self.opts<{ verbosity: number }>().verbosity))
+    .addHelpText('after', HELP)
+  const commands = [dbWorkerCommand(), pruneCommand(), makemigrationsCommand(), checkCommand(), enqueueCommand(), resultsCommand()]
+  for (const command of commands) tasks.addCommand(command)
+  for (const command of [tasks, ...commands, ...commands.flatMap((each) => each.commands)]) shared(command)
+  return tasks
+}
+
+const HELP = `
+Names may be written with hyphens, too: \`tasks db-worker\`.
+Exit codes: 0 done, 1 failure, 2 wrong call, 130 forced by a second Ctrl+C.
+
+Example:
+  $ npx tasks db_worker --queue-name default,mail`
+
+/** What all commands have in common. */
+function shared(command: Command): void {
+  command
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: (sub) => [sub.name(), ...sub.registeredArguments.map((argument) => (argument.required ? `<${argument.name()}>` : `[${argument.name()}]`))].join(' ') })
+    .configureOutput({ outputError: (message, write) => write(message) })
+}
+
+/** Commander has told its own errors already; help and version come as errors, too, that are none. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  printError(error)
+  return error instanceof UsageError ? 2 : 1
+}
+
+/** The worker handles stray errors itself; anything else must not go on with one. */
+function failUnlessHandled(error: unknown): void {
+  if (process.listenerCount('uncaughtException') > 1) return
+  printError(error)
+  leave(1)
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }).version
+}

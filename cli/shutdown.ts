@@ -1,0 +1,71 @@
+import { log } from '../lib/log'
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
+
+/** npm passes on the Ctrl+C that the terminal has sent to its child already: within this time both are one. */
+const TWICE_BY_NPM = 500
+
+/** How a worker process ends: in order when asked or when an error is loose, at once when asked by Ctrl+C again. */
+export class Shutdown {
+  #stop: (() => void) | undefined
+  #isAsked = false
+  #interruptedAt: number | undefined
+  #faults = 0
+
+  constructor() {
+    for (const signal of SIGNALS) this.#keepListening(signal)
+    process.on('uncaughtException', (error) => this.#fault(error))
+    // Of a parent that watches over this process: it is gone.
+    if (process.send) process.on('disconnect', () => this.#ask('The process that watches for changes is gone'))
+  }
+
+  /** Whether an error was loose in this process. */
+  get hasFaults(): boolean {
+    return this.#faults > 0
+  }
+
+  /** From now on an end in order takes `stop`; before, there was nothing to finish. */
+  whenAsked(stop: () => void): void {
+    this.#stop = stop
+  }
+
+  #signalled(signal: NodeJS.Signals): void {
+    if (signal === 'SIGINT' && this.#isSecondInterrupt()) {
+      log.warn('Received SIGINT again: leaving at once.')
+      process.exit(130)
+    }
+    this.#ask(`Received ${signal}`, ' (press Ctrl+C again to force)')
+  }
+
+  #ask(why: string, hint = ''): void {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    log.warn(`${why} - shutting down gracefully...${hint}`)
+    if (this.#stop) this.#stop()
+    else process.exit(this.#faults > 0 ? 1 : 0)
+  }
+
+  #isSecondInterrupt(): boolean {
+    const first = this.#interruptedAt
+    this.#interruptedAt ??= performance.now()
+    const underNpm = process.env['npm_lifecycle_event'] !== undefined && process.stdin.isTTY
+    return first !== undefined && !(underNpm && performance.now() - first < TWICE_BY_NPM)
+  }
+
+  /** A stray timer or promise of some task; which one is not known, so all of them may be in a bad state. */
+  #fault(error: unknown): void {
+    this.#faults++
+    log.error(`An error that nothing caught: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`)
+    if (error instanceof Error && error.stack !== undefined) log.debug(error.stack)
+    this.#ask('The process may be in a bad state')
+  }
+
+  /** Also when a task removes everybody's listeners. */
+  #keepListening(signal: NodeJS.Signals): void {
+    const listener = (): void => this.#signalled(signal)
+    process.on(signal, listener)
+    process.on('removeListener', (name: string, removed: unknown) => {
+      if (name === signal && removed === listener) queueMicrotask(() => process.on(signal, listener))
+    })
+  }
+}

@@ -1,0 +1,19 @@
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm'
+
+/** An image in which stars are to be found. */
+@Entity()
+export class Extraction {
+  @PrimaryGeneratedColumn()
+  id!: number
+
+  @Column({ unique: true })
+  image!: string
+
+  /** The id of the task's result. */
+  @Column()
+  taskId!: string
+
+  /** How many were found; null until the task has finished. */
+  @Column({ type: 'integer', nullable: true })
+  sources!: number | null
+}

@@ -3,6 +3,8 @@ import { ResultNotFoundError } from '../lib/errors'
 import { type ResultValues, TaskResult } from '../lib/result'
 import { taskEnqueued } from '../lib/signals'
 import { logEnqueued } from '../lib/state-lines'
+import type { TaskValues } from '../lib/task'
+import { assertHolds } from './unique-key'
 import { valuesOf } from './values-of'
 
 /** Keeps what is enqueued and runs nothing: for tests that look at what was asked for. */
@@ -11,6 +13,7 @@ export class DummyBackend extends TaskBackend {
   override readonly supportsGetResult = true
   override readonly supportsPriority = true
   #kept: ResultValues[] = []
+  readonly #byUniqueKey = new Map<string, ResultValues>()
 
   /** What was enqueued since the last `clear()`, oldest first. */
   get results(): TaskResult<unknown>[] {
@@ -20,11 +23,16 @@ export class DummyBackend extends TaskBackend {
   /** Forgets everything. */
   clear(): void {
     this.#kept = []
+    this.#byUniqueKey.clear()
   }
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
+    const { task } = order
+    const holder = this.#byUniqueKey.get(task.uniqueKey ?? '')
+    if (holder) return this.#taken(holder, task)
     const values = valuesOf(order, this.alias)
     this.#kept.push(values)
+    if (task.uniqueKey !== null) this.#byUniqueKey.set(task.uniqueKey, values)
     const result = new TaskResult(this, values)
     logEnqueued(result)
     taskEnqueued.send({ backend: this, result })
@@ -32,8 +40,14 @@ export class DummyBackend extends TaskBackend {
   }
 
   override async getResult(id: string): Promise<TaskResult<unknown>> {
-    const values = this.#kept.find((kept) => kept.id === id.toLowerCase())
-    if (!values) throw new ResultNotFoundError(id)
+    const values = this.#kept.find((kept) => kept.id === String(id).toLowerCase())
+    if (!values) throw new ResultNotFoundError(String(id))
     return new TaskResult(this, values)
+  }
+
+  /** Nothing ever finishes here, so a key stays taken. */
+  #taken(holder: ResultValues, task: TaskValues): TaskResult<unknown> {
+    assertHolds(holder, task)
+    return new TaskResult(this, holder)
   }
 }

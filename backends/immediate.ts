@@ -7,14 +7,15 @@ import { taskEnqueued, taskFinished, taskStarted } from '../lib/signals'
 import { logEnqueued, logState } from '../lib/state-lines'
 import { valuesOf } from './values-of'
 
-/** So many results are kept for `getResult`; older ones are forgotten. */
+/** So many finished results are kept for `getResult`; older ones are forgotten. */
 export const KEPT_RESULTS = 1_000
 
 /** Runs each task at enqueue, in place: for development and tests. Keeps the latest results in memory. */
 export class ImmediateBackend extends TaskBackend {
   override readonly supportsGetResult = true
   override readonly supportsPriority = true
-  readonly #kept = new Map<string, ResultValues>()
+  readonly #unfinished = new Map<string, ResultValues>()
+  readonly #finished = new Map<string, ResultValues>()
   readonly #workerId = randomWorkerId()
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
@@ -43,16 +44,24 @@ export class ImmediateBackend extends TaskBackend {
   }
 
   #values(id: string): ResultValues {
-    const values = this.#kept.get(id.toLowerCase())
-    if (!values) throw new ResultNotFoundError(id)
+    const key = String(id).toLowerCase()
+    const values = this.#unfinished.get(key) ?? this.#finished.get(key)
+    if (!values) throw new ResultNotFoundError(key)
     return values
   }
 
   #keep(values: ResultValues): TaskResult<unknown> {
-    this.#kept.set(values.id, values)
-    const [oldest] = this.#kept.keys()
-    if (this.#kept.size > KEPT_RESULTS && oldest !== undefined) this.#kept.delete(oldest)
-    return new TaskResult(this, values)
+    const result = new TaskResult<unknown>(this, values)
+    if (!result.isFinished) this.#unfinished.set(values.id, values)
+    else this.#finish(values)
+    return result
+  }
+
+  #finish(values: ResultValues): void {
+    this.#unfinished.delete(values.id)
+    this.#finished.set(values.id, values)
+    const [oldest] = this.#finished.keys()
+    if (this.#finished.size > KEPT_RESULTS && oldest !== undefined) this.#finished.delete(oldest)
   }
 }
 

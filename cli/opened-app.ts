@@ -46,7 +46,8 @@ function configure({ tasksSettings, file }: App): void {
 
 /** The app's own, and those of backends that have another. */
 async function dataSourcesOf(app: App): Promise<DataSource[]> {
-  const found = await Promise.all(backends.all().map((backend) => (backend instanceof DatabaseBackend ? backend.dataSource() : app.dataSource)))
+  const inDatabases = backends.all().filter((backend) => backend instanceof DatabaseBackend)
+  const found = await Promise.all(inDatabases.map((backend) => backend.dataSource()))
   return [...new Set([app.dataSource, ...found])]
 }
 

@@ -15,7 +15,8 @@ import { text, wholeNumber } from './values'
 export async function run(argv: readonly string[]): Promise<void> {
   process.on('uncaughtException', (error) => failUnlessHandled(error))
   try {
-    await program().parseAsync([...argv])
+    const tasks = program()
+    await tasks.parseAsync(djangosName([...argv], tasks.commands.map((command) => command.name())))
     leave(Number(process.exitCode ?? 0))
   } catch (error) {
     leave(exitCodeOf(error))
@@ -26,7 +27,6 @@ function program(): Command {
   const tasks = new Command('tasks')
     .description("Background tasks for TypeORM apps: the app's own database is the queue.")
     .version(version(), '--version', 'Print the version of typeorm-tasks.')
-    .helpOption('-h, --help', 'Print this help.')
     .addOption(new Option('-d, --data-source <file>', 'The file that exports the DataSource, TypeScript or JavaScript; default: the first of ormconfig, data-source, src/data-source and src/database/data-source that exists.').argParser(text('--data-source')))
     .addOption(new Option('-v, --verbosity <level>', 'How much to say: 0 nothing but errors of the call, 1 what happens, 2 more, 3 debugging with stack traces.').argParser(wholeNumber('--verbosity', { least: 0, most: 3 })).default(1))
     .hook('preAction', (self) => setVerbosity(self.opts<{ verbosity: number }>().verbosity))
@@ -35,6 +35,13 @@ function program(): Command {
   for (const command of commands) tasks.addCommand(command)
   for (const command of [tasks, ...commands, ...commands.flatMap((each) => each.commands)]) shared(command)
   return tasks
+}
+
+/** A command written with hyphens is the same command. */
+function djangosName(argv: string[], names: readonly string[]): string[] {
+  const meant = argv.map((arg) => arg.replaceAll('-', '_').replace('make_migrations', 'makemigrations'))
+  const at = meant.findIndex((name) => names.includes(name))
+  return at < 0 ? argv : argv.with(at, meant[at] ?? '')
 }
 
 const HELP = `
@@ -48,8 +55,8 @@ Example:
 function shared(command: Command): void {
   command
     .exitOverride()
+    .helpOption('-h, --help', 'Print this help.')
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (sub) => [sub.name(), ...sub.registeredArguments.map((argument) => (argument.required ? `<${argument.name()}>` : `[${argument.name()}]`))].join(' ') })
-    .configureOutput({ outputError: (message, write) => write(message) })
 }
 
 /** Commander has told its own errors already; help and version come as errors, too, that are none. */

@@ -9,6 +9,7 @@ const TWICE_BY_NPM = 500
 export class Shutdown {
   #stop: (() => void) | undefined
   #isAsked = false
+  #beingHeard: NodeJS.Signals | undefined
   #interruptedAt: number | undefined
   #faults = 0
 
@@ -30,6 +31,10 @@ export class Shutdown {
   }
 
   #signalled(signal: NodeJS.Signals): void {
+    // Who puts removed listeners back may put ours back twice.
+    if (this.#beingHeard === signal) return
+    this.#beingHeard = signal
+    setImmediate(() => (this.#beingHeard = undefined))
     if (signal === 'SIGINT' && this.#isSecondInterrupt()) {
       log.warn('Received SIGINT again: leaving at once.')
       process.exit(130)
@@ -65,7 +70,7 @@ export class Shutdown {
     const listener = (): void => this.#signalled(signal)
     process.on(signal, listener)
     process.on('removeListener', (name: string, removed: unknown) => {
-      if (name === signal && removed === listener) queueMicrotask(() => process.on(signal, listener))
+      if (name === signal && removed === listener) queueMicrotask(() => process.listeners(signal).includes(listener) || process.on(signal, listener))
     })
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import Module, { createRequire, isBuiltin, register } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { createPathsMatcher } from 'get-tsconfig'
 import { LoadError } from '../lib/errors'
@@ -77,7 +77,7 @@ function nodeOrEsm(this: unknown, request: string, parent: Parent, ...rest: unkn
 /** The file TypeScript means where Node would find another or none. */
 function sourceOf(request: string, from: string): string | undefined {
   if (/^\.{1,2}(\/|$)/.test(request)) return typeScriptAt(resolve(dirname(from), request))
-  if (isBuiltin(request) || from.includes('node_modules')) return undefined
+  if (isBuiltin(request) || isAbsolute(request) || from.includes('node_modules')) return undefined
   for (const path of mapped(request, from)) {
     const file = typeScriptAt(path) ?? javaScriptAt(path)
     if (file) return file
@@ -95,7 +95,7 @@ function typeScriptAt(path: string): string | undefined {
 
 function javaScriptAt(path: string): string | undefined {
   try {
-    return createRequire(path).resolve(path)
+    return nodeResolve(path, null)
   } catch {
     return undefined
   }

@@ -122,5 +122,5 @@ function json(written: string): unknown {
 }
 
 function unexpected(option: string, expected: string, written: string): UsageError {
-  return new UsageError(`argument ${option}: expected ${expected}, got ${shown(written)}.`, 'Change the value.')
+  return new UsageError(`argument ${option}: expected ${expected}, got ${shown(written)}.`, '--help tells more.')
 }

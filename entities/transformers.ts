@@ -80,7 +80,7 @@ function utcLiteral(date: Date): UtcLiteral {
 
 /** mysql2 read the wall clock of UTC as that of `zone`. */
 function wallClockAsUtc(read: Date, zone: string): Date {
-  const offset = /^([+-])(\d\d):?(\d\d)$/.exec(zone)
+  const offset = /^([+-])(\d\d):(\d\d)$/.exec(zone)
   if (offset) return new Date(read.getTime() + (offset[1] === '-' ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3])) * 60_000)
   if (zone !== 'local') return read
   return new Date(Date.UTC(read.getFullYear(), read.getMonth(), read.getDate(), read.getHours(), read.getMinutes(), read.getSeconds(), read.getMilliseconds()))

@@ -97,7 +97,12 @@ export class DatabaseBackend extends TaskBackend {
     const table = await tableOf(app)
     const dialect = dialectFor(table)
     const { dataSource, close } = await openBookkeeping(app)
-    return new DatabaseStore(new Session(dataSource), dialect, { backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
+    const session = new Session(dataSource)
+    await assertUsable(dataSource, session, dialect, table).catch(async (error: unknown) => {
+      await close()
+      throw error
+    })
+    return new DatabaseStore(session, dialect, { backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
   }
 
   /** The app's DataSource. @throws DataSourceError if there is none. */

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import type { Family } from '../../entities/family'
+import { type Family, familyOf } from '../../entities/family'
 import { instantOf } from '../../entities/formats'
 import type { Problem } from '../../lib/backend'
 import type { Table } from './table'
@@ -7,7 +7,7 @@ import type { Table } from './table'
 /** Version, encoding and clock of the server. */
 export async function serverProblems(dataSource: DataSource, table: Table): Promise<Problem[]> {
   const asked = Date.now()
-  const server = await lookAt(dataSource, table.family)
+  const server = await lookAt(dataSource, familyOf(table.type))
   if (!server) return []
   const answered = Date.now()
   return [
@@ -19,7 +19,7 @@ export async function serverProblems(dataSource: DataSource, table: Table): Prom
 
 /** The error of a server that does not know statements of ours. */
 export async function versionProblem(dataSource: DataSource, table: Table): Promise<Problem | undefined> {
-  const server = await lookAt(dataSource, table.family)
+  const server = await lookAt(dataSource, familyOf(table.type))
   return server && tooOld(productOf(table), server.version)
 }
 
@@ -56,7 +56,8 @@ async function lookAt(dataSource: DataSource, family: Family): Promise<Server | 
   return server
 }
 
-function productOf({ family, isMariaDb }: Table): Product {
+function productOf({ type, isMariaDb }: Table): Product {
+  const family = familyOf(type)
   if (family === 'mysql') return isMariaDb ? 'MariaDB' : 'MySQL'
   return family === 'postgres' ? 'PostgreSQL' : 'SQLite'
 }

@@ -4,11 +4,11 @@ import { DatabaseError, TasksError } from '../../lib/errors'
 import { serverProblems, versionProblem } from './check-server'
 import { tableProblems } from './check-table'
 import { zoneProblems } from './check-zone'
-import { codeOf } from './contention'
+import { codeOf, patiently } from './contention'
 import type { Dialect } from './dialect'
 import type { Session } from './session'
 import { type Table, tableOf } from './table'
-import { explained, unreachable } from './trouble'
+import { explained, messageOf, unreachable } from './trouble'
 
 /** What keeps tasks from working with a DataSource, or from working well; empty when all is as it should be. */
 export async function checkDatabase(dataSource: () => Promise<DataSource>): Promise<Problem[]> {
@@ -29,7 +29,7 @@ export async function assertUsable(dataSource: DataSource, session: Session, dia
   if (tooOld) throw new DatabaseError(tooOld.message, tooOld.mend)
   try {
     // Asks for every column of a row that cannot exist.
-    await session.query(dialect.sql.byId, { id: table.hexIds ? '' : NIL })
+    await patiently(() => dialect.byId(session, table.hexIds ? '' : NIL))
   } catch (error) {
     throw explained(error, table.name)
   }
@@ -51,6 +51,5 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
 function problemOf(error: unknown): Problem {
   if (error instanceof TasksError) return { level: 'error', message: error.message.slice(0, -error.mend.length).trim(), mend: error.mend }
   if (codeOf(error) === '') throw error
-  const said = error instanceof Error ? error.message : codeOf(error)
-  return { level: 'error', message: `The database refused to be looked at: ${said}`, mend: 'May the user of the DataSource read the table and its description?' }
+  return { level: 'error', message: `The database refused to be looked at: ${messageOf(error)}`, mend: 'May the user of the DataSource read the table and its description?' }
 }

@@ -1,6 +1,6 @@
 import type { Wishes } from '../../lib/store'
 import { mysql } from './dialects/mysql'
-import { portable } from './dialects/portable'
+import { Portable } from './dialects/portable'
 import { postgres } from './dialects/postgres'
 import { sqlite } from './dialects/sqlite'
 import type { RawRow } from './row'
@@ -91,8 +91,7 @@ export interface NewRow {
 
 /** The dialect for a table: SQL of its own where we know the driver well, else what TypeORM can say everywhere. */
 export function dialectFor(table: Table): Dialect {
-  const make = DIALECTS[table.type] ?? portable
-  return make(table)
+  return DIALECTS[table.type]?.(table) ?? new Portable(table)
 }
 
 /** By TypeORM's `type`. The drivers for phones and browsers are SQLite too, but do not tell what a statement gave back alike. */

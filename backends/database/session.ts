@@ -51,9 +51,15 @@ export class Session {
     })
   }
 
-  /** Runs `work` in the transaction that is open here, or in one of its own: all or nothing. */
+  /**
+   * Runs `work` in a transaction: all or nothing. Within an open one that is a savepoint where there are any, so that
+   * nothing of `work` stays if it fails and the caller goes on all the same.
+   */
   async joined<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#withRunner((runner) => (runner.isTransactionActive ? work(this) : runner.manager.transaction((manager) => work(Session.of(manager, this.#dataSource)))))
+    return this.#withRunner((runner) => {
+      if (runner.isTransactionActive && this.#dataSource.driver.transactionSupport !== 'nested') return work(this)
+      return runner.manager.transaction((manager) => work(Session.of(manager, this.#dataSource)))
+    })
   }
 
   async #withRunner<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {

@@ -58,9 +58,10 @@ export class DatabaseStore implements Store {
     const prunable = { backendName: this.#settings.backendName, queues: wish.queues, minAge: wish.minAge, failedMinAge: wish.failedMinAge }
     if (wish.dryRun) return patiently(() => this.#dialect.countPrunable(this.#session, prunable))
     let deleted = 0
-    for (let last: string | null = null; ; ) {
-      const after = last
-      const keys = await patiently(() => this.#dialect.prunable(this.#session, prunable, after, PRUNE_CHUNK))
+    let last: string | null = null
+    for (;;) {
+      const after: string | null = last
+      const keys: string[] = await patiently(() => this.#dialect.prunable(this.#session, prunable, after, PRUNE_CHUNK))
       if (keys.length === 0) return deleted
       deleted += await patiently(() => this.#dialect.deleteFinished(this.#session, keys))
       wish.onProgress?.(deleted)

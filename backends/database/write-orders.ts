@@ -1,6 +1,7 @@
-import { NO_DELAY, utcText } from '../../entities/formats'
+import { dashed, NO_DELAY, utcText } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
 import { DatabaseError } from '../../lib/errors'
+import { assertHolds } from '../unique-key'
 import type { Dialect, NewRow } from './dialect'
 import type { RawRow } from './row'
 import type { Session } from './session'
@@ -49,11 +50,16 @@ async function insert(session: Session, dialect: Dialect, unlessTaken: boolean, 
 async function takenBy(session: Session, dialect: Dialect, keyed: KeyedOrder, backendName: string): Promise<Written> {
   for (let tries = 0; tries < TRIES; tries++) {
     const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed) ?? '')
-    if (holder) return { row: holder, isNew: false }
+    if (holder) return heldBy(holder, keyed)
     const row = (await insert(session, dialect, true, [keyed], backendName)).get(keyed.key)
     if (row) return { row, isNew: true }
   }
   throw new DatabaseError(`Task "${keyed.order.task.name}" could not be written: its id or unique key was taken each time.`, 'Does idFunction give the same id twice?')
+}
+
+function heldBy(row: RawRow, { order }: KeyedOrder): Written {
+  assertHolds({ id: dashed(row.row_key), taskName: row.task_path ?? '' }, order.task)
+  return { row, isNew: false }
 }
 
 function newRow({ order, key }: KeyedOrder, backendName: string): NewRow {

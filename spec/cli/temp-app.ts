@@ -50,7 +50,8 @@ export function installed(name: string): boolean {
 export function load(cwd: string, options: { dataSource?: string; nodeArgs?: string[]; initialize?: boolean } = {}): Loaded {
   const { dataSource, nodeArgs = [], initialize = false } = options
   const given = JSON.stringify({ cwd, ...(dataSource === undefined ? {} : { dataSource }) })
-  const { stdout, stderr } = spawnSync(process.execPath, [...nodeArgs, '-e', SCRIPT, join(HERE, 'dist/cli'), given, String(initialize)], { cwd, encoding: 'utf8' })
+  const call = [...nodeArgs, '-e', SCRIPT, join(HERE, 'dist/cli'), given, String(initialize)]
+  const { stdout, stderr } = spawnSync(process.execPath, call, { cwd, encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' })
   const answer = stdout.split('\n').find((line) => line.startsWith('{"answer"'))
   if (answer === undefined) throw new Error(`no answer; ${stdout}${stderr}`)
   return { ...(JSON.parse(answer) as { answer: Loaded }).answer, stderr }

@@ -17,6 +17,9 @@ const NOW = 'UTC_TIMESTAMP(6)'
 const LEASE = `${NOW} + INTERVAL (:leaseSeconds * 1000000) MICROSECOND`
 const FENCE = `t.status = 'RUNNING' AND t.claims = v.claims AND t.lease_until IS NOT NULL`
 
+/** More than any priority, also those that nobody checked. */
+const ABOVE_ALL = 2 ** 31 - 1
+
 const TYPES: Readonly<Record<string, string>> = { row_key: 'CHAR(36)', claims: 'INT', priority: 'INT', delay: 'DOUBLE', status: 'VARCHAR(10)' }
 
 function rows(...names: string[]): string {
@@ -52,8 +55,9 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
           t.unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
           t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
         WHERE ${FENCE}`,
-      settled: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t JOIN ${rows('row_key', 'claims', 'status')} ON ${same}
-        WHERE t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL`,
+      settled: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t JOIN ${rows('row_key', 'claims', 'status', 'exception_class_path')} ON ${same}
+        WHERE t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL
+          AND t.exception_class_path = CONVERT(v.exception_class_path USING utf8mb4) COLLATE utf8mb4_bin`,
       renew: `UPDATE ${path} t JOIN ${rows('row_key', 'claims', 'progress')} ON ${same}
         SET t.lease_until = ${LEASE}, t.progress = COALESCE(v.progress, t.progress) WHERE ${FENCE}`,
       held: `SELECT CAST(t.id AS CHAR) AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t JOIN ${rows('row_key', 'claims')} ON ${same} WHERE ${FENCE}`,
@@ -87,29 +91,30 @@ function sameId(hexIds: boolean): string {
  */
 async function claimRows(session: Session, path: string, claim: Claim): Promise<RawRow[]> {
   const keys: string[] = []
-  for (const priority of await priorities(session, path))
+  let priority = await nextPriority(session, path, ABOVE_ALL)
+  while (priority !== null) {
     for (const runAfter of [`<= ${NOW}`, `= '9999-01-01 00:00:00'`])
       if (keys.length < claim.room) keys.push(...(await lockRange(session, path, claim, priority, runAfter, claim.room - keys.length)))
+    priority = keys.length < claim.room ? await nextPriority(session, path, priority) : null
+  }
   if (keys.length === 0) return []
   await session.query(
     `UPDATE ${path} SET status = 'RUNNING', started_at = ${NOW}, lease_until = ${LEASE}, claims = COALESCE(claims, 0) + 1, cancel_requested_at = NULL,
-      worker_ids = JSON_ARRAY_APPEND(worker_ids, '$', :worker) WHERE id IN (:keys)`,
+      worker_ids = CASE WHEN JSON_VALID(worker_ids) THEN JSON_ARRAY_APPEND(worker_ids, '$', :worker) ELSE JSON_ARRAY(worker_ids, :worker) END WHERE id IN (:keys)`,
     { keys, worker: claim.wishes.workerId, leaseSeconds: claim.leaseSeconds },
   )
   const { records } = await session.query(`SELECT ${ROW} FROM ${path} t WHERE t.id IN (:keys)`, { keys })
   return records as unknown as RawRow[]
 }
 
-/** The priorities that READY rows have, highest first: one look into the index for each. */
-async function priorities(session: Session, path: string): Promise<number[]> {
-  const { records } = await session.query(
-    `WITH RECURSIVE levels AS (
-        SELECT (SELECT MAX(c.priority) FROM ${path} c WHERE c.status = 'READY') AS priority
-        UNION ALL
-        SELECT (SELECT MAX(c.priority) FROM ${path} c WHERE c.status = 'READY' AND c.priority < levels.priority) FROM levels WHERE levels.priority IS NOT NULL
-      ) SELECT priority FROM levels WHERE priority IS NOT NULL`,
-  )
-  return records.map((record) => Number(record['priority']))
+/**
+ * One look into the index. A statement for each step, since within a recursive one the step depends on a row,
+ * and then all READY rows are read for it (measured with 100,000: 20 ms in place of 0.3).
+ */
+async function nextPriority(session: Session, path: string, below: number): Promise<number | null> {
+  const { records } = await session.query(`SELECT MAX(priority) AS priority FROM ${path} WHERE status = 'READY' AND priority < :below`, { below })
+  const priority = records[0]?.['priority'] ?? null
+  return priority === null ? null : Number(priority)
 }
 
 async function lockRange(session: Session, path: string, { wishes, backendName }: Claim, priority: number, runAfter: string, room: number): Promise<string[]> {

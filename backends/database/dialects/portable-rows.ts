@@ -2,7 +2,7 @@ import type { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { hexOf, instantOf, NO_DELAY, utcText } from '../../../entities/formats'
 import type { ErrorRecord } from '../../../lib/failure'
 import type { TaskStatus } from '../../../lib/result'
-import type { FinishRow, NewRow } from '../dialect'
+import type { FinishRow, NewRow, RenewRow } from '../dialect'
 import type { RawRow } from '../row'
 
 /** A new row as the entity. */
@@ -27,10 +27,12 @@ export function newEntity(row: NewRow, enqueuedAt: Date): Partial<DBTaskResult> 
 }
 
 /** What a claim changes. */
-export function afterClaim({ claims, workerIds }: DBTaskResult, workerId: string, leaseUntil: Date): Partial<DBTaskResult> {
+export function afterClaim({ claims, workerIds }: DBTaskResult, workerId: string, leaseSeconds: number): Partial<DBTaskResult> {
   // What somebody else wrote in place of a list stays, so that the row is told to be malformed.
   const earlier = Array.isArray(workerIds) ? workerIds : [workerIds]
-  return { status: 'RUNNING', startedAt: new Date(), leaseUntil, claims: claims + 1, workerIds: [...earlier, workerId], cancelRequestedAt: null }
+  const startedAt = new Date()
+  const leaseUntil = new Date(startedAt.getTime() + leaseSeconds * 1000)
+  return { status: 'RUNNING', startedAt, leaseUntil, claims: claims + 1, workerIds: [...earlier, workerId], cancelRequestedAt: null }
 }
 
 /** What an outcome changes. */
@@ -48,6 +50,12 @@ export function afterFinish({ attemptErrors, runAfter, uniqueKey }: DBTaskResult
     leaseUntil: null,
     cancelRequestedAt: null,
   }
+}
+
+/** What holding a row for longer changes. */
+export function afterRenewal({ progress }: RenewRow, leaseSeconds: number): Partial<DBTaskResult> {
+  const leaseUntil = new Date(Date.now() + leaseSeconds * 1000)
+  return progress === null ? { leaseUntil } : { leaseUntil, progress: JSON.parse(progress) as DBTaskResult['progress'] }
 }
 
 /** What giving a row back unfinished changes. */

@@ -2,11 +2,11 @@ import { type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, LessTh
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { NO_DELAY } from '../../../entities/formats'
 import { patiently } from '../contention'
-import type { Claim, Dialect, HeldRow, Prunable, QueueWish } from '../dialect'
+import type { Claim, Dialect, FinishRow, HeldRow, NewRow, Prunable, QueueWish, RenewRow } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
 import type { Table } from '../table'
-import { afterClaim, afterFinish, afterRelease, keyOf, newEntity, rawOf, stands } from './portable-rows'
+import { afterClaim, afterFinish, afterRelease, afterRenewal, keyOf, newEntity, rawOf, stands } from './portable-rows'
 
 type Where = FindOptionsWhere<DBTaskResult>
 type Changes = Partial<DBTaskResult>
@@ -24,63 +24,94 @@ const LOOKS = 10
  * Instants are those of this process's clock, to the millisecond, since no query builder can ask databases for theirs
  * in a portable way: keep the clocks of enqueuers and workers within a fraction of the lease of each other.
  */
-export function portable({ hexIds }: Table): Dialect {
-  const key = (entity: DBTaskResult): string => keyOf(entity, hexIds)
-  const raw = (entity: DBTaskResult): RawRow => rawOf(entity, hexIds)
-  const found = async ({ manager }: Session, where: Where): Promise<RawRow | undefined> => {
-    const entity = await manager.findOneBy(DBTaskResult, where)
-    return entity ? raw(entity) : undefined
+export class Portable implements Dialect {
+  readonly name = 'portable'
+  readonly maxStatement = 16 * 1024 * 1024
+  readonly #hexIds: boolean
+
+  constructor({ hexIds }: Table) {
+    this.#hexIds = hexIds
   }
-  return {
-    name: 'portable',
-    maxStatement: 16 * 1024 * 1024,
-    async insert(session, rows, unlessTaken) {
-      const entities = rows.map((row) => newEntity(row, new Date()))
-      await (unlessTaken ? insertUnlessTaken(session, entities) : insertAll(session, entities))
-      return (await byKeys(session.manager, rows.map((row) => row.row_key))).map(raw)
-    },
-    byId: (session, id) => found(session, { id }),
-    byUniqueKey: (session, uniqueKey) => found(session, { uniqueKey }),
-    claim: async (session, claim) => (await claimRows(session.manager, claim)).map(raw),
-    async finish({ manager }, rows) {
-      const stored = new Map((await byKeys(manager, rows.map((row) => row.row_key))).map((entity) => [key(entity), entity]))
-      const kept = new Set<string>()
-      for (const row of rows) {
-        const entity = stored.get(row.row_key)
-        if (entity && (stands(entity, row) || (await update(manager, fence(row), afterFinish(entity, row))))) kept.add(row.row_key)
-      }
-      return kept
-    },
-    async renew({ manager }, rows, leaseSeconds) {
-      const held: string[] = []
-      for (const row of rows) {
-        const progress = row.progress === null ? {} : { progress: JSON.parse(row.progress) as DBTaskResult['progress'] }
-        if (await update(manager, fence(row), { leaseUntil: inSeconds(leaseSeconds), ...progress })) held.push(row.row_key)
-      }
-      return new Map((await byKeys(manager, held)).map((entity) => [key(entity), entity.cancelRequestedAt !== null]))
-    },
-    async release({ manager }, rows) {
-      const claims = new Map(rows.map((row) => [row.row_key, row.claims]))
-      let released = 0
-      for (const entity of await byKeys(manager, [...claims.keys()])) {
-        const row = { row_key: key(entity), claims: claims.get(key(entity)) ?? 0 }
-        if (await update(manager, fence(row), afterRelease(entity))) released++
-      }
-      return released
-    },
-    expired: async ({ manager }, backendName, limit) => (await manager.find(DBTaskResult, { where: { backendName, status: 'RUNNING', leaseUntil: LessThan(new Date()) }, take: limit })).map(raw),
-    async prunable({ manager }, wish, last, limit) {
-      const where = prunable(wish).map((each) => (last === null ? each : { ...each, id: MoreThan(last) }))
-      return (await manager.find(DBTaskResult, { select: { id: true }, where, order: { id: 'ASC' }, take: limit })).map(key)
-    },
-    countPrunable: ({ manager }, wish) => manager.count(DBTaskResult, { where: prunable(wish) }),
-    deleteFinished: async ({ manager }, keys) => (await manager.delete(DBTaskResult, { id: In(keys), status: In(['SUCCESSFUL', 'FAILED']) })).affected ?? 0,
-    async count({ manager }, backendName, wish) {
-      const query = manager.createQueryBuilder(DBTaskResult, 't').select('t.status', 'status').addSelect('COUNT(*)', 'n')
-      const records = await query.where({ backendName, ...inQueues(wish) }).groupBy('t.status').getRawMany<{ status: string; n: number | string }>()
-      return Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
-    },
-    requestCancel: async ({ manager }, id) => ((await update(manager, { id, status: 'RUNNING' }, { cancelRequestedAt: new Date() })) ? 1 : 0),
+
+  async insert(session: Session, rows: readonly NewRow[], unlessTaken: boolean): Promise<RawRow[]> {
+    const entities = rows.map((row) => newEntity(row, new Date()))
+    await (unlessTaken ? insertUnlessTaken(session, entities) : insertAll(session, entities))
+    return this.#rawRows(await byKeys(session.manager, rows.map((row) => row.row_key)))
+  }
+
+  async byId({ manager }: Session, id: string): Promise<RawRow | undefined> {
+    return this.#rawRows(await manager.findBy(DBTaskResult, { id }))[0]
+  }
+
+  async byUniqueKey({ manager }: Session, uniqueKey: string): Promise<RawRow | undefined> {
+    return this.#rawRows(await manager.findBy(DBTaskResult, { uniqueKey }))[0]
+  }
+
+  async claim({ manager }: Session, claim: Claim): Promise<RawRow[]> {
+    return this.#rawRows(await claimRows(manager, claim))
+  }
+
+  async finish({ manager }: Session, rows: readonly FinishRow[]): Promise<Set<string>> {
+    const stored = await this.#byKey(manager, rows)
+    const kept = new Set<string>()
+    for (const row of rows) {
+      const entity = stored.get(row.row_key)
+      if (entity && (stands(entity, row) || (await update(manager, fence(row), afterFinish(entity, row))))) kept.add(row.row_key)
+    }
+    return kept
+  }
+
+  async renew({ manager }: Session, rows: readonly RenewRow[], leaseSeconds: number): Promise<Map<string, boolean>> {
+    const held: RenewRow[] = []
+    for (const row of rows) if (await update(manager, fence(row), afterRenewal(row, leaseSeconds))) held.push(row)
+    return new Map([...(await this.#byKey(manager, held))].map(([key, entity]) => [key, entity.cancelRequestedAt !== null]))
+  }
+
+  async release({ manager }: Session, rows: readonly HeldRow[]): Promise<number> {
+    const stored = await this.#byKey(manager, rows)
+    let released = 0
+    for (const row of rows) {
+      const entity = stored.get(row.row_key)
+      if (entity && (await update(manager, fence(row), afterRelease(entity)))) released++
+    }
+    return released
+  }
+
+  async expired({ manager }: Session, backendName: string, limit: number): Promise<RawRow[]> {
+    return this.#rawRows(await manager.find(DBTaskResult, { where: { backendName, status: 'RUNNING', leaseUntil: LessThan(new Date()) }, take: limit }))
+  }
+
+  async prunable({ manager }: Session, wish: Prunable, last: string | null, limit: number): Promise<string[]> {
+    const where = prunable(wish).map((each) => (last === null ? each : { ...each, id: MoreThan(last) }))
+    const entities = await manager.find(DBTaskResult, { select: { id: true }, where, order: { id: 'ASC' }, take: limit })
+    return entities.map((entity) => keyOf(entity, this.#hexIds))
+  }
+
+  async countPrunable({ manager }: Session, wish: Prunable): Promise<number> {
+    return manager.count(DBTaskResult, { where: prunable(wish) })
+  }
+
+  async deleteFinished({ manager }: Session, keys: readonly string[]): Promise<number> {
+    return (await manager.delete(DBTaskResult, { id: In(keys), status: In(['SUCCESSFUL', 'FAILED']) })).affected ?? 0
+  }
+
+  async count({ manager }: Session, backendName: string, wish: QueueWish): Promise<Record<string, number>> {
+    const query = manager.createQueryBuilder(DBTaskResult, 't').select('t.status', 'status').addSelect('COUNT(*)', 'n')
+    const records = await query.where({ backendName, ...inQueues(wish) }).groupBy('t.status').getRawMany<{ status: string; n: number | string }>()
+    return Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
+  }
+
+  async requestCancel({ manager }: Session, id: string): Promise<number> {
+    return (await update(manager, { id, status: 'RUNNING' }, { cancelRequestedAt: new Date() })) ? 1 : 0
+  }
+
+  async #byKey(manager: EntityManager, rows: readonly HeldRow[]): Promise<Map<string, DBTaskResult>> {
+    const entities = await byKeys(manager, rows.map((row) => row.row_key))
+    return new Map(entities.map((entity) => [keyOf(entity, this.#hexIds), entity]))
+  }
+
+  #rawRows(entities: readonly DBTaskResult[]): RawRow[] {
+    return entities.map((entity) => rawOf(entity, this.#hexIds))
   }
 }
 
@@ -90,7 +121,7 @@ async function claimRows(manager: EntityManager, claim: Claim): Promise<DBTaskRe
     const candidates = await best(manager, claim, claim.room - taken.length)
     if (candidates.length === 0) break
     for (const entity of candidates) {
-      const changes = afterClaim(entity, claim.wishes.workerId, inSeconds(claim.leaseSeconds))
+      const changes = afterClaim(entity, claim.wishes.workerId, claim.leaseSeconds)
       const { id, claims } = entity
       // Patience for each: to begin anew would leave those already taken to nobody.
       if (await patiently(() => update(manager, { id, claims, status: 'READY' }, changes))) taken.push(Object.assign(entity, changes))
@@ -161,10 +192,6 @@ function prunable({ backendName, queues, minAge, failedMinAge }: Prunable): Wher
 function inQueues({ queues, excludeQueues }: QueueWish): Where {
   if (queues !== null) return { queueName: In(queues) }
   return excludeQueues.length === 0 ? {} : { queueName: Not(In(excludeQueues)) }
-}
-
-function inSeconds(seconds: number): Date {
-  return new Date(Date.now() + seconds * 1000)
 }
 
 function chunked<T>(list: readonly T[], size: number): T[][] {

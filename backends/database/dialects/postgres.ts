@@ -53,8 +53,8 @@ export function postgres({ path }: Table): Dialect {
         FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, return_value text, exception_class_path text, traceback text,
           attempt_error text, delay double precision)
         WHERE ${FENCE}`,
-      settled: `SELECT t.id::text AS row_key FROM ${path} t, jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text)
-        WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL`,
+      settled: `SELECT t.id::text AS row_key FROM ${path} t, jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, exception_class_path text)
+        WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,
       renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
         FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, progress text)
         WHERE ${FENCE} RETURNING t.id::text AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled`,

@@ -17,6 +17,8 @@ function instant(modifier = "'+0 seconds'"): string {
 
 const NOW = instant()
 const LEASE = instant("'+' || :leaseSeconds || ' seconds'")
+/** More than any priority, also those that nobody checked. */
+const ABOVE_ALL = 2 ** 31 - 1
 const FENCE = `t.id = v.row_key AND t.status = 'RUNNING' AND t.claims = v.claims AND t.lease_until IS NOT NULL`
 
 function rows(...columns: string[]): string {
@@ -49,8 +51,8 @@ export function sqlite({ path }: Table): Dialect {
           lease_until = NULL, cancel_requested_at = NULL
         FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'delay')}
         WHERE ${FENCE}`,
-      settled: `SELECT t.id AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status')}
-        WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL`,
+      settled: `SELECT t.id AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
+        WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,
       renew: `UPDATE ${path} AS t SET lease_until = ${LEASE}, progress = coalesce(v.progress, t.progress)
         FROM ${rows('row_key', 'claims', 'progress')} WHERE ${FENCE} RETURNING id AS row_key, cancel_requested_at IS NOT NULL AS cancelled`,
       held: `SELECT t.id AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t, ${rows('row_key', 'claims')} WHERE ${FENCE}`,
@@ -73,7 +75,7 @@ export function sqlite({ path }: Table): Dialect {
  */
 async function claimRows(session: Session, path: string, claim: Claim): Promise<RawRow[]> {
   const taken: RawRow[] = []
-  let priority = await nextPriority(session, path, 101)
+  let priority = await nextPriority(session, path, ABOVE_ALL)
   while (priority !== null && taken.length < claim.room) {
     for (const runAfter of [`<= ${NOW}`, `= '9999-01-01 00:00:00'`])
       if (taken.length < claim.room) taken.push(...(await claimRange(session, path, claim, priority, runAfter, claim.room - taken.length)))
@@ -87,13 +89,18 @@ async function nextPriority(session: Session, path: string, below: number): Prom
   return (records[0]?.['priority'] ?? null) as number | null
 }
 
+/**
+ * The subquery runs under the lock of the UPDATE, so no row can change in between. To look at the status once more
+ * would be worse than of no use: SQLite has no statistics unless told to make them, and would walk all READY rows for it
+ * (measured with 100,000: 50 to 120 ms in place of 1).
+ */
 async function claimRange(session: Session, path: string, claim: Claim, priority: number, runAfter: string, room: number): Promise<RawRow[]> {
   const { wishes, backendName, leaseSeconds } = claim
   const { records } = await session.query(
     `UPDATE ${path} SET status = 'RUNNING', started_at = ${NOW}, lease_until = ${LEASE}, claims = coalesce(claims, 0) + 1, cancel_requested_at = NULL,
         worker_ids = CASE WHEN NOT json_valid(worker_ids) THEN json_array(worker_ids, :worker)
           WHEN json_type(worker_ids) = 'array' THEN json_insert(worker_ids, '$[#]', :worker) ELSE json_array(json(worker_ids), :worker) END
-      WHERE status = 'READY' AND id IN (SELECT id FROM ${path}
+      WHERE id IN (SELECT id FROM ${path}
         WHERE status = 'READY' AND priority = :priority AND run_after ${runAfter} AND backend_name = :backendName ${queueFilter(wishes)}
         ORDER BY run_after, enqueued_at LIMIT :room)
       RETURNING ${ROW}`,

@@ -1,0 +1,13 @@
+import { ResultMismatchError } from '../lib/errors'
+import type { ResultValues } from '../lib/result'
+import type { TaskValues } from '../lib/task'
+
+/**
+ * A unique key gives the waiting task in the place of a new one, so both must be of one task.
+ *
+ * @throws ResultMismatchError if another task holds the key.
+ */
+export function assertHolds({ id, taskName }: Pick<ResultValues, 'id' | 'taskName'>, { name, uniqueKey }: TaskValues): void {
+  if (taskName !== name)
+    throw new ResultMismatchError(`The unique key "${uniqueKey}" is held by task "${taskName}" (${id}), so "${name}" cannot have it.`, `Put the task's name into the key, e.g. "${name}:${uniqueKey}".`)
+}

@@ -1,0 +1,29 @@
+import { type Command, Option } from 'commander'
+import type { Globals } from './opened-app'
+import { type Reader, text } from './values'
+
+export type { Globals }
+
+/** An option whose value is read by `reader`. */
+export function option<Value>(flags: string, description: string, reader: (name: string) => Reader<Value>, value?: Value, shownValue?: string): Option {
+  const made = new Option(flags, description).argParser(reader(flags.split(' ')[0] ?? flags))
+  return value === undefined ? made : made.default(value, shownValue)
+}
+
+export function backendOption(description: string): Option {
+  return option('--backend <alias>', description, text, 'default')
+}
+
+/** What commander is to do: `work` gets all options, and what it gives is the process's exit code. */
+export function doing<Options extends Globals, Given extends unknown[] = []>(work: (options: Options, ...given: Given) => Promise<number>): (...all: unknown[]) => Promise<void> {
+  return async (...all) => {
+    const command = all.pop() as Command
+    all.pop()
+    process.exitCode = await work(command.optsWithGlobals<Options>(), ...(all as Given))
+  }
+}
+
+/** Examples below the help. */
+export function examples(...lines: string[]): string {
+  return ['', lines.length > 1 ? 'Examples:' : 'Example:', ...lines.map((line) => `  $ ${line}`)].join('\n')
+}

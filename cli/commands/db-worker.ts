@@ -1,0 +1,78 @@
+import { Command } from 'commander'
+import type { WorkerOptions } from '../../lib/worker-options'
+import { UsageError } from '../../lib/errors'
+import { log } from '../../lib/log'
+import { backendOption, doing, examples, type Globals, option } from '../command'
+import { Shutdown } from '../shutdown'
+import { queueNames, queueNamesOrAll, seconds, text, wholeNumber } from '../values'
+
+interface DbWorkerOptions extends Globals {
+  readonly queueName: string[] | '*'
+  readonly excludeQueues: string[]
+  readonly interval: number
+  readonly batch?: boolean
+  readonly reload?: boolean
+  readonly backend: string
+  readonly startupDelay: boolean
+  readonly maxTasks?: number
+  readonly workerId?: string
+  readonly concurrency: number
+  readonly shutdownTimeout: number
+}
+
+/** At most so long does a worker wait at its start, lest many ask at once. */
+const STARTUP_DELAY = 1_000
+const MAX_WORKER_ID = 64
+
+export function dbWorkerCommand(): Command {
+  return new Command('db_worker')
+    .summary('run tasks')
+    .description('Runs tasks until it is stopped. SIGINT, SIGTERM and SIGQUIT let running tasks finish; a second SIGINT (Ctrl+C) leaves at once.')
+    .addOption(option('--queue-name <names>', "Queues to serve, with commas between them; '*' for all.", queueNamesOrAll, ['default'], 'default'))
+    .addOption(option('--exclude-queues <names>', "Queues to leave alone, with commas between them; only with --queue-name '*'.", queueNames, [], 'none'))
+    .addOption(option('--interval <seconds>', 'Seconds between looks for new tasks when there was nothing to do.', seconds, 1_000, '1'))
+    .option('--batch', 'End when nothing is left to run.')
+    .option('--reload', 'Start anew when source files of the app change, for development; default: off.')
+    .option('--no-reload', 'Do not, even if an earlier option says so.')
+    .addOption(backendOption('The alias in TASKS of the backend to serve.'))
+    .option('--no-startup-delay', 'Start at once, without a random wait of up to 1 second; an interval of 0 does the same.')
+    .addOption(option('--max-tasks <number>', 'End after so many tasks; default: never.', (name) => wholeNumber(name, { least: 0 })))
+    .addOption(option('--worker-id <id>', `The name of this worker in worker_ids, at most ${MAX_WORKER_ID} characters; default: random.`, (name) => text(name, MAX_WORKER_ID)))
+    .addOption(option('--concurrency <number>', 'Tasks run at a time.', (name) => wholeNumber(name, { least: 1 }), 10))
+    .addOption(option('--shutdown-timeout <seconds>', 'Seconds that running tasks have to finish when the worker is stopped; then they are told to, and given back.', seconds, 30_000, '30'))
+    .addHelpText('after', examples('npx tasks db_worker --queue-name default,mail --concurrency 20', "npx tasks db_worker --queue-name '*' --exclude-queues slow --batch"))
+    .action(doing(dbWorker))
+}
+
+async function dbWorker(options: DbWorkerOptions): Promise<number> {
+  const wish = workerOptions(options)
+  if (isReloaded(options)) return (await import('../reload.js')).superviseReloads(options.dataSource)
+  const shutdown = new Shutdown()
+  const { withApp } = await import('../opened-app.js')
+  return withApp(options, () => work(wish, options, shutdown))
+}
+
+async function work(wish: WorkerOptions, { backend }: DbWorkerOptions, shutdown: Shutdown): Promise<number> {
+  const { isSound, servedBackend } = await import('../served-backend.js')
+  const { startWorker } = await import('../../lib/start-worker.js')
+  if (!(await isSound(servedBackend(backend)))) return 1
+  const worker = await startWorker(wish)
+  shutdown.whenAsked(() => void worker.stop())
+  const { abandoned } = await worker.finished
+  return abandoned > 0 || shutdown.hasFaults ? 1 : 0
+}
+
+function workerOptions({ queueName: queues, excludeQueues, interval, batch = false, backend, startupDelay, maxTasks, workerId, concurrency, shutdownTimeout }: DbWorkerOptions): WorkerOptions {
+  if (queues !== '*' && excludeQueues.length > 0) throw new UsageError("argument --exclude-queues: goes with --queue-name '*' only.", "Add --queue-name '*', or leave it out.")
+  return {
+    backend, queues, excludeQueues, interval, batch, concurrency, shutdownTimeout,
+    startupDelay: startupDelay && interval > 0 ? STARTUP_DELAY : 0,
+    ...(maxTasks === undefined ? {} : { maxTasks }),
+    ...(workerId === undefined ? {} : { workerId }),
+  }
+}
+
+function isReloaded({ reload = false, batch = false }: DbWorkerOptions): boolean {
+  if (reload && batch) log.warn('Warning: --reload and --batch cannot be specified together. Disabling autoreload.')
+  return reload && !batch
+}

@@ -1,0 +1,128 @@
+import type { DBTaskResult } from '../../entities'
+import { claim, idsOf } from './rows'
+import type { StorePlace } from './store.contract'
+
+const day = 24 * 60 * 60 * 1000
+const ago = (ms: number): Date => new Date(Date.now() - ms)
+const every = { queues: null, minAge: 14 * day, failedMinAge: 14 * day, dryRun: false }
+
+/** What happens beside the way of the data: rescue, prune, count. */
+export function choreContract({ rows, open }: StorePlace): void {
+  it('puts a row back whose lease ran out, and says that its worker was lost', async () => {
+    const [id, fresh] = await rows().add({ priority: 1 }, {})
+    const store = await open()
+    await claim(store, 2, { workerId: 'gone' })
+    await rows().expire(id!)
+
+    expect(await store.rescue()).toEqual({ released: [id], failed: [] })
+
+    expect(await rows().get(id!)).toMatchObject({ status: 'READY', leaseUntil: null, workerIds: ['gone'], attemptErrors: [{ exceptionClassPath: 'typeorm_tasks.WorkerLostError', traceback: expect.stringContaining('The worker gone was lost') as string }] })
+    expect((await rows().get(fresh!)).status).toBe('RUNNING')
+    const [again] = (await claim(store, 1)).claimed
+    expect(again).toMatchObject({ claims: 2, values: { id, workerIds: ['gone', 'w-1'] } })
+  })
+
+  it('gives a row up that has cost too many workers', async () => {
+    const [id] = await rows().add({})
+    const store = await open({ maxCrashes: 2 })
+    const crash = async (): Promise<unknown> => {
+      await claim(store, 1)
+      await rows().expire(id!)
+      return store.rescue()
+    }
+
+    expect(await crash()).toEqual({ released: [id], failed: [] })
+    expect(await crash()).toEqual({ released: [], failed: [id] })
+
+    expect(await rows().get(id!)).toMatchObject({ status: 'FAILED', exceptionClassPath: 'typeorm_tasks.WorkerLostError', finishedAt: expect.any(Date) as Date })
+    expect((await rows().get(id!)).attemptErrors).toHaveLength(1)
+  })
+
+  it('rescues no row of another backend', async () => {
+    const [id] = await rows().add({})
+    await claim(await open(), 1)
+    await rows().expire(id!)
+
+    expect(await (await open({ backendName: 'other' })).rescue()).toEqual({ released: [], failed: [] })
+  })
+
+  it('lets two rescuers put a row back once', async () => {
+    const [id] = await rows().add({})
+    const [one, other] = await Promise.all([open(), open()])
+    await claim(one, 1)
+    await rows().expire(id!)
+
+    await Promise.all([one.rescue(), other.rescue()])
+
+    expect((await rows().get(id!)).attemptErrors).toHaveLength(1)
+  })
+
+  it('prunes finished rows of an age, each status by its own', async () => {
+    const [, youngSuccess, , youngFailure] = await rows().add(finished('SUCCESSFUL', 15), finished('SUCCESSFUL', 13), finished('FAILED', 31), finished('FAILED', 29))
+    const store = await open()
+
+    expect(await store.prune({ ...every, failedMinAge: 30 * day })).toBe(2)
+
+    expect((await Promise.all([youngSuccess, youngFailure].map((id) => rows().get(id!)))).map(({ status }) => status)).toEqual(['SUCCESSFUL', 'FAILED'])
+    expect(await store.prune({ ...every, minAge: 20 * day, failedMinAge: 0 })).toBe(1)
+    expect(await store.prune({ ...every, minAge: 0 })).toBe(1)
+  })
+
+  it('never prunes a row that waits or runs, nor one that never finished', async () => {
+    await rows().add({ finishedAt: ago(99 * day) }, { status: 'RUNNING', finishedAt: ago(99 * day) }, { status: 'SUCCESSFUL', finishedAt: null })
+
+    expect(await (await open()).prune({ ...every, minAge: 0, failedMinAge: 0 })).toBe(0)
+  })
+
+  it('prunes the queues and the backend that it is asked to', async () => {
+    await rows().add({ ...finished('FAILED', 20), queueName: 'mail' }, finished('FAILED', 20), { ...finished('FAILED', 20), backendName: 'other' })
+    const store = await open()
+
+    expect(await store.prune({ ...every, queues: ['nobody', 'mail'] })).toBe(1)
+    expect(await store.prune(every)).toBe(1)
+    expect(await (await open({ backendName: 'other' })).prune(every)).toBe(1)
+  })
+
+  it('counts what it would prune, and deletes nothing, when it only tries', async () => {
+    await rows().add(finished('FAILED', 20), finished('SUCCESSFUL', 20), finished('SUCCESSFUL', 1))
+    const store = await open()
+
+    expect(await store.prune({ ...every, dryRun: true })).toBe(2)
+    expect(await store.prune({ ...every, dryRun: true, queues: ['default'] })).toBe(2)
+
+    expect(await store.count({ queues: null, excludeQueues: [] })).toMatchObject({ SUCCESSFUL: 2, FAILED: 1 })
+  })
+
+  it('prunes many rows in chunks and tells how far it is', async () => {
+    await rows().add(...Array.from({ length: 700 }, () => finished('SUCCESSFUL', 20)))
+    await rows().add(...Array.from({ length: 501 }, () => finished('FAILED', 20)))
+    const told: number[] = []
+
+    expect(await (await open()).prune({ ...every, onProgress: (deleted) => void told.push(deleted) })).toBe(1201)
+
+    expect(told).toEqual([500, 1000, 1201])
+  })
+
+  it('counts the rows of each status', async () => {
+    await rows().add({}, {}, { queueName: 'mail' }, { backendName: 'other' }, finished('FAILED', 1))
+    const store = await open()
+    await claim(store, 1, { queues: ['mail'] })
+
+    expect(await store.count({ queues: null, excludeQueues: [] })).toEqual({ READY: 2, RUNNING: 1, FAILED: 1, SUCCESSFUL: 0 })
+    expect(await store.count({ queues: ['mail'], excludeQueues: [] })).toEqual({ READY: 0, RUNNING: 1, FAILED: 0, SUCCESSFUL: 0 })
+    expect(await store.count({ queues: null, excludeQueues: ['mail'] })).toEqual({ READY: 2, RUNNING: 0, FAILED: 1, SUCCESSFUL: 0 })
+  })
+
+  it('works on beside one that was closed', async () => {
+    const [id] = await rows().add({})
+    const [one, other] = await Promise.all([open(), open()])
+    await one.close()
+    one.close = async () => {}
+
+    expect(idsOf(await claim(other, 1))).toEqual([id])
+  })
+}
+
+function finished(status: 'SUCCESSFUL' | 'FAILED', days: number): Partial<DBTaskResult> {
+  return { status, startedAt: ago(days * day), finishedAt: ago(days * day) }
+}

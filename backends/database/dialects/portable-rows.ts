@@ -64,8 +64,8 @@ export function afterRelease({ startedAt, workerIds }: DBTaskResult): Partial<DB
 }
 
 /** Whether the row already is as the outcome says. */
-export function stands({ claims, leaseUntil, status }: DBTaskResult, row: FinishRow): boolean {
-  return claims === row.claims && status === row.status && leaseUntil === null
+export function stands({ claims, exceptionClassPath, leaseUntil, status }: DBTaskResult, row: FinishRow): boolean {
+  return claims === row.claims && status === row.status && exceptionClassPath === row.exception_class_path && leaseUntil === null
 }
 
 /** The id as the database spells it. */

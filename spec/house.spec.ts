@@ -9,8 +9,9 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
   entities: { rooms: ['lib'], packages: ['typeorm', 'reflect-metadata'] },
   backends: { rooms: ['lib', 'entities'], packages: ['typeorm', 'class-validator', 'uuid'] },
   cli: {
-    rooms: ['lib', 'entities', 'backends'],
-    packages: ['typeorm', 'commander', 'chokidar', 'cli-progress', 'get-tsconfig', 'tinyglobby', 'fastest-levenshtein'],
+    // `index` is the door: it makes the built-in backends known.
+    rooms: ['lib', 'entities', 'backends', 'index'],
+    packages: ['typeorm', 'commander', 'chokidar', 'cli-progress', 'get-tsconfig', 'resolve-pkg-maps', 'tinyglobby'],
   },
 }
 

@@ -29,6 +29,6 @@ function keysOf(Shape: new () => object): string[] {
 }
 
 function settingsError(error: ValidationError, path: string): InvalidSettingsError {
-  const expected = Object.values(error.constraints ?? {}).join(' and ')
+  const expected = [...new Set(Object.values(error.constraints ?? {}))].join(' and ')
   return new InvalidSettingsError(`${path}.${error.property}: expected ${expected}, got ${shown(error.value)}.`, 'Correct the setting.')
 }

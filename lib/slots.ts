@@ -105,7 +105,8 @@ export class Slots {
     taskStarted.send({ backend: this.#backend, result })
     const report = (progress: Progress): void => void (slot.progress = progress)
     const verdict = malformed === null ? await runOnce(() => tasks.get(values.taskName), result, { signal: slot.abort.signal, report }) : failed(new MalformedRowError(malformed))
-    slot.outcome = { key, claims, ...verdict }
+    slot.outcome = { key, claims, ...verdict, ...lastProgress(slot) }
+    slot.progress = null
     this.#changed.abort()
   }
 
@@ -116,6 +117,10 @@ export class Slots {
     logState(result, outcome.status)
     taskFinished.send({ backend: this.#backend, result })
   }
+}
+
+function lastProgress({ progress }: Slot): { progress?: string } {
+  return progress === null ? {} : { progress: JSON.stringify(progress) }
 }
 
 function whatCameOf(outcome: Outcome, row: ClaimedRow): object {

@@ -1,7 +1,9 @@
+import { type PruneOptions, pruneWishOf } from './prune-options'
 import { backends } from './registry'
-import type { PruneWish } from './store'
 import { Worker, type WorkerReport } from './worker'
 import { type WorkerOptions, wishOf } from './worker-options'
+
+export type { PruneOptions } from './prune-options'
 
 /** A worker at work in this process. */
 export interface RunningWorker {
@@ -37,21 +39,16 @@ export async function runUntilEmpty(options: Omit<WorkerOptions, 'batch'> = {}):
   return finished
 }
 
-export interface PruneOptions extends Partial<Omit<PruneWish, 'queues'>> {
-  /** The alias in TASKS. Default `'default'`. */
-  backend?: string
-  /** Queues to prune, or `'*'` for all. Default `['default']`. */
-  queues?: readonly string[] | '*'
-}
-
-const FOURTEEN_DAYS = 14 * 24 * 60 * 60 * 1000
-
-/** Deletes finished results of a certain age, 14 days by default, and gives their number. */
-export async function pruneResults({ backend = 'default', queues = ['default'], minAge = FOURTEEN_DAYS, failedMinAge = minAge, dryRun = false, onProgress }: PruneOptions = {}): Promise<number> {
-  const store = await backends.get(backend).openStore({})
+/**
+ * Deletes finished results of a certain age, 14 days by default, and gives their number.
+ *
+ * @throws InvalidSettingsError for an option out of its range.
+ */
+export async function pruneResults(options: PruneOptions = {}): Promise<number> {
+  const wish = pruneWishOf(options)
+  const store = await backends.get(options.backend ?? 'default').openStore({})
   try {
-    const wish = { queues: queues === '*' ? null : queues, minAge, failedMinAge, dryRun }
-    return await store.prune(onProgress ? { ...wish, onProgress } : wish)
+    return await store.prune(wish)
   } finally {
     await store.close()
   }

@@ -48,9 +48,8 @@ export interface ClaimedRow extends Held {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** What came of one run. READY: to be tried again, `delay` milliseconds from now; null: as it was due before. */
-export type Outcome = Held &
-  (
+/** What came of one run, and the last progress it reported (JSON text), if that is not written yet. READY: to be tried again, `delay` milliseconds from now; null: as it was due before. */
+export type Outcome = Held & { readonly progress?: string } & (
     | { readonly status: 'SUCCESSFUL'; /** JSON text; null for none. */ readonly returnValue: string | null }
     | { readonly status: 'FAILED'; readonly error: ErrorRecord }
     | { readonly status: 'READY'; readonly error: ErrorRecord; readonly delay: number | null }

@@ -1,7 +1,7 @@
-import { InvalidSettingsError, didYouMean, shown } from './errors'
+import { InvalidSettingsError } from './errors'
+import { assertKnown, milliseconds, queueNames, queuesMeant, unexpected } from './option-checks'
 import { randomWorkerId } from './random-id'
 import type { Wishes } from './store'
-import { assertQueueName } from './task-options'
 
 export interface WorkerOptions {
   /** The alias in TASKS of the backend to serve. Default `'default'`. */
@@ -54,43 +54,39 @@ const NAMES = Object.keys(DEFAULTS)
 
 /** @throws InvalidSettingsError naming the option, what was expected and what was found. */
 export function wishOf(options: WorkerOptions): Wish {
-  for (const name of Object.keys(options)) if (!NAMES.includes(name)) throw new InvalidSettingsError(`Worker: unknown option "${name}".`, didYouMean(name, NAMES) ?? `Known options: ${NAMES.join(', ')}.`)
+  assertKnown('Worker', options, NAMES)
   const given: typeof DEFAULTS = { ...DEFAULTS, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) }
   return {
-    backend: given.backend,
-    batch: given.batch,
+    backend: aliasOf(given.backend),
+    batch: given.batch === true,
     workerId: given.workerId === undefined ? randomWorkerId() : workerIdOf(given.workerId),
     ...queuesOf(given),
-    interval: atLeastZero('interval', given.interval),
+    interval: milliseconds('Worker', 'interval', given.interval),
     maxTasks: given.maxTasks === Number.POSITIVE_INFINITY ? given.maxTasks : whole('maxTasks', given.maxTasks, 0),
     concurrency: whole('concurrency', given.concurrency, 1),
-    shutdownTimeout: atLeastZero('shutdownTimeout', given.shutdownTimeout),
-    startupDelay: atLeastZero('startupDelay', given.startupDelay),
+    shutdownTimeout: milliseconds('Worker', 'shutdownTimeout', given.shutdownTimeout),
+    startupDelay: milliseconds('Worker', 'startupDelay', given.startupDelay),
   }
 }
 
-function queuesOf({ queues, excludeQueues }: Pick<typeof DEFAULTS, 'queues' | 'excludeQueues'>): Pick<Wish, 'queues' | 'excludeQueues'> {
-  if (queues !== '*' && excludeQueues.length > 0) throw new InvalidSettingsError('Worker: excludeQueues goes with all queues only.', "Set queues to '*', or leave excludeQueues out.")
-  if (queues !== '*' && queues.length === 0) throw new InvalidSettingsError('Worker: queues is empty.', "Name at least one, or '*' for all.")
-  for (const queue of [...(queues === '*' ? [] : queues), ...excludeQueues]) assertQueueName(queue, 'Worker')
-  return { queues: queues === '*' ? null : queues, excludeQueues }
+function queuesOf(given: Pick<typeof DEFAULTS, 'queues' | 'excludeQueues'>): Pick<Wish, 'queues' | 'excludeQueues'> {
+  const queues = queuesMeant('Worker', given.queues)
+  const excludeQueues = queueNames('Worker', 'excludeQueues', given.excludeQueues)
+  if (queues !== null && excludeQueues.length > 0) throw new InvalidSettingsError('Worker: excludeQueues goes with all queues only.', "Set queues to '*', or leave excludeQueues out.")
+  return { queues, excludeQueues }
+}
+
+function aliasOf(backend: unknown): string {
+  if (typeof backend === 'string') return backend
+  throw unexpected('Worker', 'backend', 'an alias of TASKS', backend)
 }
 
 function workerIdOf(id: unknown): string {
   if (typeof id === 'string' && id.length > 0 && id.length <= MAX_WORKER_ID && /^\P{Cc}+$/u.test(id)) return id
-  throw bad('workerId', `1 to ${MAX_WORKER_ID} printable characters`, id)
-}
-
-function atLeastZero(name: string, value: number): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
-  throw bad(name, 'a finite number of milliseconds, 0 or more', value)
+  throw unexpected('Worker', 'workerId', `1 to ${MAX_WORKER_ID} printable characters`, id)
 }
 
 function whole(name: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value
-  throw bad(name, `a whole number, ${least} or more`, value)
-}
-
-function bad(name: string, expected: string, value: unknown): InvalidSettingsError {
-  return new InvalidSettingsError(`Worker, ${name}: expected ${expected}, got ${shown(value)}.`, 'Change the option.')
+  throw unexpected('Worker', name, `a whole number, ${least} or more`, value)
 }

@@ -69,6 +69,8 @@ export interface FinishRow extends HeldRow {
   readonly traceback: string
   /** An error to append to those of earlier attempts, as JSON; null: none. */
   readonly attempt_error: string | null
+  /** JSON; null leaves what is there. */
+  readonly progress: string | null
   /** Milliseconds until the next attempt; null leaves run_after as it is. */
   readonly delay: number | null
 }

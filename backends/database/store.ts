@@ -112,6 +112,7 @@ function finishRow(outcome: Outcome): FinishRow {
     return_value: outcome.status === 'SUCCESSFUL' ? outcome.returnValue : null,
     exception_class_path: failed?.exceptionClassPath ?? '',
     traceback: failed?.traceback ?? '',
+    progress: outcome.progress ?? null,
     attempt_error: outcome.status === 'READY' ? JSON.stringify(outcome.error) : null,
     delay: outcome.status === 'READY' ? outcome.delay : null,
   }

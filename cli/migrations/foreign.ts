@@ -19,6 +19,9 @@ export async function planForeign(own: DataSource, metadata: EntityMetadata): Pr
   return { up: steps.map(({ up }) => up), down: steps.map(({ down }) => down).toReversed() }
 }
 
+/** Our claims need no direction. Django's do: what its worker has to sort, it locks, every READY row of it. */
+const DJANGOS_ORDER = ' DESC'
+
 interface Step {
   readonly up: string
   readonly down: string
@@ -72,7 +75,7 @@ function typeOf({ driver }: DataSource, column: ColumnMetadata): string {
 function addIndex(own: DataSource, metadata: EntityMetadata, index: IndexMetadata): Step {
   const table = escapedTable(own, metadata)
   const name = own.driver.escape(index.name)
-  const columns = index.columns.map(({ databaseName }) => own.driver.escape(databaseName)).join(', ')
+  const columns = index.columns.map(({ databaseName }) => own.driver.escape(databaseName) + (databaseName === 'priority' ? DJANGOS_ORDER : '')).join(', ')
   const where = index.where ? ` WHERE ${index.where}` : ''
   const up = `CREATE ${index.isUnique ? 'UNIQUE ' : ''}INDEX ${name} ON ${table} (${columns})${where}`
   return { up, down: dropsByTable(own) ? `DROP INDEX ${name} ON ${table}` : `DROP INDEX ${escapedIndex(own, metadata, index.name)}` }

@@ -1,11 +1,15 @@
 import type { DataSource } from 'typeorm'
-import { atomic, configureTasks, DBTaskResult, remoteTask, runUntilEmpty, setLogger, task } from 'typeorm-tasks'
+import { atomic, configureTasks, DBTaskResult, remoteTask, runUntilEmpty, setLogger, task, type TaskContext } from 'typeorm-tasks'
 import { describeEachDatabase } from '../support/databases'
 
 const add = task('spec.add', async (a: number, b: number) => ({ sum: a + b, note: 'naïve "quotes" \\ \n 😀' }))
 const fail = task('spec.fail', async (): Promise<void> => {
   throw new RangeError('no such thing')
 })
+
+const steps = task('spec.steps', async (context: TaskContext) => {
+  for (const done of [1, 2, 3]) context.reportProgress(done, 3, 'naïve')
+}, { takesContext: true })
 
 describeEachDatabase((database) => {
   let dataSource: DataSource
@@ -43,6 +47,14 @@ describeEachDatabase((database) => {
     expect(result.status).toBe('FAILED')
     expect(result.errors).toEqual([{ exceptionClassPath: 'RangeError', traceback: expect.stringContaining('RangeError: no such thing\n') as string }])
     expect(() => result.returnValue).toThrow('no such thing')
+  })
+
+  it('keeps the last progress that a task reported, however quick it was', async () => {
+    const result = await steps.enqueue()
+
+    await runUntilEmpty()
+
+    expect((await result.refresh()).progress).toEqual({ done: 3, total: 3, note: 'naïve' })
   })
 
   it('ends a task nobody knows as FAILED', async () => {

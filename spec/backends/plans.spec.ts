@@ -74,8 +74,8 @@ const BY_READY_INDEX = {
 
 async function planOf(dataSource: DataSource, name: SpecDatabase['name'], sql: string, parameters: unknown[]): Promise<string[]> {
   if (!/^\s*(SELECT|UPDATE|WITH)\b/.test(sql)) return []
-  const lines = (await dataSource.query(`EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`, parameters)) as Record<string, unknown>[]
-  return lines.map((line) => String(line['QUERY PLAN'] ?? line['detail'] ?? JSON.stringify(line)))
+  const lines = (await dataSource.query(`EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`, parameters)) as Record<string, string | undefined>[]
+  return lines.map((line) => line['QUERY PLAN'] ?? line['detail'] ?? JSON.stringify(line))
 }
 
 interface Asked {

@@ -1,10 +1,8 @@
-import { DatabaseBackend } from '../../backends/database'
+import { openDatabaseStore } from '../contract/open-store'
 import { storeContract } from '../contract/store.contract'
 import { describeEachDatabase } from '../support/databases'
 
 describeEachDatabase((database) => {
-  storeContract(database, (dataSource, { backendName = 'default', leaseSeconds = 30, maxCrashes = 3 }) => {
-    const backend = new DatabaseBackend(backendName, { queues: [], options: { dataSource, maxCrashes } })
-    return backend.openStore({ leaseSeconds })
-  })
+  const isSqlite = database.name === 'sqlite'
+  storeContract(database, openDatabaseStore, { skipsLocked: !isSqlite, takesOddIds: isSqlite })
 })

@@ -14,16 +14,27 @@ export interface StoreWish {
   readonly maxCrashes?: number
 }
 
+/** What a store may not be able to do. */
+export interface StoreAbilities {
+  /** It passes over rows that others have locked, rather than wait for them. */
+  readonly skipsLocked: boolean
+  /** It takes rows whose id is written as no id should be. */
+  readonly takesOddIds: boolean
+}
+
 /** What a suite works with: the table, past the store, and stores on it. All are closed after each spec. */
 export interface StorePlace {
   readonly database: SpecDatabase
   readonly dataSource: () => DataSource
   readonly rows: () => Rows
   readonly open: (wish?: StoreWish) => Promise<Store>
+  readonly abilities: StoreAbilities
 }
 
+export type OpenStore = (dataSource: DataSource, wish: StoreWish) => Promise<Store>
+
 /** What each store must do, on one kind of database; `openStore` makes a store of its own connections. */
-export function storeContract(database: SpecDatabase, openStore: (dataSource: DataSource, wish: StoreWish) => Promise<Store>): void {
+export function storeContract(database: SpecDatabase, openStore: OpenStore, abilities: StoreAbilities): void {
   let dataSource: DataSource
   const stores: Store[] = []
 
@@ -40,7 +51,7 @@ export function storeContract(database: SpecDatabase, openStore: (dataSource: Da
     stores.push(store)
     return store
   }
-  const place: StorePlace = { database, dataSource: () => dataSource, rows: () => new Rows(dataSource), open }
+  const place: StorePlace = { database, dataSource: () => dataSource, rows: () => new Rows(dataSource), open, abilities }
 
   describe('claims', () => claimContract(place))
   describe('fences', () => fenceContract(place))

@@ -46,12 +46,13 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
       byIds: `SELECT ${ROW} FROM ${path} t WHERE t.id IN (:keys)`,
       byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
-      finish: `UPDATE ${path} t JOIN ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'delay')} ON ${same}
+      finish: `UPDATE ${path} t JOIN ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')} ON ${same}
         SET t.return_value = v.return_value, t.exception_class_path = v.exception_class_path, t.traceback = v.traceback,
           t.finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
           t.run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${NOW} + INTERVAL (v.delay * 1000) MICROSECOND END,
           t.attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors
             ELSE JSON_ARRAY_APPEND(COALESCE(t.attempt_errors, JSON_ARRAY()), '$', JSON_EXTRACT(v.attempt_error, '$')) END,
+          t.progress = COALESCE(v.progress, t.progress),
           t.unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
           t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
         WHERE ${FENCE}`,

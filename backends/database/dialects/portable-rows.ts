@@ -36,7 +36,7 @@ export function afterClaim({ claims, workerIds }: DBTaskResult, workerId: string
 }
 
 /** What an outcome changes. */
-export function afterFinish({ attemptErrors, runAfter, uniqueKey }: DBTaskResult, row: FinishRow): Partial<DBTaskResult> {
+export function afterFinish({ attemptErrors, progress, runAfter, uniqueKey }: DBTaskResult, row: FinishRow): Partial<DBTaskResult> {
   const isFinal = row.status !== 'READY'
   return {
     status: row.status as TaskStatus,
@@ -46,6 +46,7 @@ export function afterFinish({ attemptErrors, runAfter, uniqueKey }: DBTaskResult
     finishedAt: isFinal ? new Date() : null,
     runAfter: row.delay === null ? runAfter : new Date(Date.now() + row.delay),
     attemptErrors: row.attempt_error === null ? attemptErrors : [...(attemptErrors ?? []), JSON.parse(row.attempt_error) as ErrorRecord],
+    progress: row.progress === null ? progress : (JSON.parse(row.progress) as DBTaskResult['progress']),
     uniqueKey: isFinal && uniqueKey?.startsWith('f:') ? null : uniqueKey,
     leaseUntil: null,
     cancelRequestedAt: null,

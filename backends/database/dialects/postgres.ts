@@ -48,10 +48,11 @@ export function postgres({ path }: Table): Dialect {
           finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
           run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE statement_timestamp() + v.delay * INTERVAL '1 millisecond' END,
           attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE coalesce(t.attempt_errors, '[]'::jsonb) || v.attempt_error::jsonb END,
+          progress = coalesce(v.progress::jsonb, t.progress),
           unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
           lease_until = NULL, cancel_requested_at = NULL
         FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, return_value text, exception_class_path text, traceback text,
-          attempt_error text, delay double precision)
+          attempt_error text, progress text, delay double precision)
         WHERE ${FENCE}`,
       settled: `SELECT t.id::text AS row_key FROM ${path} t, jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, exception_class_path text)
         WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,

@@ -47,9 +47,10 @@ export function sqlite({ path }: Table): Dialect {
           finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
           run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${instant("'+' || (v.delay / 1000.0) || ' seconds'")} END,
           attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE json_insert(coalesce(t.attempt_errors, '[]'), '$[#]', json(v.attempt_error)) END,
+          progress = coalesce(v.progress, t.progress),
           unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
           lease_until = NULL, cancel_requested_at = NULL
-        FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'delay')}
+        FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
         WHERE ${FENCE}`,
       settled: `SELECT t.id AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
         WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,

@@ -70,7 +70,7 @@ function define(name: string, fn: TaskFunction, options: TaskOptions): Task<unkn
 
 function decorator(name: string, options: TaskOptions): TaskDecorator {
   return (target: unknown, keyOrContext: unknown, descriptor?: TypedPropertyDescriptor<TaskFunction>) => {
-    const method = descriptor?.value ?? target
+    const method = isNewer(keyOrContext) ? target : descriptor?.value
     if (typeof method !== 'function' || !isStatic(target, keyOrContext))
       throw new InvalidTaskError(`Task "${name}" marks something other than a static method.`, 'Make the method static, or define the task with task(name, fn).')
     const fn = method as TaskFunction

@@ -132,12 +132,14 @@ export class UsageError extends TasksError {
   readonly code = 'USAGE'
 }
 
-/** `Did you mean "x"?` where a known name is near enough to be a typing error, else nothing. */
+/** `Did you mean "x"?` where a known name is near enough to be a typing error, or begins with what was given; else nothing. */
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
-  const best = known
-    .map((candidate) => ({ candidate, far: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .toSorted((a, b) => a.far - b.far)[0]
-  return best && best.far <= Math.max(2, name.length / 3) ? `Did you mean "${best.candidate}"?` : undefined
+  const given = name.toLowerCase()
+  const [best] = known
+    .map((candidate) => ({ candidate, far: distance(given, candidate.toLowerCase()) }))
+    .filter(({ candidate, far }) => far <= Math.max(2, name.length / 3) || (given.length > 3 && candidate.toLowerCase().startsWith(given)))
+    .toSorted((a, b) => a.far - b.far)
+  return best && `Did you mean "${best.candidate}"?`
 }
 
 /** "Expected …, got …", as every option check of the house words it. */

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { TasksError } from './errors'
 
 /** What is kept of an error: enough to show it, and nothing that could be executed. */
@@ -18,6 +19,11 @@ export function recordOf(error: unknown): ErrorRecord {
   return { exceptionClassPath: storable(guarded(() => classPath(error), 'Error')), traceback: bounded(guarded(() => traceback(error), 'An error that cannot be shown')) }
 }
 
+/** The first line of that, for a log. */
+export function briefly(error: unknown): string {
+  return recordOf(error).traceback.split('\n')[0] ?? ''
+}
+
 function classPath(error: unknown): string {
   if (error instanceof TasksError) return `typeorm_tasks.${error.name}`
   if (typeof error !== 'object' || error === null) return 'Error'
@@ -25,7 +31,7 @@ function classPath(error: unknown): string {
 }
 
 function traceback(error: unknown, depth = 0): string {
-  if (!(error instanceof Error)) return `Thrown, though no Error: ${plain(error)}`
+  if (!isError(error)) return `Thrown, though no Error: ${plain(error)}`
   const own = stackOf(error)
   if (error.cause === undefined || depth === MAX_CAUSES) return own
   return `${own}\nCaused by: ${traceback(error.cause, depth + 1)}`
@@ -36,6 +42,11 @@ function stackOf(error: Error): string {
   const stack = typeof error.stack === 'string' ? error.stack : ''
   const headline = `${error.name}: ${error.message}`
   return stack.includes(error.message) && stack !== '' ? stack : `${headline}\n${stack}`.trimEnd()
+}
+
+/** Also one of another realm, as Node's own errors are under jest. */
+function isError(error: unknown): error is Error {
+  return error instanceof Error || types.isNativeError(error)
 }
 
 function plain(value: unknown): string {

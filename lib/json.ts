@@ -16,11 +16,14 @@ export type Jsonable<T> = 0 extends 1 & T
   ? T
   : unknown extends T
     ? T
-    : T extends string | number | boolean | null | undefined | void
+    : T extends Plain | void
       ? T
       : T extends NotJson
         ? never
         : { [K in keyof T]: Jsonable<T[K]> }
+
+/** What needs no closer look: above all recursive types, which looked at member by member would never end. */
+type Plain = string | number | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain }
 
 type NotJson =
   | bigint

@@ -23,10 +23,18 @@ export function setLogger(logger: Logger = quietConsole): void {
 
 /** One event, one line: control characters of names and messages cannot forge a second one. */
 export const log: Logger = {
-  debug: (message) => current.debug(oneLine(message)),
-  info: (message) => current.info(oneLine(message)),
-  warn: (message) => current.warn(oneLine(message)),
-  error: (message) => current.error(oneLine(message)),
+  debug: (message) => write('debug', message),
+  info: (message) => write('info', message),
+  warn: (message) => write('warn', message),
+  error: (message) => write('error', message),
+}
+
+function write(level: keyof Logger, message: string): void {
+  try {
+    current[level](oneLine(message))
+  } catch {
+    // A logger's own fault must change no task's fate, and there is nowhere left to tell it.
+  }
 }
 
 function oneLine(message: string): string {

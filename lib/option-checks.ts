@@ -28,6 +28,11 @@ export function milliseconds(what: string, option: string, value: number): numbe
   throw unexpected(what, option, 'a finite number of milliseconds, 0 or more', value)
 }
 
+export function flag(what: string, option: string, value: boolean): boolean {
+  if (typeof value === 'boolean') return value
+  throw unexpected(what, option, 'true or false', value)
+}
+
 export function unexpected(what: string, option: string, expected: string, value: unknown): InvalidSettingsError {
   return new InvalidSettingsError(`${what}, ${option}: expected ${expected}, got ${shown(value)}.`, 'Change the option.')
 }

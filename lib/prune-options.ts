@@ -1,4 +1,4 @@
-import { assertKnown, milliseconds, queuesMeant } from './option-checks'
+import { assertKnown, flag, milliseconds, queuesMeant } from './option-checks'
 import type { PruneWish } from './store'
 
 export interface PruneOptions extends Partial<Omit<PruneWish, 'queues'>> {
@@ -21,7 +21,7 @@ const OLDEST = 100 * 365 * 24 * 60 * 60 * 1000
 export function pruneWishOf(options: PruneOptions): PruneWish {
   assertKnown('Prune', options, NAMES)
   const { queues = ['default'], minAge = FOURTEEN_DAYS, failedMinAge = minAge, dryRun = false, onProgress } = options
-  const wish = { queues: queuesMeant('Prune', queues), minAge: age('minAge', minAge), failedMinAge: age('failedMinAge', failedMinAge), dryRun }
+  const wish = { queues: queuesMeant('Prune', queues), minAge: age('minAge', minAge), failedMinAge: age('failedMinAge', failedMinAge), dryRun: flag('Prune', 'dryRun', dryRun) }
   return onProgress ? { ...wish, onProgress } : wish
 }
 

@@ -1,6 +1,6 @@
 import type { TaskBackend } from './backend'
 import { clock } from './clock'
-import { NotFinishedError, TaskFailedError, WaitTimeoutError } from './errors'
+import { InvalidTaskError, NotFinishedError, TaskFailedError, WaitTimeoutError, shown } from './errors'
 import type { ErrorRecord } from './failure'
 import { tasks } from './registry'
 import type { Task } from './task'
@@ -170,7 +170,8 @@ export class TaskResult<Return> {
    *
    * @throws WaitTimeoutError when `timeout` milliseconds have passed.
    */
-  async wait({ timeout, signal }: WaitOptions): Promise<this> {
+  async wait(options: WaitOptions): Promise<this> {
+    const { timeout, signal } = assertWait(options)
     const deadline = clock.now() + timeout
     for (let pause = FIRST_POLL; ; pause = Math.min(SLOWEST_POLL, pause * 1.5)) {
       if ((await this.refresh()).isFinished) return this
@@ -186,6 +187,13 @@ export class TaskResult<Return> {
     const { taskName: task, ...values } = this.#values
     return { ...values, task, attempts: this.attempts }
   }
+}
+
+/** Without a timeout a caller would wait for ever once no worker runs. */
+function assertWait(options: WaitOptions): WaitOptions {
+  const { timeout } = (options ?? {}) as Partial<WaitOptions>
+  if (typeof timeout === 'number' && timeout >= 0) return options
+  throw new InvalidTaskError(`wait, timeout: expected a number of milliseconds, 0 or more, got ${shown(timeout)}.`, 'Write e.g. wait({ timeout: 5_000 }).')
 }
 
 function lastLine(error: ErrorRecord | undefined): string {

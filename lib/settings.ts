@@ -52,8 +52,8 @@ export function configureTasks<Settings extends TasksSettings>(settings: Setting
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
     throw new InvalidSettingsError(`TASKS: expected an object of backends by alias, got ${shown(settings)}.`, 'Write { default: { BACKEND: … } }.')
   const configured = new Map(Object.entries(settings).map(([alias, config]) => [alias, makeBackend(alias, config)]))
-  backends.configure(configured)
   for (const task of tasks.all()) configured.get(task.backend)?.validate(task)
+  backends.configure(configured)
   return settings
 }
 

@@ -1,4 +1,5 @@
 import type { TaskBackend } from './backend'
+import { briefly } from './failure'
 import { log } from './log'
 import type { TaskResult } from './result'
 
@@ -31,7 +32,7 @@ export class Signal {
   }
 
   #tell(listener: Listener, event: TaskEvent): void {
-    const fault = (error: unknown): void => log.error(`A listener of ${this.name} failed for task ${event.result.id}: ${String(error)}`)
+    const fault = (error: unknown): void => log.error(`A listener of ${this.name} failed for task ${event.result.id}: ${briefly(error)}`)
     try {
       void Promise.resolve(listener(event)).catch(fault)
     } catch (error) {

@@ -70,10 +70,14 @@ export class Slots {
 
   /** Resolves when a row has ended, after `ms`, or when `signal` aborts. */
   async change(ms: number, signal?: AbortSignal): Promise<void> {
-    if (this.hasOutcomes) return
-    this.#changed = new AbortController()
-    const either = signal ? AbortSignal.any([signal, this.#changed.signal]) : this.#changed.signal
-    await clock.sleep(Math.min(ms, 2 ** 31 - 1), either)
+    if (this.hasOutcomes || signal?.aborted) return
+    const changed = new AbortController()
+    const wake = (): void => changed.abort()
+    this.#changed = changed
+    // Not AbortSignal.any, which keeps something of every signal it ever made (measured: 75 bytes a call, on Node 20).
+    signal?.addEventListener('abort', wake, { once: true })
+    await clock.sleep(Math.min(ms, 2 ** 31 - 1), changed.signal)
+    signal?.removeEventListener('abort', wake)
   }
 
   /** Asks every running task to stop. */

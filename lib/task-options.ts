@@ -60,6 +60,7 @@ export function checkTaskValues(values: TaskValues): void {
   checkUniqueKey(values)
   check(values, 'backend', typeof values.backend === 'string', 'an alias of TASKS')
   check(values, 'takesContext', typeof values.takesContext === 'boolean', 'true or false')
+  check(values, 'manager', values.manager === undefined || isManager(values.manager), 'an EntityManager')
 }
 
 /** @throws InvalidTaskError unless `name` can name a queue. */
@@ -98,11 +99,17 @@ function checkUniqueKey(values: TaskValues): void {
   check(values, 'uniqueKey', sound, `1 to ${MAX_UNIQUE_KEY} printable characters, or null`)
 }
 
+/** A query runner has a connection too, but to enqueue by it would be to enqueue outside of its transaction. */
+function isManager(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'connection' in value && 'getRepository' in value
+}
+
 function check(values: TaskValues, option: keyof TaskValues, sound: boolean, expected: string): void {
   if (!sound) throw new InvalidTaskError(`Task "${values.name}", ${option}: expected ${expected}, got ${shown(values[option])}.`, 'Change the value.')
 }
 
 function refuseUnknown(name: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) throw new InvalidTaskError(`Task "${String(name)}": expected an object of options, got ${shown(options)}.`, 'Write { … }.')
   for (const option of Object.keys(options))
     if (!known.includes(option))
       throw new InvalidTaskError(`Task "${String(name)}": unknown option "${option}".`, didYouMean(option, known) ?? `Known options: ${known.join(', ')}.`)

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { Order } from './backend'
+import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
 import { NotSupportedError, ResultMismatchError } from './errors'
 import { encodeArguments } from './json'
@@ -50,13 +51,14 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   }
 
   /**
-   * A changed copy; this task stays as it is.
+   * A changed copy; this task stays as it is. What is undefined changes nothing.
    *
    * @throws InvalidTaskError for an unknown option, or a value out of its range.
    */
-  using(changes: CallOptions): Task<Args, Return> {
+  using(changes: CallOptions = {}): Task<Args, Return> {
     checkCallOptions(this.name, changes)
-    return new Task({ ...valuesOf(this), ...changes }, this.#fn)
+    const given = Object.entries(changes).filter(([, value]) => value !== undefined)
+    return new Task({ ...valuesOf(this), ...Object.fromEntries(given) }, this.#fn)
   }
 
   /** Hands the task to its backend; resolves once it is stored. */
@@ -65,13 +67,16 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   }
 
   /** As `enqueue`, with keyword arguments; on the running side they arrive as one last object argument. */
-  async enqueueWith({ args = [], kwargs = {} }: { args?: readonly unknown[]; kwargs?: Readonly<Record<string, unknown>> }): Promise<TaskResult<Return>> {
+  async enqueueWith(call: CallArguments = {}): Promise<TaskResult<Return>> {
+    assertCall(this.name, call)
     this.#validate()
+    const { args = [], kwargs = {} } = call
     return (await backends.get(this.backend).enqueue(this.#order(args, kwargs))) as TaskResult<Return>
   }
 
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
   async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
+    assertCalls(this.name, calls)
     this.#validate()
     const orders = calls.map((args) => this.#order(args, {}))
     return (await backends.get(this.backend).enqueueMany(orders)) as TaskResult<Return>[]

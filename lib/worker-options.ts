@@ -1,5 +1,5 @@
 import { InvalidSettingsError } from './errors'
-import { assertKnown, milliseconds, queueNames, queuesMeant, unexpected } from './option-checks'
+import { assertKnown, flag, milliseconds, queueNames, queuesMeant, unexpected } from './option-checks'
 import { randomWorkerId } from './random-id'
 import type { Wishes } from './store'
 
@@ -58,7 +58,7 @@ export function wishOf(options: WorkerOptions): Wish {
   const given: typeof DEFAULTS = { ...DEFAULTS, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) }
   return {
     backend: aliasOf(given.backend),
-    batch: given.batch === true,
+    batch: flag('Worker', 'batch', given.batch),
     workerId: given.workerId === undefined ? randomWorkerId() : workerIdOf(given.workerId),
     ...queuesOf(given),
     interval: milliseconds('Worker', 'interval', given.interval),

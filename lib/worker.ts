@@ -105,8 +105,8 @@ export class Worker {
   /** Until something finished, the worker is stopped, or it is time to ask again. */
   async #rest(claimed: number | undefined): Promise<void> {
     if (claimed === undefined) return clock.sleep(Math.min(SLOWEST_RETRY, FIRST_RETRY * 2 ** this.#failures) * (0.5 + Math.random()), this.#stopping.signal)
-    // A full worker and a batch ask again only when a task has finished; the latter since it may have enqueued more.
-    const patience = this.#wish.batch || this.#slots.free === 0 ? Number.POSITIVE_INFINITY : this.#wish.interval
+    // A full worker asks again only when a task has finished. A batch does not wait for that: what runs may wait for what it enqueued.
+    const patience = this.#slots.free === 0 ? Number.POSITIVE_INFINITY : this.#wish.interval
     await this.#slots.change(patience, this.#stopping.signal)
   }
 

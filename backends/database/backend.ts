@@ -123,7 +123,8 @@ export class DatabaseBackend extends TaskBackend {
   }
 
   #newKey(table: Table): string {
-    const id: unknown = this.#options.idFunction?.() ?? uuidv7()
+    const { idFunction = uuidv7 } = this.#options
+    const id: unknown = idFunction()
     if (typeof id !== 'string' || !isUuid(id)) throw new InvalidSettingsError(`TASKS.${this.alias}.OPTIONS.idFunction: expected it to give a UUID, got ${shown(id)}.`, 'Return e.g. crypto.randomUUID().')
     return table.hexIds ? hexOf(id) : id.toLowerCase()
   }

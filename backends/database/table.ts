@@ -49,7 +49,8 @@ async function isMariaDb(dataSource: DataSource): Promise<boolean> {
   }
 }
 
-function assertReady(dataSource: DataSource): void {
+/** @throws DataSourceError if the DataSource is not initialised, or does not have the entity. */
+export function assertReady(dataSource: DataSource): void {
   if (!dataSource.isInitialized)
     throw new DataSourceError('The DataSource of TASKS is not initialised.', 'Call `await dataSource.initialize()` before tasks are used.')
   if (!dataSource.hasMetadata(DBTaskResult))

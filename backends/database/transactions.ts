@@ -1,14 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DataSource, EntityManager } from 'typeorm'
 import { InvalidTaskError } from '../../lib/errors'
+import { assertReady } from './table'
 
 const ambient = new AsyncLocalStorage<ReadonlyMap<DataSource, EntityManager>>()
 
 /**
  * Runs `work` in a transaction that every enqueue within it joins, however deep it is called.
  * Within another `atomic` of the same DataSource it is a savepoint.
+ *
+ * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
  */
-export function atomic<T>(dataSource: DataSource, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+export async function atomic<T>(dataSource: DataSource, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  assertReady(dataSource)
   const outer = ambient.getStore()
   const manager = outer?.get(dataSource) ?? dataSource.manager
   return manager.transaction((inner) => ambient.run(new Map([...(outer ?? []), [dataSource, inner]]), () => work(inner)))

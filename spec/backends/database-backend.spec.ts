@@ -42,9 +42,8 @@ describeEachDatabase((database) => {
     expect((await result.refresh()).returnValue).toBe(11)
   })
 
-  it.each([['no UUID', 'job-1', "'job-1'"], ['nothing', undefined, undefined], ['a number', 7, '7']])('refuses an idFunction that gives %s', async (_, given, shown) => {
+  it.each([['no UUID', 'job-1', "'job-1'"], ['nothing', undefined, 'undefined'], ['a number', 7, '7']])('refuses an idFunction that gives %s', async (_, given, shown) => {
     configure({ dataSource, idFunction: () => given })
-    if (given === undefined) return expect((await add.enqueue(1)).id).toMatch(/-7/)
 
     await expect(add.enqueue(1)).rejects.toThrow(`TASKS.default.OPTIONS.idFunction: expected it to give a UUID, got ${shown}.`)
     expect(await dataSource.getRepository(DBTaskResult).count()).toBe(0)

@@ -2,12 +2,12 @@ import type { DataSource } from 'typeorm'
 import { atomic, configureTasks, DBTaskResult, remoteTask, runUntilEmpty, setLogger, task, type TaskContext } from 'typeorm-tasks'
 import { describeEachDatabase } from '../support/databases'
 
-const add = task('spec.add', async (a: number, b: number) => ({ sum: a + b, note: 'naïve "quotes" \\ \n 😀' }))
-const fail = task('spec.fail', async (): Promise<void> => {
+const add = task('sums.add', async (a: number, b: number) => ({ sum: a + b, note: 'naïve "quotes" \\ \n 😀' }))
+const fail = task('sums.fail', async (): Promise<void> => {
   throw new RangeError('no such thing')
 })
 
-const steps = task('spec.steps', async (context: TaskContext) => {
+const steps = task('sums.steps', async (context: TaskContext) => {
   for (const done of [1, 2, 3]) context.reportProgress(done, 3, 'naïve')
 }, { takesContext: true })
 
@@ -58,11 +58,11 @@ describeEachDatabase((database) => {
   })
 
   it('ends a task nobody knows as FAILED', async () => {
-    const result = await remoteTask<[]>('spec.ad').enqueue()
+    const result = await remoteTask<[]>('sums.ad').enqueue()
 
     await runUntilEmpty()
 
-    expect((await result.refresh()).errors[0]).toEqual({ exceptionClassPath: 'typeorm_tasks.TaskNotFoundError', traceback: expect.stringContaining('Did you mean "spec.add"?') as string })
+    expect((await result.refresh()).errors[0]).toEqual({ exceptionClassPath: 'typeorm_tasks.TaskNotFoundError', traceback: expect.stringContaining('Did you mean "sums.add"?') as string })
   })
 
   it('enqueues many at once, in order', async () => {

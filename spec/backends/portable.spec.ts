@@ -1,15 +1,14 @@
 import { Portable } from '../../backends/database/dialects/portable'
 
-// Here every database is served as one that has no dialect of its own; the specs of the others must hold all the same.
+// Nothing is imitated: every database here is served by the real dialect of those that have none of their own.
+// It waits for locks, and knows ids by their meaning.
 jest.mock('../../backends/database/dialect', () => ({ dialectFor: (table: ConstructorParameters<typeof Portable>[0]) => new Portable(table) }))
 
-/** Two things take SQL of its own: to pass over rows that are locked, and to find an id that the entity would spell otherwise. */
-const beyondIt = /that another session has locked|with an id in capitals or with dashes/
+import { openDatabaseStore } from '../contract/open-store'
+import { storeContract } from '../contract/store.contract'
+import { describeEachDatabase } from '../support/databases'
 
-const always = globalThis.it
-const unlessBeyond: typeof always = Object.assign((...[name, ...rest]: Parameters<typeof always>) => (beyondIt.test(String(name)) ? always.skip : always)(name, ...rest), always)
+describeEachDatabase((database) => storeContract(database, openDatabaseStore, { skipsLocked: false, takesOddIds: false }))
 
-globalThis.it = unlessBeyond
-require('./end-to-end.spec')
-require('./store.spec')
-globalThis.it = always
+import './backends.spec'
+import './end-to-end.spec'

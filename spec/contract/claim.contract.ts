@@ -25,7 +25,7 @@ export function claimContract({ dataSource, rows, open, abilities }: StorePlace)
       { enqueuedAt: minutes(-1) },
       { enqueuedAt: old },
       { runAfter: minutes(-5), enqueuedAt: old },
-      { runAfter: minutes(-10) },
+      { runAfter: minutes(-10), enqueuedAt: minutes(-1) },
       { runAfter: minutes(60), priority: 100 },
       { priority: 7 },
     )

@@ -82,7 +82,7 @@ export function fenceContract({ rows, open }: StorePlace): void {
 
   it.each(late.slice(0, 2))('drops %s of a worker whose row has finished otherwise', async (_, outcome) => {
     const { store, row, id } = await claimed({})
-    await rows().update(id, { status: 'FAILED', exceptionClassPath: 'typeorm_tasks.TaskCancelled', traceback: 'cancelled\n', leaseUntil: null })
+    await rows().update(id, { status: 'FAILED', exceptionClassPath: 'typeorm_tasks.TaskCancelled', traceback: 'cancelled\n' })
     const before = await rows().get(id)
 
     expect(await handIn(store, outcome(row))).toEqual([false])

@@ -1,3 +1,4 @@
+import { clock } from '../../../lib/clock'
 import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
@@ -39,7 +40,7 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
     updateReturns: false,
     insertReturns: isMariaDb,
     maxStatement: 2 * 1024 * 1024,
-    claim: (session, claim) => session.transaction((inside) => claimRows(inside, path, claim)),
+    claim: (session, claim) => claimPatiently(session, path, claim),
     sql: {
       insert: insert + returning,
       insertUnlessTaken: `${insert} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
@@ -86,19 +87,26 @@ function sameId(hexIds: boolean): string {
   return 't.id IN (:keys) AND CONVERT(t.id USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(v.row_key USING utf8mb4) COLLATE utf8mb4_bin'
 }
 
+/** A worker that was passed by asks again after so many milliseconds, then ever later, until the last. */
+const [FIRST_PAUSE, LAST_PAUSE] = [2, 100]
+
 /**
- * From priority to priority, in each the due delayed rows and then the undelayed ones; see the PostgreSQL dialect
- * for why. Here it also keeps workers apart: what a locking read has to sort, it locks, every row of it.
+ * MariaDB keeps rows locked that a locking read looked at in vain, until the commit: while others claim, a worker may pass
+ * over rows of its own queue. Before it goes away with empty hands (a batch would end), it looks whether there are any.
  */
-async function claimRows(session: Session, path: string, claim: Claim): Promise<RawRow[]> {
-  const keys: string[] = []
-  let priority = await nextPriority(session, path, ABOVE_ALL)
-  while (priority !== null) {
-    for (const runAfter of [`<= ${NOW}`, `= '9999-01-01 00:00:00'`])
-      if (keys.length < claim.room) keys.push(...(await lockRange(session, path, claim, priority, runAfter, claim.room - keys.length)))
-    priority = keys.length < claim.room ? await nextPriority(session, path, priority) : null
+async function claimPatiently(session: Session, path: string, claim: Claim): Promise<RawRow[]> {
+  for (let pause = FIRST_PAUSE; ; pause *= 1.5) {
+    const rows = await session.transaction((inside) => claimRows(inside, path, claim))
+    if (rows === null) return []
+    if (rows.length > 0 || pause > LAST_PAUSE || (await find(session, path, { ...claim, room: 1 }, '')).keys.length === 0) return rows
+    await clock.sleep(pause * (0.5 + Math.random()))
   }
-  if (keys.length === 0) return []
+}
+
+/** null: nothing waits at all. */
+async function claimRows(session: Session, path: string, claim: Claim): Promise<RawRow[] | null> {
+  const { keys, waiting } = await find(session, path, claim, 'FOR UPDATE SKIP LOCKED')
+  if (keys.length === 0) return waiting ? [] : null
   await session.query(
     `UPDATE ${path} SET status = 'RUNNING', started_at = ${NOW}, lease_until = ${LEASE}, claims = COALESCE(claims, 0) + 1, cancel_requested_at = NULL,
       worker_ids = CASE WHEN JSON_VALID(worker_ids) THEN JSON_ARRAY_APPEND(worker_ids, '$', :worker) ELSE JSON_ARRAY(worker_ids, :worker) END WHERE id IN (:keys)`,
@@ -106,6 +114,19 @@ async function claimRows(session: Session, path: string, claim: Claim): Promise<
   )
   const { records } = await session.query(`SELECT ${ROW} FROM ${path} t WHERE t.id IN (:keys)`, { keys })
   return records as unknown as RawRow[]
+}
+
+/**
+ * From priority to priority, in each the due delayed rows and then the undelayed ones; see the PostgreSQL dialect
+ * for why. Here it also keeps workers apart: what a locking read has to sort, it locks, every row of it.
+ */
+async function find(session: Session, path: string, claim: Claim, lock: string): Promise<{ keys: string[]; waiting: boolean }> {
+  const keys: string[] = []
+  const highest = await nextPriority(session, path, ABOVE_ALL)
+  for (let priority = highest; priority !== null; priority = keys.length < claim.room ? await nextPriority(session, path, priority) : null)
+    for (const runAfter of [`<= ${NOW}`, `= '9999-01-01 00:00:00'`])
+      if (keys.length < claim.room) keys.push(...(await findInRange(session, path, claim, priority, runAfter, claim.room - keys.length, lock)))
+  return { keys, waiting: highest !== null }
 }
 
 /**
@@ -118,11 +139,11 @@ async function nextPriority(session: Session, path: string, below: number): Prom
   return priority === null ? null : Number(priority)
 }
 
-async function lockRange(session: Session, path: string, { wishes, backendName }: Claim, priority: number, runAfter: string, room: number): Promise<string[]> {
+async function findInRange(session: Session, path: string, { wishes, backendName }: Claim, priority: number, runAfter: string, room: number, lock: string): Promise<string[]> {
   const { records } = await session.query(
     `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t
       WHERE t.status = 'READY' AND t.priority = :priority AND t.run_after ${runAfter} AND t.backend_name = :backendName ${queueFilter(wishes)}
-      ORDER BY t.run_after, t.enqueued_at LIMIT :room FOR UPDATE SKIP LOCKED`,
+      ORDER BY t.run_after, t.enqueued_at LIMIT :room ${lock}`,
     { priority, room, backendName, ...queueValues(wishes) },
   )
   return records.map((record) => String(record['row_key']))

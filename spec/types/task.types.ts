@@ -28,7 +28,7 @@ enum Tone {
 
 // The example everybody reads first.
 const sendWelcome = task('types.sendWelcome', async (userId: number, tone: 'warm' | 'plain' = 'warm') => ({ sentTo: userId, tone }), { queueName: 'mail', priority: 10 })
-same<typeof sendWelcome, Task<[userId: number, tone?: 'warm' | 'plain'], { sentTo: number; tone: 'warm' | 'plain' }>>(true)
+same<typeof sendWelcome, Task<[userId: number, tone?: 'warm' | 'plain' | undefined], { sentTo: number; tone: 'warm' | 'plain' }>>(true)
 
 export async function whatEnqueueTakes(): Promise<void> {
   const result = await sendWelcome.enqueue(42, 'plain')
@@ -88,7 +88,7 @@ const rest = task('types.rest2', (first: string, ...others: number[]) => others.
 function declared(to: Address, times: number = 1): Promise<string> {
   return Promise.resolve(to.street.repeat(times))
 }
-same<typeof named, Task<[to: Address, times?: number], string>>(true)
+same<typeof named, Task<[to: Address, times?: number | undefined], string>>(true)
 const named = task('types.declared', declared)
 
 // What JSON does not carry, as an argument …
@@ -211,6 +211,6 @@ export class Reports {
   }
 }
 const build = taskOf(Reports.build)
-same<typeof build, Task<[month: string, copies?: number], number>>(true)
+same<typeof build, Task<[month: string, copies?: number | undefined], number>>(true)
 const watch = taskOf(Reports.watch)
 same<typeof watch, Task<[name: string], string>>(true)

@@ -1,5 +1,6 @@
 import { type Order, TaskBackend } from '../lib/backend'
-import { ResultNotFoundError } from '../lib/errors'
+import { ResultNotFoundError, TaskCancelled } from '../lib/errors'
+import { recordOf } from '../lib/failure'
 import { type ResultValues, TaskResult } from '../lib/result'
 import { taskEnqueued } from '../lib/signals'
 import { logEnqueued } from '../lib/state-lines'
@@ -37,6 +38,11 @@ export class DummyBackend extends TaskBackend {
     logEnqueued(result)
     taskEnqueued.send({ backend: this, result })
     return result
+  }
+
+  /** What waits is FAILED at once, as in a database. */
+  override async cancel({ id }: TaskResult<unknown>): Promise<void> {
+    this.#kept = this.#kept.map((values) => (values.id === id && values.status === 'READY' ? { ...values, status: 'FAILED', finishedAt: new Date(), errors: [recordOf(new TaskCancelled())] } : values))
   }
 
   override async getResult(id: string): Promise<TaskResult<unknown>> {

@@ -26,6 +26,9 @@ export class ImmediateBackend extends TaskBackend {
     return this.#run(order, running)
   }
 
+  /** Nothing waits here, and what runs cannot be told from its own enqueue. */
+  override async cancel(): Promise<void> {}
+
   override async getResult(id: string): Promise<TaskResult<unknown>> {
     return new TaskResult(this, this.#values(id))
   }

@@ -1,3 +1,4 @@
+import type { ArgumentClass, ArgumentClasses, Given, NotTheClasses } from './argument-classes'
 import type { TaskContext } from './context'
 import { InvalidTaskError } from './errors'
 import type { Jsonable, NotCarriedByJson } from './json'
@@ -8,6 +9,12 @@ import { type TaskOptions, taskValues } from './task-options'
 
 type WithContext = TaskOptions & { takesContext: true }
 
+type WithoutContext = TaskOptions & { takesContext?: false }
+
+type Classes = readonly ArgumentClass[]
+
+type Listing<Listed> = { args?: Listed }
+
 /** Nothing more to ask of the function, or a type that none satisfies, with the reason in words. */
 type Carried<Args extends unknown[], Return> = [Args] extends [Jsonable<Args>]
   ? [Return] extends [Jsonable<Return>]
@@ -15,12 +22,19 @@ type Carried<Args extends unknown[], Return> = [Args] extends [Jsonable<Args>]
     : NotCarriedByJson<'the return value'>
   : NotCarriedByJson<'an argument'>
 
+/** The listed classes are those of the parameters, and JSON carries the rest. A list that is typed as no more than a list is left to run time. */
+type Fit<Args extends unknown[], Return, Listed extends Classes> = number extends Listed['length']
+  ? Carried<Args, Return>
+  : [Listed] extends [ArgumentClasses<Args>]
+    ? Carried<Given<Args, Listed>, Return>
+    : NotTheClasses<Listed>
+
 type ArgsOf<Fn extends TaskFunction> = Parameters<Fn> extends [TaskContext, ...infer Args] ? Args : Parameters<Fn>
 
 /** Marks a static method as a task; `taskOf` gives its handle. For both kinds of TypeScript decorators. */
-export interface TaskDecorator {
-  <Fn extends TaskFunction>(target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<Fn & Carried<ArgsOf<Fn>, Awaited<ReturnType<Fn>>>>): void
-  <Fn extends TaskFunction>(method: Fn & Carried<ArgsOf<Fn>, Awaited<ReturnType<Fn>>>, context: ClassMethodDecoratorContext): void
+export interface TaskDecorator<Listed extends Classes = readonly []> {
+  <Fn extends TaskFunction>(target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>>): void
+  <Fn extends TaskFunction>(method: Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>, context: ClassMethodDecoratorContext): void
 }
 
 const tasksOfMethods = new WeakMap<TaskFunction, Task<unknown[], unknown>>()
@@ -35,9 +49,17 @@ const tasksOfMethods = new WeakMap<TaskFunction, Task<unknown[], unknown>>()
  *
  * @throws InvalidTaskError for a bad name or option, or a name that another file has taken.
  */
-export function task<Args extends unknown[], Return>(name: string, fn: ((context: TaskContext, ...args: Args) => Return) & Carried<Args, Awaited<Return>>, options: WithContext): Task<Args, Awaited<Return>>
-export function task<Args extends unknown[], Return>(name: string, fn: ((...args: Args) => Return) & Carried<Args, Awaited<Return>>, options?: TaskOptions & { takesContext?: false }): Task<Args, Awaited<Return>>
-export function task(name: string, options?: TaskOptions): TaskDecorator
+export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
+  name: string,
+  fn: ((context: TaskContext, ...args: Args) => Return) & Fit<Args, Awaited<Return>, Listed>,
+  options: WithContext & Listing<Listed>,
+): Task<Given<Args, Listed>, Awaited<Return>>
+export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
+  name: string,
+  fn: ((...args: Args) => Return) & Fit<Args, Awaited<Return>, Listed>,
+  options?: WithoutContext & Listing<Listed>,
+): Task<Given<Args, Listed>, Awaited<Return>>
+export function task<const Listed extends Classes = readonly []>(name: string, options?: TaskOptions & Listing<Listed>): TaskDecorator<Listed>
 export function task(name: string, fnOrOptions?: TaskFunction | TaskOptions, options: TaskOptions = {}): unknown {
   if (typeof fnOrOptions === 'function') return define(name, fnOrOptions, options)
   return decorator(name, fnOrOptions ?? {})
@@ -58,8 +80,8 @@ export function taskOf<Fn extends TaskFunction>(method: Fn): Task<ArgsOf<Fn>, Aw
  * The handle of a task whose code lives elsewhere, in a Django app or another service: it can be enqueued,
  * and its results read; running it here is an error.
  */
-export function remoteTask<Args extends unknown[], Return = unknown>(name: string & Carried<Args, Return>, options: Omit<TaskOptions, 'takesContext'> = {}): Task<Args, Return> {
-  return new Task<Args, Return>(taskValues(name, options), null)
+export function remoteTask<Args extends unknown[], Return = unknown>(name: string & Carried<Args, Return>, options: Omit<TaskOptions, 'takesContext' | 'args'> & Listing<ArgumentClasses<Args>> = {}): Task<Args, Return> {
+  return new Task<Args, Return>(taskValues(name, options as TaskOptions), null)
 }
 
 function define(name: string, fn: TaskFunction, options: TaskOptions): Task<unknown[], unknown> {

@@ -9,6 +9,9 @@ export interface ErrorRecord {
   readonly traceback: string
 }
 
+/** The class path of a cancelled task, by which Django can tell it, too. */
+export const CANCELLED = 'typeorm_tasks.TaskCancelled'
+
 /** A traceback is cut after so many characters: a message of megabytes helps nobody. */
 export const MAX_TRACEBACK = 64 * 1024
 

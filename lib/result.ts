@@ -182,6 +182,18 @@ export class TaskResult<Return> {
     }
   }
 
+  /**
+   * Asks that the task does not run, or stops: a waiting one is FAILED at once, with `TaskCancelled`; a running one sees
+   * its `signal` abort, in whatever process it runs, and ends FAILED all the same. A finished one stays as it is.
+   * Resolves to this result, refreshed; `wait` tells the end.
+   *
+   * @throws NotSupportedError if the backend cannot.
+   */
+  async cancel(): Promise<this> {
+    await this.#backend.cancel(this)
+    return this.refresh()
+  }
+
   /** The result as plain data, fit for a web answer. */
   toJSON(): Record<string, unknown> {
     const { taskName: task, ...values } = this.#values

@@ -5,7 +5,9 @@ import type { TaskResult } from './result'
 import type { Task } from './task'
 
 /** How one run went. */
-export type Verdict = { readonly status: 'SUCCESSFUL'; readonly returnValue: string | null } | { readonly status: 'FAILED'; readonly error: ErrorRecord }
+export type Verdict =
+  | { readonly status: 'SUCCESSFUL'; readonly returnValue: string | null }
+  | { readonly status: 'FAILED'; readonly error: ErrorRecord; /** What was thrown. */ readonly cause: unknown }
 
 /** Runs a task once, as `result` asks, and says how it went; never throws. */
 export async function runOnce(find: () => Task<unknown[], unknown>, result: TaskResult<unknown>, surroundings: Surroundings): Promise<Verdict> {
@@ -18,7 +20,7 @@ export async function runOnce(find: () => Task<unknown[], unknown>, result: Task
 }
 
 export function failed(error: unknown): Verdict & { status: 'FAILED' } {
-  return { status: 'FAILED', error: recordOf(error) }
+  return { status: 'FAILED', error: recordOf(error), cause: error }
 }
 
 /** JavaScript knows no keyword arguments: they arrive as one last object. */

@@ -1,28 +1,19 @@
 import type { TaskBackend } from './backend'
 import { clock } from './clock'
-import { MalformedRowError } from './errors'
+import { LeaseLost, type TasksError } from './errors'
 import { log } from './log'
-import { type Progress, TaskResult } from './result'
-import { tasks } from './registry'
-import { failed, runOnce } from './run'
-import { taskFinished, taskStarted } from './signals'
-import { logState } from './state-lines'
+import { TaskResult } from './result'
+import { taskFinished } from './signals'
+import { Slot } from './slot'
+import { logRetry, logState } from './state-lines'
 import type { ClaimedRow, Outcome } from './store'
-
-/** A row that is being run here, or whose outcome is not handed in yet. */
-interface Slot {
-  readonly row: ClaimedRow
-  readonly abort: AbortController
-  outcome: Outcome | undefined
-  /** Reported and not yet written. */
-  progress: Progress | null
-}
 
 /** So many rows at a time: from the claim until their outcome is stored. */
 export class Slots {
   readonly #backend: TaskBackend
   readonly #size: number
-  readonly #slots = new Map<string, Slot>()
+  /** A row that was lost may come back, while its first run goes on. */
+  readonly #slots = new Set<Slot>()
   /** The slots whose outcomes are on their way, in the order they were given out. */
   #handedIn: Slot[] = []
   #changed = new AbortController()
@@ -38,34 +29,46 @@ export class Slots {
 
   /** Room for new rows, once the outcomes at hand are handed in. */
   get free(): number {
-    return this.#size - [...this.#slots.values()].filter((slot) => !slot.outcome).length
+    return this.#size - this.#count((slot) => !slot.outcome)
   }
 
   get hasOutcomes(): boolean {
-    return [...this.#slots.values()].some((slot) => slot.outcome)
+    return this.#count((slot) => slot.outcome !== undefined) > 0
+  }
+
+  /** The slots whose rows this worker holds. */
+  held(): Slot[] {
+    return [...this.#slots].filter((slot) => slot.isHeld)
   }
 
   /** Starts a row; it never fails, whatever the task does. */
   start(row: ClaimedRow): void {
-    const slot: Slot = { row, abort: new AbortController(), outcome: undefined, progress: null }
-    this.#slots.set(row.key, slot)
-    void this.#run(slot)
+    const slot = new Slot(this.#backend, row, () => this.#onChange(slot))
+    this.#slots.add(slot)
+    void slot.run()
   }
 
   /** What came of the rows that ended; kept here until `settle` says that it is stored. */
   outcomes(): Outcome[] {
-    this.#handedIn = [...this.#slots.values()].filter((slot) => slot.outcome)
+    this.#handedIn = [...this.#slots].filter((slot) => slot.outcome)
     return this.#handedIn.flatMap((slot) => slot.outcome ?? [])
   }
 
-  /** Frees the slots of the outcomes last given out. */
-  settle(kept: readonly boolean[]): void {
-    for (const [i, slot] of this.#handedIn.entries()) {
-      this.#slots.delete(slot.row.key)
-      if (kept[i]) this.#announce(slot)
-      else log.warn(`Task id=${slot.row.values.id} path=${slot.row.values.taskName} was taken over meanwhile; what claim ${slot.row.claims} came to is dropped`)
-    }
+  /** Frees the slots of the outcomes last given out; says whether a renewal must tell why some were not kept. */
+  settle(kept: readonly boolean[]): boolean {
+    const doubted = this.#handedIn.filter((_, i) => !kept[i])
+    for (const [i, slot] of this.#handedIn.entries()) if (kept[i]) this.#finished(slot)
+    for (const slot of doubted) slot.doubt()
     this.#handedIn = []
+    return doubted.length > 0
+  }
+
+  /** The rows are another's now: their runs are told, and nothing of them is written. */
+  lose(slots: readonly Slot[]): void {
+    for (const slot of slots) {
+      log.warn(`${slot.name} was taken over meanwhile; what claim ${slot.row.claims} came to is dropped`)
+      slot.stop(new LeaseLost())
+    }
   }
 
   /** Resolves when a row has ended, after `ms`, or when `signal` aborts. */
@@ -81,50 +84,43 @@ export class Slots {
   }
 
   /** Asks every running task to stop. */
-  abort(reason: Error): void {
-    for (const slot of this.#slots.values()) slot.abort.abort(reason)
+  stop(reason: TasksError): void {
+    for (const slot of [...this.#slots]) slot.stop(reason)
   }
 
-  /** Gives up on what still runs: its outcome will be dropped. */
+  /** Gives up on what still runs; gives the rows that are still held. */
   abandon(): ClaimedRow[] {
-    const rows = [...this.#slots.values()].map((slot) => slot.row)
+    const rows = this.held().map((slot) => slot.row)
     this.#slots.clear()
     return rows
   }
 
-  /** The latest progress of each row that reported any since it was last asked. */
-  takeProgress(): { row: ClaimedRow; progress: Progress }[] {
-    const found: { row: ClaimedRow; progress: Progress }[] = []
-    for (const slot of this.#slots.values()) {
-      if (slot.progress) found.push({ row: slot.row, progress: slot.progress })
-      slot.progress = null
-    }
-    return found
-  }
+  /** The rows that ended only because the worker stops, to be given back. */
+  readonly givenUp: ClaimedRow[] = []
 
-  async #run(slot: Slot): Promise<void> {
-    const { key, claims, values, malformed } = slot.row
-    const result = new TaskResult<unknown>(this.#backend, values)
-    logState(result, 'RUNNING')
-    taskStarted.send({ backend: this.#backend, result })
-    const report = (progress: Progress): void => void (slot.progress = progress)
-    const verdict = malformed === null ? await runOnce(() => tasks.get(values.taskName), result, { signal: slot.abort.signal, report }) : failed(new MalformedRowError(malformed))
-    slot.outcome = { key, claims, ...verdict, ...lastProgress(slot) }
-    slot.progress = null
+  #onChange(slot: Slot): void {
+    if (slot.isDropped) {
+      this.#slots.delete(slot)
+      if (!slot.isLost) this.givenUp.push(slot.row)
+    }
     this.#changed.abort()
   }
 
-  #announce({ row, outcome }: Slot): void {
-    if (!outcome || outcome.status === 'READY') return
-    const finishedAt = new Date()
-    const result = new TaskResult<unknown>(this.#backend, { ...row.values, status: outcome.status, finishedAt, ...whatCameOf(outcome, row) })
+  #finished(slot: Slot): void {
+    this.#slots.delete(slot)
+    const { outcome, row } = slot
+    if (!outcome) return
+    const result = new TaskResult<unknown>(this.#backend, { ...row.values, status: outcome.status, finishedAt: new Date(), ...whatCameOf(outcome, row) })
+    if (outcome.status === 'READY') return logRetry(result, outcome.delay)
     logState(result, outcome.status)
     taskFinished.send({ backend: this.#backend, result })
   }
-}
 
-function lastProgress({ progress }: Slot): { progress?: string } {
-  return progress === null ? {} : { progress: JSON.stringify(progress) }
+  #count(is: (slot: Slot) => boolean): number {
+    let count = 0
+    for (const slot of this.#slots) if (is(slot)) count++
+    return count
+  }
 }
 
 function whatCameOf(outcome: Outcome, row: ClaimedRow): object {

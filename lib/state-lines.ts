@@ -8,6 +8,11 @@ export function logState(result: TaskResult<unknown>, state: 'RUNNING' | 'SUCCES
   else log.info(line)
 }
 
+/** A failed run that is to be tried again. */
+export function logRetry(result: TaskResult<unknown>, delay: number | null): void {
+  log.warn(`Task id=${result.id} path=${result.taskName} state=READY attempt=${result.attempts} retry_in=${delay ?? 0}ms error=${result.errors.at(-1)?.traceback.split('\n')[0] ?? ''}`)
+}
+
 export function logEnqueued(result: TaskResult<unknown>): void {
   log.debug(`Task id=${result.id} path=${result.taskName} enqueued backend=${result.backend}`)
 }

@@ -6,6 +6,8 @@ import type { ResultValues } from './result'
  * Every write but the claim is fenced: it changes a row only while that claim still holds it.
  */
 export interface Store {
+  /** Seconds that a claim or a renewal holds a row. */
+  readonly leaseSeconds: number
   /** Hands in what came of earlier rows and takes up to `room` rows to run next, best first. */
   exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange>
   /** Holds rows for another lease, and writes what progress they report. */
@@ -42,6 +44,8 @@ export interface Held {
 
 export interface ClaimedRow extends Held {
   readonly values: ResultValues
+  /** Somebody asked for its end while another worker held it. */
+  readonly cancelled: boolean
   /** What makes the row impossible to run, if somebody else wrote it badly. */
   readonly malformed: string | null
   /** What this enqueue overrode, as written. */

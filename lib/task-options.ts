@@ -1,5 +1,7 @@
 import type { EntityManager } from 'typeorm'
+import { type ArgumentClass, assertArgumentClasses } from './argument-classes'
 import { InvalidTaskError, didYouMean, shown } from './errors'
+import { DEFAULT_POLICY, POLICY_OPTIONS, type Retry, checkPolicy, policyIn } from './policy'
 import type { TaskValues } from './task'
 
 /** What a task asks for, wherever it is enqueued from. */
@@ -12,6 +14,20 @@ export interface TaskOptions {
   backend?: string
   /** The function's first argument is a `TaskContext`. Default false. */
   takesContext?: boolean
+  /**
+   * The class of each argument: what is given follows its class-validator rules, at enqueue and before the run, and
+   * the function receives an instance. `{ optional: Class }` for an argument that may be left out or null, null for
+   * one that is taken as it is.
+   */
+  args?: readonly ArgumentClass[]
+  /** When a failed run is tried again. Default: never, as in Django. */
+  retry?: Retry
+  /** Milliseconds a run may take: its signal aborts, then it is FAILED with TimeLimitExceeded, or tried again. Default: no limit. */
+  timeLimit?: number
+  /** Milliseconds a task may wait since it was due; then it is FAILED with MaxAgeExceeded and not run. Default: no limit. */
+  maxAge?: number
+  /** Whether a task whose worker was lost runs again; else it is FAILED with WorkerLost. Default true. */
+  rerunAfterCrash?: boolean
 }
 
 /** What one enqueue may change. */
@@ -25,6 +41,11 @@ export interface CallOptions {
   manager?: EntityManager | undefined
   /** While a task with this key waits or runs, enqueueing it again gives that one's result. At most 126 characters. */
   uniqueKey?: string | null
+  /** As the task's option, for this enqueue; a `retryOn` cannot be written into a row, so the task's own stays. */
+  retry?: Omit<Retry, 'retryOn'> | null
+  timeLimit?: number | null
+  maxAge?: number | null
+  rerunAfterCrash?: boolean
 }
 
 export const MAX_QUEUE_NAME = 32
@@ -36,19 +57,21 @@ const QUEUE_NAME = /^[\p{L}\p{N}_.:@/-]+$/u
 const EARLIEST = Date.UTC(1000, 0, 1)
 const LATEST = Date.UTC(9999, 0, 1)
 
-const TASK_OPTIONS = ['priority', 'queueName', 'backend', 'takesContext']
-const CALL_OPTIONS = ['priority', 'queueName', 'runAfter', 'backend', 'manager', 'uniqueKey']
+const TASK_OPTIONS = ['priority', 'queueName', 'backend', 'takesContext', 'args', ...POLICY_OPTIONS]
+const CALL_OPTIONS = ['priority', 'queueName', 'runAfter', 'backend', 'manager', 'uniqueKey', ...POLICY_OPTIONS]
 
 /** The values of a new task. @throws InvalidTaskError for an unknown option. */
 export function taskValues(name: string, options: TaskOptions): TaskValues {
   refuseUnknown(name, options, TASK_OPTIONS)
-  const { priority = 0, queueName = 'default', backend = 'default', takesContext = false } = options
-  return { name, priority, queueName, backend, takesContext, runAfter: null, uniqueKey: null, manager: undefined }
+  const { priority = 0, queueName = 'default', backend = 'default', takesContext = false, args = [] } = options
+  const policy = { ...DEFAULT_POLICY, ...policyIn(options) }
+  return { name, priority, queueName, backend, takesContext, args, policy, overrides: {}, runAfter: null, uniqueKey: null, manager: undefined }
 }
 
 /** @throws InvalidTaskError for an option that `using` does not know. */
 export function checkCallOptions(name: string, options: CallOptions): void {
   refuseUnknown(name, options, CALL_OPTIONS)
+  if (options.retry && 'retryOn' in options.retry) throw new InvalidTaskError(`Task "${name}", retry.retryOn: a function or a class cannot be written into a row.`, 'Give it where the task is defined.')
 }
 
 /** @throws InvalidTaskError naming the value and its limit. */
@@ -59,6 +82,8 @@ export function checkTaskValues(values: TaskValues): void {
   checkRunAfter(values)
   checkUniqueKey(values)
   check(values, 'backend', typeof values.backend === 'string', 'an alias of TASKS')
+  assertArgumentClasses(values.name, values.args)
+  checkPolicy(values.name, values.policy)
   check(values, 'takesContext', typeof values.takesContext === 'boolean', 'true or false')
   check(values, 'manager', values.manager === undefined || isManager(values.manager), 'an EntityManager')
 }

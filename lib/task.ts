@@ -1,9 +1,12 @@
 import type { EntityManager } from 'typeorm'
+import type { ArgumentClass } from './argument-classes'
 import type { Order } from './backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
+import { assertReceivable, plainArguments, receivedArguments } from './dto'
 import { NotSupportedError, ResultMismatchError } from './errors'
 import { encodeArguments } from './json'
+import { type Policy, policyIn } from './policy'
 import { backends } from './registry'
 import { TaskResult } from './result'
 import { type CallOptions, checkCallOptions, checkTaskValues } from './task-options'
@@ -16,6 +19,12 @@ export interface TaskValues {
   /** An alias of TASKS. */
   readonly backend: string
   readonly takesContext: boolean
+  /** The classes of the arguments; empty where none are listed. */
+  readonly args: readonly ArgumentClass[]
+  /** What holds for its runs. */
+  readonly policy: Policy
+  /** What of that this copy changed, to be written into the row. */
+  readonly overrides: Partial<Policy>
   readonly runAfter: Date | null
   readonly uniqueKey: string | null
   readonly manager: EntityManager | undefined
@@ -30,6 +39,9 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   readonly queueName: string
   readonly backend: string
   readonly takesContext: boolean
+  readonly args: readonly ArgumentClass[]
+  readonly policy: Policy
+  readonly overrides: Partial<Policy>
   readonly runAfter: Date | null
   readonly uniqueKey: string | null
   readonly manager: EntityManager | undefined
@@ -42,6 +54,9 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     this.queueName = values.queueName
     this.backend = values.backend
     this.takesContext = values.takesContext
+    this.args = values.args
+    this.policy = values.policy
+    this.overrides = values.overrides
     this.runAfter = values.runAfter
     this.uniqueKey = values.uniqueKey
     this.manager = values.manager
@@ -58,7 +73,9 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   using(changes: CallOptions = {}): Task<Args, Return> {
     checkCallOptions(this.name, changes)
     const given = Object.entries(changes).filter(([, value]) => value !== undefined)
-    return new Task({ ...valuesOf(this), ...Object.fromEntries(given) }, this.#fn)
+    const changed = policyIn(changes)
+    const others = given.filter(([name]) => !Object.hasOwn(changed, name))
+    return new Task({ ...valuesOf(this), ...Object.fromEntries(others), policy: { ...this.policy, ...changed }, overrides: { ...this.overrides, ...changed } }, this.#fn)
   }
 
   /** Hands the task to its backend; resolves once it is stored. */
@@ -71,14 +88,15 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     assertCall(this.name, call)
     this.#validate()
     const { args = [], kwargs = {} } = call
-    return (await backends.get(this.backend).enqueue(this.#order(args, kwargs))) as TaskResult<Return>
+    return (await backends.get(this.backend).enqueue(await this.#order(args, kwargs))) as TaskResult<Return>
   }
 
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
   async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
     assertCalls(this.name, calls)
     this.#validate()
-    const orders = calls.map((args) => this.#order(args, {}))
+    const orders: Order[] = []
+    for (const [i, args] of calls.entries()) orders.push(await this.#order(args, {}, `call ${i}, `))
     return (await backends.get(this.backend).enqueueMany(orders)) as TaskResult<Return>[]
   }
 
@@ -103,12 +121,13 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   /** Calls the function with what a row holds; `context` is asked only if the task takes one. */
   async run(args: readonly unknown[], context: () => TaskContext): Promise<unknown> {
     if (this.#fn === null) throw new NotSupportedError(`Task "${this.name}" is remote: its code lives elsewhere.`, 'Enqueue it, and run a worker there.')
-    return Reflect.apply(this.#fn, undefined, this.takesContext ? [context(), ...args] : args)
+    const given = await receivedArguments(this, args)
+    return Reflect.apply(this.#fn, undefined, this.takesContext ? [context(), ...given] : given)
   }
 
   /** Tasks are equal, not identical, after `using({})`; this shows what counts. */
   toJSON(): Record<string, unknown> {
-    const { manager: _, ...shown } = valuesOf(this)
+    const { manager: _, args: _classes, policy: _policy, overrides: _overrides, ...shown } = valuesOf(this)
     return shown
   }
 
@@ -116,13 +135,16 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     backends.get(this.backend).validate(this)
   }
 
-  #order(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Order {
-    return { task: this, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
+  async #order(given: readonly unknown[], kwargs: Readonly<Record<string, unknown>>, where = ''): Promise<Order> {
+    const args = plainArguments(this, given)
+    const argsKwargs = encodeArguments(args, kwargs)
+    await assertReceivable(this, argsKwargs, where)
+    return { task: this, args, kwargs, argsKwargs }
   }
 }
 
-function valuesOf({ name, priority, queueName, backend, takesContext, runAfter, uniqueKey, manager }: TaskValues): TaskValues {
-  return { name, priority, queueName, backend, takesContext, runAfter, uniqueKey, manager }
+function valuesOf({ name, priority, queueName, backend, takesContext, args, policy, overrides, runAfter, uniqueKey, manager }: TaskValues): TaskValues {
+  return { name, priority, queueName, backend, takesContext, args, policy, overrides, runAfter, uniqueKey, manager }
 }
 
 function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContext {

@@ -1,7 +1,11 @@
 import type { TaskBackend } from './backend'
 import { clock } from './clock'
+import { briefly } from './failure'
 import { log } from './log'
-import { ProgressReports } from './progress-reports'
+import { WorkerStops } from './errors'
+import { Leases } from './leases'
+import { Rescuer } from './rescuer'
+import { ABORT_GRACE } from './slot'
 import { Slots } from './slots'
 import type { Exchange, Store } from './store'
 import type { Wish } from './worker-options'
@@ -11,8 +15,6 @@ const FIRST_RETRY = 100
 const SLOWEST_RETRY = 10_000
 /** How often a batch worker, which nobody watches, tries before it gives up. */
 const BATCH_TRIES = 5
-/** After the abort signal, tasks have this long to end by themselves. */
-const ABORT_GRACE = 1_000
 
 /** What a worker did, in the end. */
 export interface WorkerReport {
@@ -27,7 +29,8 @@ export class Worker {
   readonly #store: Store
   readonly #wish: Wish
   readonly #slots: Slots
-  readonly #reports: ProgressReports
+  readonly #leases: Leases
+  readonly #rescuer: Rescuer
   readonly #stopping = new AbortController()
   #started = 0
   #failures = 0
@@ -36,7 +39,8 @@ export class Worker {
     this.#store = store
     this.#wish = wish
     this.#slots = new Slots(backend, wish.concurrency)
-    this.#reports = new ProgressReports(store, this.#slots)
+    this.#leases = new Leases(store, this.#slots)
+    this.#rescuer = new Rescuer(store)
   }
 
   /** No more claims; what runs is finished first. */
@@ -47,12 +51,15 @@ export class Worker {
   /** Runs until stopped, or in a batch until nothing is left; rejects only when a batch cannot reach its database. */
   async run(): Promise<WorkerReport> {
     log.info(`Starting worker worker_id=${this.#wish.workerId} queues=${this.#wish.queues?.join(',') ?? '*'}`)
+    const chores = [this.#leases.keep(), this.#rescuer.watch()]
     try {
       await clock.sleep(this.#wish.startupDelay * Math.random(), this.#stopping.signal)
       await this.#work()
       return { started: this.#started, abandoned: await this.#drain() }
     } finally {
-      this.#reports.close()
+      this.#rescuer.close()
+      this.#leases.close()
+      await Promise.all(chores)
       await this.#store.close()
     }
   }
@@ -71,7 +78,7 @@ export class Worker {
     const outcomes = this.#slots.outcomes()
     try {
       const exchange = await this.#store.exchange(outcomes, room, this.#wish)
-      this.#take(exchange)
+      await this.#take(exchange)
       this.#failures = 0
       return exchange.claimed.length
     } catch (error) {
@@ -82,10 +89,12 @@ export class Worker {
     }
   }
 
-  #take({ kept, claimed }: Exchange): void {
-    this.#slots.settle(kept)
+  async #take({ kept, claimed }: Exchange): Promise<void> {
     this.#started += claimed.length
+    const areDoubted = this.#slots.settle(kept)
     for (const row of claimed) this.#slots.start(row)
+    // What was not kept is lost or was cancelled; a renewal tells which.
+    if (areDoubted) await this.#leases.renew()
   }
 
   #room(): number {
@@ -116,7 +125,7 @@ export class Worker {
     this.stop()
     await this.#handIn(this.#wish.shutdownTimeout)
     if (this.#slots.busy > 0) {
-      this.#slots.abort(new Error('The worker stops.'))
+      this.#slots.stop(new WorkerStops())
       await this.#handIn(ABORT_GRACE)
     }
     return this.#giveBack()
@@ -131,9 +140,9 @@ export class Worker {
   }
 
   async #giveBack(): Promise<number> {
-    const abandoned = this.#slots.abandon()
-    for (const { values } of abandoned) log.warn(`Task id=${values.id} path=${values.taskName} did not end in time and is given back`)
-    await this.#store.release(abandoned).catch((error: unknown) => log.error(`Rows could not be given back: ${String(error)}`))
-    return abandoned.length
+    const rows = [...this.#slots.givenUp, ...this.#slots.abandon()]
+    for (const { values } of rows) log.warn(`Task id=${values.id} path=${values.taskName} did not end in time and is given back`)
+    await this.#store.release(rows).catch((error: unknown) => log.error(`Rows could not be given back: ${briefly(error)}`))
+    return rows.length
   }
 }

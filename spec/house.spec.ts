@@ -5,7 +5,7 @@ const root = join(__dirname, '..')
 
 /** What each room may import: rooms by name, packages by name; `types` only as types. */
 const house: Record<string, { rooms: string[]; packages: string[]; types?: string[] }> = {
-  lib: { rooms: [], packages: ['class-validator', 'fastest-levenshtein'], types: ['typeorm'] },
+  lib: { rooms: [], packages: ['class-validator', 'class-transformer', 'fastest-levenshtein'], types: ['typeorm'] },
   entities: { rooms: ['lib'], packages: ['typeorm', 'reflect-metadata'] },
   backends: { rooms: ['lib', 'entities'], packages: ['typeorm', 'class-validator', 'uuid'] },
   cli: {

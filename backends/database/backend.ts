@@ -3,7 +3,8 @@ import type { DataSource, EntityManager } from 'typeorm'
 import { v7 as uuidv7, validate as isUuid } from 'uuid'
 import { dashed, hexOf } from '../../entities/formats'
 import { type BackendSettings, type Order, type Problem, TaskBackend } from '../../lib/backend'
-import { InvalidSettingsError, ResultNotFoundError, shown } from '../../lib/errors'
+import { InvalidSettingsError, ResultNotFoundError, TaskCancelled, shown } from '../../lib/errors'
+import { recordOf } from '../../lib/failure'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/shape'
 import { taskEnqueued } from '../../lib/signals'
@@ -85,6 +86,16 @@ export class DatabaseBackend extends TaskBackend {
       const row = await dialect.byId(session, table.hexIds ? hexOf(id) : dashed(id))
       if (!row) throw new ResultNotFoundError(id)
       return this.#result(row, dataSource)
+    })
+  }
+
+  /** A waiting row is FAILED at once; a running one as soon as its worker, wherever it is, renews its lease. */
+  override async cancel({ id }: TaskResult<unknown>): Promise<void> {
+    await this.#inTable(undefined, async ({ session, table, dialect }) => {
+      const key = table.hexIds ? hexOf(id) : id
+      // Whatever it is between the two looks, it is one of both in the end, or has finished.
+      for (let look = 0; look < 2; look++)
+        if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) + (await dialect.requestCancel(session, key)) > 0) return
     })
   }
 

@@ -1,3 +1,4 @@
+import type { ErrorRecord } from '../../lib/failure'
 import type { Wishes } from '../../lib/store'
 import { mysql } from './dialects/mysql'
 import { Portable } from './dialects/portable'
@@ -27,6 +28,8 @@ export interface Dialect {
   renew(session: Session, rows: readonly RenewRow[], leaseSeconds: number): Promise<ReadonlyMap<string, boolean>>
   /** Makes rows READY as if they had not been claimed; gives their number. */
   release(session: Session, rows: readonly HeldRow[]): Promise<number>
+  /** The same for rows whose lease has ended; gives the keys of those it changed. */
+  takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
   /** RUNNING rows whose lease has ended. */
   expired(session: Session, backendName: string, limit: number): Promise<RawRow[]>
   /** Keys of finished rows old enough to go, in the order of the primary key after `last`. */
@@ -36,6 +39,8 @@ export interface Dialect {
   deleteFinished(session: Session, keys: readonly string[]): Promise<number>
   /** The number of rows in each status that occurs. */
   count(session: Session, backendName: string, wish: QueueWish): Promise<Readonly<Record<string, number>>>
+  /** Makes a READY row FAILED, for this reason; gives 1, or 0 where it is not READY. */
+  cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
   /** Asks the worker of a RUNNING row to stop; gives 1, or 0 where there is none. */
   requestCancel(session: Session, key: string): Promise<number>
 }

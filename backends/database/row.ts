@@ -32,7 +32,7 @@ export interface RawRow {
 /** What a claimed row says, and what about it no worker can make sense of. */
 export function claimedRow(raw: RawRow): ClaimedRow {
   const options = parsed(raw.options)
-  return { key: raw.row_key, claims: Number(raw.claims ?? 0), values: valuesOf(raw), malformed: faultOf(raw), options: isObject(options) ? options : {} }
+  return { key: raw.row_key, claims: Number(raw.claims ?? 0), values: valuesOf(raw), cancelled: raw.cancel_requested_at !== null, malformed: faultOf(raw), options: isObject(options) ? options : {} }
 }
 
 /** A row's facts; what is malformed reads as empty rather than breaking the whole. */

@@ -1,3 +1,4 @@
+import { CANCELLED } from '../../lib/failure'
 import type { Dialect, HeldRow, Prunable, QueueWish } from './dialect'
 import type { RawRow } from './row'
 import type { Answer, Session } from './session'
@@ -27,11 +28,16 @@ export interface Statements {
   /** Of the rows, those still held. */
   readonly held: string
   readonly release: string
+  /** As finish, of rows whose lease has ended; says which. */
+  readonly takeOver: string
+  /** Where an UPDATE cannot say which: locks those of the rows whose lease has ended, and passes over locked ones. */
+  readonly lockExpired: string
   readonly expired: string
   readonly prunable: string
   readonly countPrunable: string
   readonly deleteByIds: string
   readonly count: string
+  readonly cancelReady: string
   readonly requestCancel: string
 }
 
@@ -59,6 +65,16 @@ export function sqlDialect({ name, maxStatement, claim, sql, updateReturns, inse
       return new Map(records.map((record) => [keyOf(record), Boolean(record['cancelled'])]))
     },
     release: async (session, rows) => (await session.query(sql.release, batchOf(rows))).affected,
+    async takeOver(session, rows) {
+      if (updateReturns) return new Set((await session.query(sql.takeOver, batchOf(rows))).records.map(keyOf))
+      // Where an UPDATE does not say which rows it changed, they are locked first.
+      return session.transaction(async (inside) => {
+        const expired = new Set((await inside.query(sql.lockExpired, batchOf(rows))).records.map(keyOf))
+        const ours = rows.filter((row) => expired.has(row.row_key))
+        if (ours.length > 0) await inside.query(sql.finish, batchOf(ours))
+        return expired
+      })
+    },
     expired: async (session, backendName, limit) => rowsOf(await session.query(sql.expired, { backendName, limit })),
     async prunable(session, wish, last, limit) {
       const { records } = await inQueues(session, sql.prunable, allOf(wish), { ...agesOf(wish), last, limit })
@@ -70,9 +86,13 @@ export function sqlDialect({ name, maxStatement, claim, sql, updateReturns, inse
       const { records } = await inQueues(session, sql.count, wish, { backendName })
       return Object.fromEntries(records.map((record) => [String(record['status']), Number(record['n'])]))
     },
+    cancelReady: async (session, id, error) => (await session.query(sql.cancelReady, { id, exceptionClassPath: error.exceptionClassPath, traceback: error.traceback })).affected,
     requestCancel: async (session, id) => (await session.query(sql.requestCancel, { id })).affected,
   }
 }
+
+/** A row that somebody cancelled ends as cancelled and no other way, however far its run has come. */
+export const UNCANCELLED = `(t.cancel_requested_at IS NULL OR v.exception_class_path = '${CANCELLED}')`
 
 /** `AND …` for the queues a worker wants; the same text for the same wishes, so that it can be prepared. */
 export function queueFilter({ queues, excludeQueues }: QueueWish): string {

@@ -1,6 +1,6 @@
 import { recordOf } from '../../lib/failure'
 import type { ClaimedRow, Counts, Exchange, Held, Outcome, PruneWish, Renewal, Renewed, Rescued, Store, Wishes } from '../../lib/store'
-import { WorkerLostError } from '../../lib/errors'
+import { TaskCancelled, WorkerLost } from '../../lib/errors'
 import { patiently } from './contention'
 import type { Dialect, FinishRow, HeldRow } from './dialect'
 import { claimedRow } from './row'
@@ -22,6 +22,10 @@ export class DatabaseStore implements Store {
   readonly #dialect: Dialect
   readonly #settings: StoreSettings
   readonly #close: () => Promise<void>
+
+  get leaseSeconds(): number {
+    return this.#settings.leaseSeconds
+  }
 
   constructor(session: Session, dialect: Dialect, settings: StoreSettings, close: () => Promise<void>) {
     this.#session = session
@@ -46,11 +50,13 @@ export class DatabaseStore implements Store {
     return rows.length === 0 ? 0 : patiently(() => this.#dialect.release(this.#session, rows.map(heldRow)))
   }
 
+  /** Looks for rows without locking them, and then takes over only those whose lease has still ended: others look, too. */
   async rescue(): Promise<Rescued> {
     const expired = (await patiently(() => this.#dialect.expired(this.#session, this.#settings.backendName, RESCUE_CHUNK))).map(claimedRow)
+    if (expired.length === 0) return { released: [], failed: [] }
     const outcomes = expired.map((row) => this.#afterCrash(row))
-    const kept = await this.#finish(outcomes)
-    const ids = (status: Outcome['status']): string[] => expired.filter((_, i) => kept[i] && outcomes[i]?.status === status).map((row) => row.values.id)
+    const taken = await patiently(() => this.#dialect.takeOver(this.#session, outcomes.map(finishRow)))
+    const ids = (status: Outcome['status']): string[] => expired.filter((row, i) => taken.has(row.key) && outcomes[i]?.status === status).map((row) => row.values.id)
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
@@ -91,12 +97,14 @@ export class DatabaseStore implements Store {
     return raw.map(claimedRow).toSorted(inDjangosOrder)
   }
 
-  /** A row whose worker is gone runs again, unless that happened too often. */
+  /** A row whose worker is gone runs again, unless that happened too often or it must not run twice. */
   #afterCrash(row: ClaimedRow): Outcome {
-    const error = recordOf(new WorkerLostError(row.values.workerIds.at(-1) ?? 'unknown'))
+    const error = recordOf(new WorkerLost(row.values.workerIds.at(-1) ?? 'unknown'))
     const crashes = 1 + row.values.errors.filter((earlier) => earlier.exceptionClassPath === error.exceptionClassPath).length
     const held = { key: row.key, claims: row.claims }
-    return crashes >= this.#settings.maxCrashes ? { ...held, status: 'FAILED', error } : { ...held, status: 'READY', error, delay: null }
+    if (row.cancelled) return { ...held, status: 'FAILED', error: recordOf(new TaskCancelled()) }
+    const isOver = crashes >= this.#settings.maxCrashes || row.options['rerunAfterCrash'] === false
+    return isOver ? { ...held, status: 'FAILED', error } : { ...held, status: 'READY', error, delay: null }
   }
 }
 

@@ -73,8 +73,14 @@ function newRow({ order, key }: KeyedOrder, backendName: string): NewRow {
     backend_name: backendName,
     run_after: utcText(task.runAfter ?? NO_DELAY),
     unique_key: uniqueKeyOf({ order, key }),
-    options: null,
+    options: optionsOf(task),
   }
+}
+
+/** What the worker, or whoever takes over from it, must know though it may not know the task. */
+function optionsOf({ overrides, policy }: Order['task']): string | null {
+  const options = policy.rerunAfterCrash ? overrides : { ...overrides, rerunAfterCrash: false }
+  return Object.keys(options).length === 0 ? null : JSON.stringify(options)
 }
 
 /** `f:` marks a key that is free again once its task has finished. */

@@ -2,7 +2,7 @@ import { Argument, Command } from 'commander'
 import type { Task } from '../../lib/task'
 import { remoteTask } from '../../lib/define'
 import { tasks } from '../../lib/registry'
-import type { CallOptions } from '../../lib/task-options'
+import type { CallOptions, TaskOptions } from '../../lib/task-options'
 import { doing, examples, type Globals, option } from '../command'
 import { print } from '../output'
 import * as read from '../values'
@@ -41,7 +41,7 @@ async function enqueue({ kwargs = {}, runAfter, queueName, priority, uniqueKey, 
   const { backendOf } = await import('../served-backend.js')
   return withApp(globals, async () => {
     if (backend !== undefined) backendOf(backend)
-    const here: CallOptions = given({ queueName, priority, backend })
+    const here: Pick<CallOptions & TaskOptions, 'queueName' | 'priority' | 'backend'> = given({ queueName, priority, backend })
     const task: Task<unknown[], unknown> = remote ? remoteTask(name, here) : tasks.get(name)
     const result = await task.using({ ...here, ...given({ runAfter, uniqueKey }) }).enqueueWith({ args, kwargs })
     print(result.id)

@@ -295,7 +295,7 @@ describe('stop()', () => {
     await clock.advance(1_000)
 
     expect(await running).toEqual({ started: 2, abandoned: 1 })
-    expect(store.kept).toEqual([{ key: heeds.key, claims: 1, status: 'SUCCESSFUL', returnValue: '"Error: The worker stops."' }])
+    expect(store.kept).toEqual([{ key: heeds.key, claims: 1, status: 'SUCCESSFUL', returnValue: '"WorkerStops: The worker stops. The task is given back and runs again."' }])
     expect(store.released).toMatchObject([{ key: stubborn.key, claims: 1 }])
     expect(lines.at(-1)).toEqual(['warn', `Task id=${stubborn.values.id} path=spec.gated did not end in time and is given back`])
 

@@ -4,6 +4,7 @@ import type { ClaimedRow, Counts, Exchange, Held, Outcome, Renewal, Renewed, Res
 
 /** A store in memory, at the seam where a database would be: it gives what waits, and remembers what it was told. */
 export class FakeStore implements Store {
+  leaseSeconds = 30
   readonly waiting: ClaimedRow[] = []
   readonly asked: { outcomes: readonly Outcome[]; room: number; wishes: Wishes }[] = []
   readonly kept: Outcome[] = []
@@ -22,7 +23,7 @@ export class FakeStore implements Store {
       id, taskName, args, kwargs: {}, status: 'RUNNING', enqueuedAt: new Date(0), startedAt: new Date(1), finishedAt: null, priority: 0, queueName: 'default',
       backend: 'default', runAfter: null, workerIds: ['w-1'], errors: [], returnValue: null, progress: null,
     }
-    const row = { key: id, claims: 1, values, malformed: null, options: {}, ...differently }
+    const row = { key: id, claims: 1, values, malformed: null, cancelled: false, options: {}, ...differently }
     this.waiting.push(row)
     return row
   }

@@ -2,7 +2,7 @@ import { clock } from '../../../lib/clock'
 import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
-import { queueFilter, queueValues, sqlDialect } from '../sql-dialect'
+import { queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
 import type { Table } from '../table'
 
 const TEXTS = ['args_kwargs', 'worker_ids', 'return_value', 'attempt_errors', 'progress', 'options']
@@ -56,7 +56,9 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
           t.progress = COALESCE(v.progress, t.progress),
           t.unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
           t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
-        WHERE ${FENCE}`,
+        WHERE ${FENCE} AND ${UNCANCELLED}`,
+      takeOver: '',
+      lockExpired: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t WHERE t.id IN (:keys) AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`,
       settled: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t JOIN ${rows('row_key', 'claims', 'status', 'exception_class_path')} ON ${same}
         WHERE t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL
           AND t.exception_class_path = CONVERT(v.exception_class_path USING utf8mb4) COLLATE utf8mb4_bin`,
@@ -67,13 +69,15 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
       release: `UPDATE ${path} t JOIN ${rows('row_key', 'claims')} ON ${same}
         SET t.started_at = CASE WHEN JSON_LENGTH(t.worker_ids) > 1 THEN t.started_at END,
           t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY'
-        WHERE ${FENCE}`,
+        WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
       expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND t.backend_name = :backendName LIMIT :limit`,
       prunable: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t WHERE ${prunable()} AND (:last IS NULL OR t.id > :last) {queues} ORDER BY t.id LIMIT :limit`,
       countPrunable: `SELECT COUNT(*) AS n FROM ${path} t WHERE ${prunable()} {queues}`,
       deleteByIds: `DELETE FROM ${path} WHERE id IN (:keys) AND status IN ('SUCCESSFUL', 'FAILED')`,
       count: `SELECT t.status, COUNT(*) AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
-      requestCancel: `UPDATE ${path} t SET t.cancel_requested_at = ${NOW} WHERE t.id = :id AND t.status = 'RUNNING'`,
+      cancelReady: `UPDATE ${path} t SET t.status = 'FAILED', t.finished_at = ${NOW}, t.exception_class_path = :exceptionClassPath, t.traceback = :traceback,
+          t.unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id AND t.status = 'READY'`,
+      requestCancel: `UPDATE ${path} t SET t.cancel_requested_at = ${NOW} WHERE t.id = :id AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`,
     },
   })
 }

@@ -53,6 +53,11 @@ export function afterFinish({ attemptErrors, progress, runAfter, uniqueKey }: DB
   }
 }
 
+/** What cancelling a row that waits changes. */
+export function afterCancel({ uniqueKey }: DBTaskResult, error: ErrorRecord): Partial<DBTaskResult> {
+  return { status: 'FAILED', finishedAt: new Date(), ...error, uniqueKey: uniqueKey?.startsWith('f:') ? null : uniqueKey }
+}
+
 /** What holding a row for longer changes. */
 export function afterRenewal({ progress }: RenewRow, leaseSeconds: number): Partial<DBTaskResult> {
   const leaseUntil = new Date(Date.now() + leaseSeconds * 1000)

@@ -1,14 +1,15 @@
-import { type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
+import { type EntityManager, In, IsNull, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { NO_DELAY } from '../../../entities/formats'
+import type { ErrorRecord } from '../../../lib/failure'
 import { patiently } from '../contention'
 import type { Claim, Dialect, FinishRow, HeldRow, NewRow, Prunable, QueueWish, RenewRow } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
 import type { Table } from '../table'
-import { afterClaim, afterFinish, afterRelease, afterRenewal, keyOf, newEntity, rawOf, stands } from './portable-rows'
+import { fence, finishable, inQueues, prunable, type Where } from './portable-where'
+import { afterCancel, afterClaim, afterFinish, afterRelease, afterRenewal, keyOf, newEntity, rawOf, stands } from './portable-rows'
 
-type Where = FindOptionsWhere<DBTaskResult>
 type Changes = Partial<DBTaskResult>
 
 /** SQL Server takes 2,100 parameters in a statement, Oracle 1,000 values in a list. */
@@ -56,9 +57,19 @@ export class Portable implements Dialect {
     const kept = new Set<string>()
     for (const row of rows) {
       const entity = stored.get(row.row_key)
-      if (entity && (stands(entity, row) || (await update(manager, fence(row), afterFinish(entity, row))))) kept.add(row.row_key)
+      if (entity && (stands(entity, row) || (await update(manager, finishable(row), afterFinish(entity, row))))) kept.add(row.row_key)
     }
     return kept
+  }
+
+  async takeOver({ manager }: Session, rows: readonly FinishRow[]): Promise<Set<string>> {
+    const stored = await this.#byKey(manager, rows)
+    const taken = new Set<string>()
+    for (const row of rows) {
+      const entity = stored.get(row.row_key)
+      if (entity && (await update(manager, { ...finishable(row), leaseUntil: LessThan(new Date()) }, afterFinish(entity, row)))) taken.add(row.row_key)
+    }
+    return taken
   }
 
   async renew({ manager }: Session, rows: readonly RenewRow[], leaseSeconds: number): Promise<Map<string, boolean>> {
@@ -72,7 +83,7 @@ export class Portable implements Dialect {
     let released = 0
     for (const row of rows) {
       const entity = stored.get(row.row_key)
-      if (entity && (await update(manager, fence(row), afterRelease(entity)))) released++
+      if (entity && (await update(manager, { ...fence(row), cancelRequestedAt: IsNull() }, afterRelease(entity)))) released++
     }
     return released
   }
@@ -101,8 +112,13 @@ export class Portable implements Dialect {
     return Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
   }
 
+  async cancelReady({ manager }: Session, id: string, error: ErrorRecord): Promise<number> {
+    const entity = await manager.findOneBy(DBTaskResult, { id })
+    return entity && (await update(manager, { id, status: 'READY' }, afterCancel(entity, error))) ? 1 : 0
+  }
+
   async requestCancel({ manager }: Session, id: string): Promise<number> {
-    return (await update(manager, { id, status: 'RUNNING' }, { cancelRequestedAt: new Date() })) ? 1 : 0
+    return (await update(manager, { id, status: 'RUNNING', leaseUntil: Not(IsNull()) }, { cancelRequestedAt: new Date() })) ? 1 : 0
   }
 
   async #byKey(manager: EntityManager, rows: readonly HeldRow[]): Promise<Map<string, DBTaskResult>> {
@@ -178,20 +194,6 @@ async function byKeys(manager: EntityManager, keys: readonly string[]): Promise<
   const found: DBTaskResult[] = []
   for (const chunk of chunked(keys, LIST_CHUNK)) found.push(...(await manager.findBy(DBTaskResult, { id: In(chunk) })))
   return found
-}
-
-function fence({ row_key, claims }: HeldRow): Where {
-  return { id: row_key, claims, status: 'RUNNING', leaseUntil: Not(IsNull()) }
-}
-
-function prunable({ backendName, queues, minAge, failedMinAge }: Prunable): Where[] {
-  const older = (status: DBTaskResult['status'], age: number): Where => ({ status, backendName, finishedAt: LessThanOrEqual(new Date(Date.now() - age)), ...inQueues({ queues, excludeQueues: [] }) })
-  return [older('SUCCESSFUL', minAge), older('FAILED', failedMinAge)]
-}
-
-function inQueues({ queues, excludeQueues }: QueueWish): Where {
-  if (queues !== null) return { queueName: In(queues) }
-  return excludeQueues.length === 0 ? {} : { queueName: Not(In(excludeQueues)) }
 }
 
 function chunked<T>(list: readonly T[], size: number): T[][] {

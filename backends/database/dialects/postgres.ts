@@ -1,7 +1,7 @@
 import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
-import { queueFilter, queueValues, sqlDialect } from '../sql-dialect'
+import { queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
 import type { Table } from '../table'
 
 const instant = (column: string): string => `to_char(t.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS ${column}`
@@ -31,6 +31,17 @@ export function postgres({ path }: Table): Dialect {
       clock_timestamp(), '', '', v.unique_key, v.options::jsonb
     FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, args_kwargs text, priority int, task_path text, queue_name text, backend_name text,
       run_after text, unique_key text, options text)`
+  const finish = `UPDATE ${path} t SET status = v.status, return_value = v.return_value::jsonb,
+      exception_class_path = v.exception_class_path, traceback = v.traceback,
+      finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
+      run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE statement_timestamp() + v.delay * INTERVAL '1 millisecond' END,
+      attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE coalesce(t.attempt_errors, '[]'::jsonb) || v.attempt_error::jsonb END,
+      progress = coalesce(v.progress::jsonb, t.progress),
+      unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
+      lease_until = NULL, cancel_requested_at = NULL
+    FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, return_value text, exception_class_path text, traceback text,
+      attempt_error text, progress text, delay double precision)
+    WHERE ${FENCE} AND ${UNCANCELLED}`
   return sqlDialect({
     name: 'postgres',
     updateReturns: true,
@@ -43,17 +54,9 @@ export function postgres({ path }: Table): Dialect {
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
       byIds: `SELECT ${ROW} FROM ${path} t WHERE t.id IN (SELECT jsonb_array_elements_text(:ids::jsonb)::uuid)`,
       byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
-      finish: `UPDATE ${path} t SET status = v.status, return_value = v.return_value::jsonb,
-          exception_class_path = v.exception_class_path, traceback = v.traceback,
-          finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
-          run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE statement_timestamp() + v.delay * INTERVAL '1 millisecond' END,
-          attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE coalesce(t.attempt_errors, '[]'::jsonb) || v.attempt_error::jsonb END,
-          progress = coalesce(v.progress::jsonb, t.progress),
-          unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
-          lease_until = NULL, cancel_requested_at = NULL
-        FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, return_value text, exception_class_path text, traceback text,
-          attempt_error text, progress text, delay double precision)
-        WHERE ${FENCE}`,
+      finish,
+      takeOver: `${finish} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`,
+      lockExpired: '',
       settled: `SELECT t.id::text AS row_key FROM ${path} t, jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, exception_class_path text)
         WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,
       renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
@@ -62,13 +65,15 @@ export function postgres({ path }: Table): Dialect {
       held: `SELECT t.id::text AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t, ${HELD} WHERE ${FENCE}`,
       release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
           started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END
-        FROM ${HELD} WHERE ${FENCE}`,
+        FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
       expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
       prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable()} AND (:last::uuid IS NULL OR t.id > :last::uuid) {queues} ORDER BY t.id LIMIT :limit`,
       countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable()} {queues}`,
       deleteByIds: `DELETE FROM ${path} t WHERE t.id IN (SELECT jsonb_array_elements_text(:ids::jsonb)::uuid) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
       count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
-      requestCancel: `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING'`,
+      cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
+          unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
+      requestCancel: `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`,
     },
   })
 }

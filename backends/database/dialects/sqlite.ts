@@ -1,7 +1,7 @@
 import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
-import { queueFilter, queueValues, sqlDialect } from '../sql-dialect'
+import { queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
 import type { Table } from '../table'
 
 const TEXTS = ['args_kwargs', 'task_path', 'worker_ids', 'run_after', 'enqueued_at', 'started_at', 'finished_at', 'lease_until', 'cancel_requested_at', 'return_value', 'attempt_errors', 'progress', 'options']
@@ -31,6 +31,15 @@ export function sqlite({ path }: Table): Dialect {
       enqueued_at, exception_class_path, traceback, unique_key, options)
     SELECT v.row_key, 'READY', v.args_kwargs, v.priority, v.task_path, '[]', v.queue_name, v.backend_name, v.run_after, ${NOW}, '', '', v.unique_key, v.options
     FROM ${rows('row_key', 'args_kwargs', 'priority', 'task_path', 'queue_name', 'backend_name', 'run_after', 'unique_key', 'options')} WHERE true`
+  const finish = `UPDATE ${path} AS t SET status = v.status, return_value = v.return_value, exception_class_path = v.exception_class_path, traceback = v.traceback,
+      finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
+      run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${instant("'+' || (v.delay / 1000.0) || ' seconds'")} END,
+      attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE json_insert(coalesce(t.attempt_errors, '[]'), '$[#]', json(v.attempt_error)) END,
+      progress = coalesce(v.progress, t.progress),
+      unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
+      lease_until = NULL, cancel_requested_at = NULL
+    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
+    WHERE ${FENCE} AND ${UNCANCELLED}`
   return sqlDialect({
     name: 'sqlite',
     updateReturns: true,
@@ -43,15 +52,9 @@ export function sqlite({ path }: Table): Dialect {
       byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
       byIds: `SELECT ${ROW} FROM ${path} WHERE id IN (SELECT value FROM json_each(:ids))`,
       byUniqueKey: `SELECT ${ROW} FROM ${path} WHERE unique_key = :uniqueKey`,
-      finish: `UPDATE ${path} AS t SET status = v.status, return_value = v.return_value, exception_class_path = v.exception_class_path, traceback = v.traceback,
-          finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
-          run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${instant("'+' || (v.delay / 1000.0) || ' seconds'")} END,
-          attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE json_insert(coalesce(t.attempt_errors, '[]'), '$[#]', json(v.attempt_error)) END,
-          progress = coalesce(v.progress, t.progress),
-          unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
-          lease_until = NULL, cancel_requested_at = NULL
-        FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
-        WHERE ${FENCE}`,
+      finish,
+      takeOver: `${finish} AND t.lease_until < ${NOW} RETURNING id AS row_key`,
+      lockExpired: '',
       settled: `SELECT t.id AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
         WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,
       renew: `UPDATE ${path} AS t SET lease_until = ${LEASE}, progress = coalesce(v.progress, t.progress)
@@ -59,13 +62,15 @@ export function sqlite({ path }: Table): Dialect {
       held: `SELECT t.id AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t, ${rows('row_key', 'claims')} WHERE ${FENCE}`,
       release: `UPDATE ${path} AS t SET status = 'READY', lease_until = NULL, worker_ids = json_remove(t.worker_ids, '$[#-1]'),
           started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END
-        FROM ${rows('row_key', 'claims')} WHERE ${FENCE}`,
+        FROM ${rows('row_key', 'claims')} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
       expired: `SELECT ${ROW} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND backend_name = :backendName LIMIT :limit`,
       prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} AND (:last IS NULL OR id > :last) {queues} ORDER BY id LIMIT :limit`,
       countPrunable: `SELECT count(*) AS n FROM ${path} WHERE ${prunable()} {queues}`,
       deleteByIds: `DELETE FROM ${path} WHERE id IN (SELECT value FROM json_each(:ids)) AND status IN ('SUCCESSFUL', 'FAILED')`,
       count: `SELECT status, count(*) AS n FROM ${path} WHERE backend_name = :backendName {queues} GROUP BY status`,
-      requestCancel: `UPDATE ${path} SET cancel_requested_at = ${NOW} WHERE id = :id AND status = 'RUNNING'`,
+      cancelReady: `UPDATE ${path} SET status = 'FAILED', finished_at = ${NOW}, exception_class_path = :exceptionClassPath, traceback = :traceback,
+          unique_key = CASE WHEN unique_key LIKE 'f:%' THEN NULL ELSE unique_key END WHERE id = :id AND status = 'READY'`,
+      requestCancel: `UPDATE ${path} SET cancel_requested_at = ${NOW} WHERE id = :id AND status = 'RUNNING' AND lease_until IS NOT NULL`,
     },
   })
 }

@@ -1,0 +1,189 @@
+import type { TaskBackend } from './backend'
+import { clock } from './clock'
+import { LeaseLost, MalformedRowError, MaxAgeExceeded, TaskCancelled, type TasksError, TimeLimitExceeded, WorkerStops } from './errors'
+import { recordOf } from './failure'
+import { log } from './log'
+import { DEFAULT_POLICY, type Policy, checkPolicy, overridden } from './policy'
+import { type Progress, TaskResult } from './result'
+import { tasks } from './registry'
+import { delayAfter, recordOfFailure } from './retry'
+import { type Verdict, failed, runOnce } from './run'
+import { taskStarted } from './signals'
+import { logState } from './state-lines'
+import type { ClaimedRow, Outcome, Renewal } from './store'
+
+/** A run that was told to stop has this long to end by itself; then it is left to itself, and what it comes to is dropped. */
+export const ABORT_GRACE = 1_000
+
+/** The stronger reason counts, whichever came first. */
+const STRENGTH = [WorkerStops, TimeLimitExceeded, TaskCancelled, LeaseLost]
+
+/** One claimed row: its run, and what comes of it. */
+export class Slot {
+  readonly row: ClaimedRow
+  /** When the row was last known to be held, on the monotonic scale. */
+  heldAt = clock.now()
+  /** What came of the run, once it ended; handed in until it is stored. */
+  outcome: Outcome | undefined
+  /** Nothing of this run is to be written: the row is not ours any more, or it is given back. */
+  isDropped = false
+  /** The fence of its outcome did not hold. */
+  isDoubted = false
+  readonly #backend: TaskBackend
+  readonly #changed: () => void
+  readonly #abort = new AbortController()
+  #reason: TasksError | undefined
+  #progress: Progress | null = null
+  #policy: Policy = DEFAULT_POLICY
+  #hasEnded = false
+
+  constructor(backend: TaskBackend, row: ClaimedRow, changed: () => void) {
+    this.#backend = backend
+    this.row = row
+    this.#changed = changed
+  }
+
+  get name(): string {
+    return `Task id=${this.row.values.id} path=${this.row.values.taskName}`
+  }
+
+  /** Whether another worker may have the row. */
+  get isLost(): boolean {
+    return this.#reason instanceof LeaseLost
+  }
+
+  /** Whether this worker has to keep the row's lease alive. */
+  get isHeld(): boolean {
+    return !this.isDropped && !this.isLost
+  }
+
+  /** Runs the task; never fails, whatever it does. */
+  async run(): Promise<void> {
+    const result = new TaskResult<unknown>(this.#backend, this.row.values)
+    logState(result, 'RUNNING')
+    taskStarted.send({ backend: this.#backend, result })
+    this.#end(await this.#verdict(result))
+  }
+
+  /** Tells the run to stop, and does not wait for it longer than a moment. */
+  stop(reason: TasksError): void {
+    if (this.#reason && strengthOf(reason) <= strengthOf(this.#reason)) return
+    this.#reason = reason
+    if (this.#hasEnded) return this.#conclude({ status: 'FAILED', error: recordOf(reason), cause: reason })
+    this.#abort.abort(reason)
+    // At a stop the worker itself decides how long it waits.
+    if (!(reason instanceof WorkerStops)) void clock.sleep(ABORT_GRACE).then(() => this.#abandon(reason))
+  }
+
+  /** The outcome was not taken: a renewal must say whether the row was cancelled; else it is lost. */
+  doubt(): void {
+    this.isDoubted = true
+    this.outcome = undefined
+  }
+
+  /** What a renewal says: who holds the row, and the progress that is not written yet. */
+  renewal(): Renewal {
+    const progress = this.#takeProgress()
+    return { key: this.row.key, claims: this.row.claims, progress }
+  }
+
+  get hasProgress(): boolean {
+    return this.#progress !== null
+  }
+
+  async #verdict(result: TaskResult<unknown>): Promise<Verdict> {
+    const { malformed, options, values } = this.row
+    if (malformed !== null) return failed(new MalformedRowError(malformed))
+    const task = tasks.find(values.taskName)
+    try {
+      this.#policy = overridden(task?.policy ?? DEFAULT_POLICY, options)
+      checkPolicy(values.taskName, this.#policy)
+    } catch (error) {
+      return failed(error)
+    }
+    return tooOld(result, this.#policy) ?? (await this.#limited(result))
+  }
+
+  async #limited(result: TaskResult<unknown>): Promise<Verdict> {
+    const { timeLimit } = this.#policy
+    const ended = new AbortController()
+    if (timeLimit !== null) void clock.sleep(timeLimit, ended.signal).then(() => ended.signal.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
+    const report = (progress: Progress): void => void (this.#progress = progress)
+    const verdict = await runOnce(() => tasks.get(this.row.values.taskName), result, { signal: this.#abort.signal, report })
+    ended.abort()
+    return verdict
+  }
+
+  #end(verdict: Verdict): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#conclude(verdict)
+  }
+
+  #abandon(reason: TasksError): void {
+    if (this.#hasEnded) return
+    log.warn(`${this.name} ignored its signal (${reason.name}) and is left to itself; what it comes to is dropped`)
+    this.#end({ status: 'FAILED', error: recordOf(reason), cause: reason })
+  }
+
+  /** From how the run went, and why it was told to stop, to what the row shall say. */
+  #conclude(verdict: Verdict): void {
+    const reason = this.#reason
+    if (reason instanceof LeaseLost || (reason instanceof WorkerStops && isDueTo(reason, verdict))) this.isDropped = true
+    else if (reason instanceof TaskCancelled) this.outcome = this.#failedFor(reason, false)
+    else if (reason instanceof TimeLimitExceeded) this.outcome = this.#failedFor(reason)
+    else if (verdict.status === 'SUCCESSFUL') this.outcome = { ...this.#held(), status: 'SUCCESSFUL', returnValue: verdict.returnValue }
+    else this.outcome = this.#failedFor(verdict.cause)
+    if (this.outcome) this.outcome = { ...this.outcome, ...this.#lastProgress() }
+    this.#changed()
+  }
+
+  #failedFor(cause: unknown, mayRetry = true): Outcome {
+    const delay = mayRetry ? this.#delayAfter(cause) : null
+    const error = recordOfFailure(cause)
+    return delay === null ? { ...this.#held(), status: 'FAILED', error } : { ...this.#held(), status: 'READY', error, delay }
+  }
+
+  /** A `retryOn` of the app's may throw; then there is no other run. */
+  #delayAfter(cause: unknown): number | null {
+    try {
+      return delayAfter(cause, this.#policy.retry, this.row.values.errors)
+    } catch (error) {
+      log.error(`${this.name}: retryOn failed: ${recordOf(error).traceback.split('\n')[0]}`)
+      return null
+    }
+  }
+
+  #held(): { key: string; claims: number } {
+    return { key: this.row.key, claims: this.row.claims }
+  }
+
+  #lastProgress(): { progress?: string } {
+    const progress = this.#takeProgress()
+    return progress === null ? {} : { progress }
+  }
+
+  #takeProgress(): string | null {
+    const progress = this.#progress
+    this.#progress = null
+    return progress === null ? null : JSON.stringify(progress)
+  }
+}
+
+/** Whether a run ended because its worker told it to, and for no reason of its own. */
+function isDueTo(reason: WorkerStops, verdict: Verdict): boolean {
+  if (verdict.status === 'SUCCESSFUL') return false
+  const { cause } = verdict
+  return cause === reason || (cause instanceof Error && (cause.cause === reason || cause.name === 'AbortError'))
+}
+
+/** Both instants are the database's: when the row was claimed, and since when it was due. */
+function tooOld({ startedAt, enqueuedAt, runAfter }: TaskResult<unknown>, { maxAge }: Policy): Verdict | undefined {
+  if (maxAge === null || startedAt === null || enqueuedAt === null) return undefined
+  const age = startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
+  return age > maxAge ? failed(new MaxAgeExceeded(age, maxAge)) : undefined
+}
+
+function strengthOf(reason: TasksError): number {
+  return STRENGTH.findIndex((kind) => reason instanceof kind)
+}

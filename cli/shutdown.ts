@@ -8,6 +8,7 @@ const TWICE_BY_NPM = 500
 /** How a worker process ends: in order when asked or when an error is loose, at once when asked by Ctrl+C again. */
 export class Shutdown {
   #stop: (() => void) | undefined
+  #leave: (() => Promise<void>) | undefined
   #isAsked = false
   #beingHeard: NodeJS.Signals | undefined
   #interruptedAt: number | undefined
@@ -30,6 +31,11 @@ export class Shutdown {
     this.#stop = stop
   }
 
+  /** What is tried, if only for a moment, before the process leaves at once. */
+  whenForced(leave: () => Promise<void>): void {
+    this.#leave = leave
+  }
+
   #signalled(signal: NodeJS.Signals): void {
     // Who puts removed listeners back may put ours back twice.
     if (this.#beingHeard === signal) return
@@ -37,7 +43,7 @@ export class Shutdown {
     setImmediate(() => (this.#beingHeard = undefined))
     if (signal === 'SIGINT' && this.#isSecondInterrupt()) {
       log.warn('Received SIGINT again: leaving at once.')
-      process.exit(130)
+      return void (this.#leave?.() ?? Promise.resolve()).finally(() => process.exit(130))
     }
     this.#ask(`Received ${signal}`, ' (press Ctrl+C again to force)')
   }

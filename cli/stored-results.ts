@@ -30,6 +30,12 @@ export async function dataSourceOfResults(app: App, alias: string | undefined): 
   return found ? found.dataSource() : app.dataSource
 }
 
+/** Asks that a task does not run, or stops; gives the row as it stands then. */
+export async function cancelResult({ id, backendName }: DBTaskResult): Promise<DBTaskResult> {
+  const result = await backendOf(backendName).getResult(id)
+  return (await result.cancel()).dbResult as DBTaskResult
+}
+
 /** Our ids are in the order of time, so this needs no sort; those in a table that Django made may not be. */
 function newestFirst(dataSource: DataSource): { enqueuedAt?: 'DESC'; id: 'DESC' } {
   const { synchronize } = dataSource.getMetadata(DBTaskResult)

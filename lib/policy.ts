@@ -39,6 +39,15 @@ export const DEFAULT_POLICY: Policy = { retry: null, timeLimit: null, maxAge: nu
 
 const LONGEST = 2 ** 31 - 1
 
+const milliseconds = (value: unknown): boolean => value === undefined || isWithin(value, 0, LONGEST)
+const RETRY_RANGES: readonly [option: Exclude<keyof Retry, 'retryOn'>, expected: string, isSound: (value: unknown) => boolean][] = [
+  ['maxAttempts', 'a whole number from 1 to 1000', (value) => Number.isInteger(value) && isWithin(value, 1, 1000)],
+  ['delay', 'a number of milliseconds, 0 or more', milliseconds],
+  ['factor', 'a number from 1 to 100', (value) => value === undefined || isWithin(value, 1, 100)],
+  ['maxDelay', 'a number of milliseconds, 0 or more', milliseconds],
+  ['jitter', 'a number from 0 to 1', (value) => value === undefined || isWithin(value, 0, 1)],
+]
+
 /** The policy options among `options`; what is undefined is left out. */
 export function policyIn(options: Partial<Record<(typeof POLICY_OPTIONS)[number], unknown>>): Partial<Policy> {
   return Object.fromEntries(POLICY_OPTIONS.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]))
@@ -63,12 +72,11 @@ function checkRetry(name: string, retry: Retry): void {
   check(name, 'retry', retry, typeof retry === 'object' && !Array.isArray(retry), '{ maxAttempts, … }')
   for (const option of Object.keys(retry))
     if (!RETRY_OPTIONS.includes(option)) throw new InvalidTaskError(`Task "${name}", retry: unknown option "${option}".`, didYouMean(option, RETRY_OPTIONS) ?? `Known options: ${RETRY_OPTIONS.join(', ')}.`)
-  const { maxAttempts, delay = 0, factor = 1, maxDelay = 0, jitter = 0, retryOn } = retry
-  check(name, 'retry.maxAttempts', maxAttempts, Number.isInteger(maxAttempts) && isWithin(maxAttempts, 1, 1000), 'a whole number from 1 to 1000')
-  check(name, 'retry.delay', delay, isWithin(delay, 0, LONGEST), 'a number of milliseconds, 0 or more')
-  check(name, 'retry.factor', factor, isWithin(factor, 1, 100), 'a number from 1 to 100')
-  check(name, 'retry.maxDelay', maxDelay, isWithin(maxDelay, 0, LONGEST), 'a number of milliseconds, 0 or more')
-  check(name, 'retry.jitter', jitter, isWithin(jitter, 0, 1), 'a number from 0 to 1')
+  for (const [option, expected, isSound] of RETRY_RANGES) {
+    const value = retry[option]
+    check(name, `retry.${option}`, value, isSound(value), expected)
+  }
+  const { retryOn } = retry
   check(name, 'retry.retryOn', retryOn, retryOn === undefined || typeof retryOn === 'function' || isListOfClasses(retryOn), 'a list of error classes, or a function')
 }
 

@@ -85,7 +85,8 @@ export class Slots {
 
   /** Asks every running task to stop. */
   stop(reason: TasksError): void {
-    for (const slot of [...this.#slots]) slot.stop(reason)
+    // A slot may leave the set while it is walked, which a Set takes well.
+    for (const slot of this.#slots) slot.stop(reason)
   }
 
   /** Gives up on what still runs; gives the rows that are still held. */

@@ -11,6 +11,8 @@ export interface RunningWorker {
   readonly workerId: string
   /** Takes no more tasks, finishes those that run, and resolves as `finished`. */
   stop(): Promise<WorkerReport>
+  /** Gives all rows back at once, unfinished; for a process that ends now. Resolves within half a second. */
+  leave(): Promise<void>
   /** Resolves when the worker has ended. */
   readonly finished: Promise<WorkerReport>
 }
@@ -30,7 +32,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
   // Whoever awaits `finished` hears of a failure; who does not must not be killed by it.
   finished.catch(() => {})
   const stop = (): Promise<WorkerReport> => (worker.stop(), finished)
-  return { workerId: wish.workerId, stop, finished }
+  return { workerId: wish.workerId, stop, leave: () => worker.leave(), finished }
 }
 
 /** Runs what is ready, and what that enqueues, until nothing is left. Takes the options of a worker. */

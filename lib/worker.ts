@@ -2,7 +2,7 @@ import type { TaskBackend } from './backend'
 import { clock } from './clock'
 import { briefly } from './failure'
 import { log } from './log'
-import { WorkerStops } from './errors'
+import { LeaseLost, TasksError, WorkerStops } from './errors'
 import { Leases } from './leases'
 import { Rescuer } from './rescuer'
 import { ABORT_GRACE } from './slot'
@@ -15,6 +15,8 @@ const FIRST_RETRY = 100
 const SLOWEST_RETRY = 10_000
 /** How often a batch worker, which nobody watches, tries before it gives up. */
 const BATCH_TRIES = 5
+/** So long may a forced end take to give rows back. */
+const LAST_WORDS = 500
 
 /** What a worker did, in the end. */
 export interface WorkerReport {
@@ -48,7 +50,14 @@ export class Worker {
     this.#stopping.abort()
   }
 
-  /** Runs until stopped, or in a batch until nothing is left; rejects only when a batch cannot reach its database. */
+  /** Gives all rows back at once, if the database answers soon: for a process that is about to end. */
+  async leave(): Promise<void> {
+    this.stop()
+    const rows = this.#slots.abandon()
+    await Promise.race([this.#store.release(rows).catch(() => 0), clock.sleep(LAST_WORDS)])
+  }
+
+  /** Runs until stopped, or in a batch until nothing is left; rejects when a batch cannot reach its database, and with what cannot succeed. */
   async run(): Promise<WorkerReport> {
     log.info(`Starting worker worker_id=${this.#wish.workerId} queues=${this.#wish.queues?.join(',') ?? '*'}`)
     const chores = [this.#leases.keep(), this.#rescuer.watch()]
@@ -56,6 +65,10 @@ export class Worker {
       await clock.sleep(this.#wish.startupDelay * Math.random(), this.#stopping.signal)
       await this.#work()
       return { started: this.#started, abandoned: await this.#drain() }
+    } catch (error) {
+      // What cannot succeed, like a table that is gone: nothing of what runs could be written.
+      this.#slots.stop(new LeaseLost())
+      throw error
     } finally {
       this.#rescuer.close()
       this.#leases.close()
@@ -82,6 +95,7 @@ export class Worker {
       this.#failures = 0
       return exchange.claimed.length
     } catch (error) {
+      if (error instanceof TasksError) throw error
       this.#failures++
       log.error(`The database did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`)
       if (this.#wish.batch && this.#failures >= BATCH_TRIES) throw error

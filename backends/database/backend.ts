@@ -113,7 +113,7 @@ export class DatabaseBackend extends TaskBackend {
       await close()
       throw error
     })
-    return new DatabaseStore(session, dialect, { backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
+    return new DatabaseStore(session, dialect, { tableName: table.name, backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
   }
 
   /** The app's DataSource. @throws DataSourceError if there is none. */

@@ -5,12 +5,15 @@ import { patiently } from './contention'
 import type { Dialect, FinishRow, HeldRow } from './dialect'
 import { claimedRow } from './row'
 import type { Session } from './session'
+import { explained } from './trouble'
 
 /** Rows deleted by one statement: few enough that no claim waits for it. */
 const PRUNE_CHUNK = 500
 const RESCUE_CHUNK = 100
 
 export interface StoreSettings {
+  /** The table's name, as errors show it. */
+  readonly tableName: string
   readonly backendName: string
   readonly leaseSeconds: number
   readonly maxCrashes: number
@@ -42,41 +45,41 @@ export class DatabaseStore implements Store {
   async renew(rows: readonly Renewal[]): Promise<Renewed> {
     if (rows.length === 0) return { lost: [], cancelled: [] }
     const renewals = rows.map((row) => ({ ...heldRow(row), progress: row.progress }))
-    const held = await patiently(() => this.#dialect.renew(this.#session, renewals, this.#settings.leaseSeconds))
+    const held = await this.#ask(() => this.#dialect.renew(this.#session, renewals, this.#settings.leaseSeconds))
     return { lost: rows.filter((row) => !held.has(row.key)), cancelled: rows.filter((row) => held.get(row.key)) }
   }
 
   async release(rows: readonly Held[]): Promise<number> {
-    return rows.length === 0 ? 0 : patiently(() => this.#dialect.release(this.#session, rows.map(heldRow)))
+    return rows.length === 0 ? 0 : this.#ask(() => this.#dialect.release(this.#session, rows.map(heldRow)))
   }
 
   /** Looks for rows without locking them, and then takes over only those whose lease has still ended: others look, too. */
   async rescue(): Promise<Rescued> {
-    const expired = (await patiently(() => this.#dialect.expired(this.#session, this.#settings.backendName, RESCUE_CHUNK))).map(claimedRow)
+    const expired = (await this.#ask(() => this.#dialect.expired(this.#session, this.#settings.backendName, RESCUE_CHUNK))).map(claimedRow)
     if (expired.length === 0) return { released: [], failed: [] }
     const outcomes = expired.map((row) => this.#afterCrash(row))
-    const taken = await patiently(() => this.#dialect.takeOver(this.#session, outcomes.map(finishRow)))
+    const taken = await this.#ask(() => this.#dialect.takeOver(this.#session, outcomes.map(finishRow)))
     const ids = (status: Outcome['status']): string[] => expired.filter((row, i) => taken.has(row.key) && outcomes[i]?.status === status).map((row) => row.values.id)
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
   async prune(wish: PruneWish): Promise<number> {
     const prunable = { backendName: this.#settings.backendName, queues: wish.queues, minAge: wish.minAge, failedMinAge: wish.failedMinAge }
-    if (wish.dryRun) return patiently(() => this.#dialect.countPrunable(this.#session, prunable))
+    if (wish.dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#session, prunable))
     let deleted = 0
     let last: string | null = null
     for (;;) {
       const after: string | null = last
-      const keys: string[] = await patiently(() => this.#dialect.prunable(this.#session, prunable, after, PRUNE_CHUNK))
+      const keys: string[] = await this.#ask(() => this.#dialect.prunable(this.#session, prunable, after, PRUNE_CHUNK))
       if (keys.length === 0) return deleted
-      deleted += await patiently(() => this.#dialect.deleteFinished(this.#session, keys))
+      deleted += await this.#ask(() => this.#dialect.deleteFinished(this.#session, keys))
       wish.onProgress?.(deleted)
       last = keys.at(-1) ?? null
     }
   }
 
   async count(wishes: Pick<Wishes, 'queues' | 'excludeQueues'>): Promise<Counts> {
-    const found = await patiently(() => this.#dialect.count(this.#session, this.#settings.backendName, wishes))
+    const found = await this.#ask(() => this.#dialect.count(this.#session, this.#settings.backendName, wishes))
     return { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, ...found }
   }
 
@@ -84,16 +87,25 @@ export class DatabaseStore implements Store {
     return this.#close()
   }
 
+  /** What others are in the way of is tried again; what can never succeed says why. */
+  async #ask<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await patiently(work)
+    } catch (error) {
+      throw explained(error, this.#settings.tableName)
+    }
+  }
+
   /** Handing in the same outcome twice is harmless: what already stands as it says counts as kept. */
   async #finish(outcomes: readonly Outcome[]): Promise<boolean[]> {
     if (outcomes.length === 0) return []
-    const kept = await patiently(() => this.#dialect.finish(this.#session, outcomes.map(finishRow)))
+    const kept = await this.#ask(() => this.#dialect.finish(this.#session, outcomes.map(finishRow)))
     return outcomes.map((outcome) => kept.has(outcome.key))
   }
 
   async #claim(room: number, wishes: Wishes): Promise<ClaimedRow[]> {
     const { backendName, leaseSeconds } = this.#settings
-    const raw = await patiently(() => this.#dialect.claim(this.#session, { room, wishes, backendName, leaseSeconds }))
+    const raw = await this.#ask(() => this.#dialect.claim(this.#session, { room, wishes, backendName, leaseSeconds }))
     return raw.map(claimedRow).toSorted(inDjangosOrder)
   }
 

@@ -58,6 +58,7 @@ async function work(wish: WorkerOptions, { backend }: DbWorkerOptions, shutdown:
   if (!(await isSound(servedBackend(backend)))) return 1
   const worker = await startWorker(wish)
   shutdown.whenAsked(() => void worker.stop())
+  shutdown.whenForced(() => worker.leave())
   const { abandoned } = await worker.finished
   return abandoned > 0 || shutdown.hasFaults ? 1 : 0
 }

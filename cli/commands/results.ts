@@ -22,7 +22,7 @@ const STATUSES = ['READY', 'RUNNING', 'FAILED', 'SUCCESSFUL'] as const
 export function resultsCommand(): Command {
   const backend = option('--backend <alias>', "The alias in TASKS of the backend; default: every backend's rows in the table.", text)
   return new Command('results')
-    .summary('list results, show one, or retry one')
+    .summary('list results, show one, retry or cancel one')
     .description('Lists results, the newest first. With an id it shows that one.')
     .argument('[id]', 'The id of the result to show.')
     .addOption(option('--status <status>', `Only those in this status: ${STATUSES.join(', ')}.`, (name) => oneOf<TaskStatus>(name, STATUSES)))
@@ -34,6 +34,7 @@ export function resultsCommand(): Command {
     .action(doing((options: ListOptions, id?: string) => (id === undefined ? list(options) : show(options, id))))
     .addCommand(subcommand('show', 'Shows all that is known of one result, its traceback in full.').action(doing(show)))
     .addCommand(subcommand('retry', 'Puts a FAILED task back into its queue; its error is kept among those of earlier attempts.').action(doing(retry)))
+    .addCommand(subcommand('cancel', 'Cancels a task: a waiting one is FAILED at once, a running one as soon as its worker renews its lease.').action(doing(cancel)))
 }
 
 function subcommand(name: string, description: string): Command {
@@ -62,6 +63,15 @@ async function retry(options: OneOptions, id: string): Promise<number> {
   return onResults(options, async ({ dataSource, retryFailed }) => {
     const { id: known, taskPath, queueName, exceptionClassPath, workerIds } = await retryFailed(dataSource, id)
     print(printable(`Task id=${known} path=${taskPath} is READY again in queue ${queueName}; it had failed with ${exceptionClassPath || 'an unknown error'} after ${workerIds.length} attempt(s).`))
+    return 0
+  })
+}
+
+async function cancel(options: OneOptions, id: string): Promise<number> {
+  return onResults(options, async ({ cancelResult, dataSource, rowOf }) => {
+    const { id: known, taskPath, status } = await cancelResult(await rowOf(dataSource, id))
+    const what = status === 'RUNNING' ? 'is told to stop, and ends as FAILED' : status === 'FAILED' ? 'is FAILED' : `has finished already: ${status}`
+    print(printable(`Task id=${known} path=${taskPath} ${what}.`))
     return 0
   })
 }

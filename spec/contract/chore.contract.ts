@@ -16,7 +16,7 @@ export function choreContract({ rows, open }: StorePlace): void {
 
     expect(await store.rescue()).toEqual({ released: [id], failed: [] })
 
-    expect(await rows().get(id!)).toMatchObject({ status: 'READY', leaseUntil: null, workerIds: ['gone'], attemptErrors: [{ exceptionClassPath: 'typeorm_tasks.WorkerLostError', traceback: expect.stringContaining('The worker gone was lost') as string }] })
+    expect(await rows().get(id!)).toMatchObject({ status: 'READY', leaseUntil: null, workerIds: ['gone'], attemptErrors: [{ exceptionClassPath: 'typeorm_tasks.WorkerLost', traceback: expect.stringContaining('The worker gone was lost') as string }] })
     expect((await rows().get(fresh!)).status).toBe('RUNNING')
     const [again] = (await claim(store, 1)).claimed
     expect(again).toMatchObject({ claims: 2, values: { id, workerIds: ['gone', 'w-1'] } })
@@ -34,7 +34,7 @@ export function choreContract({ rows, open }: StorePlace): void {
     expect(await crash()).toEqual({ released: [id], failed: [] })
     expect(await crash()).toEqual({ released: [], failed: [id] })
 
-    expect(await rows().get(id!)).toMatchObject({ status: 'FAILED', exceptionClassPath: 'typeorm_tasks.WorkerLostError', finishedAt: expect.any(Date) as Date })
+    expect(await rows().get(id!)).toMatchObject({ status: 'FAILED', exceptionClassPath: 'typeorm_tasks.WorkerLost', finishedAt: expect.any(Date) as Date })
     expect((await rows().get(id!)).attemptErrors).toHaveLength(1)
   })
 

@@ -115,7 +115,12 @@ describe('bad options', () => {
     [{ uniqueKey: 7 }, uniqueKey('7')],
     [{ prioritty: 1 }, 'Task "spec.add": unknown option "prioritty". Did you mean "priority"?'],
     [{ runafter: null }, 'Task "spec.add": unknown option "runafter". Did you mean "runAfter"?'],
-    [{ retry: {} }, 'Task "spec.add": unknown option "retry". Known options: priority, queueName, runAfter, backend, manager, uniqueKey.'],
+    [{ retry: {} }, 'Task "spec.add", retry.maxAttempts: expected a whole number from 1 to 1000, got undefined.'],
+    [{ retry: { maxAttempts: 3, delays: 1 } }, 'Task "spec.add", retry: unknown option "delays". Did you mean "delay"?'],
+    [{ retry: { maxAttempts: 3, retryOn: [] } }, 'Task "spec.add", retry.retryOn: a function or a class cannot be written into a row.'],
+    [{ timeLimit: 0 }, 'Task "spec.add", timeLimit: expected a number of milliseconds, 1 or more, got 0.'],
+    [{ maxAge: -1 }, 'Task "spec.add", maxAge: expected a number of milliseconds, 0 or more, got -1.'],
+    [{ rerunAfterCrash: 'no' }, 'Task "spec.add", rerunAfterCrash: expected true or false, got '],
     [{ takesContext: true }, 'Task "spec.add": unknown option "takesContext".'],
   ]
   it.each(bad)('are refused when the copy is made: %j', (options, told) => {

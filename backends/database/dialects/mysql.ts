@@ -31,10 +31,7 @@ function rows(...names: string[]): string {
 export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
   const same = sameId(hexIds)
   const returning = isMariaDb ? ` RETURNING ${columns('')}` : ''
-  const insert = `INSERT INTO ${path} (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
-      enqueued_at, exception_class_path, traceback, unique_key, options)
-    SELECT v.row_key, 'READY', v.args_kwargs, v.priority, v.task_path, '[]', v.queue_name, v.backend_name, v.run_after, ${NOW}, '', '', v.unique_key, v.options
-    FROM ${rows('row_key', 'args_kwargs', 'priority', 'task_path', 'queue_name', 'backend_name', 'run_after', 'unique_key', 'options')}`
+  const insert = insertInto(path)
   return sqlDialect({
     name: 'mysql',
     updateReturns: false,
@@ -156,4 +153,11 @@ async function findInRange(session: Session, path: string, { wishes, backendName
 function prunable(): string {
   const older = (age: string): string => `t.finished_at <= ${NOW} - INTERVAL (${age} * 1000) MICROSECOND`
   return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+}
+
+function insertInto(path: string): string {
+  return `INSERT INTO ${path} (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
+    enqueued_at, exception_class_path, traceback, unique_key, options)
+  SELECT v.row_key, 'READY', v.args_kwargs, v.priority, v.task_path, '[]', v.queue_name, v.backend_name, v.run_after, ${NOW}, '', '', v.unique_key, v.options
+  FROM ${rows('row_key', 'args_kwargs', 'priority', 'task_path', 'queue_name', 'backend_name', 'run_after', 'unique_key', 'options')}`
 }

@@ -25,12 +25,7 @@ const HELD = `jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int)`
 
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB say the same. */
 export function postgres({ path }: Table): Dialect {
-  const insert = `INSERT INTO ${path} AS t (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
-      enqueued_at, exception_class_path, traceback, unique_key, options)
-    SELECT v.row_key, 'READY', v.args_kwargs::jsonb, v.priority, v.task_path, '[]'::jsonb, v.queue_name, v.backend_name, (v.run_after || '+00')::timestamptz,
-      clock_timestamp(), '', '', v.unique_key, v.options::jsonb
-    FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, args_kwargs text, priority int, task_path text, queue_name text, backend_name text,
-      run_after text, unique_key text, options text)`
+  const insert = insertInto(path)
   const finish = `UPDATE ${path} t SET status = v.status, return_value = v.return_value::jsonb,
       exception_class_path = v.exception_class_path, traceback = v.traceback,
       finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
@@ -108,4 +103,13 @@ async function claimRows(session: Session, path: string, { room, wishes, backend
 function prunable(): string {
   const older = (age: string): string => `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
   return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+}
+
+function insertInto(path: string): string {
+  return `INSERT INTO ${path} AS t (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
+    enqueued_at, exception_class_path, traceback, unique_key, options)
+  SELECT v.row_key, 'READY', v.args_kwargs::jsonb, v.priority, v.task_path, '[]'::jsonb, v.queue_name, v.backend_name, (v.run_after || '+00')::timestamptz,
+    clock_timestamp(), '', '', v.unique_key, v.options::jsonb
+  FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, args_kwargs text, priority int, task_path text, queue_name text, backend_name text,
+    run_after text, unique_key text, options text)`
 }

@@ -35,9 +35,13 @@ export class Rescuer {
 
   async #look(): Promise<void> {
     try {
-      const { released, failed } = await this.#store.rescue()
-      for (const id of released) log.warn(`Task id=${id} was left behind by its worker and runs again`)
-      for (const id of failed) log.error(`Task id=${id} was left behind by its worker and is FAILED`)
+      // One look takes some rows only: as long as there were any there may be more.
+      for (let found = 1; found > 0 && !this.#closed.signal.aborted; ) {
+        const { released, failed } = await this.#store.rescue()
+        for (const id of released) log.warn(`Task id=${id} was left behind by its worker and runs again`)
+        for (const id of failed) log.error(`Task id=${id} was left behind by its worker and is FAILED`)
+        found = released.length + failed.length
+      }
     } catch (error) {
       log.warn(`Could not look for tasks that were left behind: ${briefly(error)}`)
     }

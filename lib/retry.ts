@@ -1,9 +1,9 @@
-import { DoNotRetry, InvalidTaskError, MalformedRowError, NotSerializableError, NotSupportedError, RetryLater, TaskNotFoundError } from './errors'
+import { DoNotRetry, InvalidTaskError, MalformedRowError, MaxAgeExceeded, NotSerializableError, NotSupportedError, RetryLater, TaskNotFoundError } from './errors'
 import { type ErrorRecord, recordOf } from './failure'
 import type { Retry } from './policy'
 
 /** They say that the task can never work, not that it did not work this time. */
-const HOPELESS = [DoNotRetry, InvalidTaskError, MalformedRowError, NotSerializableError, NotSupportedError, TaskNotFoundError]
+const HOPELESS = [DoNotRetry, InvalidTaskError, MalformedRowError, MaxAgeExceeded, NotSerializableError, NotSupportedError, TaskNotFoundError]
 
 const WORKER_LOST = 'typeorm_tasks.WorkerLost'
 const ONE_HOUR = 60 * 60 * 1000

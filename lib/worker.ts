@@ -15,6 +15,8 @@ const FIRST_RETRY = 100
 const SLOWEST_RETRY = 10_000
 /** How often a batch worker, which nobody watches, tries before it gives up. */
 const BATCH_TRIES = 5
+/** So long may the connection take to close. */
+const CLOSING = 3_000
 /** So long may a forced end take to give rows back. */
 const LAST_WORDS = 500
 
@@ -72,9 +74,15 @@ export class Worker {
     } finally {
       this.#rescuer.close()
       this.#leases.close()
-      await Promise.all(chores)
-      await this.#store.close()
+      await this.#close(chores)
     }
+  }
+
+  /** A database that does not answer must not keep the process. */
+  async #close(chores: readonly Promise<void>[]): Promise<void> {
+    const done = new AbortController()
+    const closing = Promise.all(chores).then(() => this.#store.close())
+    await Promise.race([closing, clock.sleep(CLOSING, done.signal)]).finally(() => done.abort())
   }
 
   async #work(): Promise<void> {
@@ -155,7 +163,7 @@ export class Worker {
 
   async #giveBack(): Promise<number> {
     const rows = [...this.#slots.givenUp, ...this.#slots.abandon()]
-    for (const { values } of rows) log.warn(`Task id=${values.id} path=${values.taskName} did not end in time and is given back`)
+    for (const { values } of rows) log.warn(`Task id=${values.id} path=${values.taskName} has not finished and is given back`)
     await this.#store.release(rows).catch((error: unknown) => log.error(`Rows could not be given back: ${briefly(error)}`))
     return rows.length
   }

@@ -27,7 +27,7 @@ it('every page of docs is reached from the README', () => {
 })
 
 it('every TypeScript block compiles', () => {
-  const app = newApp(['@types', 'better-sqlite3', 'reflect-metadata', 'typeorm'])
+  const app = newApp(['@types', 'better-sqlite3', 'class-validator', 'reflect-metadata', 'typeorm'])
   const shared = blocksOf('README.md').filter(({ file, language }) => file && language === 'ts')
   const count = pages.map((page) => writeBlocks(join(app, page.replaceAll(/[/.]/g, '_')), blocksOf(page), shared)).reduce((sum, number) => sum + number, 0)
   writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions: compilerOptions(), exclude: ['node_modules'] }))

@@ -89,7 +89,7 @@ describe('a worker at work', () => {
     worker.kill('SIGTERM')
 
     expect(await worker.exited).toEqual({ code: 1, signal: null })
-    expect(worker.log).toContain(`Task id=${ids[0]} path=app.sleep did not end in time and is given back`)
+    expect(worker.log).toContain(`Task id=${ids[0]} path=app.sleep has not finished and is given back`)
     expect(await app.row(ids[0]!)).toMatchObject({ status: 'READY', workerIds: [], leaseUntil: null })
   })
 

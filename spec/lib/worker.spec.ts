@@ -297,7 +297,7 @@ describe('stop()', () => {
     expect(await running).toEqual({ started: 2, abandoned: 1 })
     expect(store.kept).toEqual([{ key: heeds.key, claims: 1, status: 'SUCCESSFUL', returnValue: '"WorkerStops: The worker stops. The task is given back and runs again."' }])
     expect(store.released).toMatchObject([{ key: stubborn.key, claims: 1 }])
-    expect(lines.at(-1)).toEqual(['warn', `Task id=${stubborn.values.id} path=spec.gated did not end in time and is given back`])
+    expect(lines.at(-1)).toEqual(['warn', `Task id=${stubborn.values.id} path=spec.gated has not finished and is given back`])
 
     open('stubborn')
     await settled()

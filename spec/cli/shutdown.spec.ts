@@ -72,7 +72,7 @@ describe('a worker at work', () => {
     expect((await app.row(ids[0]!)).status).toBe('SUCCESSFUL')
   })
 
-  it('leaves at once upon a second SIGINT, with 130', async () => {
+  it('leaves at once upon a second SIGINT, with 130, and gives back what it ran', async () => {
     const { app, worker, ids } = await atWork('app.sleep', [[60_000]])
     worker.kill('SIGINT')
     await worker.says('shutting down gracefully')
@@ -80,7 +80,7 @@ describe('a worker at work', () => {
     worker.kill('SIGINT')
 
     expect(await worker.exited).toEqual({ code: 130, signal: null })
-    expect((await app.row(ids[0]!)).status).toBe('RUNNING')
+    expect(await app.row(ids[0]!)).toMatchObject({ status: 'READY', workerIds: [], leaseUntil: null })
   })
 
   it('gives a task back that does not end within --shutdown-timeout, and says so by 1', async () => {

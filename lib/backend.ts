@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import { InvalidTaskError, NotSupportedError, didYouMean } from './errors'
 import type { TaskResult } from './result'
-import type { Store, StoreOptions } from './store'
+import type { Outcome, Store, StoreOptions } from './store'
 import type { Task } from './task'
 
 /** A wish to run a task, before it is written: plain values, already checked. */
@@ -76,9 +76,19 @@ export abstract class TaskBackend {
   }
 
   /**
+   * Runs `work` in a transaction of the app's database, which commits together with what `work` says came of its row,
+   * or not at all. Needed where `supportsTransactions`.
+   *
+   * @throws LeaseLost if the row is not held any more, or was cancelled; what `work` throws. Then nothing is written.
+   */
+  async completeInTransaction(_work: (manager: EntityManager) => Promise<Outcome>): Promise<void> {
+    throw this.#lacks('run a transactional task')
+  }
+
+  /**
    * Refuses what this backend can never do for the task.
    *
-   * @throws InvalidTaskError
+   * @throws InvalidTaskError, NotSupportedError
    */
   validate(task: Task<unknown[], unknown>): void {
     const { queues } = this.settings
@@ -86,6 +96,8 @@ export abstract class TaskBackend {
       throw new InvalidTaskError(`Task "${task.name}": queue "${task.queueName}" is not in QUEUES of TASKS.${this.alias} (${queues.join(', ')}).`, didYouMean(task.queueName, queues) ?? `Add it there, or choose one of them.`)
     if (task.priority !== 0 && !this.supportsPriority) throw this.#cannot(task, 'priority', 'Leave the priority at 0')
     if (task.runAfter !== null && !this.supportsDefer) throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
+    if (task.transactional && !this.supportsTransactions)
+      throw new NotSupportedError(`Task "${task.name}" is transactional, and ${this.constructor.name} (TASKS.${this.alias}) has no database to run it in a transaction of.`, 'Leave transactional out, or use the Database backend.')
   }
 
   #cannot(task: Task<unknown[], unknown>, ability: string, mend: string): InvalidTaskError {

@@ -39,9 +39,13 @@ export class TaskContext {
     this.#surroundings.report({ done, total, note: note === null ? null : String(note).slice(0, 1000) })
   }
 
-  /** The manager of the task's own transaction. @throws NotSupportedError in a task that is not transactional. */
+  /**
+   * The manager of the task's own transaction; in a `call`, the one given by `using({ manager })`.
+   *
+   * @throws NotSupportedError in a task that is not transactional.
+   */
   get manager(): EntityManager {
-    if (!this.#surroundings.manager) throw new NotSupportedError('This task is not transactional, so its context has no manager.', 'Use the app\'s own DataSource.')
+    if (!this.#surroundings.manager) throw new NotSupportedError('This run is not in a transaction of its own, so its context has no manager.', 'Give the task `transactional: true` (for `call`: `using({ manager })`), or use the app\'s own DataSource.')
     return this.#surroundings.manager
   }
 }

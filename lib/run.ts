@@ -4,9 +4,12 @@ import { encodeReturnValue } from './json'
 import type { TaskResult } from './result'
 import type { Task } from './task'
 
+/** A run that was told to stop has this long to end by itself; then it is left to itself, and what it comes to is dropped. */
+export const ABORT_GRACE = 1_000
+
 /** How one run went. */
 export type Verdict =
-  | { readonly status: 'SUCCESSFUL'; readonly returnValue: string | null }
+  | { readonly status: 'SUCCESSFUL'; readonly returnValue: string | null; /** The row says so already. */ readonly isStored?: true }
   | { readonly status: 'FAILED'; readonly error: ErrorRecord; /** What was thrown. */ readonly cause: unknown }
 
 /** Runs a task once, as `result` asks, and says how it went; never throws. */

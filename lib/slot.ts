@@ -7,13 +7,12 @@ import { DEFAULT_POLICY, type Policy, checkPolicy, overridden } from './policy'
 import { type Progress, TaskResult } from './result'
 import { tasks } from './registry'
 import { delayAfter, recordOfFailure } from './retry'
-import { type Verdict, failed, runOnce } from './run'
+import { ABORT_GRACE, type Verdict, failed, runOnce } from './run'
 import { taskStarted } from './signals'
+import type { Task } from './task'
 import { logState } from './state-lines'
 import type { ClaimedRow, Outcome, Renewal } from './store'
-
-/** A run that was told to stop has this long to end by itself; then it is left to itself, and what it comes to is dropped. */
-export const ABORT_GRACE = 1_000
+import { runInTransaction } from './transactional'
 
 /** The stronger reason counts, whichever came first. */
 const STRENGTH = [WorkerStops, TimeLimitExceeded, TaskCancelled, LeaseLost]
@@ -36,6 +35,8 @@ export class Slot {
   #progress: Progress | null = null
   #policy: Policy = DEFAULT_POLICY
   #hasEnded = false
+  #isCompleting = false
+  #isStored = false
 
   constructor(backend: TaskBackend, row: ClaimedRow, changed: () => void) {
     this.#backend = backend
@@ -57,6 +58,11 @@ export class Slot {
     return !this.isDropped && !this.isLost
   }
 
+  /** Its own transaction says what became of the row, or has said it: a renewal meanwhile cannot know. */
+  get isCompleting(): boolean {
+    return this.#isCompleting || this.#isStored
+  }
+
   /** Runs the task; never fails, whatever it does. */
   async run(): Promise<void> {
     const result = new TaskResult<unknown>(this.#backend, this.row.values)
@@ -67,7 +73,7 @@ export class Slot {
 
   /** Tells the run to stop, and does not wait for it longer than a moment. */
   stop(reason: TasksError): void {
-    if (this.#reason && strengthOf(reason) <= strengthOf(this.#reason)) return
+    if (this.#isStored || (this.#reason && strengthOf(reason) <= strengthOf(this.#reason))) return
     this.#reason = reason
     if (this.#hasEnded) return this.#conclude({ status: 'FAILED', error: recordOf(reason), cause: reason })
     this.#abort.abort(reason)
@@ -109,7 +115,10 @@ export class Slot {
     const ended = new AbortController()
     if (timeLimit !== null) void clock.sleep(timeLimit, ended.signal).then(() => ended.signal.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
     const report = (progress: Progress): void => void (this.#progress = progress)
-    const verdict = await runOnce(() => tasks.get(this.row.values.taskName), result, { signal: this.#abort.signal, report })
+    const find = (): Task<unknown[], unknown> => tasks.get(this.row.values.taskName)
+    const surroundings = { signal: this.#abort.signal, report }
+    const isTransactional = tasks.find(this.row.values.taskName)?.transactional
+    const verdict = await (isTransactional ? runInTransaction(this.#backend, find, result, surroundings, (value) => this.#completion(value)) : runOnce(find, result, surroundings))
     ended.abort()
     return verdict
   }
@@ -117,6 +126,8 @@ export class Slot {
   #end(verdict: Verdict): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
+    this.#isCompleting = false
+    this.#isStored = verdict.status === 'SUCCESSFUL' && verdict.isStored === true
     this.#conclude(verdict)
   }
 
@@ -129,13 +140,25 @@ export class Slot {
   /** From how the run went, and why it was told to stop, to what the row shall say. */
   #conclude(verdict: Verdict): void {
     const reason = this.#reason
-    if (reason instanceof LeaseLost || (reason instanceof WorkerStops && isDueTo(reason, verdict))) this.isDropped = true
+    if (verdict.status === 'SUCCESSFUL' && this.#isStored) this.outcome = this.#successful(verdict.returnValue)
+    else if (reason instanceof LeaseLost || (reason instanceof WorkerStops && isDueTo(reason, verdict))) this.isDropped = true
     else if (reason instanceof TaskCancelled) this.outcome = this.#failedFor(reason, false)
     else if (reason instanceof TimeLimitExceeded) this.outcome = this.#failedFor(reason)
-    else if (verdict.status === 'SUCCESSFUL') this.outcome = { ...this.#held(), status: 'SUCCESSFUL', returnValue: verdict.returnValue }
+    else if (verdict.status === 'SUCCESSFUL') this.outcome = this.#successful(verdict.returnValue)
     else this.outcome = this.#failedFor(verdict.cause)
     if (this.outcome) this.outcome = { ...this.outcome, ...this.#lastProgress() }
     this.#changed()
+  }
+
+  /** What a transactional run writes itself; a run that was told to stop for good writes nothing. */
+  #completion(returnValue: string | null): Outcome {
+    if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
+    this.#isCompleting = true
+    return { ...this.#successful(returnValue), ...(this.#progress ? { progress: JSON.stringify(this.#progress) } : {}) }
+  }
+
+  #successful(returnValue: string | null): Outcome {
+    return { ...this.#held(), status: 'SUCCESSFUL', returnValue }
   }
 
   #failedFor(cause: unknown, mayRetry = true): Outcome {

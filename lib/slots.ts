@@ -65,7 +65,7 @@ export class Slots {
 
   /** The rows are another's now: their runs are told, and nothing of them is written. */
   lose(slots: readonly Slot[]): void {
-    for (const slot of slots) {
+    for (const slot of slots.filter(({ isCompleting }) => !isCompleting)) {
       log.warn(`${slot.name} was taken over meanwhile; what claim ${slot.row.claims} came to is dropped`)
       slot.stop(new LeaseLost())
     }

@@ -19,6 +19,8 @@ export interface TaskValues {
   /** An alias of TASKS. */
   readonly backend: string
   readonly takesContext: boolean
+  /** Its run and its completion are one transaction. */
+  readonly transactional: boolean
   /** The classes of the arguments; empty where none are listed. */
   readonly args: readonly ArgumentClass[]
   /** What holds for its runs. */
@@ -39,6 +41,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   readonly queueName: string
   readonly backend: string
   readonly takesContext: boolean
+  readonly transactional: boolean
   readonly args: readonly ArgumentClass[]
   readonly policy: Policy
   readonly overrides: Partial<Policy>
@@ -54,6 +57,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     this.queueName = values.queueName
     this.backend = values.backend
     this.takesContext = values.takesContext
+    this.transactional = values.transactional
     this.args = values.args
     this.policy = values.policy
     this.overrides = values.overrides
@@ -100,7 +104,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     return (await backends.get(this.backend).enqueueMany(orders)) as TaskResult<Return>[]
   }
 
-  /** Runs the task here and now, without a queue; errors come out as they are. */
+  /** Runs the task here and now, without a queue and in no transaction but that of `using({ manager })`; errors come out as they are. */
   async call(...args: Args): Promise<Return> {
     return (await this.run(args, () => detachedContext(this, args))) as Return
   }
@@ -127,7 +131,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
 
   /** Tasks are equal, not identical, after `using({})`; this shows what counts. */
   toJSON(): Record<string, unknown> {
-    const { manager: _, args: _classes, policy: _policy, overrides: _overrides, ...shown } = valuesOf(this)
+    const { manager: _, args: _classes, policy: _policy, overrides: _overrides, transactional: _transactional, ...shown } = valuesOf(this)
     return shown
   }
 
@@ -143,12 +147,12 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   }
 }
 
-function valuesOf({ name, priority, queueName, backend, takesContext, args, policy, overrides, runAfter, uniqueKey, manager }: TaskValues): TaskValues {
-  return { name, priority, queueName, backend, takesContext, args, policy, overrides, runAfter, uniqueKey, manager }
+function valuesOf({ name, priority, queueName, backend, takesContext, transactional, args, policy, overrides, runAfter, uniqueKey, manager }: TaskValues): TaskValues {
+  return { name, priority, queueName, backend, takesContext, transactional, args, policy, overrides, runAfter, uniqueKey, manager }
 }
 
 function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContext {
   const now = new Date()
   const values = { id: '', taskName: task.name, status: 'RUNNING', enqueuedAt: now, startedAt: now, finishedAt: null, args, kwargs: {}, priority: task.priority, queueName: task.queueName, backend: task.backend, runAfter: null, workerIds: ['call'], errors: [], returnValue: null, progress: null } as const
-  return new TaskContext(new TaskResult(backends.get(task.backend), values), { signal: new AbortController().signal, report: () => {} })
+  return new TaskContext(new TaskResult(backends.get(task.backend), values), { signal: new AbortController().signal, report: () => {}, ...(task.manager ? { manager: task.manager } : {}) })
 }

@@ -9,9 +9,10 @@ import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/shape'
 import { taskEnqueued } from '../../lib/signals'
 import { logEnqueued } from '../../lib/state-lines'
-import type { Store, StoreOptions } from '../../lib/store'
+import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { openBookkeeping } from './bookkeeping'
 import { assertUsable, checkDatabase } from './check'
+import { completeInTransaction } from './completion'
 import { type DataSourceOption, dataSourceOf } from './data-source'
 import { type Dialect, dialectFor } from './dialect'
 import { dbResultOf } from './db-result'
@@ -114,6 +115,10 @@ export class DatabaseBackend extends TaskBackend {
       throw error
     })
     return new DatabaseStore(session, dialect, { tableName: table.name, backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
+  }
+
+  override async completeInTransaction(work: (manager: EntityManager) => Promise<Outcome>): Promise<void> {
+    await completeInTransaction(await this.dataSource(), work)
   }
 
   /** The app's DataSource. @throws DataSourceError if there is none. */

@@ -58,6 +58,6 @@ function connections(app: DataSource): object {
 }
 
 /** A database in memory cannot be opened twice. */
-function livesInMemory(app: DataSource): boolean {
+export function livesInMemory(app: DataSource): boolean {
   return app.options.type === 'sqljs' || app.options.database === ':memory:' || app.options.database === ''
 }

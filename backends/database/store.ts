@@ -124,7 +124,8 @@ function heldRow({ key, claims }: Held): HeldRow {
   return { row_key: key, claims }
 }
 
-function finishRow(outcome: Outcome): FinishRow {
+/** An outcome as the statements take it. */
+export function finishRow(outcome: Outcome): FinishRow {
   const failed = outcome.status === 'FAILED' ? outcome.error : undefined
   return {
     ...heldRow(outcome),

@@ -13,9 +13,13 @@ const ambient = new AsyncLocalStorage<ReadonlyMap<DataSource, EntityManager>>()
  */
 export async function atomic<T>(dataSource: DataSource, work: (manager: EntityManager) => Promise<T>): Promise<T> {
   assertReady(dataSource)
-  const outer = ambient.getStore()
-  const manager = outer?.get(dataSource) ?? dataSource.manager
-  return manager.transaction((inner) => ambient.run(new Map([...(outer ?? []), [dataSource, inner]]), () => work(inner)))
+  const manager = ambient.getStore()?.get(dataSource) ?? dataSource.manager
+  return manager.transaction((inner) => joining(dataSource, inner, work))
+}
+
+/** Runs `work` so that every enqueue within it joins the transaction of `manager`. */
+export function joining<T>(dataSource: DataSource, manager: EntityManager, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  return ambient.run(new Map([...(ambient.getStore() ?? []), [dataSource, manager]]), () => work(manager))
 }
 
 /**

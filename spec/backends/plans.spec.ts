@@ -50,8 +50,8 @@ async function expectGoodClaims(dataSource: DataSource, { name }: SpecDatabase, 
       await store.exchange(claimed.map(({ key, claims }) => ({ key, claims, status: 'SUCCESSFUL', returnValue: null })), 0, wishes)
     }
 
-    // The fastest, since others may use this machine.
-    expect(Math.min(...took)).toBeLessThan(50)
+    // What is wasteful shows in the plans; this is for what no plan shows. Usually 1 to 8 ms, but others may use this machine.
+    expect(Math.min(...took)).toBeLessThan(250)
     const plans: string[] = []
     for (const { sql, parameters } of asked.splice(0)) plans.push(...(await planOf(dataSource, name, sql, parameters)))
     expect(plans.filter((line) => WASTEFUL[name].test(line))).toEqual([])

@@ -1,6 +1,6 @@
 // Every spec runs on both TypeORM versions, save those that never meet TypeORM: `once` names them.
 // DB=sqlite,postgres,mariadb chooses databases; TYPEORM=1 or 0.3 chooses the TypeORM.
-const once = ['lib', 'house', 'cli', 'docs', 'examples', 'package', 'types']
+const once = ['faults', 'lib', 'house', 'cli', 'docs', 'examples', 'package', 'types']
 
 const common = {
   rootDir: __dirname,
@@ -15,7 +15,8 @@ const common = {
       module: { type: 'commonjs' },
     }],
   },
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/', '<rootDir>/spec/fixtures/'],
+  // Faults take minutes and a machine of their own: `npm run faults`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/', '<rootDir>/spec/fixtures/', ...(process.env.FAULTS ? [] : ['<rootDir>/spec/faults/.*\\.spec\\.ts$'])],
   globalSetup: '<rootDir>/spec/support/global-setup.ts',
   globalTeardown: '<rootDir>/spec/support/global-teardown.ts',
 }

@@ -1,0 +1,8 @@
+// The app of the fault specs, copied into a folder of its own; fault.json is written by the spec.
+const { DataSource } = require('typeorm')
+const { DBTaskResult } = require('typeorm-tasks')
+const { app, settings } = require('./fault.json')
+
+exports.dataSource = new DataSource({ ...app, entities: [DBTaskResult] })
+
+exports.TASKS = { default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [], OPTIONS: settings } }

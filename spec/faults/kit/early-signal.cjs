@@ -1,0 +1,12 @@
+// Preloaded into a worker: it is told to stop when it has claimed rows and not started them.
+const { join } = require('node:path')
+const { DatabaseStore } = require(join(__dirname, '../../../dist/backends/database/store.js'))
+
+const { exchange } = DatabaseStore.prototype
+DatabaseStore.prototype.exchange = async function (outcomes, room, wishes) {
+  const answer = await exchange.call(this, outcomes, room, wishes)
+  if (answer.claimed.length === 0) return answer
+  process.kill(process.pid, 'SIGTERM')
+  await new Promise((wake) => setTimeout(wake, 200))
+  return answer
+}

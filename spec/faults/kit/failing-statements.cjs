@@ -1,0 +1,26 @@
+// Preloaded into a worker: the verbs of the database fail as FAULTS says, a list of { verb, code, times, after }, each verb
+// in the list's order. They fail with the codes of the real drivers, before the statement is run or, with `after`, when it
+// has been; without a code it goes well so many times.
+const { join } = require('node:path')
+const { QueryFailedError } = require('typeorm')
+const dialects = require(join(__dirname, '../../../dist/backends/database/dialect.js'))
+
+const faults = JSON.parse(process.env.FAULTS)
+const { dialectFor } = dialects
+
+dialects.dialectFor = (...given) => {
+  const dialect = { ...dialectFor(...given) }
+  for (const verb of ['claim', 'finish', 'renew', 'release', 'expired', 'takeOver']) {
+    const real = dialect[verb]
+    dialect[verb] = async (...rest) => {
+      const fault = faults.find((each) => each.verb === verb && each.times > 0)
+      if (!fault) return real(...rest)
+      fault.times--
+      if (fault.code === undefined) return real(...rest)
+      if (fault.after) await real(...rest)
+      process.stderr.write(`FAULT ${verb} ${fault.code}\n`)
+      throw new QueryFailedError('-- a statement', [], Object.assign(new Error(`injected ${fault.code}`), { code: fault.code }))
+    }
+  }
+  return dialect
+}

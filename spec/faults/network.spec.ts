@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DataSourceOptions } from 'typeorm'
+import { databases } from '../support/databases'
+import { Field, type Expected } from './kit/field'
+import { Proxy } from './kit/proxy'
+import { LEASE } from './kit/timing'
+
+/** What a claim sends last. */
+const CLAIM = { postgres: /claims, 0\) \+ 1/, mariadb: /COMMIT/ }
+
+for (const database of databases()) {
+  const { name } = database
+  if (name === 'sqlite') continue
+  describe(`on ${name}, through a network with faults`, () => {
+    const add = (title: string, work: (field: Field, proxy: Proxy) => Promise<Expected | void>): void =>
+      it.concurrent(title, async () => {
+        const direct = (await database.fresh()) as DataSourceOptions & { host: string; port: number }
+        const proxy = await Proxy.to(direct)
+        const field = await Field.open(name, direct, { app: { port: proxy.port } })
+        try {
+          await field.verify((await work(field, proxy)) ?? {})
+        } finally {
+          await field.close()
+          await proxy.close()
+        }
+      }, 120_000)
+
+    add('F30 a worker whose connections are cut again and again loses no task', async (field, proxy) => {
+      const ids = await field.enqueue('sleep', Array.from({ length: 60 }, (_, i) => [i * 10]))
+      const own = await field.enqueue('query', [[40, 50]])
+      const worker = await field.worker()
+      await field.sees('start')
+
+      for (let i = 0; i < 30; i++) {
+        proxy.cut()
+        await sleep(130)
+      }
+      await field.finished([...ids, ...own], 40_000)
+
+      expect((await field.rows()).filter(({ id, status }) => ids.includes(id) && status !== 'SUCCESSFUL')).toEqual([])
+      expect(worker.isOver).toBe(false)
+      return { unstarted: true }
+    })
+
+    add('F31 claims whose replies are lost are taken over, and never run twice at once', async (field, proxy) => {
+      const ids = await field.enqueue('sleep', Array.from({ length: 60 }, () => [50]))
+      const worker = await field.worker(['--queue-name', 'nothing-yet'])
+      await sleep(300)
+      await worker.stop()
+      proxy.loseReplyTo(CLAIM[name], 4)
+
+      await field.worker()
+      await field.finished(ids, 40_000)
+
+      expect(proxy.lost).toBe(4)
+      expect((await field.rows()).filter(({ status }) => status !== 'SUCCESSFUL')).toEqual([])
+      return { unstarted: true }
+    })
+
+    add('F31 outcomes whose replies are lost are recorded once', async (field, proxy) => {
+      const ids = await field.enqueue('sleep', Array.from({ length: 40 }, () => [50]))
+      proxy.loseReplyTo(/finished_at = CASE|finished_at = IF/i, 4)
+
+      await field.worker()
+      await field.finished(ids, 40_000)
+
+      expect(proxy.lost).toBe(4)
+      expect((await field.rows()).map(({ status, claims }) => [status, claims])).toEqual(ids.map(() => ['SUCCESSFUL', 1]))
+    })
+
+    add('F32 a worker whose connections fall silent works again within moments, by new ones', async (field, proxy) => {
+      const ids = await field.enqueue('second', [[60_000], [60_000]])
+      await field.worker()
+      await field.sees('start', 2)
+
+      proxy.blackHole('toServer')
+      const later = await field.enqueue('count', Array.from({ length: 5 }, () => []))
+      const took = await field.finished([...ids, ...later], 40_000)
+
+      expect(took).toBeLessThan(LEASE + 15_000)
+      return { unstarted: true }
+    })
+
+    add('F33 with two seconds on top of each statement tasks are held, or stopped, but never recorded twice', async (field, proxy) => {
+      const ids = await field.enqueue('listen', [[4_000], [4_000], [4_000]])
+      await field.worker()
+      await field.sees('start', 3)
+
+      proxy.delay(1_500)
+      await sleep(8_000)
+      proxy.delay(0)
+
+      await field.finished(ids, 40_000)
+      return { unstarted: true }
+    })
+
+    add('F34 a worker that cannot reach its database at its start says so in one line, without the password', async (field, proxy) => {
+      await proxy.refuse()
+      const before = performance.now()
+      const worker = field.start()
+
+      expect(await worker.ended).toEqual({ code: 1, signal: null })
+      expect(performance.now() - before).toBeLessThan(10_000)
+      expect(worker.log.trim().split('\n')).toHaveLength(1)
+      expect(worker.log).toContain('cannot be reached')
+      expect(worker.log).not.toContain('spec-secret')
+    })
+
+    add('F59 an enqueue whose commit got no reply fails; made again under its unique key it is there once', async (field, proxy) => {
+      const app = await field.another({ port: proxy.port })
+      const enqueue = (): Promise<unknown> => app.transaction((manager) => field.enqueue('count', [[]], { manager, uniqueKey: 'order-7' }))
+      proxy.loseReplyTo(/COMMIT/)
+
+      await expect(enqueue()).rejects.toThrow()
+      await enqueue()
+
+      expect(proxy.lost).toBe(1)
+      const rows = await field.rows()
+      expect(rows).toHaveLength(1)
+      field.enqueued.push(rows[0]!.id)
+      await field.worker()
+      await field.finished()
+    })
+  })
+}

@@ -22,6 +22,15 @@ export function recordOf(error: unknown): ErrorRecord {
   return { exceptionClassPath: storable(guarded(() => classPath(error), 'Error')), traceback: bounded(guarded(() => traceback(error), 'An error that cannot be shown')) }
 }
 
+/** `instanceof` for whatever may have been thrown: a revoked proxy throws at the very question. */
+export function isA<Kind>(value: unknown, kind: abstract new (...given: never[]) => Kind): value is Kind {
+  try {
+    return value instanceof kind
+  } catch {
+    return false
+  }
+}
+
 /** The first line of that, for a log. */
 export function briefly(error: unknown): string {
   return recordOf(error).traceback.split('\n')[0] ?? ''

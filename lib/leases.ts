@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { clock } from './clock'
 import { LeaseLost, TaskCancelled } from './errors'
 import { briefly } from './failure'
@@ -22,6 +23,8 @@ export class Leases {
   constructor(store: Store, slots: Slots) {
     this.#store = store
     this.#slots = slots
+    // One sleeper for each row whose lease is about to end is no leak.
+    setMaxListeners(0, this.#closed.signal)
   }
 
   /** Goes on until closed. */

@@ -11,11 +11,9 @@ import { ABORT_GRACE, type Verdict, failed, runOnce } from './run'
 import { taskStarted } from './signals'
 import type { Task } from './task'
 import { logState } from './state-lines'
+import { isDueTo, strengthOf } from './stop-reasons'
 import type { ClaimedRow, Outcome, Renewal } from './store'
 import { runInTransaction } from './transactional'
-
-/** The stronger reason counts, whichever came first. */
-const STRENGTH = [WorkerStops, TimeLimitExceeded, TaskCancelled, LeaseLost]
 
 /** One claimed row: its run, and what comes of it. */
 export class Slot {
@@ -74,6 +72,8 @@ export class Slot {
   /** Tells the run to stop, and does not wait for it longer than a moment. */
   stop(reason: TasksError): void {
     if (this.#isStored || (this.#reason && strengthOf(reason) <= strengthOf(this.#reason))) return
+    // A run that has ended already has an outcome to hand in; a stop of the worker changes nothing about it.
+    if (this.#hasEnded && reason instanceof WorkerStops) return
     this.#reason = reason
     if (this.#hasEnded) return this.#conclude({ status: 'FAILED', error: recordOf(reason), cause: reason })
     this.#abort.abort(reason)
@@ -193,20 +193,9 @@ export class Slot {
   }
 }
 
-/** Whether a run ended because its worker told it to, and for no reason of its own. */
-function isDueTo(reason: WorkerStops, verdict: Verdict): boolean {
-  if (verdict.status === 'SUCCESSFUL') return false
-  const { cause } = verdict
-  return cause === reason || (cause instanceof Error && (cause.cause === reason || cause.name === 'AbortError'))
-}
-
 /** Both instants are the database's: when the row was claimed, and since when it was due. */
 function tooOld({ startedAt, enqueuedAt, runAfter }: TaskResult<unknown>, { maxAge }: Policy): Verdict | undefined {
   if (maxAge === null || startedAt === null || enqueuedAt === null) return undefined
   const age = startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
   return age > maxAge ? failed(new MaxAgeExceeded(age, maxAge)) : undefined
-}
-
-function strengthOf(reason: TasksError): number {
-  return STRENGTH.findIndex((kind) => reason instanceof kind)
 }

@@ -65,7 +65,8 @@ export class Slots {
 
   /** The rows are another's now: their runs are told, and nothing of them is written. */
   lose(slots: readonly Slot[]): void {
-    for (const slot of slots.filter(({ isCompleting }) => !isCompleting)) {
+    // Whose outcome is on its way may not be held because it is stored; the finish itself tells.
+    for (const slot of slots.filter(({ isCompleting, outcome }) => !isCompleting && outcome === undefined)) {
       log.warn(`${slot.name} was taken over meanwhile; what claim ${slot.row.claims} came to is dropped`)
       slot.stop(new LeaseLost())
     }

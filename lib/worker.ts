@@ -114,7 +114,8 @@ export class Worker {
   async #take({ kept, claimed }: Exchange): Promise<void> {
     this.#started += claimed.length
     const areDoubted = this.#slots.settle(kept)
-    for (const row of claimed) this.#slots.start(row)
+    if (this.#stopping.signal.aborted) await this.#store.release(claimed)
+    else for (const row of claimed) this.#slots.start(row)
     // What was not kept is lost or was cancelled; a renewal tells which.
     if (areDoubted) await this.#leases.renew()
   }
@@ -162,9 +163,10 @@ export class Worker {
   }
 
   async #giveBack(): Promise<number> {
-    const rows = [...this.#slots.givenUp, ...this.#slots.abandon()]
+    const abandoned = this.#slots.abandon()
+    const rows = [...this.#slots.givenUp, ...abandoned]
     for (const { values } of rows) log.warn(`Task id=${values.id} path=${values.taskName} has not finished and is given back`)
     await this.#store.release(rows).catch((error: unknown) => log.error(`Rows could not be given back: ${briefly(error)}`))
-    return rows.length
+    return abandoned.length
   }
 }

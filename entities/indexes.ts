@@ -9,9 +9,6 @@ export interface Constraints {
   readonly check: Omit<CheckMetadataArgs, 'target'>
 }
 
-/** The columns by which a worker finds the next row of one priority. */
-export const READY_COLUMNS = ['status', 'priority', 'run_after', 'enqueued_at'] as const
-
 /** Gives a class its indexes and its check. */
 export function Constrained(tableName: string): ClassDecorator {
   return (target) => {

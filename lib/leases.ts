@@ -5,7 +5,7 @@ import { briefly } from './failure'
 import { log } from './log'
 import type { Slot } from './slot'
 import type { Slots } from './slots'
-import type { Store } from './store'
+import type { Held, Store } from './store'
 
 /** Progress is written this often, in milliseconds: often enough for a bar on a page, whatever a task reports. */
 const PROGRESS_INTERVAL = 500
@@ -49,8 +49,8 @@ export class Leases {
     try {
       const renewals = held.map((slot) => slot.renewal())
       const { lost, cancelled } = await inTime(this.#store.renew(renewals), this.#period)
-      const [areLost, areCancelled] = [new Set(lost), new Set(cancelled)]
-      for (const [i, slot] of held.entries()) this.#hear(slot, areLost.has(renewals[i] as never), areCancelled.has(renewals[i] as never), asked)
+      const [areLost, areCancelled] = [new Set(lost.map(claimOf)), new Set(cancelled.map(claimOf))]
+      for (const slot of held) this.#hear(slot, areLost.has(claimOf(slot.row)), areCancelled.has(claimOf(slot.row)), asked)
     } catch (error) {
       log.warn(`The leases of ${held.length} task(s) could not be renewed: ${briefly(error)}`)
       this.#giveUpOverdue()
@@ -82,6 +82,11 @@ export class Leases {
     log.warn(`${slot.name} could not be held for a whole lease: it is told to stop, and nothing of it will be written`)
     slot.stop(new LeaseLost())
   }
+}
+
+/** A claim by its value: a store may give back copies of what it was handed. */
+function claimOf({ key, claims }: Held): string {
+  return `${key} ${claims}`
 }
 
 /** A statement that hangs must not keep the next one from being tried. */

@@ -65,7 +65,8 @@ describeEachDatabase((database) => {
     await Promise.all(workers.map((worker) => worker.stop()))
 
     for (const { way, opened, atCommit, result } of seen) {
-      expect([way, atCommit - opened >= 3_000]).toEqual([way, true])
+      // A timer of 3 s and the database's clock do not agree to the millisecond.
+      expect([way, atCommit - opened >= 2_950]).toEqual([way, true])
       const waited = result.startedAt!.getTime() - atCommit
       expect([way, waited, waited >= 0 && waited <= 2_000]).toEqual([way, waited, true])
       expect([way, result.returnValue, result.attempts]).toEqual([way, 'late', 1])

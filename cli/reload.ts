@@ -1,13 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { basename, relative, resolve } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import { log } from '../lib/log'
 import { packageAbove } from './load-file'
+import { SIGNALS, spawnSelf } from './own-process'
 
 /** Editors and `git checkout` write many files in a row. */
 const SETTLING = 200
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
 const SOURCE = /\.[cm]?[jt]sx?$|^(package|tsconfig.*)\.json$/
 
 /** Runs this same command in a child process, anew after each change of the app's source; gives the last child's exit code. */
@@ -43,9 +43,7 @@ class Supervisor {
 
   #start(): void {
     this.#isRestarting = false
-    const [node = process.execPath, ...args] = ownCommand()
-    // A group of its own, since Ctrl+C would reach it from the terminal and from here; its channel tells it when we are gone.
-    const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: process.platform !== 'win32' })
+    const child = spawnSelf((args) => [...args.filter((arg) => arg !== '--reload'), '--no-reload'])
     this.#child = child
     child.on('exit', (code) => this.#ended(code ?? 1))
   }
@@ -78,12 +76,6 @@ class Supervisor {
     if (this.#child) this.#child.kill(signal)
     else this.#finish(this.#lastCode)
   }
-}
-
-/** What this process was started with, but for the reloading. */
-function ownCommand(): string[] {
-  const [node = process.execPath, script = '', ...args] = process.argv
-  return [node, ...process.execArgv, script, ...args.filter((arg) => arg !== '--reload'), '--no-reload']
 }
 
 /** Only source: databases, logs and what tasks write must not start the worker anew. */

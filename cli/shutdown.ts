@@ -1,9 +1,6 @@
 import { log } from '../lib/log'
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
-
-/** npm passes on the Ctrl+C that the terminal has sent to its child already: within this time both are one. */
-const TWICE_BY_NPM = 500
+import { Interrupts } from './interrupts'
+import { onOrphaned, SIGNALS } from './own-process'
 
 /** How a worker process ends: in order when asked or when an error is loose, at once when asked by Ctrl+C again. */
 export class Shutdown {
@@ -11,14 +8,13 @@ export class Shutdown {
   #leave: (() => Promise<void>) | undefined
   #isAsked = false
   #beingHeard: NodeJS.Signals | undefined
-  #interruptedAt: number | undefined
+  readonly #interrupts = new Interrupts()
   #faults = 0
 
   constructor() {
     for (const signal of SIGNALS) this.#keepListening(signal)
     process.on('uncaughtException', (error) => this.#fault(error))
-    // Of a parent that watches over this process: it is gone.
-    if (process.send) process.on('disconnect', () => this.#ask('The process that watches for changes is gone'))
+    onOrphaned(() => this.#ask('The process that watches over this one is gone'))
   }
 
   /** Whether an error was loose in this process. */
@@ -41,7 +37,7 @@ export class Shutdown {
     if (this.#beingHeard === signal) return
     this.#beingHeard = signal
     setImmediate(() => (this.#beingHeard = undefined))
-    if (signal === 'SIGINT' && this.#isSecondInterrupt()) {
+    if (signal === 'SIGINT' && this.#interrupts.isSecond()) {
       log.warn('Received SIGINT again: leaving at once.')
       return void (this.#leave?.() ?? Promise.resolve()).finally(() => process.exit(130))
     }
@@ -54,13 +50,6 @@ export class Shutdown {
     log.warn(`${why} - shutting down gracefully...${hint}`)
     if (this.#stop) this.#stop()
     else process.exit(this.#faults > 0 ? 1 : 0)
-  }
-
-  #isSecondInterrupt(): boolean {
-    const first = this.#interruptedAt
-    this.#interruptedAt ??= performance.now()
-    const underNpm = process.env['npm_lifecycle_event'] !== undefined && process.stdin.isTTY
-    return first !== undefined && !(underNpm && performance.now() - first < TWICE_BY_NPM)
   }
 
   /** A stray timer or promise of some task; which one is not known, so all of them may be in a bad state. */

@@ -3,6 +3,8 @@ import type { WorkerOptions } from '../../lib/worker-options'
 import { UsageError } from '../../lib/errors'
 import { log } from '../../lib/log'
 import { backendOption, doing, examples, type Globals, option } from '../command'
+import { tellAtWork } from '../own-process'
+import type { FleetWish } from '../processes'
 import { Shutdown } from '../shutdown'
 import { queueNames, queueNamesOrAll, seconds, text, wholeNumber } from '../values'
 
@@ -17,12 +19,14 @@ interface DbWorkerOptions extends Globals {
   readonly maxTasks?: number
   readonly workerId?: string
   readonly concurrency: number
+  readonly processes: number
   readonly shutdownTimeout: number
 }
 
 /** At most so long does a worker wait at its start, lest many ask at once. */
 const STARTUP_DELAY = 1_000
 const MAX_WORKER_ID = 64
+const MAX_PROCESSES = 256
 
 export function dbWorkerCommand(): Command {
   return new Command('db_worker')
@@ -39,14 +43,17 @@ export function dbWorkerCommand(): Command {
     .addOption(option('--max-tasks <number>', 'End after so many tasks; default: never.', (name) => wholeNumber(name, { least: 0 })))
     .addOption(option('--worker-id <id>', `The name of this worker in worker_ids, at most ${MAX_WORKER_ID} characters; default: random.`, (name) => text(name, MAX_WORKER_ID)))
     .addOption(option('--concurrency <number>', 'Tasks run at a time.', (name) => wholeNumber(name, { least: 1 }), 10))
+    .addOption(option('--processes <number>', 'Worker processes, each with that concurrency; those that die are replaced.', (name) => wholeNumber(name, { least: 1, most: MAX_PROCESSES }), 1))
     .addOption(option('--shutdown-timeout <seconds>', 'Seconds that running tasks have to finish when the worker is stopped; then they are told to, and given back.', seconds, 30_000, '30'))
-    .addHelpText('after', examples('npx tasks db_worker --queue-name default,mail --concurrency 20', "npx tasks db_worker --queue-name '*' --exclude-queues slow --batch"))
+    .addHelpText('after', examples('npx tasks db_worker --queue-name default,mail --concurrency 20', 'npx tasks db_worker --processes 4', "npx tasks db_worker --queue-name '*' --exclude-queues slow --batch"))
     .action(doing(dbWorker))
 }
 
 async function dbWorker(options: DbWorkerOptions): Promise<number> {
   const wish = workerOptions(options)
+  const fleet = fleetOptions(options)
   if (isReloaded(options)) return (await import('../reload.js')).superviseReloads(options.dataSource)
+  if (fleet.processes > 1) return (await import('../processes.js')).superviseProcesses(fleet)
   const shutdown = new Shutdown()
   const { withApp } = await import('../opened-app.js')
   return withApp(options, () => work(wish, options, shutdown))
@@ -57,6 +64,7 @@ async function work(wish: WorkerOptions, { backend }: DbWorkerOptions, shutdown:
   const { startWorker } = await import('../../lib/start-worker.js')
   if (!(await isSound(servedBackend(backend)))) return 1
   const worker = await startWorker(wish)
+  tellAtWork()
   const ended = { inOrder: false }
   // A task that calls process.exit(0) must not make this look like a worker that was done.
   process.on('exit', (code) => void (ended.inOrder || code !== 0 || (process.exitCode = 1)))
@@ -74,6 +82,12 @@ function workerOptions({ queueName: queues, excludeQueues, interval, batch = fal
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(workerId === undefined ? {} : { workerId }),
   }
+}
+
+function fleetOptions({ processes, workerId, batch = false, maxTasks }: DbWorkerOptions): FleetWish {
+  const room = MAX_WORKER_ID - `-${processes}`.length
+  if (processes > 1 && workerId !== undefined && workerId.length > room) throw new UsageError(`argument --worker-id: expected at most ${room} characters, got ${workerId.length}, as ${processes} processes add -1 to -${processes} to it.`, 'Shorten it.')
+  return { processes, workerId, batch, mayBeDone: batch || maxTasks !== undefined }
 }
 
 function isReloaded({ reload = false, batch = false }: DbWorkerOptions): boolean {

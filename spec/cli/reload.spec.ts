@@ -62,7 +62,7 @@ it('does not outlive the process that watches', async () => {
 
   worker.kill('SIGKILL')
 
-  await worker.says('The process that watches for changes is gone - shutting down gracefully')
+  await worker.says('The process that watches over this one is gone - shutting down gracefully')
   await worker.closed
 })
 

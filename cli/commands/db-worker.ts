@@ -4,9 +4,9 @@ import { UsageError } from '../../lib/errors'
 import { log } from '../../lib/log'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { tellAtWork } from '../own-process'
-import type { FleetWish } from '../processes'
 import { Shutdown } from '../shutdown'
 import { queueNames, queueNamesOrAll, seconds, text, wholeNumber } from '../values'
+import type { PlaceWish } from '../worker-place'
 
 interface DbWorkerOptions extends Globals {
   readonly queueName: string[] | '*'
@@ -84,7 +84,7 @@ function workerOptions({ queueName: queues, excludeQueues, interval, batch = fal
   }
 }
 
-function fleetOptions({ processes, workerId, batch = false, maxTasks }: DbWorkerOptions): FleetWish {
+function fleetOptions({ processes, workerId, batch = false, maxTasks }: DbWorkerOptions): PlaceWish {
   const room = MAX_WORKER_ID - `-${processes}`.length
   if (processes > 1 && workerId !== undefined && workerId.length > room) throw new UsageError(`argument --worker-id: expected at most ${room} characters, got ${workerId.length}, as ${processes} processes add -1 to -${processes} to it.`, 'Shorten it.')
   return { processes, workerId, batch, mayBeDone: batch || maxTasks !== undefined }

@@ -17,7 +17,7 @@ export function spawnSelf(change: (args: readonly string[]) => readonly string[]
 
 /** Lets the process that started this one know that its worker has started. */
 export function tellAtWork(): void {
-  // Whoever started this may be gone, which `onOrphaned` tells; a failed message is no second trouble.
+  // Whoever started this may be gone, which 'disconnect' tells; a failed message is no second trouble.
   process.send?.(AT_WORK, undefined, undefined, () => {})
 }
 
@@ -26,7 +26,7 @@ export function onAtWork(child: ChildProcess, listener: () => void): void {
   child.on('message', (message) => void (message === AT_WORK && listener()))
 }
 
-/** Calls back when the process that started this one, to watch over it, is gone. */
-export function onOrphaned(listener: () => void): void {
-  if (process.send) process.on('disconnect', listener)
+/** Whether the process that started this one watches over it: then a 'disconnect' says that it is gone. */
+export function isWatched(): boolean {
+  return process.send !== undefined
 }

@@ -1,7 +1,7 @@
 import { clock } from '../lib/clock'
 import { log } from '../lib/log'
 import { Interrupts } from './interrupts'
-import { onOrphaned, SIGNALS } from './own-process'
+import { isWatched, SIGNALS } from './own-process'
 import { WorkerPlace, type PlaceWish } from './worker-place'
 
 /** So long after a second Ctrl+C a worker may still be there; one that computes cannot hear it. */
@@ -30,7 +30,7 @@ class Fleet {
   constructor(places: readonly WorkerPlace[]) {
     this.#places = places
     for (const signal of SIGNALS) process.on(signal, () => this.#stop(signal, `Received ${signal}`))
-    onOrphaned(() => this.#stop('SIGTERM', 'The process that watches over this one is gone'))
+    if (isWatched()) process.on('disconnect', () => this.#stop('SIGTERM', 'The process that watches over this one is gone'))
   }
 
   get stopping(): AbortSignal {

@@ -1,6 +1,6 @@
 import { log } from '../lib/log'
 import { Interrupts } from './interrupts'
-import { onOrphaned, SIGNALS } from './own-process'
+import { isWatched, SIGNALS } from './own-process'
 
 /** How a worker process ends: in order when asked or when an error is loose, at once when asked by Ctrl+C again. */
 export class Shutdown {
@@ -12,9 +12,9 @@ export class Shutdown {
   #faults = 0
 
   constructor() {
-    for (const signal of SIGNALS) this.#keepListening(signal)
-    process.on('uncaughtException', (error) => this.#fault(error))
-    onOrphaned(() => this.#ask('The process that watches over this one is gone'))
+    for (const signal of SIGNALS) keepListening(signal, () => this.#signalled(signal))
+    keepListening('uncaughtException', (error) => this.#fault(error))
+    if (isWatched()) keepListening('disconnect', () => this.#ask('The process that watches over this one is gone'))
   }
 
   /** Whether an error was loose in this process. */
@@ -59,13 +59,18 @@ export class Shutdown {
     if (error instanceof Error && error.stack !== undefined) log.debug(error.stack)
     this.#ask('The process may be in a bad state')
   }
+}
 
-  /** Also when a task removes everybody's listeners. */
-  #keepListening(signal: NodeJS.Signals): void {
-    const listener = (): void => this.#signalled(signal)
-    process.on(signal, listener)
-    process.on('removeListener', (name: string, removed: unknown) => {
-      if (name === signal && removed === listener) queueMicrotask(() => process.listeners(signal).includes(listener) || process.on(signal, listener))
+/** Also when a task removes everybody's listeners. */
+function keepListening(name: string, listener: (value: unknown) => void): void {
+  const events: NodeJS.EventEmitter = process
+  const putBack = (gone: string, removed: unknown): void => {
+    if (gone !== name || removed !== listener) return
+    queueMicrotask(() => {
+      if (!events.listeners(name).includes(listener)) events.on(name, listener)
+      // What watches for removals may have been removed as well.
+      if (!events.listeners('removeListener').includes(putBack)) events.on('removeListener', putBack)
     })
   }
+  events.on(name, listener).on('removeListener', putBack)
 }

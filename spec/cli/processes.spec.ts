@@ -18,6 +18,13 @@ const TASKS = `${TASKS_FILE}
     writeFileSync(__dirname + '/left', String(spawn('sleep', ['60'], { stdio: 'inherit', detached: true }).pid))
     process.kill(process.pid, 'SIGKILL')
   })
+  task('app.stray', async () => void setTimeout(() => Promise.reject(new RangeError('nobody waits for this'))))
+  task('app.unlisten', async (ms) => {
+    for (const _ of [1, 2]) {
+      process.removeAllListeners()
+      await new Promise((wake) => setTimeout(wake, ms / 2))
+    }
+  })
   task('app.block', async () => { for (;;); })
   task('app.breakApp', async () => { writeFileSync(__dirname + '/broken', ''); process.kill(process.pid, 'SIGKILL') })
   if (existsSync(__dirname + '/broken')) throw new Error('the app is broken')`
@@ -98,6 +105,7 @@ describe('a worker that dies', () => {
   it.each([
     ['is killed', 'app.kill', 'was killed by SIGKILL'],
     ['calls process.exit(0) in a task', 'app.exit', 'ended with exit code 1'],
+    ['has an error that nothing caught', 'app.stray', 'ended with exit code 1'],
     ['was told to stop by somebody else', 'app.terminate', 'ended with exit code 0'],
   ])('is replaced when it %s, under its name, and the others stay', async (_, name, how) => {
     const { app, fleet } = await atWork()
@@ -265,6 +273,19 @@ describe('the supervisor', () => {
 
     expect(fleet.log.match(/The process that watches over this one is gone - shutting down gracefully/g)).toHaveLength(3)
     expect((await Promise.all(ids.map(async (id) => (await app.row(id)).status))).toSorted()).toEqual(['READY', 'SUCCESSFUL', 'SUCCESSFUL', 'SUCCESSFUL'])
+  })
+
+  it('is missed by its workers even if a task has removed all listeners', async () => {
+    const { app, fleet } = await atWork()
+    const [id] = await app.enqueue('app.unlisten', [[1_000]])
+    await fleet.says(`id=${id} path=app.unlisten state=RUNNING`)
+    await sleep(700)
+
+    fleet.kill('SIGKILL')
+    await fleet.closed
+
+    expect(fleet.log.match(/The process that watches over this one is gone/g)).toHaveLength(3)
+    expect((await app.row(id!)).status).toBe('SUCCESSFUL')
   })
 
   it('ends with its workers when the process that reloads is killed', async () => {

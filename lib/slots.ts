@@ -111,6 +111,8 @@ export class Slots {
   readonly givenUp: ClaimedRow[] = []
 
   #onChange(slot: Slot): void {
+    // Nobody waits any more for one that was abandoned: it is its worker's end that ended it.
+    if (!this.#slots.has(slot)) return
     if (slot.isDropped) {
       this.#slots.delete(slot)
       if (!slot.isLost) this.givenUp.push(slot.row)

@@ -1,3 +1,4 @@
+const { task } = require('typeorm-tasks')
 const { note } = require('./journal')
 const { observed, sleep, busy, DEATHS } = require('./tasks')
 
@@ -35,10 +36,11 @@ observed('apart.listen', async ({ run, context }, ms) => {
 observed('apart.stray', (_, ms) => void setTimeout(() => { throw new RangeError('nobody catches this') }, ms), { isolate })
 
 /** Leaves something behind that blocks its process when it has returned. */
-observed('apart.clog', (_, ms) => void setTimeout(() => busy(Infinity), ms) ?? process.pid, { isolate })
+observed('apart.clog', (_, ms) => void setTimeout(() => busy(Infinity), ms), { isolate })
 
-/** Writes a row in its own transaction; in the first `times` attempts its process is killed after that. */
-observed('apart.transfer', async ({ context: { attempt, manager, taskResult: { id } } }, times = 0) => {
+/** Writes a row in its own transaction; in the first `times` attempts its process is killed after that. No ledger: on SQLite the transaction keeps it from writing. */
+task('fault.apart.transfer', async ({ attempt, manager, taskResult: { id } }, times = 0) => {
+  note('start', { id, attempt, claim: attempt })
   await manager.query(`INSERT INTO fault_effects (task_id) VALUES ('${id}')`)
   if (attempt <= times) await DEATHS.kill()
-}, { isolate, transactional: true })
+}, { isolate, transactional: true, takesContext: true })

@@ -108,7 +108,7 @@ export class Child {
     const run = this.#run
     switch (message.typeormTasks) {
       case 'ready': return this.#loaded()
-      case 'broken': return this.#loaded(notLoaded(this.#module, message.error))
+      case 'broken': return this.#refuse(notLoaded(this.#module, message.error))
       case 'fault': return void (this.#fault = message.error)
       case 'began': return begin(run)
       case 'progress': return run?.assignment.report(message.progress)
@@ -122,12 +122,12 @@ export class Child {
       this.#loaded = (failure) => (failure ? reject(failure) : resolve())
     })
     const done = new AbortController()
-    void clock.sleep(LOADING, done.signal).then(() => done.signal.aborted || this.#tooLate())
+    void clock.sleep(LOADING, done.signal).then(() => done.signal.aborted || this.#refuse(tooLate(this.#module)))
     return answer.finally(() => done.abort())
   }
 
-  #tooLate(): void {
-    this.#loaded(new LoadError(`The child process has not loaded ${this.#module} within ${LOADING / 1000} s.`, 'Does it wait for something that never comes? It must start no worker and no server.'))
+  #refuse(error: LoadError): void {
+    this.#loaded(error)
     this.kill()
   }
 
@@ -181,6 +181,10 @@ async function completion(run: Run | undefined, returnValue: string | null): Pro
 function howOf(code: number | null, signal: NodeJS.Signals | null, fault: ErrorRecord | undefined): string {
   const how = signal === null ? `exit code ${code}` : signal
   return fault ? `${how}, after ${fault.traceback.split('\n')[0]}` : how
+}
+
+function tooLate(module: string): LoadError {
+  return new LoadError(`The child process has not loaded ${module} within ${LOADING / 1000} s.`, 'Does it wait for something that never comes? It must start no worker and no server.')
 }
 
 function notLoaded(module: string, error: ErrorRecord): LoadError {

@@ -4,6 +4,7 @@ import type { Assignment, Way } from '../run'
 import { type Verdict, failed } from '../verdict'
 import { Child, NotBegun } from './child-process'
 import type { Isolation } from './isolation'
+import { ProcessLost } from './process-lost'
 
 /** So long may a child take to end in order; then it is killed. */
 const LEAVING = 1_000
@@ -28,23 +29,25 @@ export class Children {
     try {
       return await this.#run(assignment)
     } catch (error) {
-      return failed(error, termsOfLoss(assignment))
+      return failed(error, error instanceof ProcessLost ? termsOfLoss(assignment) : assignment)
     }
   }
 
-  /** What a process came to before the task began in it, as one whose earlier task left something behind, is no fault of the task. */
+  /** A process that ends before the task began in it, of what an earlier one left behind, is no failure of the task. */
   async #run(assignment: Assignment, tries = TRIES): Promise<Verdict> {
     const child = await this.#ready(assignment.signal)
     try {
       return await child.run(assignment).finally(() => this.#keep(child))
     } catch (error) {
-      if (error instanceof NotBegun && tries > 1 && !assignment.signal.aborted) return this.#run(assignment, tries - 1)
-      throw error instanceof NotBegun ? error.cause : error
+      if (!(error instanceof NotBegun)) throw error
+      if (tries === 1 || this.#isClosing || assignment.signal.aborted) throw error.cause
+      return this.#run(assignment, tries - 1)
     }
   }
 
-  /** Ends every run, and resolves when none goes on. */
+  /** Ends every run for good, and resolves when none goes on. */
   async kill(): Promise<void> {
+    this.#isClosing = true
     await this.#end([...this.#all].filter((child) => !this.#idle.has(child)))
   }
 
@@ -68,19 +71,16 @@ export class Children {
   /** A child that has loaded the app, for one run. @throws the signal's reason if it aborts meanwhile. */
   async #ready(signal: AbortSignal): Promise<Child> {
     const [idle] = this.#idle
-    if (idle) {
-      this.#idle.delete(idle)
-      return idle
-    }
-    const child = this.#start()
+    const child = idle ?? this.#start()
+    this.#idle.delete(child)
     try {
-      await Promise.race([child.ready, aborted(signal)])
+      await Promise.race([aborted(signal), child.ready])
+      return child
     } catch (error) {
-      // Whoever is next may use it, if only its run was given up.
-      child.ready.then(() => this.#keep(child), () => child.kill())
+      // If only its run was given up, whoever is next waits for it.
+      this.#keep(child)
       throw error
     }
-    return child
   }
 
   #start(): Child {
@@ -98,7 +98,7 @@ export class Children {
   }
 }
 
-/** A run whose process was lost counts as one that failed; unless it must not run again after a crash. */
+/** A lost process is a failure like any other, unless the task must not run again after a crash. */
 function termsOfLoss(assignment: Assignment): Assignment {
   const { policy } = assignment
   return policy.rerunAfterCrash ? assignment : { ...assignment, policy: { ...policy, retry: null } }

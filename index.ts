@@ -22,6 +22,8 @@ export type { ErrorClass, Retry } from './lib/policy'
 export { Task } from './lib/task'
 export type { CallOptions, TaskOptions } from './lib/task-options'
 export type { WorkerReport } from './lib/worker'
+export { ProcessLost } from './lib/isolation/process-lost'
+export type { IsolationOptions } from './lib/isolation/isolation'
 export type { WorkerOptions } from './lib/worker-options'
 
 registerBackend('typeorm-tasks/backends/immediate#ImmediateBackend', () => ImmediateBackend)

@@ -2,7 +2,7 @@ import { type Order, TaskBackend } from '../lib/backend'
 import { ResultNotFoundError } from '../lib/errors'
 import { randomWorkerId } from '../lib/random-id'
 import { type ResultValues, TaskResult } from '../lib/result'
-import { type Verdict, runOnce } from '../lib/run'
+import { type Ending, runOnce } from '../lib/run'
 import { taskEnqueued, taskFinished, taskStarted } from '../lib/signals'
 import { logEnqueued, logState } from '../lib/state-lines'
 import { valuesOf } from './values-of'
@@ -36,12 +36,12 @@ export class ImmediateBackend extends TaskBackend {
   async #run(order: Order, running: TaskResult<unknown>): Promise<TaskResult<unknown>> {
     logState(running, 'RUNNING')
     taskStarted.send({ backend: this, result: running })
-    const verdict = await runOnce(() => order.task, running, {
+    const ending = await runOnce(() => order.task, running, {
       signal: new AbortController().signal,
       report: (progress) => void this.#keep({ ...this.#values(running.id), progress }),
     })
-    const finished = this.#keep({ ...this.#values(running.id), ...finishOf(verdict) })
-    logState(finished, verdict.status)
+    const finished = this.#keep({ ...this.#values(running.id), ...finishOf(ending) })
+    logState(finished, ending.status)
     taskFinished.send({ backend: this, result: finished })
     return finished
   }
@@ -68,8 +68,8 @@ export class ImmediateBackend extends TaskBackend {
   }
 }
 
-function finishOf(verdict: Verdict): Partial<ResultValues> {
+function finishOf(ending: Ending): Partial<ResultValues> {
   const finishedAt = new Date()
-  if (verdict.status === 'FAILED') return { status: 'FAILED', finishedAt, errors: [verdict.error] }
-  return { status: 'SUCCESSFUL', finishedAt, returnValue: verdict.returnValue === null ? null : (JSON.parse(verdict.returnValue) as unknown) }
+  if (ending.status === 'FAILED') return { status: 'FAILED', finishedAt, errors: [ending.error] }
+  return { status: 'SUCCESSFUL', finishedAt, returnValue: ending.returnValue === null ? null : (JSON.parse(ending.returnValue) as unknown) }
 }

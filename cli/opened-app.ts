@@ -21,19 +21,35 @@ export interface Globals {
 const CLOSING = 2_000
 
 /** Loads the app with its tasks and its TASKS, opens its DataSources, and closes them after `work`. */
-export async function withApp<T>({ dataSource }: Globals, work: (app: App) => Promise<T>): Promise<T> {
-  const app = await loadApp(dataSource === undefined ? {} : { dataSource })
+export async function withApp<T>(globals: Globals, work: (app: App) => Promise<T>): Promise<T> {
+  const { app, dataSources } = await loadWholeApp(globals)
   warnOfAnotherCopy(app)
-  setDefaultDataSource(app.dataSource)
-  await loadTaskModules(app)
-  configure(app)
-  const dataSources = await dataSourcesOf(app)
   try {
     await Promise.all(dataSources.map(open))
     return await work(app)
   } finally {
-    await Promise.race([Promise.allSettled(dataSources.map(close)), clock.sleep(CLOSING)])
+    await closeAll(dataSources)
   }
+}
+
+/** The app as it is in a child process of a worker; gives what closes it. The worker has seen to the schema already. */
+export async function openBeside(globals: Globals): Promise<() => Promise<void>> {
+  const { dataSources } = await loadWholeApp(globals)
+  for (const dataSource of dataSources) if (!dataSource.isInitialized) dataSource.setOptions({ synchronize: false, migrationsRun: false, dropSchema: false })
+  await Promise.all(dataSources.map(open))
+  return () => closeAll(dataSources)
+}
+
+async function loadWholeApp({ dataSource }: Globals): Promise<{ app: App; dataSources: DataSource[] }> {
+  const app = await loadApp(dataSource === undefined ? {} : { dataSource })
+  setDefaultDataSource(app.dataSource)
+  await loadTaskModules(app)
+  configure(app)
+  return { app, dataSources: await dataSourcesOf(app) }
+}
+
+async function closeAll(dataSources: readonly DataSource[]): Promise<void> {
+  await Promise.race([Promise.allSettled(dataSources.map(close)), clock.sleep(CLOSING)])
 }
 
 /** TASKS, unless the app has called `configureTasks` itself; without either, the app's database with any queue. */

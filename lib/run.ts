@@ -1,29 +1,51 @@
+import type { TaskBackend } from './backend'
 import { TaskContext, type Surroundings } from './context'
 import { type ErrorRecord, recordOf } from './failure'
 import { encodeReturnValue } from './json'
-import type { TaskResult } from './result'
+import { tasks } from './registry'
+import { type Progress, TaskResult } from './result'
+import type { Outcome } from './store'
 import type { Task } from './task'
+import { type Terms, type Verdict, failed } from './verdict'
 
-/** A run that was told to stop has this long to end by itself; then it is left to itself, and what it comes to is dropped. */
-export const ABORT_GRACE = 1_000
+/** One claimed row that is to be run, and who hears of it. */
+export interface Assignment extends Terms {
+  readonly backend: TaskBackend
+  /** The task itself begins now: from here on its time counts. */
+  begins(): void
+  report(progress: Progress): void
+  /** What the row shall say of a success; asked for right before the run's own transaction commits it. Throws if it must not. */
+  completion(returnValue: string | null): Outcome | Promise<Outcome>
+}
 
-/** How one run went. */
-export type Verdict =
-  | { readonly status: 'SUCCESSFUL'; readonly returnValue: string | null; /** The row says so already. */ readonly isStored?: true }
+/** A way to carry out a run: never throws, whatever the task does. */
+export type Way = (assignment: Assignment) => Promise<Verdict>
+
+/** Carries out a run in this process. */
+export const runHere: Way = async (assignment) => {
+  assignment.begins()
+  const ending = await runAssigned(assignment, assignment)
+  return ending.status === 'SUCCESSFUL' ? ending : failed(ending.cause, assignment)
+}
+
+/** Calls the function of an assignment. */
+export function runAssigned({ backend, row }: Assignment, surroundings: Surroundings): Promise<Ending> {
+  return runOnce(() => tasks.get(row.values.taskName), new TaskResult<unknown>(backend, row.values), surroundings)
+}
+
+/** How one call of a task's function ended. */
+export type Ending =
+  | { readonly status: 'SUCCESSFUL'; readonly returnValue: string | null }
   | { readonly status: 'FAILED'; readonly error: ErrorRecord; /** What was thrown. */ readonly cause: unknown }
 
 /** Runs a task once, as `result` asks, and says how it went; never throws. */
-export async function runOnce(find: () => Task<unknown[], unknown>, result: TaskResult<unknown>, surroundings: Surroundings): Promise<Verdict> {
+export async function runOnce(find: () => Task<unknown[], unknown>, result: TaskResult<unknown>, surroundings: Surroundings): Promise<Ending> {
   try {
     const value = await find().run(givenTo(result), () => new TaskContext(result, surroundings))
     return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(value) }
   } catch (error) {
-    return failed(error)
+    return { status: 'FAILED', error: recordOf(error), cause: error }
   }
-}
-
-export function failed(error: unknown): Verdict & { status: 'FAILED' } {
-  return { status: 'FAILED', error: recordOf(error), cause: error }
 }
 
 /** JavaScript knows no keyword arguments: they arrive as one last object. */

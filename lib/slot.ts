@@ -1,19 +1,23 @@
 import type { TaskBackend } from './backend'
 import { clock } from './clock'
 import { LeaseLost, MalformedRowError, MaxAgeExceeded, TaskCancelled, type TasksError, TimeLimitExceeded, WorkerStops } from './errors'
-import { recordOf } from './failure'
-import { log } from './log'
 import { DEFAULT_POLICY, type Policy, checkPolicy, overridden } from './policy'
 import { type Progress, TaskResult } from './result'
 import { tasks } from './registry'
-import { delayAfter, recordOfFailure } from './retry'
-import { ABORT_GRACE, type Verdict, failed, runOnce } from './run'
+import type { Way } from './run'
 import { taskStarted } from './signals'
-import type { Task } from './task'
 import { logState } from './state-lines'
-import { isDueTo, strengthOf } from './stop-reasons'
+import { strengthOf } from './stop-reasons'
 import type { ClaimedRow, Outcome, Renewal } from './store'
-import { runInTransaction } from './transactional'
+import { type Terms, type Verdict, failed, stopped } from './verdict'
+import { wayOf } from './ways'
+
+/**
+ * Where a row stands between its claim and the end of its slot. `completing`: its own transaction says what became of it,
+ * and a renewal meanwhile cannot know. `stored`: it has said so. `ended`: there is an outcome to hand in. `doubted`: the
+ * fence of the outcome did not hold. `dropped`: nothing of this run is to be written.
+ */
+type Stage = 'running' | 'completing' | 'stored' | 'ended' | 'doubted' | 'dropped'
 
 /** One claimed row: its run, and what comes of it. */
 export class Slot {
@@ -22,23 +26,20 @@ export class Slot {
   heldAt = clock.now()
   /** What came of the run, once it ended; handed in until it is stored. */
   outcome: Outcome | undefined
-  /** Nothing of this run is to be written: the row is not ours any more, or it is given back. */
-  isDropped = false
-  /** The fence of its outcome did not hold. */
-  isDoubted = false
   readonly #backend: TaskBackend
+  readonly #isolated: Way | null
   readonly #changed: () => void
   readonly #abort = new AbortController()
+  #stage: Stage = 'running'
   #reason: TasksError | undefined
   #progress: Progress | null = null
   #policy: Policy = DEFAULT_POLICY
-  #hasEnded = false
-  #isCompleting = false
-  #isStored = false
 
-  constructor(backend: TaskBackend, row: ClaimedRow, changed: () => void) {
+  /** `isolated` carries out what asks for a process of its own, where the worker has any. */
+  constructor(backend: TaskBackend, row: ClaimedRow, isolated: Way | null, changed: () => void) {
     this.#backend = backend
     this.row = row
+    this.#isolated = isolated
     this.#changed = changed
   }
 
@@ -51,14 +52,23 @@ export class Slot {
     return this.#reason instanceof LeaseLost
   }
 
+  /** The row is not ours any more, or it is given back. */
+  get isDropped(): boolean {
+    return this.#stage === 'dropped'
+  }
+
+  get isDoubted(): boolean {
+    return this.#stage === 'doubted'
+  }
+
   /** Whether this worker has to keep the row's lease alive. */
   get isHeld(): boolean {
     return !this.isDropped && !this.isLost
   }
 
-  /** Its own transaction says what became of the row, or has said it: a renewal meanwhile cannot know. */
+  /** Its own transaction says what became of the row, or has said it. */
   get isCompleting(): boolean {
-    return this.#isCompleting || this.#isStored
+    return this.#stage === 'completing' || this.#stage === 'stored'
   }
 
   /** Runs the task; never fails, whatever it does. */
@@ -66,24 +76,22 @@ export class Slot {
     const result = new TaskResult<unknown>(this.#backend, this.row.values)
     logState(result, 'RUNNING')
     taskStarted.send({ backend: this.#backend, result })
-    this.#end(await this.#verdict(result))
+    this.#conclude(await this.#verdict(result))
   }
 
-  /** Tells the run to stop, and does not wait for it longer than a moment. */
+  /** Tells the run to stop, and does not wait for it. */
   stop(reason: TasksError): void {
-    if (this.#isStored || (this.#reason && strengthOf(reason) <= strengthOf(this.#reason))) return
+    if (this.#stage === 'stored' || (this.#reason && strengthOf(reason) <= strengthOf(this.#reason))) return
     // A run that has ended already has an outcome to hand in; a stop of the worker changes nothing about it.
     if (this.#hasEnded && reason instanceof WorkerStops) return
     this.#reason = reason
-    if (this.#hasEnded) return this.#conclude({ status: 'FAILED', error: recordOf(reason), cause: reason })
-    this.#abort.abort(reason)
-    // At a stop the worker itself decides how long it waits.
-    if (!(reason instanceof WorkerStops)) void clock.sleep(ABORT_GRACE).then(() => this.#abandon(reason))
+    if (this.#hasEnded) this.#conclude(stopped(reason, this.#terms, false))
+    else this.#abort.abort(reason)
   }
 
   /** The outcome was not taken: a renewal must say whether the row was cancelled; else it is lost. */
   doubt(): void {
-    this.isDoubted = true
+    this.#stage = 'doubted'
     this.outcome = undefined
   }
 
@@ -97,84 +105,78 @@ export class Slot {
     return this.#progress !== null
   }
 
-  async #verdict(result: TaskResult<unknown>): Promise<Verdict> {
-    const { malformed, options, values } = this.row
-    if (malformed !== null) return failed(new MalformedRowError(malformed))
-    const task = tasks.find(values.taskName)
-    try {
-      this.#policy = overridden(task?.policy ?? DEFAULT_POLICY, options)
-      checkPolicy(values.taskName, this.#policy)
-    } catch (error) {
-      return failed(error)
-    }
-    return tooOld(result, this.#policy) ?? (await this.#limited(result))
+  get #hasEnded(): boolean {
+    return this.#stage !== 'running' && this.#stage !== 'completing'
   }
 
-  async #limited(result: TaskResult<unknown>): Promise<Verdict> {
-    const { timeLimit } = this.#policy
+  get #terms(): Terms {
+    return { row: this.row, policy: this.#policy, signal: this.#abort.signal }
+  }
+
+  async #verdict(result: TaskResult<unknown>): Promise<Verdict> {
+    const { malformed, options, values } = this.row
+    if (malformed !== null) return failed(new MalformedRowError(malformed), this.#terms)
+    try {
+      this.#policy = overridden(tasks.find(values.taskName)?.policy ?? DEFAULT_POLICY, options)
+      checkPolicy(values.taskName, this.#policy)
+    } catch (error) {
+      return failed(error, this.#terms)
+    }
+    const tooOld = ageError(result, this.#policy)
+    return tooOld ? failed(tooOld, this.#terms) : this.#carriedOut()
+  }
+
+  async #carriedOut(): Promise<Verdict> {
     const ended = new AbortController()
-    if (timeLimit !== null) void clock.sleep(timeLimit, ended.signal).then(() => ended.signal.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
-    const report = (progress: Progress): void => void (this.#progress = progress)
-    const find = (): Task<unknown[], unknown> => tasks.get(this.row.values.taskName)
-    const surroundings = { signal: this.#abort.signal, report }
-    const isTransactional = tasks.find(this.row.values.taskName)?.transactional
-    const verdict = await (isTransactional ? runInTransaction(this.#backend, find, result, surroundings, (value) => this.#completion(value)) : runOnce(find, result, surroundings))
+    const carryOut = wayOf(tasks.find(this.row.values.taskName), this.#isolated)
+    const verdict = await carryOut({
+      ...this.#terms,
+      backend: this.#backend,
+      begins: () => this.#limit(ended.signal),
+      report: (progress) => void (this.#progress = progress),
+      completion: (returnValue) => this.#completion(returnValue),
+    })
     ended.abort()
     return verdict
   }
 
-  #end(verdict: Verdict): void {
-    if (this.#hasEnded) return
-    this.#hasEnded = true
-    this.#isCompleting = false
-    this.#isStored = verdict.status === 'SUCCESSFUL' && verdict.isStored === true
-    this.#conclude(verdict)
-  }
-
-  #abandon(reason: TasksError): void {
-    if (this.#hasEnded) return
-    log.warn(`${this.name} ignored its signal (${reason.name}) and is left to itself; what it comes to is dropped`)
-    this.#end({ status: 'FAILED', error: recordOf(reason), cause: reason })
-  }
-
-  /** From how the run went, and why it was told to stop, to what the row shall say. */
-  #conclude(verdict: Verdict): void {
-    const reason = this.#reason
-    if (verdict.status === 'SUCCESSFUL' && this.#isStored) this.outcome = this.#successful(verdict.returnValue)
-    else if (reason instanceof LeaseLost || (reason instanceof WorkerStops && isDueTo(reason, verdict))) this.isDropped = true
-    else if (reason instanceof TaskCancelled) this.outcome = this.#failedFor(reason, false)
-    else if (reason instanceof TimeLimitExceeded) this.outcome = this.#failedFor(reason)
-    else if (verdict.status === 'SUCCESSFUL') this.outcome = this.#successful(verdict.returnValue)
-    else this.outcome = this.#failedFor(verdict.cause)
-    if (this.outcome) this.outcome = { ...this.outcome, ...this.#lastProgress() }
-    this.#changed()
+  #limit(ended: AbortSignal): void {
+    const { timeLimit } = this.#policy
+    if (timeLimit !== null) void clock.sleep(timeLimit, ended).then(() => ended.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
   }
 
   /** What a transactional run writes itself; a run that was told to stop for good writes nothing. */
   #completion(returnValue: string | null): Outcome {
     if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
-    this.#isCompleting = true
-    return { ...this.#successful(returnValue), ...(this.#progress ? { progress: JSON.stringify(this.#progress) } : {}) }
+    this.#stage = 'completing'
+    return { ...this.#held(), status: 'SUCCESSFUL', returnValue, ...(this.#progress ? { progress: JSON.stringify(this.#progress) } : {}) }
   }
 
-  #successful(returnValue: string | null): Outcome {
-    return { ...this.#held(), status: 'SUCCESSFUL', returnValue }
+  /** From how the run went, and why it was told to stop, to what the row shall say. */
+  #conclude(verdict: Verdict): void {
+    this.#stage = this.#stageAfter(verdict)
+    if (this.#stage !== 'dropped') this.outcome = { ...this.#outcomeOf(this.#judged(verdict)), ...this.#lastProgress() }
+    this.#changed()
   }
 
-  #failedFor(cause: unknown, mayRetry = true): Outcome {
-    const delay = mayRetry ? this.#delayAfter(cause) : null
-    const error = recordOfFailure(cause)
+  #stageAfter(verdict: Verdict): Stage {
+    const isStored = verdict.status === 'SUCCESSFUL' && verdict.isStored === true
+    if (isStored) return 'stored'
+    const isGivenUp = this.#reason instanceof WorkerStops && verdict.status === 'FAILED' && verdict.isDueToStop
+    return this.isLost || isGivenUp ? 'dropped' : 'ended'
+  }
+
+  /** A run that was told to stop has failed for that, whatever it came to; unless its own transaction has said otherwise. */
+  #judged(verdict: Verdict): Verdict {
+    const reason = this.#reason
+    if (this.#stage === 'stored' || !(reason instanceof TaskCancelled || reason instanceof TimeLimitExceeded)) return verdict
+    return stopped(reason, this.#terms, reason instanceof TimeLimitExceeded)
+  }
+
+  #outcomeOf(verdict: Verdict): Outcome {
+    if (verdict.status === 'SUCCESSFUL') return { ...this.#held(), status: 'SUCCESSFUL', returnValue: verdict.returnValue }
+    const { error, delay } = verdict
     return delay === null ? { ...this.#held(), status: 'FAILED', error } : { ...this.#held(), status: 'READY', error, delay }
-  }
-
-  /** A `retryOn` of the app's may throw; then there is no other run. */
-  #delayAfter(cause: unknown): number | null {
-    try {
-      return delayAfter(cause, this.#policy.retry, this.row.values.errors)
-    } catch (error) {
-      log.error(`${this.name}: retryOn failed: ${recordOf(error).traceback.split('\n')[0]}`)
-      return null
-    }
   }
 
   #held(): { key: string; claims: number } {
@@ -194,8 +196,8 @@ export class Slot {
 }
 
 /** Both instants are the database's: when the row was claimed, and since when it was due. */
-function tooOld({ startedAt, enqueuedAt, runAfter }: TaskResult<unknown>, { maxAge }: Policy): Verdict | undefined {
+function ageError({ startedAt, enqueuedAt, runAfter }: TaskResult<unknown>, { maxAge }: Policy): MaxAgeExceeded | undefined {
   if (maxAge === null || startedAt === null || enqueuedAt === null) return undefined
   const age = startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
-  return age > maxAge ? failed(new MaxAgeExceeded(age, maxAge)) : undefined
+  return age > maxAge ? new MaxAgeExceeded(age, maxAge) : undefined
 }

@@ -1,6 +1,7 @@
 import type { TaskBackend } from './backend'
 import { clock } from './clock'
 import { LeaseLost, type TasksError } from './errors'
+import type { Children } from './isolation/children'
 import { log } from './log'
 import { TaskResult } from './result'
 import { taskFinished } from './signals'
@@ -12,15 +13,18 @@ import type { ClaimedRow, Outcome } from './store'
 export class Slots {
   readonly #backend: TaskBackend
   readonly #size: number
+  readonly #children: Children | null
   /** A row that was lost may come back, while its first run goes on. */
   readonly #slots = new Set<Slot>()
   /** The slots whose outcomes are on their way, in the order they were given out. */
   #handedIn: Slot[] = []
   #changed = new AbortController()
 
-  constructor(backend: TaskBackend, size: number) {
+  /** `children`: where runs have a process of their own, if the worker has such a place. */
+  constructor(backend: TaskBackend, size: number, children: Children | null = null) {
     this.#backend = backend
     this.#size = size
+    this.#children = children
   }
 
   get busy(): number {
@@ -43,7 +47,7 @@ export class Slots {
 
   /** Starts a row; it never fails, whatever the task does. */
   start(row: ClaimedRow): void {
-    const slot = new Slot(this.#backend, row, () => this.#onChange(slot))
+    const slot = new Slot(this.#backend, row, this.#children?.run ?? null, () => this.#onChange(slot))
     this.#slots.add(slot)
     void slot.run()
   }
@@ -90,17 +94,25 @@ export class Slots {
     for (const slot of this.#slots) slot.stop(reason)
   }
 
-  /** Gives up on what still runs; gives the rows that are still held. */
-  abandon(): ClaimedRow[] {
+  /** Gives up on what still runs; gives the rows that are still held. A run in a child process has ended by then. */
+  async abandon(): Promise<ClaimedRow[]> {
     const rows = this.held().map((slot) => slot.row)
     this.#slots.clear()
+    await this.#children?.kill()
     return rows
+  }
+
+  /** Leaves no child process behind. */
+  async close(): Promise<void> {
+    await this.#children?.close()
   }
 
   /** The rows that ended only because the worker stops, to be given back. */
   readonly givenUp: ClaimedRow[] = []
 
   #onChange(slot: Slot): void {
+    // Nobody waits any more for one that was abandoned: it is its worker's end that ended it.
+    if (!this.#slots.has(slot)) return
     if (slot.isDropped) {
       this.#slots.delete(slot)
       if (!slot.isLost) this.givenUp.push(slot.row)

@@ -1,3 +1,4 @@
+import { assertNoChild } from './isolation/isolation'
 import { type PruneOptions, pruneWishOf } from './prune-options'
 import { backends } from './registry'
 import { Worker, type WorkerReport } from './worker'
@@ -25,6 +26,7 @@ export interface RunningWorker {
  * @throws DataSourceError or DatabaseError if the table or the database is not there.
  */
 export async function startWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
+  assertNoChild()
   const wish = wishOf(options)
   const backend = backends.get(wish.backend)
   const worker = new Worker(backend, await backend.openStore({}), wish)

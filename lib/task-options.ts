@@ -33,6 +33,11 @@ export interface TaskOptions {
    * commit together or not at all. Default false.
    */
   transactional?: boolean
+  /**
+   * The run has a child process of its own, so that a long computation, a crash or a `process.exit` harms no other task,
+   * and a time limit ends it for good. Default false.
+   */
+  isolate?: boolean
 }
 
 /** What one enqueue may change. */
@@ -62,15 +67,15 @@ const QUEUE_NAME = /^[\p{L}\p{N}_.:@/-]+$/u
 const EARLIEST = Date.UTC(1000, 0, 1)
 const LATEST = Date.UTC(9999, 0, 1)
 
-const TASK_OPTIONS = ['priority', 'queueName', 'backend', 'takesContext', 'transactional', 'args', ...POLICY_OPTIONS]
+const TASK_OPTIONS = ['priority', 'queueName', 'backend', 'takesContext', 'transactional', 'isolate', 'args', ...POLICY_OPTIONS]
 const CALL_OPTIONS = ['priority', 'queueName', 'runAfter', 'backend', 'manager', 'uniqueKey', ...POLICY_OPTIONS]
 
 /** The values of a new task. @throws InvalidTaskError for an unknown option. */
 export function taskValues(name: string, options: TaskOptions): TaskValues {
   refuseUnknown(name, options, TASK_OPTIONS)
-  const { priority = 0, queueName = 'default', backend = 'default', takesContext = false, transactional = false, args = [] } = options
+  const { priority = 0, queueName = 'default', backend = 'default', takesContext = false, transactional = false, isolate = false, args = [] } = options
   const policy = { ...DEFAULT_POLICY, ...policyIn(options) }
-  return { name, priority, queueName, backend, takesContext, transactional, args, policy, overrides: {}, runAfter: null, uniqueKey: null, manager: undefined }
+  return { name, priority, queueName, backend, takesContext, transactional, isolate, args, policy, overrides: {}, runAfter: null, uniqueKey: null, manager: undefined }
 }
 
 /** @throws InvalidTaskError for an option that `using` does not know. */
@@ -91,6 +96,7 @@ export function checkTaskValues(values: TaskValues): void {
   checkPolicy(values.name, values.policy)
   check(values, 'takesContext', typeof values.takesContext === 'boolean', 'true or false')
   check(values, 'transactional', typeof values.transactional === 'boolean', 'true or false')
+  check(values, 'isolate', typeof values.isolate === 'boolean', 'true or false')
   check(values, 'manager', values.manager === undefined || isManager(values.manager), 'an EntityManager')
 }
 

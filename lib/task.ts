@@ -21,6 +21,8 @@ export interface TaskValues {
   readonly takesContext: boolean
   /** Its run and its completion are one transaction. */
   readonly transactional: boolean
+  /** Its run has a child process of its own. */
+  readonly isolate: boolean
   /** The classes of the arguments; empty where none are listed. */
   readonly args: readonly ArgumentClass[]
   /** What holds for its runs. */
@@ -42,6 +44,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   readonly backend: string
   readonly takesContext: boolean
   readonly transactional: boolean
+  readonly isolate: boolean
   readonly args: readonly ArgumentClass[]
   readonly policy: Policy
   readonly overrides: Partial<Policy>
@@ -58,6 +61,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     this.backend = values.backend
     this.takesContext = values.takesContext
     this.transactional = values.transactional
+    this.isolate = values.isolate
     this.args = values.args
     this.policy = values.policy
     this.overrides = values.overrides
@@ -131,7 +135,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
 
   /** Tasks are equal, not identical, after `using({})`; this shows what counts. */
   toJSON(): Record<string, unknown> {
-    const { manager: _, args: _classes, policy: _policy, overrides: _overrides, transactional: _transactional, ...shown } = valuesOf(this)
+    const { manager: _, args: _classes, policy: _policy, overrides: _overrides, transactional: _transactional, isolate: _isolate, ...shown } = valuesOf(this)
     return shown
   }
 
@@ -147,8 +151,8 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   }
 }
 
-function valuesOf({ name, priority, queueName, backend, takesContext, transactional, args, policy, overrides, runAfter, uniqueKey, manager }: TaskValues): TaskValues {
-  return { name, priority, queueName, backend, takesContext, transactional, args, policy, overrides, runAfter, uniqueKey, manager }
+function valuesOf({ name, priority, queueName, backend, takesContext, transactional, isolate, args, policy, overrides, runAfter, uniqueKey, manager }: TaskValues): TaskValues {
+  return { name, priority, queueName, backend, takesContext, transactional, isolate, args, policy, overrides, runAfter, uniqueKey, manager }
 }
 
 function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContext {

@@ -1,4 +1,5 @@
 import { InvalidSettingsError } from './errors'
+import { type Isolation, type IsolationOptions, isolationOf } from './isolation/isolation'
 import { assertKnown, flag, milliseconds, queueNames, queuesMeant, unexpected } from './option-checks'
 import { randomWorkerId } from './random-id'
 import type { Wishes } from './store'
@@ -24,6 +25,8 @@ export interface WorkerOptions {
   shutdownTimeout?: number
   /** A random wait of up to so many milliseconds at the start, so that many workers do not ask at once. Default 0. */
   startupDelay?: number
+  /** Where child processes find the app; needed for tasks with `isolate: true`. */
+  isolation?: IsolationOptions
 }
 
 /** Checked options, complete. */
@@ -35,6 +38,7 @@ export interface Wish extends Wishes {
   readonly concurrency: number
   readonly shutdownTimeout: number
   readonly startupDelay: number
+  readonly isolation: Isolation | null
 }
 
 const MAX_WORKER_ID = 64
@@ -49,6 +53,7 @@ const DEFAULTS = {
   concurrency: 10,
   shutdownTimeout: 30_000,
   startupDelay: 0,
+  isolation: undefined as IsolationOptions | undefined,
 }
 const NAMES = Object.keys(DEFAULTS)
 
@@ -66,6 +71,7 @@ export function wishOf(options: WorkerOptions): Wish {
     concurrency: whole('concurrency', given.concurrency, 1),
     shutdownTimeout: milliseconds('Worker', 'shutdownTimeout', given.shutdownTimeout),
     startupDelay: milliseconds('Worker', 'startupDelay', given.startupDelay),
+    isolation: given.isolation === undefined ? null : isolationOf(given.isolation),
   }
 }
 

@@ -3,9 +3,10 @@ import { clock } from './clock'
 import { briefly } from './failure'
 import { log } from './log'
 import { LeaseLost, TasksError, WorkerStops } from './errors'
+import { ABORT_GRACE } from './grace'
+import { Children } from './isolation/children'
 import { Leases } from './leases'
 import { Rescuer } from './rescuer'
-import { ABORT_GRACE } from './run'
 import { Slots } from './slots'
 import type { Exchange, Store } from './store'
 import type { Wish } from './worker-options'
@@ -42,7 +43,7 @@ export class Worker {
   constructor(backend: TaskBackend, store: Store, wish: Wish) {
     this.#store = store
     this.#wish = wish
-    this.#slots = new Slots(backend, wish.concurrency)
+    this.#slots = new Slots(backend, wish.concurrency, wish.isolation && new Children(wish.isolation))
     this.#leases = new Leases(store, this.#slots)
     this.#rescuer = new Rescuer(store)
   }
@@ -55,7 +56,7 @@ export class Worker {
   /** Gives all rows back at once, if the database answers soon: for a process that is about to end. */
   async leave(): Promise<void> {
     this.stop()
-    const rows = this.#slots.abandon()
+    const rows = await this.#slots.abandon()
     await Promise.race([this.#store.release(rows).catch(() => 0), clock.sleep(LAST_WORDS)])
   }
 
@@ -81,7 +82,7 @@ export class Worker {
   /** A database that does not answer must not keep the process. */
   async #close(chores: readonly Promise<void>[]): Promise<void> {
     const done = new AbortController()
-    const closing = Promise.all(chores).then(() => this.#store.close())
+    const closing = Promise.all([...chores, this.#slots.close()]).then(() => this.#store.close())
     await Promise.race([closing, clock.sleep(CLOSING, done.signal)]).finally(() => done.abort())
   }
 
@@ -163,7 +164,7 @@ export class Worker {
   }
 
   async #giveBack(): Promise<number> {
-    const abandoned = this.#slots.abandon()
+    const abandoned = await this.#slots.abandon()
     const rows = [...this.#slots.givenUp, ...abandoned]
     for (const { values } of rows) log.warn(`Task id=${values.id} path=${values.taskName} has not finished and is given back`)
     await this.#store.release(rows).catch((error: unknown) => log.error(`Rows could not be given back: ${briefly(error)}`))

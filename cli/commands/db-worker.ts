@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Command } from 'commander'
 import type { WorkerOptions } from '../../lib/worker-options'
 import { UsageError } from '../../lib/errors'
@@ -74,10 +75,11 @@ async function work(wish: WorkerOptions, { backend }: DbWorkerOptions, shutdown:
   return abandoned > 0 || shutdown.hasFaults ? 1 : 0
 }
 
-function workerOptions({ queueName: queues, excludeQueues, interval, batch = false, backend, startupDelay, maxTasks, workerId, concurrency, shutdownTimeout }: DbWorkerOptions): WorkerOptions {
+function workerOptions({ dataSource, verbosity, queueName: queues, excludeQueues, interval, batch = false, backend, startupDelay, maxTasks, workerId, concurrency, shutdownTimeout }: DbWorkerOptions): WorkerOptions {
   if (queues !== '*' && excludeQueues.length > 0) throw new UsageError("argument --exclude-queues: goes with --queue-name '*' only.", "Add --queue-name '*', or leave it out.")
   return {
     backend, queues, excludeQueues, interval, batch, concurrency, shutdownTimeout,
+    isolation: { module: join(__dirname, '../isolated-app.js'), options: { dataSource, verbosity } },
     startupDelay: startupDelay && interval > 0 ? STARTUP_DELAY : 0,
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(workerId === undefined ? {} : { workerId }),

@@ -355,3 +355,19 @@ it('writes the latest progress of a running task, and the last with its outcome'
   expect(store.renewals).toEqual([{ key, claims: 1, progress: '{"done":2,"total":3,"note":"almost"}' }])
   expect(store.kept).toMatchObject([{ progress: '{"done":3,"total":3,"note":null}' }])
 })
+
+it('lets go of a transactional run that has stored its own success, when its row is gone at the confirmation', async () => {
+  class Transacting extends DummyBackend {
+    override async completeInTransaction(work: (manager: never) => Promise<unknown>): Promise<void> {
+      await work({} as never)
+    }
+  }
+  const stored = task('spec.stored', () => 'done', { transactional: true })
+  const { values } = store.add(stored.name)
+  store.holds = () => false
+
+  const report = await new Worker(new Transacting('default', { queues: [], options: {} }), store, wishOf({ batch: true })).run()
+
+  expect(report).toEqual({ started: 1, abandoned: 0 })
+  expect(lines).toContainEqual(['warn', `Task id=${values.id} path=spec.stored was taken over meanwhile; what claim 1 came to is dropped`])
+})

@@ -161,3 +161,4 @@ observed('unlisten', async (_, ms) => {
   await sleep(ms)
 })
 
+Object.assign(exports, { observed, sleep, busy, DEATHS })

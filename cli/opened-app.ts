@@ -6,6 +6,7 @@ import { DatabaseBackend, setDefaultDataSource } from '../backends/database'
 import { unreachable } from '../backends/database/trouble'
 import { clock } from '../lib/clock'
 import { log } from '../lib/log'
+import { reaching } from '../lib/reaching'
 import { backends } from '../lib/registry'
 import { configureTasks } from '../index'
 import { type App, loadApp } from './app'
@@ -20,8 +21,11 @@ export interface Globals {
 /** Connections that tasks hold on to must not keep the process. */
 const CLOSING = 2_000
 
-/** Loads the app with its tasks and its TASKS, opens its DataSources, and closes them after `work`. */
-export async function withApp<T>({ dataSource }: Globals, work: (app: App) => Promise<T>): Promise<T> {
+/**
+ * Loads the app with its tasks and its TASKS, opens its DataSources, and closes them after `work`. A database that cannot
+ * be reached is tried again for `patience` milliseconds.
+ */
+export async function withApp<T>({ dataSource }: Globals, work: (app: App) => Promise<T>, patience = 0): Promise<T> {
   const app = await loadApp(dataSource === undefined ? {} : { dataSource })
   warnOfAnotherCopy(app)
   setDefaultDataSource(app.dataSource)
@@ -29,7 +33,7 @@ export async function withApp<T>({ dataSource }: Globals, work: (app: App) => Pr
   configure(app)
   const dataSources = await dataSourcesOf(app)
   try {
-    await Promise.all(dataSources.map(open))
+    await Promise.all(dataSources.map((each) => reaching(() => open(each), patience)))
     return await work(app)
   } finally {
     await Promise.race([Promise.allSettled(dataSources.map(close)), clock.sleep(CLOSING)])

@@ -11,16 +11,19 @@ const JITTER = 0.3
 /** A chore beside the worker: looks for rows whose workers are gone, and takes them over. Every worker does; no two take the same row. */
 export class Rescuer {
   readonly #store: Store
+  readonly #mayLook: () => Promise<boolean>
   readonly #closed = new AbortController()
 
-  constructor(store: Store) {
+  /** Looks only when it may: a worker that has not renewed what it holds would take that for left behind. */
+  constructor(store: Store, mayLook: () => Promise<boolean> = async () => true) {
     this.#store = store
+    this.#mayLook = mayLook
   }
 
   /** Goes on until closed. */
   async watch(): Promise<void> {
     while (!this.#closed.signal.aborted) {
-      await this.#look()
+      if (await this.#mayLook()) await this.#look()
       await clock.sleep(this.#interval * (1 - JITTER + 2 * JITTER * Math.random()), this.#closed.signal)
     }
   }

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { WorkerOptions } from '../../lib/worker-options'
 import { UsageError } from '../../lib/errors'
 import { log } from '../../lib/log'
+import { PATIENCE } from '../../lib/reaching'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { Shutdown } from '../shutdown'
 import { queueNames, queueNamesOrAll, seconds, text, wholeNumber } from '../values'
@@ -49,7 +50,8 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   if (isReloaded(options)) return (await import('../reload.js')).superviseReloads(options.dataSource)
   const shutdown = new Shutdown()
   const { withApp } = await import('../opened-app.js')
-  return withApp(options, () => work(wish, options, shutdown))
+  // The database may have been started in the same moment.
+  return withApp(options, () => work(wish, options, shutdown), PATIENCE)
 }
 
 async function work(wish: WorkerOptions, { backend }: DbWorkerOptions, shutdown: Shutdown): Promise<number> {

@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm'
 import { clock } from '../../lib/clock'
-import { NoAnswer } from '../../lib/in-time'
+import { inTime, NoAnswer } from '../../lib/in-time'
 import { briefly } from '../../lib/failure'
 import { log } from '../../lib/log'
 import type { Connections, Work } from './connections'
@@ -11,15 +11,16 @@ import { closing, discard, isOpen } from './raw-connection'
 const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 10_000
 const OPENING = 10_000
+const SETTING_UP = 2_000
 
-/** What is to be set up on the connection each time it is made; if that fails, all goes on without. */
+/** What is to be set up on the connection each time it is made; if that is refused or left unanswered, all goes on without. */
 export type SetUp = (runner: QueryRunner) => Promise<void>
 
 /** One connection that is kept between uses, and made anew when it is lost. */
 export class HeldConnection {
   readonly #connections: Connections
   readonly #closed = new AbortController()
-  #setUp: SetUp | undefined
+  readonly #setUp: SetUp | undefined
   #runner: QueryRunner | undefined
   #opening: Promise<QueryRunner> | undefined
   #isBusy = false
@@ -38,7 +39,7 @@ export class HeldConnection {
     const deadline = clock.now() + ms
     let runner: QueryRunner | undefined
     try {
-      runner = await this.#current(ms)
+      runner = await inTime(this.#current(ms), ms)
       return await this.#connections.run(runner, deadline - clock.now(), work)
     } catch (error) {
       if (!isContention(error) && this.#runner === runner) await this.#drop()
@@ -50,7 +51,9 @@ export class HeldConnection {
 
   async close(): Promise<void> {
     this.#closed.abort()
-    await this.#drop()
+    const runner = this.#runner
+    this.#runner = undefined
+    if (runner) await this.#connections.giveBack(runner)
   }
 
   async #current(ms: number): Promise<QueryRunner> {
@@ -60,22 +63,26 @@ export class HeldConnection {
     return this.#opening
   }
 
-  async #open(ms: number): Promise<QueryRunner> {
+  async #open(ms: number, setUp = this.#setUp): Promise<QueryRunner> {
     await this.#drop()
     const runner = await this.#connections.take(ms)
-    try {
-      if (this.#setUp) await this.#connections.run(runner, ms, this.#setUp)
-    } catch (error) {
-      log.debug(`The connection of the worker listens to nobody: ${briefly(error)}`)
-      // What leaves it unanswered once shall not hold up the work again.
-      if (error instanceof NoAnswer) this.#setUp = undefined
-      if (error instanceof NoAnswer || !(await isOpen(runner))) {
-        await this.#connections.giveBack(runner)
-        throw error
-      }
+    if (setUp && !(await this.#isSetUp(runner, setUp))) {
+      await this.#connections.giveBack(runner)
+      return this.#open(ms, async () => {})
     }
     if (this.#closed.signal.aborted) await discard(runner)
     return (this.#runner = runner)
+  }
+
+  /** False where another connection is needed, since nobody knows what this one is at. */
+  async #isSetUp(runner: QueryRunner, setUp: SetUp): Promise<boolean> {
+    try {
+      await this.#connections.run(runner, SETTING_UP, setUp)
+    } catch (error) {
+      log.debug(`The worker hears nothing before it asks: ${briefly(error)}`)
+      return !(error instanceof NoAnswer) && isOpen(runner)
+    }
+    return true
   }
 
   async #drop(): Promise<void> {

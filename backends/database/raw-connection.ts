@@ -1,14 +1,11 @@
 import { connect } from 'node:net'
 import type { QueryRunner } from 'typeorm'
-import { clock } from '../../lib/clock'
 
-/** So long has a server to hear that a connection is closed; in a network that swallows everything it never does. */
-const GOODBYE = 1_000
 const CANCELLING = 5_000
 
 interface Stream {
   readonly destroyed: boolean
-  destroy(): void
+  destroySoon?(): void
 }
 
 /** What node-postgres has of a connection. */
@@ -33,18 +30,18 @@ interface MysqlConnection {
 /** Ends the connection of a runner, so that it does not get back into its pool. Where drivers have no pool nothing happens. */
 export async function discard(runner: QueryRunner): Promise<void> {
   const connection: unknown = await runner.connect()
+  // The server is told, but not waited for: in a network that swallows everything it never hears of it.
   if (isMysql(connection)) connection.destroy()
-  else if (isPg(connection)) hangUp(connection)
+  else if (isPg(connection)) void connection.end().catch(() => {})
   else return
+  streamOf(connection)?.destroySoon?.()
   await runner.release()
 }
 
 /** Whether the runner may still be asked, as far as this side of the connection can tell. */
 export async function isOpen(runner: QueryRunner): Promise<boolean> {
   if (runner.isReleased) return false
-  const connection: unknown = await runner.connect()
-  const stream = isMysql(connection) ? connection.stream : isPg(connection) ? connection.connection?.stream : undefined
-  return stream?.destroyed !== true
+  return streamOf(await runner.connect())?.destroyed !== true
 }
 
 /**
@@ -75,10 +72,8 @@ export async function closing(runner: QueryRunner): Promise<void> {
   if (isPg(client) && (await isOpen(runner))) await new Promise<void>((resolve) => void client.once('end', resolve))
 }
 
-function hangUp(client: PgClient): void {
-  void client.end().catch(() => {})
-  const stream = client.connection?.stream
-  void clock.sleep(GOODBYE).then(() => stream?.destroy())
+function streamOf(connection: unknown): Stream | undefined {
+  return isMysql(connection) ? connection.stream : isPg(connection) ? connection.connection?.stream : undefined
 }
 
 function isPg(connection: unknown): connection is PgClient {

@@ -46,7 +46,9 @@ async function insert(session: Session, dialect: Dialect, unlessTaken: boolean, 
   const rows = await dialect.insert(session, orders.map((keyed) => newRow(keyed, backendName)), unlessTaken).catch((error: unknown) => {
     throw isTaken(error) ? alreadyEnqueued(orders, error) : error
   })
-  return new Map(rows.map((row) => [row.row_key, row]))
+  // MySQL passes over a row whose id is taken as over one whose unique key is, and gives back the one that has the id.
+  const unique = new Map(orders.map((keyed) => [keyed.key, uniqueKeyOf(keyed)]))
+  return new Map(rows.filter((row) => row.unique_key === unique.get(row.row_key)).map((row) => [row.row_key, row]))
 }
 
 function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): AlreadyEnqueuedError {

@@ -50,15 +50,10 @@ export class Leases {
     await this.#renewing
   }
 
-  /**
-   * Whether all rows are known to be held, after a renewal if one is due: a process that stood still for a while
-   * wakes up with its timers all at once, and what it holds itself may look left behind to it.
-   */
-  async areSure(): Promise<boolean> {
+  /** Resolves when no renewal is due or under way: what was to be held is renewed, or was given up. */
+  async caughtUp(): Promise<void> {
+    if (clock.now() - this.#renewedAt >= this.#period) void this.renewAll()
     await this.#renewing
-    if (clock.now() - this.#renewedAt >= this.#period) await this.renewAll()
-    const since = clock.now() - this.#store.leaseSeconds * 1000
-    return this.#slots.held().every(({ heldAt }) => heldAt > since)
   }
 
   /** Renews a row of which something is to be heard. */

@@ -11,19 +11,20 @@ const JITTER = 0.3
 /** A chore beside the worker: looks for rows whose workers are gone, and takes them over. Every worker does; no two take the same row. */
 export class Rescuer {
   readonly #store: Store
-  readonly #mayLook: () => Promise<boolean>
+  readonly #before: () => Promise<void>
   readonly #closed = new AbortController()
 
-  /** Looks only when it may: a worker that has not renewed what it holds would take that for left behind. */
-  constructor(store: Store, mayLook: () => Promise<boolean> = async () => true) {
+  /** Each look waits for `before`: a process that stood still wakes up with all of its timers at once, and would take for left behind what it has not renewed yet. */
+  constructor(store: Store, before: () => Promise<void>) {
     this.#store = store
-    this.#mayLook = mayLook
+    this.#before = before
   }
 
   /** Goes on until closed. */
   async watch(): Promise<void> {
     while (!this.#closed.signal.aborted) {
-      if (await this.#mayLook()) await this.#look()
+      await this.#before()
+      await this.#look()
       await clock.sleep(this.#interval * (1 - JITTER + 2 * JITTER * Math.random()), this.#closed.signal)
     }
   }

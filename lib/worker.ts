@@ -44,7 +44,7 @@ export class Worker {
     this.#wish = wish
     this.#slots = new Slots(backend, wish.concurrency)
     this.#leases = new Leases(store, this.#slots)
-    this.#rescuer = new Rescuer(store, () => this.#leases.areSure())
+    this.#rescuer = new Rescuer(store, () => this.#leases.caughtUp())
   }
 
   /** No more claims; what runs is finished first. */

@@ -5,12 +5,18 @@ import { openBookkeeping } from '../../backends/database/bookkeeping'
 import { Connections } from '../../backends/database/connections'
 import { HeldConnection } from '../../backends/database/held-connection'
 import { Session } from '../../backends/database/session'
-import { NoAnswer } from '../../lib/in-time'
+import { inTime, NoAnswer } from '../../lib/in-time'
 import { databases } from '../support/databases'
 
 const SLEEP = { postgres: 'SELECT pg_sleep(20)', mariadb: 'SELECT SLEEP(20)' }
 const WHO = { postgres: 'SELECT pg_backend_pid() AS id', mariadb: 'SELECT CONNECTION_ID() AS id' }
 const KILL = { postgres: (id: number) => `SELECT pg_terminate_backend(${id})`, mariadb: (id: number) => `KILL ${id}` }
+
+it('takes what is answered in time, and lets a failure be one', async () => {
+  await expect(inTime(Promise.resolve(7), 1_000)).resolves.toBe(7)
+  await expect(inTime(Promise.reject(new RangeError('its own')), 1_000)).rejects.toThrow('its own')
+  await expect(inTime(new Promise(() => {}), 20)).rejects.toThrow('no answer within 20 ms')
+})
 
 for (const database of databases()) {
   const { name } = database

@@ -17,7 +17,7 @@ export { type Progress, TaskResult, type TaskStatus, type WaitOptions } from './
 export { type BackendClass, type BackendConfig, configureTasks, type TasksSettings } from './lib/settings'
 export { Signal, type TaskEvent, taskEnqueued, taskFinished, taskStarted } from './lib/signals'
 export { pruneResults, type PruneOptions, runUntilEmpty, type RunningWorker, startWorker } from './lib/start-worker'
-export type { ClaimedRow, Counts, Exchange, Held, Outcome, PruneWish, Renewal, Renewed, Rescued, Store, StoreOptions, Wishes } from './lib/store'
+export type { ClaimedRow, Counts, Exchange, Held, Hint, Lost, Outcome, PruneWish, Renewal, Renewed, Rescued, Store, StoreOptions, Wishes } from './lib/store'
 export type { ErrorClass, Retry } from './lib/policy'
 export { Task } from './lib/task'
 export type { CallOptions, TaskOptions } from './lib/task-options'

@@ -6,6 +6,7 @@ import { DatabaseBackend, setDefaultDataSource } from '../backends/database'
 import { unreachable } from '../backends/database/trouble'
 import { clock } from '../lib/clock'
 import { log } from '../lib/log'
+import { reaching } from '../lib/reaching'
 import { backends } from '../lib/registry'
 import { configureTasks } from '../index'
 import { type App, loadApp } from './app'
@@ -20,12 +21,15 @@ export interface Globals {
 /** Connections that tasks hold on to must not keep the process. */
 const CLOSING = 2_000
 
-/** Loads the app with its tasks and its TASKS, opens its DataSources, and closes them after `work`. */
-export async function withApp<T>(globals: Globals, work: (app: App) => Promise<T>): Promise<T> {
+/**
+ * Loads the app with its tasks and its TASKS, opens its DataSources, and closes them after `work`. A database that cannot
+ * be reached is tried again for `patience` milliseconds.
+ */
+export async function withApp<T>(globals: Globals, work: (app: App) => Promise<T>, patience = 0): Promise<T> {
   const { app, dataSources } = await loadWholeApp(globals)
   warnOfAnotherCopy(app)
   try {
-    await Promise.all(dataSources.map(open))
+    await Promise.all(dataSources.map((each) => reaching(() => open(each), patience)))
     return await work(app)
   } finally {
     await closeAll(dataSources)

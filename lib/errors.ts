@@ -1,4 +1,6 @@
-import { distance } from 'fastest-levenshtein'
+import { didYouMean, shown } from './wording'
+
+export { didYouMean, shown } from './wording'
 
 /**
  * The base of every error this library throws: `message` says what happened, `mend` what to do about it,
@@ -104,6 +106,22 @@ export class DatabaseError extends TasksError {
   readonly code = 'DATABASE'
 }
 
+/** The database does not answer, or takes no connections, at present: it may well a moment later. */
+export class DatabaseUnreachableError extends DatabaseError {}
+
+/** An enqueue whose id, as `idFunction` gave it, is taken: most likely an earlier try of it was stored after all. */
+export class AlreadyEnqueuedError extends TasksError {
+  readonly code = 'ALREADY_ENQUEUED'
+
+  constructor(name: string, ids: readonly string[], options?: ErrorOptions) {
+    super(
+      `Task "${name}" is already enqueued: ${ids.length === 1 ? `there is a row with the id ${ids[0]}` : `one of the ${ids.length} ids is taken`}.`,
+      'Read it with getResult(id). To enqueue once however often you try, use uniqueKey, which gives the result that is there.',
+      options,
+    )
+  }
+}
+
 /** A row that somebody else wrote and that no worker can make sense of. */
 export class MalformedRowError extends TasksError {
   readonly code = 'MALFORMED_ROW'
@@ -196,22 +214,4 @@ export class LoadError extends TasksError {
 /** A wrong call of the command line. */
 export class UsageError extends TasksError {
   readonly code = 'USAGE'
-}
-
-/** `Did you mean "x"?` where a known name is near enough to be a typing error, or begins with what was given; else nothing. */
-export function didYouMean(name: string, known: readonly string[]): string | undefined {
-  const given = name.toLowerCase()
-  const [best] = known
-    .map((candidate) => ({ candidate, far: distance(given, candidate.toLowerCase()) }))
-    .filter(({ candidate, far }) => far <= Math.max(2, name.length / 3) || (given.length > 3 && candidate.toLowerCase().startsWith(given)))
-    .toSorted((a, b) => a.far - b.far)
-  return best && `Did you mean "${best.candidate}"?`
-}
-
-/** "Expected …, got …", as every option check of the house words it. */
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : `Date ${value.toISOString()}`
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object (${value.constructor?.name ?? 'no prototype'})`
-  return String(value)
 }

@@ -2,10 +2,11 @@ import { setMaxListeners } from 'node:events'
 import { clock } from './clock'
 import { LeaseLost, TaskCancelled } from './errors'
 import { briefly } from './failure'
+import { inTime } from './in-time'
 import { log } from './log'
 import type { Slot } from './slot'
 import type { Slots } from './slots'
-import type { Held, Store } from './store'
+import type { Held, Hint, Lost, Store } from './store'
 
 /** Progress is written this often, in milliseconds: often enough for a bar on a page, whatever a task reports. */
 const PROGRESS_INTERVAL = 500
@@ -19,6 +20,8 @@ export class Leases {
   readonly #slots: Slots
   readonly #closed = new AbortController()
   #renewedAt = clock.now()
+  /** The renewal of all rows that is under way. */
+  #renewing: Promise<void> = Promise.resolve()
 
   constructor(store: Store, slots: Slots) {
     this.#store = store
@@ -31,8 +34,8 @@ export class Leases {
   async keep(): Promise<void> {
     while (!this.#closed.signal.aborted) {
       await clock.sleep(Math.min(PROGRESS_INTERVAL, this.#period), this.#closed.signal)
-      if (clock.now() - this.#renewedAt >= this.#period) await this.renew()
-      else await this.renew(this.#slots.held().filter((slot) => slot.hasProgress))
+      if (clock.now() - this.#renewedAt >= this.#period) await this.renewAll()
+      else await this.#renew(this.#slots.held().filter((slot) => slot.hasProgress))
     }
   }
 
@@ -40,17 +43,33 @@ export class Leases {
     this.#closed.abort()
   }
 
-  /** Holds the rows of these slots, by default of all, for another lease; never throws. */
-  async renew(slots?: readonly Slot[]): Promise<void> {
-    const asked = clock.now()
-    if (slots === undefined) this.#renewedAt = asked
-    const held = slots ?? this.#slots.held()
+  /** Holds all rows for another lease; never throws. */
+  async renewAll(): Promise<void> {
+    this.#renewedAt = clock.now()
+    this.#renewing = this.#renew(this.#slots.held())
+    await this.#renewing
+  }
+
+  /** Resolves when no renewal is due or under way: what was to be held is renewed, or was given up. */
+  async caughtUp(): Promise<void> {
+    if (clock.now() - this.#renewedAt >= this.#period) void this.renewAll()
+    await this.#renewing
+  }
+
+  /** Renews a row of which something is to be heard. */
+  async hear({ key }: Hint): Promise<void> {
+    await this.#renew(this.#slots.held().filter(({ row }) => row.key === key))
+  }
+
+  async #renew(held: readonly Slot[]): Promise<void> {
     if (held.length === 0) return
+    const asked = clock.now()
     try {
       const renewals = held.map((slot) => slot.renewal())
+      // A statement that hangs must not keep the next one from being tried.
       const { lost, cancelled } = await inTime(this.#store.renew(renewals), this.#period)
-      const [areLost, areCancelled] = [new Set(lost.map(claimOf)), new Set(cancelled.map(claimOf))]
-      for (const slot of held) this.#hear(slot, areLost.has(claimOf(slot.row)), areCancelled.has(claimOf(slot.row)), asked)
+      const [areLost, areCancelled] = [new Map(lost.map((row) => [claimOf(row), row])), new Set(cancelled.map(claimOf))]
+      for (const slot of held) this.#answer(slot, areLost.get(claimOf(slot.row)), areCancelled.has(claimOf(slot.row)), asked)
     } catch (error) {
       log.warn(`The leases of ${held.length} task(s) could not be renewed: ${briefly(error)}`)
       this.#giveUpOverdue()
@@ -61,9 +80,9 @@ export class Leases {
     return (this.#store.leaseSeconds * 1000) / 3
   }
 
-  #hear(slot: Slot, isLost: boolean, isCancelled: boolean, asked: number): void {
-    if (isCancelled && !isLost) slot.stop(new TaskCancelled())
-    else if (isLost || slot.isDoubted) this.#slots.lose([slot])
+  #answer(slot: Slot, lost: Lost | undefined, isCancelled: boolean, asked: number): void {
+    if (isCancelled && !lost) slot.stop(new TaskCancelled())
+    else if (lost || slot.isDoubted) this.#slots.lose(slot, lost?.claimsNow)
     slot.heldAt = asked
   }
 
@@ -87,14 +106,4 @@ export class Leases {
 /** A claim by its value: a store may give back copies of what it was handed. */
 function claimOf({ key, claims }: Held): string {
   return `${key} ${claims}`
-}
-
-/** A statement that hangs must not keep the next one from being tried. */
-async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  const done = new AbortController()
-  const late = clock.sleep(ms, done.signal).then(() => {
-    if (!done.signal.aborted) throw new Error(`no answer within ${Math.round(ms)} ms`)
-    return work
-  })
-  return Promise.race([work, late]).finally(() => done.abort())
 }

@@ -11,15 +11,19 @@ const JITTER = 0.3
 /** A chore beside the worker: looks for rows whose workers are gone, and takes them over. Every worker does; no two take the same row. */
 export class Rescuer {
   readonly #store: Store
+  readonly #before: () => Promise<void>
   readonly #closed = new AbortController()
 
-  constructor(store: Store) {
+  /** Each look waits for `before`: a process that stood still wakes up with all of its timers at once, and would take for left behind what it has not renewed yet. */
+  constructor(store: Store, before: () => Promise<void>) {
     this.#store = store
+    this.#before = before
   }
 
   /** Goes on until closed. */
   async watch(): Promise<void> {
     while (!this.#closed.signal.aborted) {
+      await this.#before()
       await this.#look()
       await clock.sleep(this.#interval * (1 - JITTER + 2 * JITTER * Math.random()), this.#closed.signal)
     }

@@ -45,9 +45,10 @@ export class Slots {
     return [...this.#slots].filter((slot) => slot.isHeld)
   }
 
-  /** Starts a row; it never fails, whatever the task does. */
-  start(row: ClaimedRow): void {
+  /** Starts a row that was asked for at `claimedAt`; it never fails, whatever the task does. */
+  start(row: ClaimedRow, claimedAt = clock.now()): void {
     const slot = new Slot(this.#backend, row, this.#children?.run ?? null, () => this.#onChange(slot))
+    slot.heldAt = claimedAt
     this.#slots.add(slot)
     void slot.run()
   }
@@ -67,13 +68,14 @@ export class Slots {
     return doubted.length > 0
   }
 
-  /** The rows are another's now: their runs are told, and nothing of them is written. */
-  lose(slots: readonly Slot[]): void {
+  /** The row is another's now: its run is told, and nothing of it is written. */
+  lose(slot: Slot, claimsNow?: number): void {
     // Whose outcome is on its way may not be held because it is stored; the finish itself tells.
-    for (const slot of slots.filter(({ isCompleting, outcome }) => !isCompleting && outcome === undefined)) {
-      log.warn(`${slot.name} was taken over meanwhile; what claim ${slot.row.claims} came to is dropped`)
-      slot.stop(new LeaseLost())
-    }
+    if (slot.isCompleting || slot.outcome) return
+    const { claims } = slot.row
+    const now = claimsNow === undefined || claimsNow === claims ? '' : claimsNow === 0 ? ' (the row is gone)' : ` by claim ${claimsNow}`
+    log.warn(`${slot.name} was taken over meanwhile${now}; what claim ${claims} came to is dropped`)
+    slot.stop(new LeaseLost())
   }
 
   /** Resolves when a row has ended, after `ms`, or when `signal` aborts. */

@@ -1,6 +1,8 @@
 import { assertNoChild } from './isolation/isolation'
 import { type PruneOptions, pruneWishOf } from './prune-options'
+import { reaching } from './reaching'
 import { backends } from './registry'
+import type { Hint } from './store'
 import { Worker, type WorkerReport } from './worker'
 import { type WorkerOptions, wishOf } from './worker-options'
 
@@ -19,7 +21,8 @@ export interface RunningWorker {
 }
 
 /**
- * Starts a worker in this process; resolves once its database connection stands.
+ * Starts a worker in this process; resolves once its database connection stands. A database that cannot be reached is
+ * tried again for 10 seconds.
  *
  * @throws InvalidSettingsError for an option out of its range.
  * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers.
@@ -29,7 +32,10 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
   assertNoChild()
   const wish = wishOf(options)
   const backend = backends.get(wish.backend)
-  const worker = new Worker(backend, await backend.openStore({}), wish)
+  let hear = (_hint: Hint): void => {}
+  const store = await reaching(() => backend.openStore({ hint: (hint) => hear(hint) }))
+  const worker = new Worker(backend, store, wish)
+  hear = (hint) => worker.hear(hint)
   const finished = worker.run()
   // Whoever awaits `finished` hears of a failure; who does not must not be killed by it.
   finished.catch(() => {})

@@ -26,6 +26,14 @@ export interface Store {
 export interface StoreOptions {
   /** Seconds a claim holds a row without renewal; the backend's own setting by default. */
   readonly leaseSeconds?: number
+  /** Called with what a store happens to hear before it is asked. Hints only save waiting: they may be missed, or come for nothing. */
+  readonly hint?: (hint: Hint) => void
+}
+
+/** Somebody has asked for the end of a running row: a renewal will tell so. */
+export interface Hint {
+  readonly what: 'cancel'
+  readonly key: string
 }
 
 /** Which rows a worker wants. */
@@ -72,9 +80,14 @@ export interface Renewal extends Held {
 
 export interface Renewed {
   /** Rows this worker no longer holds. */
-  readonly lost: readonly Held[]
+  readonly lost: readonly Lost[]
   /** Rows that were asked to stop. */
   readonly cancelled: readonly Held[]
+}
+
+export interface Lost extends Held {
+  /** The number of the claim that the row is at now, if that is known; 0 where there is no row any more. */
+  readonly claimsNow?: number
 }
 
 export interface Rescued {

@@ -8,7 +8,7 @@ import { Children } from './isolation/children'
 import { Leases } from './leases'
 import { Rescuer } from './rescuer'
 import { Slots } from './slots'
-import type { Exchange, Store } from './store'
+import type { Exchange, Hint, Store } from './store'
 import type { Wish } from './worker-options'
 
 /** A worker that cannot reach the database asks again after this many milliseconds at first, at most `SLOWEST_RETRY`. */
@@ -45,12 +45,17 @@ export class Worker {
     this.#wish = wish
     this.#slots = new Slots(backend, wish.concurrency, wish.isolation && new Children(wish.isolation))
     this.#leases = new Leases(store, this.#slots)
-    this.#rescuer = new Rescuer(store)
+    this.#rescuer = new Rescuer(store, () => this.#leases.caughtUp())
   }
 
   /** No more claims; what runs is finished first. */
   stop(): void {
     this.#stopping.abort()
+  }
+
+  /** What the store hears before it is asked. */
+  hear(hint: Hint): void {
+    void this.#leases.hear(hint)
   }
 
   /** Gives all rows back at once, if the database answers soon: for a process that is about to end. */
@@ -98,9 +103,10 @@ export class Worker {
   async #exchange(): Promise<number | undefined> {
     const room = this.#room()
     const outcomes = this.#slots.outcomes()
+    const asked = clock.now()
     try {
       const exchange = await this.#store.exchange(outcomes, room, this.#wish)
-      await this.#take(exchange)
+      await this.#take(exchange, asked)
       this.#failures = 0
       return exchange.claimed.length
     } catch (error) {
@@ -112,13 +118,13 @@ export class Worker {
     }
   }
 
-  async #take({ kept, claimed }: Exchange): Promise<void> {
+  async #take({ kept, claimed }: Exchange, asked: number): Promise<void> {
     this.#started += claimed.length
     const areDoubted = this.#slots.settle(kept)
     if (this.#stopping.signal.aborted) await this.#store.release(claimed)
-    else for (const row of claimed) this.#slots.start(row)
+    else for (const row of claimed) this.#slots.start(row, asked)
     // What was not kept is lost or was cancelled; a renewal tells which.
-    if (areDoubted) await this.#leases.renew()
+    if (areDoubted) await this.#leases.renewAll()
   }
 
   #room(): number {

@@ -16,12 +16,13 @@ import { completeInTransaction } from './completion'
 import { type DataSourceOption, dataSourceOf } from './data-source'
 import { type Dialect, dialectFor } from './dialect'
 import { dbResultOf } from './db-result'
+import { hearInProcess, listenerOn, tellInProcess } from './hints'
 import { type RawRow, valuesOf } from './row'
 import { Session } from './session'
 import { DatabaseStore } from './store'
 import { type Table, tableOf } from './table'
 import { managerFor } from './transactions'
-import { explained } from './trouble'
+import { explained, unreachable } from './trouble'
 import { writeOrders } from './write-orders'
 
 const isFunction = ValidateBy({ name: 'isFunction', validator: { validate: (value) => typeof value === 'function', defaultMessage: () => 'a function that gives a UUID' } })
@@ -90,13 +91,15 @@ export class DatabaseBackend extends TaskBackend {
     })
   }
 
-  /** A waiting row is FAILED at once; a running one as soon as its worker, wherever it is, renews its lease. */
+  /** A waiting row is FAILED at once; a running one as soon as its worker, wherever it is, hears of it or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
-    await this.#inTable(undefined, async ({ session, table, dialect }) => {
+    await this.#inTable(undefined, async ({ session, table, dialect, dataSource }) => {
       const key = table.hexIds ? hexOf(id) : id
       // Whatever it is between the two looks, it is one of both in the end, or has finished.
-      for (let look = 0; look < 2; look++)
-        if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) + (await dialect.requestCancel(session, key)) > 0) return
+      for (let look = 0; look < 2; look++) {
+        if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) > 0) return
+        if ((await dialect.requestCancel(session, key)) > 0) return tellInProcess(dataSource, { what: 'cancel', key })
+      }
     })
   }
 
@@ -104,17 +107,18 @@ export class DatabaseBackend extends TaskBackend {
     return checkDatabase(() => this.dataSource())
   }
 
-  override async openStore({ leaseSeconds = this.#options.leaseSeconds ?? 30 }: StoreOptions): Promise<Store> {
+  override async openStore({ leaseSeconds = this.#options.leaseSeconds ?? 30, hint }: StoreOptions): Promise<Store> {
     const app = await this.dataSource()
     const table = await tableOf(app)
     const dialect = dialectFor(table)
-    const { dataSource, close } = await openBookkeeping(app)
-    const session = new Session(dataSource)
-    await assertUsable(dataSource, session, dialect, table).catch(async (error: unknown) => {
-      await close()
-      throw error
+    const bookkeeping = await openBookkeeping(app, leaseSeconds, hint && listenerOn(table, hint))
+    await assertUsable(bookkeeping.dataSource, bookkeeping.chore, dialect, table).catch(async (error: unknown) => {
+      await bookkeeping.close()
+      throw unreachable(error, table.type)
     })
-    return new DatabaseStore(session, dialect, { tableName: table.name, backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
+    const deaf = hint ? hearInProcess(app, hint) : () => {}
+    const close = async (): Promise<void> => (deaf(), bookkeeping.close())
+    return new DatabaseStore(bookkeeping, dialect, { tableName: table.name, backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
   }
 
   override async completeInTransaction(work: (manager: EntityManager) => Promise<Outcome>): Promise<void> {

@@ -4,6 +4,7 @@ import { DatabaseError, LeaseLost, NotSupportedError } from '../../lib/errors'
 import type { Outcome } from '../../lib/store'
 import { livesInMemory } from './bookkeeping'
 import { dialectFor } from './dialect'
+import { discard } from './raw-connection'
 import { Session } from './session'
 import { onSoleConnection } from './sole-connection'
 import { finishRow } from './store'
@@ -45,7 +46,7 @@ async function transaction(runner: QueryRunner, isolation: 'READ COMMITTED' | un
     if (depthOf(runner) > 1) throw new DatabaseError('Another transaction was open on the connection when the task returned, so its own could not commit.', 'Await every transaction that the task opens; on SQLite, let no other run beside it.')
     await runner.commitTransaction()
   } catch (error) {
-    await rollBackAll(runner).catch(() => {})
+    await rollBackAll(runner).catch(() => discard(runner)).catch(() => {})
     throw error
   }
 }

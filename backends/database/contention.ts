@@ -29,7 +29,8 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : codeOf(driverError)
 }
 
-function isContention(error: unknown): boolean {
+/** Whether others were in the way, and nothing else is wrong. */
+export function isContention(error: unknown): boolean {
   const code = codeOf(error)
   return CONTENTION.has(code) || code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')
 }

@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
 import { familyOf } from '../../entities/family'
+import { discard } from './raw-connection'
 import { type Values, bind } from './statement'
 
 export interface Answer {
@@ -7,14 +8,19 @@ export interface Answer {
   readonly affected: number
 }
 
-/** A place to run statements: on a manager's own connection if it has one, else on one of the pool. */
+/** Lends a runner for as long as `work` takes. */
+export type Lend = <T>(work: (runner: QueryRunner) => Promise<T>) => Promise<T>
+
+/** A place to run statements: on a manager's own connection if it has one, else on one that is lent, by default from the pool. */
 export class Session {
   readonly #dataSource: DataSource
   readonly #runner: QueryRunner | undefined
+  readonly #lend: Lend
 
-  constructor(dataSource: DataSource, runner?: QueryRunner) {
+  constructor(dataSource: DataSource, runner?: QueryRunner, lend: Lend = fromPool(dataSource)) {
     this.#dataSource = dataSource
     this.#runner = runner
+    this.#lend = lend
   }
 
   static of(manager: EntityManager, dataSource: DataSource): Session {
@@ -45,7 +51,8 @@ export class Session {
         await runner.commitTransaction()
         return result
       } catch (error) {
-        await runner.rollbackTransaction().catch(() => {})
+        // Else the next one to use the connection would find itself in this transaction.
+        await runner.rollbackTransaction().catch(() => discard(runner)).catch(() => {})
         throw error
       }
     })
@@ -63,8 +70,13 @@ export class Session {
   }
 
   async #withRunner<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
-    if (this.#runner) return work(this.#runner)
-    const runner = this.#dataSource.createQueryRunner()
+    return this.#runner ? work(this.#runner) : this.#lend(work)
+  }
+}
+
+function fromPool(dataSource: DataSource): Lend {
+  return async (work) => {
+    const runner = dataSource.createQueryRunner()
     try {
       return await work(runner)
     } finally {

@@ -1,15 +1,17 @@
 import { recordOf } from '../../lib/failure'
-import type { ClaimedRow, Counts, Exchange, Held, Outcome, PruneWish, Renewal, Renewed, Rescued, Store, Wishes } from '../../lib/store'
+import type { ClaimedRow, Counts, Exchange, Held, Lost, Outcome, PruneWish, Renewal, Renewed, Rescued, Store, Wishes } from '../../lib/store'
 import { TaskCancelled, WorkerLost } from '../../lib/errors'
+import type { Sessions } from './bookkeeping'
 import { patiently } from './contention'
 import type { Dialect, FinishRow, HeldRow } from './dialect'
 import { claimedRow } from './row'
-import type { Session } from './session'
 import { explained } from './trouble'
 
 /** Rows deleted by one statement: few enough that no claim waits for it. */
 const PRUNE_CHUNK = 500
 const RESCUE_CHUNK = 100
+/** Rows of which it is asked who has them now. */
+const LOOKED_UP = 10
 
 export interface StoreSettings {
   /** The table's name, as errors show it. */
@@ -21,7 +23,7 @@ export interface StoreSettings {
 
 /** The six verbs of a worker, by way of the dialect's. */
 export class DatabaseStore implements Store {
-  readonly #session: Session
+  readonly #sessions: Sessions
   readonly #dialect: Dialect
   readonly #settings: StoreSettings
   readonly #close: () => Promise<void>
@@ -30,8 +32,8 @@ export class DatabaseStore implements Store {
     return this.#settings.leaseSeconds
   }
 
-  constructor(session: Session, dialect: Dialect, settings: StoreSettings, close: () => Promise<void>) {
-    this.#session = session
+  constructor(sessions: Sessions, dialect: Dialect, settings: StoreSettings, close: () => Promise<void>) {
+    this.#sessions = sessions
     this.#dialect = dialect
     this.#settings = settings
     this.#close = close
@@ -45,46 +47,54 @@ export class DatabaseStore implements Store {
   async renew(rows: readonly Renewal[]): Promise<Renewed> {
     if (rows.length === 0) return { lost: [], cancelled: [] }
     const renewals = rows.map((row) => ({ ...heldRow(row), progress: row.progress }))
-    const held = await this.#ask(() => this.#dialect.renew(this.#session, renewals, this.#settings.leaseSeconds))
-    return { lost: rows.filter((row) => !held.has(row.key)), cancelled: rows.filter((row) => held.get(row.key)) }
+    const held = await this.#ask(() => this.#dialect.renew(this.#sessions.renewal, renewals, this.#settings.leaseSeconds))
+    const lost = rows.filter((row) => !held.has(row.key))
+    return { lost: await this.#withTheirHolders(lost), cancelled: rows.filter((row) => held.get(row.key)) }
   }
 
   async release(rows: readonly Held[]): Promise<number> {
-    return rows.length === 0 ? 0 : this.#ask(() => this.#dialect.release(this.#session, rows.map(heldRow)))
+    return rows.length === 0 ? 0 : this.#ask(() => this.#dialect.release(this.#sessions.chore, rows.map(heldRow)))
   }
 
   /** Looks for rows without locking them, and then takes over only those whose lease has still ended: others look, too. */
   async rescue(): Promise<Rescued> {
-    const expired = (await this.#ask(() => this.#dialect.expired(this.#session, this.#settings.backendName, RESCUE_CHUNK))).map(claimedRow)
+    const expired = (await this.#ask(() => this.#dialect.expired(this.#sessions.chore, this.#settings.backendName, RESCUE_CHUNK))).map(claimedRow)
     if (expired.length === 0) return { released: [], failed: [] }
     const outcomes = expired.map((row) => this.#afterCrash(row))
-    const taken = await this.#ask(() => this.#dialect.takeOver(this.#session, outcomes.map(finishRow)))
+    const taken = await this.#ask(() => this.#dialect.takeOver(this.#sessions.chore, outcomes.map(finishRow)))
     const ids = (status: Outcome['status']): string[] => expired.filter((row, i) => taken.has(row.key) && outcomes[i]?.status === status).map((row) => row.values.id)
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
   async prune(wish: PruneWish): Promise<number> {
     const prunable = { backendName: this.#settings.backendName, queues: wish.queues, minAge: wish.minAge, failedMinAge: wish.failedMinAge }
-    if (wish.dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#session, prunable))
+    if (wish.dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))
     let deleted = 0
     let last: string | null = null
     for (;;) {
       const after: string | null = last
-      const keys: string[] = await this.#ask(() => this.#dialect.prunable(this.#session, prunable, after, PRUNE_CHUNK))
+      const keys: string[] = await this.#ask(() => this.#dialect.prunable(this.#sessions.walk, prunable, after, PRUNE_CHUNK))
       if (keys.length === 0) return deleted
-      deleted += await this.#ask(() => this.#dialect.deleteFinished(this.#session, keys))
+      deleted += await this.#ask(() => this.#dialect.deleteFinished(this.#sessions.walk, keys))
       wish.onProgress?.(deleted)
       last = keys.at(-1) ?? null
     }
   }
 
   async count(wishes: Pick<Wishes, 'queues' | 'excludeQueues'>): Promise<Counts> {
-    const found = await this.#ask(() => this.#dialect.count(this.#session, this.#settings.backendName, wishes))
+    const found = await this.#ask(() => this.#dialect.count(this.#sessions.walk, this.#settings.backendName, wishes))
     return { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, ...found }
   }
 
   close(): Promise<void> {
     return this.#close()
+  }
+
+  /** For the log alone: what cannot be found out soon is left out. */
+  async #withTheirHolders(lost: readonly Held[]): Promise<Lost[]> {
+    const holders = lost.slice(0, LOOKED_UP).map(async ({ key }) => Number((await this.#dialect.byId(this.#sessions.chore, key))?.claims ?? 0))
+    const found = await Promise.allSettled(holders)
+    return lost.map((row, i) => (found[i]?.status === 'fulfilled' ? { ...row, claimsNow: found[i].value } : row))
   }
 
   /** What others are in the way of is tried again; what can never succeed says why. */
@@ -99,13 +109,13 @@ export class DatabaseStore implements Store {
   /** Handing in the same outcome twice is harmless: what already stands as it says counts as kept. */
   async #finish(outcomes: readonly Outcome[]): Promise<boolean[]> {
     if (outcomes.length === 0) return []
-    const kept = await this.#ask(() => this.#dialect.finish(this.#session, outcomes.map(finishRow)))
+    const kept = await this.#ask(() => this.#dialect.finish(this.#sessions.exchange, outcomes.map(finishRow)))
     return outcomes.map((outcome) => kept.has(outcome.key))
   }
 
   async #claim(room: number, wishes: Wishes): Promise<ClaimedRow[]> {
     const { backendName, leaseSeconds } = this.#settings
-    const raw = await this.#ask(() => this.#dialect.claim(this.#session, { room, wishes, backendName, leaseSeconds }))
+    const raw = await this.#ask(() => this.#dialect.claim(this.#sessions.exchange, { room, wishes, backendName, leaseSeconds }))
     return raw.map(claimedRow).toSorted(inDjangosOrder)
   }
 

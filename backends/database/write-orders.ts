@@ -1,10 +1,11 @@
 import { dashed, NO_DELAY, utcText } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
-import { DatabaseError } from '../../lib/errors'
+import { AlreadyEnqueuedError } from '../../lib/errors'
 import { assertHolds } from '../unique-key'
 import type { Dialect, NewRow } from './dialect'
 import type { RawRow } from './row'
 import type { Session } from './session'
+import { isTaken } from './trouble'
 
 export interface KeyedOrder {
   readonly order: Order
@@ -42,8 +43,16 @@ async function writeChunk(session: Session, dialect: Dialect, orders: readonly K
 }
 
 async function insert(session: Session, dialect: Dialect, unlessTaken: boolean, orders: readonly KeyedOrder[], backendName: string): Promise<Map<string, RawRow>> {
-  const rows = await dialect.insert(session, orders.map((keyed) => newRow(keyed, backendName)), unlessTaken)
-  return new Map(rows.map((row) => [row.row_key, row]))
+  const rows = await dialect.insert(session, orders.map((keyed) => newRow(keyed, backendName)), unlessTaken).catch((error: unknown) => {
+    throw isTaken(error) ? alreadyEnqueued(orders, error) : error
+  })
+  // MySQL passes over a row whose id is taken as over one whose unique key is, and gives back the one that has the id.
+  const unique = new Map(orders.map((keyed) => [keyed.key, uniqueKeyOf(keyed)]))
+  return new Map(rows.filter((row) => row.unique_key === unique.get(row.row_key)).map((row) => [row.row_key, row]))
+}
+
+function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): AlreadyEnqueuedError {
+  return new AlreadyEnqueuedError(orders[0]?.order.task.name ?? '', orders.map(({ key }) => dashed(key)), { cause })
 }
 
 /** The row that holds the key. It may finish, and so free the key, between the two looks: then it is tried again. */
@@ -54,7 +63,7 @@ async function takenBy(session: Session, dialect: Dialect, keyed: KeyedOrder, ba
     const row = (await insert(session, dialect, true, [keyed], backendName)).get(keyed.key)
     if (row) return { row, isNew: true }
   }
-  throw new DatabaseError(`Task "${keyed.order.task.name}" could not be written: its id or unique key was taken each time.`, 'Does idFunction give the same id twice?')
+  throw alreadyEnqueued([keyed])
 }
 
 function heldBy(row: RawRow, { order }: KeyedOrder): Written {

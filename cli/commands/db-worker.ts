@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { WorkerOptions } from '../../lib/worker-options'
 import { UsageError } from '../../lib/errors'
 import { log } from '../../lib/log'
+import { PATIENCE } from '../../lib/reaching'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { tellAtWork } from '../own-process'
 import { Shutdown } from '../shutdown'
@@ -57,7 +58,8 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   if (fleet.processes > 1) return (await import('../processes.js')).superviseProcesses(fleet)
   const shutdown = new Shutdown()
   const { withApp } = await import('../opened-app.js')
-  return withApp(options, () => work(wish, options, shutdown))
+  // The database may have been started in the same moment.
+  return withApp(options, () => work(wish, options, shutdown), PATIENCE)
 }
 
 async function work(wish: WorkerOptions, { backend }: DbWorkerOptions, shutdown: Shutdown): Promise<number> {

@@ -7,7 +7,7 @@ import type { WorkerProcess } from './kit/worker-process'
 scenarios((add) => {
   add('F17 a worker that stood still finds its task taken over, tells it to stop, and writes nothing of it', async (field) => {
     const { id, stalled } = await takenOver(field, 'stubborn', [2.5 * LEASE])
-    await stalled.says('was taken over meanwhile; what claim 1 came to is dropped')
+    await stalled.says('was taken over meanwhile by claim 2; what claim 1 came to is dropped')
     await field.finished()
 
     const { events } = field

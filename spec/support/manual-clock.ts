@@ -42,6 +42,14 @@ export class ManualClock implements Clock {
     this.#time = end
   }
 
+  /** Lets `ms` milliseconds pass as for a process that stands still: whoever slept wakes afterwards, all at once, the last first. */
+  async leap(ms: number): Promise<void> {
+    await settled()
+    this.#time += ms
+    for (const { wake } of this.#sleepers.filter(({ until }) => until <= this.#time).toSorted((a, b) => b.until - a.until)) wake()
+    await settled()
+  }
+
   #nextUntil(end: number): Sleeper | undefined {
     return this.#sleepers.filter(({ until }) => until <= end).toSorted((a, b) => a.until - b.until)[0]
   }

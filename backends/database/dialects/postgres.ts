@@ -1,4 +1,5 @@
 import type { Claim, Dialect } from '../dialect'
+import { channelOf } from '../hints'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
 import { queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
@@ -24,7 +25,7 @@ const FENCE = `t.id = v.row_key AND t.status || '' = 'RUNNING' AND t.claims = v.
 const HELD = `jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int)`
 
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB say the same. */
-export function postgres({ path }: Table): Dialect {
+export function postgres({ path, type, name }: Table): Dialect {
   const insert = insertInto(path)
   const finish = `UPDATE ${path} t SET status = v.status, return_value = v.return_value::jsonb,
       exception_class_path = v.exception_class_path, traceback = v.traceback,
@@ -37,6 +38,7 @@ export function postgres({ path }: Table): Dialect {
     FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, return_value text, exception_class_path text, traceback text,
       attempt_error text, progress text, delay double precision)
     WHERE ${FENCE} AND ${UNCANCELLED}`
+  const requestCancel = `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
   return sqlDialect({
     name: 'postgres',
     updateReturns: true,
@@ -68,9 +70,14 @@ export function postgres({ path }: Table): Dialect {
       count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
       cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
           unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
-      requestCancel: `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`,
+      requestCancel: type === 'postgres' ? told(requestCancel, channelOf({ name })) : requestCancel,
     },
   })
+}
+
+/** The same, and the workers that listen are told, as soon as it is committed. */
+function told(requestCancel: string, channel: string): string {
+  return `WITH asked AS (${requestCancel} RETURNING t.id) SELECT pg_notify('${channel.replaceAll("'", "''")}', 'cancel ' || asked.id) FROM asked`
 }
 
 /**

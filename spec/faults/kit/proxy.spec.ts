@@ -89,6 +89,22 @@ it('refuses connections, and takes them again on the same port', async () => {
   await next.hears('HERE')
 })
 
+it('leads to another server from now on', async () => {
+  const client = await guest()
+  const other = createServer((socket) => void socket.on('error', () => {}).on('data', () => socket.write('other')))
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+
+  proxy.retarget({ host: '127.0.0.1', port: (other.address() as AddressInfo).port })
+
+  const next = await guest()
+  next.say('who')
+  await next.hears('other')
+  client.say('same')
+  await client.hears('SAME')
+  other.close()
+})
+
 it('cuts after so many bytes of the reply', async () => {
   const client = await guest()
   proxy.cutAfter(3)

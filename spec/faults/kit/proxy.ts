@@ -16,7 +16,7 @@ interface Pair {
 
 /** A TCP proxy in front of a database, that can do to connections what networks do. */
 export class Proxy {
-  readonly #target: { readonly host: string; readonly port: number }
+  #target: { readonly host: string; readonly port: number }
   readonly #server: Server = createServer((client) => this.#accept(client))
   readonly #pairs = new Set<Pair>()
   #port = 0
@@ -53,6 +53,11 @@ export class Proxy {
   /** From now on connections that there are carry nothing in that direction, yet stay open; those to come are sound. */
   blackHole(direction: Direction, howMany = this.#pairs.size): void {
     for (const { silent } of [...this.#pairs].slice(0, howMany)) silent.add(direction)
+  }
+
+  /** Sends connections to come to another server, as a name does that is made to mean another; those that there are stay. */
+  retarget(target: { readonly host: string; readonly port: number }): void {
+    this.#target = target
   }
 
   /** Holds up all that is sent to the server by so many milliseconds; 0: no longer. */

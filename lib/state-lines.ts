@@ -13,6 +13,6 @@ export function logRetry(result: TaskResult<unknown>, delay: number | null): voi
   log.warn(`Task id=${result.id} path=${result.taskName} state=READY attempt=${result.attempts} retry_in=${delay ?? 0}ms error=${result.errors.at(-1)?.traceback.split('\n')[0] ?? ''}`)
 }
 
-export function logEnqueued(result: TaskResult<unknown>): void {
-  log.debug(`Task id=${result.id} path=${result.taskName} enqueued backend=${result.backend}`)
+export function logEnqueued({ id, taskName, backend }: Pick<TaskResult<unknown>, 'id' | 'taskName' | 'backend'>): void {
+  log.debug(`Task id=${id} path=${taskName} enqueued backend=${backend}`)
 }

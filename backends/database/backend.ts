@@ -23,7 +23,7 @@ import { DatabaseStore } from './store'
 import { type Table, tableOf } from './table'
 import { managerFor } from './transactions'
 import { explained, unreachable } from './trouble'
-import { writeOrders } from './write-orders'
+import { type Written, writeOrders } from './write-orders'
 
 const isFunction = ValidateBy({ name: 'isFunction', validator: { validate: (value) => typeof value === 'function', defaultMessage: () => 'a function that gives a UUID' } })
 
@@ -78,7 +78,7 @@ export class DatabaseBackend extends TaskBackend {
     return this.#inTable(first.task.manager, async ({ session, table, dialect, dataSource }) => {
       const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
       const written = await writeOrders(session, dialect, keyed, this.alias)
-      return written.map(({ row, isNew }) => this.#written(this.#result(row, dataSource), isNew))
+      return written.map((each) => this.#written(each, first.task.name, dataSource))
     })
   }
 
@@ -87,7 +87,7 @@ export class DatabaseBackend extends TaskBackend {
     return this.#inTable(manager, async ({ session, table, dialect, dataSource }) => {
       const row = await dialect.byId(session, table.hexIds ? hexOf(id) : dashed(id))
       if (!row) throw new ResultNotFoundError(id)
-      return this.#result(row, dataSource)
+      return this.#result(() => row, dataSource)
     })
   }
 
@@ -149,13 +149,14 @@ export class DatabaseBackend extends TaskBackend {
     return table.hexIds ? hexOf(id) : id.toLowerCase()
   }
 
-  #result(row: RawRow, dataSource: DataSource): TaskResult<unknown> {
-    return new TaskResult(this, valuesOf(row), dbResultOf(row, dataSource))
+  #result(row: () => RawRow, dataSource: DataSource): TaskResult<unknown> {
+    return new TaskResult(this, () => valuesOf(row()), () => dbResultOf(row(), dataSource))
   }
 
-  #written(result: TaskResult<unknown>, isNew: boolean): TaskResult<unknown> {
+  #written({ key, row, isNew }: Written, taskName: string, dataSource: DataSource): TaskResult<unknown> {
+    const result = this.#result(row, dataSource)
     if (!isNew) return result
-    logEnqueued(result)
+    logEnqueued({ id: dashed(key), taskName, backend: this.alias })
     taskEnqueued.send({ backend: this, result })
     return result
   }

@@ -16,8 +16,8 @@ export interface Dialect {
   readonly name: string
   /** How much JSON one insert may carry, in characters. */
   readonly maxStatement: number
-  /** Writes new rows and gives them back; `unlessTaken` leaves out those whose unique key is taken. */
-  insert(session: Session, rows: readonly NewRow[], unlessTaken: boolean): Promise<RawRow[]>
+  /** Writes new rows; gives when each was enqueued, by its key. `unlessTaken` leaves out those whose unique key is taken. */
+  insert(session: Session, rows: NewRows, unlessTaken: boolean): Promise<ReadonlyMap<string, string>>
   byId(session: Session, key: string): Promise<RawRow | undefined>
   byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined>
   /** Takes up to `room` READY rows, best first. */
@@ -84,9 +84,13 @@ export interface RenewRow extends HeldRow {
   readonly progress: string | null
 }
 
-export interface NewRow {
-  readonly row_key: string
-  readonly args_kwargs: string
+/** Rows of one task: what differs from row to row, and what does not. */
+export interface NewRows {
+  readonly shared: SharedValues
+  readonly calls: readonly { readonly row_key: string; readonly args_kwargs: string }[]
+}
+
+export interface SharedValues {
   readonly priority: number
   readonly task_path: string
   readonly queue_name: string

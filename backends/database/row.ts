@@ -2,6 +2,7 @@ import { dashed, instantOf, NO_DELAY } from '../../entities/formats'
 import type { ErrorRecord } from '../../lib/failure'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/result'
 import type { ClaimedRow } from '../../lib/store'
+import type { NewRows, SharedValues } from './dialect'
 
 /** A row as the dialects' select lists give it: everything but numbers as text, instants in UTC. */
 export interface RawRow {
@@ -27,6 +28,11 @@ export interface RawRow {
   readonly attempt_errors: string | null
   readonly progress: string | null
   readonly options: string | null
+}
+
+/** A row as it was just written. */
+export function newRow(call: NewRows['calls'][number], shared: SharedValues, enqueuedAt: string): RawRow {
+  return { ...NEW, ...shared, ...call, enqueued_at: enqueuedAt }
 }
 
 /** What a claimed row says, and what about it no worker can make sense of. */
@@ -109,4 +115,10 @@ function parsed(text: string | null): unknown {
   } catch {
     return undefined
   }
+}
+
+/** What a new row says beside what it was given. */
+const NEW = {
+  status: 'READY', worker_ids: '[]', started_at: null, finished_at: null, return_value: null, exception_class_path: '', traceback: '',
+  claims: 0, lease_until: null, cancel_requested_at: null, attempt_errors: null, progress: null,
 }

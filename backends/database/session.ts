@@ -1,7 +1,8 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
 import { familyOf } from '../../entities/family'
+import { direct } from './direct'
 import { discard } from './raw-connection'
-import { type Values, bind } from './statement'
+import { type Statement, type Values, bind } from './statement'
 
 export interface Answer {
   readonly records: Record<string, unknown>[]
@@ -15,9 +16,9 @@ export type Lend = <T>(work: (runner: QueryRunner) => Promise<T>) => Promise<T>
 export class Session {
   readonly #dataSource: DataSource
   readonly #runner: QueryRunner | undefined
-  readonly #lend: Lend
+  readonly #lend: Lend | undefined
 
-  constructor(dataSource: DataSource, runner?: QueryRunner, lend: Lend = fromPool(dataSource)) {
+  constructor(dataSource: DataSource, runner?: QueryRunner, lend?: Lend) {
     this.#dataSource = dataSource
     this.#runner = runner
     this.#lend = lend
@@ -34,12 +35,10 @@ export class Session {
 
   /** Runs one statement with `:named` parameters. */
   async query(text: string, values: Values = {}): Promise<Answer> {
-    const { sql, parameters } = bind(text, values, familyOf(this.#dataSource.options.type) === 'postgres' ? 'dollar' : 'question')
-    return this.#withRunner(async (runner) => {
-      // The structured form: what TypeORM gives otherwise differs from database to database.
-      const { records, affected } = await runner.query(sql, parameters, true)
-      return { records: (records ?? []) as Answer['records'], affected: affected ?? 0 }
-    })
+    const statement = bind(text, values, familyOf(this.#dataSource.options.type) === 'postgres' ? 'dollar' : 'question')
+    if (this.#runner) return ask(this.#runner, statement)
+    if (this.#lend) return this.#lend(async (runner) => (await direct(this.#dataSource, statement, runner)) ?? ask(runner, statement))
+    return (await direct(this.#dataSource, statement)) ?? this.#withRunner((runner) => ask(runner, statement))
   }
 
   /** Runs `work` in a short transaction of its own, at READ COMMITTED: gap locks would make claims wait for each other. */
@@ -70,8 +69,14 @@ export class Session {
   }
 
   async #withRunner<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
-    return this.#runner ? work(this.#runner) : this.#lend(work)
+    return this.#runner ? work(this.#runner) : (this.#lend ?? fromPool(this.#dataSource))(work)
   }
+}
+
+/** In the structured form: what TypeORM gives otherwise differs from database to database. */
+async function ask(runner: QueryRunner, { sql, parameters }: Statement): Promise<Answer> {
+  const { records, affected } = await runner.query(sql, parameters, true)
+  return { records: (records ?? []) as Answer['records'], affected: affected ?? 0 }
 }
 
 function fromPool(dataSource: DataSource): Lend {

@@ -1,5 +1,5 @@
 import { CANCELLED } from '../../lib/failure'
-import type { Dialect, HeldRow, Prunable, QueueWish } from './dialect'
+import type { Dialect, HeldRow, NewRows, Prunable, QueueWish } from './dialect'
 import type { RawRow } from './row'
 import type { Answer, Session } from './session'
 import type { Values } from './statement'
@@ -11,6 +11,10 @@ export interface SqlDialect extends Pick<Dialect, 'name' | 'maxStatement' | 'cla
   readonly updateReturns: boolean
   /** An INSERT can give back what it wrote. */
   readonly insertReturns: boolean
+  /** The values `insert` asks for, beside those that all rows share; `:rows`, JSON of the calls, unless told. */
+  readonly callsOf?: (calls: NewRows['calls']) => Values
+  /** An INSERT says once for all its rows when that was. */
+  readonly insertsAtOnce?: boolean
 }
 
 /** Parameters are named; batches travel as one JSON parameter, `:rows`. `{queues}` is where `queueFilter` goes. */
@@ -19,7 +23,8 @@ export interface Statements {
   /** The same, leaving out those whose unique key is taken. */
   readonly insertUnlessTaken: string
   readonly byId: string
-  readonly byIds: string
+  /** When rows were enqueued; asked where an INSERT does not say. */
+  readonly enqueuedAt: string
   readonly byUniqueKey: string
   readonly finish: string
   /** Of the rows, those that already stand as their outcome says. */
@@ -42,15 +47,13 @@ export interface Statements {
 }
 
 /** The verbs of a dialect by way of its statements. What SQL cannot say alike everywhere is a flag, read here only. */
-export function sqlDialect({ name, maxStatement, claim, sql, updateReturns, insertReturns }: SqlDialect): Dialect {
+export function sqlDialect(dialect: SqlDialect): Dialect {
+  const { name, maxStatement, claim, sql, updateReturns } = dialect
   return {
     name,
     maxStatement,
     claim,
-    async insert(session, rows, unlessTaken) {
-      const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : sql.insert, batchOf(rows))
-      return rowsOf(insertReturns ? answer : await session.query(sql.byIds, keysOf(rows.map((row) => row.row_key))))
-    },
+    insert: (session, rows, unlessTaken) => insert(dialect, session, rows, unlessTaken),
     byId: async (session, id) => rowsOf(await session.query(sql.byId, { id }))[0],
     byUniqueKey: async (session, uniqueKey) => rowsOf(await session.query(sql.byUniqueKey, { uniqueKey }))[0],
     async finish(session, rows) {
@@ -91,8 +94,24 @@ export function sqlDialect({ name, maxStatement, claim, sql, updateReturns, inse
   }
 }
 
+async function insert({ sql, insertReturns, insertsAtOnce = false, callsOf = asJson }: SqlDialect, session: Session, { shared, calls }: NewRows, unlessTaken: boolean): Promise<Map<string, string>> {
+  const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : sql.insert, { ...shared, ...callsOf(calls) })
+  if (insertsAtOnce && !unlessTaken) return new Map(calls.map((call) => [call.row_key, String(answer.records[0]?.['enqueued_at'])]))
+  const { records } = insertReturns ? answer : await session.query(sql.enqueuedAt, keysOf(calls.map((call) => call.row_key)))
+  // MySQL passes over a row whose id is taken as over one whose unique key is, and gives back the one that has the id.
+  const written = records.filter((record) => record['unique_key'] === shared.unique_key)
+  return new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
+}
+
+function asJson(calls: NewRows['calls']): Values {
+  return { rows: JSON.stringify(calls) }
+}
+
 /** A row that somebody cancelled ends as cancelled and no other way, however far its run has come. */
 export const UNCANCELLED = `(t.cancel_requested_at IS NULL OR v.exception_class_path = '${CANCELLED}')`
+
+/** Of a new row: their defaults, named so that a table without them is told at enqueue and not when its worker starts. */
+export const OWN_COLUMNS = 'claims, lease_until, cancel_requested_at, attempt_errors, progress'
 
 /** `AND …` for the queues a worker wants; the same text for the same wishes, so that it can be prepared. */
 export function queueFilter({ queues, excludeQueues }: QueueWish): string {

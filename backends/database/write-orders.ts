@@ -2,8 +2,8 @@ import { dashed, NO_DELAY, utcText } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
 import { AlreadyEnqueuedError } from '../../lib/errors'
 import { assertHolds } from '../unique-key'
-import type { Dialect, NewRow } from './dialect'
-import type { RawRow } from './row'
+import type { Dialect, SharedValues } from './dialect'
+import { type RawRow, newRow } from './row'
 import type { Session } from './session'
 import { isTaken } from './trouble'
 
@@ -13,14 +13,16 @@ export interface KeyedOrder {
 }
 
 export interface Written {
-  readonly row: RawRow
+  readonly key: string
+  /** Made when it is looked at: of many rows few are. */
+  readonly row: () => RawRow
   /** False where a row with the same unique key was there already, which is then given in its place. */
   readonly isNew: boolean
 }
 
 const TRIES = 3
 
-/** Writes orders as rows and gives the rows back, in order. More than fit one statement go into one transaction. */
+/** Writes orders, all of one task, as rows and gives the rows back, in order. More than fit one statement go into one transaction. */
 export async function writeOrders(session: Session, dialect: Dialect, orders: readonly KeyedOrder[], backendName: string): Promise<Written[]> {
   const chunks = chunked(orders, dialect.maxStatement)
   if (chunks.length <= 1) return writeChunk(session, dialect, orders, backendName)
@@ -36,19 +38,25 @@ async function writeChunk(session: Session, dialect: Dialect, orders: readonly K
   const rows = await insert(session, dialect, unique, orders, backendName)
   const written: Written[] = []
   for (const keyed of orders) {
-    const row = rows.get(keyed.key)
-    written.push(row ? { row, isNew: true } : await takenBy(session, dialect, keyed, backendName))
+    written.push(rows.get(keyed.key) ?? (await takenBy(session, dialect, keyed, backendName)))
   }
   return written
 }
 
-async function insert(session: Session, dialect: Dialect, unlessTaken: boolean, orders: readonly KeyedOrder[], backendName: string): Promise<Map<string, RawRow>> {
-  const rows = await dialect.insert(session, orders.map((keyed) => newRow(keyed, backendName)), unlessTaken).catch((error: unknown) => {
+async function insert(session: Session, dialect: Dialect, unlessTaken: boolean, orders: readonly KeyedOrder[], backendName: string): Promise<Map<string, Written>> {
+  const [first] = orders
+  if (!first) return new Map()
+  const shared = sharedValues(first.order.task, backendName)
+  const calls = orders.map(({ order, key }) => ({ row_key: key, args_kwargs: order.argsKwargs }))
+  const enqueuedAt = await dialect.insert(session, { shared, calls }, unlessTaken).catch((error: unknown) => {
     throw isTaken(error) ? alreadyEnqueued(orders, error) : error
   })
-  // MySQL passes over a row whose id is taken as over one whose unique key is, and gives back the one that has the id.
-  const unique = new Map(orders.map((keyed) => [keyed.key, uniqueKeyOf(keyed)]))
-  return new Map(rows.filter((row) => row.unique_key === unique.get(row.row_key)).map((row) => [row.row_key, row]))
+  const rows = new Map<string, Written>()
+  for (const call of calls) {
+    const at = enqueuedAt.get(call.row_key)
+    if (at !== undefined) rows.set(call.row_key, { key: call.row_key, row: () => newRow(call, shared, at), isNew: true })
+  }
+  return rows
 }
 
 function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): AlreadyEnqueuedError {
@@ -58,30 +66,27 @@ function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): Alread
 /** The row that holds the key. It may finish, and so free the key, between the two looks: then it is tried again. */
 async function takenBy(session: Session, dialect: Dialect, keyed: KeyedOrder, backendName: string): Promise<Written> {
   for (let tries = 0; tries < TRIES; tries++) {
-    const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed) ?? '')
+    const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed.order.task) ?? '')
     if (holder) return heldBy(holder, keyed)
-    const row = (await insert(session, dialect, true, [keyed], backendName)).get(keyed.key)
-    if (row) return { row, isNew: true }
+    const written = (await insert(session, dialect, true, [keyed], backendName)).get(keyed.key)
+    if (written) return written
   }
   throw alreadyEnqueued([keyed])
 }
 
 function heldBy(row: RawRow, { order }: KeyedOrder): Written {
   assertHolds({ id: dashed(row.row_key), taskName: row.task_path ?? '' }, order.task)
-  return { row, isNew: false }
+  return { key: row.row_key, row: () => row, isNew: false }
 }
 
-function newRow({ order, key }: KeyedOrder, backendName: string): NewRow {
-  const { task, argsKwargs } = order
+function sharedValues(task: Order['task'], backendName: string): SharedValues {
   return {
-    row_key: key,
-    args_kwargs: argsKwargs,
     priority: task.priority,
     task_path: task.name,
     queue_name: task.queueName,
     backend_name: backendName,
     run_after: utcText(task.runAfter ?? NO_DELAY),
-    unique_key: uniqueKeyOf({ order, key }),
+    unique_key: uniqueKeyOf(task),
     options: optionsOf(task),
   }
 }
@@ -93,8 +98,8 @@ function optionsOf({ overrides, policy }: Order['task']): string | null {
 }
 
 /** `f:` marks a key that is free again once its task has finished. */
-function uniqueKeyOf({ order }: KeyedOrder): string | null {
-  return order.task.uniqueKey === null ? null : `f:${order.task.uniqueKey}`
+function uniqueKeyOf({ uniqueKey }: Order['task']): string | null {
+  return uniqueKey === null ? null : `f:${uniqueKey}`
 }
 
 function chunked(orders: readonly KeyedOrder[], limit: number): KeyedOrder[][] {

@@ -131,7 +131,7 @@ describeEachDatabase((database) => {
     let ids: string[]
 
     beforeAll(async () => {
-      const counting = { logQuery: (sql: string): number => (inserts += Number(sql.startsWith('INSERT INTO'))), logQueryError() {}, logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} }
+      const counting = { logQuery: (sql: string): number => (inserts += Number(sql.includes('INSERT INTO'))), logQueryError() {}, logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} }
       dataSource = await open(database, { logging: true, logger: counting as NonNullable<DataSourceOptions['logger']> })
       configure({ ...places, many: dataSource }, () => ids.shift()!)
     })

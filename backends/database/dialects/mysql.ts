@@ -2,7 +2,7 @@ import { clock } from '../../../lib/clock'
 import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
-import { queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
+import { OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
 import type { Table } from '../table'
 
 const TEXTS = ['args_kwargs', 'worker_ids', 'return_value', 'attempt_errors', 'progress', 'options']
@@ -30,7 +30,8 @@ function rows(...names: string[]): string {
 /** MySQL 8.0.4 and later, MariaDB 10.6 and later. An UPDATE gives no rows back here, so claims select first. */
 export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
   const same = sameId(hexIds)
-  const returning = isMariaDb ? ` RETURNING ${columns('')}` : ''
+  const when = "DATE_FORMAT(enqueued_at, '%Y-%m-%d %H:%i:%s.%f') AS enqueued_at"
+  const returning = isMariaDb ? ` RETURNING CAST(id AS CHAR) AS row_key, unique_key, ${when}` : ''
   const insert = insertInto(path)
   return sqlDialect({
     name: 'mysql',
@@ -42,7 +43,7 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
       insert: insert + returning,
       insertUnlessTaken: `${insert} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
-      byIds: `SELECT ${ROW} FROM ${path} t WHERE t.id IN (:keys)`,
+      enqueuedAt: `SELECT CAST(id AS CHAR) AS row_key, unique_key, ${when} FROM ${path} WHERE id IN (:keys)`,
       byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
       finish: `UPDATE ${path} t JOIN ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')} ON ${same}
         SET t.return_value = v.return_value, t.exception_class_path = v.exception_class_path, t.traceback = v.traceback,
@@ -157,7 +158,7 @@ function prunable(): string {
 
 function insertInto(path: string): string {
   return `INSERT INTO ${path} (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
-    enqueued_at, exception_class_path, traceback, unique_key, options)
-  SELECT v.row_key, 'READY', v.args_kwargs, v.priority, v.task_path, '[]', v.queue_name, v.backend_name, v.run_after, ${NOW}, '', '', v.unique_key, v.options
-  FROM ${rows('row_key', 'args_kwargs', 'priority', 'task_path', 'queue_name', 'backend_name', 'run_after', 'unique_key', 'options')}`
+    enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS})
+  SELECT v.row_key, 'READY', v.args_kwargs, :priority, :task_path, '[]', :queue_name, :backend_name, :run_after, ${NOW}, '', '', :unique_key, :options, 0, NULL, NULL, NULL, NULL
+  FROM ${rows('row_key', 'args_kwargs')}`
 }

@@ -2,16 +2,16 @@ import type { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { hexOf, instantOf, NO_DELAY, utcText } from '../../../entities/formats'
 import type { ErrorRecord } from '../../../lib/failure'
 import type { TaskStatus } from '../../../lib/result'
-import type { FinishRow, NewRow, RenewRow } from '../dialect'
+import type { FinishRow, NewRows, RenewRow, SharedValues } from '../dialect'
 import type { RawRow } from '../row'
 
 /** A new row as the entity. */
-export function newEntity(row: NewRow, enqueuedAt: Date): Partial<DBTaskResult> {
+export function newEntity(call: NewRows['calls'][number], row: SharedValues, enqueuedAt: Date): Partial<DBTaskResult> {
   return {
-    id: row.row_key,
+    id: call.row_key,
     status: 'READY',
     enqueuedAt,
-    argsKwargs: JSON.parse(row.args_kwargs) as DBTaskResult['argsKwargs'],
+    argsKwargs: JSON.parse(call.args_kwargs) as DBTaskResult['argsKwargs'],
     priority: row.priority,
     taskPath: row.task_path,
     workerIds: [],

@@ -3,7 +3,7 @@ import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { NO_DELAY } from '../../../entities/formats'
 import type { ErrorRecord } from '../../../lib/failure'
 import { patiently } from '../contention'
-import type { Claim, Dialect, FinishRow, HeldRow, NewRow, Prunable, QueueWish, RenewRow } from '../dialect'
+import type { Claim, Dialect, FinishRow, HeldRow, NewRows, Prunable, QueueWish, RenewRow } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
 import type { Table } from '../table'
@@ -34,10 +34,11 @@ export class Portable implements Dialect {
     this.#hexIds = hexIds
   }
 
-  async insert(session: Session, rows: readonly NewRow[], unlessTaken: boolean): Promise<RawRow[]> {
-    const entities = rows.map((row) => newEntity(row, new Date()))
+  async insert(session: Session, { shared, calls }: NewRows, unlessTaken: boolean): Promise<ReadonlyMap<string, string>> {
+    const entities = calls.map((call) => newEntity(call, shared, new Date()))
     await (unlessTaken ? insertUnlessTaken(session, entities) : insertAll(session, entities))
-    return this.#rawRows(await byKeys(session.manager, rows.map((row) => row.row_key)))
+    const written = this.#rawRows(await byKeys(session.manager, calls.map((call) => call.row_key)))
+    return new Map(written.filter((row) => row.unique_key === shared.unique_key).map((row) => [row.row_key, row.enqueued_at ?? '']))
   }
 
   async byId({ manager }: Session, id: string): Promise<RawRow | undefined> {

@@ -2,7 +2,7 @@ import type { Claim, Dialect } from '../dialect'
 import { channelOf } from '../hints'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
-import { queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
+import { OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
 import type { Table } from '../table'
 
 const instant = (column: string): string => `to_char(t.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS ${column}`
@@ -27,29 +27,21 @@ const HELD = `jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int)`
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB say the same. */
 export function postgres({ path, type, name }: Table): Dialect {
   const insert = insertInto(path)
-  const finish = `UPDATE ${path} t SET status = v.status, return_value = v.return_value::jsonb,
-      exception_class_path = v.exception_class_path, traceback = v.traceback,
-      finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
-      run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE statement_timestamp() + v.delay * INTERVAL '1 millisecond' END,
-      attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE coalesce(t.attempt_errors, '[]'::jsonb) || v.attempt_error::jsonb END,
-      progress = coalesce(v.progress::jsonb, t.progress),
-      unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
-      lease_until = NULL, cancel_requested_at = NULL
-    FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, return_value text, exception_class_path text, traceback text,
-      attempt_error text, progress text, delay double precision)
-    WHERE ${FENCE} AND ${UNCANCELLED}`
+  const finish = finishOf(path)
   const requestCancel = `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
   return sqlDialect({
     name: 'postgres',
     updateReturns: true,
     insertReturns: true,
+    insertsAtOnce: true,
+    callsOf: (calls) => ({ keys: { column: calls.map((call) => call.row_key) }, calls: { column: calls.map((call) => call.args_kwargs) } }),
     maxStatement: 16 * 1024 * 1024,
     claim: (session, claim) => claimRows(session, path, claim),
     sql: {
-      insert: `${insert} RETURNING ${ROW}`,
-      insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING ${ROW}`,
+      insert: `WITH written AS (${insert} RETURNING 1) SELECT ${instant('enqueued_at')} FROM (SELECT statement_timestamp() AS enqueued_at) t`,
+      insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instant('enqueued_at')}`,
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
-      byIds: `SELECT ${ROW} FROM ${path} t WHERE t.id IN (SELECT jsonb_array_elements_text(:ids::jsonb)::uuid)`,
+      enqueuedAt: '',
       byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
       finish,
       takeOver: `${finish} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`,
@@ -114,9 +106,22 @@ function prunable(): string {
 
 function insertInto(path: string): string {
   return `INSERT INTO ${path} AS t (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
-    enqueued_at, exception_class_path, traceback, unique_key, options)
-  SELECT v.row_key, 'READY', v.args_kwargs::jsonb, v.priority, v.task_path, '[]'::jsonb, v.queue_name, v.backend_name, (v.run_after || '+00')::timestamptz,
-    clock_timestamp(), '', '', v.unique_key, v.options::jsonb
-  FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, args_kwargs text, priority int, task_path text, queue_name text, backend_name text,
-    run_after text, unique_key text, options text)`
+    enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS})
+  SELECT v.row_key, 'READY', v.args_kwargs, :priority::int, :task_path, '[]'::jsonb, :queue_name, :backend_name, (:run_after::text || '+00')::timestamptz,
+    statement_timestamp(), '', '', :unique_key, :options::jsonb, 0, NULL, NULL, NULL, NULL
+  FROM unnest(:keys::uuid[], :calls::jsonb[]) AS v(row_key, args_kwargs)`
+}
+
+function finishOf(path: string): string {
+  return `UPDATE ${path} t SET status = v.status, return_value = v.return_value::jsonb,
+      exception_class_path = v.exception_class_path, traceback = v.traceback,
+      finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
+      run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE statement_timestamp() + v.delay * INTERVAL '1 millisecond' END,
+      attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE coalesce(t.attempt_errors, '[]'::jsonb) || v.attempt_error::jsonb END,
+      progress = coalesce(v.progress::jsonb, t.progress),
+      unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
+      lease_until = NULL, cancel_requested_at = NULL
+    FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, return_value text, exception_class_path text, traceback text,
+      attempt_error text, progress text, delay double precision)
+    WHERE ${FENCE} AND ${UNCANCELLED}`
 }

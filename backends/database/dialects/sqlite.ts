@@ -1,7 +1,7 @@
 import type { Claim, Dialect } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
-import { queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
+import { OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
 import type { Table } from '../table'
 
 const TEXTS = ['args_kwargs', 'task_path', 'worker_ids', 'run_after', 'enqueued_at', 'started_at', 'finished_at', 'lease_until', 'cancel_requested_at', 'return_value', 'attempt_errors', 'progress', 'options']
@@ -28,9 +28,9 @@ function rows(...columns: string[]): string {
 /** SQLite 3.35 and later. Each statement is a transaction of its own, so none reads first and then fails to write. */
 export function sqlite({ path }: Table): Dialect {
   const insert = `INSERT INTO ${path} (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
-      enqueued_at, exception_class_path, traceback, unique_key, options)
-    SELECT v.row_key, 'READY', v.args_kwargs, v.priority, v.task_path, '[]', v.queue_name, v.backend_name, v.run_after, ${NOW}, '', '', v.unique_key, v.options
-    FROM ${rows('row_key', 'args_kwargs', 'priority', 'task_path', 'queue_name', 'backend_name', 'run_after', 'unique_key', 'options')} WHERE true`
+      enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS})
+    SELECT v.row_key, 'READY', v.args_kwargs, :priority, :task_path, '[]', :queue_name, :backend_name, :run_after, ${NOW}, '', '', :unique_key, :options, 0, NULL, NULL, NULL, NULL
+    FROM ${rows('row_key', 'args_kwargs')} WHERE true`
   const finish = `UPDATE ${path} AS t SET status = v.status, return_value = v.return_value, exception_class_path = v.exception_class_path, traceback = v.traceback,
       finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
       run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${instant("'+' || (v.delay / 1000.0) || ' seconds'")} END,
@@ -47,10 +47,10 @@ export function sqlite({ path }: Table): Dialect {
     maxStatement: 256 * 1024 * 1024,
     claim: (session, claim) => claimRows(session, path, claim),
     sql: {
-      insert: `${insert} RETURNING ${ROW}`,
-      insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING ${ROW}`,
+      insert: `${insert} RETURNING id AS row_key, unique_key, enqueued_at`,
+      insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING id AS row_key, unique_key, enqueued_at`,
       byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
-      byIds: `SELECT ${ROW} FROM ${path} WHERE id IN (SELECT value FROM json_each(:ids))`,
+      enqueuedAt: '',
       byUniqueKey: `SELECT ${ROW} FROM ${path} WHERE unique_key = :uniqueKey`,
       finish,
       takeOver: `${finish} AND t.lease_until < ${NOW} RETURNING id AS row_key`,

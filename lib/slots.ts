@@ -71,7 +71,7 @@ export class Slots {
   /** The row is another's now: its run is told, and nothing of it is written. */
   lose(slot: Slot, claimsNow?: number): void {
     // Whose outcome is on its way may not be held because it is stored; the finish itself tells.
-    if (slot.isCompleting || slot.outcome) return
+    if (slot.isCompleting || slot.outcome || slot.isLost) return
     const { claims } = slot.row
     const now = claimsNow === undefined || claimsNow === claims ? '' : claimsNow === 0 ? ' (the row is gone)' : ` by claim ${claimsNow}`
     log.warn(`${slot.name} was taken over meanwhile${now}; what claim ${claims} came to is dropped`)

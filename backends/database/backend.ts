@@ -5,6 +5,7 @@ import { dashed, hexOf } from '../../entities/formats'
 import { type BackendSettings, type Order, type Problem, TaskBackend } from '../../lib/backend'
 import { InvalidSettingsError, ResultNotFoundError, TaskCancelled, shown } from '../../lib/errors'
 import { recordOf } from '../../lib/failure'
+import { inTime } from '../../lib/in-time'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/shape'
 import { taskEnqueued } from '../../lib/signals'
@@ -24,6 +25,10 @@ import { type Table, tableOf } from './table'
 import { managerFor } from './transactions'
 import { explained, unreachable } from './trouble'
 import { type Written, writeOrders } from './write-orders'
+
+/** Milliseconds for the checks before a worker starts; they may have to wait for others' locks. */
+const CHECKING = 40_000
+const CLOSING = 3_000
 
 const isFunction = ValidateBy({ name: 'isFunction', validator: { validate: (value) => typeof value === 'function', defaultMessage: () => 'a function that gives a UUID' } })
 
@@ -112,8 +117,8 @@ export class DatabaseBackend extends TaskBackend {
     const table = await tableOf(app)
     const dialect = dialectFor(table)
     const bookkeeping = await openBookkeeping(app, leaseSeconds, hint && listenerOn(table, hint))
-    await assertUsable(bookkeeping.dataSource, bookkeeping.chore, dialect, table).catch(async (error: unknown) => {
-      await bookkeeping.close()
+    await inTime(assertUsable(bookkeeping.dataSource, bookkeeping.chore, dialect, table), CHECKING).catch(async (error: unknown) => {
+      await inTime(bookkeeping.close(), CLOSING).catch(() => {})
       throw unreachable(error, table.type)
     })
     const deaf = hint ? hearInProcess(app, hint) : () => {}

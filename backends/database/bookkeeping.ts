@@ -2,6 +2,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dbTaskResultSchema } from '../../entities/schema'
 import { familyOf } from '../../entities/family'
+import { inTime } from '../../lib/in-time'
 import { Connections } from './connections'
 import { HeldConnection, type SetUp } from './held-connection'
 import { type Lend, Session } from './session'
@@ -12,6 +13,7 @@ const CONNECTIONS = 3
 /** So long may it take to connect, and any statement to be answered, in milliseconds. */
 const CONNECTING = 5_000
 const LONGEST = 10_000
+const OPENING = 15_000
 /** What walks over the whole table is not held to that. */
 const WALK = 10 * 60_000
 
@@ -39,13 +41,20 @@ export interface Bookkeeping extends Sessions {
 export async function openBookkeeping(app: DataSource, leaseSeconds: number, setUp?: SetUp): Promise<Bookkeeping> {
   if (livesInMemory(app)) return { dataSource: app, ...sameFor(new Session(app)), close: async () => {} }
   const dataSource = new DataSource(bookkeepingOptions(app))
-  try {
-    await dataSource.initialize()
-  } catch (error) {
-    throw unreachable(error, app.options.type)
-  }
+  await initialised(dataSource)
   if (poolOf(app) === undefined) return { dataSource, ...sameFor(new Session(dataSource)), close: () => dataSource.destroy() }
   return pooled(dataSource, leaseSeconds * 1000, setUp)
+}
+
+/** A server that takes the connection and then falls silent is not waited for. */
+async function initialised(dataSource: DataSource): Promise<void> {
+  const opening = dataSource.initialize()
+  try {
+    await inTime(opening, OPENING)
+  } catch (error) {
+    void opening.then(() => dataSource.destroy()).catch(() => {})
+    throw unreachable(error, dataSource.options.type)
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { recordOf } from '../../lib/failure'
 import type { ClaimedRow, Counts, Exchange, Held, Lost, Outcome, PruneWish, Renewal, Renewed, Rescued, Store, Wishes } from '../../lib/store'
 import { TaskCancelled, WorkerLost } from '../../lib/errors'
+import { inTime } from '../../lib/in-time'
 import type { Sessions } from './bookkeeping'
 import { patiently } from './contention'
 import type { Dialect, FinishRow, HeldRow } from './dialect'
@@ -12,6 +13,8 @@ const PRUNE_CHUNK = 500
 const RESCUE_CHUNK = 100
 /** Rows of which it is asked who has them now. */
 const LOOKED_UP = 10
+/** So long may that take, in milliseconds: the renewal is done already. */
+const LOOK = 500
 
 export interface StoreSettings {
   /** The table's name, as errors show it. */
@@ -93,7 +96,7 @@ export class DatabaseStore implements Store {
   /** For the log alone: what cannot be found out soon is left out. */
   async #withTheirHolders(lost: readonly Held[]): Promise<Lost[]> {
     const holders = lost.slice(0, LOOKED_UP).map(async ({ key }) => Number((await this.#dialect.byId(this.#sessions.chore, key))?.claims ?? 0))
-    const found = await Promise.allSettled(holders)
+    const found = await inTime(Promise.allSettled(holders), LOOK).catch(() => [])
     return lost.map((row, i) => (found[i]?.status === 'fulfilled' ? { ...row, claimsNow: found[i].value } : row))
   }
 

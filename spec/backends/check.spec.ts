@@ -5,6 +5,7 @@ import { tooOld } from '../../backends/database/check-server'
 import { describeEachDatabase, type FreshOptions } from '../support/databases'
 import { startMariaDb } from '../support/servers/mariadb'
 import { startPostgres } from '../support/servers/postgres'
+import { catchLog } from '../support/tasks'
 
 const migrate = 'Run `npx tasks makemigrations` and then the migration.'
 
@@ -78,12 +79,13 @@ describeEachDatabase((database) => {
       for (const times of [1, 2]) {
         expect([times, await check(dataSource)]).toEqual([times, [{ level: 'error', message: expect.stringMatching(/^The database \(\w+\) cannot be reached: /) as string, mend: expect.stringContaining('Is it running') as string }]])
       }
+      catchLog()
       await expect(start(dataSource)).rejects.toThrow(DatabaseError)
       await dataSource.destroy().catch(() => {})
     } finally {
       await server.stop()
     }
-  })
+  }, 60_000)
 })
 
 describeEachDatabase((database) => {

@@ -43,7 +43,7 @@ scenarios((add, { name }) => {
     ]
     const worker = await failing(field, faults)
 
-    await field.finished([...ids, long!, left!], 60_000)
+    await field.finished([...ids, long!, left!], 80_000)
 
     const expected = faults.filter(({ code }) => code !== undefined).reduce((sum, { times }) => sum + times, 0)
     expect(worker.log.match(/^FAULT/gm)).toHaveLength(expected)

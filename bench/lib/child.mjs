@@ -46,6 +46,13 @@ export class Child {
     })
   }
 
+  /** Lets it end by itself, so that Node writes what it was asked for. */
+  async leave() {
+    const gone = once(this.#process, 'exit')
+    this.#process.disconnect()
+    await gone
+  }
+
   /** Ends it: it has nothing that is worth a goodbye, its database is dropped. */
   async end() {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return

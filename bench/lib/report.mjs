@@ -21,20 +21,21 @@ export function versionsOf() {
 }
 
 /** The whole report, as Markdown. */
-export function report(results, { begun, versions, minutes, rounds, quick }) {
+export function report(results, { begun, versions, minutes, rounds, quick, isWhole }) {
   const took = `${minutes.toFixed(1)} minutes, ${rounds} ${rounds === 1 ? 'round' : 'rounds'}${quick ? ', --quick' : ''}`
   return [
     '# Results', '',
     `${begun.at.toISOString().slice(0, 10)}; ${took}. ${begun.cores} × ${begun.model}, ${begun.memory} GiB, load ${begun.load.toFixed(1)} at the start. ${versions.join(', ')}.`,
     'How it is measured: [README.md](README.md). Medians, with least and greatest in brackets; ratios are medians of the ratios within a round.', '',
-    '## Goals', '', ...goalLines(results), '',
+    '## Goals', '', ...goalLines(results, isWhole), '',
     ...measures.flatMap((measure) => sections(results, measure)),
     ...problems(results),
   ].join('\n')
 }
 
-function goalLines(results) {
-  const lines = judged(results).map(({ goal, value, reached }) => [goal, value, reached])
+/** Of a part of the benchmark only the goals that it had to do with. */
+function goalLines(results, isWhole) {
+  const lines = judged(results).filter(({ value }) => isWhole || /\d/.test(value)).map(({ goal, value, reached }) => [goal, value, reached])
   return table(['goal', 'reached value', 'reached'], lines)
 }
 

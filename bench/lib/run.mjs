@@ -10,7 +10,7 @@ export async function run(options, chosen = all.filter(({ isCore = true }) => is
   if (options.list) return plan.flatMap(({ jobs }) => jobs.map((job) => `${job.name}\n`)).join('')
   try {
     for (const { measure, jobs } of plan) await inRounds(measure.once ? 1 : options.rounds, jobs, results)
-    return report(results, { begun, versions: [...(await servers.versions()), ...versionsOf()], minutes: (Date.now() - begun.at) / 60_000, rounds: options.rounds, quick: options.quick })
+    return report(results, { begun, versions: [...(await servers.versions()), ...versionsOf()], minutes: (Date.now() - begun.at) / 60_000, rounds: options.rounds, quick: options.quick, isWhole: options.isWhole })
   } finally {
     await servers.stop()
   }

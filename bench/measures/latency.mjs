@@ -13,7 +13,7 @@ export const latency = {
   ratios: ['p50'],
 
   jobs({ databases, quick, servers }) {
-    const count = quick ? 40 : 200
+    const count = quick ? 30 : 200
     return inGroup('latency', databases).map((entry) => ({ ...entry, run: () => run(servers, entry, count) }))
   },
 }
@@ -23,7 +23,7 @@ function run(servers, { server, contender, settings }, count) {
     await producer.ask('install')
     return withChild(contender, address, settings, async (worker) => {
       await worker.ask('listen')
-      await ping(producer, worker, 10)
+      await ping(producer, worker, 5)
       const lags = await ping(producer, worker, count)
       return { p50: quantile(lags, 0.5), p99: quantile(lags, 0.99) }
     })

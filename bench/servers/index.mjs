@@ -18,11 +18,14 @@ export class Servers {
   /** Runs `work` with the address of a new database, and drops it. */
   async withDatabase(kind, work) {
     const server = await this.get(kind)
-    const address = await server.fresh()
     try {
-      return await work(address, server)
-    } finally {
-      await server.drop(address)
+      const address = await server.fresh()
+      return await work(address, server).finally(() => server.drop(address))
+    } catch (error) {
+      if (server.isAlive()) throw error
+      // The next job is to find one that works.
+      this.#started.delete(kind)
+      throw new Error(`${server.name} has ended by itself: ${server.lastWords()}`, { cause: error })
     }
   }
 

@@ -24,7 +24,22 @@ export async function startServer({ name, account, install, command, version }) 
   await once(child, 'spawn')
   writeFileSync(join(place.folder, 'pid'), String(child.pid))
   child.unref()
-  return { port, pid: child.pid, version: await answering(child, place, () => version(port)), stop: () => stop(child, place) }
+  return {
+    port,
+    pid: child.pid,
+    version: await answering(child, place, () => version(port)),
+    isAlive: () => isAlive(child),
+    lastWords: () => lastWords(place),
+    stop: () => stop(child, place),
+  }
+}
+
+function isAlive({ exitCode, signalCode }) {
+  return exitCode === null && signalCode === null
+}
+
+function lastWords({ folder }) {
+  return readFileSync(join(folder, 'log'), 'utf8').slice(-2_000)
 }
 
 async function answering(child, place, ask) {
@@ -33,14 +48,14 @@ async function answering(child, place, ask) {
     try {
       return await ask()
     } catch (error) {
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`The server did not start: ${error.message}\n${readFileSync(join(place.folder, 'log'), 'utf8').slice(-2_000)}`)
+      if (!isAlive(child) || Date.now() > deadline) throw new Error(`The server did not start: ${error.message}\n${lastWords(place)}`)
       await sleep(50)
     }
   }
 }
 
 async function stop(child, place) {
-  if (child.exitCode === null && child.signalCode === null) {
+  if (isAlive(child)) {
     const gone = once(child, 'exit')
     child.kill('SIGQUIT')
     await Promise.race([gone, sleep(3_000).then(() => child.kill('SIGKILL')).then(() => gone)])

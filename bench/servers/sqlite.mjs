@@ -14,6 +14,7 @@ export async function startSqlite() {
     fresh: async () => ({ type: 'better-sqlite3', database: join(place.folder, `bench_${++made}.sqlite`) }),
     drop: ({ database }) => Promise.all(['', '-wal', '-shm'].map((end) => rm(database + end, { force: true }))),
     settle: async () => {},
+    isAlive: () => true,
     stop: async () => place.leave(),
   }
 }

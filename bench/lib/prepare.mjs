@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,5 +19,8 @@ export function nodeProgram() {
 }
 
 function run(file, args, cwd) {
-  execFileSync(file, args, { cwd, stdio: ['ignore', process.stderr, process.stderr] })
+  const { status, error } = spawnSync(file, args, { cwd, stdio: ['ignore', process.stderr, process.stderr] })
+  if (status === 0) return
+  process.stderr.write(`\n"${[file, ...args].join(' ')}" in ${cwd} did not succeed${error ? `: ${error.message}` : ''}. Nothing was measured.\n`)
+  process.exit(1)
 }

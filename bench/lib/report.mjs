@@ -25,7 +25,7 @@ export function report(results, { begun, versions, minutes, rounds, quick, isWho
   const took = `${minutes.toFixed(1)} minutes, ${rounds} ${rounds === 1 ? 'round' : 'rounds'}${quick ? ', --quick' : ''}`
   return [
     '# Results', '',
-    `${begun.at.toISOString().slice(0, 10)}; ${took}. ${begun.cores} × ${begun.model}, ${begun.memory} GiB, load ${begun.load.toFixed(1)} at the start. ${versions.join(', ')}.`,
+    `${begun.at.toISOString().slice(0, 10)}; ${took}. ${begun.cores} × ${begun.model}, ${begun.memory} GiB, load ${begun.load.toFixed(1)} at the start, ${loadavg()[0].toFixed(1)} at the end. ${versions.join(', ')}.`,
     'How it is measured: [README.md](README.md). Medians, with least and greatest in brackets; ratios are medians of the ratios within a round.', '',
     '## Goals', '', ...goalLines(results, isWhole), '',
     ...measures.flatMap((measure) => sections(results, measure)),

@@ -13,7 +13,7 @@ export const latency = {
   ratios: ['p50'],
 
   jobs({ databases, quick, servers }) {
-    const count = quick ? 30 : 200
+    const count = quick ? 30 : 120
     return inGroup('latency', databases).map((entry) => ({ ...entry, run: () => run(servers, entry, count) }))
   },
 }

@@ -1,0 +1,24 @@
+import { parseArgs } from 'node:util'
+
+const DATABASES = ['postgres', 'mariadb', 'sqlite']
+
+export const usage = `npm run bench -- [options]
+
+  --quick             about two minutes: fewer tasks, one round, the core measures
+  --rounds <n>        rounds, interleaved (default 3; with --quick 1)
+  --only <regex>      only jobs whose name matches, e.g. 'drain/postgres/(typeorm|graphile)'
+  --database <list>   of ${DATABASES.join(', ')}
+  --out <file>        where the report goes (default: bench/RESULTS.md after a whole full run)
+  --list              names the jobs and ends
+`
+
+/** @throws Error that says what is wrong with the call. */
+export function parseOptions(args) {
+  const { values } = parseArgs({ args, options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, only: { type: 'string' }, database: { type: 'string' }, out: { type: 'string' }, list: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } })
+  const databases = values.database === undefined ? DATABASES : values.database.split(',')
+  const unknown = databases.find((name) => !DATABASES.includes(name))
+  if (unknown !== undefined) throw new Error(`--database: there is no "${unknown}", but ${DATABASES.join(', ')}.`)
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
+  if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error(`--rounds: a whole number from 1 on was expected, not "${values.rounds}".`)
+  return { ...values, databases, rounds, only: new RegExp(values.only ?? ''), isWhole: values.only === undefined && values.database === undefined && !values.quick }
+}

@@ -1,0 +1,70 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { withChild } from '../lib/child.mjs'
+import { median, now } from '../lib/numbers.mjs'
+import { bench, nodeProgram, repository } from '../lib/prepare.mjs'
+
+const REQUIRE = "node -e require('typeorm')"
+const WORKER = 'tasks db_worker --batch'
+
+/** What Node is to run, given the app's file. */
+const commands = {
+  [REQUIRE]: () => ['-e', "require('typeorm')"],
+  [WORKER]: tasks('db_worker', '--batch'),
+  [`${WORKER} --no-startup-delay`]: tasks('db_worker', '--batch', '--no-startup-delay'),
+  'tasks --help': () => [join(repository, 'dist/cli/index.js'), '--help'],
+}
+
+export const startup = {
+  name: 'startup',
+  title: 'Start-up, ms',
+  note: 'On an empty table. The random wait of up to a second at the start of a worker is a setting; it is part of the second line, not of the third.',
+  columns: { ms: 'ms' },
+  ratios: ['ms'],
+  reference: REQUIRE,
+
+  jobs({ databases, quick, servers }) {
+    const times = quick ? 3 : 7
+    const wanted = quick ? databases.filter((database) => database !== 'mariadb') : databases
+    return wanted.flatMap((database) => Object.entries(commands).map(([who, args]) => ({ database, who, run: () => run(servers, database, args, times) })))
+  },
+}
+
+function tasks(...args) {
+  return (file) => [join(repository, 'dist/cli/index.js'), ...args, '-d', file]
+}
+
+function run(servers, database, args, times) {
+  return servers.withDatabase(database, async (address) => {
+    await withChild('typeorm-tasks', address, {}, (child) => child.ask('install'))
+    const app = makeApp(address)
+    try {
+      return { ms: median(Array.from({ length: times }, () => timeOf(args(join(app, 'ormconfig.js'))))) }
+    } finally {
+      rmSync(app, { recursive: true, force: true })
+    }
+  })
+}
+
+function timeOf(args) {
+  const from = now()
+  const { status, stderr } = spawnSync(nodeProgram(), args, { cwd: repository, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`"${args.join(' ')}" ended with ${status}: ${stderr.slice(-1_000)}`)
+  return now() - from
+}
+
+function makeApp({ type, host, port, user, password, database }) {
+  const app = mkdtempSync(join(tmpdir(), 'tasks-bench-app-'))
+  const options = type === 'better-sqlite3' ? { type, database, enableWAL: true } : { type, host, port, username: user, password, database }
+  const driver = type === 'better-sqlite3' ? `, driver: require(${JSON.stringify(join(bench, 'node_modules/better-sqlite3'))})` : ''
+  const from = (name) => `require(${JSON.stringify(join(repository, name))})`
+  writeFileSync(join(app, 'package.json'), '{ "name": "app", "type": "commonjs" }')
+  writeFileSync(join(app, 'ormconfig.js'), `const { DataSource } = ${from('node_modules/typeorm')}
+const { configureTasks, DBTaskResult } = ${from('dist/index.js')}
+exports.dataSource = new DataSource({ ...${JSON.stringify(options)}${driver}, entities: [DBTaskResult] })
+exports.TASKS = configureTasks({ default: { BACKEND: ${from('dist/backends/database/index.js')}.DatabaseBackend, OPTIONS: { dataSource: exports.dataSource } } })
+`)
+  return app
+}

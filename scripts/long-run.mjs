@@ -7,6 +7,7 @@ import { join } from 'node:path'
 /** The long settings of each; any of them may be given. */
 const RUNS = {
   'ten-thousand': { tasks: 10_000, kills: 20, restarts: 3 },
+  soak: { minutes: 30 },
 }
 
 const root = join(import.meta.dirname, '..')

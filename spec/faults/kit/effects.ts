@@ -19,11 +19,12 @@ export async function readEffects(dataSource: DataSource): Promise<Effect[]> {
 
 /** Each transactional task that succeeded has one effect, by the claim that its row says, and no other has any; gives each breach as a line. */
 export function checkEffects(effects: readonly Effect[], rows: readonly DBTaskResult[]): string[] {
-  const wanted = rows.filter(({ status }) => status === 'SUCCESSFUL').map(({ id, claims }) => `${id} claim ${claims}`)
+  const wanted = new Set(rows.filter(({ status }) => status === 'SUCCESSFUL').map(({ id, claims }) => `${id} claim ${claims}`))
   const found = effects.map(({ id, claim }) => `${id} claim ${claim}`)
+  const seen = new Set<string>()
   return [
-    ...wanted.filter((each) => !found.includes(each)).map((each) => `Effects: that of ${each} is missing`),
-    ...found.filter((each) => !wanted.includes(each)).map((each) => `Effects: ${each} has one, and did not complete its row`),
-    ...found.filter((each, at) => found.indexOf(each) < at).map((each) => `Effects: ${each} has more than one`),
+    ...[...wanted].filter((each) => !found.includes(each)).map((each) => `Effects: that of ${each} is missing`),
+    ...found.filter((each) => !wanted.has(each)).map((each) => `Effects: ${each} has one, and did not complete its row`),
+    ...found.filter((each) => seen.has(each) || !seen.add(each)).map((each) => `Effects: ${each} has more than one`),
   ]
 }

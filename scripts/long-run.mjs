@@ -8,6 +8,7 @@ import { join } from 'node:path'
 const RUNS = {
   'ten-thousand': { tasks: 10_000, kills: 20, restarts: 3 },
   soak: { minutes: 30 },
+  interleavings: { runs: 2_000 },
 }
 
 const root = join(import.meta.dirname, '..')

@@ -44,9 +44,10 @@ export class DatabaseStore implements Store {
 
   async renew(rows: readonly Renewal[]): Promise<Renewed> {
     if (rows.length === 0) return { lost: [], cancelled: [] }
-    const renewals = rows.map((row) => ({ ...heldRow(row), progress: row.progress }))
+    const latest = latestClaims(rows)
+    const renewals = latest.map((row) => ({ ...heldRow(row), progress: row.progress }))
     const held = await this.#ask(() => this.#dialect.renew(this.#session, renewals, this.#settings.leaseSeconds))
-    return { lost: rows.filter((row) => !held.has(row.key)), cancelled: rows.filter((row) => held.get(row.key)) }
+    return { lost: rows.filter((row) => !latest.includes(row) || !held.has(row.key)), cancelled: latest.filter((row) => held.get(row.key)) }
   }
 
   async release(rows: readonly Held[]): Promise<number> {
@@ -99,8 +100,9 @@ export class DatabaseStore implements Store {
   /** Handing in the same outcome twice is harmless: what already stands as it says counts as kept. */
   async #finish(outcomes: readonly Outcome[]): Promise<boolean[]> {
     if (outcomes.length === 0) return []
-    const kept = await this.#ask(() => this.#dialect.finish(this.#session, outcomes.map(finishRow)))
-    return outcomes.map((outcome) => kept.has(outcome.key))
+    const latest = latestClaims(outcomes)
+    const kept = await this.#ask(() => this.#dialect.finish(this.#session, latest.map(finishRow)))
+    return outcomes.map((outcome) => latest.includes(outcome) && kept.has(outcome.key))
   }
 
   async #claim(room: number, wishes: Wishes): Promise<ClaimedRow[]> {
@@ -122,6 +124,13 @@ export class DatabaseStore implements Store {
 
 function heldRow({ key, claims }: Held): HeldRow {
   return { row_key: key, claims }
+}
+
+/** A worker that stalled may have claimed its own row again. Claims only grow, so of one row's only the latest can hold. */
+function latestClaims<T extends Held>(rows: readonly T[]): T[] {
+  const latest = new Map<string, number>()
+  for (const { key, claims } of rows) latest.set(key, Math.max(claims, latest.get(key) ?? claims))
+  return rows.filter(({ key, claims }) => claims === latest.get(key))
 }
 
 /** An outcome as the statements take it. */

@@ -37,7 +37,7 @@ describe.each(databases())('on $name', (database) => {
       const turmoil = new Turmoil(field, fleet, ground, proxy)
       await turmoil.play(scheduleOf(seed, LENGTH, isServer))
       await quiet(field)
-      await report(field, turmoil, fleet.deserters)
+      await report(field, turmoil, await fleet.deserters())
     } finally {
       await field.close()
       await proxy?.close()

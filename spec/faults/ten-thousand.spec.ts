@@ -45,7 +45,7 @@ async function play(field: Field, ground: Ground, random: Random): Promise<numbe
     else await ground.outage()
   }
   await ended(field, TASKS)
-  expect(fleet.deserters).toEqual([])
+  expect(await fleet.deserters()).toEqual([])
   return inFlight
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Field } from './field'
 import type { Random } from './random'
+import { until } from './until'
 import type { WorkerProcess } from './worker-process'
 
 const preload = join(__dirname, 'claim-numbers.cjs')
@@ -13,6 +14,7 @@ export class Fleet {
   readonly #environment: () => NodeJS.ProcessEnv
   readonly #workers = new Set<WorkerProcess>()
   readonly #stalled = new Set<WorkerProcess>()
+  readonly #replacing: Promise<void>[] = []
 
   static async start(field: Field, size: number, args: readonly string[], environment: () => NodeJS.ProcessEnv = () => ({})): Promise<Fleet> {
     const fleet = new Fleet(field, args, environment)
@@ -28,18 +30,18 @@ export class Fleet {
 
   /** SIGKILL to one of them; gives it once it is gone. */
   async kill(random: Random): Promise<WorkerProcess> {
-    const worker = this.#take(random)
+    const worker = await this.#take(random)
     worker.kill('SIGKILL')
     await worker.ended
-    void this.#replace()
+    this.#replacing.push(this.#replace())
     return worker
   }
 
   /** SIGTERM to one of them; gives it once it has ended. */
   async stop(random: Random): Promise<WorkerProcess> {
-    const worker = this.#take(random)
+    const worker = await this.#take(random)
     worker.kill('SIGTERM')
-    void this.#replace()
+    this.#replacing.push(this.#replace())
     await worker.ended
     return worker
   }
@@ -56,12 +58,15 @@ export class Fleet {
     this.#stalled.delete(worker)
   }
 
-  /** Workers that ended though nobody asked them to. */
-  get deserters(): string[] {
+  /** Waits for those that are to come, and tells of workers that ended though nobody asked them to. */
+  async deserters(): Promise<string[]> {
+    await Promise.all(this.#replacing)
     return [...this.#workers].filter(({ isOver }) => isOver).map(({ name, log }) => `${name} ended by itself: ${log.trim().split('\n').slice(-3).join(' | ')}`)
   }
 
-  #take(random: Random): WorkerProcess {
+  /** Waits until there is one: others may have been taken, and not be replaced yet. */
+  async #take(random: Random): Promise<WorkerProcess> {
+    await until(() => this.#workers.size > 0, 60_000, () => 'a worker to be there')
     const worker = random.pick([...this.#workers])
     this.#workers.delete(worker)
     return worker

@@ -65,7 +65,7 @@ export class Turmoil {
       outage: () => (this.#outage ??= this.#ground.outage(ms).finally(() => (this.#outage = undefined))),
       cut: async () => this.#proxy?.cut(),
       slow: () => this.#slow(ms),
-      silence: async () => this.#proxy?.blackHole('toServer', 2),
+      silence: () => this.#silence(ms),
     }[fault]()
   }
 
@@ -133,6 +133,13 @@ export class Turmoil {
     const { code, signal } = await worker.ended
     // 1: it had to give rows back, or its database was away.
     if (code !== 0 && code !== 1) this.oddities.push(`I7: ${worker.name} was asked to stop and ended with ${code ?? signal}`)
+  }
+
+  /** The task of an app whose driver has no timeout waits until the network gives its connection up. */
+  async #silence(ms: number): Promise<void> {
+    this.#proxy?.blackHole('toServer', 2)
+    await sleep(ms)
+    this.#proxy?.cut()
   }
 
   async #slow(ms: number): Promise<void> {

@@ -75,6 +75,8 @@ async function report(field: Field, turmoil: Turmoil, deserters: readonly string
     `  ${rows.length} tasks: ${tally(rows.map(({ status, exceptionClassPath }) => (status === 'FAILED' ? exceptionClassPath : status)))}`,
     `  ${field.events.filter(({ event }) => event === 'start').length} runs, ${lost.length} taken over, ${returned.length - new Set(returned).size} returned more than once, ${effects.length} effects of transactional tasks`,
     `  ${verdict.line}`, ...breaches.slice(0, 20).map((breach) => `  ${breach}`))
+  const ids = [...new Set(breaches.flatMap((breach) => /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(breach) ?? []))]
+  for (const id of ids.slice(0, 3)) say(storyOf(field, id))
   expect(breaches.slice(0, 20)).toEqual([])
   expect(rows.filter(({ status }) => !['SUCCESSFUL', 'FAILED'].includes(status))).toEqual([])
   expect(returned.length - new Set(returned).size).toBeLessThanOrEqual(lost.length)

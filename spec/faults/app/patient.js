@@ -14,7 +14,7 @@ let opening
 exports.observed = function observed(name, work, options = {}) {
   task(`fault.${name}`, async (context, ...args) => {
     const { id } = context.taskResult
-    const run = { id, attempt: context.attempt, claim: globalThis.claimOf(id) }
+    const run = { id, attempt: context.attempt, claim: globalThis.claimNumber() }
     note('start', run)
     try {
       // SQLite has one writer at a time: who waits within a transaction for another waits for ever.

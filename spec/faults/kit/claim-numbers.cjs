@@ -1,15 +1,14 @@
 // Preloaded into a worker: tells its tasks the claim that they run under. A task that read it from its row, as the journal
 // of the other specs does, might be told that of the worker which has replaced it meanwhile.
+const { AsyncLocalStorage } = require('node:async_hooks')
 const { join } = require('node:path')
-const { DatabaseStore } = require(join(__dirname, '../../../dist/backends/database/store.js'))
+const { Slot } = require(join(__dirname, '../../../dist/lib/slot.js'))
 if (process.env.CLOCK_SHIFT) require('./shifted-clock.cjs')
 
-const claims = new Map()
-globalThis.claimOf = (id) => claims.get(id)
+const claims = new AsyncLocalStorage()
+globalThis.claimNumber = () => claims.getStore()
 
-const { exchange } = DatabaseStore.prototype
-DatabaseStore.prototype.exchange = async function (outcomes, room, wishes) {
-  const answer = await exchange.call(this, outcomes, room, wishes)
-  for (const row of answer.claimed) claims.set(row.values.id, row.claims)
-  return answer
+const { run } = Slot.prototype
+Slot.prototype.run = function () {
+  return claims.run(this.row.claims, () => run.call(this))
 }

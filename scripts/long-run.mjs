@@ -9,6 +9,7 @@ const RUNS = {
   'ten-thousand': { tasks: 10_000, kills: 20, restarts: 3 },
   soak: { minutes: 30 },
   volume: { finished: 1_000_000, ready: 100_000 },
+  bloat: { minutes: 5 },
   memory: { tasks: 1_000_000 },
   interleavings: { runs: 2_000 },
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dashed } from '../../entities/formats'
 import { databases } from '../support/databases'
@@ -52,7 +53,21 @@ async function quiet(field: Field): Promise<void> {
   const open = async (): Promise<{ id: string; status: string }[]> => field.dataSource.query("SELECT id, status FROM db_task_result WHERE status IN ('READY', 'RUNNING')")
   for (let left = [{ id: '', status: '' }]; left.length > 0; await sleep(100)) {
     left = await open().catch(() => left)
-    if (performance.now() > end) throw new Error(`Seed ${seed}: after ${PATIENCE} ms these have not ended:\n${left.map(({ id }) => storyOf(field, dashed(id))).join('\n')}`)
+    if (performance.now() > end) throw new Error(`Seed ${seed}: after ${PATIENCE} ms these have not ended:\n${left.map(({ id }) => storyOf(field, dashed(id))).join('\n')}\n${lastWords(field)}`)
+  }
+}
+
+/** What the workers that are there said last. */
+function lastWords(field: Field): string {
+  return field.workers.filter(({ isOver }) => !isOver).map(({ name, pid, log }) => `${name} (${stateOf(pid)}):\n  ${log.trim().split('\n').slice(-12).join('\n  ')}`).join('\n')
+}
+
+/** Linux tells whether a process runs, sleeps or is stopped. */
+function stateOf(pid: number): string {
+  try {
+    return /^State:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? ''
+  } catch {
+    return 'unknown'
   }
 }
 

@@ -10,7 +10,7 @@ import { addReady, analyze } from './kit/volume'
 const READY = 10_000
 const EACH = 1_200
 
-for (const { name, connect } of databases()) if (name !== 'sqlite') describe(`F41 with ${READY} tasks of many priorities and queues on ${name}`, () => {
+for (const { name, connect } of databases()) if (name !== 'sqlite') describe(`with ${READY} tasks of many priorities and queues on ${name}`, () => {
   let dataSource: DataSource
   let stores: Store[]
 
@@ -23,7 +23,7 @@ for (const { name, connect } of databases()) if (name !== 'sqlite') describe(`F4
   }, 60_000)
   afterAll(() => Promise.all(stores.map((store) => store.close())))
 
-  it('a claim succeeds while the transaction of another is held open', async () => {
+  it('F41 a claim succeeds while the transaction of another is held open', async () => {
     const runner = dataSource.createQueryRunner()
     await runner.startTransaction('READ COMMITTED')
     // What a claim of the highest priority locks, held for as long as it pleases.
@@ -41,7 +41,7 @@ for (const { name, connect } of databases()) if (name !== 'sqlite') describe(`F4
     expect(took).toBeLessThan(1_000)
   })
 
-  it('eight workers get through about as much as one, or more, and none takes what another has', async () => {
+  it('F41 eight workers get through about as much as one, or more, and none takes what another has', async () => {
     const seen = new Set<string>()
     const one = await throughput(stores.slice(0, 1), seen)
     const before = await deadlocks(dataSource, name)

@@ -16,7 +16,7 @@ const FOR_EVER = FINISHED / 20 + 60_000
 /** A sort, a scan of the table, or a walk over all rows of one status. */
 const WASTEFUL = { sqlite: /SCAN (?!(v|json_each) VIRTUAL TABLE)|TEMP B-TREE|\(status=\?\)/, postgres: /Sort|Seq Scan|Hash|Bitmap/, mariadb: /filesort|temporary|"type":"(index|ALL)"/ }
 
-describe.each(databases())(`F67 with ${FINISHED} results and ${READY} tasks that wait on $name`, ({ name, connect }) => {
+describe.each(databases())(`with ${FINISHED} results and ${READY} tasks that wait on $name`, ({ name, connect }) => {
   const asked: { sql: string; parameters: unknown[] }[] = []
   let dataSource: DataSource
   let store: Store
@@ -30,7 +30,7 @@ describe.each(databases())(`F67 with ${FINISHED} results and ${READY} tasks that
   }, FOR_EVER)
   afterAll(() => store.close())
 
-  it('99 of 100 claims take less than 20 ms, by the index', async () => {
+  it('F67 99 of 100 claims take less than 20 ms, by the index', async () => {
     await claims(store, 20)
     asked.length = 0
     await claims(store, 1)
@@ -48,7 +48,7 @@ describe.each(databases())(`F67 with ${FINISHED} results and ${READY} tasks that
     expect(p99(some)).toBeLessThan(20 + statements * p99(nothing))
   }, 60_000)
 
-  it('a page of the newest takes less than 300 ms', async () => {
+  it('F67 a page of the newest takes less than 300 ms', async () => {
     const start = performance.now()
     const page = await dataSource.getRepository(DBTaskResult).find({ order: { id: 'DESC' }, take: 100 })
 
@@ -56,7 +56,7 @@ describe.each(databases())(`F67 with ${FINISHED} results and ${READY} tasks that
     expect(performance.now() - start).toBeLessThan(300)
   })
 
-  it('claims go on while old results are deleted', async () => {
+  it('F67 claims go on while old results are deleted', async () => {
     const other = await new DatabaseBackend('default', { queues: [], options: { dataSource } }).openStore({})
     let isOver = false
     const age = 100 * 60 * 60 * 1000

@@ -19,6 +19,7 @@ const MIX: readonly [number, string, (random: Random) => unknown[]][] = [
   [6, 'long.limited', (random) => [random.whole(100, 600)]],
   [15, 'book', (random) => [random.whole(0, 60)]],
 ]
+const BACKLOG = 100
 const URN = MIX.flatMap((entry) => Array<(typeof MIX)[number]>(entry[0]).fill(entry))
 
 /** Does to a field what a schedule says, some of it at once, and counts what came of it. */
@@ -74,7 +75,10 @@ export class Turmoil {
     await work().catch(() => void this.refused++)
   }
 
+  /** Not when too much waits already: a backlog would only make the end longer. */
   async #enqueue(random: Random): Promise<void> {
+    const [record] = (await this.#field.dataSource.query("SELECT COUNT(*) AS n FROM db_task_result WHERE status = 'READY'")) as { n: string }[]
+    if (Number(record?.n) > BACKLOG) return
     const drawn = Array.from({ length: random.whole(5, 40) }, () => random.pick(URN))
     for (const name of new Set(drawn.map(([, each]) => each)))
       await this.#whenFree(() => this.#field.enqueue(name, drawn.filter(([, each]) => each === name).map(([, , args]) => args(random)), { priority: random.whole(-3, 3) }))

@@ -95,8 +95,8 @@ async function report(field: Field, turmoil: Turmoil, deserters: readonly string
   expect(breaches.slice(0, 20)).toEqual([])
   expect(rows.filter(({ status }) => !['SUCCESSFUL', 'FAILED'].includes(status))).toEqual([])
   expect(returned.length - new Set(returned).size).toBeLessThanOrEqual(lost.length)
-  // Else nothing was shown.
-  expect(lost.length).toBeGreaterThan(0)
+  // Else nothing was shown; some seconds may pass without a loss.
+  if (MINUTES >= 1) expect(lost.length).toBeGreaterThan(0)
 }
 
 function tally(words: readonly string[]): string {

@@ -73,13 +73,13 @@ it('declares every package that the rooms use, and no other', () => {
   expect(Object.keys(manifest.dependencies).filter((name) => !used.includes(name))).toEqual([])
 })
 
-it('loads no code that a row names', () => {
+it('F72 loads no code that a row names', () => {
   // A task's name is looked up among the tasks that are defined; nothing of a row may reach a loader.
   const loaders = ['lib', 'entities', 'backends'].flatMap(sourcesOf).filter((file) => /\bcreateRequire\(|[^.\w]import\((?!')|[^.\w]require\((?!')/.test(readFileSync(join(root, file), 'utf8')))
   expect(loaders.toSorted()).toEqual(['lib/isolation/load.ts', 'lib/settings.ts'])
 })
 
-it('says nothing in its statements that a value could have written', () => {
+it('F72 says nothing in its statements that a value could have written', () => {
   const statements = sourcesOf('backends').filter((file) => /query\(\s*`[^`]*\$\{[^}]*(wishes\.|values\.|order\.|row\.)/.test(readFileSync(join(root, file), 'utf8')))
   expect(statements).toEqual([])
 })

@@ -49,6 +49,12 @@ export interface Statements {
 /** The verbs of a dialect by way of its statements. What SQL cannot say alike everywhere is a flag, read here only. */
 export function sqlDialect(dialect: SqlDialect): Dialect {
   const { name, maxStatement, claim, sql, updateReturns } = dialect
+  const finish: Dialect['finish'] = async (session, rows) => {
+    const { affected } = await session.query(sql.finish, batchOf(rows))
+    if (affected === rows.length) return new Set(rows.map((row) => row.row_key))
+    const { records } = await session.query(sql.settled, batchOf(rows))
+    return new Set(records.map(keyOf))
+  }
   return {
     name,
     maxStatement,
@@ -56,12 +62,7 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
     insert: (session, rows, unlessTaken) => insert(dialect, session, rows, unlessTaken),
     byId: async (session, id) => rowsOf(await session.query(sql.byId, { id }))[0],
     byUniqueKey: async (session, uniqueKey) => rowsOf(await session.query(sql.byUniqueKey, { uniqueKey }))[0],
-    async finish(session, rows) {
-      const { affected } = await session.query(sql.finish, batchOf(rows))
-      if (affected === rows.length) return new Set(rows.map((row) => row.row_key))
-      const { records } = await session.query(sql.settled, batchOf(rows))
-      return new Set(records.map(keyOf))
-    },
+    finish,
     async renew(session, rows, leaseSeconds) {
       const answer = await session.query(sql.renew, { ...batchOf(rows), leaseSeconds })
       const { records } = updateReturns ? answer : await session.query(sql.held, batchOf(rows))
@@ -74,8 +75,7 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
       return session.transaction(async (inside) => {
         const expired = new Set((await inside.query(sql.lockExpired, batchOf(rows))).records.map(keyOf))
         const ours = rows.filter((row) => expired.has(row.row_key))
-        if (ours.length > 0) await inside.query(sql.finish, batchOf(ours))
-        return expired
+        return ours.length > 0 ? finish(inside, ours) : expired
       })
     },
     expired: async (session, backendName, limit) => rowsOf(await session.query(sql.expired, { backendName, limit })),

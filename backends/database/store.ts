@@ -49,10 +49,11 @@ export class DatabaseStore implements Store {
 
   async renew(rows: readonly Renewal[]): Promise<Renewed> {
     if (rows.length === 0) return { lost: [], cancelled: [] }
-    const renewals = rows.map((row) => ({ ...heldRow(row), progress: row.progress }))
+    const isLatest = latestClaims(rows)
+    const renewals = rows.filter(isLatest).map((row) => ({ ...heldRow(row), progress: row.progress }))
     const held = await this.#ask(() => this.#dialect.renew(this.#sessions.renewal, renewals, this.#settings.leaseSeconds))
-    const lost = rows.filter((row) => !held.has(row.key))
-    return { lost: await this.#withTheirHolders(lost), cancelled: rows.filter((row) => held.get(row.key)) }
+    const lost = rows.filter((row) => !isLatest(row) || !held.has(row.key))
+    return { lost: await this.#withTheirHolders(lost), cancelled: rows.filter((row) => isLatest(row) && held.get(row.key)) }
   }
 
   async release(rows: readonly Held[]): Promise<number> {
@@ -112,8 +113,9 @@ export class DatabaseStore implements Store {
   /** Handing in the same outcome twice is harmless: what already stands as it says counts as kept. */
   async #finish(outcomes: readonly Outcome[]): Promise<boolean[]> {
     if (outcomes.length === 0) return []
-    const kept = await this.#ask(() => this.#dialect.finish(this.#sessions.exchange, outcomes.map(finishRow)))
-    return outcomes.map((outcome) => kept.has(outcome.key))
+    const isLatest = latestClaims(outcomes)
+    const kept = await this.#ask(() => this.#dialect.finish(this.#sessions.exchange, outcomes.filter(isLatest).map(finishRow)))
+    return outcomes.map((outcome) => isLatest(outcome) && kept.has(outcome.key))
   }
 
   async #claim(room: number, wishes: Wishes): Promise<ClaimedRow[]> {
@@ -135,6 +137,13 @@ export class DatabaseStore implements Store {
 
 function heldRow({ key, claims }: Held): HeldRow {
   return { row_key: key, claims }
+}
+
+/** A worker that stalled may have claimed its own row again. Claims only grow, so of one row's only the latest can hold. */
+function latestClaims(rows: readonly Held[]): (row: Held) => boolean {
+  const latest = new Map<string, number>()
+  for (const { key, claims } of rows) latest.set(key, Math.max(claims, latest.get(key) ?? claims))
+  return ({ key, claims }) => claims === latest.get(key)
 }
 
 /** An outcome as the statements take it. */

@@ -28,13 +28,13 @@ describeEachDatabase((database) => {
     ])
   })
 
-  it('says that the table is missing, and no worker starts', async () => {
+  it('F65 says that the table is missing, and no worker starts', async () => {
     const dataSource = await database.connect({ entities: [dbTaskResultSchema({ tableName: 'jobs' })] })
     expect(await check(dataSource)).toEqual([{ level: 'error', message: 'The table "jobs" does not exist.', mend: migrate }])
     await expect(start(dataSource)).rejects.toMatchObject({ name: 'DataSourceError', message: `The table "jobs" does not exist. ${migrate}` })
   })
 
-  it("names the columns that a table lacks, such as one of Django's, and no worker starts", async () => {
+  it("F65 names the columns that a table lacks, such as one of Django's, and no worker starts", async () => {
     const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
     await dataSource.query('ALTER TABLE db_task_result DROP COLUMN lease_until')
     expect(await check(dataSource)).toEqual([{ level: 'error', message: 'The table "db_task_result" lacks the column "lease_until".', mend: migrate }])
@@ -44,7 +44,7 @@ describeEachDatabase((database) => {
     expect((await check(dataSource)).map(({ message }) => message)).toEqual(['The table "db_task_result" lacks the columns "lease_until", "progress".'])
   })
 
-  it('warns of the indexes that are missing', async () => {
+  it('F65 warns of the indexes that are missing', async () => {
     const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
     const on = database.name === 'mariadb' ? ' ON db_task_result' : ''
     await dataSource.query(`DROP INDEX db_task_result_ready_idx${on}`)

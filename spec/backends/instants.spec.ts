@@ -43,7 +43,7 @@ interface Answer {
   readonly problems: Problem[]
 }
 
-describe('with enqueuers, workers and readers in Kolkata, St. John’s and UTC', () => {
+describe('F53 with enqueuers, workers and readers in Kolkata, St. John’s and UTC', () => {
   let places: Place[]
   let began: number
   let ended: number

@@ -99,7 +99,7 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     expect(() => result.returnValue).toThrow(`Task ${result.id} failed: RangeError: too "far"`)
   })
 
-  itRuns('fails a task that returns what JSON cannot carry, and keeps nothing of it', async () => {
+  itRuns('F54 fails a task that returns what JSON cannot carry, and keeps nothing of it', async () => {
     const result = await unfit.enqueue()
     await work()
 
@@ -108,7 +108,7 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     expect(result.toJSON()).toMatchObject({ status: 'FAILED', returnValue: null })
   })
 
-  it.each(carried)('carries %s to the task and back', async (_, value, expected) => {
+  it.each(carried)('F54 carries %s to the task and back', async (_, value, expected) => {
     const result = await echo.enqueue(value)
     await work()
 
@@ -116,7 +116,7 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     if (runs !== 'never') expect(result.returnValue).toStrictEqual(expected)
   })
 
-  it('refuses what JSON cannot carry, and enqueues nothing', async () => {
+  it('F55 refuses what JSON cannot carry, and enqueues nothing', async () => {
     await expect(echo.enqueue({ when: new Date(0) })).rejects.toThrow(NotSerializableError)
     await expect(echo.enqueueMany([[1], [Number.NaN]])).rejects.toThrow('args[0]: NaN; pass null or a finite number')
     await expect(echo.enqueueWith({ kwargs: { big: 1n } })).rejects.toThrow('kwargs.big: bigint; pass it as text')
@@ -239,8 +239,9 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     if (runs !== 'never') expect(heard[2]?.[1].result.returnValue).toBe(3)
   })
 
-  it('lets no listener change a fate, whether it throws or rejects', async () => {
+  it('F64 lets no listener change a fate, or hold a task up, whether it throws, rejects or never comes back', async () => {
     for (const signal of [taskEnqueued, taskStarted, taskFinished]) {
+      disconnect.push(signal.connect(() => new Promise(() => {})))
       disconnect.push(signal.connect(() => { throw new Error('listener') }))
       disconnect.push(signal.connect(async () => { throw new Error('later') }))
     }

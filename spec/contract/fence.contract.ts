@@ -67,6 +67,18 @@ export function fenceContract({ rows, open }: StorePlace): void {
     ['a failure', (row) => ({ ...held(row), status: 'FAILED', error })],
     ['a retry', (row) => ({ ...held(row), status: 'READY', error, delay: 0 })],
   ]
+  it('tells a worker that has claimed its own row again that the earlier claim is lost, in the same batch', async () => {
+    const { store, row, id } = await claimed({})
+    await rows().expire(id)
+    await store.rescue()
+    const [again] = (await claim(store, 1)).claimed
+
+    expect(await store.renew([row, again!].map((each) => ({ ...held(each), progress: null })))).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
+    expect(await handIn(store, { ...held(row), status: 'SUCCESSFUL', returnValue: '"early"' }, { ...held(again!), status: 'SUCCESSFUL', returnValue: '"late"' })).toEqual([false, true])
+
+    expect(await rows().get(id)).toMatchObject({ status: 'SUCCESSFUL', returnValue: 'late', claims: 2 })
+  })
+
   it.each(late)('drops %s of a worker whose row was claimed again since', async (_, outcome) => {
     const { store, row, id } = await claimed({})
     await store.release([row])

@@ -43,7 +43,7 @@ describeEachDatabase((database) => {
       return printed
     }
 
-    test('makes the table, after which nobody finds a difference; undone, it leaves what was there before', async () => {
+    test('F66 makes the table, after which nobody finds a difference; undone, it leaves what was there before', async () => {
       await make()
       expect(app.isInitialized).toBe(false)
       expect(readdirSync(migrations)).toHaveLength(1)

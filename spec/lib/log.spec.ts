@@ -4,7 +4,7 @@ import { catchLog } from '../support/tasks'
 
 afterEach(() => setLogger())
 
-it('keeps one event on one line, whatever names and messages hold', () => {
+it('F72 keeps one event on one line, whatever names and messages hold', () => {
   const lines = catchLog()
 
   log.warn('name\nTask id=forged\r\u001b[31m\u0000\u2028end')

@@ -15,14 +15,16 @@ const LOST = 'typeorm_tasks.WorkerLost'
  * order, and no row is left to a lease that ended. I7 (connections, transactions, exit codes) is for the scenario: see `Field`.
  */
 export function check(history: History, rows: readonly FinalRow[], allowed: Allowed = {}): string[] {
-  const sound = { ...history, changes: history.changes.filter(({ id }) => !allowed.tampered?.includes(id)) }
-  const untouched = rows.filter(({ id }) => !allowed.tampered?.includes(id))
+  const tampered = new Set(allowed.tampered)
+  const sound = { ...history, changes: history.changes.filter(({ id }) => !tampered.has(id)) }
+  const untouched = rows.filter(({ id }) => !tampered.has(id))
+  const changes = changesByRow(sound)
   return [
     ...existence(history, rows, allowed),
     ...oneEnd(sound, untouched, allowed),
     ...oneHolder(sound),
-    ...attempts(sound, untouched, allowed),
-    ...untouched.flatMap((row) => forward(row, changesOf(sound, row), allowed)),
+    ...attempts(sound, changes, untouched, allowed),
+    ...untouched.flatMap((row) => forward(row, changes.get(row.id) ?? [], allowed)),
     ...untouched.flatMap((row) => inTime(row, history, allowed)),
   ]
 }
@@ -30,11 +32,12 @@ export function check(history: History, rows: readonly FinalRow[], allowed: Allo
 /** I1 */
 function existence({ enqueued, undone, events }: History, rows: readonly FinalRow[], { tampered = [], unsure = false }: Allowed): string[] {
   const there = new Set(rows.map(({ id }) => id))
+  const [gone, back] = [new Set(tampered), new Set(undone)]
   const known = new Set([...enqueued, ...tampered, ...events.filter(({ event }) => event === 'enqueued').map(({ note = '' }) => note)])
   return [
-    ...[...known].filter((id) => !there.has(id) && !tampered.includes(id)).map((id) => `I1: ${id} was enqueued and is gone`),
+    ...[...known].filter((id) => !there.has(id) && !gone.has(id)).map((id) => `I1: ${id} was enqueued and is gone`),
     ...undone.filter((id) => there.has(id)).map((id) => `I1: ${id} was rolled back and is there`),
-    ...(unsure ? [] : rows.filter(({ id }) => !known.has(id) && !undone.includes(id)).map(({ id }) => `I1: ${id} is there and nobody enqueued it`)),
+    ...(unsure ? [] : rows.filter(({ id }) => !known.has(id) && !back.has(id)).map(({ id }) => `I1: ${id} is there and nobody enqueued it`)),
     ...twice(rows.map(({ id }) => id)).map((id) => `I1: ${id} is there twice`),
   ]
 }
@@ -78,12 +81,13 @@ function stolen({ id, at, before, after }: Change): string[] {
 }
 
 /** I4 */
-function attempts(history: History, rows: readonly FinalRow[], { unstarted = false }: Allowed): string[] {
+function attempts({ events }: History, changesOf: ReadonlyMap<string, readonly Change[]>, rows: readonly FinalRow[], { unstarted = false }: Allowed): string[] {
+  const runs = runsByRow(events)
   return rows.flatMap((row) => {
-    const changes = changesOf(history, row)
+    const changes = changesOf.get(row.id) ?? []
     const claims = changes.filter(isClaim).map(({ after }) => after?.claims ?? 0)
     const givenBack = changes.filter(({ before, after }) => before && after && after.attempts < before.attempts).map(({ before }) => before?.claims)
-    const started = new Set(runsOf(history.events, row.id))
+    const started = runs.get(row.id) ?? new Set()
     const silent = claims.filter((claim) => !started.has(claim) && !givenBack.includes(claim))
     return [
       ...(row.claims === claims.length ? [] : [`I4: ${row.id} says ${row.claims} claims, and was claimed ${claims.length} times`]),
@@ -94,8 +98,11 @@ function attempts(history: History, rows: readonly FinalRow[], { unstarted = fal
   })
 }
 
-function runsOf(events: readonly TaskEvent[], id: string): number[] {
-  return events.filter((each) => each.event === 'start' && each.id === id).map(({ claim }) => claim)
+/** The claims under which each row's task started. */
+function runsByRow(events: readonly TaskEvent[]): Map<string, Set<number>> {
+  const runs = new Map<string, Set<number>>()
+  for (const { event, id, claim } of events) if (event === 'start') runs.set(id, (runs.get(id) ?? new Set()).add(claim))
+  return runs
 }
 
 /** I5: each change follows the one before it, along an arrow that there is. */
@@ -130,8 +137,15 @@ function inTime(row: FinalRow, { quietAt }: History, { running = false }: Allowe
   ]
 }
 
-function changesOf({ changes }: History, { id }: FinalRow): Change[] {
-  return changes.filter((change) => change.id === id).toSorted((a, b) => a.seq - b.seq)
+/** Each row's changes, in the order they were made. */
+function changesByRow({ changes }: History): Map<string, Change[]> {
+  const byRow = new Map<string, Change[]>()
+  for (const change of changes.toSorted((a, b) => a.seq - b.seq)) {
+    const earlier = byRow.get(change.id)
+    if (earlier) earlier.push(change)
+    else byRow.set(change.id, [change])
+  }
+  return byRow
 }
 
 function isClaim({ before, after }: Change): boolean {
@@ -143,5 +157,6 @@ function isEnd({ status }: Pick<RowState, 'status'>): boolean {
 }
 
 function twice(values: readonly string[]): string[] {
-  return [...new Set(values.filter((value, at) => values.indexOf(value) < at))]
+  const seen = new Set<string>()
+  return [...new Set(values.filter((value) => seen.has(value) || !seen.add(value)))]
 }

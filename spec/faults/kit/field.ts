@@ -137,14 +137,19 @@ export class Field {
   }
 
   /** Stops what still runs, looks for what it left behind, and holds the whole history against the promises. */
-  async verify({ code = 0, ...allowed }: Expected = {}): Promise<void> {
+  async verify(expected: Expected = {}): Promise<void> {
+    const breaches = await this.breaches(expected)
+    if (breaches.length > 0) throw new Error(`${breaches.join('\n')}\n\n${JSON.stringify(this.events, null, 1)}\n${this.#logs()}`)
+  }
+
+  /** The same, and gives each breach as a line. */
+  async breaches({ code = 0, ...allowed }: Expected = {}): Promise<string[]> {
     const left = this.workers.filter(({ isOver }) => !isOver)
     const ends = await Promise.all(left.map(async (worker) => ({ worker: worker.name, ...(await worker.stop()) })))
     if (ends.some((end) => end.code !== code)) throw new Error(`Workers were to end with ${code}, and ended ${JSON.stringify(ends)}\n${this.#logs()}`)
     await Promise.all(this.#others.splice(0).filter((other) => other.isInitialized).map((other) => other.destroy()))
     await this.#nothingLeft()
-    const breaches = [...check(await this.history(), await this.finalRows(), allowed), ...this.#indiscretions()]
-    if (breaches.length > 0) throw new Error(`${breaches.join('\n')}\n\n${JSON.stringify(this.events, null, 1)}\n${this.#logs()}`)
+    return [...check(await this.history(), await this.finalRows(), allowed), ...this.#indiscretions()]
   }
 
   async history(): Promise<History> {

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { folderWith, install, searchPath } from './binaries'
 import { Server, user, type Recipe } from './server'
 
-/** Starts a MariaDB of the spec's own. */
-export async function startMariaDb(): Promise<Server> {
+/** Starts a MariaDB of the spec's own; its data is in `parent`, which is the folder for temporary ones unless told. */
+export async function startMariaDb(parent?: string): Promise<Server> {
   const programs = findMariaDb()
   if (programs === undefined) throw new Error(`MariaDB is missing. ${mariaDbMend}`)
-  return await Server.start(recipe(programs))
+  return await Server.start(recipe(programs), parent)
 }
 
 export interface MariaDbPrograms {

@@ -14,9 +14,9 @@ export interface Place {
   leave(): void
 }
 
-/** Makes a temp folder that is removed, together with the server in it, even if this process is killed. */
-export function makePlace(name: string, account?: string, signal: NodeJS.Signals = 'SIGKILL'): Place {
-  const folder = mkdtempSync(join(tmpdir(), `tasks-${name}-`))
+/** Makes a folder, among the temporary ones unless told, that is removed, together with the server in it, even if this process is killed. */
+export function makePlace(name: string, account?: string, signal: NodeJS.Signals = 'SIGKILL', parent = tmpdir()): Place {
+  const folder = mkdtempSync(join(parent, `tasks-${name}-`))
   const as: Place['as'] = account !== undefined && process.getuid?.() === 0 ? accountOf(account) : {}
   if (as.uid !== undefined && as.gid !== undefined) chownSync(folder, as.uid, as.gid)
   return { folder, pidFile: join(folder, 'pid'), as, leave: watch(folder, signal) }

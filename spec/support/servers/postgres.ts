@@ -5,11 +5,11 @@ import { folderWith, install, said, searchPath } from './binaries'
 import type { Place } from './place'
 import { Server, user, type Recipe } from './server'
 
-/** Starts a PostgreSQL of the spec's own. */
-export async function startPostgres(): Promise<Server> {
+/** Starts a PostgreSQL of the spec's own; its data is in `parent`, which is the folder for temporary ones unless told. */
+export async function startPostgres(parent?: string): Promise<Server> {
   const bin = findPostgres()
   if (bin === undefined) throw new Error(`PostgreSQL is missing. ${postgresMend}`)
-  return await Server.start(recipe(bin))
+  return await Server.start(recipe(bin), parent)
 }
 
 /** Starts a stand-by of another PostgreSQL, which is ready to be promoted; undefined where pg_basebackup is missing. */

@@ -42,8 +42,8 @@ const patience = 60_000
 
 /** A database server that lives in a temp folder on a loopback port of its own, and leaves nothing behind. */
 export class Server {
-  static async start(recipe: Recipe): Promise<Server> {
-    const place = makePlace(recipe.name, recipe.account, recipe.crash)
+  static async start(recipe: Recipe, parent?: string): Promise<Server> {
+    const place = makePlace(recipe.name, recipe.account, recipe.crash, parent)
     const server = new Server(recipe, place)
     try {
       await recipe.install(place)

@@ -15,8 +15,8 @@ const common = {
       module: { type: 'commonjs' },
     }],
   },
-  // Faults take minutes and a machine of their own: `npm run faults`.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/', '<rootDir>/spec/fixtures/', ...(process.env.FAULTS ? [] : ['<rootDir>/spec/faults/.*\\.spec\\.ts$'])],
+  // Faults take minutes: `npm run faults`, and always under CI.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/', '<rootDir>/spec/fixtures/', ...(process.env.FAULTS || process.env.CI ? [] : ['<rootDir>/spec/faults/.*\\.spec\\.ts$'])],
   globalSetup: '<rootDir>/spec/support/global-setup.ts',
   globalTeardown: '<rootDir>/spec/support/global-teardown.ts',
 }

@@ -41,7 +41,7 @@ describe.each(databases())(`with ${FINISHED} results and ${READY} tasks that wai
     for (let i = 0; i < CLAIMS; i++) {
       all.push(...(await claims(store, 1)))
       nothing.push(await questions(dataSource, statements))
-      if (i % 4 === 0) some.push(...(await claims(store, 1, ['mail'])))
+      some.push(...(await claims(store, 1, ['mail'])))
     }
 
     say(`${name}, ${FINISHED} results, ${READY} waiting: 99 of 100 claims within ${p99(all).toFixed(1)} ms, of one queue within ${p99(some).toFixed(1)} ms, as many statements that do nothing (${statements}) within ${p99(nothing).toFixed(1)} ms`)
@@ -49,7 +49,8 @@ describe.each(databases())(`with ${FINISHED} results and ${READY} tasks that wai
     expect(plans.length).toBeGreaterThan(0)
     // On top of what this machine, which others may use, takes for as many statements that do nothing at all.
     expect(p99(all)).toBeLessThan(20 + 2 * p99(nothing))
-    expect(p99(some)).toBeLessThan(20 + 2 * p99(nothing))
+    // Rows of other queues lie between.
+    expect(p99(some)).toBeLessThan(50 + 3 * p99(nothing))
   }, 60_000)
 
   it('F67 a page of the newest takes less than 300 ms', async () => {

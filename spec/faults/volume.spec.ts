@@ -37,15 +37,20 @@ describe.each(databases())(`with ${FINISHED} results and ${READY} tasks that wai
     const statements = asked.length
     const plans = (await Promise.all(asked.splice(0).map(({ sql, parameters }) => planOf(dataSource, name, sql, parameters)))).flat()
 
-    const [all, some] = [await claims(store, CLAIMS), await claims(store, CLAIMS / 4, ['mail'])]
-    const nothing = await questions(dataSource, CLAIMS)
+    const [all, some, nothing]: [number[], number[], number[]] = [[], [], []]
+    for (let i = 0; i < CLAIMS; i++) {
+      all.push(...(await claims(store, 1)))
+      nothing.push(await questions(dataSource, statements))
+      some.push(...(await claims(store, 1, ['mail'])))
+    }
 
-    say(`${name}, ${FINISHED} results, ${READY} waiting: 99 of 100 claims within ${p99(all).toFixed(1)} ms, of one queue within ${p99(some).toFixed(1)} ms, SELECT 1 within ${p99(nothing).toFixed(1)} ms`)
+    say(`${name}, ${FINISHED} results, ${READY} waiting: 99 of 100 claims within ${p99(all).toFixed(1)} ms, of one queue within ${p99(some).toFixed(1)} ms, as many statements that do nothing (${statements}) within ${p99(nothing).toFixed(1)} ms`)
     expect(plans.filter((line) => WASTEFUL[name].test(line))).toEqual([])
     expect(plans.length).toBeGreaterThan(0)
     // On top of what this machine, which others may use, takes for as many statements that do nothing at all.
-    expect(p99(all)).toBeLessThan(20 + statements * p99(nothing))
-    expect(p99(some)).toBeLessThan(20 + statements * p99(nothing))
+    expect(p99(all)).toBeLessThan(20 + 2 * p99(nothing))
+    // Rows of other queues lie between.
+    expect(p99(some)).toBeLessThan(50 + 3 * p99(nothing))
   }, 60_000)
 
   it('F67 a page of the newest takes less than 300 ms', async () => {
@@ -87,15 +92,11 @@ async function claims(store: Store, times: number, queues: readonly string[] | n
   return took
 }
 
-/** Milliseconds of statements that ask for nothing. */
-async function questions(dataSource: DataSource, times: number): Promise<number[]> {
-  const took: number[] = []
-  for (let i = 0; i < times; i++) {
-    const start = performance.now()
-    await dataSource.query('SELECT 1')
-    took.push(performance.now() - start)
-  }
-  return took
+/** Milliseconds of so many statements that ask for nothing. */
+async function questions(dataSource: DataSource, howMany: number): Promise<number> {
+  const start = performance.now()
+  for (let i = 0; i < howMany; i++) await dataSource.query('SELECT 1')
+  return performance.now() - start
 }
 
 async function planOf(dataSource: DataSource, name: DatabaseName, sql: string, parameters: unknown[]): Promise<string[]> {

@@ -5,6 +5,7 @@ import type { FreshOptions, SpecDatabase } from '../../support/databases'
 import { startMariaDb } from '../../support/servers/mariadb'
 import { startPostgres } from '../../support/servers/postgres'
 import type { DatabaseName } from '../../support/servers/wanted'
+import { until } from './until'
 
 /** The lock that stands for a restart where there is no server, in milliseconds. */
 const LOCK = 2_000
@@ -45,12 +46,23 @@ function lockable(options: FreshOptions): Ground {
     options,
     outageIs: `exclusive lock of ${LOCK / 1000} s, SQLite having no server`,
     outage: async (down = LOCK) => {
-      const file = new Sqlite(String(options.database), { timeout: LOCK })
-      file.exec('BEGIN EXCLUSIVE')
+      const file = new Sqlite(String(options.database), { timeout: 0 })
+      // Somebody who stands still may hold the file; waiting in the driver would stop all else here.
+      await until(() => isTaken(file), 60_000, () => 'the file to be free')
       await sleep(down)
       file.exec('ROLLBACK')
       file.close()
     },
     close: async () => {},
+  }
+}
+
+function isTaken(file: Sqlite.Database): boolean {
+  try {
+    file.exec('BEGIN EXCLUSIVE')
+    return true
+  } catch (error) {
+    if (!String(error).includes('locked')) throw error
+    return false
   }
 }

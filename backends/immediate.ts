@@ -41,7 +41,7 @@ export class ImmediateBackend extends TaskBackend {
       report: (progress) => void this.#keep({ ...this.#values(running.id), progress }),
     })
     const finished = this.#keep({ ...this.#values(running.id), ...finishOf(ending) })
-    logState(finished, ending.status)
+    logState(finished, ending.status, finished.errors.at(-1))
     taskFinished.send({ backend: this, result: finished })
     return finished
   }

@@ -6,6 +6,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** Ends a sleep that nobody needs any more. Without a reason of its own `abort` makes an error, with a stack, each time. */
+export const OVER = 'over'
+
 const realClock: Clock = {
   now: () => performance.now(),
   sleep: (ms, signal) =>

@@ -13,14 +13,16 @@ export interface Surroundings {
 export class TaskContext {
   /** The result as it stood when this run started. */
   readonly taskResult: TaskResult<unknown>
-  /** Aborts when the task should stop: hand it to `fetch` and the like. */
-  readonly signal: AbortSignal
   readonly #surroundings: Surroundings
 
   constructor(taskResult: TaskResult<unknown>, surroundings: Surroundings) {
     this.taskResult = taskResult
-    this.signal = surroundings.signal
     this.#surroundings = surroundings
+  }
+
+  /** Aborts when the task should stop: hand it to `fetch` and the like. */
+  get signal(): AbortSignal {
+    return this.#surroundings.signal
   }
 
   /** Which run this is, from 1. */

@@ -1,4 +1,4 @@
-import { clock } from './clock'
+import { clock, OVER } from './clock'
 
 /** A run that was told to stop has this long to end by itself. */
 export const ABORT_GRACE = 1_000
@@ -11,5 +11,5 @@ export async function inGrace<T>(run: Promise<T>, signal: AbortSignal, giveUp: (
     if (signal.aborted) wait()
     else signal.addEventListener('abort', wait, { once: true, signal: done.signal })
   })
-  return Promise.race([run, over]).finally(() => done.abort())
+  return Promise.race([run, over]).finally(() => done.abort(OVER))
 }

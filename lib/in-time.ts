@@ -1,4 +1,4 @@
-import { clock } from './clock'
+import { clock, OVER } from './clock'
 
 /** There was no answer in time; whatever was asked may still happen. */
 export class NoAnswer extends Error {
@@ -16,5 +16,5 @@ export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
     if (!done.signal.aborted) throw new NoAnswer(ms)
     return work
   })
-  return Promise.race([work, late]).finally(() => done.abort())
+  return Promise.race([work, late]).finally(() => done.abort(OVER))
 }

@@ -6,7 +6,7 @@ import { inTime } from './in-time'
 import { log } from './log'
 import type { Slot } from './slot'
 import type { Slots } from './slots'
-import type { Held, Hint, Lost, Store } from './store'
+import type { Held, Lost, Store } from './store'
 
 /** Progress is written this often, in milliseconds: often enough for a bar on a page, whatever a task reports. */
 const PROGRESS_INTERVAL = 500
@@ -57,7 +57,7 @@ export class Leases {
   }
 
   /** Renews a row of which something is to be heard. */
-  async hear({ key }: Hint): Promise<void> {
+  async hear(key: string): Promise<void> {
     await this.#renew(this.#slots.held().filter(({ row }) => row.key === key))
   }
 

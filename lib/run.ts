@@ -11,6 +11,8 @@ import { type Terms, type Verdict, failed } from './verdict'
 /** One claimed row that is to be run, and who hears of it. */
 export interface Assignment extends Terms {
   readonly backend: TaskBackend
+  /** Calls this when the run is told to stop, or at once if it was; the latest one alone. */
+  whenStopped(tell: () => void): void
   /** The task itself begins now: from here on its time counts. */
   begins(): void
   report(progress: Progress): void

@@ -1,44 +1,50 @@
 import type { TaskBackend } from './backend'
-import { clock } from './clock'
+import { clock, OVER } from './clock'
 import { LeaseLost, MalformedRowError, MaxAgeExceeded, TaskCancelled, type TasksError, TimeLimitExceeded, WorkerStops } from './errors'
 import { DEFAULT_POLICY, type Policy, checkPolicy, overridden } from './policy'
 import { type Progress, TaskResult } from './result'
 import { tasks } from './registry'
-import type { Way } from './run'
+import type { Assignment, Way } from './run'
 import { taskStarted } from './signals'
 import { logState } from './state-lines'
 import { strengthOf } from './stop-reasons'
 import type { ClaimedRow, Outcome, Renewal } from './store'
-import { type Terms, type Verdict, failed, stopped } from './verdict'
+import { type Verdict, failed, stopped } from './verdict'
 import { wayOf } from './ways'
 
 /**
- * Where a row stands between its claim and the end of its slot. `completing`: its own transaction says what became of it,
+ * Where a row stands between its claim and the end of its slot. `waiting`: for its turn to run. `completing`: its own transaction says what became of it,
  * and a renewal meanwhile cannot know. `stored`: it has said so. `ended`: there is an outcome to hand in. `doubted`: the
  * fence of the outcome did not hold. `dropped`: nothing of this run is to be written.
  */
-type Stage = 'running' | 'completing' | 'stored' | 'ended' | 'doubted' | 'dropped'
+type Stage = 'waiting' | 'running' | 'completing' | 'stored' | 'ended' | 'doubted' | 'dropped'
 
 /** One claimed row: its run, and what comes of it. */
-export class Slot {
+export class Slot implements Assignment {
   readonly row: ClaimedRow
-  /** When the row was last known to be held, on the monotonic scale. */
-  heldAt = clock.now()
+  readonly backend: TaskBackend
+  /** When the row was asked for, on the monotonic scale. */
+  readonly claimedAt: number
+  /** When it was last known to be held. */
+  heldAt: number
   /** What came of the run, once it ended; handed in until it is stored. */
   outcome: Outcome | undefined
-  readonly #backend: TaskBackend
+  policy: Policy = DEFAULT_POLICY
   readonly #isolated: Way | null
   readonly #changed: () => void
-  readonly #abort = new AbortController()
-  #stage: Stage = 'running'
+  #abort: AbortController | undefined
+  #ended: AbortController | undefined
+  #onStop: (() => void) | undefined
+  #stage: Stage = 'waiting'
   #reason: TasksError | undefined
   #progress: Progress | null = null
-  #policy: Policy = DEFAULT_POLICY
 
   /** `isolated` carries out what asks for a process of its own, where the worker has any. */
-  constructor(backend: TaskBackend, row: ClaimedRow, isolated: Way | null, changed: () => void) {
-    this.#backend = backend
+  constructor(backend: TaskBackend, row: ClaimedRow, claimedAt: number, isolated: Way | null, changed: () => void) {
+    this.backend = backend
     this.row = row
+    this.claimedAt = claimedAt
+    this.heldAt = claimedAt
     this.#isolated = isolated
     this.#changed = changed
   }
@@ -73,9 +79,10 @@ export class Slot {
 
   /** Runs the task; never fails, whatever it does. */
   async run(): Promise<void> {
-    const result = new TaskResult<unknown>(this.#backend, this.row.values)
-    logState(result, 'RUNNING')
-    taskStarted.send({ backend: this.#backend, result })
+    this.#stage = 'running'
+    const result = new TaskResult<unknown>(this.backend, this.row.values)
+    logState(this.row.values, 'RUNNING')
+    taskStarted.send({ backend: this.backend, result })
     this.#conclude(await this.#verdict(result))
   }
 
@@ -85,14 +92,16 @@ export class Slot {
     // A run that has ended already has an outcome to hand in; a stop of the worker changes nothing about it.
     if (this.#hasEnded && reason instanceof WorkerStops) return
     this.#reason = reason
-    if (this.#hasEnded) this.#conclude(stopped(reason, this.#terms, false))
-    else this.#abort.abort(reason)
+    this.#abort?.abort(reason)
+    if (this.#hasEnded || this.#stage === 'waiting') this.#conclude(stopped(reason, this, false))
+    else this.#onStop?.()
   }
 
-  /** The outcome was not taken: a renewal must say whether the row was cancelled; else it is lost. */
-  doubt(): void {
+  /** The outcome was not taken: a renewal must say whether the row was cancelled; else it is lost. Gives true. */
+  doubt(): true {
     this.#stage = 'doubted'
     this.outcome = undefined
+    return true
   }
 
   /** What a renewal says: who holds the row, and the progress that is not written yet. */
@@ -105,57 +114,58 @@ export class Slot {
     return this.#progress !== null
   }
 
-  get #hasEnded(): boolean {
-    return this.#stage !== 'running' && this.#stage !== 'completing'
+  /** Made when somebody asks for it: of many runs few do. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#reason && !this.#abort.signal.aborted) this.#abort.abort(this.#reason)
+    return this.#abort.signal
   }
 
-  get #terms(): Terms {
-    return { row: this.row, policy: this.#policy, signal: this.#abort.signal }
+  whenStopped(tell: () => void): void {
+    this.#onStop = tell
+    if (this.#reason) tell()
+  }
+
+  begins(): void {
+    const { timeLimit } = this.policy
+    if (timeLimit === null) return
+    const ended = (this.#ended = new AbortController())
+    void clock.sleep(timeLimit, ended.signal).then(() => ended.signal.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
+  }
+
+  report(progress: Progress): void {
+    this.#progress = progress
+  }
+
+  /** What a transactional run writes itself; a run that was told to stop for good writes nothing. */
+  completion(returnValue: string | null): Outcome {
+    if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
+    this.#stage = 'completing'
+    return this.#withProgress(this.#successful(returnValue), this.#progress === null ? null : JSON.stringify(this.#progress))
+  }
+
+  get #hasEnded(): boolean {
+    return this.#stage !== 'waiting' && this.#stage !== 'running' && this.#stage !== 'completing'
   }
 
   async #verdict(result: TaskResult<unknown>): Promise<Verdict> {
     const { malformed, options, values } = this.row
-    if (malformed !== null) return failed(new MalformedRowError(malformed), this.#terms)
+    if (malformed !== null) return failed(new MalformedRowError(malformed), this)
     try {
-      this.#policy = overridden(tasks.find(values.taskName)?.policy ?? DEFAULT_POLICY, options)
-      checkPolicy(values.taskName, this.#policy)
+      this.policy = overridden(tasks.find(values.taskName)?.policy ?? DEFAULT_POLICY, options)
+      checkPolicy(values.taskName, this.policy)
     } catch (error) {
-      return failed(error, this.#terms)
+      return failed(error, this)
     }
-    const tooOld = ageError(result, this.#policy)
-    return tooOld ? failed(tooOld, this.#terms) : this.#carriedOut()
-  }
-
-  async #carriedOut(): Promise<Verdict> {
-    const ended = new AbortController()
-    const carryOut = wayOf(tasks.find(this.row.values.taskName), this.#isolated)
-    const verdict = await carryOut({
-      ...this.#terms,
-      backend: this.#backend,
-      begins: () => this.#limit(ended.signal),
-      report: (progress) => void (this.#progress = progress),
-      completion: (returnValue) => this.#completion(returnValue),
-    })
-    ended.abort()
-    return verdict
-  }
-
-  #limit(ended: AbortSignal): void {
-    const { timeLimit } = this.#policy
-    if (timeLimit !== null) void clock.sleep(timeLimit, ended).then(() => ended.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
-  }
-
-  /** What a transactional run writes itself; a run that was told to stop for good writes nothing. */
-  #completion(returnValue: string | null): Outcome {
-    if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
-    this.#stage = 'completing'
-    return { ...this.#held(), status: 'SUCCESSFUL', returnValue, ...(this.#progress ? { progress: JSON.stringify(this.#progress) } : {}) }
+    const tooOld = ageError(result, this.policy, clock.now() - this.claimedAt)
+    return tooOld ? failed(tooOld, this) : wayOf(tasks.find(values.taskName), this.#isolated)(this)
   }
 
   /** From how the run went, and why it was told to stop, to what the row shall say. */
   #conclude(verdict: Verdict): void {
+    this.#ended?.abort(OVER)
     this.#stage = this.#stageAfter(verdict)
-    if (this.#stage !== 'dropped') this.outcome = { ...this.#outcomeOf(this.#judged(verdict)), ...this.#lastProgress() }
+    if (this.#stage !== 'dropped') this.outcome = this.#withProgress(this.#outcomeOf(this.#judged(verdict)), this.#takeProgress())
     this.#changed()
   }
 
@@ -170,22 +180,22 @@ export class Slot {
   #judged(verdict: Verdict): Verdict {
     const reason = this.#reason
     if (this.#stage === 'stored' || !(reason instanceof TaskCancelled || reason instanceof TimeLimitExceeded)) return verdict
-    return stopped(reason, this.#terms, reason instanceof TimeLimitExceeded)
+    return stopped(reason, this, reason instanceof TimeLimitExceeded)
   }
 
   #outcomeOf(verdict: Verdict): Outcome {
-    if (verdict.status === 'SUCCESSFUL') return { ...this.#held(), status: 'SUCCESSFUL', returnValue: verdict.returnValue }
+    if (verdict.status === 'SUCCESSFUL') return this.#successful(verdict.returnValue)
     const { error, delay } = verdict
-    return delay === null ? { ...this.#held(), status: 'FAILED', error } : { ...this.#held(), status: 'READY', error, delay }
+    const { key, claims } = this.row
+    return delay === null ? { key, claims, status: 'FAILED', error } : { key, claims, status: 'READY', error, delay }
   }
 
-  #held(): { key: string; claims: number } {
-    return { key: this.row.key, claims: this.row.claims }
+  #successful(returnValue: string | null): Outcome {
+    return { key: this.row.key, claims: this.row.claims, status: 'SUCCESSFUL', returnValue }
   }
 
-  #lastProgress(): { progress?: string } {
-    const progress = this.#takeProgress()
-    return progress === null ? {} : { progress }
+  #withProgress(outcome: Outcome, progress: string | null): Outcome {
+    return progress === null ? outcome : { ...outcome, progress }
   }
 
   #takeProgress(): string | null {
@@ -195,9 +205,9 @@ export class Slot {
   }
 }
 
-/** Both instants are the database's: when the row was claimed, and since when it was due. */
-function ageError({ startedAt, enqueuedAt, runAfter }: TaskResult<unknown>, { maxAge }: Policy): MaxAgeExceeded | undefined {
+/** Both instants are the database's: when the row was claimed, and since when it was due; then it has `waited` for its turn here. */
+function ageError({ startedAt, enqueuedAt, runAfter }: TaskResult<unknown>, { maxAge }: Policy, waited: number): MaxAgeExceeded | undefined {
   if (maxAge === null || startedAt === null || enqueuedAt === null) return undefined
-  const age = startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
+  const age = waited + startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
   return age > maxAge ? new MaxAgeExceeded(age, maxAge) : undefined
 }

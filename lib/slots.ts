@@ -1,5 +1,5 @@
 import type { TaskBackend } from './backend'
-import { clock } from './clock'
+import { clock, OVER } from './clock'
 import { LeaseLost, type TasksError } from './errors'
 import type { Children } from './isolation/children'
 import { log } from './log'
@@ -9,16 +9,26 @@ import { Slot } from './slot'
 import { logRetry, logState } from './state-lines'
 import type { ClaimedRow, Outcome } from './store'
 
-/** So many rows at a time: from the claim until their outcome is stored. */
+/**
+ * Rows from their claim until their outcome is stored: so many run at a time, others wait for their turn, so that the
+ * next one can start the moment that one ends.
+ */
 export class Slots {
   readonly #backend: TaskBackend
   readonly #size: number
   readonly #children: Children | null
   /** A row that was lost may come back, while its first run goes on. */
   readonly #slots = new Set<Slot>()
-  /** The slots whose outcomes are on their way, in the order they were given out. */
-  #handedIn: Slot[] = []
-  #changed = new AbortController()
+  /** Those that have not started, in the order of their claims. */
+  #waiting: Slot[] = []
+  readonly #running = new Set<Slot>()
+  /** Those that have an outcome which is not on its way. */
+  #ended = new Set<Slot>()
+  /** Those whose outcomes are on their way, in the order they were given out. */
+  #handedIn = new Set<Slot>()
+  #started = 0
+  #isPaused = false
+  #onWake: (() => void) | undefined
 
   /** `children`: where runs have a process of their own, if the worker has such a place. */
   constructor(backend: TaskBackend, size: number, children: Children | null = null) {
@@ -31,13 +41,23 @@ export class Slots {
     return this.#slots.size
   }
 
-  /** Room for new rows, once the outcomes at hand are handed in. */
+  /** How many more could run now, once the outcomes at hand are handed in; negative where rows wait. */
   get free(): number {
-    return this.#size - this.#count((slot) => !slot.outcome)
+    return this.#size - this.#running.size - this.#waiting.length
+  }
+
+  /** Rows that were taken and are not given back: runs that were started, or will be. */
+  get taken(): number {
+    return this.#started + this.#waiting.length
+  }
+
+  /** Runs that were started. */
+  get started(): number {
+    return this.#started
   }
 
   get hasOutcomes(): boolean {
-    return this.#count((slot) => slot.outcome !== undefined) > 0
+    return this.#ended.size > 0
   }
 
   /** The slots whose rows this worker holds. */
@@ -45,27 +65,51 @@ export class Slots {
     return [...this.#slots].filter((slot) => slot.isHeld)
   }
 
-  /** Starts a row that was asked for at `claimedAt`; it never fails, whatever the task does. */
-  start(row: ClaimedRow, claimedAt = clock.now()): void {
-    const slot = new Slot(this.#backend, row, this.#children?.run ?? null, () => this.#onChange(slot))
-    slot.heldAt = claimedAt
-    this.#slots.add(slot)
-    void slot.run()
+  /** Takes in rows that were asked for at `claimedAt`, and starts what there is room for; never fails, whatever the tasks do. */
+  take(rows: readonly ClaimedRow[], claimedAt: number): void {
+    for (const row of rows) {
+      const slot = new Slot(this.#backend, row, claimedAt, this.#children?.run ?? null, () => this.#onChange(slot))
+      this.#slots.add(slot)
+      this.#waiting.push(slot)
+    }
+    this.#isPaused = false
+    this.#startNext()
+  }
+
+  /** The outcomes last given out could not be stored: they are kept, and nothing new is started that would add to them. */
+  pause(): void {
+    this.#isPaused = true
+    this.#ended = new Set([...this.#handedIn, ...this.#ended])
+    this.#handedIn = new Set()
+  }
+
+  /** The rows that have not started, or only those that have waited for `ms`, taken out to be given back. */
+  unstarted(ms = 0): ClaimedRow[] {
+    const earliest = clock.now() - ms
+    const [stay, go] = [this.#waiting.filter((slot) => slot.claimedAt > earliest), this.#waiting.filter((slot) => slot.claimedAt <= earliest)]
+    this.#waiting = stay
+    for (const slot of go) this.#slots.delete(slot)
+    return go.map((slot) => slot.row)
   }
 
   /** What came of the rows that ended; kept here until `settle` says that it is stored. */
   outcomes(): Outcome[] {
-    this.#handedIn = [...this.#slots].filter((slot) => slot.outcome)
-    return this.#handedIn.flatMap((slot) => slot.outcome ?? [])
+    // In one order everywhere, so that no two statements wait for each other's rows.
+    this.#handedIn = new Set([...this.#ended].toSorted((a, b) => (a.row.key < b.row.key ? -1 : 1)))
+    this.#ended = new Set()
+    return [...this.#handedIn].flatMap((slot) => slot.outcome ?? [])
   }
 
   /** Frees the slots of the outcomes last given out; says whether a renewal must tell why some were not kept. */
   settle(kept: readonly boolean[]): boolean {
-    const doubted = this.#handedIn.filter((_, i) => !kept[i])
-    for (const [i, slot] of this.#handedIn.entries()) if (kept[i]) this.#finished(slot)
-    for (const slot of doubted) slot.doubt()
-    this.#handedIn = []
-    return doubted.length > 0
+    let i = 0
+    let areDoubted = false
+    for (const slot of this.#handedIn) {
+      if (kept[i++]) this.#finished(slot)
+      else areDoubted = slot.doubt()
+    }
+    this.#handedIn = new Set()
+    return areDoubted
   }
 
   /** The row is another's now: its run is told, and nothing of it is written. */
@@ -82,12 +126,17 @@ export class Slots {
   async change(ms: number, signal?: AbortSignal): Promise<void> {
     if (this.hasOutcomes || signal?.aborted) return
     const changed = new AbortController()
-    const wake = (): void => changed.abort()
-    this.#changed = changed
+    this.#onWake = () => changed.abort(OVER)
     // Not AbortSignal.any, which keeps something of every signal it ever made (measured: 75 bytes a call, on Node 20).
-    signal?.addEventListener('abort', wake, { once: true })
+    signal?.addEventListener('abort', this.#onWake, { once: true })
     await clock.sleep(Math.min(ms, 2 ** 31 - 1), changed.signal)
-    signal?.removeEventListener('abort', wake)
+    signal?.removeEventListener('abort', this.#onWake)
+    this.#onWake = undefined
+  }
+
+  /** Ends a waiting for changes. */
+  wake(): void {
+    this.#onWake?.()
   }
 
   /** Asks every running task to stop. */
@@ -100,6 +149,7 @@ export class Slots {
   async abandon(): Promise<ClaimedRow[]> {
     const rows = this.held().map((slot) => slot.row)
     this.#slots.clear()
+    this.#waiting = []
     await this.#children?.kill()
     return rows
   }
@@ -115,27 +165,38 @@ export class Slots {
   #onChange(slot: Slot): void {
     // Nobody waits any more for one that was abandoned: it is its worker's end that ended it.
     if (!this.#slots.has(slot)) return
-    if (slot.isDropped) {
-      this.#slots.delete(slot)
-      if (!slot.isLost) this.givenUp.push(slot.row)
+    // One that was told to stop before its turn.
+    if (!this.#running.delete(slot)) this.#waiting = this.#waiting.filter((waiting) => waiting !== slot)
+    if (slot.isDropped) this.#drop(slot)
+    else if (!this.#handedIn.has(slot)) this.#ended.add(slot)
+    this.#startNext()
+    this.wake()
+  }
+
+  #drop(slot: Slot): void {
+    this.#slots.delete(slot)
+    this.#ended.delete(slot)
+    if (!slot.isLost) this.givenUp.push(slot.row)
+  }
+
+  #startNext(): void {
+    while (!this.#isPaused && this.#running.size < this.#size) {
+      const slot = this.#waiting.shift()
+      if (!slot) return
+      this.#running.add(slot)
+      this.#started++
+      void slot.run()
     }
-    this.#changed.abort()
   }
 
   #finished(slot: Slot): void {
     this.#slots.delete(slot)
     const { outcome, row } = slot
     if (!outcome) return
-    const result = new TaskResult<unknown>(this.#backend, { ...row.values, status: outcome.status, finishedAt: new Date(), ...whatCameOf(outcome, row) })
+    const result = new TaskResult<unknown>(this.#backend, () => ({ ...row.values, status: outcome.status, finishedAt: new Date(), ...whatCameOf(outcome, row) }))
     if (outcome.status === 'READY') return logRetry(result, outcome.delay)
-    logState(result, outcome.status)
+    logState(row.values, outcome.status, outcome.status === 'FAILED' ? outcome.error : undefined)
     taskFinished.send({ backend: this.#backend, result })
-  }
-
-  #count(is: (slot: Slot) => boolean): number {
-    let count = 0
-    for (const slot of this.#slots) if (is(slot)) count++
-    return count
   }
 }
 

@@ -1,10 +1,13 @@
+import type { ErrorRecord } from './failure'
 import { log } from './log'
 import type { TaskResult } from './result'
 
+type Named = Pick<TaskResult<unknown>, 'id' | 'taskName'>
+
 /** Django's line for each state a task enters: `Task id=… path=… state=RUNNING`. */
-export function logState(result: TaskResult<unknown>, state: 'RUNNING' | 'SUCCESSFUL' | 'FAILED'): void {
-  const line = `Task id=${result.id} path=${result.taskName} state=${state}`
-  if (state === 'FAILED') log.error(`${line} error=${result.errors.at(-1)?.traceback.split('\n')[0] ?? ''}`)
+export function logState({ id, taskName }: Named, state: 'RUNNING' | 'SUCCESSFUL' | 'FAILED', error?: ErrorRecord): void {
+  const line = `Task id=${id} path=${taskName} state=${state}`
+  if (state === 'FAILED') log.error(`${line} error=${error?.traceback.split('\n')[0] ?? ''}`)
   else log.info(line)
 }
 

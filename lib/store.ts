@@ -30,11 +30,8 @@ export interface StoreOptions {
   readonly hint?: (hint: Hint) => void
 }
 
-/** Somebody has asked for the end of a running row: a renewal will tell so. */
-export interface Hint {
-  readonly what: 'cancel'
-  readonly key: string
-}
+/** Somebody has asked for the end of a running row: a renewal will tell so. Or a row was put into a queue. */
+export type Hint = { readonly what: 'cancel'; readonly key: string } | { readonly what: 'ready'; readonly queue: string }
 
 /** Which rows a worker wants. */
 export interface Wishes {

@@ -1,10 +1,11 @@
 import { NotSupportedError, WorkerStops } from './errors'
-import { inGrace } from './grace'
+import { clock, OVER } from './clock'
+import { ABORT_GRACE } from './grace'
 import { log } from './log'
-import { type Way, runHere } from './run'
+import { type Assignment, type Way, runHere } from './run'
 import type { Task } from './task'
 import { runInTransaction } from './transactional'
-import { failed } from './verdict'
+import { type Verdict, failed } from './verdict'
 
 type AnyTask = Task<unknown[], unknown>
 
@@ -24,14 +25,25 @@ const refuse: Way = async (assignment) =>
 
 /** Nothing ends a function of this process from outside: one that ignores its signal goes on, and what it comes to is dropped. */
 function leftToItself(way: Way): Way {
-  return async (assignment) => {
-    const { signal, row: { values } } = assignment
-    const run = way(assignment)
-    return inGrace(run, signal, () => {
-      // At a stop the worker itself decides how long it waits.
-      if (signal.reason instanceof WorkerStops) return run
-      log.warn(`Task id=${values.id} path=${values.taskName} ignored its signal (${(signal.reason as Error).name}) and is left to itself; what it comes to is dropped`)
-      return failed(signal.reason, assignment)
+  return (assignment) =>
+    new Promise((resolve) => {
+      let patience: AbortController | undefined
+      const run = way(assignment)
+      assignment.whenStopped(() => {
+        const { signal } = (patience ??= new AbortController())
+        void clock.sleep(ABORT_GRACE, signal).then(() => signal.aborted || resolve(givenUp(assignment, run)))
+      })
+      void run.then((verdict) => {
+        patience?.abort(OVER)
+        resolve(verdict)
+      })
     })
-  }
+}
+
+function givenUp(assignment: Assignment, run: Promise<Verdict>): Verdict | Promise<Verdict> {
+  const { signal, row: { values } } = assignment
+  // At a stop the worker itself decides how long it waits.
+  if (signal.reason instanceof WorkerStops) return run
+  log.warn(`Task id=${values.id} path=${values.taskName} ignored its signal (${(signal.reason as Error).name}) and is left to itself; what it comes to is dropped`)
+  return failed(signal.reason, assignment)
 }

@@ -1,4 +1,5 @@
 import type { TaskBackend } from './backend'
+import { Backlog } from './backlog'
 import { clock } from './clock'
 import { briefly } from './failure'
 import { log } from './log'
@@ -6,6 +7,7 @@ import { LeaseLost, TasksError, WorkerStops } from './errors'
 import { ABORT_GRACE } from './grace'
 import { Children } from './isolation/children'
 import { Leases } from './leases'
+import { Pace } from './pace'
 import { Rescuer } from './rescuer'
 import { Slots } from './slots'
 import type { Exchange, Hint, Store } from './store'
@@ -14,6 +16,8 @@ import type { Wish } from './worker-options'
 /** A worker that cannot reach the database asks again after this many milliseconds at first, at most `SLOWEST_RETRY`. */
 const FIRST_RETRY = 100
 const SLOWEST_RETRY = 10_000
+/** After work, or when told of some, a worker looks again after this many milliseconds, then twice as long each time, up to its interval. */
+const QUICKEST_LOOK = 10
 /** How often a batch worker, which nobody watches, tries before it gives up. */
 const BATCH_TRIES = 5
 /** So long may the connection take to close. */
@@ -35,16 +39,22 @@ export class Worker {
   readonly #wish: Wish
   readonly #slots: Slots
   readonly #leases: Leases
+  readonly #backlog: Backlog
   readonly #rescuer: Rescuer
+  readonly #pace = new Pace()
   readonly #stopping = new AbortController()
-  #started = 0
   #failures = 0
+  /** How often in a row there was nothing to claim. */
+  #idleLooks = Number.POSITIVE_INFINITY
+  /** A row was put into a queue since the last look, or by it: a store may not see as READY what it makes so in the same exchange. */
+  #isTold = false
 
   constructor(backend: TaskBackend, store: Store, wish: Wish) {
     this.#store = store
     this.#wish = wish
     this.#slots = new Slots(backend, wish.concurrency, wish.isolation && new Children(wish.isolation))
     this.#leases = new Leases(store, this.#slots)
+    this.#backlog = new Backlog(store, this.#slots)
     this.#rescuer = new Rescuer(store, () => this.#leases.caughtUp())
   }
 
@@ -55,7 +65,11 @@ export class Worker {
 
   /** What the store hears before it is asked. */
   hear(hint: Hint): void {
-    void this.#leases.hear(hint)
+    if (hint.what === 'cancel') return void this.#leases.hear(hint.key)
+    if (!wants(this.#wish, hint.queue)) return
+    this.#idleLooks = 0
+    this.#isTold = true
+    this.#slots.wake()
   }
 
   /** Gives all rows back at once, if the database answers soon: for a process that is about to end. */
@@ -68,17 +82,19 @@ export class Worker {
   /** Runs until stopped, or in a batch until nothing is left; rejects when a batch cannot reach its database, and with what cannot succeed. */
   async run(): Promise<WorkerReport> {
     log.info(`Starting worker worker_id=${this.#wish.workerId} queues=${this.#wish.queues?.join(',') ?? '*'}`)
-    const chores = [this.#leases.keep(), this.#rescuer.watch()]
+    const chores = [this.#leases.keep(), this.#backlog.watch(), this.#rescuer.watch()]
     try {
       await clock.sleep(this.#wish.startupDelay * Math.random(), this.#stopping.signal)
       await this.#work()
-      return { started: this.#started, abandoned: await this.#drain() }
+      const abandoned = await this.#drain()
+      return { started: this.#slots.started, abandoned }
     } catch (error) {
       // What cannot succeed, like a table that is gone: nothing of what runs could be written.
       this.#slots.stop(new LeaseLost())
       throw error
     } finally {
       this.#rescuer.close()
+      this.#backlog.close()
       this.#leases.close()
       await this.#close(chores)
     }
@@ -93,23 +109,28 @@ export class Worker {
 
   async #work(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      const claimed = await this.#exchange()
+      const room = this.#room()
+      const claimed = await this.#exchange(room)
       if (this.#isDone(claimed)) break
-      await this.#rest(claimed)
+      await this.#rest(claimed, claimed === room)
     }
   }
 
   /** Hands in and claims; gives the number claimed, or undefined when the database could not be reached. */
-  async #exchange(): Promise<number | undefined> {
-    const room = this.#room()
+  async #exchange(room = this.#room()): Promise<number | undefined> {
     const outcomes = this.#slots.outcomes()
+    this.#isTold = false
     const asked = clock.now()
     try {
       const exchange = await this.#store.exchange(outcomes, room, this.#wish)
+      this.#pace.measure(asked, outcomes.length)
+      this.#isTold ||= outcomes.some(({ status }) => status === 'READY')
+      if (room > 0) this.#idleLooks = exchange.claimed.length > 0 ? 0 : this.#idleLooks + 1
       await this.#take(exchange, asked)
       this.#failures = 0
       return exchange.claimed.length
     } catch (error) {
+      this.#slots.pause()
       if (error instanceof TasksError) throw error
       this.#failures++
       log.error(`The database did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`)
@@ -119,40 +140,42 @@ export class Worker {
   }
 
   async #take({ kept, claimed }: Exchange, asked: number): Promise<void> {
-    this.#started += claimed.length
     const areDoubted = this.#slots.settle(kept)
+    this.#slots.take(this.#stopping.signal.aborted ? [] : claimed, asked)
     if (this.#stopping.signal.aborted) await this.#store.release(claimed)
-    else for (const row of claimed) this.#slots.start(row, asked)
     // What was not kept is lost or was cancelled; a renewal tells which.
     if (areDoubted) await this.#leases.renewAll()
   }
 
   #room(): number {
-    return this.#stopping.signal.aborted ? 0 : Math.min(this.#slots.free, this.#wish.maxTasks - this.#started)
+    return this.#stopping.signal.aborted ? 0 : Math.max(0, Math.min(this.#slots.free + this.#pace.ahead, this.#wish.maxTasks - this.#slots.taken))
   }
 
   #isDone(claimed: number | undefined): boolean {
-    if (this.#started >= this.#wish.maxTasks) {
+    if (this.#slots.taken >= this.#wish.maxTasks) {
       log.info(`Run maximum tasks (${this.#wish.maxTasks})`)
       return true
     }
-    if (!this.#wish.batch || claimed !== 0 || this.#slots.busy > 0) return false
+    if (!this.#wish.batch || claimed !== 0 || this.#slots.busy > 0 || this.#isTold) return false
     log.info(`No more tasks to run for worker_id=${this.#wish.workerId}. Exiting gracefully.`)
     return true
   }
 
-  /** Until something finished, the worker is stopped, or it is time to ask again. */
-  async #rest(claimed: number | undefined): Promise<void> {
+  /** Until something finished, the worker is stopped, or it is time to ask again: at once, where there was all that was asked for. */
+  async #rest(claimed: number | undefined, wasFull: boolean): Promise<void> {
     if (claimed === undefined) return clock.sleep(Math.min(SLOWEST_RETRY, FIRST_RETRY * 2 ** this.#failures) * (0.5 + Math.random()), this.#stopping.signal)
     // A full worker asks again only when a task has finished. A batch does not wait for that: what runs may wait for what it enqueued.
-    const patience = this.#slots.free === 0 ? Number.POSITIVE_INFINITY : this.#wish.interval
-    await this.#slots.change(patience, this.#stopping.signal)
+    const patience = this.#room() === 0 ? Number.POSITIVE_INFINITY : Math.min(this.#wish.interval, QUICKEST_LOOK * 2 ** this.#idleLooks)
+    if (this.#room() === 0 || !(wasFull || this.#isTold)) await this.#slots.change(patience, this.#stopping.signal)
+    // All that ends in this turn of the event loop goes with one statement.
+    await turn()
   }
 
   /** Finishes what runs; once stopped, asks it to end after `shutdownTimeout`, and at last gives the rows back. */
   async #drain(): Promise<number> {
     await this.#handIn(Number.POSITIVE_INFINITY, this.#stopping.signal)
     this.stop()
+    await this.#backlog.giveBack()
     await this.#handIn(this.#wish.shutdownTimeout)
     if (this.#slots.busy > 0) {
       this.#slots.stop(new WorkerStops())
@@ -176,4 +199,12 @@ export class Worker {
     await this.#store.release(rows).catch((error: unknown) => log.error(`Rows could not be given back: ${briefly(error)}`))
     return abandoned.length
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve))
+}
+
+function wants({ queues, excludeQueues }: Wish, queue: string): boolean {
+  return queues === null ? !excludeQueues.includes(queue) : queues.includes(queue)
 }

@@ -17,7 +17,7 @@ import { completeInTransaction } from './completion'
 import { type DataSourceOption, dataSourceOf } from './data-source'
 import { type Dialect, dialectFor } from './dialect'
 import { dbResultOf } from './db-result'
-import { hearInProcess, listenerOn, tellInProcess } from './hints'
+import { hearInProcess, isDueToTell, listenerOn, tellInProcess } from './hints'
 import { type RawRow, valuesOf } from './row'
 import { Session } from './session'
 import { DatabaseStore } from './store'
@@ -82,7 +82,11 @@ export class DatabaseBackend extends TaskBackend {
     if (!first) return []
     return this.#inTable(first.task.manager, async ({ session, table, dialect, dataSource }) => {
       const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
-      const written = await writeOrders(session, dialect, keyed, this.alias)
+      const { queueName } = first.task
+      const isTold = isDueNow(first) && isDueToTell(dataSource, session.isInTransaction, queueName)
+      const written = await writeOrders({ session, dialect, backendName: this.alias, tells: isTold }, keyed)
+      // Before its transaction has ended there is nothing to be seen of it.
+      if (isTold && !session.isInTransaction) tellInProcess(dataSource, { what: 'ready', queue: queueName })
       return written.map((each) => this.#written(each, first.task.name, dataSource))
     })
   }
@@ -165,4 +169,8 @@ export class DatabaseBackend extends TaskBackend {
     taskEnqueued.send({ backend: this, result })
     return result
   }
+}
+
+function isDueNow({ task: { runAfter } }: Order): boolean {
+  return runAfter === null || runAfter.getTime() <= Date.now()
 }

@@ -4,7 +4,7 @@ import { mysql } from './dialects/mysql'
 import { Portable } from './dialects/portable'
 import { postgres } from './dialects/postgres'
 import { sqlite } from './dialects/sqlite'
-import type { RawRow } from './row'
+import type { ClaimedRaw, RawRow } from './row'
 import type { Session } from './session'
 import type { Table } from './table'
 
@@ -16,12 +16,14 @@ export interface Dialect {
   readonly name: string
   /** How much JSON one insert may carry, in characters. */
   readonly maxStatement: number
-  /** Writes new rows; gives when each was enqueued, by its key. `unlessTaken` leaves out those whose unique key is taken. */
-  insert(session: Session, rows: NewRows, unlessTaken: boolean): Promise<ReadonlyMap<string, string>>
+  /** Writes new rows; gives when each was enqueued, by its key. */
+  insert(session: Session, rows: NewRows, how: How): Promise<ReadonlyMap<string, string>>
   byId(session: Session, key: string): Promise<RawRow | undefined>
   byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined>
   /** Takes up to `room` READY rows, best first. */
-  claim(session: Session, claim: Claim): Promise<RawRow[]>
+  claim(session: Session, claim: Claim): Promise<ClaimedRaw[]>
+  /** `finish` and `claim` in one statement, where the database can. */
+  exchange?(session: Session, rows: readonly FinishRow[], claim: Claim): Promise<{ readonly kept: ReadonlySet<string>; readonly claimed: ClaimedRaw[] }>
   /** Writes what came of rows; gives the keys of those that now stand as told, be it from an earlier try. */
   finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
   /** Holds rows for another lease; gives the keys of those still held, and whether each was asked to stop. */
@@ -84,6 +86,13 @@ export interface RenewRow extends HeldRow {
   readonly progress: string | null
 }
 
+export interface How {
+  /** Leaves out rows whose unique key is taken. */
+  readonly unlessTaken: boolean
+  /** Idle workers are told, where the database can pass that on. */
+  readonly tells: boolean
+}
+
 /** Rows of one task: what differs from row to row, and what does not. */
 export interface NewRows {
   readonly shared: SharedValues
@@ -102,8 +111,14 @@ export interface SharedValues {
 
 /** The dialect for a table: SQL of its own where we know the driver well, else what TypeORM can say everywhere. */
 export function dialectFor(table: Table): Dialect {
-  return DIALECTS[table.type]?.(table) ?? new Portable(table)
+  const known = dialects.get(table)
+  if (known) return known
+  const dialect = DIALECTS[table.type]?.(table) ?? new Portable(table)
+  dialects.set(table, dialect)
+  return dialect
 }
+
+const dialects = new WeakMap<Table, Dialect>()
 
 /** By TypeORM's `type`. The drivers for phones and browsers are SQLite too, but do not tell what a statement gave back alike. */
 const DIALECTS: Readonly<Record<string, ((table: Table) => Dialect) | undefined>> = {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { DataSource } from 'typeorm'
+import { clock } from '../../lib/clock'
 import { log } from '../../lib/log'
 import type { Hint } from '../../lib/store'
 import type { SetUp } from './held-connection'
@@ -10,6 +11,11 @@ export type Hear = (hint: Hint) => void
 
 /** PostgreSQL takes no longer name for a channel. */
 const LONGEST_NAME = 63
+
+/** Milliseconds between two NOTIFYs of one process for one queue. */
+const TELLING = 50
+/** Apps may make up queues as they go. */
+const MOST_QUEUES = 1000
 
 const listeners = new WeakMap<DataSource, Set<Hear>>()
 
@@ -41,8 +47,27 @@ export function tellInProcess(app: DataSource, hint: Hint): void {
   for (const hear of listeners.get(app) ?? []) hear(hint)
 }
 
-/** `cancel <key>`; words of a later version are passed over. */
+/** `cancel <key>`, `ready <queue>`; words of a later version are passed over. */
 function hintOf(payload: string): Hint | undefined {
-  const [what, key] = payload.split(' ')
-  return what === 'cancel' && key !== undefined ? { what, key } : undefined
+  const [what, which] = payload.split(' ')
+  if (which === undefined) return undefined
+  return what === 'cancel' ? { what, key: which } : what === 'ready' ? { what, queue: which } : undefined
 }
+
+/**
+ * Whether idle workers are to be told of a row in that queue: not again within a moment, since each NOTIFY takes a lock
+ * of the whole server at its commit. A worker that has just been told, or has just worked, looks again often enough.
+ */
+export function isDueToTell(app: DataSource, inTransaction: boolean, queue: string): boolean {
+  const times = told.get(app) ?? new Map<string, number>()
+  told.set(app, times)
+  const now = clock.now()
+  // What is told in a transaction is heard when that commits, so it says nothing for what is enqueued beside it.
+  const key = `${inTransaction ? 'later' : 'now'} ${queue}`
+  if (now - (times.get(key) ?? Number.NEGATIVE_INFINITY) < TELLING) return false
+  if (times.size >= MOST_QUEUES) times.clear()
+  times.set(key, now)
+  return true
+}
+
+const told = new WeakMap<DataSource, Map<string, number>>()

@@ -30,42 +30,55 @@ export interface RawRow {
   readonly options: string | null
 }
 
+/** What a claim may leave out: columns that say nothing while a row runs. */
+type Silent = 'status' | 'finished_at' | 'return_value' | 'exception_class_path' | 'traceback' | 'lease_until' | 'cancel_requested_at' | 'unique_key'
+
+/** A row as a claim gives it. */
+export type ClaimedRaw = Omit<RawRow, Silent> & Partial<Pick<RawRow, Silent>>
+
 /** A row as it was just written. */
 export function newRow(call: NewRows['calls'][number], shared: SharedValues, enqueuedAt: string): RawRow {
   return { ...NEW, ...shared, ...call, enqueued_at: enqueuedAt }
 }
 
 /** What a claimed row says, and what about it no worker can make sense of. */
-export function claimedRow(raw: RawRow): ClaimedRow {
+export function claimedRow(raw: ClaimedRaw): ClaimedRow {
   const options = parsed(raw.options)
-  return { key: raw.row_key, claims: Number(raw.claims ?? 0), values: valuesOf(raw), cancelled: raw.cancel_requested_at !== null, malformed: faultOf(raw), options: isObject(options) ? options : {} }
+  return { key: raw.row_key, claims: Number(raw.claims ?? 0), values: valuesOf(raw), cancelled: typeof raw.cancel_requested_at === 'string', malformed: faultOf(raw), options: isObject(options) ? options : {} }
 }
 
 /** A row's facts; what is malformed reads as empty rather than breaking the whole. */
-export function valuesOf(raw: RawRow): ResultValues {
-  const call = parsed(raw.args_kwargs)
+export function valuesOf(raw: ClaimedRaw): ResultValues {
+  const { args, kwargs } = callOf(raw.args_kwargs)
+  // Each by its name: a spread makes an object that is slow to make and to read (measured: a tenth of a worker's time).
   return {
+    args,
+    kwargs,
     id: dashed(raw.row_key),
     taskName: raw.task_path ?? '',
-    status: raw.status as TaskStatus,
+    status: (raw.status ?? 'RUNNING') as TaskStatus,
     enqueuedAt: instant(raw.enqueued_at),
     startedAt: instant(raw.started_at),
-    finishedAt: instant(raw.finished_at),
-    args: isObject(call) && Array.isArray(call['args']) ? call['args'] : [],
-    kwargs: isObject(call) && isObject(call['kwargs']) ? call['kwargs'] : {},
+    finishedAt: instant(raw.finished_at ?? null),
     priority: Number(raw.priority),
     queueName: raw.queue_name ?? '',
     backend: raw.backend_name ?? '',
     runAfter: delayOf(raw.run_after),
     workerIds: listOf(raw.worker_ids).map(String),
     errors: errorsOf(raw),
-    returnValue: parsed(raw.return_value) ?? null,
+    returnValue: parsed(raw.return_value ?? null) ?? null,
     progress: (parsed(raw.progress) as Progress | undefined) ?? null,
   }
 }
 
+function callOf(text: string | null): Pick<ResultValues, 'args' | 'kwargs'> {
+  const call = parsed(text)
+  if (!isObject(call)) return { args: [], kwargs: {} }
+  return { args: Array.isArray(call['args']) ? call['args'] : [], kwargs: isObject(call['kwargs']) ? call['kwargs'] : {} }
+}
+
 /** The first thing about a row that keeps it from being run, or null. */
-function faultOf(raw: RawRow): string | null {
+function faultOf(raw: ClaimedRaw): string | null {
   const call = parsed(raw.args_kwargs)
   if (!isObject(call)) return 'args_kwargs is no JSON object'
   if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
@@ -75,7 +88,7 @@ function faultOf(raw: RawRow): string | null {
   return listOf(raw.worker_ids).every((worker) => typeof worker === 'string') ? null : 'worker_ids is not a list of texts'
 }
 
-function errorsOf(raw: RawRow): ErrorRecord[] {
+function errorsOf(raw: ClaimedRaw): ErrorRecord[] {
   const earlier = listOf(raw.attempt_errors).filter(isObject).map((error) => ({ exceptionClassPath: textOf(error['exceptionClassPath']), traceback: textOf(error['traceback']) }))
   if (raw.status !== 'FAILED') return earlier
   return [...earlier, { exceptionClassPath: raw.exception_class_path ?? '', traceback: raw.traceback ?? '' }]

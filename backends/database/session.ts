@@ -33,6 +33,10 @@ export class Session {
     return this.#runner?.manager ?? this.#dataSource.manager
   }
 
+  get isInTransaction(): boolean {
+    return this.#runner?.isTransactionActive ?? false
+  }
+
   /** Runs one statement with `:named` parameters. */
   async query(text: string, values: Values = {}): Promise<Answer> {
     const statement = bind(text, values, familyOf(this.#dataSource.options.type) === 'postgres' ? 'dollar' : 'question')

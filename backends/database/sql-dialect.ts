@@ -1,26 +1,33 @@
 import { CANCELLED } from '../../lib/failure'
-import type { Dialect, HeldRow, NewRows, Prunable, QueueWish } from './dialect'
-import type { RawRow } from './row'
+import type { Claim, Dialect, How, NewRows, Prunable, QueueWish } from './dialect'
+import type { ClaimedRaw, RawRow } from './row'
 import type { Answer, Session } from './session'
 import type { Values } from './statement'
 
+/** Rows by their keys, all of one shape. */
+export type Batch = readonly Readonly<{ row_key: string }>[]
+
 /** A dialect made of SQL texts. */
 export interface SqlDialect extends Pick<Dialect, 'name' | 'maxStatement' | 'claim'> {
+  /** A statement that both finishes and claims; the two together are then one. */
+  readonly exchange?: (session: Session, batch: Values, claim: Claim) => Promise<{ readonly done: number; readonly claimed: ClaimedRaw[] }>
   readonly sql: Statements
   /** An UPDATE can say which rows it changed. */
   readonly updateReturns: boolean
   /** An INSERT can give back what it wrote. */
   readonly insertReturns: boolean
-  /** The values `insert` asks for, beside those that all rows share; `:rows`, JSON of the calls, unless told. */
-  readonly callsOf?: (calls: NewRows['calls']) => Values
+  /** A batch as the statements take it; by default all of it as one JSON text, `:rows`, and the ids as a list, `:keys`. */
+  readonly batch?: (rows: Batch) => Values
   /** An INSERT says once for all its rows when that was. */
   readonly insertsAtOnce?: boolean
 }
 
-/** Parameters are named; batches travel as one JSON parameter, `:rows`. `{queues}` is where `queueFilter` goes. */
+/** Parameters are named; batches travel as `batch` says. `{queues}` is where `queueFilter` goes. */
 export interface Statements {
   readonly insert: string
-  /** The same, leaving out those whose unique key is taken. */
+  /** The same, and idle workers that listen are told. */
+  readonly insertAndTell?: string
+  /** As insert, leaving out those whose unique key is taken. */
   readonly insertUnlessTaken: string
   readonly byId: string
   /** When rows were enqueued; asked where an INSERT does not say. */
@@ -48,32 +55,38 @@ export interface Statements {
 
 /** The verbs of a dialect by way of its statements. What SQL cannot say alike everywhere is a flag, read here only. */
 export function sqlDialect(dialect: SqlDialect): Dialect {
-  const { name, maxStatement, claim, sql, updateReturns } = dialect
-  const finish: Dialect['finish'] = async (session, rows) => {
-    const { affected } = await session.query(sql.finish, batchOf(rows))
-    if (affected === rows.length) return new Set(rows.map((row) => row.row_key))
-    const { records } = await session.query(sql.settled, batchOf(rows))
+  const { name, maxStatement, claim, sql, updateReturns, batch = jsonOf } = dialect
+  /** Of `done` rows the statement said that it changed them; if that is not all, which stand as told is asked. */
+  const kept = async (session: Session, rows: Batch, done: number): Promise<Set<string>> => {
+    if (done === rows.length) return new Set(rows.map((row) => row.row_key))
+    const { records } = await session.query(sql.settled, batch(rows))
     return new Set(records.map(keyOf))
+  }
+  const finish: Dialect['finish'] = async (session, rows) => kept(session, rows, (await session.query(sql.finish, batch(rows))).affected)
+  const both = (exchange: NonNullable<SqlDialect['exchange']>): NonNullable<Dialect['exchange']> => async (session, rows, claim) => {
+    const { done, claimed } = await exchange(session, batch(rows), claim)
+    return { kept: await kept(session, rows, done), claimed }
   }
   return {
     name,
     maxStatement,
     claim,
-    insert: (session, rows, unlessTaken) => insert(dialect, session, rows, unlessTaken),
+    ...(dialect.exchange && { exchange: both(dialect.exchange) }),
+    insert: (session, rows, how) => insert(dialect, session, rows, how),
     byId: async (session, id) => rowsOf(await session.query(sql.byId, { id }))[0],
     byUniqueKey: async (session, uniqueKey) => rowsOf(await session.query(sql.byUniqueKey, { uniqueKey }))[0],
     finish,
     async renew(session, rows, leaseSeconds) {
-      const answer = await session.query(sql.renew, { ...batchOf(rows), leaseSeconds })
-      const { records } = updateReturns ? answer : await session.query(sql.held, batchOf(rows))
+      const answer = await session.query(sql.renew, { ...batch(rows), leaseSeconds })
+      const { records } = updateReturns ? answer : await session.query(sql.held, batch(rows))
       return new Map(records.map((record) => [keyOf(record), Boolean(record['cancelled'])]))
     },
-    release: async (session, rows) => (await session.query(sql.release, batchOf(rows))).affected,
+    release: async (session, rows) => (await session.query(sql.release, batch(rows))).affected,
     async takeOver(session, rows) {
-      if (updateReturns) return new Set((await session.query(sql.takeOver, batchOf(rows))).records.map(keyOf))
+      if (updateReturns) return new Set((await session.query(sql.takeOver, batch(rows))).records.map(keyOf))
       // Where an UPDATE does not say which rows it changed, they are locked first.
       return session.transaction(async (inside) => {
-        const expired = new Set((await inside.query(sql.lockExpired, batchOf(rows))).records.map(keyOf))
+        const expired = new Set((await inside.query(sql.lockExpired, batch(rows))).records.map(keyOf))
         const ours = rows.filter((row) => expired.has(row.row_key))
         return ours.length > 0 ? finish(inside, ours) : expired
       })
@@ -84,7 +97,7 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
       return records.map(keyOf)
     },
     countPrunable: async (session, wish) => Number((await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n']),
-    deleteFinished: async (session, keys) => (await session.query(sql.deleteByIds, keysOf(keys))).affected,
+    deleteFinished: async (session, keys) => (await session.query(sql.deleteByIds, batch(keys.map((row_key) => ({ row_key }))))).affected,
     async count(session, backendName, wish) {
       const { records } = await inQueues(session, sql.count, wish, { backendName })
       return Object.fromEntries(records.map((record) => [String(record['status']), Number(record['n'])]))
@@ -94,17 +107,13 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
   }
 }
 
-async function insert({ sql, insertReturns, insertsAtOnce = false, callsOf = asJson }: SqlDialect, session: Session, { shared, calls }: NewRows, unlessTaken: boolean): Promise<Map<string, string>> {
-  const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : sql.insert, { ...shared, ...callsOf(calls) })
+async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, { unlessTaken, tells }: How): Promise<Map<string, string>> {
+  const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : tells ? (sql.insertAndTell ?? sql.insert) : sql.insert, { ...shared, ...batch(calls) })
   if (insertsAtOnce && !unlessTaken) return new Map(calls.map((call) => [call.row_key, String(answer.records[0]?.['enqueued_at'])]))
-  const { records } = insertReturns ? answer : await session.query(sql.enqueuedAt, keysOf(calls.map((call) => call.row_key)))
+  const { records } = insertReturns ? answer : await session.query(sql.enqueuedAt, batch(calls))
   // MySQL passes over a row whose id is taken as over one whose unique key is, and gives back the one that has the id.
   const written = records.filter((record) => record['unique_key'] === shared.unique_key)
   return new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
-}
-
-function asJson(calls: NewRows['calls']): Values {
-  return { rows: JSON.stringify(calls) }
 }
 
 /** A row that somebody cancelled ends as cancelled and no other way, however far its run has come. */
@@ -136,14 +145,8 @@ function agesOf({ backendName, minAge, failedMinAge }: Prunable): Values {
   return { backendName, minAge, failedMinAge }
 }
 
-/** A batch as the statements take it: all of it as one JSON text, and the ids as a list too. */
-function batchOf(rows: readonly Pick<HeldRow, 'row_key'>[]): { rows: string; keys: string[] } {
+function jsonOf(rows: Batch): Values {
   return { rows: JSON.stringify(rows), keys: rows.map((row) => row.row_key) }
-}
-
-/** Ids as a list, and as one JSON text. */
-function keysOf(keys: readonly string[]): { keys: readonly string[]; ids: string } {
-  return { keys, ids: JSON.stringify(keys) }
 }
 
 function rowsOf({ records }: Answer): RawRow[] {

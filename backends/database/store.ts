@@ -4,7 +4,7 @@ import { TaskCancelled, WorkerLost } from '../../lib/errors'
 import { inTime } from '../../lib/in-time'
 import type { Sessions } from './bookkeeping'
 import { patiently } from './contention'
-import type { Dialect, FinishRow, HeldRow } from './dialect'
+import type { Claim, Dialect, FinishRow, HeldRow } from './dialect'
 import { claimedRow } from './row'
 import { explained } from './trouble'
 
@@ -43,6 +43,7 @@ export class DatabaseStore implements Store {
   }
 
   async exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
+    if (outcomes.length > 0 && room > 0 && this.#dialect.exchange) return this.#both(this.#dialect.exchange, outcomes, room, wishes)
     const kept = await this.#finish(outcomes)
     return { kept, claimed: room > 0 ? await this.#claim(room, wishes) : [] }
   }
@@ -110,6 +111,17 @@ export class DatabaseStore implements Store {
     }
   }
 
+  async #both(exchange: NonNullable<Dialect['exchange']>, outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
+    const isLatest = latestClaims(outcomes)
+    const { kept, claimed } = await this.#ask(() => exchange(this.#sessions.exchange, outcomes.filter(isLatest).map(finishRow), this.#claimOf(room, wishes)))
+    return { kept: outcomes.map((outcome) => isLatest(outcome) && kept.has(outcome.key)), claimed: claimed.map(claimedRow).toSorted(inDjangosOrder) }
+  }
+
+  #claimOf(room: number, wishes: Wishes): Claim {
+    const { backendName, leaseSeconds } = this.#settings
+    return { room, wishes, backendName, leaseSeconds }
+  }
+
   /** Handing in the same outcome twice is harmless: what already stands as it says counts as kept. */
   async #finish(outcomes: readonly Outcome[]): Promise<boolean[]> {
     if (outcomes.length === 0) return []
@@ -119,8 +131,7 @@ export class DatabaseStore implements Store {
   }
 
   async #claim(room: number, wishes: Wishes): Promise<ClaimedRow[]> {
-    const { backendName, leaseSeconds } = this.#settings
-    const raw = await this.#ask(() => this.#dialect.claim(this.#sessions.exchange, { room, wishes, backendName, leaseSeconds }))
+    const raw = await this.#ask(() => this.#dialect.claim(this.#sessions.exchange, this.#claimOf(room, wishes)))
     return raw.map(claimedRow).toSorted(inDjangosOrder)
   }
 
@@ -148,16 +159,18 @@ function latestClaims(rows: readonly Held[]): (row: Held) => boolean {
 
 /** An outcome as the statements take it. */
 export function finishRow(outcome: Outcome): FinishRow {
-  const failed = outcome.status === 'FAILED' ? outcome.error : undefined
+  const isRetry = outcome.status === 'READY'
+  const error = outcome.status === 'FAILED' ? outcome.error : undefined
   return {
-    ...heldRow(outcome),
+    row_key: outcome.key,
+    claims: outcome.claims,
     status: outcome.status,
     return_value: outcome.status === 'SUCCESSFUL' ? outcome.returnValue : null,
-    exception_class_path: failed?.exceptionClassPath ?? '',
-    traceback: failed?.traceback ?? '',
+    exception_class_path: error?.exceptionClassPath ?? '',
+    traceback: error?.traceback ?? '',
     progress: outcome.progress ?? null,
-    attempt_error: outcome.status === 'READY' ? JSON.stringify(outcome.error) : null,
-    delay: outcome.status === 'READY' ? outcome.delay : null,
+    attempt_error: isRetry ? JSON.stringify(outcome.error) : null,
+    delay: isRetry ? outcome.delay : null,
   }
 }
 

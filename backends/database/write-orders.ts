@@ -12,6 +12,15 @@ export interface KeyedOrder {
   readonly key: string
 }
 
+/** Where orders are written. */
+export interface Place {
+  readonly session: Session
+  readonly dialect: Dialect
+  readonly backendName: string
+  /** Idle workers are told with it, where the database can. */
+  readonly tells: boolean
+}
+
 export interface Written {
   readonly key: string
   /** Made when it is looked at: of many rows few are. */
@@ -23,32 +32,32 @@ export interface Written {
 const TRIES = 3
 
 /** Writes orders, all of one task, as rows and gives the rows back, in order. More than fit one statement go into one transaction. */
-export async function writeOrders(session: Session, dialect: Dialect, orders: readonly KeyedOrder[], backendName: string): Promise<Written[]> {
-  const chunks = chunked(orders, dialect.maxStatement)
-  if (chunks.length <= 1) return writeChunk(session, dialect, orders, backendName)
-  return session.joined(async (inside) => {
+export async function writeOrders(place: Place, orders: readonly KeyedOrder[]): Promise<Written[]> {
+  const chunks = chunked(orders, place.dialect.maxStatement)
+  if (chunks.length <= 1) return writeChunk(place, orders)
+  return place.session.joined(async (session) => {
     const written: Written[] = []
-    for (const chunk of chunks) written.push(...(await writeChunk(inside, dialect, chunk, backendName)))
+    for (const chunk of chunks) written.push(...(await writeChunk({ ...place, session }, chunk)))
     return written
   })
 }
 
-async function writeChunk(session: Session, dialect: Dialect, orders: readonly KeyedOrder[], backendName: string): Promise<Written[]> {
+async function writeChunk(place: Place, orders: readonly KeyedOrder[]): Promise<Written[]> {
   const unique = orders.some(({ order }) => order.task.uniqueKey !== null)
-  const rows = await insert(session, dialect, unique, orders, backendName)
+  const rows = await insert(place, unique, orders)
   const written: Written[] = []
   for (const keyed of orders) {
-    written.push(rows.get(keyed.key) ?? (await takenBy(session, dialect, keyed, backendName)))
+    written.push(rows.get(keyed.key) ?? (await takenBy(place, keyed)))
   }
   return written
 }
 
-async function insert(session: Session, dialect: Dialect, unlessTaken: boolean, orders: readonly KeyedOrder[], backendName: string): Promise<Map<string, Written>> {
+async function insert({ session, dialect, backendName, tells }: Place, unlessTaken: boolean, orders: readonly KeyedOrder[]): Promise<Map<string, Written>> {
   const [first] = orders
   if (!first) return new Map()
   const shared = sharedValues(first.order.task, backendName)
   const calls = orders.map(({ order, key }) => ({ row_key: key, args_kwargs: order.argsKwargs }))
-  const enqueuedAt = await dialect.insert(session, { shared, calls }, unlessTaken).catch((error: unknown) => {
+  const enqueuedAt = await dialect.insert(session, { shared, calls }, { unlessTaken, tells }).catch((error: unknown) => {
     throw isTaken(error) ? alreadyEnqueued(orders, error) : error
   })
   const rows = new Map<string, Written>()
@@ -64,11 +73,12 @@ function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): Alread
 }
 
 /** The row that holds the key. It may finish, and so free the key, between the two looks: then it is tried again. */
-async function takenBy(session: Session, dialect: Dialect, keyed: KeyedOrder, backendName: string): Promise<Written> {
+async function takenBy(place: Place, keyed: KeyedOrder): Promise<Written> {
+  const { session, dialect } = place
   for (let tries = 0; tries < TRIES; tries++) {
     const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed.order.task) ?? '')
     if (holder) return heldBy(holder, keyed)
-    const written = (await insert(session, dialect, true, [keyed], backendName)).get(keyed.key)
+    const written = (await insert(place, true, [keyed])).get(keyed.key)
     if (written) return written
   }
   throw alreadyEnqueued([keyed])

@@ -1,7 +1,7 @@
 import { clock } from '../clock'
 import { log } from '../log'
 import type { Assignment, Way } from '../run'
-import { type Verdict, failed } from '../verdict'
+import { type Terms, type Verdict, failed } from '../verdict'
 import { Child, NotBegun } from './child-process'
 import type { Isolation } from './isolation'
 import { ProcessLost } from './process-lost'
@@ -99,9 +99,8 @@ export class Children {
 }
 
 /** A lost process is a failure like any other, unless the task must not run again after a crash. */
-function termsOfLoss(assignment: Assignment): Assignment {
-  const { policy } = assignment
-  return policy.rerunAfterCrash ? assignment : { ...assignment, policy: { ...policy, retry: null } }
+function termsOfLoss({ row, policy, signal }: Assignment): Terms {
+  return { row, signal, policy: policy.rerunAfterCrash ? policy : { ...policy, retry: null } }
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -3,7 +3,7 @@ import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { NO_DELAY } from '../../../entities/formats'
 import type { ErrorRecord } from '../../../lib/failure'
 import { patiently } from '../contention'
-import type { Claim, Dialect, FinishRow, HeldRow, NewRows, Prunable, QueueWish, RenewRow } from '../dialect'
+import type { Claim, Dialect, FinishRow, HeldRow, How, NewRows, Prunable, QueueWish, RenewRow } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
 import type { Table } from '../table'
@@ -34,7 +34,7 @@ export class Portable implements Dialect {
     this.#hexIds = hexIds
   }
 
-  async insert(session: Session, { shared, calls }: NewRows, unlessTaken: boolean): Promise<ReadonlyMap<string, string>> {
+  async insert(session: Session, { shared, calls }: NewRows, { unlessTaken }: How): Promise<ReadonlyMap<string, string>> {
     const entities = calls.map((call) => newEntity(call, shared, new Date()))
     await (unlessTaken ? insertUnlessTaken(session, entities) : insertAll(session, entities))
     const written = this.#rawRows(await byKeys(session.manager, calls.map((call) => call.row_key)))

@@ -1,8 +1,9 @@
 import type { Claim, Dialect } from '../dialect'
 import { channelOf } from '../hints'
-import type { RawRow } from '../row'
+import type { ClaimedRaw } from '../row'
 import type { Session } from '../session'
-import { OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
+import { type Batch, OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
+import type { Values } from '../statement'
 import type { Table } from '../table'
 
 const instant = (column: string): string => `to_char(t.${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS ${column}`
@@ -13,6 +14,10 @@ const ROW = `t.id::text AS row_key, t.status, t.args_kwargs::text AS args_kwargs
   t.return_value::text AS return_value, t.exception_class_path, t.traceback, t.claims, t.unique_key,
   t.attempt_errors::text AS attempt_errors, t.progress::text AS progress, t.options::text AS options`
 
+/** What a run needs to know of its row. */
+const CLAIMED = `t.id::text AS row_key, t.args_kwargs::text AS args_kwargs, t.priority, t.task_path, t.worker_ids::text AS worker_ids, t.queue_name, t.backend_name,
+  ${['run_after', 'enqueued_at', 'started_at'].map(instant).join(', ')}, t.claims, t.attempt_errors::text AS attempt_errors, t.progress::text AS progress, t.options::text AS options`
+
 const NO_DELAY = `TIMESTAMPTZ '9999-01-01 00:00:00+00'`
 
 /**
@@ -22,23 +27,38 @@ const NO_DELAY = `TIMESTAMPTZ '9999-01-01 00:00:00+00'`
  */
 const FENCE = `t.id = v.row_key AND t.status || '' = 'RUNNING' AND t.claims = v.claims AND t.lease_until IS NOT NULL`
 
-const HELD = `jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int)`
+const TYPES: Readonly<Record<string, string>> = { row_key: 'uuid', claims: 'int', delay: 'double precision', args_kwargs: 'jsonb' }
+
+/**
+ * Batches travel as one array for each column. Of an array PostgreSQL takes it that it is short; of a set made from JSON that
+ * it has a hundred rows, for which it would rather read a table of ten thousand than look each of them up (measured:
+ * 5 ms in place of 0.3 to finish ten rows).
+ */
+function rows(...names: string[]): string {
+  return `unnest(${names.map((name) => `:${name}::${TYPES[name] ?? 'text'}[]`).join(', ')}) AS v(${names.join(', ')})`
+}
+
+const HELD = rows('row_key', 'claims')
 
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB say the same. */
 export function postgres({ path, type, name }: Table): Dialect {
   const insert = insertInto(path)
   const finish = finishOf(path)
+  const channel = channelOf({ name }).replaceAll("'", "''")
+  const writing = (telling: string): string => `WITH written AS (${insert} RETURNING 1) SELECT ${instant('enqueued_at')}${telling} FROM (SELECT statement_timestamp() AS enqueued_at) t`
   const requestCancel = `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
   return sqlDialect({
     name: 'postgres',
     updateReturns: true,
     insertReturns: true,
     insertsAtOnce: true,
-    callsOf: (calls) => ({ keys: { column: calls.map((call) => call.row_key) }, calls: { column: calls.map((call) => call.args_kwargs) } }),
+    batch: columnsOf,
     maxStatement: 16 * 1024 * 1024,
     claim: (session, claim) => claimRows(session, path, claim),
+    exchange: (session, batch, claim) => exchangeRows(session, path, batch, claim),
     sql: {
-      insert: `WITH written AS (${insert} RETURNING 1) SELECT ${instant('enqueued_at')} FROM (SELECT statement_timestamp() AS enqueued_at) t`,
+      insert: writing(''),
+      insertAndTell: type === 'postgres' ? writing(`, pg_notify('${channel}', 'ready ' || :queue_name)`) : writing(''),
       insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instant('enqueued_at')}`,
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
       enqueuedAt: '',
@@ -46,10 +66,10 @@ export function postgres({ path, type, name }: Table): Dialect {
       finish,
       takeOver: `${finish} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`,
       lockExpired: '',
-      settled: `SELECT t.id::text AS row_key FROM ${path} t, jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, exception_class_path text)
+      settled: `SELECT t.id::text AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
         WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,
       renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
-        FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, progress text)
+        FROM ${rows('row_key', 'claims', 'progress')}
         WHERE ${FENCE} RETURNING t.id::text AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled`,
       held: `SELECT t.id::text AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t, ${HELD} WHERE ${FENCE}`,
       release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
@@ -58,18 +78,18 @@ export function postgres({ path, type, name }: Table): Dialect {
       expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
       prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable()} AND (:last::uuid IS NULL OR t.id > :last::uuid) {queues} ORDER BY t.id LIMIT :limit`,
       countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable()} {queues}`,
-      deleteByIds: `DELETE FROM ${path} t WHERE t.id IN (SELECT jsonb_array_elements_text(:ids::jsonb)::uuid) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
+      deleteByIds: `DELETE FROM ${path} t WHERE t.id = ANY(:row_key::uuid[]) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
       count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
       cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
           unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
-      requestCancel: type === 'postgres' ? told(requestCancel, channelOf({ name })) : requestCancel,
+      requestCancel: type === 'postgres' ? told(requestCancel, channel) : requestCancel,
     },
   })
 }
 
 /** The same, and the workers that listen are told, as soon as it is committed. */
 function told(requestCancel: string, channel: string): string {
-  return `WITH asked AS (${requestCancel} RETURNING t.id) SELECT pg_notify('${channel.replaceAll("'", "''")}', 'cancel ' || asked.id) FROM asked`
+  return `WITH asked AS (${requestCancel} RETURNING t.id) SELECT pg_notify('${channel}', 'cancel ' || asked.id) FROM asked`
 }
 
 /**
@@ -77,26 +97,45 @@ function told(requestCancel: string, channel: string): string {
  * between the last two, so one walk in index order would pass all of them. Hence a walk from priority to priority
  * (each step one look into the index), and in each two ranges. Nothing is sorted, and what is not needed not read.
  */
-async function claimRows(session: Session, path: string, { room, wishes, backendName, leaseSeconds }: Claim): Promise<RawRow[]> {
+function claimOf(path: string, { wishes }: Claim): { readonly best: string; readonly take: string } {
   const range = (runAfter: string): string => `SELECT r.id FROM (SELECT c.id FROM ${path} c
       WHERE c.status = 'READY' AND c.priority = levels.priority AND c.run_after ${runAfter} AND c.backend_name = :backendName ${queueFilter(wishes)}
       ORDER BY c.run_after, c.enqueued_at LIMIT :room FOR UPDATE SKIP LOCKED) r`
-  const { records } = await session.query(
-    `WITH RECURSIVE levels AS (
+  return {
+    best: `levels AS (
         (SELECT c.priority FROM ${path} c WHERE c.status = 'READY' ORDER BY c.priority DESC LIMIT 1)
         UNION ALL
         SELECT (SELECT c.priority FROM ${path} c WHERE c.status = 'READY' AND c.priority < levels.priority ORDER BY c.priority DESC LIMIT 1)
         FROM levels WHERE levels.priority IS NOT NULL
       ), best AS MATERIALIZED (
         SELECT ready.id FROM levels CROSS JOIN LATERAL (${range('<= statement_timestamp()')} UNION ALL ${range(`= ${NO_DELAY}`)}) ready LIMIT :room
-      )
-      UPDATE ${path} t SET status = 'RUNNING', started_at = statement_timestamp(), worker_ids = t.worker_ids || jsonb_build_array(:worker::text),
+      )`,
+    take: `UPDATE ${path} t SET status = 'RUNNING', started_at = statement_timestamp(), worker_ids = t.worker_ids || jsonb_build_array(:worker::text),
         claims = coalesce(t.claims, 0) + 1, lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', cancel_requested_at = NULL
       FROM best WHERE t.id = best.id AND t.status || '' = 'READY'
-      RETURNING ${ROW}`,
-    { room, backendName, leaseSeconds, worker: wishes.workerId, ...queueValues(wishes) },
+      RETURNING ${CLAIMED}`,
+  }
+}
+
+function claimValues({ room, wishes, backendName, leaseSeconds }: Claim): Values {
+  return { room, backendName, leaseSeconds, worker: wishes.workerId, ...queueValues(wishes) }
+}
+
+async function claimRows(session: Session, path: string, claim: Claim): Promise<ClaimedRaw[]> {
+  const { best, take } = claimOf(path, claim)
+  const { records } = await session.query(`WITH RECURSIVE ${best} ${take}`, claimValues(claim))
+  return records as unknown as ClaimedRaw[]
+}
+
+/** One statement and one commit for what ended and what begins. Rows that it finishes it does not see as READY: all of it looks at one instant. */
+async function exchangeRows(session: Session, path: string, batch: Values, claim: Claim): Promise<{ done: number; claimed: ClaimedRaw[] }> {
+  const { best, take } = claimOf(path, claim)
+  const { records } = await session.query(
+    `WITH RECURSIVE done AS (${finishOf(path)} RETURNING 1), ${best}, taken AS (${take})
+      SELECT (SELECT count(*)::int FROM done) AS done, taken.* FROM (SELECT 1) one LEFT JOIN taken ON true`,
+    { ...claimValues(claim), ...batch },
   )
-  return records as unknown as RawRow[]
+  return { done: Number(records[0]?.['done'] ?? 0), claimed: records.filter((record) => record['row_key'] !== null) as unknown as ClaimedRaw[] }
 }
 
 function prunable(): string {
@@ -109,7 +148,7 @@ function insertInto(path: string): string {
     enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS})
   SELECT v.row_key, 'READY', v.args_kwargs, :priority::int, :task_path, '[]'::jsonb, :queue_name, :backend_name, (:run_after::text || '+00')::timestamptz,
     statement_timestamp(), '', '', :unique_key, :options::jsonb, 0, NULL, NULL, NULL, NULL
-  FROM unnest(:keys::uuid[], :calls::jsonb[]) AS v(row_key, args_kwargs)`
+  FROM ${rows('row_key', 'args_kwargs')}`
 }
 
 function finishOf(path: string): string {
@@ -121,7 +160,11 @@ function finishOf(path: string): string {
       progress = coalesce(v.progress::jsonb, t.progress),
       unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
       lease_until = NULL, cancel_requested_at = NULL
-    FROM jsonb_to_recordset(:rows::jsonb) AS v(row_key uuid, claims int, status text, return_value text, exception_class_path text, traceback text,
-      attempt_error text, progress text, delay double precision)
+    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
     WHERE ${FENCE} AND ${UNCANCELLED}`
+}
+
+function columnsOf(batch: Batch): Values {
+  const names = Object.keys(batch[0] ?? {}) as 'row_key'[]
+  return Object.fromEntries(names.map((name) => [name, { column: batch.map((row) => row[name]) }]))
 }

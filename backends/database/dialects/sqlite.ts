@@ -66,7 +66,7 @@ export function sqlite({ path }: Table): Dialect {
       expired: `SELECT ${ROW} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND backend_name = :backendName LIMIT :limit`,
       prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} AND (:last IS NULL OR id > :last) {queues} ORDER BY id LIMIT :limit`,
       countPrunable: `SELECT count(*) AS n FROM ${path} WHERE ${prunable()} {queues}`,
-      deleteByIds: `DELETE FROM ${path} WHERE id IN (SELECT value FROM json_each(:ids)) AND status IN ('SUCCESSFUL', 'FAILED')`,
+      deleteByIds: `DELETE FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows)) AND status IN ('SUCCESSFUL', 'FAILED')`,
       count: `SELECT status, count(*) AS n FROM ${path} WHERE backend_name = :backendName {queues} GROUP BY status`,
       cancelReady: `UPDATE ${path} SET status = 'FAILED', finished_at = ${NOW}, exception_class_path = :exceptionClassPath, traceback = :traceback,
           unique_key = CASE WHEN unique_key LIKE 'f:%' THEN NULL ELSE unique_key END WHERE id = :id AND status = 'READY'`,

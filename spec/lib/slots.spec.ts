@@ -1,0 +1,126 @@
+import { DummyBackend } from '../../backends/dummy'
+import { Backlog } from '../../lib/backlog'
+import { setClock } from '../../lib/clock'
+import { task } from '../../lib/define'
+import { TaskCancelled } from '../../lib/errors'
+import { Leases } from '../../lib/leases'
+import { Pace } from '../../lib/pace'
+import { Slots } from '../../lib/slots'
+import type { ClaimedRow } from '../../lib/store'
+import { FakeStore } from '../support/fake-store'
+import { ManualClock, settled } from '../support/manual-clock'
+import { catchLog } from '../support/tasks'
+
+const gates = new Map<string, () => void>()
+const gated = task('slots.gated', (name: string) => new Promise<string>((resolve) => gates.set(name, () => resolve(name))))
+const young = task('slots.young', () => 'ran', { maxAge: 1_000 })
+
+let clock: ManualClock
+let store: FakeStore
+let slots: Slots
+
+beforeEach(() => {
+  catchLog()
+  gates.clear()
+  clock = ManualClock.install()
+  store = new FakeStore()
+  slots = new Slots(new DummyBackend('default', { queues: [], options: {} }), 1)
+})
+afterEach(() => setClock())
+
+function rows(...names: string[]): ClaimedRow[] {
+  return names.map((name) => store.add(gated.name, [name]))
+}
+
+describe('rows that were claimed ahead', () => {
+  it('start one by one, in order, as those before them end', async () => {
+    slots.take(rows('a', 'b', 'c'), 0)
+    await settled()
+    expect([...gates.keys()]).toEqual(['a'])
+    expect({ free: slots.free, started: slots.started, taken: slots.taken }).toEqual({ free: -2, started: 1, taken: 3 })
+
+    gates.get('a')!()
+    await settled()
+    expect([...gates.keys()]).toEqual(['a', 'b'])
+  })
+
+  it('are held like those that run', async () => {
+    slots.take(rows('a', 'b', 'c'), 0)
+
+    await new Leases(store, slots).renewAll()
+
+    expect(store.renewals).toHaveLength(3)
+  })
+
+  it('are given back when they have waited for a second, and what runs goes on', async () => {
+    const [, ...waiting] = rows('a', 'b', 'c')
+    slots.take(store.waiting, 0)
+    const backlog = new Backlog(store, slots)
+    const watching = backlog.watch()
+    await clock.advance(900)
+    expect(store.released).toEqual([])
+
+    await clock.advance(600)
+
+    expect(store.released).toEqual(waiting)
+    expect(slots.busy).toBe(1)
+    gates.get('a')!()
+    await settled()
+    expect([...gates.keys()]).toEqual(['a'])
+    backlog.close()
+    await watching
+  })
+
+  it('end as cancelled without a run, when they are cancelled while they wait', async () => {
+    slots.take(rows('a', 'b'), 0)
+    await settled()
+    slots.held()[1]!.stop(new TaskCancelled())
+    gates.get('a')!()
+    await settled()
+
+    expect(slots.outcomes().map((outcome) => (outcome.status === 'FAILED' ? outcome.error.exceptionClassPath : outcome.status))).toEqual(['SUCCESSFUL', 'typeorm_tasks.TaskCancelled'])
+    expect([...gates.keys()]).toEqual(['a'])
+  })
+
+  it('are too old when they have grown so while they waited here', async () => {
+    slots.take([...rows('a'), store.add(young.name)], 0)
+    await clock.advance(1_001)
+    gates.get('a')!()
+    await settled()
+
+    expect(slots.outcomes()[1]).toMatchObject({ status: 'FAILED', error: { exceptionClassPath: 'typeorm_tasks.MaxAgeExceeded' } })
+  })
+
+  it('do not start while outcomes cannot be stored', async () => {
+    slots.take(rows('a', 'b'), 0)
+    await settled()
+    slots.pause()
+    gates.get('a')!()
+    await settled()
+    expect([...gates.keys()]).toEqual(['a'])
+
+    expect(slots.outcomes()).toHaveLength(1)
+    slots.settle([true])
+    slots.take([], 0)
+    await settled()
+    expect([...gates.keys()]).toEqual(['a', 'b'])
+  })
+})
+
+describe('the pace', () => {
+  it('asks for nothing ahead while runs take long, and for hundreds when they take no time', async () => {
+    const pace = new Pace()
+    await clock.advance(10_000)
+    pace.measure(9_999, 10)
+    expect(pace.ahead).toBe(0)
+
+    for (let i = 0; i < 20; i++) {
+      await clock.advance(5)
+      pace.measure(10_000 + 5 * i, 200)
+    }
+    expect(pace.ahead).toBe(400)
+
+    await clock.advance(100)
+    expect(pace.ahead).toBe(0)
+  })
+})

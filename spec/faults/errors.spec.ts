@@ -47,10 +47,26 @@ scenarios((add, { name }) => {
 
     const expected = faults.filter(({ code }) => code !== undefined).reduce((sum, { times }) => sum + times, 0)
     expect(worker.log.match(/^FAULT/gm)).toHaveLength(expected)
-    expect((await field.rows()).filter(({ id, status, claims }) => id !== left && (status !== 'SUCCESSFUL' || claims !== 1))).toEqual([])
+    expect((await field.rows()).filter(({ id, status, workerIds }) => id !== left && (status !== 'SUCCESSFUL' || workerIds.length !== 1))).toEqual([])
     expect((await field.row(left!)).status).toBe('SUCCESSFUL')
     return { tampered: [left!] }
   })
+
+  add('F5, F29, F31, F37 a statement that finishes and claims may fail, or its reply be lost, and every task ends, recorded once', async (field) => {
+    const ids = await field.enqueue('sleep', Array.from({ length: 600 }, () => [20]))
+    const faults = [...twice('exchange', [...CONTENTION[name], ...TROUBLE[name]]), ...once('exchange', TROUBLE[name].slice(0, 2), true)]
+    const worker = await failing(field, faults)
+
+    await field.finished(ids, 60_000)
+
+    expect(worker.log.match(/^FAULT exchange/gm)).toHaveLength(faults.filter(({ code }) => code !== undefined).reduce((sum, { times }) => sum + times, 0))
+    const rows = await field.rows()
+    expect(rows.filter(({ status }) => status !== 'SUCCESSFUL')).toEqual([])
+    // What was claimed by a statement whose reply was lost runs again when its lease has ended.
+    expect(rows.filter(({ workerIds }) => workerIds.length > 1).every(({ attemptErrors }) => attemptErrors?.every(({ exceptionClassPath }) => exceptionClassPath === 'typeorm_tasks.WorkerLost'))).toBe(true)
+    expect(rows.filter(({ workerIds }) => workerIds.length > 2)).toEqual([])
+    return { unstarted: true }
+  }, { on: ['postgres'] })
 
   add('F37 rows are given back at a stop, though the database is in the way at first', async (field) => {
     const [id] = await field.enqueue('listen', [[60_000]])

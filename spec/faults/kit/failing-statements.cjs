@@ -7,11 +7,15 @@ const dialects = require(join(__dirname, '../../../dist/backends/database/dialec
 
 const faults = JSON.parse(process.env.FAULTS)
 const { dialectFor } = dialects
+const isFused = faults.some(({ verb }) => verb === 'exchange')
 
 dialects.dialectFor = (...given) => {
   const dialect = { ...dialectFor(...given) }
-  for (const verb of ['claim', 'finish', 'renew', 'release', 'expired', 'takeOver']) {
+  // Where one statement finishes and claims, it fails when told so, and else leaves the two to fail by themselves.
+  if (!isFused) delete dialect.exchange
+  for (const verb of ['claim', 'finish', 'exchange', 'renew', 'release', 'expired', 'takeOver']) {
     const real = dialect[verb]
+    if (!real) continue
     dialect[verb] = async (...rest) => {
       const fault = faults.find((each) => each.verb === verb && each.times > 0)
       if (!fault) return real(...rest)

@@ -42,7 +42,7 @@ it('and finds nothing in the sound one, in the same scenarios', async () => {
 
 /** F18 */
 async function stalls(field: Field, missing: object): Promise<void> {
-  await field.enqueue('second', [[100, 'fails']])
+  await field.enqueue('second', [[450, 'fails']])
   const worker = await field.worker([], missing)
   await field.sees('start')
   worker.kill('SIGSTOP')

@@ -18,7 +18,7 @@ scenarios((add) => {
   })
 
   add('F18 a success that comes late does not undo the failure of the run that took over', async (field) => {
-    const { id, stalled } = await takenOver(field, 'second', [100, 'fails'], () => field.finished())
+    const { id, stalled } = await takenOver(field, 'second', [450, 'fails'], () => field.finished())
     await stalled.says('is dropped')
 
     expect(await field.row(id)).toMatchObject({ status: 'FAILED', claims: 2, exceptionClassPath: 'RangeError' })

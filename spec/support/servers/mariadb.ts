@@ -46,6 +46,8 @@ function recipe(programs: MariaDbPrograms): Recipe {
     },
     command: (place, port) => [
       programs.server, '--no-defaults', `--datadir=${join(place.folder, 'data')}`, `--port=${port}`, `--socket=${join(place.folder, 'socket')}`,
+      // Of its own: a server that starts deletes what it finds there of others' temporary tables.
+      `--tmpdir=${join(place.folder, 'data')}`,
       `--pid-file=${join(place.folder, 'own-pid')}`, `--init-file=${join(place.folder, 'init.sql')}`, ...settings,
     ],
     query,

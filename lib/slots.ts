@@ -79,7 +79,8 @@ export class Slots {
   /** The outcomes last given out could not be stored: they are kept, and nothing new is started that would add to them. */
   pause(): void {
     this.#isPaused = true
-    this.#ended = new Set([...this.#handedIn, ...this.#ended])
+    // Without those that were dropped while their outcome was on its way: nothing of them is to be written.
+    this.#ended = new Set([...this.#handedIn, ...this.#ended].filter((slot) => this.#slots.has(slot)))
     this.#handedIn = new Set()
   }
 
@@ -114,6 +115,8 @@ export class Slots {
 
   /** The row is another's now: its run is told, and nothing of it is written. */
   lose(slot: Slot, claimsNow?: number): void {
+    // A row that was given back while its renewal was under way is no loss.
+    if (!this.#slots.has(slot)) return
     // Whose outcome is on its way may not be held because it is stored; the finish itself tells.
     if (slot.isCompleting || slot.outcome || slot.isLost) return
     const { claims } = slot.row

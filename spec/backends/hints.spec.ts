@@ -17,6 +17,8 @@ task('hints.listen', async ({ signal, taskResult }) => {
   throw signal.reason
 }, { takesContext: true })
 
+task('hints.quick', ({ taskResult }) => void started.add(taskResult.id), { takesContext: true })
+
 it('a channel has a name that PostgreSQL takes, however long the name of the table is', () => {
   expect(channelOf({ name: 'db_task_result' })).toBe('tasks:db_task_result')
   const long = ['ä'.repeat(31), `${'ä'.repeat(30)}b`].map((name) => channelOf({ name }))
@@ -56,7 +58,15 @@ describeEachDatabase((database) => {
     expect((await result.refresh()).errors[0]!.exceptionClassPath).toBe('typeorm_tasks.TaskCancelled')
   })
 
+  it('an idle worker is woken by a row enqueued in its own process', async () => {
+    expect(await startedWithin(dataSource)).toBeLessThan(1_000)
+  })
+
   if (database.name !== 'postgres') return
+
+  it('an idle worker is woken by a row enqueued elsewhere', async () => {
+    expect(await startedWithin(elsewhere)).toBeLessThan(1_000)
+  })
 
   it('the connection that listens is made anew when it is lost, also while the worker is full', async () => {
     const result = await running(30, 1)
@@ -107,6 +117,17 @@ describeEachDatabase((database) => {
     const result = await remoteTask('hints.listen').enqueue()
     while (!started.has(result.id)) await sleep(5)
     return result
+  }
+
+  /** Milliseconds from an enqueue by way of `producer` to its start, in a worker that looks by itself only once a minute. */
+  async function startedWithin(producer: DataSource): Promise<number> {
+    configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
+    worker = await startWorker({ interval: 60_000 })
+    await sleep(500)
+    const before = performance.now()
+    const [{ id }] = await new DatabaseBackend('default', { queues: [], options: { dataSource: producer } }).enqueueMany([{ task: remoteTask('hints.quick') as never, args: [], kwargs: {}, argsKwargs: '{"args": [], "kwargs": {}}' }]) as [TaskResult<unknown>]
+    while (!started.has(id) && performance.now() - before < 10_000) await sleep(5)
+    return performance.now() - before
   }
 
   /** The same result, as another process holds it. */

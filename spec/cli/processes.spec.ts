@@ -12,6 +12,9 @@ const TASKS = `${TASKS_FILE}
   const { spawn } = require('node:child_process')
   const { existsSync, writeFileSync } = require('node:fs')
   task('app.kill', async () => new Promise(() => process.kill(process.pid, 'SIGKILL')))
+  task('app.wait', async () => {
+    while (!existsSync(__dirname + '/go')) await new Promise((wake) => setTimeout(wake, 20))
+  })
   task('app.exit', async () => process.exit(0))
   task('app.terminate', async () => void process.kill(process.pid, 'SIGTERM'))
   task('app.leaveBehind', async () => {
@@ -137,22 +140,23 @@ describe('a worker that dies', () => {
   it('is replaced later each time, whatever becomes of the others; a stop does not wait for that', async () => {
     const { app, fleet } = await atWork({}, '--concurrency', '1', '--processes', '2')
     // Only one place gets them: the other is busy.
-    const [long] = await app.enqueue('app.sleep', [[5_000]])
-    await fleet.says(`id=${long} path=app.sleep state=RUNNING`)
-    await app.enqueue('app.kill', Array.from({ length: 5 }, () => []))
+    const [long] = await app.enqueue('app.wait')
+    await fleet.says(`id=${long} path=app.wait state=RUNNING`)
+    await app.enqueue('app.kill', Array.from({ length: 6 }, () => []))
 
-    await fleet.says('was killed by SIGKILL', 5)
+    await fleet.says('was killed by SIGKILL', 6)
     const before = performance.now()
     fleet.kill('SIGTERM')
+    app.write('go', '')
 
     expect(await fleet.exited).toEqual(DONE)
-    expect(performance.now() - before).toBeLessThan(4_900)
+    expect(performance.now() - before).toBeLessThan(1_600)
     const delays = [...fleet.log.matchAll(/another starts in (\S+) s/g)].map(([, delay]) => Number(delay))
     for (const [at, delay] of delays.entries()) {
       expect(delay).toBeGreaterThanOrEqual(0.05 * 2 ** at - 0.005)
       expect(delay).toBeLessThanOrEqual(0.1 * 2 ** at + 0.005)
     }
-    expect(fleet.log.match(/Starting worker/g)).toHaveLength(2 + 4)
+    expect(fleet.log.match(/Starting worker/g)).toHaveLength(2 + 5)
     expect((await app.row(long!)).status).toBe('SUCCESSFUL')
   })
 

@@ -2,7 +2,7 @@ import { DummyBackend } from '../../backends/dummy'
 import { Backlog } from '../../lib/backlog'
 import { setClock } from '../../lib/clock'
 import { task } from '../../lib/define'
-import { TaskCancelled } from '../../lib/errors'
+import { LeaseLost, TaskCancelled } from '../../lib/errors'
 import { Leases } from '../../lib/leases'
 import { Pace } from '../../lib/pace'
 import { Slots } from '../../lib/slots'
@@ -91,6 +91,17 @@ describe('rows that were claimed ahead', () => {
     expect(slots.outcomes()[1]).toMatchObject({ status: 'FAILED', error: { exceptionClassPath: 'typeorm_tasks.MaxAgeExceeded' } })
   })
 
+  it('are no loss to tell of, when a renewal that was under way finds them given back', async () => {
+    const lines = catchLog()
+    slots.take(rows('a', 'b'), 0)
+    const [, waiting] = slots.held()
+    slots.unstarted()
+
+    slots.lose(waiting!)
+
+    expect(lines.map(([, line]) => line)).not.toContainEqual(expect.stringContaining('was taken over'))
+  })
+
   it('do not start while outcomes cannot be stored', async () => {
     slots.take(rows('a', 'b'), 0)
     await settled()
@@ -105,6 +116,21 @@ describe('rows that were claimed ahead', () => {
     await settled()
     expect([...gates.keys()]).toEqual(['a', 'b'])
   })
+})
+
+it('an outcome whose lease was given up while it was on its way is not handed in again', async () => {
+  slots.take(rows('a'), 0)
+  await settled()
+  const [slot] = slots.held()
+  gates.get('a')!()
+  await settled()
+  expect(slots.outcomes()).toHaveLength(1)
+
+  slot!.stop(new LeaseLost())
+  slots.pause()
+
+  expect(slots.outcomes()).toEqual([])
+  expect(slots.busy).toBe(0)
 })
 
 describe('the pace', () => {

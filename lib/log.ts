@@ -30,6 +30,7 @@ export const log: Logger = {
 }
 
 function write(level: keyof Logger, message: string): void {
+  if (current === quietConsole && (level === 'debug' || level === 'info')) return
   try {
     current[level](oneLine(message))
   } catch {
@@ -38,8 +39,8 @@ function write(level: keyof Logger, message: string): void {
 }
 
 function oneLine(message: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return message.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+  return message.replace(CONTROLS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
+
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g

@@ -55,6 +55,7 @@ export function policyIn(options: Partial<Record<(typeof POLICY_OPTIONS)[number]
 
 /** What holds for a row: its task's policy, changed by what its enqueue overrode. A `retryOn` cannot be written, so the task's stays. */
 export function overridden(policy: Policy, row: Readonly<Record<string, unknown>>): Policy {
+  if (Object.keys(row).length === 0) return policy
   const changes = policyIn(row)
   const { retryOn } = policy.retry ?? {}
   return { ...policy, ...changes, ...(changes.retry && retryOn ? { retry: { retryOn, ...changes.retry } } : {}) }

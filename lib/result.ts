@@ -48,17 +48,17 @@ const SLOWEST_POLL = 500
 /** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
 export class TaskResult<Return> {
   readonly #backend: TaskBackend
-  #read: () => ResultValues
-  #source: () => unknown
+  #values: ResultValues | (() => ResultValues)
+  #source: (() => unknown) | undefined
 
   /**
    * Values may be a function that is asked when they are needed: of a thousand results of one call few are looked at.
    * `source` gives what the backend read them from, e.g. the row; see `dbResult`.
    */
-  constructor(backend: TaskBackend, values: ResultValues | (() => ResultValues), source: () => unknown = () => undefined) {
+  constructor(backend: TaskBackend, values: ResultValues | (() => ResultValues), source?: () => unknown) {
     this.#backend = backend
-    this.#read = typeof values === 'function' ? once(values) : () => values
-    this.#source = once(source)
+    this.#values = values
+    this.#source = source && once(source)
   }
 
   get id(): string {
@@ -151,20 +151,20 @@ export class TaskResult<Return> {
    * @throws TaskFailedError if it failed.
    */
   get returnValue(): Return {
-    if (this.status === 'FAILED') throw new TaskFailedError(this.id, lastLine(this.errors.at(-1)))
+    if (this.status === 'FAILED') throw new TaskFailedError(this.id, this.errors.at(-1)?.traceback.split('\n')[0] ?? 'no error was stored.')
     if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
     return this.#read().returnValue as Return
   }
 
   /** The `DBTaskResult` behind this result on the Database backend; undefined on the others. */
   get dbResult(): unknown {
-    return this.#source()
+    return this.#source?.()
   }
 
   /** Reads everything anew, in place. */
   async refresh(): Promise<this> {
     const fresh = await this.#backend.getResult(this.id)
-    this.#read = fresh.#read
+    this.#values = fresh.#values
     this.#source = fresh.#source
     return this
   }
@@ -203,6 +203,11 @@ export class TaskResult<Return> {
     const { taskName: task, ...values } = this.#read()
     return { ...values, task, attempts: this.attempts }
   }
+
+  #read(): ResultValues {
+    if (typeof this.#values === 'function') this.#values = this.#values()
+    return this.#values
+  }
 }
 
 /** Without a timeout a caller would wait for ever once no worker runs. */
@@ -210,8 +215,4 @@ function assertWait(options: WaitOptions): WaitOptions {
   const { timeout } = (options ?? {}) as Partial<WaitOptions>
   if (typeof timeout === 'number' && timeout >= 0) return options
   throw new InvalidTaskError(`wait, timeout: expected a number of milliseconds, 0 or more, got ${shown(timeout)}.`, 'Write e.g. wait({ timeout: 5_000 }).')
-}
-
-function lastLine(error: ErrorRecord | undefined): string {
-  return error?.traceback.split('\n')[0] ?? 'no error was stored.'
 }

@@ -11,8 +11,6 @@ import { type Terms, type Verdict, failed } from './verdict'
 /** One claimed row that is to be run, and who hears of it. */
 export interface Assignment extends Terms {
   readonly backend: TaskBackend
-  /** Calls this when the run is told to stop, or at once if it was; the latest one alone. */
-  whenStopped(tell: () => void): void
   /** The task itself begins now: from here on its time counts. */
   begins(): void
   report(progress: Progress): void
@@ -26,8 +24,12 @@ export type Way = (assignment: Assignment) => Promise<Verdict>
 /** Carries out a run in this process. */
 export const runHere: Way = async (assignment) => {
   assignment.begins()
-  const ending = await runAssigned(assignment, assignment)
-  return ending.status === 'SUCCESSFUL' ? ending : failed(ending.cause, assignment)
+  const { backend, row: { values } } = assignment
+  try {
+    return successful(await called(() => tasks.get(values.taskName), new TaskResult<unknown>(backend, values), assignment))
+  } catch (error) {
+    return failed(error, assignment)
+  }
 }
 
 /** Calls the function of an assignment. */
@@ -37,17 +39,30 @@ export function runAssigned({ backend, row }: Assignment, surroundings: Surround
 
 /** How one call of a task's function ended. */
 export type Ending =
-  | { readonly status: 'SUCCESSFUL'; readonly returnValue: string | null }
+  | Successful
   | { readonly status: 'FAILED'; readonly error: ErrorRecord; /** What was thrown. */ readonly cause: unknown }
+
+interface Successful {
+  readonly status: 'SUCCESSFUL'
+  /** JSON text; null for none. */
+  readonly returnValue: string | null
+}
 
 /** Runs a task once, as `result` asks, and says how it went; never throws. */
 export async function runOnce(find: () => Task<unknown[], unknown>, result: TaskResult<unknown>, surroundings: Surroundings): Promise<Ending> {
   try {
-    const value = await find().run(givenTo(result), () => new TaskContext(result, surroundings))
-    return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(value) }
+    return successful(await called(find, result, surroundings))
   } catch (error) {
     return { status: 'FAILED', error: recordOf(error), cause: error }
   }
+}
+
+function called(find: () => Task<unknown[], unknown>, result: TaskResult<unknown>, surroundings: Surroundings): unknown {
+  return find().run(givenTo(result), () => new TaskContext(result, surroundings))
+}
+
+function successful(value: unknown): Successful {
+  return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(value) }
 }
 
 /** JavaScript knows no keyword arguments: they arrive as one last object. */

@@ -26,18 +26,27 @@ export class Signal {
     return () => void this.#listeners.delete(listener)
   }
 
+  /** Whether anybody listens: who sends much can spare the event. */
+  get isHeard(): boolean {
+    return this.#listeners.size > 0
+  }
+
   /** Never throws and never waits for a listener's promise. */
   send(event: TaskEvent): void {
     for (const listener of this.#listeners) this.#tell(listener, event)
   }
 
   #tell(listener: Listener, event: TaskEvent): void {
-    const fault = (error: unknown): void => log.error(`A listener of ${this.name} failed for task ${event.result.id}: ${briefly(error)}`)
     try {
-      void Promise.resolve(listener(event)).catch(fault)
+      const heard = listener(event)
+      if (typeof heard === 'object' && heard !== null) void Promise.resolve(heard).catch((error: unknown) => this.#fault(event, error))
     } catch (error) {
-      fault(error)
+      this.#fault(event, error)
     }
+  }
+
+  #fault({ result }: TaskEvent, error: unknown): void {
+    log.error(`A listener of ${this.name} failed for task ${result.id}: ${briefly(error)}`)
   }
 }
 

@@ -1,16 +1,17 @@
+import { assertYoung, policyFor } from './admission'
 import type { TaskBackend } from './backend'
 import { clock, OVER } from './clock'
-import { LeaseLost, MalformedRowError, MaxAgeExceeded, TaskCancelled, type TasksError, TimeLimitExceeded, WorkerStops } from './errors'
-import { DEFAULT_POLICY, type Policy, checkPolicy, overridden } from './policy'
+import { LeaseLost, TaskCancelled, type TasksError, TimeLimitExceeded, WorkerStops } from './errors'
+import { DEFAULT_POLICY, type Policy } from './policy'
 import { type Progress, TaskResult } from './result'
 import { tasks } from './registry'
-import type { Assignment, Way } from './run'
+import type { Way } from './run'
 import { taskStarted } from './signals'
 import { logState } from './state-lines'
 import { strengthOf } from './stop-reasons'
 import type { ClaimedRow, Outcome, Renewal } from './store'
 import { type Verdict, failed, stopped } from './verdict'
-import { wayOf } from './ways'
+import { type Run, wayOf } from './ways'
 
 /**
  * Where a row stands between its claim and the end of its slot. `waiting`: for its turn to run. `completing`: its own transaction says what became of it,
@@ -20,7 +21,7 @@ import { wayOf } from './ways'
 type Stage = 'waiting' | 'running' | 'completing' | 'stored' | 'ended' | 'doubted' | 'dropped'
 
 /** One claimed row: its run, and what comes of it. */
-export class Slot implements Assignment {
+export class Slot implements Run {
   readonly row: ClaimedRow
   readonly backend: TaskBackend
   /** When the row was asked for, on the monotonic scale. */
@@ -34,7 +35,7 @@ export class Slot implements Assignment {
   readonly #changed: () => void
   #abort: AbortController | undefined
   #ended: AbortController | undefined
-  #onStop: (() => void) | undefined
+  #onStop: ((run: Run) => void) | undefined
   #stage: Stage = 'waiting'
   #reason: TasksError | undefined
   #progress: Progress | null = null
@@ -78,12 +79,16 @@ export class Slot implements Assignment {
   }
 
   /** Runs the task; never fails, whatever it does. */
-  async run(): Promise<void> {
+  run(): void {
+    const { backend, row: { values } } = this
     this.#stage = 'running'
-    const result = new TaskResult<unknown>(this.backend, this.row.values)
-    logState(this.row.values, 'RUNNING')
-    taskStarted.send({ backend: this.backend, result })
-    this.#conclude(await this.#verdict(result))
+    logState(values, 'RUNNING')
+    if (taskStarted.isHeard) taskStarted.send({ backend, result: new TaskResult<unknown>(backend, values) })
+    void this.#verdict().then((verdict) => this.conclude(verdict))
+  }
+
+  conclude(verdict: Verdict): void {
+    if (!this.#hasEnded) this.#conclude(verdict)
   }
 
   /** Tells the run to stop, and does not wait for it. */
@@ -94,7 +99,7 @@ export class Slot implements Assignment {
     this.#reason = reason
     this.#abort?.abort(reason)
     if (this.#hasEnded || this.#stage === 'waiting') this.#conclude(stopped(reason, this, false))
-    else this.#onStop?.()
+    else this.#onStop?.(this)
   }
 
   /** The outcome was not taken: a renewal must say whether the row was cancelled; else it is lost. Gives true. */
@@ -121,16 +126,20 @@ export class Slot implements Assignment {
     return this.#abort.signal
   }
 
-  whenStopped(tell: () => void): void {
+  whenStopped(tell: (run: Run) => void): void {
     this.#onStop = tell
-    if (this.#reason) tell()
+    if (this.#reason) tell(this)
+  }
+
+  get over(): AbortSignal {
+    return (this.#ended ??= new AbortController()).signal
   }
 
   begins(): void {
     const { timeLimit } = this.policy
     if (timeLimit === null) return
-    const ended = (this.#ended = new AbortController())
-    void clock.sleep(timeLimit, ended.signal).then(() => ended.signal.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
+    const { over } = this
+    void clock.sleep(timeLimit, over).then(() => over.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
   }
 
   report(progress: Progress): void {
@@ -148,17 +157,16 @@ export class Slot implements Assignment {
     return this.#stage !== 'waiting' && this.#stage !== 'running' && this.#stage !== 'completing'
   }
 
-  async #verdict(result: TaskResult<unknown>): Promise<Verdict> {
-    const { malformed, options, values } = this.row
-    if (malformed !== null) return failed(new MalformedRowError(malformed), this)
+  #verdict(): Promise<Verdict> {
+    const { values } = this.row
+    const task = tasks.find(values.taskName)
     try {
-      this.policy = overridden(tasks.find(values.taskName)?.policy ?? DEFAULT_POLICY, options)
-      checkPolicy(values.taskName, this.policy)
+      this.policy = policyFor(this.row, task)
+      assertYoung(values, this.policy, clock.now() - this.claimedAt)
     } catch (error) {
-      return failed(error, this)
+      return Promise.resolve(failed(error, this))
     }
-    const tooOld = ageError(result, this.policy, clock.now() - this.claimedAt)
-    return tooOld ? failed(tooOld, this) : wayOf(tasks.find(values.taskName), this.#isolated)(this)
+    return wayOf(task, this.#isolated)(this)
   }
 
   /** From how the run went, and why it was told to stop, to what the row shall say. */
@@ -203,11 +211,4 @@ export class Slot implements Assignment {
     this.#progress = null
     return progress === null ? null : JSON.stringify(progress)
   }
-}
-
-/** Both instants are the database's: when the row was claimed, and since when it was due; then it has `waited` for its turn here. */
-function ageError({ startedAt, enqueuedAt, runAfter }: TaskResult<unknown>, { maxAge }: Policy, waited: number): MaxAgeExceeded | undefined {
-  if (maxAge === null || startedAt === null || enqueuedAt === null) return undefined
-  const age = waited + startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
-  return age > maxAge ? new MaxAgeExceeded(age, maxAge) : undefined
 }

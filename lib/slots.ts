@@ -65,7 +65,7 @@ export class Slots {
     return [...this.#slots].filter((slot) => slot.isHeld)
   }
 
-  /** Takes in rows that were asked for at `claimedAt`, and starts what there is room for; never fails, whatever the tasks do. */
+  /** Takes in rows that were asked for at `claimedAt`; `start` starts them. */
   take(rows: readonly ClaimedRow[], claimedAt: number): void {
     for (const row of rows) {
       const slot = new Slot(this.#backend, row, claimedAt, this.#children?.run ?? null, () => this.#onChange(slot))
@@ -73,7 +73,17 @@ export class Slots {
       this.#waiting.push(slot)
     }
     this.#isPaused = false
-    this.#startNext()
+  }
+
+  /** Starts as many as there is room for; never fails, whatever the tasks do. */
+  start(): void {
+    while (!this.#isPaused && this.#running.size < this.#size) {
+      const slot = this.#waiting.shift()
+      if (!slot) return
+      this.#running.add(slot)
+      this.#started++
+      slot.run()
+    }
   }
 
   /** The outcomes last given out could not be stored: they are kept, and nothing new is started that would add to them. */
@@ -172,7 +182,7 @@ export class Slots {
     if (!this.#running.delete(slot)) this.#waiting = this.#waiting.filter((waiting) => waiting !== slot)
     if (slot.isDropped) this.#drop(slot)
     else if (!this.#handedIn.has(slot)) this.#ended.add(slot)
-    this.#startNext()
+    this.start()
     this.wake()
   }
 
@@ -182,24 +192,14 @@ export class Slots {
     if (!slot.isLost) this.givenUp.push(slot.row)
   }
 
-  #startNext(): void {
-    while (!this.#isPaused && this.#running.size < this.#size) {
-      const slot = this.#waiting.shift()
-      if (!slot) return
-      this.#running.add(slot)
-      this.#started++
-      void slot.run()
-    }
-  }
-
   #finished(slot: Slot): void {
     this.#slots.delete(slot)
     const { outcome, row } = slot
     if (!outcome) return
-    const result = new TaskResult<unknown>(this.#backend, () => ({ ...row.values, status: outcome.status, finishedAt: new Date(), ...whatCameOf(outcome, row) }))
-    if (outcome.status === 'READY') return logRetry(result, outcome.delay)
+    const result = (): TaskResult<unknown> => new TaskResult<unknown>(this.#backend, () => ({ ...row.values, status: outcome.status, finishedAt: new Date(), ...whatCameOf(outcome, row) }))
+    if (outcome.status === 'READY') return logRetry(result(), outcome.delay)
     logState(row.values, outcome.status, outcome.status === 'FAILED' ? outcome.error : undefined)
-    taskFinished.send({ backend: this.#backend, result })
+    if (taskFinished.isHeard) taskFinished.send({ backend: this.#backend, result: result() })
   }
 }
 

@@ -126,11 +126,12 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     return result as TaskResult<Return>
   }
 
-  /** Calls the function with what a row holds; `context` is asked only if the task takes one. */
-  async run(args: readonly unknown[], context: () => TaskContext): Promise<unknown> {
-    if (this.#fn === null) throw new NotSupportedError(`Task "${this.name}" is remote: its code lives elsewhere.`, 'Enqueue it, and run a worker there.')
-    const given = await receivedArguments(this, args)
-    return Reflect.apply(this.#fn, undefined, this.takesContext ? [context(), ...given] : given)
+  /** Calls the function with what a row holds, and gives what it gives, or a promise of it; `context` is asked only if the task takes one. */
+  run(args: readonly unknown[], context: () => TaskContext): unknown {
+    const fn = this.#fn
+    if (fn === null) throw new NotSupportedError(`Task "${this.name}" is remote: its code lives elsewhere.`, 'Enqueue it, and run a worker there.')
+    const run = (given: readonly unknown[]): unknown => Reflect.apply(fn, undefined, this.takesContext ? [context(), ...given] : given)
+    return this.args.length === 0 ? run(args) : receivedArguments(this, args).then(run)
   }
 
   /** Tasks are equal, not identical, after `using({})`; this shows what counts. */

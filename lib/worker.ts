@@ -7,6 +7,7 @@ import { LeaseLost, TasksError, WorkerStops } from './errors'
 import { ABORT_GRACE } from './grace'
 import { Children } from './isolation/children'
 import { Leases } from './leases'
+import { Looks } from './looks'
 import { Pace } from './pace'
 import { Rescuer } from './rescuer'
 import { Slots } from './slots'
@@ -16,8 +17,6 @@ import type { Wish } from './worker-options'
 /** A worker that cannot reach the database asks again after this many milliseconds at first, at most `SLOWEST_RETRY`. */
 const FIRST_RETRY = 100
 const SLOWEST_RETRY = 10_000
-/** After work, or when told of some, a worker looks again after this many milliseconds, then twice as long each time, up to its interval. */
-const QUICKEST_LOOK = 10
 /** How often a batch worker, which nobody watches, tries before it gives up. */
 const BATCH_TRIES = 5
 /** So long may the connection take to close. */
@@ -42,12 +41,9 @@ export class Worker {
   readonly #backlog: Backlog
   readonly #rescuer: Rescuer
   readonly #pace = new Pace()
+  readonly #looks = new Looks()
   readonly #stopping = new AbortController()
   #failures = 0
-  /** How often in a row there was nothing to claim. */
-  #idleLooks = Number.POSITIVE_INFINITY
-  /** A row was put into a queue since the last look, or by it: a store may not see as READY what it makes so in the same exchange. */
-  #isTold = false
 
   constructor(backend: TaskBackend, store: Store, wish: Wish) {
     this.#store = store
@@ -67,8 +63,7 @@ export class Worker {
   hear(hint: Hint): void {
     if (hint.what === 'cancel') return void this.#leases.hear(hint.key)
     if (!wants(this.#wish, hint.queue)) return
-    this.#idleLooks = 0
-    this.#isTold = true
+    this.#looks.tell()
     this.#slots.wake()
   }
 
@@ -119,13 +114,15 @@ export class Worker {
   /** Hands in and claims; gives the number claimed, or undefined when the database could not be reached. */
   async #exchange(room = this.#room()): Promise<number | undefined> {
     const outcomes = this.#slots.outcomes()
-    this.#isTold = false
+    this.#looks.begin()
     const asked = clock.now()
     try {
-      const exchange = await this.#store.exchange(outcomes, room, this.#wish)
+      const answer = this.#store.exchange(outcomes, room, this.#wish)
+      // Tasks run while the database is at work.
+      this.#slots.start()
+      const exchange = await answer
       this.#pace.measure(asked, outcomes.length)
-      this.#isTold ||= outcomes.some(({ status }) => status === 'READY')
-      if (room > 0) this.#idleLooks = exchange.claimed.length > 0 ? 0 : this.#idleLooks + 1
+      this.#looks.end(outcomes, room, exchange.claimed.length)
       await this.#take(exchange, asked)
       this.#failures = 0
       return exchange.claimed.length
@@ -148,7 +145,12 @@ export class Worker {
   }
 
   #room(): number {
-    return this.#stopping.signal.aborted ? 0 : Math.max(0, Math.min(this.#slots.free + this.#pace.ahead, this.#wish.maxTasks - this.#slots.taken))
+    if (this.#stopping.signal.aborted) return 0
+    const { ahead } = this.#pace
+    const { concurrency, maxTasks } = this.#wish
+    // Half of what fits in, where rows are claimed ahead: one half runs while the database is at work for the other.
+    const half = Math.max(concurrency, Math.ceil((concurrency + ahead) / 2))
+    return Math.max(0, Math.min(this.#slots.free + ahead, half, maxTasks - this.#slots.taken))
   }
 
   #isDone(claimed: number | undefined): boolean {
@@ -156,7 +158,7 @@ export class Worker {
       log.info(`Run maximum tasks (${this.#wish.maxTasks})`)
       return true
     }
-    if (!this.#wish.batch || claimed !== 0 || this.#slots.busy > 0 || this.#isTold) return false
+    if (!this.#wish.batch || claimed !== 0 || this.#slots.busy > 0 || this.#looks.isTold) return false
     log.info(`No more tasks to run for worker_id=${this.#wish.workerId}. Exiting gracefully.`)
     return true
   }
@@ -164,15 +166,19 @@ export class Worker {
   /** Until something finished, the worker is stopped, or it is time to ask again: at once, where there was all that was asked for. */
   async #rest(claimed: number | undefined, wasFull: boolean): Promise<void> {
     if (claimed === undefined) return clock.sleep(Math.min(SLOWEST_RETRY, FIRST_RETRY * 2 ** this.#failures) * (0.5 + Math.random()), this.#stopping.signal)
+    // What has just come starts as soon as what has ended is on its way.
+    if (this.#slots.hasOutcomes) return
+    this.#slots.start()
     // A full worker asks again only when a task has finished. A batch does not wait for that: what runs may wait for what it enqueued.
-    const patience = this.#room() === 0 ? Number.POSITIVE_INFINITY : Math.min(this.#wish.interval, QUICKEST_LOOK * 2 ** this.#idleLooks)
-    if (this.#room() === 0 || !(wasFull || this.#isTold)) await this.#slots.change(patience, this.#stopping.signal)
+    const patience = this.#room() === 0 ? Number.POSITIVE_INFINITY : this.#looks.patience(this.#wish.interval)
+    if (this.#room() === 0 || !(wasFull || this.#looks.isTold)) await this.#slots.change(patience, this.#stopping.signal)
     // All that ends in this turn of the event loop goes with one statement.
     await turn()
   }
 
   /** Finishes what runs; once stopped, asks it to end after `shutdownTimeout`, and at last gives the rows back. */
   async #drain(): Promise<number> {
+    if (!this.#stopping.signal.aborted) this.#slots.start()
     await this.#handIn(Number.POSITIVE_INFINITY, this.#stopping.signal)
     this.stop()
     await this.#backlog.giveBack()

@@ -1,4 +1,4 @@
-import { dashed, instantOf, NO_DELAY } from '../../entities/formats'
+import { dashed, instantOf, NO_DELAY, utcText } from '../../entities/formats'
 import type { ErrorRecord } from '../../lib/failure'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/result'
 import type { ClaimedRow } from '../../lib/store'
@@ -43,13 +43,24 @@ export function newRow(call: NewRows['calls'][number], shared: SharedValues, enq
 
 /** What a claimed row says, and what about it no worker can make sense of. */
 export function claimedRow(raw: ClaimedRaw): ClaimedRow {
-  const options = parsed(raw.options)
-  return { key: raw.row_key, claims: Number(raw.claims ?? 0), values: valuesOf(raw), cancelled: typeof raw.cancel_requested_at === 'string', malformed: faultOf(raw), options: isObject(options) ? options : {} }
+  const [call, workers, options] = [parsed(raw.args_kwargs), parsed(raw.worker_ids), parsed(raw.options)]
+  return {
+    key: raw.row_key,
+    claims: Number(raw.claims ?? 0),
+    values: factsOf(raw, call, workers),
+    cancelled: typeof raw.cancel_requested_at === 'string',
+    malformed: faultOf(raw, call, workers),
+    options: isObject(options) ? options : NO_OPTIONS,
+  }
 }
 
 /** A row's facts; what is malformed reads as empty rather than breaking the whole. */
 export function valuesOf(raw: ClaimedRaw): ResultValues {
-  const { args, kwargs } = callOf(raw.args_kwargs)
+  return factsOf(raw, parsed(raw.args_kwargs), parsed(raw.worker_ids))
+}
+
+function factsOf(raw: ClaimedRaw, call: unknown, workers: unknown): ResultValues {
+  const { args, kwargs } = callOf(call)
   // Each by its name: a spread makes an object that is slow to make and to read (measured: a tenth of a worker's time).
   return {
     args,
@@ -64,31 +75,30 @@ export function valuesOf(raw: ClaimedRaw): ResultValues {
     queueName: raw.queue_name ?? '',
     backend: raw.backend_name ?? '',
     runAfter: delayOf(raw.run_after),
-    workerIds: listOf(raw.worker_ids).map(String),
+    workerIds: Array.isArray(workers) ? workers.map(String) : [],
     errors: errorsOf(raw),
     returnValue: parsed(raw.return_value ?? null) ?? null,
     progress: (parsed(raw.progress) as Progress | undefined) ?? null,
   }
 }
 
-function callOf(text: string | null): Pick<ResultValues, 'args' | 'kwargs'> {
-  const call = parsed(text)
+function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
   if (!isObject(call)) return { args: [], kwargs: {} }
   return { args: Array.isArray(call['args']) ? call['args'] : [], kwargs: isObject(call['kwargs']) ? call['kwargs'] : {} }
 }
 
 /** The first thing about a row that keeps it from being run, or null. */
-function faultOf(raw: ClaimedRaw): string | null {
-  const call = parsed(raw.args_kwargs)
+function faultOf(raw: ClaimedRaw, call: unknown, workers: unknown): string | null {
   if (!isObject(call)) return 'args_kwargs is no JSON object'
   if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
   if (!isObject(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
   if (raw.queue_name === null) return 'queue_name is NULL'
   if (!isPriority(raw.priority)) return `priority ${String(raw.priority)} is not a whole number from -100 to 100`
-  return listOf(raw.worker_ids).every((worker) => typeof worker === 'string') ? null : 'worker_ids is not a list of texts'
+  return !Array.isArray(workers) || workers.every((worker) => typeof worker === 'string') ? null : 'worker_ids is not a list of texts'
 }
 
 function errorsOf(raw: ClaimedRaw): ErrorRecord[] {
+  if (raw.attempt_errors === null && raw.status !== 'FAILED') return []
   const earlier = listOf(raw.attempt_errors).filter(isObject).map((error) => ({ exceptionClassPath: textOf(error['exceptionClassPath']), traceback: textOf(error['traceback']) }))
   if (raw.status !== 'FAILED') return earlier
   return [...earlier, { exceptionClassPath: raw.exception_class_path ?? '', traceback: raw.traceback ?? '' }]
@@ -104,6 +114,7 @@ function isPriority(priority: number | string): boolean {
 }
 
 function delayOf(runAfter: string | null): Date | null {
+  if (runAfter === null || runAfter === NO_DELAY_TEXT) return null
   const at = instant(runAfter)
   return at === null || at.getTime() === NO_DELAY.getTime() ? null : at
 }
@@ -129,6 +140,10 @@ function parsed(text: string | null): unknown {
     return undefined
   }
 }
+
+const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze({})
+/** As claims give it. */
+const NO_DELAY_TEXT = `${utcText(NO_DELAY)}.000000`
 
 /** What a new row says beside what it was given. */
 const NEW = {

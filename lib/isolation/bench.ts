@@ -53,7 +53,6 @@ export class Bench {
       const backend = backends.get(alias)
       return await wayHere(tasks.find(row.values.taskName))({
         row, policy, signal, backend,
-        whenStopped: (tell) => signal.addEventListener('abort', tell, { once: true }),
         begins: () => this.#tell({ typeormTasks: 'began' }),
         report: (progress) => void (this.#current === current && this.#tell({ typeormTasks: 'progress', progress })),
         completion: (returnValue) => this.#completion(returnValue, current),

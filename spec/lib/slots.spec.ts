@@ -35,6 +35,7 @@ function rows(...names: string[]): ClaimedRow[] {
 describe('rows that were claimed ahead', () => {
   it('start one by one, in order, as those before them end', async () => {
     slots.take(rows('a', 'b', 'c'), 0)
+    slots.start()
     await settled()
     expect([...gates.keys()]).toEqual(['a'])
     expect({ free: slots.free, started: slots.started, taken: slots.taken }).toEqual({ free: -2, started: 1, taken: 3 })
@@ -46,6 +47,7 @@ describe('rows that were claimed ahead', () => {
 
   it('are held like those that run', async () => {
     slots.take(rows('a', 'b', 'c'), 0)
+    slots.start()
 
     await new Leases(store, slots).renewAll()
 
@@ -55,6 +57,7 @@ describe('rows that were claimed ahead', () => {
   it('are given back when they have waited for a second, and what runs goes on', async () => {
     const [, ...waiting] = rows('a', 'b', 'c')
     slots.take(store.waiting, 0)
+    slots.start()
     const backlog = new Backlog(store, slots)
     const watching = backlog.watch()
     await clock.advance(900)
@@ -73,6 +76,7 @@ describe('rows that were claimed ahead', () => {
 
   it('end as cancelled without a run, when they are cancelled while they wait', async () => {
     slots.take(rows('a', 'b'), 0)
+    slots.start()
     await settled()
     slots.held()[1]!.stop(new TaskCancelled())
     gates.get('a')!()
@@ -84,6 +88,7 @@ describe('rows that were claimed ahead', () => {
 
   it('are too old when they have grown so while they waited here', async () => {
     slots.take([...rows('a'), store.add(young.name)], 0)
+    slots.start()
     await clock.advance(1_001)
     gates.get('a')!()
     await settled()
@@ -94,6 +99,7 @@ describe('rows that were claimed ahead', () => {
   it('are no loss to tell of, when a renewal that was under way finds them given back', async () => {
     const lines = catchLog()
     slots.take(rows('a', 'b'), 0)
+    slots.start()
     const [, waiting] = slots.held()
     slots.unstarted()
 
@@ -104,6 +110,7 @@ describe('rows that were claimed ahead', () => {
 
   it('do not start while outcomes cannot be stored', async () => {
     slots.take(rows('a', 'b'), 0)
+    slots.start()
     await settled()
     slots.pause()
     gates.get('a')!()
@@ -113,6 +120,7 @@ describe('rows that were claimed ahead', () => {
     expect(slots.outcomes()).toHaveLength(1)
     slots.settle([true])
     slots.take([], 0)
+    slots.start()
     await settled()
     expect([...gates.keys()]).toEqual(['a', 'b'])
   })
@@ -120,6 +128,7 @@ describe('rows that were claimed ahead', () => {
 
 it('an outcome whose lease was given up while it was on its way is not handed in again', async () => {
   slots.take(rows('a'), 0)
+  slots.start()
   await settled()
   const [slot] = slots.held()
   gates.get('a')!()

@@ -1,5 +1,6 @@
 import { assertYoung, policyFor } from './admission'
 import type { TaskBackend } from './backend'
+import type { Bagged } from './bag'
 import { clock, OVER } from './clock'
 import { LeaseLost, TaskCancelled, type TasksError, TimeLimitExceeded, WorkerStops } from './errors'
 import { DEFAULT_POLICY, type Policy } from './policy'
@@ -21,7 +22,7 @@ import { type Run, wayOf } from './ways'
 type Stage = 'waiting' | 'running' | 'completing' | 'stored' | 'ended' | 'doubted' | 'dropped'
 
 /** One claimed row: its run, and what comes of it. */
-export class Slot implements Run {
+export class Slot implements Bagged, Run {
   readonly row: ClaimedRow
   readonly backend: TaskBackend
   /** When the row was asked for, on the monotonic scale. */
@@ -31,6 +32,10 @@ export class Slot implements Run {
   /** What came of the run, once it ended; handed in until it is stored. */
   outcome: Outcome | undefined
   policy: Policy = DEFAULT_POLICY
+  /** The bookkeeping of `Slots`: its place among all, whether it counts as running, and whether its outcome was noted. */
+  at = -1
+  isRunning = false
+  isNoted = false
   readonly #isolated: Way | null
   readonly #changed: () => void
   #abort: AbortController | undefined

@@ -1,4 +1,5 @@
 import type { TaskBackend } from './backend'
+import { Bag } from './bag'
 import { clock, OVER } from './clock'
 import { LeaseLost, type TasksError } from './errors'
 import type { Children } from './isolation/children'
@@ -18,14 +19,15 @@ export class Slots {
   readonly #size: number
   readonly #children: Children | null
   /** A row that was lost may come back, while its first run goes on. */
-  readonly #slots = new Set<Slot>()
+  readonly #slots = new Bag<Slot>()
   /** Those that have not started, in the order of their claims. */
   #waiting: Slot[] = []
-  readonly #running = new Set<Slot>()
+  /** How many run. */
+  #running = 0
   /** Those that have an outcome which is not on its way. */
-  #ended = new Set<Slot>()
+  #ended: Slot[] = []
   /** Those whose outcomes are on their way, in the order they were given out. */
-  #handedIn = new Set<Slot>()
+  #handedIn: Slot[] = []
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined
@@ -43,7 +45,7 @@ export class Slots {
 
   /** How many more could run now, once the outcomes at hand are handed in; negative where rows wait. */
   get free(): number {
-    return this.#size - this.#running.size - this.#waiting.length
+    return this.#size - this.#running - this.#waiting.length
   }
 
   /** Rows that were taken and are not given back: runs that were started, or will be. */
@@ -57,12 +59,12 @@ export class Slots {
   }
 
   get hasOutcomes(): boolean {
-    return this.#ended.size > 0
+    return this.#ended.length > 0
   }
 
   /** The slots whose rows this worker holds. */
   held(): Slot[] {
-    return [...this.#slots].filter((slot) => slot.isHeld)
+    return this.#slots.all().filter((slot) => slot.isHeld)
   }
 
   /** Takes in rows that were asked for at `claimedAt`; `start` starts them. */
@@ -77,10 +79,11 @@ export class Slots {
 
   /** Starts as many as there is room for; never fails, whatever the tasks do. */
   start(): void {
-    while (!this.#isPaused && this.#running.size < this.#size) {
+    while (!this.#isPaused && this.#running < this.#size) {
       const slot = this.#waiting.shift()
       if (!slot) return
-      this.#running.add(slot)
+      slot.isRunning = true
+      this.#running++
       this.#started++
       slot.run()
     }
@@ -90,8 +93,8 @@ export class Slots {
   pause(): void {
     this.#isPaused = true
     // Without those that were dropped while their outcome was on its way: nothing of them is to be written.
-    this.#ended = new Set([...this.#handedIn, ...this.#ended].filter((slot) => this.#slots.has(slot)))
-    this.#handedIn = new Set()
+    this.#ended = [...this.#handedIn, ...this.#ended].filter((slot) => slot.at >= 0)
+    this.#handedIn = []
   }
 
   /** The rows that have not started, or only those that have waited for `ms`, taken out to be given back. */
@@ -106,27 +109,27 @@ export class Slots {
   /** What came of the rows that ended; kept here until `settle` says that it is stored. */
   outcomes(): Outcome[] {
     // In one order everywhere, so that no two statements wait for each other's rows.
-    this.#handedIn = new Set([...this.#ended].toSorted((a, b) => (a.row.key < b.row.key ? -1 : 1)))
-    this.#ended = new Set()
-    return [...this.#handedIn].flatMap((slot) => slot.outcome ?? [])
+    this.#handedIn = this.#ended.toSorted((a, b) => (a.row.key < b.row.key ? -1 : 1))
+    this.#ended = []
+    return this.#handedIn.flatMap((slot) => slot.outcome ?? [])
   }
 
   /** Frees the slots of the outcomes last given out; says whether a renewal must tell why some were not kept. */
   settle(kept: readonly boolean[]): boolean {
-    let i = 0
     let areDoubted = false
-    for (const slot of this.#handedIn) {
-      if (kept[i++]) this.#finished(slot)
+    for (const [i, slot] of this.#handedIn.entries()) {
+      slot.isNoted = false
+      if (kept[i]) this.#finished(slot)
       else areDoubted = slot.doubt()
     }
-    this.#handedIn = new Set()
+    this.#handedIn = []
     return areDoubted
   }
 
   /** The row is another's now: its run is told, and nothing of it is written. */
   lose(slot: Slot, claimsNow?: number): void {
     // A row that was given back while its renewal was under way is no loss.
-    if (!this.#slots.has(slot)) return
+    if (slot.at < 0) return
     // Whose outcome is on its way may not be held because it is stored; the finish itself tells.
     if (slot.isCompleting || slot.outcome || slot.isLost) return
     const { claims } = slot.row
@@ -154,8 +157,7 @@ export class Slots {
 
   /** Asks every running task to stop. */
   stop(reason: TasksError): void {
-    // A slot may leave the set while it is walked, which a Set takes well.
-    for (const slot of this.#slots) slot.stop(reason)
+    for (const slot of this.#slots.all()) slot.stop(reason)
   }
 
   /** Gives up on what still runs; gives the rows that are still held. A run in a child process has ended by then. */
@@ -177,18 +179,25 @@ export class Slots {
 
   #onChange(slot: Slot): void {
     // Nobody waits any more for one that was abandoned: it is its worker's end that ended it.
-    if (!this.#slots.has(slot)) return
-    // One that was told to stop before its turn.
-    if (!this.#running.delete(slot)) this.#waiting = this.#waiting.filter((waiting) => waiting !== slot)
+    if (slot.at < 0) return
+    this.#leave(slot)
     if (slot.isDropped) this.#drop(slot)
-    else if (!this.#handedIn.has(slot)) this.#ended.add(slot)
+    else if (!slot.isNoted) this.#ended.push(slot)
+    slot.isNoted = true
     this.start()
     this.wake()
   }
 
+  /** It does not run any more; or it was told to stop before its turn, or after. */
+  #leave(slot: Slot): void {
+    if (slot.isRunning) this.#running--
+    else if (!slot.isNoted) this.#waiting = this.#waiting.filter((waiting) => waiting !== slot)
+    slot.isRunning = false
+  }
+
   #drop(slot: Slot): void {
     this.#slots.delete(slot)
-    this.#ended.delete(slot)
+    if (slot.isNoted) this.#ended = this.#ended.filter((ended) => ended !== slot)
     if (!slot.isLost) this.givenUp.push(slot.row)
   }
 

@@ -6,7 +6,7 @@ import type { Statement } from './statement'
 
 /** What of a pool, or of a connection, of node-postgres is used here. */
 interface Asked {
-  query(statement: { text: string; values: unknown[]; name?: string }): Promise<{ rows: Record<string, unknown>[]; rowCount: number | null }>
+  query(statement: { text: string; values: unknown[]; name?: string }, tell: (error: unknown, answer: { rows: Record<string, unknown>[]; rowCount: number | null }) => void): void
 }
 
 /** A named statement is not there, is there already, or was planned for a table that has changed. */
@@ -36,9 +36,15 @@ export async function direct(dataSource: DataSource, { sql, parameters }: Statem
   })
 }
 
-async function ask(asked: Asked, text: string, values: unknown[], name?: string): Promise<Answer> {
-  const { rows, rowCount } = await asked.query({ text, values, ...(name === undefined ? {} : { name }) })
-  return { records: rows, affected: rowCount ?? 0 }
+/** By a callback: what the promise of the driver resolves to stays in memory until a full collection (measured: all of 13 MB, in place of nothing). */
+function ask(asked: Asked, text: string, values: unknown[], name?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    asked.query({ text, values, ...(name === undefined ? {} : { name }) }, (error, answer) => {
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- as the driver made it
+      if (error) reject(error)
+      else resolve({ records: answer.rows, affected: answer.rowCount ?? 0 })
+    })
+  })
 }
 
 function poolOf({ driver }: DataSource): unknown {

@@ -25,7 +25,7 @@ interface DbWorkerOptions extends Globals {
   readonly shutdownTimeout: number
 }
 
-/** At most so long does a worker wait at its start, lest many ask at once. */
+/** At most so long does a worker wait at its start, lest many that stay ask in step. One of a batch does not stay. */
 const STARTUP_DELAY = 1_000
 const MAX_WORKER_ID = 64
 const MAX_PROCESSES = 256
@@ -41,7 +41,7 @@ export function dbWorkerCommand(): Command {
     .option('--reload', 'Start anew when source files of the app change, for development; default: off.')
     .option('--no-reload', 'Do not, even if an earlier option says so.')
     .addOption(backendOption('The alias in TASKS of the backend to serve.'))
-    .option('--no-startup-delay', 'Start at once, without a random wait of up to 1 second; an interval of 0 does the same.')
+    .option('--no-startup-delay', 'Start at once, without a random wait of up to 1 second; --batch and an interval of 0 do the same.')
     .addOption(option('--max-tasks <number>', 'End after so many tasks; default: never.', (name) => wholeNumber(name, { least: 0 })))
     .addOption(option('--worker-id <id>', `The name of this worker in worker_ids, at most ${MAX_WORKER_ID} characters; default: random.`, (name) => text(name, MAX_WORKER_ID)))
     .addOption(option('--concurrency <number>', 'Tasks run at a time.', (name) => wholeNumber(name, { least: 1 }), 10))
@@ -82,7 +82,7 @@ function workerOptions({ dataSource, verbosity, queueName: queues, excludeQueues
   return {
     backend, queues, excludeQueues, interval, batch, concurrency, shutdownTimeout,
     isolation: { module: join(__dirname, '../isolated-app.js'), options: { dataSource, verbosity } },
-    startupDelay: startupDelay && interval > 0 ? STARTUP_DELAY : 0,
+    startupDelay: startupDelay && interval > 0 && !batch ? STARTUP_DELAY : 0,
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(workerId === undefined ? {} : { workerId }),
   }

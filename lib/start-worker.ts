@@ -29,6 +29,17 @@ export interface RunningWorker {
  * @throws DataSourceError or DatabaseError if the table or the database is not there.
  */
 export async function startWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
+  return (await openWorker(options)).start()
+}
+
+/** A worker whose database connection stands, before its first look at the table. One that is not started must be closed. */
+export interface OpenWorker {
+  start(): RunningWorker
+  close(): Promise<void>
+}
+
+/** The first half of `startWorker`, which throws the same. */
+export async function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
   assertNoChild()
   const wish = wishOf(options)
   const backend = backends.get(wish.backend)
@@ -36,11 +47,15 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
   const store = await reaching(() => backend.openStore({ hint: (hint) => hear(hint) }))
   const worker = new Worker(backend, store, wish)
   hear = (hint) => worker.hear(hint)
+  return { start: () => running(worker, wish.workerId), close: () => store.close() }
+}
+
+function running(worker: Worker, workerId: string): RunningWorker {
   const finished = worker.run()
   // Whoever awaits `finished` hears of a failure; who does not must not be killed by it.
   finished.catch(() => {})
   const stop = (): Promise<WorkerReport> => (worker.stop(), finished)
-  return { workerId: wish.workerId, stop, leave: () => worker.leave(), finished }
+  return { workerId, stop, leave: () => worker.leave(), finished }
 }
 
 /** Runs what is ready, and what that enqueues, until nothing is left. Takes the options of a worker. */

@@ -4,6 +4,7 @@ import { remoteTask } from '../../lib/define'
 import { tasks } from '../../lib/registry'
 import type { CallOptions, TaskOptions } from '../../lib/task-options'
 import { doing, examples, type Globals, option } from '../command'
+import { late } from '../late'
 import { print } from '../output'
 import * as read from '../values'
 
@@ -37,8 +38,8 @@ export function enqueueCommand(): Command {
 }
 
 async function enqueue({ kwargs = {}, runAfter, queueName, priority, uniqueKey, backend, remote, ...globals }: EnqueueOptions, name: string, args: unknown[] = []): Promise<number> {
-  const { withApp } = await import('../opened-app.js')
-  const { backendOf } = await import('../served-backend.js')
+  const { withApp } = late.openedApp()
+  const { backendOf } = late.servedBackend()
   return withApp(globals, async () => {
     if (backend !== undefined) backendOf(backend)
     const here: Pick<CallOptions & TaskOptions, 'queueName' | 'priority' | 'backend'> = given({ queueName, priority, backend })

@@ -1,5 +1,6 @@
 import type * as cliProgress from 'cli-progress'
 import type * as tinyglobby from 'tinyglobby'
+import type * as define from '../lib/define'
 import type * as startWorker from '../lib/start-worker'
 import type * as app from './app'
 import type * as check from './commands/check'
@@ -32,6 +33,7 @@ export const lateCommands = {
 export const late = {
   app: () => require('./app') as typeof app,
   cliProgress: () => require('cli-progress') as typeof cliProgress,
+  define: () => require('../lib/define') as typeof define,
   makemigrations: () => require('./commands/makemigrations') as typeof makemigrations,
   openedApp: () => require('./opened-app') as typeof openedApp,
   processes: () => require('./processes') as typeof processes,

@@ -1,6 +1,5 @@
 import { Argument, Command } from 'commander'
 import type { Task } from '../../lib/task'
-import { remoteTask } from '../../lib/define'
 import { tasks } from '../../lib/registry'
 import type { CallOptions, TaskOptions } from '../../lib/task-options'
 import { doing, examples, type Globals, option } from '../command'
@@ -43,7 +42,7 @@ async function enqueue({ kwargs = {}, runAfter, queueName, priority, uniqueKey, 
   return withApp(globals, async () => {
     if (backend !== undefined) backendOf(backend)
     const here: Pick<CallOptions & TaskOptions, 'queueName' | 'priority' | 'backend'> = given({ queueName, priority, backend })
-    const task: Task<unknown[], unknown> = remote ? remoteTask(name, here) : tasks.get(name)
+    const task: Task<unknown[], unknown> = remote ? late.define().remoteTask(name, here) : tasks.get(name)
     const result = await task.using({ ...here, ...given({ runAfter, uniqueKey }) }).enqueueWith({ args, kwargs })
     print(result.id)
     return 0

@@ -1,12 +1,12 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { Order } from '../lib/backend'
 import type { ResultValues } from '../lib/result'
+import { newId } from './ids'
 
 /** The row an order would become; arguments take the way through JSON that they take in a database. */
 export function valuesOf({ task, argsKwargs }: Order, alias: string): ResultValues {
   const { args, kwargs } = JSON.parse(argsKwargs) as Pick<ResultValues, 'args' | 'kwargs'>
   return {
-    id: uuidv7(),
+    id: newId(),
     taskName: task.name,
     status: 'READY',
     enqueuedAt: new Date(),

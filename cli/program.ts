@@ -1,13 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
-import { checkCommand } from './commands/check'
-import { dbWorkerCommand } from './commands/db-worker'
-import { enqueueCommand } from './commands/enqueue'
-import { makemigrationsCommand } from './commands/makemigrations-command'
-import { pruneCommand } from './commands/prune-db-task-results'
-import { resultsCommand } from './commands/results'
 import { UsageError } from '../lib/errors'
+import { lateCommands } from './late'
 import { leave, printError, setVerbosity } from './output'
 import { text, wholeNumber } from './values'
 
@@ -15,15 +10,15 @@ import { text, wholeNumber } from './values'
 export async function run(argv: readonly string[]): Promise<void> {
   process.on('uncaughtException', (error) => failUnlessHandled(error))
   try {
-    const tasks = program()
-    await tasks.parseAsync(djangosName([...argv], tasks.commands.map((command) => command.name())))
+    const meant = djangosName([...argv], Object.keys(lateCommands))
+    await program(namedIn(meant)).parseAsync(meant)
     leave(Number(process.exitCode ?? 0))
   } catch (error) {
     leave(exitCodeOf(error))
   }
 }
 
-function program(): Command {
+function program(commands: readonly Command[]): Command {
   const tasks = new Command('tasks')
     .description("Background tasks for TypeORM apps: the app's own database is the queue.")
     .version(version(), '--version', 'Print the version of typeorm-tasks.')
@@ -31,10 +26,17 @@ function program(): Command {
     .addOption(new Option('-v, --verbosity <level>', 'How much to say: 0 nothing but errors of the call, 1 what happens, 2 more, 3 debugging with stack traces.').argParser(wholeNumber('--verbosity', { least: 0, most: 3 })).default(1))
     .hook('preAction', (self) => setVerbosity(self.opts<{ verbosity: number }>().verbosity))
     .addHelpText('after', HELP)
-  const commands = [dbWorkerCommand(), pruneCommand(), makemigrationsCommand(), checkCommand(), enqueueCommand(), resultsCommand()]
   for (const command of commands) tasks.addCommand(command)
   for (const command of [tasks, ...commands, ...commands.flatMap((each) => each.commands)]) shared(command)
   return tasks
+}
+
+/** The command that was called, lest it wait for the others to load; all of them where they may be listed. */
+function namedIn(argv: readonly string[]): Command[] {
+  const all = Object.entries(lateCommands)
+  const named = all.filter(([name]) => argv.includes(name))
+  const isAlone = named.length > 0 && !argv.some((arg) => ['-h', '--help', 'help'].includes(arg))
+  return (isAlone ? named : all).map(([, load]) => load())
 }
 
 /** A command written with hyphens is the same command. */

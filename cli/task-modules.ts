@@ -1,28 +1,33 @@
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { glob } from 'tinyglobby'
 import { LoadError, shown } from '../lib/errors'
 import type { App } from './app'
 import { tsconfigOf } from './compile'
+import { filesBelow } from './files-below'
+import { late } from './late'
 import { loadFile } from './load-file'
 import { hasOwnLoader, isTypeScript } from './typescript'
 
-const DEFAULT_GLOB = '**/{tasks,*.tasks}.{ts,mts,cts,js,mjs,cjs}'
+const DEFAULT_NAME = /^(.+\.)?tasks\.[mc]?[jt]s$/
 
 /** Loads the files that define the app's tasks (`TASK_MODULES`, or `tasks.ts` and `*.tasks.ts` anywhere in the app) and says which. */
 export async function loadTaskModules(app: App): Promise<string[]> {
-  const files = app.taskModules === undefined ? await byDefault(app) : await bySetting(app, globsIn(app))
+  const files = app.taskModules === undefined ? byDefault(app) : await bySetting(app, globsIn(app))
   for (const file of files) await loadFile(file) // in order of their names, so that it is the same each time
   return files
 }
 
 /** An app that runs compiled is searched where it was compiled to: its sources beside it would be the same tasks twice. */
-async function byDefault(app: App): Promise<string[]> {
+function byDefault(app: App): string[] {
   const built = app.language === 'js' ? buildFolder(app) : undefined
-  if (built !== undefined) return search(app, DEFAULT_GLOB, { cwd: built, ignore: ['**/node_modules/**'] })
-  const found = await search(app, DEFAULT_GLOB, { cwd: app.root, ignore: ['**/node_modules/**', ...outputFolders(app).map((name) => `**/${name}/**`)] })
+  if (built !== undefined) return tasksBelow(app, [built])
+  const found = tasksBelow(app, [app.root], outputFolders(app))
   if (found.length > 0 || app.language === 'ts') return found
-  const inBuilds = outputFolders(app).map((name) => `${name}/${DEFAULT_GLOB}`) // an ormconfig.js beside `dist`
-  return search(app, inBuilds, { cwd: app.root, ignore: ['**/node_modules/**'] })
+  return tasksBelow(app, outputFolders(app).map((name) => join(app.root, name))) // an ormconfig.js beside `dist`
+}
+
+function tasksBelow(app: App, folders: readonly string[], except: readonly string[] = []): string[] {
+  const search = { fits: (name: string) => DEFAULT_NAME.test(name), except: ['node_modules', ...except] }
+  return ofApp(app, folders.flatMap((folder) => filesBelow(folder, search)))
 }
 
 async function bySetting(app: App, globs: string[]): Promise<string[]> {
@@ -52,9 +57,14 @@ function globsIn(app: App): string[] {
   })
 }
 
-async function search(app: App, globs: string | string[], where: { cwd: string; ignore: string[] }): Promise<string[]> {
-  const found = await glob(globs, { ...where, absolute: true, followSymbolicLinks: false, expandDirectories: false })
-  const files = new Set(found.map((file) => join(file)))
+async function search(app: App, pattern: string, where: { cwd: string; ignore: string[] }): Promise<string[]> {
+  const found = await late.tinyglobby().glob(pattern, { ...where, absolute: true, followSymbolicLinks: false, expandDirectories: false })
+  return ofApp(app, found.map((file) => join(file)))
+}
+
+/** Those that are code of the app as it runs, in order of their names. */
+function ofApp(app: App, found: readonly string[]): string[] {
+  const files = new Set(found)
   return [...files].filter((file) => isCode(file) && !isOtherIdentity(app, file, files)).toSorted()
 }
 

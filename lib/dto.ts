@@ -1,7 +1,8 @@
-import { type ValidationError, getMetadataStorage, validate } from 'class-validator'
+import type { ValidationError } from 'class-validator'
 import { type ArgumentClass, type DtoClass, readEntry } from './argument-classes'
 import { classTransformer } from './class-transformer'
 import { InvalidTaskError, shown } from './errors'
+import { Validator, getMetadataStorage } from './validator'
 
 /** A task by its name, and the classes it lists for its arguments. */
 export interface Listing {
@@ -52,7 +53,7 @@ export async function assertReceivable(listing: Listing, argsKwargs: string, whe
 async function instanceOf(name: string, path: string, Class: DtoClass, value: unknown): Promise<object> {
   if (!isRecord(value)) throw unfit(name, Class, `${path}: expected an object, got ${kindOf(value)}`)
   const instance = guarded(name, path, Class, () => make(Class, value))
-  const faults = hasRules(Class) ? faultsOf(await validate(instance), path) : []
+  const faults = hasRules(Class) ? faultsOf(await new Validator().validate(instance), path) : []
   if (faults.length > 0) throw unfit(name, Class, shownFaults(faults))
   return instance
 }

@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { IsArray, IsObject, IsOptional } from 'class-validator'
 import { type BackendSettings, TaskBackend } from './backend'
 import { InvalidBackendError, InvalidSettingsError, TasksError, shown } from './errors'
 import { backends, tasks } from './registry'
 import { validateShape } from './shape'
 import { assertQueueName } from './task-options'
+import { IsArray, IsObject, IsOptional } from './validator'
 
 export type BackendClass = new (alias: string, settings: BackendSettings) => TaskBackend
 

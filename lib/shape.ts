@@ -1,5 +1,6 @@
-import { type ValidationError, getMetadataStorage, validateSync } from 'class-validator'
+import type { ValidationError } from 'class-validator'
 import { InvalidSettingsError, didYouMean, shown } from './errors'
+import { Validator, getMetadataStorage } from './validator'
 
 /**
  * The object as an instance of `Shape`, whose class-validator decorators say what each key must be.
@@ -13,7 +14,7 @@ export function validateShape<Value extends object>(Shape: new () => Value, raw:
   const known = [...loose, ...keysOf(Shape)]
   refuseUnknownKeys(raw, known, path)
   const value = Object.assign(new Shape(), raw)
-  const [first] = validateSync(value, { skipMissingProperties: false, forbidUnknownValues: false })
+  const [first] = new Validator().validateSync(value, { skipMissingProperties: false, forbidUnknownValues: false })
   if (first) throw settingsError(first, path)
   return value
 }

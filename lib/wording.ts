@@ -1,7 +1,8 @@
-import { distance } from 'fastest-levenshtein'
+import type * as levenshtein from 'fastest-levenshtein'
 
 /** `Did you mean "x"?` where a known name is near enough to be a typing error, or begins with what was given; else nothing. */
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
+  const { distance } = require('fastest-levenshtein') as typeof levenshtein
   const given = name.toLowerCase()
   const [best] = known
     .map((candidate) => ({ candidate, far: distance(given, candidate.toLowerCase()) }))

@@ -1,6 +1,4 @@
-import { IsInt, IsOptional, Max, Min, ValidateBy } from 'class-validator'
 import type { DataSource, EntityManager } from 'typeorm'
-import { v7 as uuidv7, validate as isUuid } from 'uuid'
 import { dashed, hexOf } from '../../entities/formats'
 import { type BackendSettings, type Order, type Problem, TaskBackend } from '../../lib/backend'
 import { InvalidSettingsError, ResultNotFoundError, TaskCancelled, shown } from '../../lib/errors'
@@ -11,6 +9,8 @@ import { validateShape } from '../../lib/shape'
 import { taskEnqueued } from '../../lib/signals'
 import { logEnqueued } from '../../lib/state-lines'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
+import { IsInt, IsOptional, Max, Min, ValidateBy } from '../../lib/validator'
+import { isUuid, newId } from '../ids'
 import { openBookkeeping } from './bookkeeping'
 import { assertUsable, checkDatabase } from './check'
 import { completeInTransaction } from './completion'
@@ -152,7 +152,7 @@ export class DatabaseBackend extends TaskBackend {
   }
 
   #newKey(table: Table): string {
-    const { idFunction = uuidv7 } = this.#options
+    const { idFunction = newId } = this.#options
     const id: unknown = idFunction()
     if (typeof id !== 'string' || !isUuid(id)) throw new InvalidSettingsError(`TASKS.${this.alias}.OPTIONS.idFunction: expected it to give a UUID, got ${shown(id)}.`, 'Return e.g. crypto.randomUUID().')
     return table.hexIds ? hexOf(id) : id.toLowerCase()

@@ -1,9 +1,9 @@
 import type { ErrorRecord } from '../../lib/failure'
 import type { Wishes } from '../../lib/store'
-import { mysql } from './dialects/mysql'
-import { Portable } from './dialects/portable'
-import { postgres } from './dialects/postgres'
-import { sqlite } from './dialects/sqlite'
+import type * as ofMysql from './dialects/mysql'
+import type * as fallback from './dialects/portable'
+import type * as ofPostgres from './dialects/postgres'
+import type * as ofSqlite from './dialects/sqlite'
 import type { ClaimedRaw, RawRow } from './row'
 import type { Session } from './session'
 import type { Table } from './table'
@@ -113,15 +113,22 @@ export interface SharedValues {
 export function dialectFor(table: Table): Dialect {
   const known = dialects.get(table)
   if (known) return known
-  const dialect = DIALECTS[table.type]?.(table) ?? new Portable(table)
+  const dialect = (DIALECTS[table.type] ?? portable)(table)
   dialects.set(table, dialect)
   return dialect
 }
 
 const dialects = new WeakMap<Table, Dialect>()
 
+// An app has one database as a rule, and need not load what the others say.
+type Maker = (table: Table) => Dialect
+const postgres: Maker = (table) => (require('./dialects/postgres') as typeof ofPostgres).postgres(table)
+const mysql: Maker = (table) => (require('./dialects/mysql') as typeof ofMysql).mysql(table)
+const sqlite: Maker = (table) => (require('./dialects/sqlite') as typeof ofSqlite).sqlite(table)
+const portable: Maker = (table) => new (require('./dialects/portable') as typeof fallback).Portable(table)
+
 /** By TypeORM's `type`. The drivers for phones and browsers are SQLite too, but do not tell what a statement gave back alike. */
-const DIALECTS: Readonly<Record<string, ((table: Table) => Dialect) | undefined>> = {
+const DIALECTS: Readonly<Record<string, Maker | undefined>> = {
   postgres,
   'aurora-postgres': postgres,
   cockroachdb: postgres,

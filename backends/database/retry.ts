@@ -1,8 +1,8 @@
 import type { DataSource } from 'typeorm'
-import { validate as isUuid } from 'uuid'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, NO_DELAY } from '../../entities/formats'
 import { NotSupportedError, ResultNotFoundError } from '../../lib/errors'
+import { isUuid } from '../ids'
 import { tableOf } from './table'
 import { explained } from './trouble'
 

@@ -20,7 +20,7 @@ const commands = {
 export const startup = {
   name: 'startup',
   title: 'Start-up, ms',
-  note: 'On an empty table. The random wait of up to a second at the start of a worker is a setting; it is part of the second line, not of the third.',
+  note: 'On an empty table. A worker with --batch leaves out the random wait of up to a second at the start of one that stays, so that the second and the third line are to be the same.',
   columns: { ms: 'ms' },
   ratios: ['ms'],
   reference: REQUIRE,

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { backends, tasks } from '../../lib/registry'
 import { doing, examples, type Globals } from '../command'
+import { late } from '../late'
 import { isWanted, print, tell } from '../output'
 
 export function checkCommand(): Command {
@@ -12,8 +13,8 @@ export function checkCommand(): Command {
 }
 
 async function check(options: Globals): Promise<number> {
-  const { withApp } = await import('../opened-app.js')
-  const { problemLines } = await import('../served-backend.js')
+  const { withApp } = late.openedApp()
+  const { problemLines } = late.servedBackend()
   return withApp(options, async () => {
     const problems = (await Promise.all(backends.all().map((backend) => backend.check()))).flat()
     for (const problem of problems) tell(problemLines(problem))

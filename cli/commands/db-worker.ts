@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
+import type { OpenWorker } from '../../lib/start-worker'
 import type { WorkerOptions } from '../../lib/worker-options'
 import { UsageError } from '../../lib/errors'
 import { log } from '../../lib/log'
 import { PATIENCE } from '../../lib/reaching'
 import { backendOption, doing, examples, type Globals, option } from '../command'
+import { late } from '../late'
 import { tellAtWork } from '../own-process'
 import { Shutdown } from '../shutdown'
 import { queueNames, queueNamesOrAll, seconds, text, wholeNumber } from '../values'
@@ -25,7 +27,7 @@ interface DbWorkerOptions extends Globals {
   readonly shutdownTimeout: number
 }
 
-/** At most so long does a worker wait at its start, lest many ask at once. */
+/** At most so long does a worker wait at its start, lest many that stay ask in step. One of a batch does not stay. */
 const STARTUP_DELAY = 1_000
 const MAX_WORKER_ID = 64
 const MAX_PROCESSES = 256
@@ -41,7 +43,7 @@ export function dbWorkerCommand(): Command {
     .option('--reload', 'Start anew when source files of the app change, for development; default: off.')
     .option('--no-reload', 'Do not, even if an earlier option says so.')
     .addOption(backendOption('The alias in TASKS of the backend to serve.'))
-    .option('--no-startup-delay', 'Start at once, without a random wait of up to 1 second; an interval of 0 does the same.')
+    .option('--no-startup-delay', 'Start at once, without a random wait of up to 1 second; --batch and an interval of 0 do the same.')
     .addOption(option('--max-tasks <number>', 'End after so many tasks; default: never.', (name) => wholeNumber(name, { least: 0 })))
     .addOption(option('--worker-id <id>', `The name of this worker in worker_ids, at most ${MAX_WORKER_ID} characters; default: random.`, (name) => text(name, MAX_WORKER_ID)))
     .addOption(option('--concurrency <number>', 'Tasks run at a time.', (name) => wholeNumber(name, { least: 1 }), 10))
@@ -54,19 +56,18 @@ export function dbWorkerCommand(): Command {
 async function dbWorker(options: DbWorkerOptions): Promise<number> {
   const wish = workerOptions(options)
   const fleet = fleetOptions(options)
-  if (isReloaded(options)) return (await import('../reload.js')).superviseReloads(options.dataSource)
-  if (fleet.processes > 1) return (await import('../processes.js')).superviseProcesses(fleet)
+  if (isReloaded(options)) return late.reload().superviseReloads(options.dataSource)
+  if (fleet.processes > 1) return late.processes().superviseProcesses(fleet)
   const shutdown = new Shutdown()
-  const { withApp } = await import('../opened-app.js')
+  const { withApp } = late.openedApp()
   // The database may have been started in the same moment.
   return withApp(options, () => work(wish, options, shutdown), PATIENCE)
 }
 
 async function work(wish: WorkerOptions, { backend }: DbWorkerOptions, shutdown: Shutdown): Promise<number> {
-  const { isSound, servedBackend } = await import('../served-backend.js')
-  const { startWorker } = await import('../../lib/start-worker.js')
-  if (!(await isSound(servedBackend(backend)))) return 1
-  const worker = await startWorker(wish)
+  const opened = await soundWorker(wish, backend)
+  if (!opened) return 1
+  const worker = opened.start()
   tellAtWork()
   const ended = { inOrder: false }
   // A task that calls process.exit(0) must not make this look like a worker that was done.
@@ -77,12 +78,23 @@ async function work(wish: WorkerOptions, { backend }: DbWorkerOptions, shutdown:
   return abandoned > 0 || shutdown.hasFaults ? 1 : 0
 }
 
+/** Checks the set-up while the worker's connections are made: both wait for the database most of their time. */
+async function soundWorker(wish: WorkerOptions, alias: string): Promise<OpenWorker | undefined> {
+  const { isSound, servedBackend } = late.servedBackend()
+  const backend = servedBackend(alias)
+  const opening = late.startWorker().openWorker(wish)
+  opening.catch(() => {}) // what is wrong with the set-up is told by its check
+  if (await isSound(backend)) return opening
+  await opening.then((worker) => worker.close()).catch(() => {})
+  return undefined
+}
+
 function workerOptions({ dataSource, verbosity, queueName: queues, excludeQueues, interval, batch = false, backend, startupDelay, maxTasks, workerId, concurrency, shutdownTimeout }: DbWorkerOptions): WorkerOptions {
   if (queues !== '*' && excludeQueues.length > 0) throw new UsageError("argument --exclude-queues: goes with --queue-name '*' only.", "Add --queue-name '*', or leave it out.")
   return {
     backend, queues, excludeQueues, interval, batch, concurrency, shutdownTimeout,
     isolation: { module: join(__dirname, '../isolated-app.js'), options: { dataSource, verbosity } },
-    startupDelay: startupDelay && interval > 0 ? STARTUP_DELAY : 0,
+    startupDelay: startupDelay && interval > 0 && !batch ? STARTUP_DELAY : 0,
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(workerId === undefined ? {} : { workerId }),
   }

@@ -1,9 +1,9 @@
 import { Argument, Command } from 'commander'
 import type { Task } from '../../lib/task'
-import { remoteTask } from '../../lib/define'
 import { tasks } from '../../lib/registry'
 import type { CallOptions, TaskOptions } from '../../lib/task-options'
 import { doing, examples, type Globals, option } from '../command'
+import { late } from '../late'
 import { print } from '../output'
 import * as read from '../values'
 
@@ -37,12 +37,12 @@ export function enqueueCommand(): Command {
 }
 
 async function enqueue({ kwargs = {}, runAfter, queueName, priority, uniqueKey, backend, remote, ...globals }: EnqueueOptions, name: string, args: unknown[] = []): Promise<number> {
-  const { withApp } = await import('../opened-app.js')
-  const { backendOf } = await import('../served-backend.js')
+  const { withApp } = late.openedApp()
+  const { backendOf } = late.servedBackend()
   return withApp(globals, async () => {
     if (backend !== undefined) backendOf(backend)
     const here: Pick<CallOptions & TaskOptions, 'queueName' | 'priority' | 'backend'> = given({ queueName, priority, backend })
-    const task: Task<unknown[], unknown> = remote ? remoteTask(name, here) : tasks.get(name)
+    const task: Task<unknown[], unknown> = remote ? late.define().remoteTask(name, here) : tasks.get(name)
     const result = await task.using({ ...here, ...given({ runAfter, uniqueKey }) }).enqueueWith({ args, kwargs })
     print(result.id)
     return 0

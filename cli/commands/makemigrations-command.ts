@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { doing, examples, type Globals, option } from '../command'
+import { late } from '../late'
 import { print } from '../output'
 import { text } from '../values'
 
@@ -23,8 +24,8 @@ export function makemigrationsCommand(): Command {
 }
 
 async function run({ dataSource, check = false, dryRun = false, name, outdir }: MakemigrationsCommandOptions): Promise<number> {
-  const { loadApp } = await import('../app.js')
-  const { makemigrations } = await import('./makemigrations.js')
+  const { loadApp } = late.app()
+  const { makemigrations } = late.makemigrations()
   const app = await loadApp(dataSource === undefined ? {} : { dataSource })
   try {
     return await makemigrations({ app, check, dryRun, print, ...(name === undefined ? {} : { name }), ...(outdir === undefined ? {} : { outdir }) })

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { PruneOptions } from '../../lib/start-worker'
 import { backendOption, doing, examples, type Globals, option } from '../command'
+import { late } from '../late'
 import { isWanted, print } from '../output'
 import { days, queueNamesOrAll } from '../values'
 
@@ -28,9 +29,9 @@ export function pruneCommand(): Command {
 }
 
 async function prune(options: PruneCommandOptions): Promise<number> {
-  const { withApp } = await import('../opened-app.js')
-  const { isSound, servedBackend } = await import('../served-backend.js')
-  const { pruneResults } = await import('../../lib/start-worker.js')
+  const { withApp } = late.openedApp()
+  const { isSound, servedBackend } = late.servedBackend()
+  const { pruneResults } = late.startWorker()
   return withApp(options, async () => {
     if (!(await isSound(servedBackend(options.backend)))) return 1
     const wish = pruneOptions(options)
@@ -41,7 +42,7 @@ async function prune(options: PruneCommandOptions): Promise<number> {
 }
 
 async function withBar(pruneResults: (wish: PruneOptions) => Promise<number>, wish: PruneOptions): Promise<number> {
-  const { Presets, SingleBar } = await import('cli-progress')
+  const { Presets, SingleBar } = late.cliProgress()
   const bar = new SingleBar({ format: '{bar} {value} of {total}', clearOnComplete: true }, Presets.shades_classic)
   bar.start(await pruneResults({ ...wish, dryRun: true }), 0)
   try {

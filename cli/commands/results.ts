@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { DataSource } from 'typeorm'
 import type { TaskStatus } from '../../lib/result'
 import { doing, examples, type Globals, option } from '../command'
+import { late } from '../late'
 import { print, printable, table } from '../output'
 import type * as stored from '../stored-results'
 import { asJson, cellsOf, fieldsOf, HEADER } from '../result-lines'
@@ -79,7 +80,7 @@ async function cancel(options: OneOptions, id: string): Promise<number> {
 type Results = typeof stored & { readonly dataSource: DataSource }
 
 async function onResults(options: Globals & { backend?: string }, work: (results: Results) => Promise<number>): Promise<number> {
-  const { withApp } = await import('../opened-app.js')
-  const found = await import('../stored-results.js')
+  const { withApp } = late.openedApp()
+  const found = late.storedResults()
   return withApp(options, async (app) => work({ ...found, dataSource: await found.dataSourceOfResults(app, options.backend) }))
 }

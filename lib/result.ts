@@ -2,7 +2,6 @@ import type { TaskBackend } from './backend'
 import { clock } from './clock'
 import { InvalidTaskError, NotFinishedError, TaskFailedError, WaitTimeoutError, shown } from './errors'
 import type { ErrorRecord } from './failure'
-import { once } from './once'
 import { tasks } from './registry'
 import type { Task } from './task'
 
@@ -48,7 +47,7 @@ const SLOWEST_POLL = 500
 /** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
 export class TaskResult<Return> {
   readonly #backend: TaskBackend
-  #read: () => ResultValues
+  #values: ResultValues | (() => ResultValues)
   #source: () => unknown
 
   /**
@@ -57,8 +56,8 @@ export class TaskResult<Return> {
    */
   constructor(backend: TaskBackend, values: ResultValues | (() => ResultValues), source: () => unknown = () => undefined) {
     this.#backend = backend
-    this.#read = typeof values === 'function' ? once(values) : () => values
-    this.#source = once(source)
+    this.#values = values
+    this.#source = source
   }
 
   get id(): string {
@@ -151,20 +150,22 @@ export class TaskResult<Return> {
    * @throws TaskFailedError if it failed.
    */
   get returnValue(): Return {
-    if (this.status === 'FAILED') throw new TaskFailedError(this.id, lastLine(this.errors.at(-1)))
+    if (this.status === 'FAILED') throw new TaskFailedError(this.id, this.errors.at(-1)?.traceback.split('\n')[0] ?? 'no error was stored.')
     if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
     return this.#read().returnValue as Return
   }
 
   /** The `DBTaskResult` behind this result on the Database backend; undefined on the others. */
   get dbResult(): unknown {
-    return this.#source()
+    const made = this.#source()
+    this.#source = () => made
+    return made
   }
 
   /** Reads everything anew, in place. */
   async refresh(): Promise<this> {
     const fresh = await this.#backend.getResult(this.id)
-    this.#read = fresh.#read
+    this.#values = fresh.#values
     this.#source = fresh.#source
     return this
   }
@@ -203,6 +204,11 @@ export class TaskResult<Return> {
     const { taskName: task, ...values } = this.#read()
     return { ...values, task, attempts: this.attempts }
   }
+
+  #read(): ResultValues {
+    if (typeof this.#values === 'function') this.#values = this.#values()
+    return this.#values
+  }
 }
 
 /** Without a timeout a caller would wait for ever once no worker runs. */
@@ -210,8 +216,4 @@ function assertWait(options: WaitOptions): WaitOptions {
   const { timeout } = (options ?? {}) as Partial<WaitOptions>
   if (typeof timeout === 'number' && timeout >= 0) return options
   throw new InvalidTaskError(`wait, timeout: expected a number of milliseconds, 0 or more, got ${shown(timeout)}.`, 'Write e.g. wait({ timeout: 5_000 }).')
-}
-
-function lastLine(error: ErrorRecord | undefined): string {
-  return error?.traceback.split('\n')[0] ?? 'no error was stored.'
 }

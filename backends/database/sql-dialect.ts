@@ -107,13 +107,17 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
   }
 }
 
-async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, { unlessTaken, tells }: How): Promise<Map<string, string>> {
+async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, { unlessTaken, tells }: How): Promise<(key: string) => string | undefined> {
   const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : tells ? (sql.insertAndTell ?? sql.insert) : sql.insert, { ...shared, ...batch(calls) })
-  if (insertsAtOnce && !unlessTaken) return new Map(calls.map((call) => [call.row_key, String(answer.records[0]?.['enqueued_at'])]))
+  if (insertsAtOnce && !unlessTaken) {
+    const at = String(answer.records[0]?.['enqueued_at'])
+    return () => at
+  }
   const { records } = insertReturns ? answer : await session.query(sql.enqueuedAt, batch(calls))
   // MySQL passes over a row whose id is taken as over one whose unique key is, and gives back the one that has the id.
   const written = records.filter((record) => record['unique_key'] === shared.unique_key)
-  return new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
+  const times = new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
+  return (key) => times.get(key)
 }
 
 /** A row that somebody cancelled ends as cancelled and no other way, however far its run has come. */

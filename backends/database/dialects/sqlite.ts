@@ -11,8 +11,8 @@ const ROW = `CAST(id AS TEXT) AS row_key, status, priority, queue_name, backend_
   ${TEXTS.map((column) => `CAST(${column} AS TEXT) AS ${column}`).join(', ')}`
 
 /** The database's time as Django writes it: six digits, and no fraction when it is zero. */
-function instant(modifier = "'+0 seconds'"): string {
-  return `(CASE WHEN strftime('%f', 'now', ${modifier}) LIKE '%.000' THEN strftime('%Y-%m-%d %H:%M:%S', 'now', ${modifier}) ELSE strftime('%Y-%m-%d %H:%M:%f', 'now', ${modifier}) || '000' END)`
+function instant(...modifiers: string[]): string {
+  return `replace(strftime(${["'%Y-%m-%d %H:%M:%f000'", "'now'", ...modifiers].join(', ')}), '.000000', '')`
 }
 
 const NOW = instant()
@@ -44,10 +44,12 @@ export function sqlite({ path }: Table): Dialect {
     name: 'sqlite',
     updateReturns: true,
     insertReturns: true,
+    insertsAtOnce: true,
+    batch: (rows) => ({ rows: JSON.stringify(rows) }),
     maxStatement: 256 * 1024 * 1024,
     claim: (session, claim) => claimRows(session, path, claim),
     sql: {
-      insert: `${insert} RETURNING id AS row_key, unique_key, enqueued_at`,
+      insert: `${insert} RETURNING enqueued_at`,
       insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING id AS row_key, unique_key, enqueued_at`,
       byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
       enqueuedAt: '',

@@ -27,6 +27,9 @@ export interface Statements {
   readonly insert: string
   /** The same, and idle workers that listen are told. */
   readonly insertAndTell?: string
+  /** The same for a single row, whose values are parameters of their own. */
+  readonly insertOne?: string
+  readonly insertOneAndTell?: string
   /** As insert, leaving out those whose unique key is taken. */
   readonly insertUnlessTaken: string
   readonly byId: string
@@ -107,8 +110,10 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
   }
 }
 
-async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, { unlessTaken, tells }: How): Promise<(key: string) => string | undefined> {
-  const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : tells ? (sql.insertAndTell ?? sql.insert) : sql.insert, { ...shared, ...batch(calls) })
+async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, how: How): Promise<(key: string) => string | undefined> {
+  const { unlessTaken } = how
+  const single = calls.length === 1 && !unlessTaken ? singleInsert(sql, how) : undefined
+  const answer = await (single ? session.query(single, { ...shared, ...calls[0] }) : session.query(insertOf(sql, how), { ...shared, ...batch(calls) }))
   if (insertsAtOnce && !unlessTaken) {
     const at = String(answer.records[0]?.['enqueued_at'])
     return () => at
@@ -118,6 +123,15 @@ async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonO
   const written = records.filter((record) => record['unique_key'] === shared.unique_key)
   const times = new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
   return (key) => times.get(key)
+}
+
+function singleInsert({ insertOne, insertOneAndTell }: Statements, { tells }: How): string | undefined {
+  return tells ? insertOneAndTell : insertOne
+}
+
+function insertOf({ insert: text, insertAndTell = text, insertUnlessTaken }: Statements, { unlessTaken, tells }: How): string {
+  if (unlessTaken) return insertUnlessTaken
+  return tells ? insertAndTell : text
 }
 
 /** A row that somebody cancelled ends as cancelled and no other way, however far its run has come. */

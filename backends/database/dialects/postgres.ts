@@ -6,7 +6,8 @@ import { type Batch, OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCEL
 import type { Values } from '../statement'
 import type { Table } from '../table'
 
-const instant = (column: string, time = `t.${column}`): string => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS ${column}`
+const text = (time: string): string => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`
+const instant = (column: string): string => `${text(`t.${column}`)} AS ${column}`
 
 /** As text, since an app may have changed how its driver reads json and timestamps. */
 const ROW = `t.id::text AS row_key, t.status, t.args_kwargs::text AS args_kwargs, t.priority, t.task_path, t.worker_ids::text AS worker_ids,
@@ -19,7 +20,7 @@ const CLAIMED = `t.id::text AS row_key, t.args_kwargs::text AS args_kwargs, t.pr
   ${['run_after', 'enqueued_at', 'started_at'].map(instant).join(', ')}, t.claims, t.attempt_errors::text AS attempt_errors, t.progress::text AS progress, t.options::text AS options`
 
 /** What is told of new rows; without a look at the table, so that a producer needs no more than the right to INSERT. */
-const WRITTEN = instant('enqueued_at', 'statement_timestamp()')
+const WRITTEN = `${text('statement_timestamp()')} AS enqueued_at`
 
 const NO_DELAY = `TIMESTAMPTZ '9999-01-01 00:00:00+00'`
 

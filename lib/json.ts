@@ -84,12 +84,13 @@ class Way {
   }
 
   into(object: object, step: string | number): void {
-    this.#steps[this.above.push(object) - 1] = step
+    this.above.push(object)
+    this.#steps.push(step)
   }
 
   back(): void {
     this.above.pop()
-    this.#steps.length = this.above.length
+    this.#steps.pop()
   }
 
   get path(): string {

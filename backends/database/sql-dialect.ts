@@ -125,7 +125,7 @@ async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonO
   return (key) => times.get(key)
 }
 
-function singleInsert({ insertOne, insertOneAndTell }: Statements, { tells }: How): string | undefined {
+function singleInsert({ insertOne, insertOneAndTell = insertOne }: Statements, { tells }: How): string | undefined {
   return tells ? insertOneAndTell : insertOne
 }
 

@@ -33,7 +33,7 @@ const TRIES = 3
 const UNDELAYED = utcText(NO_DELAY)
 
 /** Writes orders, all of one task, as rows and gives the rows back, in order. More than fit one statement go into one transaction. */
-export async function writeOrders(place: Place, orders: readonly KeyedOrder[]): Promise<Written[]> {
+export function writeOrders(place: Place, orders: readonly KeyedOrder[]): Promise<Written[]> {
   const chunks = chunked(orders, place.dialect.maxStatement)
   if (chunks.length <= 1) return writeChunk(place, orders)
   return place.session.joined(async (session) => {

@@ -30,12 +30,13 @@ export function onSqlite({ driver }: DataSource): Ask | undefined {
 }
 
 function preparedFor(connection: Connection, sql: string): Prepared {
-  const known = preparedOn.get(connection) ?? new Map<string, Prepared>()
-  preparedOn.set(connection, known)
-  const statement = known.get(sql) ?? connection.prepare(sql)
-  if (known.size >= MOST_STATEMENTS) known.clear()
-  known.set(sql, statement)
-  return statement
+  const all = preparedOn.get(connection) ?? new Map<string, Prepared>()
+  const known = all.get(sql)
+  if (known) return known
+  if (all.size >= MOST_STATEMENTS) all.clear()
+  const prepared = connection.prepare(sql)
+  preparedOn.set(connection, all.set(sql, prepared))
+  return prepared
 }
 
 function isConnection(value: unknown): value is Connection {

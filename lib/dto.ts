@@ -43,7 +43,7 @@ export async function receivedArguments({ name, args: classes }: Listing, given:
  * @param where which of many calls it is, for the error
  * @throws InvalidTaskError
  */
-export async function assertReceivable(listing: Listing, argsKwargs: string, where: string): Promise<void> {
+export async function assertReceivable(listing: Listing, argsKwargs: string, where = ''): Promise<void> {
   if (listing.args.length === 0) return
   const { args, kwargs } = JSON.parse(argsKwargs) as { args: unknown[]; kwargs: object }
   const given = Object.keys(kwargs).length === 0 ? args : [...args, kwargs]

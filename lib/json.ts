@@ -51,7 +51,7 @@ export interface NotCarriedByJson<Where extends string> {
  * @throws NotSerializableError with the path of the first thing JSON or one of the databases cannot carry.
  */
 export function encodeJson(value: unknown, path: string): string {
-  assertCarried(value, path, 0, new Set())
+  assertCarried(value, new Way(path))
   const text = JSON.stringify(value)
   const bytes = Buffer.byteLength(text)
   if (bytes > MAX_JSON_BYTES)
@@ -64,7 +64,7 @@ export function encodeJson(value: unknown, path: string): string {
 
 /** The text of the column `args_kwargs`. Optional arguments that were left out at the end are dropped. */
 export function encodeArguments(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): string {
-  const given = args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1)
+  const given = args.at(-1) === undefined ? args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1) : args
   return `{"args": ${encodeJson(given, 'args')}, "kwargs": ${encodeJson(kwargs, 'kwargs')}}`
 }
 
@@ -73,50 +73,88 @@ export function encodeReturnValue(value: unknown): string | null {
   return value === undefined || value === null ? null : encodeJson(value, 'return value')
 }
 
-function assertCarried(value: unknown, path: string, depth: number, above: Set<object>): void {
-  if (value === null || typeof value === 'boolean') return
-  if (typeof value === 'string') return assertText(value, path)
-  if (typeof value === 'number') return assertNumber(value, path)
-  if (typeof value !== 'object') return refuse(path, shownType(value), mendFor(value))
-  assertObject(value, path, depth, above)
-}
+/** Where the walk through a value is; put into words only for an error. */
+class Way {
+  readonly above: object[] = []
+  readonly #root: string
+  readonly #steps: (string | number)[] = []
 
-function assertObject(value: object, path: string, depth: number, above: Set<object>): void {
-  if (above.has(value)) refuse(path, 'a cycle', 'pass an id in place of the object')
-  if (depth >= MAX_JSON_DEPTH) refuse(path, `nested deeper than ${MAX_JSON_DEPTH} levels`, 'flatten the value')
-  above.add(value)
-  if (Array.isArray(value)) assertArray(value, path, depth, above)
-  else assertPlain(value, path, depth, above)
-  above.delete(value)
-}
+  constructor(root: string) {
+    this.#root = root
+  }
 
-function assertArray(value: readonly unknown[], path: string, depth: number, above: Set<object>): void {
-  // An index loop, since forEach would leave out the holes of a sparse array.
-  for (let i = 0; i < value.length; i++) assertCarried(value[i], `${path}[${i}]`, depth + 1, above)
-}
+  into(object: object, step: string | number): void {
+    this.above.push(object)
+    this.#steps.push(step)
+  }
 
-function assertPlain(value: object, path: string, depth: number, above: Set<object>): void {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) refuse(path, shownType(value), mendFor(value, path))
-  for (const [key, item] of Object.entries(value)) {
-    assertKey(key, path)
-    // As JSON.stringify has it: an undefined property is a property left out.
-    if (item !== undefined) assertCarried(item, under(path, key), depth + 1, above)
+  back(): void {
+    this.above.pop()
+    this.#steps.pop()
+  }
+
+  get path(): string {
+    return this.#steps.reduce<string>((path, step) => (typeof step === 'number' ? `${path}[${step}]` : under(path, step)), this.#root)
   }
 }
 
-function assertKey(key: string, path: string): void {
-  if (key === '__proto__') refuse(path, 'a key named __proto__', 'rename the key')
-  assertText(key, `the key ${JSON.stringify(key)} of ${path}`)
+function assertCarried(value: unknown, way: Way): void {
+  if (value === null || typeof value === 'boolean') return
+  if (typeof value === 'string') return assertText(value, way)
+  if (typeof value === 'number') return assertNumber(value, way)
+  if (typeof value !== 'object') return refuse(way.path, shownType(value), mendFor(value))
+  assertObject(value, way)
 }
 
-function assertText(text: string, path: string): void {
-  if (text.includes('\u0000')) refuse(path, 'text with \\u0000', "remove it: text.replaceAll('\\u0000', '')")
-  if (!text.isWellFormed()) refuse(path, 'text with half of a surrogate pair', 'mend it: text.toWellFormed()')
+function assertObject(value: object, way: Way): void {
+  if (way.above.includes(value)) refuse(way.path, 'a cycle', 'pass an id in place of the object')
+  if (way.above.length >= MAX_JSON_DEPTH) refuse(way.path, `nested deeper than ${MAX_JSON_DEPTH} levels`, 'flatten the value')
+  if (Array.isArray(value)) assertArray(value, way)
+  else assertPlain(value, way)
 }
 
-function assertNumber(value: number, path: string): void {
-  if (!Number.isFinite(value)) refuse(path, String(value), 'pass null or a finite number')
+function assertArray(value: readonly unknown[], way: Way): void {
+  // An index loop, since forEach would leave out the holes of a sparse array.
+  for (let i = 0; i < value.length; i++) {
+    way.into(value, i)
+    assertCarried(value[i], way)
+    way.back()
+  }
+}
+
+function assertPlain(value: object, way: Way): void {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) refuse(way.path, shownType(value), mendFor(value, way.path))
+  for (const [key, item] of Object.entries(value)) {
+    assertKey(key, way)
+    // As JSON.stringify has it: an undefined property is a property left out.
+    if (item === undefined) continue
+    way.into(value, key)
+    assertCarried(item, way)
+    way.back()
+  }
+}
+
+function assertKey(key: string, way: Way): void {
+  if (key === '__proto__') refuse(way.path, 'a key named __proto__', 'rename the key')
+  const fault = faultOf(key)
+  if (fault) refuse(`the key ${JSON.stringify(key)} of ${way.path}`, ...fault)
+}
+
+function assertText(text: string, way: Way): void {
+  const fault = faultOf(text)
+  if (fault) refuse(way.path, ...fault)
+}
+
+/** What keeps a database from taking a text, and its mend. */
+function faultOf(text: string): [what: string, mend: string] | undefined {
+  if (text.includes('\u0000')) return ['text with \\u0000', "remove it: text.replaceAll('\\u0000', '')"]
+  if (!text.isWellFormed()) return ['text with half of a surrogate pair', 'mend it: text.toWellFormed()']
+  return undefined
+}
+
+function assertNumber(value: number, way: Way): void {
+  if (!Number.isFinite(value)) refuse(way.path, String(value), 'pass null or a finite number')
 }
 
 function refuse(path: string, what: string, mend: string): never {

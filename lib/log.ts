@@ -29,8 +29,13 @@ export const log: Logger = {
   error: (message) => write('error', message),
 }
 
+/** Whether anybody reads lines of that level, so that nobody need make them. */
+export function isHeard(level: keyof Logger): boolean {
+  return current !== quietConsole || level === 'warn' || level === 'error'
+}
+
 function write(level: keyof Logger, message: string): void {
-  if (current === quietConsole && (level === 'debug' || level === 'info')) return
+  if (!isHeard(level)) return
   try {
     current[level](oneLine(message))
   } catch {

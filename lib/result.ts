@@ -2,7 +2,6 @@ import type { TaskBackend } from './backend'
 import { clock } from './clock'
 import { InvalidTaskError, NotFinishedError, TaskFailedError, WaitTimeoutError, shown } from './errors'
 import type { ErrorRecord } from './failure'
-import { once } from './once'
 import { tasks } from './registry'
 import type { Task } from './task'
 
@@ -58,7 +57,7 @@ export class TaskResult<Return> {
   constructor(backend: TaskBackend, values: ResultValues | (() => ResultValues), source?: () => unknown) {
     this.#backend = backend
     this.#values = values
-    this.#source = source && once(source)
+    this.#source = source
   }
 
   get id(): string {
@@ -158,7 +157,9 @@ export class TaskResult<Return> {
 
   /** The `DBTaskResult` behind this result on the Database backend; undefined on the others. */
   get dbResult(): unknown {
-    return this.#source?.()
+    const made = this.#source?.()
+    this.#source = () => made
+    return made
   }
 
   /** Reads everything anew, in place. */

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { ArgumentClass } from './argument-classes'
-import type { Order } from './backend'
+import type { Order, TaskBackend } from './backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
 import { assertReceivable, plainArguments, receivedArguments } from './dto'
@@ -88,24 +88,26 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
 
   /** Hands the task to its backend; resolves once it is stored. */
   async enqueue(...args: Args): Promise<TaskResult<Return>> {
-    return this.enqueueWith({ args })
+    return this.#enqueue(args, {})
   }
 
   /** As `enqueue`, with keyword arguments; on the running side they arrive as one last object argument. */
   async enqueueWith(call: CallArguments = {}): Promise<TaskResult<Return>> {
     assertCall(this.name, call)
-    this.#validate()
-    const { args = [], kwargs = {} } = call
-    return (await backends.get(this.backend).enqueue(await this.#order(args, kwargs))) as TaskResult<Return>
+    return this.#enqueue(call.args ?? [], call.kwargs ?? {})
   }
 
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
   async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
     assertCalls(this.name, calls)
-    this.#validate()
+    const backend = this.#validate()
     const orders: Order[] = []
-    for (const [i, args] of calls.entries()) orders.push(await this.#order(args, {}, `call ${i}, `))
-    return (await backends.get(this.backend).enqueueMany(orders)) as TaskResult<Return>[]
+    for (const [i, args] of calls.entries()) {
+      const order = this.#order(args, {})
+      if (this.args.length > 0) await assertReceivable(this, order.argsKwargs, `call ${i}, `)
+      orders.push(order)
+    }
+    return (await backend.enqueueMany(orders)) as TaskResult<Return>[]
   }
 
   /** Runs the task here and now, without a queue and in no transaction but that of `using({ manager })`; errors come out as they are. */
@@ -140,15 +142,22 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     return shown
   }
 
-  #validate(): void {
-    backends.get(this.backend).validate(this)
+  #validate(): TaskBackend {
+    const backend = backends.get(this.backend)
+    backend.validate(this)
+    return backend
   }
 
-  async #order(given: readonly unknown[], kwargs: Readonly<Record<string, unknown>>, where = ''): Promise<Order> {
+  async #enqueue(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Promise<TaskResult<Return>> {
+    const backend = this.#validate()
+    const order = this.#order(args, kwargs)
+    if (this.args.length > 0) await assertReceivable(this, order.argsKwargs)
+    return (await backend.enqueue(order)) as TaskResult<Return>
+  }
+
+  #order(given: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Order {
     const args = plainArguments(this, given)
-    const argsKwargs = encodeArguments(args, kwargs)
-    await assertReceivable(this, argsKwargs, where)
-    return { task: this, args, kwargs, argsKwargs }
+    return { task: this, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
   }
 }
 

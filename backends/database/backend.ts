@@ -4,6 +4,7 @@ import { type BackendSettings, type Order, type Problem, TaskBackend } from '../
 import { InvalidSettingsError, ResultNotFoundError, TaskCancelled, shown } from '../../lib/errors'
 import { recordOf } from '../../lib/failure'
 import { inTime } from '../../lib/in-time'
+import { isHeard } from '../../lib/log'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/shape'
 import { taskEnqueued } from '../../lib/signals'
@@ -151,11 +152,15 @@ export class DatabaseBackend extends TaskBackend {
     }
   }
 
-  #newKey(table: Table): string {
-    const { idFunction = newId } = this.#options
-    const id: unknown = idFunction()
+  #newKey({ hexIds }: Table): string {
+    const id = this.#options.idFunction ? this.#idBy(this.#options.idFunction) : newId()
+    return hexIds ? id.replaceAll('-', '') : id
+  }
+
+  #idBy(idFunction: () => unknown): string {
+    const id = idFunction()
     if (typeof id !== 'string' || !isUuid(id)) throw new InvalidSettingsError(`TASKS.${this.alias}.OPTIONS.idFunction: expected it to give a UUID, got ${shown(id)}.`, 'Return e.g. crypto.randomUUID().')
-    return table.hexIds ? hexOf(id) : id.toLowerCase()
+    return id.toLowerCase()
   }
 
   #result(row: () => RawRow, dataSource: DataSource): TaskResult<unknown> {
@@ -165,7 +170,7 @@ export class DatabaseBackend extends TaskBackend {
   #written({ key, row, isNew }: Written, taskName: string, dataSource: DataSource): TaskResult<unknown> {
     const result = this.#result(row, dataSource)
     if (!isNew) return result
-    logEnqueued({ id: dashed(key), taskName, backend: this.alias })
+    if (isHeard('debug')) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
     taskEnqueued.send({ backend: this, result })
     return result
   }

@@ -16,8 +16,8 @@ export interface Dialect {
   readonly name: string
   /** How much JSON one insert may carry, in characters. */
   readonly maxStatement: number
-  /** Writes new rows; gives when each was enqueued, by its key. */
-  insert(session: Session, rows: NewRows, how: How): Promise<ReadonlyMap<string, string>>
+  /** Writes new rows; tells of a key when its row was enqueued, or that it was left out. */
+  insert(session: Session, rows: NewRows, how: How): Promise<(key: string) => string | undefined>
   byId(session: Session, key: string): Promise<RawRow | undefined>
   byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined>
   /** Takes up to `room` READY rows, best first. */

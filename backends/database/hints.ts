@@ -12,8 +12,10 @@ export type Hear = (hint: Hint) => void
 /** PostgreSQL takes no longer name for a channel. */
 const LONGEST_NAME = 63
 
-/** Milliseconds between two NOTIFYs of one process for one queue. */
+/** Milliseconds between two NOTIFYs of one process for one queue, while rows follow each other closely. */
 const TELLING = 50
+/** Rows at least so many milliseconds apart are told one by one: as soon as an idle worker would look again by itself. */
+const APART = 10
 /** Apps may make up queues as they go. */
 const MOST_QUEUES = 1000
 
@@ -54,20 +56,26 @@ function hintOf(payload: string): Hint | undefined {
   return what === 'cancel' ? { what, key: which } : what === 'ready' ? { what, queue: which } : undefined
 }
 
+interface Times {
+  readonly toldAt: number
+  readonly askedAt: number
+}
+
 /**
- * Whether idle workers are to be told of a row in that queue: not again within a moment, since each NOTIFY takes a lock
- * of the whole server at its commit. A worker that has just been told, or has just worked, looks again often enough.
+ * Whether idle workers are to be told of a row in that queue: not of each in a stream of them, since a NOTIFY takes a
+ * lock of the whole server at its commit. A worker that has just been told, or has just worked, looks again soon enough.
  */
 export function isDueToTell(app: DataSource, inTransaction: boolean, queue: string): boolean {
-  const times = told.get(app) ?? new Map<string, number>()
-  told.set(app, times)
+  const queues = told.get(app) ?? new Map<string, Times>()
+  told.set(app, queues)
   const now = clock.now()
   // What is told in a transaction is heard when that commits, so it says nothing for what is enqueued beside it.
   const key = `${inTransaction ? 'later' : 'now'} ${queue}`
-  if (now - (times.get(key) ?? Number.NEGATIVE_INFINITY) < TELLING) return false
-  if (times.size >= MOST_QUEUES) times.clear()
-  times.set(key, now)
-  return true
+  const { toldAt, askedAt } = queues.get(key) ?? { toldAt: Number.NEGATIVE_INFINITY, askedAt: Number.NEGATIVE_INFINITY }
+  const isDue = now - askedAt >= APART || now - toldAt >= TELLING
+  if (queues.size >= MOST_QUEUES) queues.clear()
+  queues.set(key, { toldAt: isDue ? now : toldAt, askedAt: now })
+  return isDue
 }
 
-const told = new WeakMap<DataSource, Map<string, number>>()
+const told = new WeakMap<DataSource, Map<string, Times>>()

@@ -27,6 +27,9 @@ export interface Statements {
   readonly insert: string
   /** The same, and idle workers that listen are told. */
   readonly insertAndTell?: string
+  /** The same for a single row, whose values are parameters of their own. */
+  readonly insertOne?: string
+  readonly insertOneAndTell?: string
   /** As insert, leaving out those whose unique key is taken. */
   readonly insertUnlessTaken: string
   readonly byId: string
@@ -107,13 +110,28 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
   }
 }
 
-async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, { unlessTaken, tells }: How): Promise<Map<string, string>> {
-  const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : tells ? (sql.insertAndTell ?? sql.insert) : sql.insert, { ...shared, ...batch(calls) })
-  if (insertsAtOnce && !unlessTaken) return new Map(calls.map((call) => [call.row_key, String(answer.records[0]?.['enqueued_at'])]))
+async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, how: How): Promise<(key: string) => string | undefined> {
+  const { unlessTaken } = how
+  const single = calls.length === 1 && !unlessTaken ? singleInsert(sql, how) : undefined
+  const answer = await (single ? session.query(single, { ...shared, ...calls[0] }) : session.query(insertOf(sql, how), { ...shared, ...batch(calls) }))
+  if (insertsAtOnce && !unlessTaken) {
+    const at = String(answer.records[0]?.['enqueued_at'])
+    return () => at
+  }
   const { records } = insertReturns ? answer : await session.query(sql.enqueuedAt, batch(calls))
   // MySQL passes over a row whose id is taken as over one whose unique key is, and gives back the one that has the id.
   const written = records.filter((record) => record['unique_key'] === shared.unique_key)
-  return new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
+  const times = new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
+  return (key) => times.get(key)
+}
+
+function singleInsert({ insertOne, insertOneAndTell = insertOne }: Statements, { tells }: How): string | undefined {
+  return tells ? insertOneAndTell : insertOne
+}
+
+function insertOf({ insert: text, insertAndTell = text, insertUnlessTaken }: Statements, { unlessTaken, tells }: How): string {
+  if (unlessTaken) return insertUnlessTaken
+  return tells ? insertAndTell : text
 }
 
 /** A row that somebody cancelled ends as cancelled and no other way, however far its run has come. */

@@ -25,7 +25,8 @@ const NAMED = /(?<![:\w]):(\w+)/g
 /** Statements are few; only lists of queues of many lengths could make many. */
 const MOST_PLANS = 500
 
-const plans = new Map<string, Plan>()
+/** By their texts: to make one key of text and lengths would cost as much as all else. */
+const plans = new Map<string, Map<string, Plan>>()
 
 /**
  * Puts values into a statement with `:named` parameters, always as parameters, never as text.
@@ -43,12 +44,13 @@ export function bind(text: string, values: Values, placeholder: Placeholder): St
 }
 
 function planOf(text: string, values: Values, placeholder: Placeholder): Plan {
-  const key = `${placeholder} ${lengthsOf(values)} ${text}`
-  const known = plans.get(key)
+  const ofText = plans.get(text) ?? new Map<string, Plan>()
+  const key = placeholder + lengthsOf(values)
+  const known = ofText.get(key)
   if (known) return known
-  if (plans.size >= MOST_PLANS) plans.clear()
+  if (plans.size >= MOST_PLANS || ofText.size >= MOST_PLANS) plans.clear()
   const plan = planned(text, values, placeholder)
-  plans.set(key, plan)
+  plans.set(text, ofText.set(key, plan))
   return plan
 }
 

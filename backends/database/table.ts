@@ -26,10 +26,12 @@ const tables = new WeakMap<DataSource, Promise<Table>>()
  */
 export function tableOf(dataSource: DataSource): Promise<Table> {
   assertReady(dataSource)
-  const known = tables.get(dataSource) ?? describe(dataSource)
-  tables.set(dataSource, known)
-  known.catch(() => tables.delete(dataSource))
-  return known
+  const known = tables.get(dataSource)
+  if (known) return known
+  const asked = describe(dataSource)
+  tables.set(dataSource, asked)
+  asked.catch(() => tables.delete(dataSource))
+  return asked
 }
 
 async function describe(dataSource: DataSource): Promise<Table> {

@@ -30,9 +30,10 @@ export interface Written {
 }
 
 const TRIES = 3
+const UNDELAYED = utcText(NO_DELAY)
 
 /** Writes orders, all of one task, as rows and gives the rows back, in order. More than fit one statement go into one transaction. */
-export async function writeOrders(place: Place, orders: readonly KeyedOrder[]): Promise<Written[]> {
+export function writeOrders(place: Place, orders: readonly KeyedOrder[]): Promise<Written[]> {
   const chunks = chunked(orders, place.dialect.maxStatement)
   if (chunks.length <= 1) return writeChunk(place, orders)
   return place.session.joined(async (session) => {
@@ -46,26 +47,23 @@ async function writeChunk(place: Place, orders: readonly KeyedOrder[]): Promise<
   const unique = orders.some(({ order }) => order.task.uniqueKey !== null)
   const rows = await insert(place, unique, orders)
   const written: Written[] = []
-  for (const keyed of orders) {
-    written.push(rows.get(keyed.key) ?? (await takenBy(place, keyed)))
-  }
+  for (const [i, keyed] of orders.entries()) written.push(rows[i] ?? (await takenBy(place, keyed)))
   return written
 }
 
-async function insert({ session, dialect, backendName, tells }: Place, unlessTaken: boolean, orders: readonly KeyedOrder[]): Promise<Map<string, Written>> {
+/** For each order its row, or undefined where that was left out. */
+async function insert({ session, dialect, backendName, tells }: Place, unlessTaken: boolean, orders: readonly KeyedOrder[]): Promise<(Written | undefined)[]> {
   const [first] = orders
-  if (!first) return new Map()
+  if (!first) return []
   const shared = sharedValues(first.order.task, backendName)
   const calls = orders.map(({ order, key }) => ({ row_key: key, args_kwargs: order.argsKwargs }))
   const enqueuedAt = await dialect.insert(session, { shared, calls }, { unlessTaken, tells }).catch((error: unknown) => {
     throw isTaken(error) ? alreadyEnqueued(orders, error) : error
   })
-  const rows = new Map<string, Written>()
-  for (const call of calls) {
-    const at = enqueuedAt.get(call.row_key)
-    if (at !== undefined) rows.set(call.row_key, { key: call.row_key, row: () => newRow(call, shared, at), isNew: true })
-  }
-  return rows
+  return calls.map((call) => {
+    const at = enqueuedAt(call.row_key)
+    return at === undefined ? undefined : { key: call.row_key, row: () => newRow(call, shared, at), isNew: true }
+  })
 }
 
 function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): AlreadyEnqueuedError {
@@ -78,7 +76,7 @@ async function takenBy(place: Place, keyed: KeyedOrder): Promise<Written> {
   for (let tries = 0; tries < TRIES; tries++) {
     const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed.order.task) ?? '')
     if (holder) return heldBy(holder, keyed)
-    const written = (await insert(place, true, [keyed])).get(keyed.key)
+    const [written] = await insert(place, true, [keyed])
     if (written) return written
   }
   throw alreadyEnqueued([keyed])
@@ -95,7 +93,7 @@ function sharedValues(task: Order['task'], backendName: string): SharedValues {
     task_path: task.name,
     queue_name: task.queueName,
     backend_name: backendName,
-    run_after: utcText(task.runAfter ?? NO_DELAY),
+    run_after: task.runAfter ? utcText(task.runAfter) : UNDELAYED,
     unique_key: uniqueKeyOf(task),
     options: optionsOf(task),
   }

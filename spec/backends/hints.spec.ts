@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { configureTasks, DBTaskResult, remoteTask, type RunningWorker, startWorker, type TaskResult } from 'typeorm-tasks'
 import { DatabaseBackend } from '../../backends/database'
-import { channelOf } from '../../backends/database/hints'
+import { channelOf, isDueToTell } from '../../backends/database/hints'
+import { setClock } from '../../lib/clock'
 import { task } from '../../lib/define'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
@@ -24,6 +25,31 @@ it('a channel has a name that PostgreSQL takes, however long the name of the tab
   const long = ['ä'.repeat(31), `${'ä'.repeat(30)}b`].map((name) => channelOf({ name }))
   expect(long.map((channel) => Buffer.byteLength(channel) < 64)).toEqual([true, true])
   expect(long[0]).not.toBe(long[1])
+})
+
+describe('workers are told of rows', () => {
+  const app = (): DataSource => ({}) as DataSource
+  const toldAt = (times: number[], of = app()): number[] => times.filter((time) => {
+    setClock({ now: () => time, sleep: async () => {} })
+    return isDueToTell(of, false, 'default')
+  })
+  afterEach(() => setClock())
+
+  it('one by one, as long as they come 10 ms apart', () => {
+    expect(toldAt([0, 10, 20, 33, 60, 100])).toEqual([0, 10, 20, 33, 60, 100])
+  })
+
+  it('every 50 ms, while they follow each other closely', () => {
+    expect(toldAt([0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99, 108, 150])).toEqual([0, 54, 108, 150])
+  })
+
+  it('of each queue, in a transaction and outside of one, by itself', () => {
+    const one = app()
+    expect(toldAt([0, 1], one)).toEqual([0])
+    expect(isDueToTell(one, true, 'default')).toBe(true)
+    expect(isDueToTell(one, false, 'mail')).toBe(true)
+    expect(isDueToTell(app(), false, 'default')).toBe(true)
+  })
 })
 
 describeEachDatabase((database) => {

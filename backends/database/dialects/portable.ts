@@ -34,11 +34,12 @@ export class Portable implements Dialect {
     this.#hexIds = hexIds
   }
 
-  async insert(session: Session, { shared, calls }: NewRows, { unlessTaken }: How): Promise<ReadonlyMap<string, string>> {
+  async insert(session: Session, { shared, calls }: NewRows, { unlessTaken }: How): Promise<(key: string) => string | undefined> {
     const entities = calls.map((call) => newEntity(call, shared, new Date()))
     await (unlessTaken ? insertUnlessTaken(session, entities) : insertAll(session, entities))
     const written = this.#rawRows(await byKeys(session.manager, calls.map((call) => call.row_key)))
-    return new Map(written.filter((row) => row.unique_key === shared.unique_key).map((row) => [row.row_key, row.enqueued_at ?? '']))
+    const times = new Map(written.filter((row) => row.unique_key === shared.unique_key).map((row) => [row.row_key, row.enqueued_at ?? '']))
+    return (key) => times.get(key)
   }
 
   async byId({ manager }: Session, id: string): Promise<RawRow | undefined> {

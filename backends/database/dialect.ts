@@ -127,7 +127,7 @@ const mysql: Maker = (table) => (require('./dialects/mysql') as typeof ofMysql).
 const sqlite: Maker = (table) => (require('./dialects/sqlite') as typeof ofSqlite).sqlite(table)
 const portable: Maker = (table) => new (require('./dialects/portable') as typeof fallback).Portable(table)
 
-/** By TypeORM's `type`. The drivers for phones and browsers are SQLite too, but do not tell what a statement gave back alike. */
+/** By TypeORM's `type`. `sqlite` and the drivers for phones and browsers are SQLite too, but do not all tell what a statement gave back. */
 const DIALECTS: Readonly<Record<string, Maker | undefined>> = {
   postgres,
   'aurora-postgres': postgres,
@@ -136,5 +136,4 @@ const DIALECTS: Readonly<Record<string, Maker | undefined>> = {
   mariadb: mysql,
   'aurora-mysql': mysql,
   'better-sqlite3': sqlite,
-  sqlite,
 }

@@ -166,12 +166,13 @@ export class Worker {
   /** Until something finished, the worker is stopped, or it is time to ask again: at once, where there was all that was asked for. */
   async #rest(claimed: number | undefined, wasFull: boolean): Promise<void> {
     if (claimed === undefined) return clock.sleep(Math.min(SLOWEST_RETRY, FIRST_RETRY * 2 ** this.#failures) * (0.5 + Math.random()), this.#stopping.signal)
-    // What has just come starts as soon as what has ended is on its way.
-    if (this.#slots.hasOutcomes) return
+    const isFull = this.#room() === 0
+    // What has just come starts when what has ended, and the wish for more, are on their way.
+    if (this.#slots.hasOutcomes || (wasFull && !isFull)) return
     this.#slots.start()
     // A full worker asks again only when a task has finished. A batch does not wait for that: what runs may wait for what it enqueued.
-    const patience = this.#room() === 0 ? Number.POSITIVE_INFINITY : this.#looks.patience(this.#wish.interval)
-    if (this.#room() === 0 || !(wasFull || this.#looks.isTold)) await this.#slots.change(patience, this.#stopping.signal)
+    const patience = isFull ? Number.POSITIVE_INFINITY : this.#looks.patience(this.#wish.interval)
+    if (isFull || !this.#looks.isTold) await this.#slots.change(patience, this.#stopping.signal)
     // All that ends in this turn of the event loop goes with one statement.
     await turn()
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DummyBackend } from '../../backends/dummy'
 import { Backlog } from '../../lib/backlog'
 import { setClock } from '../../lib/clock'
@@ -7,6 +8,9 @@ import { Leases } from '../../lib/leases'
 import { Pace } from '../../lib/pace'
 import { Slots } from '../../lib/slots'
 import type { ClaimedRow } from '../../lib/store'
+import { taskStarted } from '../../lib/signals'
+import { Worker } from '../../lib/worker'
+import { wishOf } from '../../lib/worker-options'
 import { FakeStore } from '../support/fake-store'
 import { ManualClock, settled } from '../support/manual-clock'
 import { catchLog } from '../support/tasks'
@@ -43,6 +47,28 @@ describe('rows that were claimed ahead', () => {
     gates.get('a')!()
     await settled()
     expect([...gates.keys()]).toEqual(['a', 'b'])
+  })
+
+  it('start when the exchange that hands in those before them is under way, and not before', async () => {
+    setClock()
+    const quick = Array.from({ length: 2_000 }, () => store.add(young.name))
+    let started = 0
+    let ahead = 0
+    const stop = taskStarted.connect(() => void started++)
+    const exchange = store.exchange.bind(store)
+    store.exchange = async (outcomes, room, wishes) => {
+      // What was claimed, and has not started, while outcomes of others are handed in.
+      const claimed = quick.length - store.waiting.length
+      if (outcomes.length > 0) ahead = Math.max(ahead, claimed - started)
+      await sleep(2)
+      return exchange(outcomes, room, wishes)
+    }
+
+    await new Worker(new DummyBackend('default', { queues: [], options: {} }), store, wishOf({ batch: true })).run()
+
+    stop()
+    expect({ started, kept: store.kept.length }).toEqual({ started: 2_000, kept: 2_000 })
+    expect(ahead).toBeGreaterThan(50)
   })
 
   it('are held like those that run', async () => {

@@ -8,7 +8,7 @@ import type { Values } from './statement'
 export type Batch = readonly Readonly<{ row_key: string }>[]
 
 /** A dialect made of SQL texts. */
-export interface SqlDialect extends Pick<Dialect, 'name' | 'maxStatement' | 'claim'> {
+export interface SqlDialect extends Pick<Dialect, 'name' | 'maxStatement' | 'claim' | 'sideBySideFrom'> {
   /** A statement that both finishes and claims; the two together are then one. */
   readonly exchange?: (session: Session, batch: Values, claim: Claim) => Promise<{ readonly done: number; readonly claimed: ClaimedRaw[] }>
   readonly sql: Statements
@@ -58,7 +58,7 @@ export interface Statements {
 
 /** The verbs of a dialect by way of its statements. What SQL cannot say alike everywhere is a flag, read here only. */
 export function sqlDialect(dialect: SqlDialect): Dialect {
-  const { name, maxStatement, claim, sql, updateReturns, batch = jsonOf } = dialect
+  const { name, maxStatement, sideBySideFrom, claim, sql, updateReturns, batch = jsonOf } = dialect
   /** Of `done` rows the statement said that it changed them; if that is not all, which stand as told is asked. */
   const kept = async (session: Session, rows: Batch, done: number): Promise<Set<string>> => {
     if (done === rows.length) return new Set(rows.map((row) => row.row_key))
@@ -74,6 +74,7 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
     name,
     maxStatement,
     claim,
+    ...(sideBySideFrom !== undefined && { sideBySideFrom }),
     ...(dialect.exchange && { exchange: both(dialect.exchange) }),
     insert: (session, rows, how) => insert(dialect, session, rows, how),
     byId: async (session, id) => rowsOf(await session.query(sql.byId, { id }))[0],

@@ -43,7 +43,9 @@ export class DatabaseStore implements Store {
   }
 
   async exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
-    if (outcomes.length > 0 && room > 0 && this.#dialect.exchange) return this.#both(this.#dialect.exchange, outcomes, room, wishes)
+    const { exchange, sideBySideFrom = Number.POSITIVE_INFINITY } = this.#dialect
+    if (Math.min(outcomes.length, room) >= sideBySideFrom) return this.#sideBySide(outcomes, room, wishes)
+    if (outcomes.length > 0 && room > 0 && exchange) return this.#both(exchange, outcomes, room, wishes)
     const kept = await this.#finish(outcomes)
     return { kept, claimed: room > 0 ? await this.#claim(room, wishes) : [] }
   }
@@ -109,6 +111,15 @@ export class DatabaseStore implements Store {
     } catch (error) {
       throw explained(error, this.#settings.tableName)
     }
+  }
+
+  /** On two connections: while one commits, the other goes on. */
+  async #sideBySide(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
+    const [finish, claim] = await Promise.allSettled([this.#finish(outcomes), this.#claim(room, wishes)])
+    if (finish.status === 'fulfilled' && claim.status === 'fulfilled') return { kept: finish.value, claimed: claim.value }
+    // Nobody will run what was claimed all the same.
+    if (claim.status === 'fulfilled') await this.release(claim.value).catch(() => {})
+    throw finish.status === 'rejected' ? finish.reason : (claim as PromiseRejectedResult).reason
   }
 
   async #both(exchange: NonNullable<Dialect['exchange']>, outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {

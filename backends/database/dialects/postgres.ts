@@ -63,6 +63,7 @@ export function postgres({ path, type, name }: Table): Dialect {
     insertsAtOnce: true,
     batch: columnsOf,
     maxStatement: 16 * 1024 * 1024,
+    sideBySideFrom: 100,
     claim: (session, claim) => claimRows(session, path, claim),
     exchange: (session, batch, claim) => exchangeRows(session, path, batch, claim),
     sql: {

@@ -93,6 +93,18 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
       })
     },
     expired: async (session, backendName, limit) => rowsOf(await session.query(sql.expired, { backendName, limit })),
+    ...pruning(sql, batch),
+    async count(session, backendName, wish) {
+      const { records } = await inQueues(session, sql.count, wish, { backendName })
+      return Object.fromEntries(records.map((record) => [String(record['status']), Number(record['n'])]))
+    },
+    cancelReady: async (session, id, error) => (await session.query(sql.cancelReady, { id, exceptionClassPath: error.exceptionClassPath, traceback: error.traceback })).affected,
+    requestCancel: async (session, id) => (await session.query(sql.requestCancel, { id })).affected,
+  }
+}
+
+function pruning(sql: Statements, batch: (rows: Batch) => Values): Pick<Dialect, 'furtherOn' | 'prunable' | 'countPrunable' | 'deleteFinished'> {
+  return {
     async furtherOn(session, after, rows) {
       const [record] = (await session.query(sql.furtherOn.replace('{part}', partOf({ after, upTo: null })), { after, skipped: rows - 1 })).records
       return record ? keyOf(record) : null
@@ -103,12 +115,6 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
     },
     countPrunable: async (session, wish) => Number((await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n']),
     deleteFinished: async (session, keys) => (await session.query(sql.deleteByIds, batch(keys.map((row_key) => ({ row_key }))))).affected,
-    async count(session, backendName, wish) {
-      const { records } = await inQueues(session, sql.count, wish, { backendName })
-      return Object.fromEntries(records.map((record) => [String(record['status']), Number(record['n'])]))
-    },
-    cancelReady: async (session, id, error) => (await session.query(sql.cancelReady, { id, exceptionClassPath: error.exceptionClassPath, traceback: error.traceback })).affected,
-    requestCancel: async (session, id) => (await session.query(sql.requestCancel, { id })).affected,
   }
 }
 

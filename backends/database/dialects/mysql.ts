@@ -51,9 +51,8 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
           t.run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${NOW} + INTERVAL (v.delay * 1000) MICROSECOND END,
           t.attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors
             ELSE JSON_ARRAY_APPEND(COALESCE(t.attempt_errors, JSON_ARRAY()), '$', JSON_EXTRACT(v.attempt_error, '$')) END,
-          t.progress = COALESCE(v.progress, t.progress),
           t.unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
-          t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
+          t.progress = COALESCE(v.progress, t.progress), t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
         WHERE ${FENCE} AND ${UNCANCELLED}`,
       takeOver: '',
       lockExpired: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t WHERE t.id IN (:keys) AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`,

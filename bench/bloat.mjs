@@ -1,4 +1,4 @@
-// What fillfactor and autovacuum make of a table on which tasks come and go: `node bench/bloat.mjs [--quick]`. PostgreSQL.
+// What fillfactor and autovacuum make of a table on which tasks come and go: `node bench/bloat.mjs [--quick] [--only …]`. PostgreSQL.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withChild } from './lib/child.mjs'
 import { cpuOf } from './lib/cpu.mjs'
@@ -6,7 +6,7 @@ import { parseOptions } from './lib/options.mjs'
 import { prepare } from './lib/prepare.mjs'
 import { Servers } from './servers/index.mjs'
 
-const { quick } = parseOptions(process.argv.slice(2))
+const { quick, only } = parseOptions(process.argv.slice(2))
 const tasks = quick ? 30_000 : 300_000
 const PER_SECOND = 5_000
 const BURST = 20_000
@@ -21,6 +21,8 @@ const VARIANTS = {
   'the same, cost delay 0': 'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0',
   'the same, fillfactor 70': 'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0, fillfactor = 70',
   'no autovacuum at all': 'autovacuum_enabled = false',
+  '1,000,000 kept, as it comes': '',
+  '1,000,000 kept, scale factor 0.01': 'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01',
 }
 
 process.env.BENCH_POSTGRES ??= 'autovacuum_naptime=10s'
@@ -29,7 +31,7 @@ const servers = new Servers()
 try {
   console.log(`${tasks} tasks, ${PER_SECOND} a second, then ${BURST} at once; sizes in MiB, CPU in s per 1,000 tasks\n`)
   console.log('| | table | indexes | dead rows | vacuums | HOT | WAL per task, bytes | server CPU | burst, tasks/s | after VACUUM FULL |\n|---|---|---|---|---|---|---|---|---|---|')
-  for (const [name, settings] of Object.entries(VARIANTS)) await servers.withDatabase('postgres', (address, server) => measure(name, settings, address, server))
+  for (const [name, settings] of Object.entries(VARIANTS).filter(([variant]) => only.test(variant))) await servers.withDatabase('postgres', (address, server) => measure(name, settings, address, server))
 } finally {
   await servers.stop()
 }
@@ -39,6 +41,7 @@ function measure(name, settings, address, server) {
   return withChild('typeorm-tasks', address, {}, async (producer) => {
     await producer.ask('install')
     if (settings !== '') await ask(`ALTER TABLE db_task_result SET (${settings})`)
+    if (name.includes('kept')) await producer.ask('grow', { kind: 'finished', count: 1_000_000 })
     await server.settle()
     const before = await ask('SELECT pg_current_wal_lsn() AS lsn')
     const cpu = cpuOf(server.pid)

@@ -192,7 +192,7 @@ async function genericPlan(dataSource: DataSource, sql: string, parameters: read
 
 function literal(value: unknown): string {
   if (value === null || value === undefined) return 'NULL'
-  const text = Array.isArray(value) ? `{${value.map((each) => (each === null ? 'NULL' : JSON.stringify(String(each)))).join(',')}}` : String(value)
+  const text = Array.isArray(value) ? `{${value.map((each) => (each === null ? 'NULL' : JSON.stringify(String(each)))).join(',')}}` : String(value as string | number)
   return `'${text.replaceAll("'", "''")}'`
 }
 

@@ -103,21 +103,6 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
   }
 }
 
-function pruning(sql: Statements, batch: (rows: Batch) => Values): Pick<Dialect, 'furtherOn' | 'prunable' | 'countPrunable' | 'deleteFinished'> {
-  return {
-    async furtherOn(session, after, rows) {
-      const [record] = (await session.query(sql.furtherOn.replace('{part}', partOf({ after, upTo: null })), { after, skipped: rows - 1 })).records
-      return record ? keyOf(record) : null
-    },
-    async prunable(session, wish, part, limit) {
-      const { records } = await inQueues(session, sql.prunable.replace('{part}', partOf(part)), allOf(wish), { ...agesOf(wish), ...part, limit })
-      return records.map(keyOf)
-    },
-    countPrunable: async (session, wish) => Number((await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n']),
-    deleteFinished: async (session, keys) => (await session.query(sql.deleteByIds, batch(keys.map((row_key) => ({ row_key }))))).affected,
-  }
-}
-
 async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, { unlessTaken, tells }: How): Promise<Map<string, string>> {
   const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : tells ? (sql.insertAndTell ?? sql.insert) : sql.insert, { ...shared, ...batch(calls) })
   if (insertsAtOnce && !unlessTaken) return new Map(calls.map((call) => [call.row_key, String(answer.records[0]?.['enqueued_at'])]))
@@ -146,6 +131,21 @@ export function queueValues({ queues, excludeQueues }: QueueWish): { queues: rea
 
 function inQueues(session: Session, text: string, wish: QueueWish, values: Values): Promise<Answer> {
   return session.query(text.replace('{queues}', queueFilter(wish)), { ...values, ...queueValues(wish) })
+}
+
+function pruning(sql: Statements, batch: (rows: Batch) => Values): Pick<Dialect, 'furtherOn' | 'prunable' | 'countPrunable' | 'deleteFinished'> {
+  return {
+    async furtherOn(session, after, rows) {
+      const [record] = (await session.query(sql.furtherOn.replace('{part}', partOf({ after, upTo: null })), { after, skipped: rows - 1 })).records
+      return record ? keyOf(record) : null
+    },
+    async prunable(session, wish, part, limit) {
+      const { records } = await inQueues(session, sql.prunable.replace('{part}', partOf(part)), allOf(wish), { ...agesOf(wish), ...part, limit })
+      return records.map(keyOf)
+    },
+    countPrunable: async (session, wish) => Number((await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n']),
+    deleteFinished: async (session, keys) => (await session.query(sql.deleteByIds, batch(keys.map((row_key) => ({ row_key }))))).affected,
+  }
 }
 
 /** No bound is no condition: of `:after IS NULL OR …` a database may make a walk from the very first row. */

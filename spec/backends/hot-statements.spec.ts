@@ -130,7 +130,9 @@ for (const many of SIZES) once(`beside ${many} rows that wait, as many that ende
       expect([walks.length, deletes.length]).toEqual([Math.floor((2.2 * many) / 20_000) + 1, expect.any(Number)])
       const one = (all: Asked[]): Asked[] => all.filter(({ sql }) => /id > |DELETE/.test(sql)).slice(0, 1)
       const plans = await plansOf(place.dataSource, name, [...one(looks), ...one(walks), ...one(deletes)])
-      expect(plans.filter(({ lines }) => lines.some((line) => WASTEFUL[name].test(line))).map(({ how, sql, lines }) => `${how} ${sql}\n${lines.join('\n')}`)).toEqual([])
+      // What one part of the table holds may well be sorted.
+      const wasteful = name === 'postgres' ? /Seq Scan|Hash|Merge|Materialize/ : WASTEFUL[name]
+      expect(plans.filter(({ lines }) => lines.some((line) => wasteful.test(line))).map(({ how, sql, lines }) => `${how} ${sql}\n${lines.join('\n')}`)).toEqual([])
     }, 120_000)
   })
 })

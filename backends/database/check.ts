@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm'
 import type { Problem } from '../../lib/backend'
 import { DatabaseError, TasksError } from '../../lib/errors'
+import { growthProblems } from './check-growth'
 import { serverProblems, versionProblem } from './check-server'
 import { tableProblems } from './check-table'
 import { zoneProblems } from './check-zone'
@@ -42,7 +43,9 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
   try {
     const server = await serverProblems(dataSource, table)
     if (server.some(({ level }) => level === 'error')) return server
-    return [...server, ...(await tableProblems(dataSource)), ...zoneProblems(dataSource)]
+    const problems = await tableProblems(dataSource)
+    const growth = problems.some(({ level }) => level === 'error') ? [] : await growthProblems(dataSource, table)
+    return [...server, ...problems, ...growth, ...zoneProblems(dataSource)]
   } catch (error) {
     throw unreachable(error, dataSource.options.type)
   }

@@ -36,8 +36,10 @@ export interface Dialect {
   takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
   /** RUNNING rows whose lease has ended. */
   expired(session: Session, backendName: string, limit: number): Promise<RawRow[]>
-  /** Keys of finished rows old enough to go, in the order of the primary key after `last`. */
-  prunable(session: Session, wish: Prunable, last: string | null, limit: number): Promise<string[]>
+  /** The key so many rows on from `after` in the order of the primary key; null: there are not that many. */
+  furtherOn(session: Session, after: string | null, rows: number): Promise<string | null>
+  /** Keys of finished rows old enough to go, in the order of the primary key, of a part of the table. */
+  prunable(session: Session, wish: Prunable, part: Part, limit: number): Promise<string[]>
   countPrunable(session: Session, wish: Prunable): Promise<number>
   /** Deletes those that are finished; gives their number. */
   deleteFinished(session: Session, keys: readonly string[]): Promise<number>
@@ -64,6 +66,12 @@ export interface Prunable {
   readonly queues: readonly string[] | null
   readonly minAge: number
   readonly failedMinAge: number
+}
+
+/** Rows by their keys, without the first and with the last; null: no bound. */
+export interface Part {
+  readonly after: string | null
+  readonly upTo: string | null
 }
 
 export interface HeldRow {

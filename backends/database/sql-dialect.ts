@@ -1,5 +1,5 @@
 import { CANCELLED } from '../../lib/failure'
-import type { Claim, Dialect, How, NewRows, Prunable, QueueWish } from './dialect'
+import type { Claim, Dialect, How, NewRows, Part, Prunable, QueueWish } from './dialect'
 import type { ClaimedRaw, RawRow } from './row'
 import type { Answer, Session } from './session'
 import type { Values } from './statement'
@@ -48,6 +48,7 @@ export interface Statements {
   /** Where an UPDATE cannot say which: locks those of the rows whose lease has ended, and passes over locked ones. */
   readonly lockExpired: string
   readonly expired: string
+  readonly furtherOn: string
   readonly prunable: string
   readonly countPrunable: string
   readonly deleteByIds: string
@@ -96,12 +97,7 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
       })
     },
     expired: async (session, backendName, limit) => rowsOf(await session.query(sql.expired, { backendName, limit })),
-    async prunable(session, wish, last, limit) {
-      const { records } = await inQueues(session, sql.prunable, allOf(wish), { ...agesOf(wish), last, limit })
-      return records.map(keyOf)
-    },
-    countPrunable: async (session, wish) => Number((await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n']),
-    deleteFinished: async (session, keys) => (await session.query(sql.deleteByIds, batch(keys.map((row_key) => ({ row_key }))))).affected,
+    ...pruning(sql, batch),
     async count(session, backendName, wish) {
       const { records } = await inQueues(session, sql.count, wish, { backendName })
       return Object.fromEntries(records.map((record) => [String(record['status']), Number(record['n'])]))
@@ -154,6 +150,26 @@ export function queueValues({ queues, excludeQueues }: QueueWish): { queues: rea
 
 function inQueues(session: Session, text: string, wish: QueueWish, values: Values): Promise<Answer> {
   return session.query(text.replace('{queues}', queueFilter(wish)), { ...values, ...queueValues(wish) })
+}
+
+function pruning(sql: Statements, batch: (rows: Batch) => Values): Pick<Dialect, 'furtherOn' | 'prunable' | 'countPrunable' | 'deleteFinished'> {
+  return {
+    async furtherOn(session, after, rows) {
+      const [record] = (await session.query(sql.furtherOn.replace('{part}', partOf({ after, upTo: null })), { after, skipped: rows - 1 })).records
+      return record ? keyOf(record) : null
+    },
+    async prunable(session, wish, part, limit) {
+      const { records } = await inQueues(session, sql.prunable.replace('{part}', partOf(part)), allOf(wish), { ...agesOf(wish), ...part, limit })
+      return records.map(keyOf)
+    },
+    countPrunable: async (session, wish) => Number((await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n']),
+    deleteFinished: async (session, keys) => (await session.query(sql.deleteByIds, batch(keys.map((row_key) => ({ row_key }))))).affected,
+  }
+}
+
+/** No bound is no condition: of `:after IS NULL OR …` a database may make a walk from the very first row. */
+function partOf({ after, upTo }: Part): string {
+  return (after === null ? '' : ' AND id > :after') + (upTo === null ? '' : ' AND id <= :upTo')
 }
 
 function allOf({ queues }: Prunable): QueueWish {

@@ -5,11 +5,10 @@ import { inTime } from '../../lib/in-time'
 import type { Sessions } from './bookkeeping'
 import { patiently } from './contention'
 import type { Claim, Dialect, FinishRow, HeldRow } from './dialect'
+import { prune } from './pruning'
 import { claimedRow } from './row'
 import { explained } from './trouble'
 
-/** Rows deleted by one statement: few enough that no claim waits for it. */
-const PRUNE_CHUNK = 500
 const RESCUE_CHUNK = 100
 /** Rows of which it is asked who has them now. */
 const LOOKED_UP = 10
@@ -77,15 +76,12 @@ export class DatabaseStore implements Store {
     const prunable = { backendName: this.#settings.backendName, queues: wish.queues, minAge: wish.minAge, failedMinAge: wish.failedMinAge }
     if (wish.dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))
     let deleted = 0
-    let last: string | null = null
-    for (;;) {
-      const after: string | null = last
-      const keys: string[] = await this.#ask(() => this.#dialect.prunable(this.#sessions.walk, prunable, after, PRUNE_CHUNK))
-      if (keys.length === 0) return deleted
-      deleted += await this.#ask(() => this.#dialect.deleteFinished(this.#sessions.walk, keys))
+    const tell = (more: number): void => {
+      deleted += more
       wish.onProgress?.(deleted)
-      last = keys.at(-1) ?? null
     }
+    await prune({ dialect: this.#dialect, session: this.#sessions.walk, prunable, ask: (work) => this.#ask(work), tell })
+    return deleted
   }
 
   async count(wishes: Pick<Wishes, 'queues' | 'excludeQueues'>): Promise<Counts> {

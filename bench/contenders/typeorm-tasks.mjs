@@ -5,7 +5,7 @@ import { grownRows } from './grown-rows.mjs'
 
 const require = createRequire(`${repository}/package.json`)
 const { DataSource } = require('typeorm')
-const { configureTasks, DBTaskResult, startWorker, task, taskFinished } = require('./dist/index.js')
+const { configureTasks, DBTaskResult, pruneResults, startWorker, task, taskFinished } = require('./dist/index.js')
 const { backends } = require('./dist/lib/registry.js')
 const { DatabaseBackend } = require('./dist/backends/database/index.js')
 
@@ -39,6 +39,16 @@ export async function open(address, settings) {
       return claimed.length
     },
     hold: () => hold(dataSource),
+    prune: () => pruneResults({ queues: '*' }),
+    /** Makes what is finished so many days old. */
+    async age(days) {
+      const part = address.type === 'postgres' ? `INTERVAL '${days} days'` : `INTERVAL ${days} DAY`
+      await dataSource.query(`UPDATE db_task_result SET finished_at = finished_at - ${part} WHERE status = 'SUCCESSFUL'`)
+    },
+    async close() {
+      await store?.close()
+      await dataSource.destroy()
+    },
   }
 }
 

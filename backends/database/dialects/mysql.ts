@@ -51,9 +51,8 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
           t.run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${NOW} + INTERVAL (v.delay * 1000) MICROSECOND END,
           t.attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors
             ELSE JSON_ARRAY_APPEND(COALESCE(t.attempt_errors, JSON_ARRAY()), '$', JSON_EXTRACT(v.attempt_error, '$')) END,
-          t.progress = COALESCE(v.progress, t.progress),
           t.unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
-          t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
+          t.progress = COALESCE(v.progress, t.progress), t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
         WHERE ${FENCE} AND ${UNCANCELLED}`,
       takeOver: '',
       lockExpired: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t WHERE t.id IN (:keys) AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`,
@@ -69,7 +68,8 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
           t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY'
         WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
       expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND t.backend_name = :backendName LIMIT :limit`,
-      prunable: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t WHERE ${prunable()} AND (:last IS NULL OR t.id > :last) {queues} ORDER BY t.id LIMIT :limit`,
+      furtherOn: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
+      prunable: `SELECT CAST(t.id AS CHAR) AS row_key FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,
       countPrunable: `SELECT COUNT(*) AS n FROM ${path} t WHERE ${prunable()} {queues}`,
       deleteByIds: `DELETE FROM ${path} WHERE id IN (:keys) AND status IN ('SUCCESSFUL', 'FAILED')`,
       count: `SELECT t.status, COUNT(*) AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,

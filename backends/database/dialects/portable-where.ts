@@ -1,7 +1,7 @@
-import { type FindOptionsWhere, In, IsNull, LessThanOrEqual, Not } from 'typeorm'
+import { And, type FindOptionsWhere, In, IsNull, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import type { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { CANCELLED } from '../../../lib/failure'
-import type { FinishRow, HeldRow, Prunable, QueueWish } from '../dialect'
+import type { FinishRow, HeldRow, Part, Prunable, QueueWish } from '../dialect'
 
 export type Where = FindOptionsWhere<DBTaskResult>
 
@@ -18,6 +18,11 @@ export function finishable(row: FinishRow): Where {
 export function prunable({ backendName, queues, minAge, failedMinAge }: Prunable): Where[] {
   const older = (status: DBTaskResult['status'], age: number): Where => ({ status, backendName, finishedAt: LessThanOrEqual(new Date(Date.now() - age)), ...inQueues({ queues, excludeQueues: [] }) })
   return [older('SUCCESSFUL', minAge), older('FAILED', failedMinAge)]
+}
+
+export function inPart({ after, upTo }: Part): Where {
+  const bounds = [...(after === null ? [] : [MoreThan(after)]), ...(upTo === null ? [] : [LessThanOrEqual(upTo)])]
+  return bounds.length === 0 ? {} : { id: And(...bounds) }
 }
 
 export function inQueues({ queues, excludeQueues }: QueueWish): Where {

@@ -1,13 +1,13 @@
-import { type EntityManager, In, IsNull, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
+import { type EntityManager, In, IsNull, LessThan, LessThanOrEqual, Not } from 'typeorm'
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { NO_DELAY } from '../../../entities/formats'
 import type { ErrorRecord } from '../../../lib/failure'
 import { patiently } from '../contention'
-import type { Claim, Dialect, FinishRow, HeldRow, How, NewRows, Prunable, QueueWish, RenewRow } from '../dialect'
+import type { Claim, Dialect, FinishRow, HeldRow, How, NewRows, Part, Prunable, QueueWish, RenewRow } from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
 import type { Table } from '../table'
-import { fence, finishable, inQueues, prunable, type Where } from './portable-where'
+import { fence, finishable, inPart, inQueues, prunable, type Where } from './portable-where'
 import { afterCancel, afterClaim, afterFinish, afterRelease, afterRenewal, keyOf, newEntity, rawOf, stands } from './portable-rows'
 
 type Changes = Partial<DBTaskResult>
@@ -94,8 +94,13 @@ export class Portable implements Dialect {
     return this.#rawRows(await manager.find(DBTaskResult, { where: { backendName, status: 'RUNNING', leaseUntil: LessThan(new Date()) }, take: limit }))
   }
 
-  async prunable({ manager }: Session, wish: Prunable, last: string | null, limit: number): Promise<string[]> {
-    const where = prunable(wish).map((each) => (last === null ? each : { ...each, id: MoreThan(last) }))
+  async furtherOn({ manager }: Session, after: string | null, rows: number): Promise<string | null> {
+    const [entity] = await manager.find(DBTaskResult, { select: { id: true }, where: inPart({ after, upTo: null }), order: { id: 'ASC' }, skip: rows - 1, take: 1 })
+    return entity ? keyOf(entity, this.#hexIds) : null
+  }
+
+  async prunable({ manager }: Session, wish: Prunable, part: Part, limit: number): Promise<string[]> {
+    const where = prunable(wish).map((each) => ({ ...each, ...inPart(part) }))
     const entities = await manager.find(DBTaskResult, { select: { id: true }, where, order: { id: 'ASC' }, take: limit })
     return entities.map((entity) => keyOf(entity, this.#hexIds))
   }

@@ -88,9 +88,10 @@ export function postgres({ path, type, name }: Table): Dialect {
           started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END
         FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
       expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
-      prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable()} AND (:last::uuid IS NULL OR t.id > :last::uuid) {queues} ORDER BY t.id LIMIT :limit`,
+      furtherOn: `SELECT t.id::text AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
+      prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,
       countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable()} {queues}`,
-      deleteByIds: `DELETE FROM ${path} t WHERE t.id = ANY(:row_key::uuid[]) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
+      deleteByIds: `DELETE FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[]) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
       count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
       cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
           unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,

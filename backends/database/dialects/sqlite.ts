@@ -65,7 +65,8 @@ export function sqlite({ path }: Table): Dialect {
           started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END
         FROM ${rows('row_key', 'claims')} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
       expired: `SELECT ${ROW} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND backend_name = :backendName LIMIT :limit`,
-      prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} AND (:last IS NULL OR id > :last) {queues} ORDER BY id LIMIT :limit`,
+      furtherOn: `SELECT id AS row_key FROM ${path} WHERE true {part} ORDER BY id LIMIT 1 OFFSET :skipped`,
+      prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} {part} {queues} ORDER BY id LIMIT :limit`,
       countPrunable: `SELECT count(*) AS n FROM ${path} WHERE ${prunable()} {queues}`,
       deleteByIds: `DELETE FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows)) AND status IN ('SUCCESSFUL', 'FAILED')`,
       count: `SELECT status, count(*) AS n FROM ${path} WHERE backend_name = :backendName {queues} GROUP BY status`,

@@ -36,12 +36,14 @@ export function rows(...names: Name[]): string {
   return `JSON_TABLE(:rows, '$[*]' COLUMNS (${names.map((name) => `${name} ${TYPES[name] ?? 'LONGTEXT'} PATH '$[${PLACES[name]}]'`).join(', ')})) v`
 }
 
-/** The values of a batch: as `rows` reads them, and the ids as a list. */
+/** The values of a batch: as `rows` reads them, and the ids as a list. All in the order of ids, so that no two statements wait for each other's rows. */
 export function valuesOf(batch: Batch): Values {
-  const lists = batch.map((row) => {
-    const list: unknown[] = []
-    for (const name in row) list[PLACES[name as Name]] = row[name as keyof typeof row]
-    return list
-  })
-  return { rows: JSON.stringify(lists), keys: batch.map((row) => row.row_key) }
+  const sorted = batch.toSorted((a, b) => (a.row_key < b.row_key ? -1 : 1))
+  return { rows: JSON.stringify(sorted.map(listOf)), keys: sorted.map((row) => row.row_key) }
+}
+
+function listOf(row: Batch[number]): unknown[] {
+  const list: unknown[] = []
+  for (const name in row) list[PLACES[name as Name]] = row[name as keyof typeof row]
+  return list
 }

@@ -1,14 +1,13 @@
 import type { Dialect } from '../dialect'
-import { OWN_COLUMNS, sqlDialect, UNCANCELLED } from '../sql-dialect'
+import { OWN_COLUMNS, sqlDialect } from '../sql-dialect'
 import type { Table } from '../table'
 import { claimPatiently, finishAndClaim } from './mysql-claim'
 import { instants, KEY, leaseFrom, NOW, rows, texts, told, valuesOf } from './mysql-columns'
+import { FENCE, finish, finishOf, sameId } from './mysql-finish'
 
 const ROW = `${KEY}, t.status, t.priority, t.task_path, t.queue_name, t.backend_name, t.exception_class_path, t.traceback, t.claims, t.unique_key,
   ${texts('args_kwargs', 'worker_ids', 'return_value', 'attempt_errors', 'progress', 'options')},
   ${instants('run_after', 'enqueued_at', 'started_at', 'finished_at', 'lease_until', 'cancel_requested_at')}`
-
-const FENCE = `t.status = 'RUNNING' AND t.claims = v.claims AND t.lease_until IS NOT NULL`
 
 /** MySQL 8.0.4 and later, MariaDB 10.6 and later. An UPDATE gives no rows back here, so claims select first. */
 export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
@@ -17,7 +16,6 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
   const returning = isMariaDb ? ` RETURNING CAST(id AS CHAR) AS row_key, unique_key, ${when}` : ''
   const insert = insertInto(path)
   const at = { path, guesses: new Map<number, number>() }
-  const finish = finishOf(path, same)
   return sqlDialect({
     name: 'mysql',
     updateReturns: false,
@@ -25,14 +23,15 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
     maxStatement: 2 * 1024 * 1024,
     batch: valuesOf,
     claim: (session, claim) => claimPatiently(session, at, claim),
-    exchange: (session, batch, claim) => finishAndClaim(session, at, claim, async (inside) => (await inside.query(finish, batch)).affected),
+    finish: (session, rows) => finish(session, path, same, rows),
+    exchange: (session, rows, claim) => finishAndClaim(session, at, claim, (inside) => finish(inside, path, same, rows)),
     sql: {
       insert: insert + returning,
       insertUnlessTaken: `${insert} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
       enqueuedAt: `SELECT CAST(id AS CHAR) AS row_key, unique_key, ${when} FROM ${path} WHERE id IN (:keys)`,
       byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
-      finish,
+      finish: finishOf(path, same),
       takeOver: '',
       lockExpired: `SELECT ${KEY} FROM ${path} t WHERE t.id IN (:keys) AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`,
       settled: `SELECT ${KEY} FROM ${path} t JOIN ${rows('row_key', 'claims', 'status', 'exception_class_path')} ON ${same}
@@ -58,15 +57,6 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
   })
 }
 
-/**
- * Texts of a JSON_TABLE may have another collation than the column, and such a comparison uses no index:
- * ids without a type of their own are looked up as parameters, and matched to their row after that.
- */
-function sameId(hexIds: boolean): string {
-  if (!hexIds) return 't.id = CAST(v.row_key AS UUID)'
-  return 't.id IN (:keys) AND CONVERT(t.id USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(v.row_key USING utf8mb4) COLLATE utf8mb4_bin'
-}
-
 function prunable(): string {
   const older = (age: string): string => `t.finished_at <= ${NOW} - INTERVAL (${age} * 1000) MICROSECOND`
   return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
@@ -77,17 +67,4 @@ function insertInto(path: string): string {
     enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS})
   SELECT v.row_key, 'READY', v.args_kwargs, :priority, :task_path, '[]', :queue_name, :backend_name, :run_after, ${NOW}, '', '', :unique_key, :options, 0, NULL, NULL, NULL, NULL
   FROM ${rows('row_key', 'args_kwargs')}`
-}
-
-function finishOf(path: string, same: string): string {
-  return `UPDATE ${path} t JOIN ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')} ON ${same}
-    SET t.return_value = v.return_value, t.exception_class_path = v.exception_class_path, t.traceback = v.traceback,
-      t.finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
-      t.run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${NOW} + INTERVAL (v.delay * 1000) MICROSECOND END,
-      t.attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors
-        ELSE JSON_ARRAY_APPEND(COALESCE(t.attempt_errors, JSON_ARRAY()), '$', JSON_EXTRACT(v.attempt_error, '$')) END,
-      t.progress = COALESCE(v.progress, t.progress),
-      t.unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
-      t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
-    WHERE ${FENCE} AND ${UNCANCELLED}`
 }

@@ -55,7 +55,7 @@ export function postgres({ path, type, name }: Table): Dialect {
     batch: columnsOf,
     maxStatement: 16 * 1024 * 1024,
     claim: (session, claim) => claimRows(session, path, claim),
-    exchange: (session, batch, claim) => exchangeRows(session, path, batch, claim),
+    exchange: (session, rows, claim) => exchangeRows(session, path, columnsOf(rows), claim),
     sql: {
       insert: writing(''),
       insertAndTell: type === 'postgres' ? writing(`, pg_notify('${channel}', 'ready ' || :queue_name)`) : writing(''),

@@ -21,10 +21,12 @@ const ABOVE_ALL = 2 ** 31 - 1
 /** A worker that was passed by asks again after so many milliseconds, then ever later, until the last. */
 const [FIRST_PAUSE, LAST_PAUSE] = [2, 100]
 
-/** A table, and which priority came after which one the last time. */
+/** A table, and what was seen of it the last time: which priority came after which one. */
 export interface At {
   readonly path: string
   readonly guesses: Map<number, number>
+  /** The last claim had all that it asked for. */
+  wasFull: boolean
 }
 
 /** What was seen of a priority. */
@@ -46,9 +48,8 @@ type Seen = Omit<Level, 'priority'> & { readonly priority: number | string | nul
  */
 export async function claimPatiently(session: Session, at: At, claim: Claim): Promise<ClaimedRaw[]> {
   for (let pause = FIRST_PAUSE; ; pause *= 1.5) {
-    const level = await look(session, at, claim)
-    if (level === null) return []
-    const rows = await session.transaction((inside) => take(inside, at, claim, level))
+    if (!(await isWorthwhile(session, at, claim))) return []
+    const rows = await uncommitted(session, (inside) => take(inside, at, claim))
     if (rows.length > 0 || pause > LAST_PAUSE) return rows
     await clock.sleep(pause * (0.5 + Math.random()))
   }
@@ -59,26 +60,44 @@ export async function claimPatiently(session: Session, at: At, claim: Claim): Pr
  * of its own rows must hold none that others came upon.
  */
 export async function finishAndClaim(session: Session, at: At, claim: Claim, finish: (session: Session) => Promise<number>): Promise<{ done: number; claimed: ClaimedRaw[] }> {
-  const level = await look(session, at, claim)
-  if (level === null) return { done: await finish(session), claimed: [] }
-  const { done, claimed } = await session.transaction(async (inside) => ({ done: await finish(inside), claimed: await take(inside, at, claim, level) }))
+  if (!(await isWorthwhile(session, at, claim))) return { done: await finish(session), claimed: [] }
+  const { done, claimed } = await uncommitted(session, async (inside) => ({ done: await finish(inside), claimed: await take(inside, at, claim) }))
   return { done, claimed: claimed.length > 0 ? claimed : await claimPatiently(session, at, claim) }
 }
 
+/** Whether to begin a transaction: not before a look, unless there was all that was asked for the last time. */
+async function isWorthwhile(session: Session, at: At, claim: Claim): Promise<boolean> {
+  return at.wasFull || (await look(session, at, claim)) !== null
+}
+
+/**
+ * In it a look sees that others have taken rows before they commit. A locking read that began with those would look up, for
+ * each of them, who changed it (measured: 12 ms beside seven workers). What is locked and written is not concerned.
+ */
+function uncommitted<T>(session: Session, work: (inside: Session) => Promise<T>): Promise<T> {
+  return session.transaction(work, 'READ UNCOMMITTED')
+}
+
 /** From priority to priority, in each the due delayed rows and then the undelayed ones; see the PostgreSQL dialect for why. */
-async function take(session: Session, at: At, claim: Claim, first: Level): Promise<ClaimedRaw[]> {
-  const started = { now: first.now, worker: claim.wishes.workerId }
+async function take(session: Session, at: At, claim: Claim): Promise<ClaimedRaw[]> {
   const rows: ClaimedRaw[] = []
-  for (let level: Level | null = first; level !== null; level = rows.length < claim.room ? await look(session, at, claim, level.priority) : null)
+  let started: { now: string; worker: string } | undefined
+  for (let level = await look(session, at, claim); level !== null; level = rows.length < claim.room ? await look(session, at, claim, level.priority) : null) {
+    started ??= { now: level.now, worker: claim.wishes.workerId }
     for (const [range, from] of rangesOf(level))
       if (rows.length < claim.room) rows.push(...(await lock(session, at.path, claim, range, { ...started, ...from, priority: level.priority, room: claim.room - rows.length })))
-  if (rows.length === 0) return rows
-  await session.query(
-    `UPDATE ${at.path} t SET t.status = 'RUNNING', t.started_at = ${STARTED_AT}, t.lease_until = ${leaseFrom('CAST(:now AS DATETIME(6))')}, t.claims = ${CLAIMS}, t.cancel_requested_at = NULL,
-      t.worker_ids = ${WORKER_IDS} WHERE t.id IN (:keys)`,
-    { ...started, keys: rows.map((row) => row.row_key), leaseSeconds: claim.leaseSeconds },
-  )
+  }
+  at.wasFull = rows.length === claim.room
+  if (started && rows.length > 0) await hold(session, at.path, claim, { ...started, keys: rows.map((row) => row.row_key) })
   return rows
+}
+
+async function hold(session: Session, path: string, { leaseSeconds }: Claim, values: Values): Promise<void> {
+  await session.query(
+    `UPDATE ${path} t SET t.status = 'RUNNING', t.started_at = ${STARTED_AT}, t.lease_until = ${leaseFrom('CAST(:now AS DATETIME(6))')}, t.claims = ${CLAIMS},
+      t.cancel_requested_at = NULL, t.worker_ids = ${WORKER_IDS} WHERE t.id IN (:keys)`,
+    { ...values, leaseSeconds },
+  )
 }
 
 /** The highest priority below another at which there is something to run, for the most part by one statement. It locks nothing. */

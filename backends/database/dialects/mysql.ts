@@ -15,7 +15,7 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
   const when = `${told('enqueued_at')} AS enqueued_at`
   const returning = isMariaDb ? ` RETURNING CAST(id AS CHAR) AS row_key, unique_key, ${when}` : ''
   const insert = insertInto(path)
-  const at = { path, guesses: new Map<number, number>() }
+  const at = { path, guesses: new Map<number, number>(), wasFull: false }
   return sqlDialect({
     name: 'mysql',
     updateReturns: false,

@@ -44,10 +44,9 @@ function isLike(row: FinishRow, first: FinishRow): boolean {
 }
 
 /**
- * Texts of a JSON_TABLE may have another collation than the column, and such a comparison uses no index:
- * ids without a type of their own are looked up as parameters, and matched to their row after that.
+ * Ids that are text may have any collation, and where both sides have one of their own no index is used. ASCII gives way to
+ * whatever the column has.
  */
 export function sameId(hexIds: boolean): string {
-  if (!hexIds) return 't.id = CAST(v.row_key AS UUID)'
-  return 't.id IN (:keys) AND CONVERT(t.id USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(v.row_key USING utf8mb4) COLLATE utf8mb4_bin'
+  return hexIds ? 't.id = CONVERT(v.row_key USING ascii)' : 't.id = CAST(v.row_key AS UUID)'
 }

@@ -29,6 +29,9 @@ export interface Statements {
   readonly insert: string
   /** The same, and idle workers that listen are told. */
   readonly insertAndTell?: string
+  /** The same for a single row, whose values are parameters of their own. */
+  readonly insertOne?: string
+  readonly insertOneAndTell?: string
   /** As insert, leaving out those whose unique key is taken. */
   readonly insertUnlessTaken: string
   readonly byId: string
@@ -103,26 +106,24 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
   }
 }
 
-async function finishRows(dialect: SqlDialect, session: Session, rows: readonly FinishRow[]): Promise<Set<string>> {
-  const { sql, batch = jsonOf } = dialect
-  const done = dialect.finish ? await dialect.finish(session, rows) : (await session.query(sql.finish, batch(rows))).affected
-  return kept(dialect, session, rows, done)
-}
-
-/** Of `done` rows the statement said that it changed them; if that is not all, which stand as told is asked. */
-async function kept({ sql, batch = jsonOf }: SqlDialect, session: Session, rows: Batch, done: number): Promise<Set<string>> {
-  if (done === rows.length) return new Set(rows.map((row) => row.row_key))
-  const { records } = await session.query(sql.settled, batch(rows))
-  return new Set(records.map(keyOf))
-}
-
-async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, { unlessTaken, tells }: How): Promise<Map<string, string>> {
-  const answer = await session.query(unlessTaken ? sql.insertUnlessTaken : tells ? (sql.insertAndTell ?? sql.insert) : sql.insert, { ...shared, ...batch(calls) })
+async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, how: How): Promise<Map<string, string>> {
+  const { unlessTaken } = how
+  const single = calls.length === 1 && !unlessTaken ? singleInsert(sql, how) : undefined
+  const answer = await (single ? session.query(single, { ...shared, ...calls[0] }) : session.query(insertOf(sql, how), { ...shared, ...batch(calls) }))
   if (insertsAtOnce && !unlessTaken) return new Map(calls.map((call) => [call.row_key, String(answer.records[0]?.['enqueued_at'])]))
   const { records } = insertReturns ? answer : await session.query(sql.enqueuedAt, batch(calls))
   // MySQL passes over a row whose id is taken as over one whose unique key is, and gives back the one that has the id.
   const written = records.filter((record) => record['unique_key'] === shared.unique_key)
   return new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
+}
+
+function singleInsert({ insertOne, insertOneAndTell = insertOne }: Statements, { tells }: How): string | undefined {
+  return tells ? insertOneAndTell : insertOne
+}
+
+function insertOf({ insert: text, insertAndTell = text, insertUnlessTaken }: Statements, { unlessTaken, tells }: How): string {
+  if (unlessTaken) return insertUnlessTaken
+  return tells ? insertAndTell : text
 }
 
 /** A row that somebody cancelled ends as cancelled and no other way, however far its run has come. */
@@ -160,6 +161,19 @@ function jsonOf(rows: Batch): Values {
 
 function rowsOf({ records }: Answer): RawRow[] {
   return records as unknown as RawRow[]
+}
+
+async function finishRows(dialect: SqlDialect, session: Session, rows: readonly FinishRow[]): Promise<Set<string>> {
+  const { sql, batch = jsonOf } = dialect
+  const done = dialect.finish ? await dialect.finish(session, rows) : (await session.query(sql.finish, batch(rows))).affected
+  return kept(dialect, session, rows, done)
+}
+
+/** Of `done` rows the statement said that it changed them; if that is not all, which stand as told is asked. */
+async function kept({ sql, batch = jsonOf }: SqlDialect, session: Session, rows: Batch, done: number): Promise<Set<string>> {
+  if (done === rows.length) return new Set(rows.map((row) => row.row_key))
+  const { records } = await session.query(sql.settled, batch(rows))
+  return new Set(records.map(keyOf))
 }
 
 function keyOf(record: Record<string, unknown>): string {

@@ -14,7 +14,7 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
   const same = sameId(hexIds)
   const when = `${told('enqueued_at')} AS enqueued_at`
   const returning = isMariaDb ? ` RETURNING CAST(id AS CHAR) AS row_key, unique_key, ${when}` : ''
-  const insert = insertInto(path)
+  const insert = insertInto(path, `SELECT ${valuesOfNew('v.row_key', 'v.args_kwargs')} FROM ${rows('row_key', 'args_kwargs')}`)
   const at = { path, guesses: new Map<number, number>(), wasFull: false }
   return sqlDialect({
     name: 'mysql',
@@ -27,6 +27,7 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
     exchange: (session, rows, claim) => finishAndClaim(session, at, claim, (inside) => finish(inside, path, same, rows)),
     sql: {
       insert: insert + returning,
+      insertOne: `${insertInto(path, `VALUES (${valuesOfNew(':row_key', ':args_kwargs')})`)}${returning}`,
       insertUnlessTaken: `${insert} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
       enqueuedAt: `SELECT CAST(id AS CHAR) AS row_key, unique_key, ${when} FROM ${path} WHERE id IN (:keys)`,
@@ -62,9 +63,12 @@ function prunable(): string {
   return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
 }
 
-function insertInto(path: string): string {
+/** A single row is not worth JSON (measured: a third of the server's time). */
+function insertInto(path: string, values: string): string {
   return `INSERT INTO ${path} (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
-    enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS})
-  SELECT v.row_key, 'READY', v.args_kwargs, :priority, :task_path, '[]', :queue_name, :backend_name, :run_after, ${NOW}, '', '', :unique_key, :options, 0, NULL, NULL, NULL, NULL
-  FROM ${rows('row_key', 'args_kwargs')}`
+    enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS}) ${values}`
+}
+
+function valuesOfNew(id: string, args: string): string {
+  return `${id}, 'READY', ${args}, :priority, :task_path, '[]', :queue_name, :backend_name, :run_after, ${NOW}, '', '', :unique_key, :options, 0, NULL, NULL, NULL, NULL`
 }

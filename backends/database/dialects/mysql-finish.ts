@@ -3,8 +3,10 @@ import type { Session } from '../session'
 import { UNCANCELLED } from '../sql-dialect'
 import { NOW, rows, valuesOf } from './mysql-columns'
 
+/** Hides the test from the planner: else rows might be looked for, and locked, among all that are RUNNING, also others' (measured: 28 ms in place of 2 for 100 rows). */
+const IS_RUNNING = "CONCAT(t.status, '') = 'RUNNING'"
 /** The guard of every write of a batch. */
-export const FENCE = `t.status = 'RUNNING' AND t.claims = v.claims AND t.lease_until IS NOT NULL`
+export const FENCE = `${IS_RUNNING} AND t.claims = v.claims AND t.lease_until IS NOT NULL`
 
 /**
  * Writes what came of rows; gives the number of those it changed. Where all came to the same success, say without a value, that
@@ -32,11 +34,10 @@ export function finishOf(path: string, same: string): string {
     WHERE ${FENCE} AND ${UNCANCELLED}`
 }
 
-/** `CONCAT` hides the test: else the rows might be looked for, and locked, among all that are RUNNING. */
 function finishAlike(path: string): string {
   return `UPDATE ${path} t SET t.return_value = :returnValue, t.exception_class_path = '', t.traceback = '', t.finished_at = ${NOW},
       t.unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END, t.lease_until = NULL, t.status = 'SUCCESSFUL'
-    WHERE t.id IN (:keys) AND CONCAT(t.status, '') = 'RUNNING' AND t.claims = :claims AND t.lease_until IS NOT NULL AND t.cancel_requested_at IS NULL`
+    WHERE t.id IN (:keys) AND ${IS_RUNNING} AND t.claims = :claims AND t.lease_until IS NOT NULL AND t.cancel_requested_at IS NULL`
 }
 
 function isLike(row: FinishRow, first: FinishRow): boolean {

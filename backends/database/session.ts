@@ -46,9 +46,9 @@ export class Session {
   }
 
   /** Runs `work` in a short transaction of its own, at READ COMMITTED: gap locks would make claims wait for each other. */
-  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (session: Session) => Promise<T>, isolation: 'READ COMMITTED' | 'READ UNCOMMITTED' = 'READ COMMITTED'): Promise<T> {
     return this.#withRunner(async (runner) => {
-      await runner.startTransaction('READ COMMITTED')
+      await runner.startTransaction(isolation)
       try {
         const result = await work(new Session(this.#dataSource, runner))
         await runner.commitTransaction()

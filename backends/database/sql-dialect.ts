@@ -1,5 +1,5 @@
 import { CANCELLED } from '../../lib/failure'
-import type { Claim, Dialect, How, NewRows, Part, Prunable, QueueWish } from './dialect'
+import type { Claim, Dialect, FinishRow, How, NewRows, Part, Prunable, QueueWish } from './dialect'
 import type { ClaimedRaw, RawRow } from './row'
 import type { Answer, Session } from './session'
 import type { Values } from './statement'
@@ -9,8 +9,10 @@ export type Batch = readonly Readonly<{ row_key: string }>[]
 
 /** A dialect made of SQL texts. */
 export interface SqlDialect extends Pick<Dialect, 'name' | 'maxStatement' | 'claim' | 'sideBySideFrom'> {
-  /** A statement that both finishes and claims; the two together are then one. */
-  readonly exchange?: (session: Session, batch: Values, claim: Claim) => Promise<{ readonly done: number; readonly claimed: ClaimedRaw[] }>
+  /** Finishes in another way than by `sql.finish`; gives the number of rows it changed. */
+  readonly finish?: (session: Session, rows: readonly FinishRow[]) => Promise<number>
+  /** Both finishes and claims, with one commit. */
+  readonly exchange?: (session: Session, rows: readonly FinishRow[], claim: Claim) => Promise<{ readonly done: number; readonly claimed: ClaimedRaw[] }>
   readonly sql: Statements
   /** An UPDATE can say which rows it changed. */
   readonly updateReturns: boolean
@@ -60,16 +62,10 @@ export interface Statements {
 /** The verbs of a dialect by way of its statements. What SQL cannot say alike everywhere is a flag, read here only. */
 export function sqlDialect(dialect: SqlDialect): Dialect {
   const { name, maxStatement, sideBySideFrom, claim, sql, updateReturns, batch = jsonOf } = dialect
-  /** Of `done` rows the statement said that it changed them; if that is not all, which stand as told is asked. */
-  const kept = async (session: Session, rows: Batch, done: number): Promise<Set<string>> => {
-    if (done === rows.length) return new Set(rows.map((row) => row.row_key))
-    const { records } = await session.query(sql.settled, batch(rows))
-    return new Set(records.map(keyOf))
-  }
-  const finish: Dialect['finish'] = async (session, rows) => kept(session, rows, (await session.query(sql.finish, batch(rows))).affected)
+  const finish: Dialect['finish'] = (session, rows) => finishRows(dialect, session, rows)
   const both = (exchange: NonNullable<SqlDialect['exchange']>): NonNullable<Dialect['exchange']> => async (session, rows, claim) => {
-    const { done, claimed } = await exchange(session, batch(rows), claim)
-    return { kept: await kept(session, rows, done), claimed }
+    const { done, claimed } = await exchange(session, rows, claim)
+    return { kept: await kept(dialect, session, rows, done), claimed }
   }
   return {
     name,
@@ -186,6 +182,19 @@ function jsonOf(rows: Batch): Values {
 
 function rowsOf({ records }: Answer): RawRow[] {
   return records as unknown as RawRow[]
+}
+
+async function finishRows(dialect: SqlDialect, session: Session, rows: readonly FinishRow[]): Promise<Set<string>> {
+  const { sql, batch = jsonOf } = dialect
+  const done = dialect.finish ? await dialect.finish(session, rows) : (await session.query(sql.finish, batch(rows))).affected
+  return kept(dialect, session, rows, done)
+}
+
+/** Of `done` rows the statement said that it changed them; if that is not all, which stand as told is asked. */
+async function kept({ sql, batch = jsonOf }: SqlDialect, session: Session, rows: Batch, done: number): Promise<Set<string>> {
+  if (done === rows.length) return new Set(rows.map((row) => row.row_key))
+  const { records } = await session.query(sql.settled, batch(rows))
+  return new Set(records.map(keyOf))
 }
 
 function keyOf(record: Record<string, unknown>): string {

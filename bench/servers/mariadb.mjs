@@ -18,6 +18,8 @@ export async function startMariaDb() {
     command: ({ folder }, port) => [
       join(bin, 'mariadbd'), '--no-defaults', `--datadir=${join(folder, 'data')}`, `--port=${port}`, '--bind-address=127.0.0.1', `--socket=${join(folder, 'socket')}`,
       `--pid-file=${join(folder, 'own-pid')}`, `--init-file=${join(folder, 'init.sql')}`,
+      // Servers that share a folder for temporary tables delete each other's.
+      `--tmpdir=${join(folder, 'data')}`,
     ],
     version: async (port) => (await query(port, 'SELECT VERSION() AS version'))[0].version.replace(/-.*/, ''),
   })

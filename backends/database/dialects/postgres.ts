@@ -2,7 +2,7 @@ import type { Claim, Dialect } from '../dialect'
 import { channelOf } from '../hints'
 import type { ClaimedRaw } from '../row'
 import type { Session } from '../session'
-import { type Batch, OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
+import { type Batch, OWN_COLUMNS, queueFilter, queueValues, sqlDialect, type Statements, UNCANCELLED } from '../sql-dialect'
 import type { Values } from '../statement'
 import type { Table } from '../table'
 
@@ -49,12 +49,8 @@ const HELD = rows('row_key', 'claims')
 
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB say the same. */
 export function postgres({ path, type, name }: Table): Dialect {
-  const insert = insertInto(path, { id: 'v.row_key', args: 'v.args_kwargs', from: `FROM ${rows('row_key', 'args_kwargs')}` })
-  const insertOne = insertInto(path, { id: ':row_key::uuid', args: ':args_kwargs::jsonb', from: '' })
   const finish = finishOf(path)
   const channel = channelOf({ name }).replaceAll("'", "''")
-  const telling = type === 'postgres' ? `, pg_notify('${channel}', 'ready ' || :queue_name)` : ''
-  const writing = (told: string): string => `WITH written AS (${insert} RETURNING 1) SELECT ${WRITTEN}${told}`
   const requestCancel = `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
   return sqlDialect({
     name: 'postgres',
@@ -65,13 +61,9 @@ export function postgres({ path, type, name }: Table): Dialect {
     maxStatement: 16 * 1024 * 1024,
     sideBySideFrom: 100,
     claim: (session, claim) => claimRows(session, path, claim),
-    exchange: (session, batch, claim) => exchangeRows(session, path, batch, claim),
+    exchange: (session, rows, claim) => exchangeRows(session, path, columnsOf(rows), claim),
     sql: {
-      insert: writing(''),
-      insertAndTell: writing(telling),
-      insertOne: `${insertOne} RETURNING ${WRITTEN}`,
-      insertOneAndTell: `${insertOne} RETURNING ${WRITTEN}${telling}`,
-      insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instant('enqueued_at')}`,
+      ...insertsOf(path, type === 'postgres' ? `, pg_notify('${channel}', 'ready ' || :queue_name)` : ''),
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
       enqueuedAt: '',
       byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
@@ -157,6 +149,20 @@ async function exchangeRows(session: Session, path: string, batch: Values, claim
 function prunable(): string {
   const older = (age: string): string => `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
   return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+}
+
+/** `telling` is what an INSERT gives back besides, so that workers hear of it. */
+function insertsOf(path: string, telling: string): Pick<Statements, 'insert' | 'insertAndTell' | 'insertOne' | 'insertOneAndTell' | 'insertUnlessTaken'> {
+  const insert = insertInto(path, { id: 'v.row_key', args: 'v.args_kwargs', from: `FROM ${rows('row_key', 'args_kwargs')}` })
+  const insertOne = insertInto(path, { id: ':row_key::uuid', args: ':args_kwargs::jsonb', from: '' })
+  const writing = (told: string): string => `WITH written AS (${insert} RETURNING 1) SELECT ${WRITTEN}${told}`
+  return {
+    insert: writing(''),
+    insertAndTell: writing(telling),
+    insertOne: `${insertOne} RETURNING ${WRITTEN}`,
+    insertOneAndTell: `${insertOne} RETURNING ${WRITTEN}${telling}`,
+    insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instant('enqueued_at')}`,
+  }
 }
 
 /** A single row is not worth a list (measured: a tenth of the time that it takes but for the commit). */

@@ -22,8 +22,8 @@ export const entries = [
   entry('mariadb', 'raw:one', 'raw-mariadb', { size: 1, connections: 10 }, 0.25, 'drain'),
   entry('mariadb', 'raw:batch', 'raw-mariadb', { size: 100 }, 1, 'drain', 'wide', 'enqueue'),
   entry('mariadb', 'raw:batch best', 'raw-mariadb', { size: 500 }, 1, 'drain'),
-  entry('mariadb', 'typeorm-tasks', 'typeorm-tasks', {}, 0.5, 'drain', 'wide', 'waiting', 'enqueue', 'latency', 'growth'),
-  entry('mariadb', 'typeorm-tasks best', 'typeorm-tasks', { concurrency: 500 }, 0.5, 'drain', 'wide', 'waiting'),
+  entry('mariadb', 'typeorm-tasks', 'typeorm-tasks', {}, 1, 'drain', 'wide', 'waiting', 'enqueue', 'latency', 'growth'),
+  entry('mariadb', 'typeorm-tasks best', 'typeorm-tasks', { concurrency: 500 }, 1, 'drain', 'wide', 'waiting'),
 
   entry('sqlite', 'raw:batch', 'raw-sqlite', { size: 100 }, 2, 'drain', 'wide', 'enqueue'),
   entry('sqlite', 'typeorm-tasks', 'typeorm-tasks', {}, 1, 'drain', 'wide', 'waiting', 'enqueue', 'latency', 'growth'),

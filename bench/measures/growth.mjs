@@ -14,7 +14,7 @@ export const growth = {
   },
 
   jobs({ databases, quick, servers }) {
-    const sizes = quick ? { count: 3_000, others: 50_000 } : { count: 10_000, others: 200_000 }
+    const sizes = quick ? { count: 3_000, others: 50_000 } : { count: 30_000, others: 200_000 }
     const wanted = inGroup('growth', databases).filter(({ database, who }) => !quick || (database === 'postgres' && who === 'typeorm-tasks'))
     return wanted.flatMap((entry) => Object.keys(STATES).map((state) => ({ ...entry, part: state, run: () => run(servers, entry, state, sizes) })))
   },

@@ -17,7 +17,7 @@ export const processes = {
   isCore: false,
 
   jobs({ databases, quick, servers }) {
-    const count = quick ? 4_000 : 20_000
+    const count = quick ? 4_000 : 60_000
     const job = (database, number) => ({ database, who: number === 1 ? '1 process' : `${number} processes`, run: () => run(servers, database, number, count) })
     return databases.flatMap((database) => NUMBERS[database].map((number) => job(database, number)))
   },

@@ -50,8 +50,8 @@ const DEAD = `SELECT s.n_live_tup AS living, s.n_dead_tup AS dead, to_char(great
 /** Who sees the table as it was longest ago: for them the dead are kept, whatever autovacuum does. Younger than a minute it is not the cause. */
 const HOLDER = `SELECT what FROM (
     SELECT format('the transaction of process %s (%s, %s), open since %s', pid, coalesce(nullif(application_name, ''), usename), state, to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')) AS what, age(backend_xmin) AS age
-      FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start < now() - INTERVAL '1 minute'
-    UNION ALL SELECT format('the prepared transaction "%s"', gid), age(transaction) FROM pg_prepared_xacts WHERE prepared < now() - INTERVAL '1 minute'
+      FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid() AND xact_start < now() - INTERVAL '1 minute'
+    UNION ALL SELECT format('the prepared transaction "%s"', gid), age(transaction) FROM pg_prepared_xacts WHERE database = current_database() AND prepared < now() - INTERVAL '1 minute'
     UNION ALL SELECT format('the replication slot "%s"', slot_name), age(xmin) FROM pg_replication_slots WHERE xmin IS NOT NULL
   ) held ORDER BY age DESC LIMIT 1`
 

@@ -17,16 +17,22 @@ const variants: [string, string, (field: Field, missing: object) => Promise<void
 
 describe('F70 the check finds an engine', () => {
   it.concurrent.each(variants)('%s', async (_, BREAK, play, found) => {
-    const field = await Field.open(database.name, await database.fresh())
-    try {
-      await play(field, { preload, env: { BREAK } })
-      const breaches = field.verify().then(() => 'nothing', (error: Error) => error.message)
-      expect(await breaches).toMatch(found)
-    } finally {
-      await field.close()
-    }
-  }, 60_000)
+    // The faults are races: one that is won by chance shows nothing, so there are three tries.
+    const told: string[] = []
+    while (told.length < 3 && !found.test(told.at(-1) ?? '')) told.push(await breaches(play, BREAK))
+    expect(told.at(-1)).toMatch(found)
+  }, 90_000)
 })
+
+async function breaches(play: (field: Field, missing: object) => Promise<void>, BREAK: string): Promise<string> {
+  const field = await Field.open(database.name, await database.fresh())
+  try {
+    await play(field, { preload, env: { BREAK } })
+    return await field.verify().then(() => 'nothing', (error: Error) => error.message)
+  } finally {
+    await field.close()
+  }
+}
 
 it('and finds nothing in the sound one, in the same scenarios', async () => {
   await Promise.all([stalls, twoAtOnce, givesBack].map(async (play) => {
@@ -42,7 +48,7 @@ it('and finds nothing in the sound one, in the same scenarios', async () => {
 
 /** F18 */
 async function stalls(field: Field, missing: object): Promise<void> {
-  await field.enqueue('second', [[450, 'fails']])
+  await field.enqueue('second', [[300, 'fails']])
   const worker = await field.worker([], missing)
   await field.sees('start')
   worker.kill('SIGSTOP')

@@ -4,7 +4,7 @@ import type { ClaimedRaw } from '../row'
 import type { Session } from '../session'
 import { queueFilter, queueValues } from '../sql-dialect'
 import type { Values } from '../statement'
-import { instants, KEY, leaseFrom, NO_DELAY, NOW, texts, told } from './mysql-columns'
+import { BY_KEY, instants, KEY, leaseFrom, NO_DELAY, NOW, texts, told } from './mysql-columns'
 
 /** What a run needs to know of its row, as the claim leaves it. */
 const READ = `${KEY}, t.priority, t.task_path, t.queue_name, t.backend_name, ${texts('args_kwargs', 'attempt_errors', 'progress', 'options')}, ${instants('run_after', 'enqueued_at')}`
@@ -94,7 +94,7 @@ async function take(session: Session, at: At, claim: Claim): Promise<ClaimedRaw[
 
 async function hold(session: Session, path: string, { leaseSeconds }: Claim, values: Values): Promise<void> {
   await session.query(
-    `UPDATE ${path} t SET t.status = 'RUNNING', t.started_at = ${STARTED_AT}, t.lease_until = ${leaseFrom('CAST(:now AS DATETIME(6))')}, t.claims = ${CLAIMS},
+    `UPDATE ${path} t ${BY_KEY} SET t.status = 'RUNNING', t.started_at = ${STARTED_AT}, t.lease_until = ${leaseFrom('CAST(:now AS DATETIME(6))')}, t.claims = ${CLAIMS},
       t.cancel_requested_at = NULL, t.worker_ids = ${WORKER_IDS} WHERE t.id IN (:keys)`,
     { ...values, leaseSeconds },
   )

@@ -4,6 +4,9 @@ import type { Values } from '../statement'
 export const NOW = 'UTC_TIMESTAMP(6)'
 export const NO_DELAY = "'9999-01-01 00:00:00'"
 
+/** Of a small table the planner would rather read all than look up ten rows: it would come upon, and wait for, whatever others have locked. */
+export const BY_KEY = 'FORCE INDEX (PRIMARY)'
+
 /** Until when a row is held. */
 export function leaseFrom(instant: string): string {
   return `${instant} + INTERVAL (:leaseSeconds * 1000000) MICROSECOND`

@@ -2,7 +2,7 @@ import type { Dialect } from '../dialect'
 import { OWN_COLUMNS, sqlDialect } from '../sql-dialect'
 import type { Table } from '../table'
 import { claimPatiently, finishAndClaim } from './mysql-claim'
-import { instants, KEY, leaseFrom, NOW, rows, texts, told, valuesOf } from './mysql-columns'
+import { BY_KEY, instants, KEY, leaseFrom, NOW, rows, texts, told, valuesOf } from './mysql-columns'
 import { FENCE, finish, finishOf, sameId } from './mysql-finish'
 
 const ROW = `${KEY}, t.status, t.priority, t.task_path, t.queue_name, t.backend_name, t.exception_class_path, t.traceback, t.claims, t.unique_key,
@@ -38,11 +38,11 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
       settled: `SELECT ${KEY} FROM ${path} t JOIN ${rows('row_key', 'claims', 'status', 'exception_class_path')} ON ${same}
         WHERE t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL
           AND t.exception_class_path = CONVERT(v.exception_class_path USING utf8mb4) COLLATE utf8mb4_bin`,
-      renew: `UPDATE ${path} t JOIN ${rows('row_key', 'claims', 'progress')} ON ${same}
+      renew: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'progress')} ON ${same}
         SET t.lease_until = ${leaseFrom(NOW)}, t.progress = COALESCE(v.progress, t.progress) WHERE ${FENCE}`,
       held: `SELECT ${KEY}, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t JOIN ${rows('row_key', 'claims')} ON ${same} WHERE ${FENCE}`,
       // Assignments happen from left to right: started_at must look at worker_ids before it changes.
-      release: `UPDATE ${path} t JOIN ${rows('row_key', 'claims')} ON ${same}
+      release: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims')} ON ${same}
         SET t.started_at = CASE WHEN JSON_LENGTH(t.worker_ids) > 1 THEN t.started_at END,
           t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY'
         WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,

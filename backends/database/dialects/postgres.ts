@@ -97,7 +97,12 @@ function told(requestCancel: string, channel: string): string {
   return `WITH asked AS (${requestCancel} RETURNING t.id) SELECT pg_notify('${channel}', 'cancel ' || asked.id) FROM asked`
 }
 
-/** Behind a SELECT, so that it is as unknown to a plan for these values as to one for all: they cost alike, and PostgreSQL keeps the latter (measured: it saves 1 to 2 ms of planning each time). */
+/**
+ * Behind a SELECT, so that it is as unknown to a plan for these values as to one for all: they cost alike, and PostgreSQL keeps the latter (measured: it saves 1 to 2 ms of planning each time).
+ * Of an unknown limit it takes it that a tenth of all rows is wanted, at each of a hundred priorities, and compiles what
+ * seems so dear (measured: 20 ms each time, with 100,000 READY). `priority + 0 = priority`, which is always so where there
+ * is one, has it take them for one.
+ */
 const ROOM = '(SELECT :room::int)'
 
 /**
@@ -116,7 +121,7 @@ function claimOf(path: string, { wishes }: Claim): { readonly best: string; read
         SELECT (SELECT c.priority FROM ${path} c WHERE c.status = 'READY' AND c.priority < levels.priority ORDER BY c.priority DESC LIMIT 1)
         FROM levels WHERE levels.priority IS NOT NULL
       ), best AS MATERIALIZED (
-        SELECT ready.id FROM levels CROSS JOIN LATERAL (${range('<= statement_timestamp()')} UNION ALL ${range(`= ${NO_DELAY}`)}) ready LIMIT ${ROOM}
+        SELECT ready.id FROM (SELECT l.priority FROM levels l WHERE l.priority + 0 = l.priority) levels CROSS JOIN LATERAL (${range('<= statement_timestamp()')} UNION ALL ${range(`= ${NO_DELAY}`)}) ready LIMIT ${ROOM}
       )`,
     take: `UPDATE ${path} t SET status = 'RUNNING', started_at = statement_timestamp(), worker_ids = t.worker_ids || jsonb_build_array(:worker::text),
         claims = coalesce(t.claims, 0) + 1, lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', cancel_requested_at = NULL

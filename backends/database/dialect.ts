@@ -24,7 +24,7 @@ export interface Dialect {
   claim(session: Session, claim: Claim): Promise<ClaimedRaw[]>
   /** From so many rows on, of each, finishing and claiming on two connections at a time is faster than one after the other. */
   readonly sideBySideFrom?: number
-  /** `finish` and `claim` in one statement, where the database can. */
+  /** `finish` and `claim` with one commit, where the database can. */
   exchange?(session: Session, rows: readonly FinishRow[], claim: Claim): Promise<{ readonly kept: ReadonlySet<string>; readonly claimed: ClaimedRaw[] }>
   /** Writes what came of rows; gives the keys of those that now stand as told, be it from an earlier try. */
   finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>

@@ -21,7 +21,7 @@ export async function finish(session: Session, path: string, same: string, batch
   return affected
 }
 
-export function finishOf(path: string, same: string): string {
+function finishOf(path: string, same: string): string {
   return `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')} ON ${same}
     SET t.return_value = v.return_value, t.exception_class_path = v.exception_class_path, t.traceback = v.traceback,
       t.finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,

@@ -3,7 +3,7 @@ import { OWN_COLUMNS, sqlDialect } from '../sql-dialect'
 import type { Table } from '../table'
 import { claimPatiently, finishAndClaim } from './mysql-claim'
 import { BY_KEY, instants, KEY, leaseFrom, NOW, rows, texts, told, valuesOf } from './mysql-columns'
-import { FENCE, finish, finishOf, sameId } from './mysql-finish'
+import { FENCE, finish, sameId } from './mysql-finish'
 
 const ROW = `${KEY}, t.status, t.priority, t.task_path, t.queue_name, t.backend_name, t.exception_class_path, t.traceback, t.claims, t.unique_key,
   ${texts('args_kwargs', 'worker_ids', 'return_value', 'attempt_errors', 'progress', 'options')},
@@ -32,7 +32,7 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
       enqueuedAt: `SELECT CAST(id AS CHAR) AS row_key, unique_key, ${when} FROM ${path} WHERE id IN (:keys)`,
       byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
-      finish: finishOf(path, same),
+      finish: '',
       takeOver: '',
       lockExpired: `SELECT ${KEY} FROM ${path} t WHERE t.id IN (:keys) AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`,
       settled: `SELECT ${KEY} FROM ${path} t JOIN ${rows('row_key', 'claims', 'status', 'exception_class_path')} ON ${same}

@@ -134,9 +134,9 @@ export const UNCANCELLED = `(t.cancel_requested_at IS NULL OR v.exception_class_
 export const OWN_COLUMNS = 'claims, lease_until, cancel_requested_at, attempt_errors, progress'
 
 /** `AND …` for the queues a worker wants; the same text for the same wishes, so that it can be prepared. */
-export function queueFilter({ queues, excludeQueues }: QueueWish): string {
-  const only = queues === null ? '' : ' AND queue_name IN (:queues)'
-  return only + (excludeQueues.length === 0 ? '' : ' AND queue_name NOT IN (:excludeQueues)')
+export function queueFilter({ queues, excludeQueues }: QueueWish, queueName = 'queue_name'): string {
+  const only = queues === null ? '' : ` AND ${queueName} IN (:queues)`
+  return only + (excludeQueues.length === 0 ? '' : ` AND ${queueName} NOT IN (:excludeQueues)`)
 }
 
 /** The values `queueFilter` asks for. */

@@ -177,9 +177,9 @@ describe('the pace', () => {
 
     for (let i = 0; i < 20; i++) {
       await clock.advance(5)
-      pace.measure(10_000 + 5 * i, 200)
+      pace.measure(10_000 + 5 * i, 400)
     }
-    expect(pace.ahead).toBe(400)
+    expect(pace.ahead).toBe(800)
 
     await clock.advance(100)
     expect(pace.ahead).toBe(0)

@@ -1,4 +1,7 @@
 #!/usr/bin/env node
-import { run } from './program'
+import { keepCompiledCode } from './compile-cache'
+import type * as program from './program'
 
-void run(process.argv)
+keepCompiledCode()
+// What is loaded before that is compiled each time.
+void (require('./program') as typeof program).run(process.argv)

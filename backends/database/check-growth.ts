@@ -20,8 +20,13 @@ const LIMITS: Limits = { dead: 50_000, history: 1_000_000, rows: 1_000_000, days
 export async function growthProblems(dataSource: DataSource, table: Table, limits = LIMITS): Promise<Problem[]> {
   const family = familyOf(table.type)
   const looks = family === 'postgres' ? [deadRows, unpruned] : family === 'mysql' ? [history, unpruned] : family === 'sqlite' ? [unpruned] : []
-  const problems = await Promise.all(looks.map((look) => look(dataSource, table, limits).catch(() => undefined)))
-  return problems.filter((problem) => problem !== undefined)
+  const problems: Problem[] = []
+  // One after the other: side by side they would need two connections of the app.
+  for (const look of looks) {
+    const problem = await look(dataSource, table, limits).catch(() => undefined)
+    if (problem) problems.push(problem)
+  }
+  return problems
 }
 
 type Look = (dataSource: DataSource, table: Table, limits: Limits) => Promise<Problem | undefined>

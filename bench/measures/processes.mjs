@@ -11,7 +11,7 @@ export const processes = {
   name: 'processes',
   title: 'Several worker processes on one queue, all together',
   note: 'typeorm-tasks at default settings; from the start of the workers to the last stored completion.',
-  columns: { rate: 'tasks/s', serverCpu: 'server CPU s per 1,000', deadlocks: 'deadlocks' },
+  columns: { rate: 'tasks/s', serverCpu: 'server CPU s per 1,000', workerCpu: 'CPU s of all workers per 1,000', cores: 'cores at work', deadlocks: 'deadlocks' },
   ratios: ['rate', 'serverCpu'],
   reference: '1 process',
   isCore: false,
@@ -40,13 +40,15 @@ function run(servers, database, number, count) {
 }
 
 async function drained(workers, { pid }, count) {
-  const [from, cpu] = [now(), cpuOf(pid)]
+  const cpuOfWorkers = () => workers.reduce((sum, worker) => sum + cpuOf(worker.pid), 0)
+  const [from, server, own] = [now(), cpuOf(pid), cpuOfWorkers()]
   await Promise.all(workers.map((worker) => worker.ask('work')))
   for (let stored = 0; stored < count; await sleep(5)) {
     stored = (await Promise.all(workers.map((worker) => worker.ask('stored')))).reduce((sum, number) => sum + number, 0)
     if (now() - from > 180_000) throw new Error(`only ${stored} of ${count} tasks ran within 180 s`)
   }
-  return { rate: (count / (now() - from)) * 1_000, serverCpu: ((cpuOf(pid) - cpu) / count) * 1_000 }
+  const [took, serverCpu, workerCpu] = [now() - from, cpuOf(pid) - server, cpuOfWorkers() - own]
+  return { rate: (count / took) * 1_000, serverCpu: (serverCpu / count) * 1_000, workerCpu: (workerCpu / count) * 1_000, cores: (serverCpu + workerCpu) / (took / 1_000) }
 }
 
 async function assertEmpty(address) {

@@ -168,7 +168,7 @@ export class Worker {
     if (claimed === undefined) return clock.sleep(Math.min(SLOWEST_RETRY, FIRST_RETRY * 2 ** this.#failures) * (0.5 + Math.random()), this.#stopping.signal)
     const isFull = this.#room() === 0
     // What has just come starts when what has ended, and the wish for more, are on their way.
-    if (this.#slots.hasOutcomes || (wasFull && !isFull)) return
+    if (this.#slots.hasOutcomes || (wasFull && !isFull)) return turn()
     this.#slots.start()
     // A full worker asks again only when a task has finished. A batch does not wait for that: what runs may wait for what it enqueued.
     const patience = isFull ? Number.POSITIVE_INFINITY : this.#looks.patience(this.#wish.interval)
@@ -208,6 +208,7 @@ export class Worker {
   }
 }
 
+/** Timers, signals and other work of the process come in between, also where the database answers in the same turn, as SQLite does. */
 function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve))
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { type DataSource, In } from 'typeorm'
 import { configureTasks, DBTaskResult, startWorker, task } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
@@ -115,6 +115,24 @@ describeEachDatabase(({ name, connect }) => {
       expect(ids.filter((id) => locked.includes(id))).toEqual([])
       expect(performance.now() - started).toBeLessThan(1_000)
     })
+  }, 30_000)
+
+  it('a drain leaves room for what else its process does, such as hearing of a stop', async () => {
+    let ran = 0
+    const counted = task('spec.fairness.counted', () => void ran++)
+    await counted.enqueueMany(Array.from({ length: 20_000 }, (): [] => []))
+    const worker = await startWorker({ startupDelay: 0, queues: '*' })
+
+    let atOnce = 0
+    for (let before = 0; ran < 15_000; before = ran) {
+      await turn()
+      atOnce = Math.max(atOnce, ran - before)
+    }
+    await worker.stop()
+
+    expect(atOnce).toBeLessThan(1_000) // what is at hand at most is 810
+    expect(ran).toBeLessThan(20_000)
+    expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'READY' })).toBe(20_000 - ran)
   }, 30_000)
 
   it('an urgent task waits for what runs, not for what was claimed ahead', async () => {

@@ -38,8 +38,6 @@ interface Level {
   readonly due: string | null
   /** When the first of the undelayed rows was enqueued. */
   readonly undelayed: string | null
-  /** Which one it was: rows that were enqueued together stand in the order of their ids. */
-  readonly first: string | null
 }
 
 type Seen = Omit<Level, 'priority'> & { readonly priority: number | string | null }
@@ -119,12 +117,10 @@ async function lookAt(session: Session, path: string, claim: Claim, below: numbe
   const { records } = await session.query(
     `SELECT ${told(NOW)} AS now, (SELECT priority FROM ${path} WHERE status = 'READY' AND priority < :below ORDER BY priority DESC LIMIT 1) AS priority,
       (SELECT ${told('t.run_after')} ${wanted} AND t.run_after <= ${NOW} ORDER BY t.run_after LIMIT 1) AS due,
-      (SELECT CONCAT(${told('t.enqueued_at')}, ' ', t.id) ${wanted} AND t.run_after = ${NO_DELAY} ORDER BY t.enqueued_at, t.id LIMIT 1) AS undelayed`,
+      (SELECT ${told('t.enqueued_at')} ${wanted} AND t.run_after = ${NO_DELAY} ORDER BY t.enqueued_at LIMIT 1) AS undelayed`,
     { below, guess, backendName: claim.backendName, ...queueValues(claim.wishes) },
   )
-  const { undelayed, ...seen } = records[0] as unknown as Seen
-  const [day = null, time = null, first = null] = undelayed?.split(' ') ?? []
-  return { ...seen, undelayed: undelayed && `${day} ${time}`, first }
+  return records[0] as unknown as Seen
 }
 
 /**
@@ -132,10 +128,10 @@ async function lookAt(session: Session, path: string, claim: Claim, below: numbe
  * before that, until the server clears it away, and a locking read would walk over all of it, at each claim (measured: 10 ms in
  * place of 1, a second after a drain has begun). A range without rows is not locked at all.
  */
-function rangesOf({ due, undelayed, first }: Level): [range: string, from: Values][] {
+function rangesOf({ due, undelayed }: Level): [range: string, from: Values][] {
   const ranges: [string, Values][] = []
   if (due !== null) ranges.push(['t.run_after >= :due AND t.run_after <= :now', { due }])
-  if (undelayed !== null) ranges.push([`t.run_after >= ${NO_DELAY} AND t.run_after <= ${NO_DELAY} AND (t.enqueued_at > :undelayed OR (t.enqueued_at = :undelayed AND t.id >= :first))`, { undelayed, first }])
+  if (undelayed !== null) ranges.push([`t.run_after >= ${NO_DELAY} AND t.run_after <= ${NO_DELAY} AND t.enqueued_at >= :undelayed`, { undelayed }])
   return ranges
 }
 

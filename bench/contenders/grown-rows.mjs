@@ -28,8 +28,9 @@ const dialects = {
     ],
   },
   mariadb: {
-    now: 'UTC_TIMESTAMP(6)',
-    tomorrow: 'UTC_TIMESTAMP(6) + INTERVAL 1 DAY',
+    // Of one statement all rows have the same; such as were enqueued one by one have not.
+    now: 'UTC_TIMESTAMP(6) + INTERVAL seq MICROSECOND',
+    tomorrow: 'UTC_TIMESTAMP(6) + INTERVAL 1 DAY + INTERVAL seq MICROSECOND',
     undelayed: "'9999-01-01 00:00:00'",
     id: (from) => `CONCAT(LPAD(HEX(${from} + seq), 12, '0'), '7', SUBSTR(MD5(seq), 1, 3), '8', SUBSTR(MD5(RAND()), 1, 15))`,
     insert: (row, count) => [`INSERT INTO db_task_result (${columns}) SELECT ${row} FROM seq_1_to_${count}`, 'ANALYZE TABLE db_task_result'],

@@ -34,9 +34,9 @@ const TYPES: Readonly<Record<string, string>> = { row_key: 'CHAR(36)', claims: '
 
 type Name = keyof typeof PLACES
 
-/** A batch as a table `v` with these columns. */
+/** A batch as a table `v` with these columns, and `n`, from 1 on. */
 export function rows(...names: Name[]): string {
-  return `JSON_TABLE(:rows, '$[*]' COLUMNS (${names.map((name) => `${name} ${TYPES[name] ?? 'LONGTEXT'} PATH '$[${PLACES[name]}]'`).join(', ')})) v`
+  return `JSON_TABLE(:rows, '$[*]' COLUMNS (n FOR ORDINALITY, ${names.map((name) => `${name} ${TYPES[name] ?? 'LONGTEXT'} PATH '$[${PLACES[name]}]'`).join(', ')})) v`
 }
 
 /** The values of a batch: as `rows` reads them, and the ids as a list. All in the order of ids, so that no two statements wait for each other's rows. */

@@ -14,7 +14,7 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
   const same = sameId(hexIds)
   const when = `${told('enqueued_at')} AS enqueued_at`
   const returning = isMariaDb ? ` RETURNING CAST(id AS CHAR) AS row_key, unique_key, ${when}` : ''
-  const insert = insertInto(path, `SELECT ${valuesOfNew('v.row_key', 'v.args_kwargs')} FROM ${rows('row_key', 'args_kwargs')}`)
+  const insert = insertInto(path, `SELECT ${valuesOfNew('v.row_key', 'v.args_kwargs', IN_TURN)} FROM ${rows('row_key', 'args_kwargs')}`)
   const at = { path, guesses: new Map<number, number>(), wasFull: false }
   return sqlDialect({
     name: 'mysql',
@@ -70,6 +70,12 @@ function insertInto(path: string, values: string): string {
     enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS}) ${values}`
 }
 
-function valuesOfNew(id: string, args: string): string {
-  return `${id}, 'READY', ${args}, :priority, :task_path, '[]', :queue_name, :backend_name, :run_after, ${NOW}, '', '', :unique_key, :options, 0, NULL, NULL, NULL, NULL`
+/**
+ * Rows of one statement follow each other by a microsecond, which is less than it takes to write one: claims begin where they
+ * saw a row stand, and would walk over all that has been claimed of the same instant (measured: 4.9 ms for 100 of 100,000 rows, in place of 1.3).
+ */
+const IN_TURN = `${NOW} + INTERVAL v.n MICROSECOND`
+
+function valuesOfNew(id: string, args: string, enqueuedAt = NOW): string {
+  return `${id}, 'READY', ${args}, :priority, :task_path, '[]', :queue_name, :backend_name, :run_after, ${enqueuedAt}, '', '', :unique_key, :options, 0, NULL, NULL, NULL, NULL`
 }

@@ -1,7 +1,7 @@
 import type { Dialect } from '../dialect'
 import { OWN_COLUMNS, sqlDialect } from '../sql-dialect'
 import type { Table } from '../table'
-import { claimPatiently, finishAndClaim } from './mysql-claim'
+import { claimPatiently } from './mysql-claim'
 import { BY_KEY, instants, KEY, leaseFrom, NOW, rows, texts, told, valuesOf } from './mysql-columns'
 import { FENCE, finish, sameId } from './mysql-finish'
 
@@ -24,7 +24,6 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
     batch: valuesOf,
     claim: (session, claim) => claimPatiently(session, at, claim),
     finish: (session, rows) => finish(session, path, same, rows),
-    exchange: (session, rows, claim) => finishAndClaim(session, at, claim, (inside) => finish(inside, path, same, rows)),
     sql: {
       insert: insert + returning,
       insertOne: `${insertInto(path, `VALUES (${valuesOfNew(':row_key', ':args_kwargs')})`)}${returning}`,

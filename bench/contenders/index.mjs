@@ -8,7 +8,7 @@ export const entries = [
   entry('postgres', 'raw:batch', 'raw-postgres', { size: 100 }, 2, 'drain', 'wide', 'enqueue'),
   entry('postgres', 'raw:batch best', 'raw-postgres', { size: 500 }, 2, 'drain'),
   entry('postgres', 'typeorm-tasks', 'typeorm-tasks', {}, 2, 'drain', 'wide', 'waiting', 'enqueue', 'latency', 'growth'),
-  entry('postgres', 'typeorm-tasks best', 'typeorm-tasks', { concurrency: 500 }, 2, 'drain', 'wide', 'waiting', 'growth'),
+  entry('postgres', 'typeorm-tasks best', 'typeorm-tasks', { concurrency: 800 }, 2, 'drain', 'wide', 'waiting', 'growth'),
   entry('postgres', 'graphile-worker', 'graphile-worker', { concurrentJobs: 10 }, 0.5, 'drain', 'enqueue', 'latency'),
   entry('postgres', 'graphile-worker tuned', 'graphile-worker', graphile(10, 500), 2, 'drain', 'wide', 'waiting'),
   entry('postgres', 'graphile-worker best', 'graphile-worker', graphile(500, 2_000), 2, 'drain', 'waiting'),
@@ -23,11 +23,11 @@ export const entries = [
   entry('mariadb', 'raw:batch', 'raw-mariadb', { size: 100 }, 1, 'drain', 'wide', 'enqueue'),
   entry('mariadb', 'raw:batch best', 'raw-mariadb', { size: 500 }, 1, 'drain'),
   entry('mariadb', 'typeorm-tasks', 'typeorm-tasks', {}, 1, 'drain', 'wide', 'waiting', 'enqueue', 'latency', 'growth'),
-  entry('mariadb', 'typeorm-tasks best', 'typeorm-tasks', { concurrency: 500 }, 1, 'drain', 'wide', 'waiting'),
+  entry('mariadb', 'typeorm-tasks best', 'typeorm-tasks', { concurrency: 800 }, 1, 'drain', 'wide', 'waiting'),
 
   entry('sqlite', 'raw:batch', 'raw-sqlite', { size: 100 }, 2, 'drain', 'wide', 'enqueue'),
   entry('sqlite', 'typeorm-tasks', 'typeorm-tasks', {}, 1, 'drain', 'wide', 'waiting', 'enqueue', 'latency', 'growth'),
-  entry('sqlite', 'typeorm-tasks best', 'typeorm-tasks', { concurrency: 500 }, 1, 'drain', 'wide', 'waiting'),
+  entry('sqlite', 'typeorm-tasks best', 'typeorm-tasks', { concurrency: 800 }, 1, 'drain', 'wide', 'waiting'),
   entry('sqlite', 'plainjob', 'plainjob', {}, 1, 'drain', 'wide', 'enqueue', 'latency'),
   entry('sqlite', 'plainjob, poll 10 ms', 'plainjob', { pollIntervall: 10 }, 1, 'latency'),
 ]

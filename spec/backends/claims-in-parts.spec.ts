@@ -1,5 +1,5 @@
 import type { DataSource, Logger } from 'typeorm'
-import { configureTasks, DBTaskResult } from 'typeorm-tasks'
+import { configureTasks, DBTaskResult, remoteTask } from 'typeorm-tasks'
 import { DatabaseBackend } from '../../backends/database'
 import { backends } from '../../lib/registry'
 import type { Outcome, Store } from '../../lib/store'
@@ -39,6 +39,15 @@ describeEachDatabase((database) => {
     expect(transactions.map((text) => text.split('SKIP LOCKED').length - 1)).toEqual([1, 1, 1])
     expect(transactions.filter((text) => text.includes('SUCCESSFUL'))).toEqual([])
     expect(await rows.get(ids[0]!)).toMatchObject({ status: 'SUCCESSFUL' })
+  })
+
+  it('rows of one enqueueMany follow each other by a microsecond, so that a claim begins at the first that waits', async () => {
+    const results = await remoteTask<[number]>('spec.later').enqueueMany([[1], [2], [3]])
+
+    const found = (await dataSource.query('SELECT CAST(id AS CHAR) AS id, MICROSECOND(enqueued_at) AS at FROM db_task_result ORDER BY enqueued_at')) as { id: string; at: number }[]
+
+    expect(found.map(({ id }) => id)).toEqual(results.map(({ id }) => id))
+    expect(found.map(({ at }) => (at - Number(found[0]?.at) + 1_000_000) % 1_000_000)).toEqual([0, 1, 2])
   })
 
   it('what has been claimed runs when a later part fails', async () => {

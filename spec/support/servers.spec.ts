@@ -2,24 +2,19 @@ import { existsSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { DataSource } from 'typeorm'
 import { deskCard } from './servers/ask'
-import { startMariaDb } from './servers/mariadb'
-import { startPostgres } from './servers/postgres'
 import type { Server } from './servers/server'
+import { startServer, type ServerName } from './servers/start'
 import { wanted } from './servers/wanted'
 import { typeormEnv, typeormVersion } from './typeorm'
 
 const { names, missing } = deskCard()
-const starters = [
-  { type: 'postgres', start: startPostgres },
-  { type: 'mariadb', start: startMariaDb },
-] as const
 
-for (const { type, start } of starters) {
+for (const type of ['postgres', 'mariadb', 'mysql'] as const) {
   const run = names.includes(type) && missing[type] === undefined ? describe : describe.skip
   run(`a ${type} server of the spec's own`, () => {
     let server: Server
     beforeAll(async () => {
-      server = await start()
+      server = await startServer(type)
     })
     afterAll(() => server.stop())
 
@@ -36,7 +31,7 @@ for (const { type, start } of starters) {
     })
 
     it('leaves neither process nor data when it is stopped', async () => {
-      const other = await start()
+      const other = await startServer(type)
       const { pid, folder } = other
 
       await other.stop()
@@ -58,10 +53,10 @@ it('gives child processes the TypeORM of the spec, by require and by import', ()
 })
 
 it('says which database name in DB is wrong', () => {
-  expect(() => wanted('sqlite,postgre')).toThrow('DB names the database "postgre"; known are sqlite, postgres, mariadb. Did you mean "postgres"?')
+  expect(() => wanted('sqlite,postgre')).toThrow('DB names the database "postgre"; known are sqlite, postgres, mariadb, mysql. Did you mean "postgres"?')
 })
 
-async function once(type: 'postgres' | 'mariadb', address: Awaited<ReturnType<Server['fresh']>>, sql: string): Promise<unknown> {
+async function once(type: ServerName, address: Awaited<ReturnType<Server['fresh']>>, sql: string): Promise<unknown> {
   const dataSource = await new DataSource({ type, ...address }).initialize()
   try {
     return await dataSource.query(sql)

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { startMariaDb } from './mariadb'
+import { openMySql } from './mysql'
 import { startPostgres } from './postgres'
 import { startSqlite } from './sqlite'
 import { databaseNames, type DatabaseName, type Wanted } from './wanted'
@@ -14,7 +15,7 @@ interface Served {
   stop(): Promise<void>
 }
 
-const starters: Record<DatabaseName, () => Promise<Served>> = { sqlite: startSqlite, postgres: startPostgres, mariadb: startMariaDb }
+const starters: Record<DatabaseName, () => Promise<Served>> = { sqlite: startSqlite, postgres: startPostgres, mariadb: startMariaDb, mysql: openMySql }
 
 /** What a worker process of jest must know to ask the desk. */
 export interface DeskCard extends Wanted {

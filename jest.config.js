@@ -1,5 +1,5 @@
 // Every spec runs on both TypeORM versions, save those that never meet TypeORM: `once` names them.
-// DB=sqlite,postgres,mariadb chooses databases; TYPEORM=1 or 0.3 chooses the TypeORM.
+// DB=sqlite,postgres,mariadb,mysql chooses databases; TYPEORM=1 or 0.3 chooses the TypeORM.
 const once = ['faults', 'lib', 'house', 'cli', 'docs', 'examples', 'package', 'types']
 
 const common = {

@@ -4,7 +4,7 @@ import { DatabaseBackend } from 'typeorm-tasks/backends/database'
 import { growthProblems, type Limits } from '../../backends/database/check-growth'
 import { tableOf } from '../../backends/database/table'
 import type { Problem } from '../../lib/backend'
-import { describeEachDatabase } from '../support/databases'
+import { describeEachDatabase, isMySqlFamily } from '../support/databases'
 import { addRows } from '../support/many-rows'
 
 const never: Limits = { dead: Number.MAX_SAFE_INTEGER, history: Number.MAX_SAFE_INTEGER, rows: Number.MAX_SAFE_INTEGER, days: 30 }
@@ -12,7 +12,7 @@ const never: Limits = { dead: Number.MAX_SAFE_INTEGER, history: Number.MAX_SAFE_
 describeEachDatabase(({ name, connect }) => {
   const opened = (): Promise<DataSource> => connect({ entities: [DBTaskResult], synchronize: true })
   const problems = async (dataSource: DataSource, limits: Partial<Limits>): Promise<Problem[]> => growthProblems(dataSource, await tableOf(dataSource), { ...never, ...limits })
-  const analyze = (dataSource: DataSource): Promise<unknown> => dataSource.query({ sqlite: 'ANALYZE', postgres: 'ANALYZE db_task_result', mariadb: 'ANALYZE TABLE db_task_result' }[name])
+  const analyze = (dataSource: DataSource): Promise<unknown> => dataSource.query({ sqlite: 'ANALYZE', postgres: 'ANALYZE db_task_result', mariadb: 'ANALYZE TABLE db_task_result', mysql: 'ANALYZE TABLE db_task_result' }[name])
 
   it('warns of many rows of which the oldest ended long ago', async () => {
     const dataSource = await opened()
@@ -85,7 +85,7 @@ describeEachDatabase(({ name, connect }) => {
     }, 60_000)
   })
 
-  if (name === 'mariadb') it('warns of changes that InnoDB keeps, and for whom', async () => {
+  if (isMySqlFamily(name)) it('warns of changes that InnoDB keeps, and for whom', async () => {
     const dataSource = await opened()
     const holder = dataSource.createQueryRunner()
     await holder.query('START TRANSACTION WITH CONSISTENT SNAPSHOT')

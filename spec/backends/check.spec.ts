@@ -2,9 +2,8 @@ import { DataSource } from 'typeorm'
 import { configureTasks, DatabaseError, DataSourceError, DBTaskResult, dbTaskResultSchema, type Problem, startWorker } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
 import { tooOld } from '../../backends/database/check-server'
-import { describeEachDatabase, type FreshOptions } from '../support/databases'
-import { startMariaDb } from '../support/servers/mariadb'
-import { startPostgres } from '../support/servers/postgres'
+import { describeEachDatabase, isMySqlFamily, type FreshOptions } from '../support/databases'
+import { startServer } from '../support/servers/start'
 import { catchLog } from '../support/tasks'
 
 const migrate = 'Run `npx tasks makemigrations` and then the migration.'
@@ -46,7 +45,7 @@ describeEachDatabase((database) => {
 
   it('F65 warns of the indexes that are missing', async () => {
     const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
-    const on = database.name === 'mariadb' ? ' ON db_task_result' : ''
+    const on = isMySqlFamily(database.name) ? ' ON db_task_result' : ''
     await dataSource.query(`DROP INDEX db_task_result_ready_idx${on}`)
     await dataSource.query(`DROP INDEX db_task_result_unique_key_idx${on}`)
     expect(await check(dataSource)).toEqual([
@@ -71,7 +70,7 @@ describeEachDatabase((database) => {
 
   it('says that the database cannot be reached, and no worker starts', async () => {
     if (database.name === 'sqlite') return
-    const server = await (database.name === 'postgres' ? startPostgres : startMariaDb)()
+    const server = await startServer(database.name)
     try {
       const dataSource = await new DataSource({ ...(await database.fresh()), ...(await server.fresh()), entities: [DBTaskResult], synchronize: true } as FreshOptions).initialize()
       expect(await check(dataSource)).toEqual([])
@@ -89,8 +88,6 @@ describeEachDatabase((database) => {
 })
 
 describeEachDatabase((database) => {
-  if (database.name !== 'postgres') return
-
   it('says that an encoding other than UTF-8 does not do', async () => {
     const options = await database.fresh()
     const first = await new DataSource(options).initialize()
@@ -119,7 +116,7 @@ describeEachDatabase((database) => {
       await dataSource.destroy()
     }
   })
-})
+}, { only: ['postgres'] })
 
 it('says that no DataSource was given', async () => {
   const backend = new DatabaseBackend('default', { queues: [], options: {} })

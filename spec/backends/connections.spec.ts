@@ -6,11 +6,12 @@ import { Connections } from '../../backends/database/connections'
 import { HeldConnection } from '../../backends/database/held-connection'
 import { Session } from '../../backends/database/session'
 import { inTime, NoAnswer } from '../../lib/in-time'
-import { databases } from '../support/databases'
+import { describeEachDatabase } from '../support/databases'
+import { serverNames } from '../support/servers/start'
 
-const SLEEP = { postgres: 'SELECT pg_sleep(20)', mariadb: 'SELECT SLEEP(20)' }
-const WHO = { postgres: 'SELECT pg_backend_pid() AS id', mariadb: 'SELECT CONNECTION_ID() AS id' }
-const KILL = { postgres: (id: number) => `SELECT pg_terminate_backend(${id})`, mariadb: (id: number) => `KILL ${id}` }
+const SLEEP = { postgres: 'SELECT pg_sleep(20)', mariadb: 'SELECT SLEEP(20)', mysql: 'SELECT SLEEP(20)' }
+const WHO = { postgres: 'SELECT pg_backend_pid() AS id', mariadb: 'SELECT CONNECTION_ID() AS id', mysql: 'SELECT CONNECTION_ID() AS id' }
+const KILL = { postgres: (id: number) => `SELECT pg_terminate_backend(${id})`, mariadb: (id: number) => `KILL ${id}`, mysql: (id: number) => `KILL ${id}` }
 
 it('takes what is answered in time, and lets a failure be one', async () => {
   await expect(inTime(Promise.resolve(7), 1_000)).resolves.toBe(7)
@@ -18,10 +19,9 @@ it('takes what is answered in time, and lets a failure be one', async () => {
   await expect(inTime(new Promise(() => {}), 20)).rejects.toThrow('no answer within 20 ms')
 })
 
-for (const database of databases()) {
+describeEachDatabase((database) => {
   const { name } = database
-  if (name === 'sqlite') continue
-  describe(`on ${name}`, () => {
+  describe('a connection', () => {
     const whoAmI = WHO[name]
     let dataSource: DataSource
     let connections: Connections
@@ -120,4 +120,4 @@ for (const database of databases()) {
       return Number(((await runner.query(whoAmI)) as { id: number }[])[0]!.id)
     }
   })
-}
+}, { only: serverNames })

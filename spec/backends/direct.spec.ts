@@ -74,8 +74,6 @@ describeEachDatabase((database) => {
     expect((await add.getResult(result.id)).args).toEqual([2])
   })
 
-  if (database.name !== 'sqlite') return
-
   it('what is enqueued beside an open transaction is in it all the same, since there is one connection', async () => {
     await open()
     const runner = dataSource.createQueryRunner()
@@ -87,4 +85,4 @@ describeEachDatabase((database) => {
 
     expect(await count()).toBe(0)
   })
-})
+}, { only: ['sqlite'] })

@@ -4,7 +4,7 @@ import { configureTasks, remoteTask, runUntilEmpty, startWorker, task } from 'ty
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
 import { dashed, hexOf } from '../../entities/formats'
 import { DJANGO_TABLE } from '../entities/django-table'
-import { databases, describeEachDatabase } from '../support/databases'
+import { databases, describeEachDatabase, hasHexIds } from '../support/databases'
 import { djangoRow, djangosTable, djangoWorker, type DjangoInsert, insertAsDjango, rawRow } from '../support/django-table'
 import { add, catchLog, echo, fail, keywords, nothing } from '../support/tasks'
 
@@ -143,7 +143,7 @@ describeEachDatabase((database) => {
     }, 60_000)
 
     const nothingWith = async (id: string) => (await echo.getResult(dashed(id))).toJSON()
-    const formOf = (id: string): string => (name === 'sqlite' ? hexOf(id) : id)
+    const formOf = (id: string): string => (hasHexIds(name) ? hexOf(id) : id)
   })
 })
 
@@ -198,7 +198,7 @@ function notQuiteRight(name: string): [Partial<DjangoInsert>, Becomes][] {
     ...['unknown.module.add', 'add', '@acme/mail.send', 'src/tasks.js#add', '', '.tasks.add', './x.y'].map((task_path): [Partial<DjangoInsert>, Becomes] => [{ task_path }, 'typeorm_tasks.TaskNotFoundError']),
     [{ status: 'CANCELLED' }, 'left alone'],
     // Django's table in MySQL's family is blind to case, so Django runs it too.
-    [{ status: 'ready' }, name === 'mariadb' ? 'run' : 'left alone'],
+    [{ status: 'ready' }, name === 'mariadb' || name === 'mysql' ? 'run' : 'left alone'],
     [{ backend_name: 'elsewhere' }, 'left alone'],
     [{ queue_name: 'not-in-queues' }, 'run'],
     [{ status: 'RUNNING' }, 'left alone'],

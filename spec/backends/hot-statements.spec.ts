@@ -5,7 +5,8 @@ import { DBTaskResult } from '../../entities'
 import { configureTasks } from '../../lib/settings'
 import type { ClaimedRow, Outcome, Store } from '../../lib/store'
 import { wishes } from '../contract/rows'
-import { describeEachDatabase, type SpecDatabase } from '../support/databases'
+import { describeEachDatabase, isMySqlFamily, type SpecDatabase } from '../support/databases'
+import { explain, planLines } from '../support/explain'
 import { addRows, type DatabaseName } from '../support/many-rows'
 import { typeormVersion } from '../support/typeorm'
 
@@ -100,7 +101,7 @@ for (const many of SIZES) once(`beside ${many} rows that wait, as many that ende
     for (const state of ['never analysed', 'analysed'] as const)
       describe(state, () => {
         beforeAll(async () => {
-          if (state === 'analysed') await place.dataSource.query({ sqlite: 'ANALYZE', postgres: 'ANALYZE db_task_result', mariadb: 'ANALYZE TABLE db_task_result' }[name])
+          if (state === 'analysed') await place.dataSource.query({ sqlite: 'ANALYZE', postgres: 'ANALYZE db_task_result', mariadb: 'ANALYZE TABLE db_task_result', mysql: 'ANALYZE TABLE db_task_result' }[name])
         }, 60_000)
 
         it.each(Object.keys(STATEMENTS))('%s looks up what it needs, and no more', async (what) => {
@@ -139,7 +140,7 @@ for (const many of SIZES) once(`beside ${many} rows that wait, as many that ende
 
 /** What runs is in no index where the index is partial: the look for lost rows, one for each worker in ten seconds, reads the table. */
 function isLookForLost(name: DatabaseName, sql: string): boolean {
-  return name !== 'mariadb' && /^\s*SELECT .* AND (t\.)?lease_until < .* LIMIT/s.test(sql)
+  return !isMySqlFamily(name) && /^\s*SELECT .* AND (t\.)?lease_until < .* LIMIT/s.test(sql)
 }
 
 async function claim({ store }: Place, room: number): Promise<readonly ClaimedRow[]> {
@@ -161,6 +162,7 @@ const WASTEFUL = {
   sqlite: /SCAN (?!(v|json_each) VIRTUAL TABLE)|TEMP B-TREE|\(status=\?\)/,
   postgres: /Sort|Seq Scan|Hash|Merge|Bitmap|Materialize/,
   mariadb: /filesort|temporary|DEPENDENT|"type":"(index|ALL)"(?!.*Table function)/,
+  mysql: /filesort|temporary|DEPENDENT|"type":"(index|ALL)"(?!.*Table function)/,
 }
 
 interface Plan {
@@ -172,7 +174,7 @@ interface Plan {
 async function plansOf(dataSource: DataSource, name: DatabaseName, asked: readonly Asked[]): Promise<Plan[]> {
   const plans: Plan[] = []
   for (const { sql, parameters } of asked) {
-    plans.push({ how: 'as asked:', sql, lines: linesOf(await dataSource.query(`EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`, parameters)) })
+    plans.push({ how: 'as asked:', sql, lines: await explain(dataSource, name, sql, parameters) })
     // A worker's statements have names: after some runs PostgreSQL keeps one plan for whatever values.
     if (name === 'postgres') plans.push({ how: 'prepared, for any values:', sql, lines: await genericPlan(dataSource, sql, parameters) })
   }
@@ -184,7 +186,7 @@ async function genericPlan(dataSource: DataSource, sql: string, parameters: read
   try {
     await runner.query('SET plan_cache_mode = force_generic_plan')
     await runner.query(`PREPARE looked_at AS ${sql}`)
-    return linesOf(await runner.query(`EXPLAIN EXECUTE looked_at${parameters.length > 0 ? `(${parameters.map(literal).join(', ')})` : ''}`))
+    return planLines(await runner.query(`EXPLAIN EXECUTE looked_at${parameters.length > 0 ? `(${parameters.map(literal).join(', ')})` : ''}`))
   } finally {
     await runner.query('DEALLOCATE ALL')
     await runner.query('RESET plan_cache_mode')
@@ -198,10 +200,6 @@ function literal(value: unknown): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
-function linesOf(answer: unknown): string[] {
-  return (answer as Record<string, string | undefined>[]).map((line) => line['QUERY PLAN'] ?? line['detail'] ?? JSON.stringify(line))
-}
-
 async function open(connect: SpecDatabase['connect'], name: DatabaseName, many: number): Promise<Place> {
   const asked: Asked[] = []
   const ignore = (): void => {}
@@ -210,7 +208,7 @@ async function open(connect: SpecDatabase['connect'], name: DatabaseName, many: 
     logQueryError: ignore, logQuerySlow: ignore, logSchemaBuild: ignore, logMigration: ignore, log: ignore,
   }
   const dataSource = await connect({ entities: [DBTaskResult], synchronize: true, ...({ logger } as object) })
-  const later = { sqlite: '', postgres: 'ALTER TABLE db_task_result SET (autovacuum_enabled = false)', mariadb: 'ALTER TABLE db_task_result STATS_AUTO_RECALC = 0' }[name]
+  const later = { sqlite: '', postgres: 'ALTER TABLE db_task_result SET (autovacuum_enabled = false)', mariadb: 'ALTER TABLE db_task_result STATS_AUTO_RECALC = 0', mysql: 'ALTER TABLE db_task_result STATS_AUTO_RECALC = 0' }[name]
   if (later !== '') await dataSource.query(later)
   await addRows(dataSource, name, { from: 1, count: many, status: 'SUCCESSFUL' })
   await addRows(dataSource, name, { from: many + 1, count: many })

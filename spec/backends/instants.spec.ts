@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { DataSource } from 'typeorm'
 import { DBTaskResult, type Problem } from 'typeorm-tasks'
-import { databases, type FreshOptions, type SpecDatabase } from '../support/databases'
+import { databases, isMySqlFamily, type FreshOptions, type SpecDatabase } from '../support/databases'
 import { typeormEnv } from '../support/typeorm'
 
 const zones = ['Asia/Kolkata', 'America/St_Johns', 'UTC'] as const
@@ -118,7 +118,7 @@ function workerFor(enqueuer: number): Zone {
 async function freshPlaces(): Promise<Place[]> {
   const places: Place[] = []
   for (const database of databases()) {
-    const ways = database.name === 'mariadb' ? (['mariadb', 'mysql'] as const).flatMap((type) => [undefined, 'Z', '+05:30'].map((timezone) => ({ type, timezone }))) : [{}]
+    const ways = isMySqlFamily(database.name) ? [...new Set([database.name, 'mysql'] as const)].flatMap((type) => [undefined, 'Z', '+05:30'].map((timezone) => ({ type, timezone }))) : [{}]
     for (const way of ways) places.push(await freshPlace(database, way))
   }
   return places
@@ -128,7 +128,7 @@ async function freshPlace(database: SpecDatabase, { type, timezone }: { type?: '
   const options = { ...(await database.fresh(type ? { type } : {})), ...(timezone === undefined ? {} : { timezone }) } as FreshOptions
   const dataSource = await new DataSource({ ...options, entities: [DBTaskResult], synchronize: true }).initialize()
   await dataSource.destroy()
-  const name = type === undefined ? database.name : `${type}, ${timezone === undefined ? 'no timezone' : `timezone ${timezone}`}`
+  const name = type === undefined ? database.name : `${database.name} as ${type}, ${timezone === undefined ? 'no timezone' : `timezone ${timezone}`}`
   return { name, options, database, readsLocal: type !== undefined && timezone === undefined }
 }
 
@@ -148,8 +148,9 @@ const AS_TEXT = {
   sqlite: (column: string) => column,
   postgres: (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`,
   mariadb: (column: string) => `DATE_FORMAT(${column}, '%Y-%m-%d %H:%i:%s.%f')`,
+  mysql: (column: string) => `DATE_FORMAT(${column}, '%Y-%m-%d %H:%i:%s.%f')`,
 }
-const AS_ID = { sqlite: 'id', postgres: 'id::text', mariadb: 'CAST(id AS CHAR)' }
+const AS_ID = { sqlite: 'id', postgres: 'id::text', mariadb: 'CAST(id AS CHAR)', mysql: 'id' }
 
 function milliseconds(utc: string): number {
   return Date.parse(`${utc.slice(0, 23).replace(' ', 'T')}Z`)

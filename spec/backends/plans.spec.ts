@@ -5,6 +5,8 @@ import { DBTaskResult, dbTaskResultSchema } from '../../entities'
 import type { Store, Wishes } from '../../lib/store'
 import { DJANGO_TABLE, djangoDdl } from '../entities/django-table'
 import { describeEachDatabase, type SpecDatabase } from '../support/databases'
+import { explain } from '../support/explain'
+import { mySqlNumbers } from '../support/many-rows'
 import { typeormVersion } from '../support/typeorm'
 
 const ROWS = 100_000
@@ -31,7 +33,7 @@ once('a claim reads what it takes, and no more,', () => {
           await fill(dataSource, database, table, backlog)
 
           await expectGoodClaims(dataSource, database, store, asked)
-          await dataSource.query({ sqlite: 'ANALYZE', postgres: `ANALYZE ${table}`, mariadb: `ANALYZE TABLE ${table}` }[database.name])
+          await dataSource.query({ sqlite: 'ANALYZE', postgres: `ANALYZE ${table}`, mariadb: `ANALYZE TABLE ${table}`, mysql: `ANALYZE TABLE ${table}` }[database.name])
           await expectGoodClaims(dataSource, database, store, asked)
         }, 120_000)
   })
@@ -70,18 +72,19 @@ const WASTEFUL = {
   sqlite: /SCAN (?!(v|json_each) VIRTUAL TABLE)|TEMP B-TREE|\(status=\?\)/,
   postgres: /Sort|Seq Scan|Hash|Bitmap/,
   mariadb: /filesort|temporary|DEPENDENT|"type":"(index|ALL)"(?!.*Table function)|"possible_keys":"[^"]*_(queue_n|backend)_/,
+  mysql: /filesort|temporary|DEPENDENT|"type":"(index|ALL)"(?!.*Table function)/,
 }
 
 const BY_READY_INDEX = {
   sqlite: /_(ready|ordering)_idx \(status=\? AND priority=\? AND run_after<\?\)/,
   postgres: /Index Cond: .*READY.*priority = .*run_after <=/,
   mariadb: /"type":"range".*"key":"\w+_ready_idx".*"Using index condition; Using where"/,
+  mysql: /"type":"range".*"key":"\w+_(ready|ordering)_idx".*"Using index condition; Using where"/,
 }
 
 async function planOf(dataSource: DataSource, name: SpecDatabase['name'], sql: string, parameters: unknown[]): Promise<string[]> {
   if (!/^\s*(SELECT|UPDATE|WITH)\b/.test(sql)) return []
-  const lines = (await dataSource.query(`EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`, parameters)) as Record<string, string | undefined>[]
-  return lines.map((line) => line['QUERY PLAN'] ?? line['detail'] ?? JSON.stringify(line))
+  return await explain(dataSource, name, sql, parameters)
 }
 
 interface Asked {
@@ -147,5 +150,13 @@ const SQL = {
     zone: '',
     later: 'STATS_AUTO_RECALC = 0',
     numbers: (first: number, last: number) => `(SELECT seq AS n FROM seq_${first}_to_${last}) s`,
+  },
+  mysql: {
+    id: "LOWER(LPAD(HEX(n), 32, '0'))",
+    now: 'UTC_TIMESTAMP(6)',
+    tomorrow: 'UTC_TIMESTAMP(6) + INTERVAL 1 DAY + INTERVAL n % 5000 SECOND',
+    zone: '',
+    later: 'STATS_AUTO_RECALC = 0',
+    numbers: mySqlNumbers,
   },
 }

@@ -10,7 +10,6 @@ import { describeEachDatabase } from '../support/databases'
 const MANY = 150
 
 describeEachDatabase((database) => {
-  if (database.name !== 'postgres') return
   let dataSource: DataSource
   let store: Store
   let first: readonly ClaimedRow[]
@@ -65,7 +64,7 @@ describeEachDatabase((database) => {
     const found = await dataSource.getRepository(DBTaskResult).findBy({ id: In(rows.map(({ values }) => values.id)) })
     return [...new Set(found.map(({ status }) => status))]
   }
-})
+}, { only: ['postgres'] })
 
 function successes(rows: readonly ClaimedRow[]): Outcome[] {
   return rows.map(({ key, claims }) => ({ key, claims, status: 'SUCCESSFUL', returnValue: null }))

@@ -145,7 +145,7 @@ describeEachDatabase((database) => {
     it('are all there or none, though they take several statements', async () => {
       await expect(note.using({ backend: 'many' }).enqueueMany(orders)).rejects.toThrow(/duplicate|UNIQUE/i)
 
-      expect(inserts).toBe({ sqlite: 1, postgres: 2, mariadb: 9 }[database.name])
+      expect(inserts).toBe({ sqlite: 1, postgres: 2, mariadb: 9, mysql: 9 }[database.name])
       expect(await rowsOf(dataSource).count()).toBe(0)
     })
 
@@ -224,4 +224,5 @@ const NOW = {
   sqlite: `SELECT strftime('%s', 'now') * 1000 + substr(strftime('%f', 'now'), 4) AS now`,
   postgres: 'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now',
   mariadb: 'SELECT TIMESTAMPDIFF(MICROSECOND, \'1970-01-01\', UTC_TIMESTAMP(6)) / 1000 AS now',
+  mysql: 'SELECT TIMESTAMPDIFF(MICROSECOND, \'1970-01-01\', UTC_TIMESTAMP(6)) / 1000 AS now',
 }

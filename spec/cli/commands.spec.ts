@@ -171,7 +171,7 @@ describe('a set-up that is not right ends in 1, with what is wrong and its mend'
     })
     afterAll(() => server.close())
 
-    it.each(['postgres', 'mariadb'] as const)('%s that is down, in every command; the password is not told', async (type) => {
+    it.each(['postgres', 'mariadb', 'mysql'] as const)('%s that is down, in every command; the password is not told', async (type) => {
       const closed = await closedPort()
       const url = `${type}://app:s3cr3t-word@127.0.0.1:${closed}/app`
       const other = await cliApp({ files: { 'ormconfig.js': ormconfig({ type, url }) } })
@@ -189,7 +189,7 @@ describe('a set-up that is not right ends in 1, with what is wrong and its mend'
       expect((await other.tasks('check', '-v3')).stderr).not.toContain('s3cr3t-word')
     }, 60_000)
 
-    it.each(['postgres', 'mariadb'] as const)('%s that hangs up at once', async (type) => {
+    it.each(['postgres', 'mariadb', 'mysql'] as const)('%s that hangs up at once', async (type) => {
       const other = await cliApp({ files: { 'ormconfig.js': ormconfig({ type, host: '127.0.0.1', port, username: 'app', password: 's3cr3t-word' }) } })
 
       const { code, stderr } = await other.tasks('check', '-v3')

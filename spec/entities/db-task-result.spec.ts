@@ -1,12 +1,13 @@
 import { DataSource, DefaultNamingStrategy, In, IsNull, LessThan, MoreThan, Not, type DataSourceOptions } from 'typeorm'
 import { DBTaskResult } from '../../entities'
-import { describeEachDatabase, type FreshOptions } from '../support/databases'
+import { describeEachDatabase, isMySqlFamily, typesOf, type FreshOptions, type SpecDatabase } from '../support/databases'
 import { djangoRow, readyRow } from './rows'
 
 const expectedTypes = {
   sqlite: { id: 'varchar(32)', status: 'varchar(10)', word: 'varchar(32)', instant: 'text', json: 'text', text: 'text', int: 'integer' },
   postgres: { id: 'uuid', status: 'character varying(10)', word: 'character varying(32)', instant: 'timestamp(6) with time zone', json: 'jsonb', text: 'text', int: 'integer' },
   mariadb: { id: 'uuid', status: 'varchar(10)', word: 'varchar(32)', instant: 'datetime(6)', json: 'longtext', text: 'longtext', int: 'int(11)' },
+  mysql: { id: 'char(32)', status: 'varchar(10)', word: 'varchar(32)', instant: 'datetime(6)', json: 'longtext', text: 'longtext', int: 'int' },
 }
 
 const kinds: Record<string, string[]> = {
@@ -20,7 +21,7 @@ const kinds: Record<string, string[]> = {
 }
 
 describeEachDatabase((database) => {
-  const types = database.name === 'mariadb' ? (['mariadb', 'mysql'] as const) : [undefined]
+  const types = typesOf(database.name)
 
   describe.each(types)('under the type %s', (type) => {
     let dataSource: DataSource
@@ -113,7 +114,7 @@ describeEachDatabase((database) => {
     const dataSource = new DataSource({ ...options, entities: [DBTaskResult], entityPrefix: 'app_', namingStrategy: new Shouting() } as DataSourceOptions)
     await dataSource.initialize()
     try {
-      if (database.name === 'mariadb') await dataSource.query(`ALTER DATABASE \`${(options as { database: string }).database}\` CHARACTER SET latin1`)
+      if (isMySqlFamily(database.name)) await dataSource.query(`ALTER DATABASE \`${(options as { database: string }).database}\` CHARACTER SET latin1`)
       await dataSource.synchronize()
       expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([])
       const row = readyRow({ traceback: '😀', uniqueKey: '鍵' })
@@ -137,15 +138,13 @@ describeEachDatabase((database) => {
   })
 
   test('a priority beyond 100 is refused where TypeORM makes checks', async () => {
-    if (database.name === 'mariadb') return
+    if (isMySqlFamily(database.name)) return
     const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
     await expect(dataSource.getRepository(DBTaskResult).insert(readyRow({ priority: 101 }) as object)).rejects.toThrow(/priority_check|CHECK/)
   })
 })
 
 describeEachDatabase((database) => {
-  if (database.name !== 'postgres') return
-
   test('the table and its indexes live in the schema of the DataSource', async () => {
     const options = await database.fresh()
     const dataSource = new DataSource({ ...options, schema: 'jobs', entities: [DBTaskResult] } as FreshOptions)
@@ -163,7 +162,7 @@ describeEachDatabase((database) => {
       await dataSource.destroy()
     }
   })
-})
+}, { only: ['postgres'] })
 
 class Shouting extends DefaultNamingStrategy {
   override columnName(property: string, given: string): string {
@@ -171,11 +170,12 @@ class Shouting extends DefaultNamingStrategy {
   }
 }
 
-async function columnTypes(dataSource: DataSource, name: 'sqlite' | 'postgres' | 'mariadb'): Promise<Record<string, string>> {
+async function columnTypes(dataSource: DataSource, name: SpecDatabase['name']): Promise<Record<string, string>> {
   const sql = {
     sqlite: "SELECT name, type FROM pragma_table_info('db_task_result')",
     postgres: "SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute WHERE attrelid = 'db_task_result'::regclass AND attnum > 0",
     mariadb: "SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'db_task_result'",
+    mysql: "SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'db_task_result'",
   }[name]
   const found = (await dataSource.query(sql)) as { name: string; type: string }[]
   return Object.fromEntries(found.map(({ name: column, type }) => [column, type.toLowerCase()]))

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { DBTaskResult } from '../../entities'
-import { databases } from '../support/databases'
+import { databases, isMySqlFamily } from '../support/databases'
 import { typeormEnv } from '../support/typeorm'
 import { djangoRow } from './rows'
 
@@ -41,17 +41,16 @@ test("an instant in the gap of the process's own clocks is kept, and read right 
   const there = await inZone('America/St_Johns', places, [row])
   const elsewhere = await inZone('UTC', places)
   expect(elsewhere.map(({ read }) => read)).toEqual(places.map(() => ({ [row.id]: [inTheGap, sentinel] })))
-  const local = places.map((place) => place.type === 'mariadb' && !('timezone' in place && place.timezone))
+  const local = places.map((place) => ['mariadb', 'mysql'].includes(place.type) && !('timezone' in place && place.timezone))
   expect(there.map(({ read }, index) => local[index] || read[row.id]![0] === inTheGap)).toEqual(places.map(() => true))
 })
 
-/** A database of each kind; MariaDB with several ways to connect. */
+/** A database of each kind; MySQL and MariaDB with several ways to connect. */
 async function freshPlaces(): Promise<DataSourceOptions[]> {
   const options: DataSourceOptions[] = await Promise.all(databases().map((database) => database.fresh()))
-  const mariadb = databases().find(({ name }) => name === 'mariadb')
-  for (const way of mariadb ? [{ timezone: 'Z' }, { timezone: '+05:30' }, { extra: { timezone: '-03:30' } }, { dateStrings: true }] : []) {
-    options.push({ ...(await mariadb!.fresh()), ...way } as DataSourceOptions)
-  }
+  for (const database of databases().filter(({ name }) => isMySqlFamily(name)))
+    for (const way of [{ timezone: 'Z' }, { timezone: '+05:30' }, { extra: { timezone: '-03:30' } }, { dateStrings: true }])
+      options.push({ ...(await database.fresh()), ...way } as DataSourceOptions)
   for (const each of options) {
     const dataSource = await new DataSource({ ...each, entities: [DBTaskResult], synchronize: true } as DataSourceOptions).initialize()
     await dataSource.destroy()

@@ -5,7 +5,7 @@ import { Column, DataSource, Entity, PrimaryGeneratedColumn, type DataSourceOpti
 import { makemigrations } from '../../cli/commands/makemigrations'
 import { planMigration } from '../../cli/migrations/plan'
 import { DBTaskResult, dbTaskResultSchema } from '../../entities'
-import { describeEachDatabase } from '../support/databases'
+import { describeEachDatabase, isMySqlFamily, typesOf } from '../support/databases'
 import { readyRow } from './rows'
 import { schemaOf } from './schemas'
 
@@ -22,7 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), 'migrations-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describeEachDatabase((database) => {
-  const types = database.name === 'mariadb' ? (['mariadb', 'mysql'] as const) : [undefined]
+  const types = typesOf(database.name)
 
   describe.each(types)('the migration of an app, under the type %s', (type) => {
     const migrations = join(folder, `${database.name}-${type}`)
@@ -78,8 +78,8 @@ describeEachDatabase((database) => {
     test('a table that lacks something gets just that', async () => {
       const complete = await schemaOf(app)
       await app.query(`ALTER TABLE db_task_result DROP COLUMN ${app.driver.escape('options')}`)
-      await app.query(`DROP INDEX db_task_result_ready_idx${database.name === 'mariadb' ? ' ON db_task_result' : ''}`)
-      if (database.name === 'mariadb') await app.query('ALTER TABLE db_task_result DROP CONSTRAINT db_task_result_priority_check')
+      await app.query(`DROP INDEX db_task_result_ready_idx${isMySqlFamily(database.name) ? ' ON db_task_result' : ''}`)
+      if (isMySqlFamily(database.name)) await app.query('ALTER TABLE db_task_result DROP CONSTRAINT db_task_result_priority_check')
       const lacking = await schemaOf(app)
       const { up, down } = await planMigration(app)
       for (const sql of up) await app.query(sql)

@@ -1,7 +1,7 @@
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { planMigration } from '../../cli/migrations/plan'
 import { DBTaskResult, dbTaskResultSchema } from '../../entities'
-import { databases, describeEachDatabase, type SpecDatabase } from '../support/databases'
+import { databases, describeEachDatabase, hasHexIds, isMySqlFamily, typesOf, type SpecDatabase } from '../support/databases'
 import { DJANGO_TABLE, djangoDdl } from './django-table'
 import { djangoRow, readyRow } from './rows'
 import { schemaOf } from './schemas'
@@ -22,7 +22,7 @@ const read = {
 }
 
 describeEachDatabase((database) => {
-  const types = database.name === 'mariadb' ? (['mariadb', 'mysql'] as const) : [undefined]
+  const types = typesOf(database.name)
 
   describe.each(types)('a table that Django made, under the type %s', (type) => {
     let dataSource: DataSource
@@ -59,9 +59,9 @@ describeEachDatabase((database) => {
       const row = djangoRow()
       await dataSource.getRepository(DBTaskResult).save({ ...row, enqueuedAt: new Date('2026-07-01T10:00:00Z'), startedAt: new Date('2026-07-01T10:00:00.5Z'), returnValue: { a: [1] } })
       expect(await raw(dataSource, database, row.id)).toEqual({
-        id: database.name === 'sqlite' ? row.id.replaceAll('-', '') : row.id,
-        run_after: `9999-01-01 00:00:00${database.name === 'mariadb' ? '.000000' : ''}`,
-        enqueued_at: `2026-07-01 10:00:00${database.name === 'mariadb' ? '.000000' : ''}`,
+        id: hasHexIds(database.name) ? row.id.replaceAll('-', '') : row.id,
+        run_after: `9999-01-01 00:00:00${isMySqlFamily(database.name) ? '.000000' : ''}`,
+        enqueued_at: `2026-07-01 10:00:00${isMySqlFamily(database.name) ? '.000000' : ''}`,
         started_at: '2026-07-01 10:00:00.500000', finished_at: null,
         args_kwargs: { args: [], kwargs: {} }, return_value: { a: [1] }, worker_ids: [], exception_class_path: '', traceback: '',
       })
@@ -95,8 +95,6 @@ describeEachDatabase((database) => {
 })
 
 describeEachDatabase((database) => {
-  if (database.name !== 'mariadb') return
-
   test('JSON that Django wrote is read alike when the driver leaves it as text', async () => {
     const dataSource = new DataSource({ ...(await database.fresh()), entities: [onDjangosTable], extra: { jsonStrings: true } } as DataSourceOptions)
     await dataSource.initialize()
@@ -130,7 +128,7 @@ describeEachDatabase((database) => {
       await dataSource.destroy()
     }
   })
-})
+}, { only: ['mariadb'] })
 
 test('DataSources of different types, opened at once, each get their own types', async () => {
   const options = await Promise.all(databases().map((database) => database.fresh()))
@@ -138,7 +136,7 @@ test('DataSources of different types, opened at once, each get their own types',
   await Promise.all(opened.map((dataSource) => dataSource.initialize()))
   try {
     const types = opened.map((dataSource) => [dataSource.options.type, dataSource.driver.normalizeType(dataSource.getMetadata(DBTaskResult).findColumnWithPropertyName('argsKwargs')!)])
-    const expected = { 'better-sqlite3': 'text', postgres: 'jsonb', mariadb: 'longtext' }
+    const expected = { 'better-sqlite3': 'text', postgres: 'jsonb', mariadb: 'longtext', mysql: 'longtext' }
     expect(types).toEqual(opened.map(({ options: { type } }) => [type, expected[type as 'mariadb']]))
   } finally {
     await Promise.all(opened.map((dataSource) => dataSource.destroy()))
@@ -155,7 +153,7 @@ test('a DataSource of another copy of TypeORM is told so', async () => {
 })
 
 async function insert(dataSource: DataSource, { name }: SpecDatabase, row: typeof written): Promise<void> {
-  const values = { ...row, id: name === 'sqlite' ? row.id.replaceAll('-', '') : row.id }
+  const values = { ...row, id: hasHexIds(name) ? row.id.replaceAll('-', '') : row.id }
   if (name === 'postgres') for (const key of ['run_after', 'enqueued_at', 'started_at', 'finished_at'] as const) values[key] += '+00'
   const marks = Object.keys(values).map((_, index) => (name === 'postgres' ? `$${index + 1}` : '?'))
   await dataSource.query(`INSERT INTO ${DJANGO_TABLE} (${Object.keys(values).join(', ')}) VALUES (${marks.join(', ')})`, Object.values(values))
@@ -165,12 +163,12 @@ async function insert(dataSource: DataSource, { name }: SpecDatabase, row: typeo
 async function raw(dataSource: DataSource, { name }: SpecDatabase, id: string): Promise<Record<string, unknown>> {
   const text = (column: string): string => {
     if (name === 'sqlite') return column
-    if (name === 'mariadb') return `CAST(${column} AS CHAR) AS ${column}`
+    if (isMySqlFamily(name)) return `CAST(${column} AS CHAR) AS ${column}`
     return `regexp_replace(to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), '\\.000000$', '') AS ${column}`
   }
   const columns = ['run_after', 'enqueued_at', 'started_at', 'finished_at'].map(text).join(', ')
   const [row] = (await dataSource.query(
-    `SELECT id, args_kwargs, return_value, worker_ids, exception_class_path, traceback, ${columns} FROM ${DJANGO_TABLE} WHERE id = '${name === 'sqlite' ? id.replaceAll('-', '') : id}'`,
+    `SELECT id, args_kwargs, return_value, worker_ids, exception_class_path, traceback, ${columns} FROM ${DJANGO_TABLE} WHERE id = '${hasHexIds(name) ? id.replaceAll('-', '') : id}'`,
   )) as Record<string, unknown>[]
   for (const key of ['args_kwargs', 'return_value', 'worker_ids']) if (typeof row![key] === 'string') row![key] = JSON.parse(row![key])
   return row!

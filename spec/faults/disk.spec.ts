@@ -2,16 +2,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSourceOptions } from 'typeorm'
 import { databases } from '../support/databases'
-import { startMariaDb } from '../support/servers/mariadb'
-import { startPostgres } from '../support/servers/postgres'
 import type { Server } from '../support/servers/server'
+import { startServer } from '../support/servers/start'
 import type { DatabaseName } from '../support/servers/wanted'
 import { Field } from './kit/field'
 import { SmallDisk } from './kit/small-disk'
 
-const MEGABYTES = { sqlite: 16, postgres: 160, mariadb: 320 }
+const MEGABYTES = { sqlite: 16, postgres: 160, mariadb: 320, mysql: 320 }
 /** What each database says of a full disk; InnoDB, which cannot write pages that it has promised to, ends its server. */
-const SAYS = { sqlite: /disk is full/, postgres: /No space left on device/, mariadb: /is full|No space left|Connection lost|ECONNRE/ }
+const SAYS = { sqlite: /disk is full/, postgres: /No space left on device/, mariadb: /is full|No space left|Connection lost|ECONNRE/, mysql: /is full|No space left|Connection lost|ECONNRE/ }
 const preload = join(__dirname, 'kit/claim-numbers.cjs')
 const BIG = 'x'.repeat(200_000)
 
@@ -54,7 +53,7 @@ describe.each(databases())('on $name', ({ name }) => {
 /** A server, or a file, whose data is on that disk. */
 async function databaseOn(disk: SmallDisk, name: DatabaseName): Promise<{ options: DataSourceOptions; server?: Server }> {
   if (name === 'sqlite') return { options: { type: 'better-sqlite3', database: join(disk.folder, 'spec.sqlite'), enableWAL: true } }
-  const server = await { postgres: startPostgres, mariadb: startMariaDb }[name](disk.folder)
+  const server = await startServer(name, disk.folder)
   return { options: { type: name, ...(await server.fresh()) } as DataSourceOptions, server }
 }
 

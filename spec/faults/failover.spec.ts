@@ -1,26 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource, DataSourceOptions } from 'typeorm'
-import { databases } from '../support/databases'
-import { startMariaDb } from '../support/servers/mariadb'
+import { databases, describeEachDatabase, isMySqlFamily } from '../support/databases'
 import { startPostgres, startStandby } from '../support/servers/postgres'
 import type { Server } from '../support/servers/server'
+import { serverNames, startServer } from '../support/servers/start'
 import { Field, type Expected, type FieldWish } from './kit/field'
 import { Proxy } from './kit/proxy'
 import { claimsOf } from './kit/timing'
-
-const STARTERS = { postgres: startPostgres, mariadb: startMariaDb }
 
 /** Connections to come only read, and stay so as long as they last; those that there are, are ended. */
 const READ_ONLY: Record<string, string[]> = {
   postgres: ['ALTER DATABASE %s SET default_transaction_read_only = on', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'ledger'"],
   mariadb: ['SET GLOBAL tx_read_only = ON'],
+  mysql: ['SET GLOBAL transaction_read_only = ON'],
 }
-const WRITABLE: Record<string, string> = { postgres: 'ALTER DATABASE %s RESET default_transaction_read_only', mariadb: 'SET GLOBAL tx_read_only = OFF' }
+const WRITABLE: Record<string, string> = { postgres: 'ALTER DATABASE %s RESET default_transaction_read_only', mariadb: 'SET GLOBAL tx_read_only = OFF', mysql: 'SET GLOBAL transaction_read_only = OFF' }
 
-for (const { name } of databases()) if (name !== 'sqlite') describe(`on a ${name} that fails over`, () => {
+describeEachDatabase(({ name }) => {
   let server: Server
   beforeAll(async () => {
-    server = await STARTERS[name]()
+    server = await startServer(name)
   }, 60_000)
   afterAll(() => server.stop())
 
@@ -76,7 +75,7 @@ for (const { name } of databases()) if (name !== 'sqlite') describe(`on a ${name
 
   async function onlyReads(dataSource: DataSource): Promise<void> {
     for (const sql of READ_ONLY[name] ?? []) await dataSource.query(sql.replace('%s', String(dataSource.options.database)))
-    if (name !== 'mariadb') return
+    if (!isMySqlFamily(name)) return
     const others = (await dataSource.query('SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()')) as { id: string }[]
     for (const { id } of others) await dataSource.query(`KILL ${id}`)
   }
@@ -84,7 +83,7 @@ for (const { name } of databases()) if (name !== 'sqlite') describe(`on a ${name
   async function writes(dataSource: DataSource): Promise<void> {
     await dataSource.query((WRITABLE[name] ?? '').replace('%s', String(dataSource.options.database)))
   }
-})
+}, { only: serverNames })
 
 if (databases().some(({ name }) => name === 'postgres')) it('F35 a PostgreSQL whose stand-by is promoted, seconds after it was put in its place, loses no task and needs no restart', async () => {
   const primary = await startPostgres()

@@ -16,7 +16,7 @@ scenarios((add) => {
 
     await free()
     await field.finished()
-  }, { on: ['postgres', 'mariadb'] })
+  }, { on: ['postgres', 'mariadb', 'mysql'] })
 
   add('F40 a lock on a running row holds up neither other rows nor, in the end, its own', async (field) => {
     const [held] = await field.enqueue('sleep', [[2_000]])
@@ -31,7 +31,7 @@ scenarios((add) => {
     await field.finished()
 
     expect((await field.row(held!)).status).toBe('SUCCESSFUL')
-  }, { on: ['postgres', 'mariadb'] })
+  }, { on: ['postgres', 'mariadb', 'mysql'] })
 
   add('F38 a deadlock with another transaction harms no task', async (field) => {
     const ids = await field.enqueue('sleep', Array.from({ length: 10 }, () => [1_000]))
@@ -43,7 +43,7 @@ scenarios((add) => {
     await field.finished()
 
     expect((await field.rows()).map(({ status }) => status)).toEqual(ids.map(() => 'SUCCESSFUL'))
-  }, { on: ['postgres', 'mariadb'] })
+  }, { on: ['postgres', 'mariadb', 'mysql'] })
 
   add('F46 what a task rolls back in a transaction of its app takes nothing else with it', async (field) => {
     const [slow] = await field.enqueue('rollback', [[1_500]], { priority: 1 })
@@ -103,7 +103,7 @@ scenarios((add) => {
     await field.finished(ids, 40_000)
 
     expect((await field.rows()).map(({ status, claims }) => [status, claims])).toEqual(ids.map(() => ['SUCCESSFUL', 1]))
-  }, { on: ['postgres', 'mariadb'], app: { poolSize: 2, extra: { max: 2, connectionLimit: 2 } } })
+  }, { on: ['postgres', 'mariadb', 'mysql'], app: { poolSize: 2, extra: { max: 2, connectionLimit: 2 } } })
 
   add('F58 a task of a transaction that commits late starts after the commit, one of a transaction that rolls back never', async (field) => {
     await field.worker()

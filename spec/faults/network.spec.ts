@@ -2,18 +2,18 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSourceOptions } from 'typeorm'
-import { databases } from '../support/databases'
+import { describeEachDatabase } from '../support/databases'
+import { serverNames } from '../support/servers/start'
 import { Field, type Expected } from './kit/field'
 import { Proxy } from './kit/proxy'
 import { claimsOf, LEASE } from './kit/timing'
 
 /** What a claim sends last. */
-const CLAIM = { postgres: /claims, 0\) \+ 1/, mariadb: /COMMIT/ }
+const CLAIM = { postgres: /claims, 0\) \+ 1/, mariadb: /COMMIT/, mysql: /COMMIT/ }
 
-for (const database of databases()) {
+describeEachDatabase((database) => {
   const { name } = database
-  if (name === 'sqlite') continue
-  describe(`on ${name}, through a network with faults`, () => {
+  describe('through a network with faults', () => {
     const add = (title: string, work: (field: Field, proxy: Proxy) => Promise<Expected | void>): void =>
       it.concurrent(title, async () => {
         const direct = (await database.fresh()) as DataSourceOptions & { host: string; port: number }
@@ -160,4 +160,4 @@ for (const database of databases()) {
       await field.finished()
     })
   })
-}
+}, { only: serverNames })

@@ -52,7 +52,7 @@ scenarios((add) => {
 
   add('F62 workers that look for lost tasks all at once take each of 250 over once', async (field) => {
     const ids = await field.enqueue('count', Array.from({ length: 250 }, () => []))
-    const past = { sqlite: "'2026-01-01 00:00:00.000000'", postgres: "'2026-01-01 00:00:00+00'", mariadb: "'2026-01-01 00:00:00'" }[field.name]
+    const past = { sqlite: "'2026-01-01 00:00:00.000000'", postgres: "'2026-01-01 00:00:00+00'", mariadb: "'2026-01-01 00:00:00'", mysql: "'2026-01-01 00:00:00'" }[field.name]
     await field.dataSource.query(`UPDATE db_task_result SET status = 'RUNNING', claims = 1, worker_ids = '["gone"]', started_at = enqueued_at, lease_until = ${past}`)
 
     const workers = await Promise.all([1, 2, 3].map(() => field.worker()))

@@ -1,18 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSourceOptions } from 'typeorm'
-import { databases } from '../support/databases'
-import { startMariaDb } from '../support/servers/mariadb'
-import { startPostgres } from '../support/servers/postgres'
+import { describeEachDatabase } from '../support/databases'
 import type { Server } from '../support/servers/server'
+import { serverNames, startServer } from '../support/servers/start'
 import { Field, type Expected, type FieldWish } from './kit/field'
 import { claimsOf, LEASE } from './kit/timing'
 
-const STARTERS = { postgres: startPostgres, mariadb: startMariaDb }
-
-for (const { name } of databases()) if (name !== 'sqlite') describe(`on a ${name} of their own`, () => {
+describeEachDatabase(({ name }) => {
   let server: Server
   beforeAll(async () => {
-    server = await STARTERS[name]()
+    server = await startServer(name)
   }, 60_000)
   afterAll(() => server.stop())
 
@@ -73,7 +70,7 @@ for (const { name } of databases()) if (name !== 'sqlite') describe(`on a ${name
   const isolation: [string, string, string][] = name === 'postgres'
     ? [['F43 SERIALIZABLE', "ALTER DATABASE %s SET default_transaction_isolation = 'serializable'", ''], ['F43 REPEATABLE READ', "ALTER DATABASE %s SET default_transaction_isolation = 'repeatable read'", '']]
     : [['F43 SERIALIZABLE', 'SET GLOBAL TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'SET GLOBAL TRANSACTION ISOLATION LEVEL REPEATABLE READ'],
-       ['F42 snapshot isolation', 'SET GLOBAL innodb_snapshot_isolation = ON', 'SET GLOBAL innodb_snapshot_isolation = OFF']]
+       ...(name === 'mariadb' ? [['F42 snapshot isolation', 'SET GLOBAL innodb_snapshot_isolation = ON', 'SET GLOBAL innodb_snapshot_isolation = OFF'] as [string, string, string]] : [])]
   for (const [what, before, after] of isolation)
     add(`${what}: four workers run 400 tasks once each, and nobody hears of conflicts`, async (field) => {
       await field.dataSource.query(before.replace('%s', String(field.dataSource.options.database)))
@@ -90,4 +87,4 @@ for (const { name } of databases()) if (name !== 'sqlite') describe(`on a ${name
         if (after !== '') await field.dataSource.query(after)
       }
     })
-})
+}, { only: serverNames })

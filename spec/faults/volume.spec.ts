@@ -5,6 +5,7 @@ import { DBTaskResult } from '../../entities'
 import type { Store } from '../../lib/store'
 import { wishes } from '../contract/rows'
 import { databases } from '../support/databases'
+import { explain } from '../support/explain'
 import type { DatabaseName } from '../support/servers/wanted'
 import { say, setting } from './kit/setting'
 import { addFinished, addReady, analyze, p99 } from './kit/volume'
@@ -15,7 +16,7 @@ const CLAIMS = 400
 const FOR_EVER = FINISHED / 20 + 60_000
 
 /** A sort, a scan of the table, or a walk over all rows of one status. */
-const WASTEFUL = { sqlite: /SCAN (?!(v|json_each) VIRTUAL TABLE)|TEMP B-TREE|\(status=\?\)/, postgres: /Sort|Seq Scan|Hash|Bitmap/, mariadb: /filesort|temporary|"type":"(index|ALL)"/ }
+const WASTEFUL = { sqlite: /SCAN (?!(v|json_each) VIRTUAL TABLE)|TEMP B-TREE|\(status=\?\)/, postgres: /Sort|Seq Scan|Hash|Bitmap/, mariadb: /filesort|temporary|"type":"(index|ALL)"/, mysql: /filesort|temporary|"type":"(index|ALL)"/ }
 
 describe.each(databases())(`with ${FINISHED} results and ${READY} tasks that wait on $name`, ({ name, connect }) => {
   const asked: { sql: string; parameters: unknown[] }[] = []
@@ -106,8 +107,7 @@ async function questions(dataSource: DataSource, howMany: number): Promise<numbe
 
 async function planOf(dataSource: DataSource, name: DatabaseName, sql: string, parameters: unknown[]): Promise<string[]> {
   if (!/^\s*(SELECT|UPDATE|WITH)\b/.test(sql) || /JSON_TABLE|json_each|jsonb_to_recordset|json_populate/i.test(sql)) return []
-  const lines = (await dataSource.query(`EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`, parameters)) as Record<string, string | undefined>[]
-  return lines.map((line) => line['QUERY PLAN'] ?? line['detail'] ?? JSON.stringify(line))
+  return await explain(dataSource, name, sql, parameters)
 }
 
 function listening(asked: { sql: string; parameters: unknown[] }[]): Logger {

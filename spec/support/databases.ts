@@ -30,6 +30,11 @@ export function isMySqlFamily(name: DatabaseName): name is 'mariadb' | 'mysql' {
   return name === 'mariadb' || name === 'mysql'
 }
 
+/** Whether ids are 32 hex digits without dashes here, there being no type for them. */
+export function hasHexIds(name: DatabaseName): boolean {
+  return name === 'sqlite' || name === 'mysql'
+}
+
 /** The type of TypeORM for each way to speak to this database; MariaDB has two. */
 export function typesOf(name: DatabaseName): readonly ('mariadb' | 'mysql' | undefined)[] {
   return name === 'mariadb' ? ['mariadb', 'mysql'] : [undefined]

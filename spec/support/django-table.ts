@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm'
 import { planMigration } from '../../cli/migrations/plan'
 import { dbTaskResultSchema } from '../../entities'
 import { DJANGO_TABLE, djangoDdl } from '../entities/django-table'
-import type { SpecDatabase } from './databases'
+import { hasHexIds, isMySqlFamily, type SpecDatabase } from './databases'
 
 type Name = SpecDatabase['name']
 
@@ -38,7 +38,7 @@ export function djangoRow(name: Name, differently: Partial<DjangoInsert> = {}): 
   made += 1
   const hex = `0e13b43b18a1440fbb09${made.toString(16).padStart(12, '0')}`
   return {
-    id: name === 'sqlite' ? hex : hex.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
+    id: hasHexIds(name) ? hex : hex.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
     status: 'READY',
     args_kwargs: '{"args": [7], "kwargs": {}}',
     priority: 0,
@@ -75,7 +75,7 @@ function zoned(name: Name, column: string, value: unknown): unknown {
 /** Django's columns of a row as the database holds them: texts as they are, JSON and instants as text, NULL as null. */
 export async function rawRow(dataSource: DataSource, name: Name, id: string): Promise<Record<string, unknown>> {
   const columns = [...PLAIN, ...JSONS.map((column) => asText(name, column)), ...INSTANTS.map((column) => instant(name, column))]
-  const key = name === 'sqlite' ? 'id' : name === 'postgres' ? 'id::text' : 'CAST(id AS CHAR)'
+  const key = hasHexIds(name) ? 'id' : name === 'postgres' ? 'id::text' : 'CAST(id AS CHAR)'
   const [row] = (await dataSource.query(`SELECT ${key} AS id, ${columns.join(', ')} FROM ${DJANGO_TABLE} WHERE id = ${name === 'postgres' ? '$1' : '?'}`, [id])) as Record<string, unknown>[]
   if (!row) throw new Error(`There is no row ${id}.`)
   return row
@@ -86,7 +86,7 @@ const JSONS = ['args_kwargs', 'return_value', 'worker_ids']
 const INSTANTS = ['run_after', 'enqueued_at', 'started_at', 'finished_at']
 
 function asText(name: Name, column: string): string {
-  return name === 'postgres' ? `${column}::text AS ${column}` : name === 'mariadb' ? `CAST(${column} AS CHAR) AS ${column}` : column
+  return name === 'postgres' ? `${column}::text AS ${column}` : isMySqlFamily(name) ? `CAST(${column} AS CHAR) AS ${column}` : column
 }
 
 /** Where the database keeps instants in a type of its own, the text is what that prints. */
@@ -113,10 +113,10 @@ export async function djangoWorker(dataSource: DataSource, name: Name): Promise<
   return ran
 }
 
-const NOW = { sqlite: "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'", postgres: 'clock_timestamp()', mariadb: 'UTC_TIMESTAMP(6)' }
+const NOW = { sqlite: "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'", postgres: 'clock_timestamp()', mariadb: 'UTC_TIMESTAMP(6)', mysql: 'UTC_TIMESTAMP(6)' }
 
 async function djangoClaim(run: (sql: string) => Promise<unknown>, name: Name): Promise<string | undefined> {
-  if (name === 'mariadb') await run('SET TRANSACTION ISOLATION LEVEL READ COMMITTED')
+  if (isMySqlFamily(name)) await run('SET TRANSACTION ISOLATION LEVEL READ COMMITTED')
   await run(name === 'sqlite' ? 'BEGIN EXCLUSIVE' : 'BEGIN')
   const noDelay = `'9999-01-01 00:00:00${name === 'postgres' ? '+00' : ''}'`
   const [row] = (await run(`SELECT id FROM ${DJANGO_TABLE} WHERE status = 'READY' AND (run_after = ${noDelay} OR run_after <= ${NOW[name]}) AND backend_name = 'default'

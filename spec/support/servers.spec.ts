@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process'
 import { DataSource } from 'typeorm'
 import { deskCard } from './servers/ask'
 import type { Server } from './servers/server'
-import { startServer, type ServerName } from './servers/start'
+import { serverNames, startServer, type ServerName } from './servers/start'
 import { wanted } from './servers/wanted'
 import { typeormEnv, typeormVersion } from './typeorm'
 
 const { names, missing } = deskCard()
 
-for (const type of ['postgres', 'mariadb', 'mysql'] as const) {
+for (const type of serverNames) {
   const run = names.includes(type) && missing[type] === undefined ? describe : describe.skip
   run(`a ${type} server of the spec's own`, () => {
     let server: Server

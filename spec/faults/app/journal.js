@@ -7,7 +7,7 @@ const { direct } = require('./fault.json')
 
 const EVENTS = join(__dirname, 'events')
 const isPostgres = direct.type === 'postgres'
-const pool = isPostgres ? { max: 2 } : direct.type === 'mariadb' ? { connectionLimit: 2 } : {}
+const pool = isPostgres ? { max: 2 } : ['mariadb', 'mysql'].includes(direct.type) ? { connectionLimit: 2 } : {}
 // A scenario may have set this process's clock wrong.
 const now = () => globalThis.realNow?.() ?? Date.now()
 let opening

@@ -8,6 +8,7 @@ import type { TaskResult } from '../../../lib/result'
 import { configureTasks } from '../../../lib/settings'
 import type { CallOptions } from '../../../lib/task-options'
 import { appOf } from '../../cli/temp-app'
+import { isMySqlFamily } from '../../support/databases'
 import type { DatabaseName } from '../../support/servers/wanted'
 import { databaseNow, installAudit, readChanges, readLedger } from './audit'
 import { check } from './check'
@@ -198,5 +199,5 @@ export class Field {
 }
 
 function onePool(name: DatabaseName): object {
-  return name === 'postgres' ? { extra: { max: 1 } } : name === 'mariadb' ? { extra: { connectionLimit: 1 } } : {}
+  return name === 'postgres' ? { extra: { max: 1 } } : isMySqlFamily(name) ? { extra: { connectionLimit: 1 } } : {}
 }

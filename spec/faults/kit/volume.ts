@@ -1,4 +1,6 @@
 import type { DataSource } from 'typeorm'
+import { isMySqlFamily } from '../../support/databases'
+import { mySqlNumbers } from '../../support/many-rows'
 import type { DatabaseName } from '../../support/servers/wanted'
 
 /** Rows of tasks that ended, an hour ago and earlier, written by the database itself. */
@@ -13,7 +15,7 @@ export async function addReady(dataSource: DataSource, name: DatabaseName, first
 
 /** Brings the database's idea of its tables up to date, as it does itself after a while. */
 export async function analyze(dataSource: DataSource, name: DatabaseName): Promise<void> {
-  await dataSource.query({ sqlite: 'ANALYZE', postgres: 'VACUUM ANALYZE db_task_result', mariadb: 'ANALYZE TABLE db_task_result' }[name])
+  await dataSource.query({ sqlite: 'ANALYZE', postgres: 'VACUUM ANALYZE db_task_result', mariadb: 'ANALYZE TABLE db_task_result', mysql: 'ANALYZE TABLE db_task_result' }[name])
 }
 
 /** Of measured milliseconds the 99th of a hundred. */
@@ -34,7 +36,7 @@ async function add(dataSource: DataSource, name: DatabaseName, first: number, la
   const { id, now, tomorrow, none, numbers } = SQL[name]
   for (let at = first; at <= last; at += CHUNK)
     await dataSource.query(`INSERT INTO db_task_result (id, status, enqueued_at, started_at, finished_at, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after, exception_class_path, traceback, claims)
-      SELECT ${id}, '${status}', ${now}, ${finishedAt}, ${finishedAt}, '{"args": [], "kwargs": {}}', CAST(n % 9 AS ${name === 'mariadb' ? 'SIGNED' : 'integer'}) - 4, 'spec.add', '${workerIds}', CASE n % 3 WHEN 0 THEN 'default' WHEN 1 THEN 'mail' ELSE 'slow' END, 'default',
+      SELECT ${id}, '${status}', ${now}, ${finishedAt}, ${finishedAt}, '{"args": [], "kwargs": {}}', CAST(n % 9 AS ${isMySqlFamily(name) ? 'SIGNED' : 'integer'}) - 4, 'spec.add', '${workerIds}', CASE n % 3 WHEN 0 THEN 'default' WHEN 1 THEN 'mail' ELSE 'slow' END, 'default',
         CASE WHEN '${status}' = 'READY' AND n % 10 = 0 THEN ${tomorrow} ELSE ${none} END, '', '', ${claims} FROM ${numbers(at, Math.min(last, at + CHUNK - 1))}`)
 }
 
@@ -62,5 +64,13 @@ const SQL = {
     hoursAgo: 'UTC_TIMESTAMP(6) - INTERVAL 1 HOUR - INTERVAL (n % 500) HOUR',
     none: "'9999-01-01 00:00:00'",
     numbers: (first: number, last: number) => `(SELECT seq AS n FROM seq_${first}_to_${last}) s`,
+  },
+  mysql: {
+    id: "LOWER(LPAD(HEX(n), 32, '0'))",
+    now: 'UTC_TIMESTAMP(6)',
+    tomorrow: 'UTC_TIMESTAMP(6) + INTERVAL 1 DAY',
+    hoursAgo: 'UTC_TIMESTAMP(6) - INTERVAL 1 HOUR - INTERVAL (n % 500) HOUR',
+    none: "'9999-01-01 00:00:00'",
+    numbers: mySqlNumbers,
   },
 }

@@ -13,6 +13,8 @@ const INSTANT = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.(?!000000)\d{6})?$/
 
 describeEachDatabase((database) => {
   const { name } = database
+  // jsonb and MySQL's json are written back with spaces of their own.
+  const keepsJsonText = name === 'sqlite' || name === 'mariadb'
 
   describe.each([{ ordering: true }, { ordering: false }])("a table that Django made (its index for claims: $ordering)", ({ ordering }) => {
     let dataSource: DataSource
@@ -39,7 +41,7 @@ describeEachDatabase((database) => {
         exception_class_path: '', traceback: '', worker_ids: '["w-1"]', return_value: '"naïve 😀"',
         enqueued_at: '2026-11-20 00:00:01.880191', run_after: name === 'sqlite' ? '9999-01-01 00:00:00' : '9999-01-01 00:00:00.000000',
       })
-      if (name !== 'postgres') expect(found['args_kwargs']).toBe(written.args_kwargs)
+      if (keepsJsonText) expect(found['args_kwargs']).toBe(written.args_kwargs)
       for (const column of ['started_at', 'finished_at']) expect(found[column]).toMatch(name === 'sqlite' ? INSTANT : /\.\d{6}$/)
     })
 
@@ -52,7 +54,7 @@ describeEachDatabase((database) => {
         exception_class_path: '', traceback: '', worker_ids: '[]', return_value: null, started_at: null, finished_at: null,
         run_after: name === 'sqlite' ? '9999-01-01 00:00:00' : '9999-01-01 00:00:00.000000',
       })
-      expect(args_kwargs).toBe(name === 'postgres' ? '{"args": [1, {"ä": "😀"}], "kwargs": {}}' : '{"args": [1,{"ä":"😀"}], "kwargs": {}}')
+      expect(args_kwargs).toBe(keepsJsonText ? '{"args": [1,{"ä":"😀"}], "kwargs": {}}' : '{"args": [1, {"ä": "😀"}], "kwargs": {}}')
       expect(enqueued_at).toMatch(name === 'sqlite' ? INSTANT : /\.\d{6}$/)
     })
 

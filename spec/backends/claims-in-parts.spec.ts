@@ -1,6 +1,7 @@
 import type { DataSource, Logger } from 'typeorm'
 import { configureTasks, DBTaskResult, remoteTask } from 'typeorm-tasks'
 import { DatabaseBackend } from '../../backends/database'
+import { dashed } from '../../entities/formats'
 import { backends } from '../../lib/registry'
 import type { Outcome, Store } from '../../lib/store'
 import { Rows, wishes } from '../contract/rows'
@@ -45,7 +46,7 @@ describeEachDatabase((database) => {
 
     const found = (await dataSource.query('SELECT CAST(id AS CHAR) AS id, MICROSECOND(enqueued_at) AS at FROM db_task_result ORDER BY enqueued_at')) as { id: string; at: number }[]
 
-    expect(found.map(({ id }) => id)).toEqual(results.map(({ id }) => id))
+    expect(found.map(({ id }) => dashed(id))).toEqual(results.map(({ id }) => id))
     expect(found.map(({ at }) => (at - Number(found[0]?.at) + 1_000_000) % 1_000_000)).toEqual([0, 1, 2])
   })
 

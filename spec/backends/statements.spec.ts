@@ -40,7 +40,9 @@ describeEachDatabase((database) => {
     await add.enqueue(1)
     await add.enqueueMany(Array.from({ length: 1000 }, (_, i): [number] => [i]))
 
-    expect(statements.map((sql) => /INSERT INTO/.exec(sql)?.[0])).toEqual(['INSERT INTO', 'INSERT INTO'])
+    // MySQL's INSERT gives nothing back: a SELECT asks for when the rows were enqueued.
+    const each = database.name === 'mysql' ? ['INSERT', 'SELECT'] : ['INSERT']
+    expect(statements.map((sql) => /INSERT(?= INTO)|^SELECT/.exec(sql)?.[0])).toEqual([...each, ...each])
     await dataSource.getRepository(DBTaskResult).clear()
   })
 

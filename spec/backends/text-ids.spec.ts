@@ -3,16 +3,14 @@ import type { Claim, Dialect, FinishRow } from '../../backends/database/dialect'
 import { mysql } from '../../backends/database/dialects/mysql'
 import { Session } from '../../backends/database/session'
 import { DBTaskResult } from '../../entities'
-import { databases } from '../support/databases'
-
-const mariadb = databases().find(({ name }) => name === 'mariadb')
-const onMariaDb = mariadb ? describe : describe.skip
+import { describeEachDatabase } from '../support/databases'
+import { explain } from '../support/explain'
 
 const SHARED = { priority: 0, task_path: 'spec.add', queue_name: 'default', backend_name: 'default', run_after: '9999-01-01 00:00:00', unique_key: null, options: null }
 const CLAIM: Claim = { room: 10, wishes: { workerId: 'w-1', queues: null, excludeQueues: [] }, backendName: 'default', leaseSeconds: 30 }
 
 /** MySQL and MariaDB 10.6 have no uuid; a table of Django's has the collation of its database. */
-onMariaDb('with ids as text', () => {
+describeEachDatabase((database) => describe('with ids as text', () => {
   for (const collation of ['ascii_bin', 'utf8mb4_general_ci', 'latin1_swedish_ci']) {
     describe(`in ${collation}`, () => {
       let dataSource: DataSource
@@ -24,7 +22,7 @@ onMariaDb('with ids as text', () => {
         const ignore = (): void => {}
         const logger = { logQuery: (sql: string, parameters?: unknown[]) => void asked.push({ sql, parameters: parameters ?? [] }), logQueryError: ignore, logQuerySlow: ignore, logSchemaBuild: ignore, logMigration: ignore, log: ignore }
         asked = []
-        dataSource = await mariadb!.connect({ entities: [DBTaskResult], synchronize: true, ...({ logger } as object) })
+        dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true, ...({ logger } as object) })
         await dataSource.query(`ALTER TABLE db_task_result MODIFY id char(32) CHARACTER SET ${collation.split('_')[0]} COLLATE ${collation} NOT NULL`)
         session = new Session(dataSource)
         dialect = mysql({ type: 'mysql', path: '`db_task_result`', name: 'db_task_result', hexIds: true, isMariaDb: false })
@@ -71,13 +69,13 @@ onMariaDb('with ids as text', () => {
 
       async function expectLookUps(): Promise<void> {
         for (const { sql, parameters } of asked.filter((each) => each.sql.startsWith('UPDATE `db_task_result` t JOIN'))) {
-          const plan = (await dataSource.query(`EXPLAIN ${sql}`, parameters)) as { table: string; type: string; key: string | null }[]
+          const plan = (await explain(dataSource, database.name, sql, parameters)).map((line) => JSON.parse(line) as { table: string; type: string; key: string | null })
           expect(plan.map(({ table, type, key }) => [table, type, key])).toEqual([['v', 'ALL', null], ['t', 'eq_ref', 'PRIMARY']])
         }
       }
     })
   }
-})
+}), { only: ['mariadb', 'mysql'] })
 
 function outcome(row_key: string, returnValue: string | null): FinishRow {
   return { row_key, claims: 1, status: 'SUCCESSFUL', return_value: returnValue, exception_class_path: '', traceback: '', attempt_error: null, progress: null, delay: null }

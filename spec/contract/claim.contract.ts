@@ -121,7 +121,7 @@ export function claimContract({ dataSource, rows, open, abilities }: StorePlace)
     const [locked, free] = await rows().add({ priority: 9 }, {})
     const session = dataSource().createQueryRunner()
     await session.startTransaction()
-    await session.query(`SELECT id FROM db_task_result WHERE id = '${locked}' FOR UPDATE`)
+    await session.query(`SELECT id FROM db_task_result WHERE id = '${rows().key(locked!)}' FOR UPDATE`)
     const store = await open()
 
     const claimed = idsOf(await claim(store, 9))

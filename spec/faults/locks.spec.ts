@@ -132,7 +132,7 @@ scenarios((add) => {
 async function lockRow(field: Field, id: string): Promise<() => Promise<void>> {
   const runner = (await field.another()).createQueryRunner()
   await runner.startTransaction()
-  await runner.query(`SELECT id FROM db_task_result WHERE id = '${id}' FOR UPDATE`)
+  await runner.query(`SELECT id FROM db_task_result WHERE id = '${field.key(id)}' FOR UPDATE`)
   return async () => {
     await runner.rollbackTransaction()
     await runner.release()
@@ -145,7 +145,7 @@ async function crossing(field: Field, ids: readonly string[]): Promise<void> {
   await runner.startTransaction()
   try {
     for (const id of ids) {
-      await runner.query(`SELECT id FROM db_task_result WHERE id = '${id}' FOR UPDATE`)
+      await runner.query(`SELECT id FROM db_task_result WHERE id = '${field.key(id)}' FOR UPDATE`)
       await sleep(60)
     }
   } catch {

@@ -8,7 +8,7 @@ import type { TaskResult } from '../../../lib/result'
 import { configureTasks } from '../../../lib/settings'
 import type { CallOptions } from '../../../lib/task-options'
 import { appOf } from '../../cli/temp-app'
-import { isMySqlFamily } from '../../support/databases'
+import { hasHexIds, isMySqlFamily } from '../../support/databases'
 import type { DatabaseName } from '../../support/servers/wanted'
 import { databaseNow, installAudit, readChanges, readLedger } from './audit'
 import { check } from './check'
@@ -111,6 +111,11 @@ export class Field {
   /** Resolves when the database answers again. */
   async answers(bound = 30_000): Promise<void> {
     await until(() => this.dataSource.query('SELECT 1').then(() => true, () => false), bound, () => 'the database to answer')
+  }
+
+  /** The id as the database spells it. */
+  key(id: string): string {
+    return hasHexIds(this.name) ? id.replaceAll('-', '') : id
   }
 
   /** Changes a row behind everybody's back. */

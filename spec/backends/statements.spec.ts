@@ -21,9 +21,21 @@ describeEachDatabase((database) => {
   let statements: string[]
 
   beforeAll(async () => {
-    const logger = { logQuery: (sql: string) => void statements.push(sql), logQueryError() {}, logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} } as Logger
+    const logger = {
+      logQuery: (sql: string) => void statements.push(sql),
+      logQueryError() {},
+      logQuerySlow() {},
+      logSchemaBuild() {},
+      logMigration() {},
+      log() {},
+    } as Logger
     statements = []
-    dataSource = new DataSource({ ...(await database.fresh()), entities: [DBTaskResult], synchronize: true, logger } as DataSourceOptions)
+    dataSource = new DataSource({
+      ...(await database.fresh()),
+      entities: [DBTaskResult],
+      synchronize: true,
+      logger,
+    } as DataSourceOptions)
     await dataSource.initialize()
     setLogger({ debug() {}, info() {}, warn() {}, error() {} })
     configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
@@ -42,7 +54,10 @@ describeEachDatabase((database) => {
 
     // MySQL's INSERT gives nothing back: a SELECT asks for when the rows were enqueued.
     const each = database.name === 'mysql' ? ['INSERT', 'SELECT'] : ['INSERT']
-    expect(statements.map((sql) => /INSERT(?= INTO)|^SELECT/.exec(sql)?.[0])).toEqual([...each, ...each])
+    expect(statements.map((sql) => /INSERT(?= INTO)|^SELECT/.exec(sql)?.[0])).toEqual([
+      ...each,
+      ...each,
+    ])
     await dataSource.getRepository(DBTaskResult).clear()
   })
 
@@ -58,7 +73,11 @@ describeEachDatabase((database) => {
   })
 
   it('runs tasks in a fixed number of statements', async () => {
-    const counts = { empty: await statementsFor(0), one: await statementsFor(1), four: await statementsFor(4) }
+    const counts = {
+      empty: await statementsFor(0),
+      one: await statementsFor(1),
+      four: await statementsFor(4),
+    }
 
     expect(counts).toEqual(pinned[database.name])
   })
@@ -67,6 +86,11 @@ describeEachDatabase((database) => {
     await nothing.enqueueMany(Array.from({ length: tasks }, (): [] => []))
     statements = []
     await runUntilEmpty()
-    return statements.length - statements.findIndex((sql) => /^(SET TRANSACTION|WITH RECURSIVE|SELECT max|SELECT DATE_FORMAT)/i.test(sql))
+    return (
+      statements.length -
+      statements.findIndex((sql) =>
+        /^(SET TRANSACTION|WITH RECURSIVE|SELECT max|SELECT DATE_FORMAT)/i.test(sql),
+      )
+    )
   }
 })

@@ -6,10 +6,18 @@ import type { DatabaseName } from './servers/wanted'
 type OptionsOf<Type> = Extract<DataSourceOptions, { type: Type }>
 
 /** The options of a database that is there and empty. */
-export type FreshOptions = OptionsOf<'better-sqlite3'> | OptionsOf<'postgres'> | (OptionsOf<'mariadb' | 'mysql'> & { type: 'mariadb' | 'mysql' })
+export type FreshOptions =
+  | OptionsOf<'better-sqlite3'>
+  | OptionsOf<'postgres'>
+  | (OptionsOf<'mariadb' | 'mysql'> & { type: 'mariadb' | 'mysql' })
 
 /** What to add to the options of a fresh database. */
-export type Extra = Partial<Pick<DataSourceOptions, 'entities' | 'migrations' | 'synchronize' | 'subscribers' | 'logging' | 'namingStrategy'>>
+export type Extra = Partial<
+  Pick<
+    DataSourceOptions,
+    'entities' | 'migrations' | 'synchronize' | 'subscribers' | 'logging' | 'namingStrategy'
+  >
+>
 
 export interface FreshWish {
   /** MariaDB may be spoken to under either of TypeORM's two names; 'mariadb' unless told. */
@@ -44,7 +52,10 @@ export function typesOf(name: DatabaseName): readonly ('mariadb' | 'mysql' | und
  * Runs the specs in `body` once for each database, or for those of `only`, named in the title. Those of a missing database are skipped.
  * For a database that is not in `only` a skipped test stands: jest fails a file that has no test at all.
  */
-export function describeEachDatabase<Name extends DatabaseName = DatabaseName>(body: (database: SpecDatabase<Name>) => void, { only }: { only?: readonly Name[] } = {}): void {
+export function describeEachDatabase<Name extends DatabaseName = DatabaseName>(
+  body: (database: SpecDatabase<Name>) => void,
+  { only }: { only?: readonly Name[] } = {},
+): void {
   const { names, missing } = deskCard()
   for (const name of names) {
     if (!isIn(name, only)) {
@@ -56,7 +67,10 @@ export function describeEachDatabase<Name extends DatabaseName = DatabaseName>(b
   }
 }
 
-function isIn<Name extends DatabaseName>(name: DatabaseName, only: readonly Name[] | undefined): name is Name {
+function isIn<Name extends DatabaseName>(
+  name: DatabaseName,
+  only: readonly Name[] | undefined,
+): name is Name {
   return only === undefined || only.some((each) => each === name)
 }
 
@@ -84,7 +98,8 @@ function specDatabase<Name extends DatabaseName>(name: Name): SpecDatabase<Name>
 }
 
 function optionsFor(name: DatabaseName, address: Address, wish: FreshWish): FreshOptions {
-  if (name === 'sqlite') return { type: 'better-sqlite3', database: address.database, enableWAL: true }
+  if (name === 'sqlite')
+    return { type: 'better-sqlite3', database: address.database, enableWAL: true }
   if (name === 'postgres') return { type: 'postgres', ...address }
   return { type: name === 'mysql' ? 'mysql' : (wish.type ?? 'mariadb'), ...address }
 }
@@ -94,7 +109,14 @@ const made: { name: DatabaseName; database: string }[] = []
 
 // The module is loaded once for each spec file, so this is the end of that file.
 afterAll(async () => {
-  await Promise.all(opened.splice(0).filter((dataSource) => dataSource.isInitialized).map((dataSource) => dataSource.destroy()))
+  await Promise.all(
+    opened
+      .splice(0)
+      .filter((dataSource) => dataSource.isInitialized)
+      .map((dataSource) => dataSource.destroy()),
+  )
   // A database that the spec still uses stays until its server is removed.
-  await Promise.allSettled(made.splice(0).map(({ name, database }) => ask(`/drop/${name}`, database)))
+  await Promise.allSettled(
+    made.splice(0).map(({ name, database }) => ask(`/drop/${name}`, database)),
+  )
 })

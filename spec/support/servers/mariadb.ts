@@ -21,7 +21,12 @@ export function findMariaDb(): MariaDbPrograms | undefined {
   const chosen = process.env['MARIADB_BIN']
   const folders = chosen === undefined ? searchPath() : [chosen]
   // Older packages have it under MySQL's name only.
-  const server = firstOf(folders, 'mariadbd') ?? firstOf(folders.filter((folder) => said(join(folder, 'mysqld'), '--version')?.includes('MariaDB')), 'mysqld')
+  const server =
+    firstOf(folders, 'mariadbd') ??
+    firstOf(
+      folders.filter((folder) => said(join(folder, 'mysqld'), '--version')?.includes('MariaDB')),
+      'mysqld',
+    )
   const installer = firstOf(folders, 'mariadb-install-db', 'mysql_install_db')
   return server === undefined || installer === undefined ? undefined : { server, installer }
 }
@@ -31,8 +36,15 @@ export const mariaDbMend = 'Install it, for instance: apt-get install mariadb-se
 // A killed server must keep what it committed (flush-log-at-trx-commit=2), a power cut need not be survived.
 // The time zone is odd on purpose: nothing may depend on it.
 const settings = [
-  '--bind-address=127.0.0.1', '--skip-log-bin', '--max-connections=300', '--default-time-zone=-03:30', '--performance-schema=off',
-  '--innodb-flush-log-at-trx-commit=2', '--innodb-doublewrite=0', '--innodb-flush-method=nosync', '--innodb-buffer-pool-size=128M',
+  '--bind-address=127.0.0.1',
+  '--skip-log-bin',
+  '--max-connections=300',
+  '--default-time-zone=-03:30',
+  '--performance-schema=off',
+  '--innodb-flush-log-at-trx-commit=2',
+  '--innodb-doublewrite=0',
+  '--innodb-flush-method=nosync',
+  '--innodb-buffer-pool-size=128M',
 ]
 
 function recipe(programs: MariaDbPrograms): Recipe {
@@ -43,15 +55,31 @@ function recipe(programs: MariaDbPrograms): Recipe {
     quit: 'SIGTERM',
     async install(place) {
       writeFileSync(join(place.folder, 'init.sql'), initSql)
-      await install(place, programs.installer, '--no-defaults', `--datadir=${join(place.folder, 'data')}`, '--auth-root-authentication-method=normal', '--skip-test-db')
+      await install(
+        place,
+        programs.installer,
+        '--no-defaults',
+        `--datadir=${join(place.folder, 'data')}`,
+        '--auth-root-authentication-method=normal',
+        '--skip-test-db',
+      )
     },
     command: (place, port) => [
-      programs.server, '--no-defaults', `--datadir=${join(place.folder, 'data')}`, `--port=${port}`, `--socket=${join(place.folder, 'socket')}`,
+      programs.server,
+      '--no-defaults',
+      `--datadir=${join(place.folder, 'data')}`,
+      `--port=${port}`,
+      `--socket=${join(place.folder, 'socket')}`,
       // Of its own: a server that starts deletes what it finds there of others' temporary tables.
       `--tmpdir=${join(place.folder, 'data')}`,
-      `--pid-file=${join(place.folder, 'own-pid')}`, `--init-file=${join(place.folder, 'init.sql')}`, ...settings,
+      `--pid-file=${join(place.folder, 'own-pid')}`,
+      `--init-file=${join(place.folder, 'init.sql')}`,
+      ...settings,
     ],
-    query, version, create, drop,
+    query,
+    version,
+    create,
+    drop,
   }
 }
 

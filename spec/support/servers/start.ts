@@ -5,7 +5,11 @@ import type { Server } from './server'
 import type { DatabaseName } from './wanted'
 
 /** The databases that have a server. */
-export const serverNames = ['postgres', 'mariadb', 'mysql'] as const satisfies readonly DatabaseName[]
+export const serverNames = [
+  'postgres',
+  'mariadb',
+  'mysql',
+] as const satisfies readonly DatabaseName[]
 export type ServerName = (typeof serverNames)[number]
 
 const starters = { postgres: startPostgres, mariadb: startMariaDb, mysql: startMySql }

@@ -1,6 +1,6 @@
 // Every spec runs on both TypeORM versions, save those that never meet TypeORM: `once` names them.
 // DB=sqlite,postgres,mariadb chooses databases; TYPEORM=1 or 0.3 chooses the TypeORM.
-const once = ['faults', 'lib', 'house', 'cli', 'docs', 'examples', 'package', 'types']
+const once = ['faults', 'lib', 'house', 'cli', 'django/real', 'docs', 'examples', 'package', 'types']
 
 const common = {
   rootDir: __dirname,
@@ -15,8 +15,13 @@ const common = {
       module: { type: 'commonjs' },
     }],
   },
-  // Faults take minutes: `npm run faults`, and always under CI.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/', '<rootDir>/spec/fixtures/', ...(process.env.FAULTS || process.env.CI ? [] : ['<rootDir>/spec/faults/.*\\.spec\\.ts$'])],
+  testPathIgnorePatterns: [
+    '/node_modules/', '<rootDir>/dist/', '<rootDir>/spec/fixtures/',
+    // Faults take minutes: `npm run faults`, and always under CI.
+    ...(process.env.FAULTS || process.env.CI ? [] : ['<rootDir>/spec/faults/.*\\.spec\\.ts$']),
+    // They need a real Django: `npm run test:django`.
+    ...(process.env.DJANGO ? [] : ['<rootDir>/spec/django/real/']),
+  ],
   globalSetup: '<rootDir>/spec/support/global-setup.ts',
   globalTeardown: '<rootDir>/spec/support/global-teardown.ts',
 }

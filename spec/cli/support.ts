@@ -88,8 +88,8 @@ export class Running {
   log = ''
   readonly #child: ChildProcess
 
-  constructor(cwd: string, args: readonly string[]) {
-    this.#child = spawn(process.execPath, [BIN, ...args], { cwd, env: typeormEnv(), stdio: ['ignore', 'pipe', 'pipe'] })
+  constructor(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...typeormEnv(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.exited = once(this.#child, 'exit').then(([code, signal]) => ({ code, signal }))
     this.closed = once(this.#child, 'close')
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream!.on('data', (text: Buffer) => (this.log += text.toString()))

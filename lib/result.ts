@@ -1,7 +1,7 @@
 import type { TaskBackend } from './backend'
 import { clock } from './clock'
 import { InvalidTaskError, NotFinishedError, TaskFailedError, WaitTimeoutError, shown } from './errors'
-import type { ErrorRecord } from './failure'
+import { type ErrorRecord, headline } from './failure'
 import { tasks } from './registry'
 import type { Task } from './task'
 
@@ -150,7 +150,7 @@ export class TaskResult<Return> {
    * @throws TaskFailedError if it failed.
    */
   get returnValue(): Return {
-    if (this.status === 'FAILED') throw new TaskFailedError(this.id, this.errors.at(-1)?.traceback.split('\n')[0] ?? 'no error was stored.')
+    if (this.status === 'FAILED') throw new TaskFailedError(this.id, headline(this.errors.at(-1)) ?? 'no error was stored.')
     if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
     return this.#read().returnValue as Return
   }

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { InvalidTaskError } from '../../lib/errors'
-import { MAX_TRACEBACK, recordOf } from '../../lib/failure'
+import { headline, MAX_TRACEBACK, recordOf } from '../../lib/failure'
 
 it("keeps an error's class and its whole stack, ending with a newline as Python's tracebacks do", () => {
   const error = new RangeError('too far')
@@ -27,6 +27,14 @@ it('shows a message that was changed after the error was made', () => {
   error.message = 'second'
 
   expect(recordOf(error).traceback).toMatch(/^Error: second\nError: first\n/)
+})
+
+it.each([
+  ['RangeError: too far\n    at run (app.js:1:2)\nCaused by: TypeError: inner\n', 'RangeError: too far'],
+  ['Traceback (most recent call last):\n  File "tasks.py", line 3, in add\n    return a + b\nTypeError: no sum\n', 'TypeError: no sum'],
+  ['', ''],
+])('finds the line that says what failed in a traceback of JavaScript and of Python: %j', (traceback, line) => {
+  expect(headline({ exceptionClassPath: 'x', traceback })).toBe(line)
 })
 
 class Hostile {

@@ -141,12 +141,12 @@ describeBesideDjango((shared) => {
     })
 
     it('a result of Django is waited for like one of ours', async () => {
-      expect(await results.add.wait({ timeout: 1_000 })).toBe(3)
+      expect((await results.add.wait({ timeout: 1_000 })).returnValue).toBe(3)
     })
 
     it('an exception of Python is read with its class and its traceback', () => {
       expect(results.fail).toMatchObject({ status: 'FAILED', isFinished: true })
-      expect(() => results.fail.returnValue).toThrow(/broken 😀|DomainError/)
+      expect(() => results.fail.returnValue).toThrow(`Task ${results.fail.id} failed: shared.tasks.DomainError: broken 😀`)
       expect(results.fail.errors).toEqual([{
         exceptionClassPath: 'shared.tasks.DomainError',
         traceback: expect.stringMatching(/^Traceback \(most recent call last\):\n[^]*KeyError: 'the inner one'[^]*\nshared\.tasks\.DomainError: broken 😀\n$/),

@@ -44,7 +44,7 @@ async function sharedTable(options: FreshOptions): Promise<SharedTable & { close
   const root = appOf({ 'tasks.js': readFileSync(join(__dirname, 'app-tasks.js'), 'utf8'), 'ormconfig.js': ormconfig(options) }, { 'typeorm-tasks': '..' })
   const runLog = join(root, 'runs.log')
   const django = new Django(options, runLog)
-  await django.manage('migrate_all')
+  await django.manage('migrate', '--verbosity', '0')
   const tasks = (...args: string[]): Running => new Running(root, args, { SHARED_RUN_LOG: runLog })
   await succeeding(tasks('makemigrations'))
   await promisify(execFile)(process.execPath, [require.resolve('typeorm/cli.js'), 'migration:run', '-d', 'ormconfig.js'], { cwd: root })

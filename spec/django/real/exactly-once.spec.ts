@@ -17,8 +17,13 @@ describeBesideDjango((shared) => {
       shared().django.start('db_worker', '--no-startup-delay', '--interval', '0.05', '--worker-id', `django-${n}`),
       shared().tasks('db_worker', '--no-startup-delay', '--interval', '0.05', '--worker-id', `ours-${n}`),
     ])
-    const isUp = (): boolean => workers.every(({ log }) => /Starting worker/.test(log))
-    while (!isUp()) await sleep(20)
+    const assertAlive = (): void => {
+      for (const { isOver, log } of workers) if (isOver) throw new Error(`A worker has ended by itself:\n${log}`)
+    }
+    while (!workers.every(({ log }) => log.includes('Starting worker'))) {
+      assertAlive()
+      await sleep(20)
+    }
 
     // All four are up and wait, so that none has a head start. Each side enqueues half.
     const tags = Array.from({ length: TASKS }, (_, i) => `t${i}`)
@@ -27,7 +32,10 @@ describeBesideDjango((shared) => {
       shared().django.enqueue(...theirs.map((tag) => ({ task: 'shared.tasks.logged', args: [tag, 0.002] }))),
       remoteTask<[string, number]>('shared.tasks.logged').enqueueMany(ours.map((tag) => [tag, 0.002])),
     ])
-    while ((await unfinished(shared())) > 0) await sleep(100)
+    while ((await unfinished(shared())) > 0) {
+      assertAlive()
+      await sleep(100)
+    }
     const codes = await Promise.all(workers.map(stopped))
 
     expect(codes).toEqual([0, 0, 0, 0])

@@ -8,7 +8,7 @@ class DomainError extends Error {
 }
 
 task('shared.tasks.add', async (a, b) => a + b)
-task('shared.tasks.greet', async (name, { greeting = 'hello' } = {}) => `${greeting}, ${name}`)
+task('shared.tasks.greet', async (name, { greeting = 'hello' } = {}) => [greeting, name].join(', '))
 task('shared.tasks.echo', async (value) => value)
 task('shared.tasks.nothing', async () => {})
 task('shared.tasks.fail', async (message) => {
@@ -16,7 +16,7 @@ task('shared.tasks.fail', async (message) => {
 })
 task('shared.tasks.who_runs', async ({ taskResult, attempt }) => ({ id: taskResult.id, attempt, workers: taskResult.workerIds }), { takesContext: true })
 task('shared.tasks.logged', async (tag, seconds = 0) => {
-  appendFileSync(process.env.SHARED_RUN_LOG, `ours ${tag}\n`)
+  appendFileSync(process.env.SHARED_RUN_LOG, ['ours ', tag, '\n'].join(''))
   await sleep(seconds * 1000)
 })
 

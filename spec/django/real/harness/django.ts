@@ -137,6 +137,10 @@ export class DjangoProcess {
     this.exited = once(child, 'close').then(([code]) => code as number | null)
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (this.log += text))
   }
+
+  get isOver(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null
+  }
 }
 
 /** The entry of Django's DATABASES for a database of the specs. */

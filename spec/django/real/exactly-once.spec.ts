@@ -15,7 +15,7 @@ describeBesideDjango((shared) => {
   it(`two workers of Django and two of ours run ${TASKS} tasks at the same time, each once`, async () => {
     const workers = [1, 2].flatMap((n) => [
       shared().django.start('db_worker', '--no-startup-delay', '--interval', '0.05', '--worker-id', `django-${n}`),
-      shared().tasks('db_worker', '--no-startup-delay', '--interval', '0.05', '--worker-id', `ours-${n}`),
+      shared().tasks('db_worker', '--no-startup-delay', '--interval', '0.05', '--concurrency', '1', '--worker-id', `ours-${n}`),
     ])
     const assertAlive = (): void => {
       for (const { isOver, log } of workers) if (isOver) throw new Error(`A worker has ended by itself:\n${log}`)
@@ -25,6 +25,7 @@ describeBesideDjango((shared) => {
       await sleep(20)
     }
 
+    // Ours run one task at a time, as Django's do, so that the shares are alike.
     // All four are up and wait, so that none has a head start. Each side enqueues half.
     const tags = Array.from({ length: TASKS }, (_, i) => `t${i}`)
     const [theirs, ours] = [tags.slice(0, TASKS / 2), tags.slice(TASKS / 2)]

@@ -33,7 +33,7 @@ trap 'rm -rf "$work"' EXIT
 sources=$(cat /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
 uri=$(awk '/^URIs:/ { print $2; exit }' <<<"$sources")
 keyring=$(awk '/^Signed-By:/ { print $2; exit }' <<<"$sources")
-[ -n "$uri" ] || uri=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | awk '$1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /:\//) { print $i; exit } }')
+[ -n "$uri" ] || uri=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | awk '$1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /:\//) { print $i; exit } }' || true)
 [ -n "$uri" ] || fail 'the apt sources of this machine name no archive.'
 suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 [ -n "$suite" ] || fail '/etc/os-release names no Debian release.'

@@ -1,6 +1,10 @@
 import type { EntityManager } from 'typeorm'
 import { InvalidTaskError, NotSupportedError, shown } from './errors'
+import { storable } from './failure'
 import type { Progress, TaskResult } from './result'
+
+/** A note is cut after so many characters. */
+const MAX_NOTE = 1000
 
 /** What surrounds one run; a worker gives it, specs and `call` too. */
 export interface Surroundings {
@@ -38,7 +42,7 @@ export class TaskContext {
   reportProgress(done: number, total: number | null = null, note: string | null = null): void {
     if (!Number.isFinite(done) || !(total === null || Number.isFinite(total)))
       throw new InvalidTaskError(`reportProgress expects finite numbers, got ${shown(done)} of ${shown(total)}.`, 'Pass how much is done and, if known, the total.')
-    this.#surroundings.report({ done, total, note: note === null ? null : String(note).slice(0, 1000) })
+    this.#surroundings.report({ done, total, note: note === null ? null : storable(String(note).slice(0, MAX_NOTE)) })
   }
 
   /**

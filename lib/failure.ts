@@ -85,7 +85,7 @@ function bounded(text: string): string {
   return storable(cut.endsWith('\n') ? cut : `${cut}\n`)
 }
 
-/** PostgreSQL keeps no NUL in text, and no database half a surrogate pair. */
-function storable(text: string): string {
+/** PostgreSQL keeps no NUL in text, and no database half a surrogate pair, which is what a cut may leave. */
+export function storable(text: string): string {
   return text.replaceAll('\u0000', '\\u0000').toWellFormed()
 }

@@ -135,7 +135,11 @@ type Maker = (table: Table) => Dialect
 const postgres: Maker = (table) => (require('./dialects/postgres') as typeof ofPostgres).postgres(table)
 const mysql: Maker = (table) => (require('./dialects/mysql') as typeof ofMysql).mysql(table)
 const sqlite: Maker = (table) => (require('./dialects/sqlite') as typeof ofSqlite).sqlite(table)
-const portable: Maker = (table) => new (require('./dialects/portable') as typeof fallback).Portable(table)
+// In two steps: after `new`, the compiler drops the parentheses around what is loaded, and what is left means something else.
+const portable: Maker = (table) => {
+  const { Portable } = require('./dialects/portable') as typeof fallback
+  return new Portable(table)
+}
 
 /** By TypeORM's `type`. `sqlite` and the drivers for phones and browsers are SQLite too, but do not all tell what a statement gave back. */
 const DIALECTS: Readonly<Record<string, Maker | undefined>> = {

@@ -80,7 +80,7 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
     async renew(session, rows, leaseSeconds) {
       const answer = await session.query(sql.renew, { ...batch(rows), leaseSeconds })
       const { records } = updateReturns ? answer : await session.query(sql.held, batch(rows))
-      return new Map(records.map((record) => [keyOf(record), Boolean(record['cancelled'])]))
+      return new Map(records.map((record) => [keyOf(record), isTrue(record['cancelled'])]))
     },
     release: async (session, rows) => (await session.query(sql.release, batch(rows))).affected,
     async takeOver(session, rows) {
@@ -195,6 +195,11 @@ async function kept({ sql, batch = jsonOf }: SqlDialect, session: Session, rows:
   if (done === rows.length) return new Set(rows.map((row) => row.row_key))
   const { records } = await session.query(sql.settled, batch(rows))
   return new Set(records.map(keyOf))
+}
+
+/** A condition as each driver gives it: true, 1, or on MySQL the text '1' where an app has its driver read numbers as text. */
+function isTrue(value: unknown): boolean {
+  return Number(value) === 1
 }
 
 function keyOf(record: Record<string, unknown>): string {

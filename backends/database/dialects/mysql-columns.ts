@@ -30,13 +30,15 @@ export function told(instant: string): string {
 
 /** Where each value stands in what is sent of a row; no row has both arguments and claims. By their names it takes half as long again to find them. */
 const PLACES = { row_key: 0, args_kwargs: 1, claims: 1, progress: 2, status: 3, return_value: 4, exception_class_path: 5, traceback: 6, attempt_error: 7, delay: 8 }
-const TYPES: Readonly<Record<string, string>> = { row_key: 'CHAR(36)', claims: 'INT', delay: 'DOUBLE', status: 'VARCHAR(10)' }
+/** Texts name their character set: else they have the database's own, and one of latin1 or utf8mb3 turns 日本 and 😀 into question marks. */
+const UTF8 = 'CHARACTER SET utf8mb4'
+const TYPES: Readonly<Record<string, string>> = { row_key: `CHAR(36) ${UTF8}`, claims: 'INT', delay: 'DOUBLE', status: `VARCHAR(10) ${UTF8}` }
 
 type Name = keyof typeof PLACES
 
 /** A batch as a table `v` with these columns, and `n`, from 1 on. */
 export function rows(...names: Name[]): string {
-  return `JSON_TABLE(:rows, '$[*]' COLUMNS (n FOR ORDINALITY, ${names.map((name) => `${name} ${TYPES[name] ?? 'LONGTEXT'} PATH '$[${PLACES[name]}]'`).join(', ')})) v`
+  return `JSON_TABLE(:rows, '$[*]' COLUMNS (n FOR ORDINALITY, ${names.map((name) => `${name} ${TYPES[name] ?? `LONGTEXT ${UTF8}`} PATH '$[${PLACES[name]}]'`).join(', ')})) v`
 }
 
 /** The values of a batch: as `rows` reads them, and the ids as a list. All in the order of ids, so that no two statements wait for each other's rows. */

@@ -74,8 +74,8 @@ export function postgres({ path, type, name }: Table): Dialect {
         WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = coalesce(v.status, '${USUAL.status}') AND t.lease_until IS NULL AND t.exception_class_path = coalesce(v.exception_class_path, '')`,
       renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
         FROM ${rows('row_key', 'claims', 'progress')}
-        WHERE ${FENCE} RETURNING t.id::text AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled`,
-      held: `SELECT t.id::text AS row_key, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t, ${HELD} WHERE ${FENCE}`,
+        WHERE ${FENCE} RETURNING t.id::text AS row_key, (t.cancel_requested_at IS NOT NULL)::int AS cancelled`,
+      held: `SELECT t.id::text AS row_key, (t.cancel_requested_at IS NOT NULL)::int AS cancelled FROM ${path} t, ${HELD} WHERE ${FENCE}`,
       release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
           started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END
         FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,

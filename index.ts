@@ -14,10 +14,36 @@ export type { ErrorRecord } from './lib/failure'
 export type { Jsonable } from './lib/json'
 export { type Logger, setLogger } from './lib/log'
 export { type Progress, TaskResult, type TaskStatus, type WaitOptions } from './lib/result'
-export { type BackendClass, type BackendConfig, configureTasks, type TasksSettings } from './lib/settings'
+export {
+  type BackendClass,
+  type BackendConfig,
+  configureTasks,
+  type TasksSettings,
+} from './lib/settings'
 export { Signal, type TaskEvent, taskEnqueued, taskFinished, taskStarted } from './lib/signals'
-export { pruneResults, type PruneOptions, runUntilEmpty, type RunningWorker, startWorker } from './lib/start-worker'
-export type { ClaimedRow, Counts, Exchange, Held, Hint, Lost, Outcome, PruneWish, Renewal, Renewed, Rescued, Store, StoreOptions, Wishes } from './lib/store'
+export {
+  pruneResults,
+  type PruneOptions,
+  runUntilEmpty,
+  type RunningWorker,
+  startWorker,
+} from './lib/start-worker'
+export type {
+  ClaimedRow,
+  Counts,
+  Exchange,
+  Held,
+  Hint,
+  Lost,
+  Outcome,
+  PruneWish,
+  Renewal,
+  Renewed,
+  Rescued,
+  Store,
+  StoreOptions,
+  Wishes,
+} from './lib/store'
 export type { ErrorClass, Retry } from './lib/policy'
 export { Task } from './lib/task'
 export type { CallOptions, TaskOptions } from './lib/task-options'
@@ -31,5 +57,7 @@ registerBackend('typeorm-tasks/backends/dummy#DummyBackend', () => DummyBackend)
 registerBackend('typeorm-tasks/backends/database#DatabaseBackend', () => DatabaseBackend)
 
 /** With nothing configured, tasks run at once, as in Django. */
-const unconfigured = new Map([['default', new ImmediateBackend('default', { queues: ['default'], options: {} })]])
+const unconfigured = new Map([
+  ['default', new ImmediateBackend('default', { queues: ['default'], options: {} })],
+])
 backends.setFallback(() => unconfigured)

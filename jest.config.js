@@ -1,22 +1,41 @@
 // Every spec runs on both TypeORM versions, save those that never meet TypeORM: `once` names them.
 // DB=sqlite,postgres,mariadb chooses databases; TYPEORM=1 or 0.3 chooses the TypeORM.
-const once = ['faults', 'lib', 'house', 'cli', 'django/real', 'docs', 'examples', 'package', 'types']
+const once = [
+  'faults',
+  'lib',
+  'house',
+  'cli',
+  'django/real',
+  'docs',
+  'examples',
+  'package',
+  'types',
+]
 
 const common = {
   rootDir: __dirname,
   testEnvironment: 'node',
   transform: {
-    '^.+\\.ts$': ['@swc/jest', {
-      jsc: {
-        target: 'es2022',
-        parser: { syntax: 'typescript', decorators: true },
-        transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: {
+            legacyDecorator: true,
+            decoratorMetadata: true,
+            useDefineForClassFields: false,
+          },
+        },
+        module: { type: 'commonjs' },
       },
-      module: { type: 'commonjs' },
-    }],
+    ],
   },
   testPathIgnorePatterns: [
-    '/node_modules/', '<rootDir>/dist/', '<rootDir>/spec/fixtures/',
+    '/node_modules/',
+    '<rootDir>/dist/',
+    '<rootDir>/spec/fixtures/',
     // Faults take minutes: `npm run faults`, and always under CI.
     ...(process.env.FAULTS || process.env.CI ? [] : ['<rootDir>/spec/faults/.*\\.spec\\.ts$']),
     // They need a real Django: `npm run test:django`.
@@ -44,13 +63,23 @@ const projects = [
     ...common,
     displayName: 'typeorm-0.3',
     testMatch: ['<rootDir>/spec/**/*.spec.ts'],
-    testPathIgnorePatterns: [...common.testPathIgnorePatterns, `<rootDir>/spec/(${once.join('|')})(\\.spec\\.ts$|/)`],
-    moduleNameMapper: { ...ourDoors, '^typeorm$': 'typeorm-0.3', '^typeorm/(.*)$': 'typeorm-0.3/$1' },
+    testPathIgnorePatterns: [
+      ...common.testPathIgnorePatterns,
+      `<rootDir>/spec/(${once.join('|')})(\\.spec\\.ts$|/)`,
+    ],
+    moduleNameMapper: {
+      ...ourDoors,
+      '^typeorm$': 'typeorm-0.3',
+      '^typeorm/(.*)$': 'typeorm-0.3/$1',
+    },
   },
 ]
 
-const chosen = projects.filter(({ displayName }) => [undefined, '', displayName.slice('typeorm-'.length)].includes(process.env.TYPEORM))
-if (chosen.length === 0) throw new Error(`TYPEORM is "${process.env.TYPEORM}"; it may be 1 or 0.3, or absent for both.`)
+const chosen = projects.filter(({ displayName }) =>
+  [undefined, '', displayName.slice('typeorm-'.length)].includes(process.env.TYPEORM),
+)
+if (chosen.length === 0)
+  throw new Error(`TYPEORM is "${process.env.TYPEORM}"; it may be 1 or 0.3, or absent for both.`)
 
 module.exports = {
   projects: chosen,

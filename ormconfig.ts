@@ -5,7 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { configureTasks, DBTaskResult, task } from 'typeorm-tasks'
 
-export const dataSource = new DataSource({ ...database(process.env['DATABASE_URL']), entities: [DBTaskResult], synchronize: true })
+export const dataSource = new DataSource({
+  ...database(process.env['DATABASE_URL']),
+  entities: [DBTaskResult],
+  synchronize: true,
+})
 
 export const TASKS = configureTasks({
   default: {
@@ -24,12 +28,16 @@ export const fail = task('dev.fail', (reason: string): void => {
   throw new Error(reason)
 })
 
-export const slow = task('dev.slow', async (context, seconds: number) => {
-  for (let second = 0; second < seconds; second++) {
-    context.reportProgress(second, seconds)
-    await sleep(1000, undefined, { signal: context.signal })
-  }
-}, { takesContext: true })
+export const slow = task(
+  'dev.slow',
+  async (context, seconds: number) => {
+    for (let second = 0; second < seconds; second++) {
+      context.reportProgress(second, seconds)
+      await sleep(1000, undefined, { signal: context.signal })
+    }
+  },
+  { takesContext: true },
+)
 
 function database(url: string | undefined): DataSourceOptions {
   if (url === undefined) return { type: 'better-sqlite3', database: 'dev.sqlite', enableWAL: true }

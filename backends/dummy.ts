@@ -42,7 +42,16 @@ export class DummyBackend extends TaskBackend {
 
   /** What waits is FAILED at once, as in a database. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
-    this.#kept = this.#kept.map((values) => (values.id === id && values.status === 'READY' ? { ...values, status: 'FAILED', finishedAt: new Date(), errors: [recordOf(new TaskCancelled())] } : values))
+    this.#kept = this.#kept.map((values) =>
+      values.id === id && values.status === 'READY'
+        ? {
+            ...values,
+            status: 'FAILED',
+            finishedAt: new Date(),
+            errors: [recordOf(new TaskCancelled())],
+          }
+        : values,
+    )
   }
 
   override async getResult(id: string): Promise<TaskResult<unknown>> {

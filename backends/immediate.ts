@@ -22,7 +22,12 @@ export class ImmediateBackend extends TaskBackend {
     const enqueued = this.#keep(valuesOf(order, this.alias))
     logEnqueued(enqueued)
     taskEnqueued.send({ backend: this, result: enqueued })
-    const running = this.#keep({ ...this.#values(enqueued.id), status: 'RUNNING', startedAt: new Date(), workerIds: [this.#workerId] })
+    const running = this.#keep({
+      ...this.#values(enqueued.id),
+      status: 'RUNNING',
+      startedAt: new Date(),
+      workerIds: [this.#workerId],
+    })
     return this.#run(order, running)
   }
 
@@ -71,5 +76,9 @@ export class ImmediateBackend extends TaskBackend {
 function finishOf(ending: Ending): Partial<ResultValues> {
   const finishedAt = new Date()
   if (ending.status === 'FAILED') return { status: 'FAILED', finishedAt, errors: [ending.error] }
-  return { status: 'SUCCESSFUL', finishedAt, returnValue: ending.returnValue === null ? null : (JSON.parse(ending.returnValue) as unknown) }
+  return {
+    status: 'SUCCESSFUL',
+    finishedAt,
+    returnValue: ending.returnValue === null ? null : (JSON.parse(ending.returnValue) as unknown),
+  }
 }

@@ -7,7 +7,13 @@ import type { TaskValues } from '../lib/task'
  *
  * @throws ResultMismatchError if another task holds the key.
  */
-export function assertHolds({ id, taskName }: Pick<ResultValues, 'id' | 'taskName'>, { name, uniqueKey }: TaskValues): void {
+export function assertHolds(
+  { id, taskName }: Pick<ResultValues, 'id' | 'taskName'>,
+  { name, uniqueKey }: TaskValues,
+): void {
   if (taskName !== name)
-    throw new ResultMismatchError(`The unique key "${uniqueKey}" is held by task "${taskName}" (${id}), so "${name}" cannot have it.`, `Put the task's name into the key, e.g. "${name}:${uniqueKey}".`)
+    throw new ResultMismatchError(
+      `The unique key "${uniqueKey}" is held by task "${taskName}" (${id}), so "${name}" cannot have it.`,
+      `Put the task's name into the key, e.g. "${name}:${uniqueKey}".`,
+    )
 }

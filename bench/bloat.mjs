@@ -17,21 +17,32 @@ const VARIANTS = {
   'fillfactor 90': 'fillfactor = 90',
   'fillfactor 70': 'fillfactor = 70',
   'fillfactor 50': 'fillfactor = 50',
-  'scale factor 0.01': 'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01',
-  'the same, cost delay 0': 'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0',
-  'the same, fillfactor 70': 'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0, fillfactor = 70',
+  'scale factor 0.01':
+    'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01',
+  'the same, cost delay 0':
+    'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0',
+  'the same, fillfactor 70':
+    'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0, fillfactor = 70',
   'no autovacuum at all': 'autovacuum_enabled = false',
   '1,000,000 kept, as it comes': '',
-  '1,000,000 kept, scale factor 0.01': 'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01',
+  '1,000,000 kept, scale factor 0.01':
+    'autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.01',
 }
 
 process.env.BENCH_POSTGRES ??= 'autovacuum_naptime=10s'
 prepare()
 const servers = new Servers()
 try {
-  console.log(`${tasks} tasks, ${PER_SECOND} a second, then ${BURST} at once; sizes in MiB, CPU in s per 1,000 tasks\n`)
-  console.log('| | table | indexes | dead rows | vacuums | HOT | WAL per task, bytes | server CPU | burst, tasks/s | after VACUUM FULL |\n|---|---|---|---|---|---|---|---|---|---|')
-  for (const [name, settings] of Object.entries(VARIANTS).filter(([variant]) => only.test(variant))) await servers.withDatabase('postgres', (address, server) => measure(name, settings, address, server))
+  console.log(
+    `${tasks} tasks, ${PER_SECOND} a second, then ${BURST} at once; sizes in MiB, CPU in s per 1,000 tasks\n`,
+  )
+  console.log(
+    '| | table | indexes | dead rows | vacuums | HOT | WAL per task, bytes | server CPU | burst, tasks/s | after VACUUM FULL |\n|---|---|---|---|---|---|---|---|---|---|',
+  )
+  for (const [name, settings] of Object.entries(VARIANTS).filter(([variant]) => only.test(variant)))
+    await servers.withDatabase('postgres', (address, server) =>
+      measure(name, settings, address, server),
+    )
 } finally {
   await servers.stop()
 }
@@ -51,12 +62,19 @@ function measure(name, settings, address, server) {
       const steady = cpuOf(server.pid) - cpu
       return { rate: await burst(producer, worker), spent: steady }
     })
-    const { wal } = await ask(`SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '${before.lsn}') / ${tasks + BURST} AS wal`)
-    const seen = await ask(`SELECT pg_table_size('db_task_result') / 1048576 AS heap, pg_indexes_size('db_task_result') / 1048576 AS indexes,
+    const { wal } = await ask(
+      `SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '${before.lsn}') / ${tasks + BURST} AS wal`,
+    )
+    const seen =
+      await ask(`SELECT pg_table_size('db_task_result') / 1048576 AS heap, pg_indexes_size('db_task_result') / 1048576 AS indexes,
       n_dead_tup AS dead, autovacuum_count AS vacuums, n_tup_hot_upd AS hot, n_tup_upd AS updates FROM pg_stat_user_tables WHERE relname = 'db_task_result'`)
     await ask('VACUUM FULL db_task_result')
-    const { ideal } = await ask("SELECT pg_total_relation_size('db_task_result') / 1048576 AS ideal")
-    console.log(`| ${name} | ${seen.heap} | ${seen.indexes} | ${seen.dead} | ${seen.vacuums} | ${Math.round((100 * seen.hot) / seen.updates)} % | ${Math.round(wal)} | ${((spent / tasks) * 1_000).toFixed(4)} | ${Math.round(rate)} | ${ideal} |`)
+    const { ideal } = await ask(
+      "SELECT pg_total_relation_size('db_task_result') / 1048576 AS ideal",
+    )
+    console.log(
+      `| ${name} | ${seen.heap} | ${seen.indexes} | ${seen.dead} | ${seen.vacuums} | ${Math.round((100 * seen.hot) / seen.updates)} % | ${Math.round(wal)} | ${((spent / tasks) * 1_000).toFixed(4)} | ${Math.round(rate)} | ${ideal} |`,
+    )
   })
 }
 

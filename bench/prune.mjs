@@ -10,10 +10,12 @@ const rows = quick ? 20_000 : 200_000
 prepare()
 const { open } = await import('./contenders/typeorm-tasks.mjs')
 const servers = new Servers()
-const shown = (times) => `p50 ${quantile(times, 0.5).toFixed(1)}, p99 ${quantile(times, 0.99).toFixed(1)}, longest ${Math.max(...times).toFixed(1)} ms (${times.length} claims)`
+const shown = (times) =>
+  `p50 ${quantile(times, 0.5).toFixed(1)}, p99 ${quantile(times, 0.99).toFixed(1)}, longest ${Math.max(...times).toFixed(1)} ms (${times.length} claims)`
 
 try {
-  for (const kind of databases.filter((name) => name !== 'sqlite')) await servers.withDatabase(kind, measure)
+  for (const kind of databases.filter((name) => name !== 'sqlite'))
+    await servers.withDatabase(kind, measure)
 } finally {
   await servers.stop()
 }
@@ -34,7 +36,9 @@ async function measure(address) {
   const beside = await claimsUntil(place, pruning)
   const took = (performance.now() - started) / 1_000
 
-  console.log(`${address.type}: ${deleted} rows pruned beside ${rows} that stay, in ${took.toFixed(1)} s (${Math.round(deleted / took)} rows/s)`)
+  console.log(
+    `${address.type}: ${deleted} rows pruned beside ${rows} that stay, in ${took.toFixed(1)} s (${Math.round(deleted / took)} rows/s)`,
+  )
   console.log(`  claims alone:           ${shown(alone)}`)
   console.log(`  claims beside a prune:  ${shown(beside)}`)
   const again = performance.now()

@@ -16,12 +16,19 @@ const drain = (who) => ({ measure: 'drain', database: 'postgres', who })
 
 void test('a ratio compares what ran in the same round', () => {
   const results = new Results()
-  for (const [round, [mine, theirs]] of [[10, 5], [300, 100], [40, 10]].entries()) {
+  for (const [round, [mine, theirs]] of [
+    [10, 5],
+    [300, 100],
+    [40, 10],
+  ].entries()) {
     results.add(drain('a'), round, { rate: mine })
     results.add(drain('b'), round, { rate: theirs })
   }
   results.add(drain('a'), 4, { rate: 1_000_000 })
-  assert.equal(results.ratio(['drain', 'postgres', 'a', 'rate'], ['drain', 'postgres', 'b', 'rate']), 3)
+  assert.equal(
+    results.ratio(['drain', 'postgres', 'a', 'rate'], ['drain', 'postgres', 'b', 'rate']),
+    3,
+  )
 })
 
 void test('a goal is reached, missed or not measured, each told apart', () => {
@@ -40,27 +47,46 @@ void test('a goal is reached, missed or not measured, each told apart', () => {
 
 void test('the report names what failed and tells each number with its range', () => {
   const results = new Results()
-  for (const [round, rate] of [100, 300, 200].entries()) results.add(drain('typeorm-tasks'), round, { rate })
+  for (const [round, rate] of [100, 300, 200].entries())
+    results.add(drain('typeorm-tasks'), round, { rate })
   results.problems.push('drain/postgres/pg-boss: gone')
-  const text = report(results, { begun: machine(), versions: [], minutes: 1, rounds: 3, quick: false, isWhole: true })
+  const text = report(results, {
+    begun: machine(),
+    versions: [],
+    minutes: 1,
+    rounds: 3,
+    quick: false,
+    isWhole: true,
+  })
   assert.match(text, /\| typeorm-tasks \| 200 \(100–300\)/)
   assert.match(text, /## Not measured\n\n- drain\/postgres\/pg-boss: gone/)
 })
 
 void test('every contender has its file, and every reference takes part', () => {
-  for (const { contender } of entries) assert.ok(existsSync(new URL(`contenders/${contender}.mjs`, import.meta.url)), contender)
+  for (const { contender } of entries)
+    assert.ok(existsSync(new URL(`contenders/${contender}.mjs`, import.meta.url)), contender)
   for (const [measure, byDatabase] of Object.entries(references)) {
-    const jobs = measures.find(({ name }) => name === measure).jobs({ databases: ['postgres', 'mariadb', 'sqlite'], quick: false })
-    for (const [database, who] of Object.entries(byDatabase)) assert.ok(jobs.some((job) => job.database === database && job.who === who), `${measure}/${database}/${who}`)
+    const jobs = measures
+      .find(({ name }) => name === measure)
+      .jobs({ databases: ['postgres', 'mariadb', 'sqlite'], quick: false })
+    for (const [database, who] of Object.entries(byDatabase))
+      assert.ok(
+        jobs.some((job) => job.database === database && job.who === who),
+        `${measure}/${database}/${who}`,
+      )
   }
 })
 
-void test('CPU time of a process grows as it works', { skip: process.platform !== 'linux' }, async () => {
-  const before = cpuOf(process.pid)
-  for (const until = Date.now() + 200; Date.now() < until; );
-  await sleep(10)
-  assert.ok(cpuOf(process.pid) - before > 0.02)
-})
+void test(
+  'CPU time of a process grows as it works',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    const before = cpuOf(process.pid)
+    for (const until = Date.now() + 200; Date.now() < until;);
+    await sleep(10)
+    assert.ok(cpuOf(process.pid) - before > 0.02)
+  },
+)
 
 void test('quantiles lie between the values, and options are checked', () => {
   assert.equal(quantile([4, 1, 3, 2], 0.5), 2.5)

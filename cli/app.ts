@@ -24,7 +24,12 @@ export interface App {
 }
 
 /** Where the DataSource is looked for when the call does not say. */
-export const DEFAULT_FILES: readonly string[] = ['ormconfig', 'data-source', 'src/data-source', 'src/database/data-source'].flatMap((name) => [`${name}.ts`, `${name}.js`])
+export const DEFAULT_FILES: readonly string[] = [
+  'ormconfig',
+  'data-source',
+  'src/data-source',
+  'src/database/data-source',
+].flatMap((name) => [`${name}.ts`, `${name}.js`])
 
 /** Finds the file with the app's DataSource, loads it (TypeScript too), and picks the one DataSource it exports. */
 export async function loadApp(options: { dataSource?: string; cwd?: string } = {}): Promise<App> {
@@ -44,11 +49,21 @@ export async function loadApp(options: { dataSource?: string; cwd?: string } = {
 }
 
 function findFile(given: string | undefined, cwd: string): string {
-  const wanted = given === undefined ? DEFAULT_FILES : ['', '.ts', '.js', '.mts', '.cts', '.mjs', '.cjs'].map((ending) => given + ending)
+  const wanted =
+    given === undefined
+      ? DEFAULT_FILES
+      : ['', '.ts', '.js', '.mts', '.cts', '.mjs', '.cjs'].map((ending) => given + ending)
   const found = wanted.map((name) => resolve(cwd, name)).find(isFile)
   if (found) return realpathSync(found)
-  if (given === undefined) throw new LoadError(`No data source file in ${cwd}; looked for ${DEFAULT_FILES.join(', ')}.`, 'Name yours: --data-source path/to/file.')
-  throw new LoadError(`The data source file ${resolve(cwd, given)} does not exist.`, `Give its path from ${cwd} with --data-source${/\.[mc]?js$/.test(given) ? ', or compile the app first' : ''}.`)
+  if (given === undefined)
+    throw new LoadError(
+      `No data source file in ${cwd}; looked for ${DEFAULT_FILES.join(', ')}.`,
+      'Name yours: --data-source path/to/file.',
+    )
+  throw new LoadError(
+    `The data source file ${resolve(cwd, given)} does not exist.`,
+    `Give its path from ${cwd} with --data-source${/\.[mc]?js$/.test(given) ? ', or compile the app first' : ''}.`,
+  )
 }
 
 async function theDataSource(file: string, exported: Exports): Promise<DataSource> {
@@ -66,20 +81,31 @@ async function settle(file: string, name: string, value: unknown): Promise<unkno
   try {
     return await value
   } catch (cause) {
-    throw new LoadError(`The promise that ${file} exports as "${name}" failed: ${String(cause)}.`, 'Correct the error there; -v 3 shows where it was thrown.', { cause })
+    throw new LoadError(
+      `The promise that ${file} exports as "${name}" failed: ${String(cause)}.`,
+      'Correct the error there; -v 3 shows where it was thrown.',
+      { cause },
+    )
   }
 }
 
 function severalDataSources(file: string, names: string[]): LoadError {
-  return new LoadError(`${file} exports ${names.length} DataSources: ${names.join(', ')}.`, 'Export one from this file, or name with --data-source a file that exports only the one that holds the tasks.')
+  return new LoadError(
+    `${file} exports ${names.length} DataSources: ${names.join(', ')}.`,
+    'Export one from this file, or name with --data-source a file that exports only the one that holds the tasks.',
+  )
 }
 
 function noDataSource(file: string, exported: Exports): LoadError {
   const names = Object.keys(exported)
-  const options = names.find((name) => isOptions(exported[name])) ?? (isOptions(exported) ? 'module.exports' : undefined)
+  const options =
+    names.find((name) => isOptions(exported[name])) ??
+    (isOptions(exported) ? 'module.exports' : undefined)
   return new LoadError(
     `${file} exports no DataSource; ${names.length === 0 ? 'it exports nothing' : `its exports are: ${names.join(', ')}`}.`,
-    options === undefined ? 'Add to it: export const dataSource = new DataSource({ … })' : `"${options}" are only options; export new DataSource(…) made from them.`,
+    options === undefined
+      ? 'Add to it: export const dataSource = new DataSource({ … })'
+      : `"${options}" are only options; export new DataSource(…) made from them.`,
   )
 }
 
@@ -89,7 +115,12 @@ function exportsOf(loaded: unknown): Exports {
   const { default: inner, ['module.exports']: whole, ...named } = loaded
   const within = [whole, inner].filter(isBag).map(exportsOf)
   const single = [inner, whole].find((value) => value !== undefined && !isBag(value))
-  return Object.assign({}, ...within, single === undefined ? {} : { default: single }, named) as Exports
+  return Object.assign(
+    {},
+    ...within,
+    single === undefined ? {} : { default: single },
+    named,
+  ) as Exports
 }
 
 function moduleSystemOf(file: string, loaded: unknown): App['modules'] {
@@ -102,7 +133,12 @@ function moduleSystemOf(file: string, loaded: unknown): App['modules'] {
 
 /** By TypeORM's mark, as `instanceof` fails where the app and this library see two copies of TypeORM. */
 function isDataSource(value: unknown): value is DataSource {
-  return typeof value === 'object' && value !== null && '@instanceof' in value && value['@instanceof'] === Symbol.for('DataSource')
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    '@instanceof' in value &&
+    value['@instanceof'] === Symbol.for('DataSource')
+  )
 }
 
 function isBag(value: unknown): value is Exports {

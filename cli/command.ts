@@ -5,7 +5,13 @@ import { type Reader, text } from './values'
 export type { Globals }
 
 /** An option whose value is read by `reader`. */
-export function option<Value>(flags: string, description: string, reader: (name: string) => Reader<Value>, value?: Value, shownValue?: string): Option {
+export function option<Value>(
+  flags: string,
+  description: string,
+  reader: (name: string) => Reader<Value>,
+  value?: Value,
+  shownValue?: string,
+): Option {
   const made = new Option(flags, description).argParser(reader(flags.split(' ')[0] ?? flags))
   return value === undefined ? made : made.default(value, shownValue)
 }
@@ -15,7 +21,9 @@ export function backendOption(description: string): Option {
 }
 
 /** What commander is to do: `work` gets all options, and what it gives is the process's exit code. */
-export function doing<Options extends Globals, Given extends unknown[] = []>(work: (options: Options, ...given: Given) => Promise<number>): (...all: unknown[]) => Promise<void> {
+export function doing<Options extends Globals, Given extends unknown[] = []>(
+  work: (options: Options, ...given: Given) => Promise<number>,
+): (...all: unknown[]) => Promise<void> {
   return async (...all) => {
     const command = all.pop() as Command
     all.pop()
@@ -25,5 +33,9 @@ export function doing<Options extends Globals, Given extends unknown[] = []>(wor
 
 /** Examples below the help. */
 export function examples(...lines: string[]): string {
-  return ['', lines.length > 1 ? 'Examples:' : 'Example:', ...lines.map((line) => `  $ ${line}`)].join('\n')
+  return [
+    '',
+    lines.length > 1 ? 'Examples:' : 'Example:',
+    ...lines.map((line) => `  $ ${line}`),
+  ].join('\n')
 }

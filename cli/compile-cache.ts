@@ -2,7 +2,9 @@ import * as nodeModule from 'node:module'
 import { dirname, join, sep } from 'node:path'
 
 /** From Node 22.1 on; Node 20 has none. */
-const { enableCompileCache } = nodeModule as { readonly enableCompileCache?: (folder: string) => unknown }
+const { enableCompileCache } = nodeModule as {
+  readonly enableCompileCache?: (folder: string) => unknown
+}
 
 /**
  * Has Node keep compiled code from one start to the next, in `node_modules/.cache/typeorm-tasks`: that belongs to whoever
@@ -18,5 +20,7 @@ export function keepCompiledCode(): void {
 /** The one that this library is installed in, or its own where it is not. */
 function nodeModulesOf(folder: string): string {
   const end = folder.lastIndexOf(`${sep}node_modules${sep}`)
-  return end < 0 ? join(dirname(dirname(folder)), 'node_modules') : join(folder.slice(0, end), 'node_modules')
+  return end < 0
+    ? join(dirname(dirname(folder)), 'node_modules')
+    : join(folder.slice(0, end), 'node_modules')
 }

@@ -39,7 +39,11 @@ function readTsconfig(folder: string): TsConfigResult | null {
   try {
     return getTsconfig(folder)
   } catch (cause) {
-    throw new LoadError(`The tsconfig.json above ${folder} cannot be read: ${String(cause)}.`, 'Check it with: npx tsc --showConfig', { cause })
+    throw new LoadError(
+      `The tsconfig.json above ${folder} cannot be read: ${String(cause)}.`,
+      'Check it with: npx tsc --showConfig',
+      { cause },
+    )
   }
 }
 
@@ -60,7 +64,12 @@ function withTypeScript(typescript: TypeScript): Compile {
       },
     }) ?? { outputText: '' }
     const fault = diagnostics.find((diagnostic) => diagnostic.file) // one without a file is about options, not about the text
-    if (fault?.file) throw notCompiled(file, place(fault.file, fault.start ?? 0) + typescript.flattenDiagnosticMessageText(fault.messageText, ' '))
+    if (fault?.file)
+      throw notCompiled(
+        file,
+        place(fault.file, fault.start ?? 0) +
+          typescript.flattenDiagnosticMessageText(fault.messageText, ' '),
+      )
     return outputText
   }
 }
@@ -95,7 +104,8 @@ function swcOptions(file: string): object {
  * initialization" at the metadata's own test for undefined. They answer undefined here, as TypeScript's exports do.
  */
 function calmGetters(code: string): string {
-  const calm = (text: string): string => text.replace(/return ([\w$]+);(?=\s*\})/g, 'try { return $1; } catch { return undefined; }')
+  const calm = (text: string): string =>
+    text.replace(/return ([\w$]+);(?=\s*\})/g, 'try { return $1; } catch { return undefined; }')
   return code
     .replace(/^_export\(exports, \{\n[\s\S]*?^\}\);$/m, calm)
     .replace(/^Object\.defineProperty\(exports, "[^\n]+", \{\n[\s\S]*?^\}\);$/gm, calm)
@@ -109,7 +119,11 @@ function wantsInterop(file: string, typescriptMajor: number): boolean {
 }
 
 function notCompiled(file: string, reason: string, cause?: unknown): LoadError {
-  return new LoadError(`${file} cannot be compiled: ${reason.trim()}`, 'Check it with: npx tsc --noEmit', { cause })
+  return new LoadError(
+    `${file} cannot be compiled: ${reason.trim()}`,
+    'Check it with: npx tsc --noEmit',
+    { cause },
+  )
 }
 
 function place(file: SourceFile, start: number): string {
@@ -127,7 +141,11 @@ function packageOf<T>(appFile: string, name: string): T | undefined {
   try {
     return load(name) as T
   } catch (cause) {
-    throw new LoadError(`The package ${name} is installed but does not load: ${String(cause)}.`, `Install it again: npm install --save-dev ${name}`, { cause })
+    throw new LoadError(
+      `The package ${name} is installed but does not load: ${String(cause)}.`,
+      `Install it again: npm install --save-dev ${name}`,
+      { cause },
+    )
   }
 }
 
@@ -146,7 +164,12 @@ interface TypeScript extends TypeScriptNodes {
   flattenDiagnosticMessageText(text: unknown, newLine: string): string
   transpileModule?(
     source: string,
-    options: { fileName: string; reportDiagnostics: boolean; transformers: Transformers; compilerOptions: object },
+    options: {
+      fileName: string
+      reportDiagnostics: boolean
+      transformers: Transformers
+      compilerOptions: object
+    },
   ): { outputText: string; diagnostics?: Diagnostic[] }
 }
 

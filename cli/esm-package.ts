@@ -7,7 +7,9 @@ export function importedEntry(request: string, from: string): string | undefined
   const [, name, inner = ''] = /^((?:@[^/]+\/)?[^/]+)(\/.*)?$/.exec(request) ?? []
   const folder = name && folderOf(name, from)
   if (!folder) return undefined
-  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { exports: PackageExports }
+  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    exports: PackageExports
+  }
   return entries(exports, `.${inner}`)
     .map((path) => join(folder, path))
     .find(existsSync)
@@ -15,7 +17,12 @@ export function importedEntry(request: string, from: string): string | undefined
 
 function entries(exports: PackageExports, path: string): string[] {
   try {
-    return resolveExports(exports, path.replace(/^\.\/?/, ''), ['node', 'import', 'module-sync', 'default'])
+    return resolveExports(exports, path.replace(/^\.\/?/, ''), [
+      'node',
+      'import',
+      'module-sync',
+      'default',
+    ])
   } catch {
     return [] // Node's own error says better what the package does not export
   }

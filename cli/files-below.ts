@@ -13,11 +13,13 @@ export interface Search {
  */
 export function filesBelow(top: string, { fits, except }: Search): string[] {
   const below = (folder: string): string[] =>
-    entriesOf(folder).filter(({ name }) => !name.startsWith('.')).flatMap((entry) => {
-      const path = join(folder, entry.name)
-      if (entry.isDirectory()) return isExcepted(path, except) ? [] : below(path)
-      return fits(entry.name) ? [path] : []
-    })
+    entriesOf(folder)
+      .filter(({ name }) => !name.startsWith('.'))
+      .flatMap((entry) => {
+        const path = join(folder, entry.name)
+        if (entry.isDirectory()) return isExcepted(path, except) ? [] : below(path)
+        return fits(entry.name) ? [path] : []
+      })
   return below(top)
 }
 

@@ -8,7 +8,10 @@ export function importMetaTransformers(typescript: TypeScriptNodes): Transformer
 
 const PARTS = `({
   url: require('node:url').pathToFileURL(__filename).href, filename: __filename, dirname: __dirname,
-  resolve: (name) => require('node:url').pathToFileURL(require.resolve(name)).href })`.replaceAll('\n', '')
+  resolve: (name) => require('node:url').pathToFileURL(require.resolve(name)).href })`.replaceAll(
+  '\n',
+  '',
+)
 
 function rewritten(typescript: TypeScriptNodes, context: unknown, file: Node): Node {
   const visit = (node: Node): Node =>

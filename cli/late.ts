@@ -19,8 +19,12 @@ import type * as storedResults from './stored-results'
 /** The commands by their names, in the order of the help. */
 export const lateCommands = {
   db_worker: () => (require('./commands/db-worker') as typeof dbWorker).dbWorkerCommand(),
-  prune_db_task_results: () => (require('./commands/prune-db-task-results') as typeof prune).pruneCommand(),
-  makemigrations: () => (require('./commands/makemigrations-command') as typeof makemigrationsCommand).makemigrationsCommand(),
+  prune_db_task_results: () =>
+    (require('./commands/prune-db-task-results') as typeof prune).pruneCommand(),
+  makemigrations: () =>
+    (
+      require('./commands/makemigrations-command') as typeof makemigrationsCommand
+    ).makemigrationsCommand(),
   check: () => (require('./commands/check') as typeof check).checkCommand(),
   enqueue: () => (require('./commands/enqueue') as typeof enqueue).enqueueCommand(),
   results: () => (require('./commands/results') as typeof results).resultsCommand(),

@@ -44,7 +44,8 @@ async function required(file: string): Promise<unknown> {
   try {
     return createRequire(file)(file)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_REQUIRE_ASYNC_MODULE') return imported(file)
+    if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_REQUIRE_ASYNC_MODULE')
+      return imported(file)
     throw error
   }
 }
@@ -53,19 +54,24 @@ function imported(file: string): Promise<unknown> {
   return import(pathToFileURL(file).href)
 }
 
-const NO_METADATA = 'The TypeScript loader that Node was started with (tsx?) emits no decorator metadata: start without it.'
+const NO_METADATA =
+  'The TypeScript loader that Node was started with (tsx?) emits no decorator metadata: start without it.'
 
 function described(error: unknown): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`
   const [message = ''] = error.message.split('\nRequire stack:')
-  const place = error instanceof SyntaxError ? /^(\S+:\d+)$/m.exec(error.stack ?? '')?.[1] : undefined
+  const place =
+    error instanceof SyntaxError ? /^(\S+:\d+)$/m.exec(error.stack ?? '')?.[1] : undefined
   return `${error.name}: ${message}${place ? ` (${place})` : ''}`.replace(/\.$/, '')
 }
 
 function mendOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code
-  if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND') return 'Install that package, or correct the path (in tsconfig.json too, when it is one of "paths").'
-  if (code === 'ERR_UNKNOWN_FILE_EXTENSION') return 'Start without the TypeScript loader, or give it the option for ES modules.'
-  if (hasOwnLoader() && error instanceof Error && error.name === 'ColumnTypeUndefinedError') return NO_METADATA
+  if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND')
+    return 'Install that package, or correct the path (in tsconfig.json too, when it is one of "paths").'
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
+    return 'Start without the TypeScript loader, or give it the option for ES modules.'
+  if (hasOwnLoader() && error instanceof Error && error.name === 'ColumnTypeUndefinedError')
+    return NO_METADATA
   return 'Correct the error there; -v 3 shows where it was thrown.'
 }

@@ -25,7 +25,11 @@ const CLOSING = 2_000
  * Loads the app with its tasks and its TASKS, opens its DataSources, and closes them after `work`. A database that cannot
  * be reached is tried again for `patience` milliseconds.
  */
-export async function withApp<T>(globals: Globals, work: (app: App) => Promise<T>, patience = 0): Promise<T> {
+export async function withApp<T>(
+  globals: Globals,
+  work: (app: App) => Promise<T>,
+  patience = 0,
+): Promise<T> {
   const { app, dataSources } = await loadWholeApp(globals)
   warnOfAnotherCopy(app)
   try {
@@ -39,12 +43,16 @@ export async function withApp<T>(globals: Globals, work: (app: App) => Promise<T
 /** The app as it is in a child process of a worker; gives what closes it. The worker has seen to the schema already. */
 export async function openBeside(globals: Globals): Promise<() => Promise<void>> {
   const { dataSources } = await loadWholeApp(globals)
-  for (const dataSource of dataSources) if (!dataSource.isInitialized) dataSource.setOptions({ synchronize: false, migrationsRun: false, dropSchema: false })
+  for (const dataSource of dataSources)
+    if (!dataSource.isInitialized)
+      dataSource.setOptions({ synchronize: false, migrationsRun: false, dropSchema: false })
   await Promise.all(dataSources.map(open))
   return () => closeAll(dataSources)
 }
 
-async function loadWholeApp({ dataSource }: Globals): Promise<{ app: App; dataSources: DataSource[] }> {
+async function loadWholeApp({
+  dataSource,
+}: Globals): Promise<{ app: App; dataSources: DataSource[] }> {
   const app = await loadApp(dataSource === undefined ? {} : { dataSource })
   setDefaultDataSource(app.dataSource)
   await loadTaskModules(app)
@@ -59,8 +67,11 @@ async function closeAll(dataSources: readonly DataSource[]): Promise<void> {
 /** TASKS, unless the app has called `configureTasks` itself; without either, the app's database with any queue. */
 function configure({ tasksSettings, file }: App): void {
   if (backends.isConfigured) return
-  if (tasksSettings !== undefined) return void configureTasks(tasksSettings as Parameters<typeof configureTasks>[0])
-  log.debug(`${file} exports no TASKS: "default" is a DatabaseBackend on its DataSource, with any queue`)
+  if (tasksSettings !== undefined)
+    return void configureTasks(tasksSettings as Parameters<typeof configureTasks>[0])
+  log.debug(
+    `${file} exports no TASKS: "default" is a DatabaseBackend on its DataSource, with any queue`,
+  )
   configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [] } })
 }
 
@@ -88,7 +99,10 @@ async function close(dataSource: DataSource): Promise<void> {
 function warnOfAnotherCopy({ root }: App): void {
   const theirs = resolvedFrom(root)
   const ours = realpathSync(join(__dirname, '../index.js'))
-  if (theirs !== undefined && theirs !== ours) log.warn(`This command is of another copy of typeorm-tasks (${ours}) than the app's (${theirs}), so it knows none of its tasks. Run \`npx tasks\` in ${root}.`)
+  if (theirs !== undefined && theirs !== ours)
+    log.warn(
+      `This command is of another copy of typeorm-tasks (${ours}) than the app's (${theirs}), so it knows none of its tasks. Run \`npx tasks\` in ${root}.`,
+    )
 }
 
 function resolvedFrom(root: string): string | undefined {

@@ -6,7 +6,8 @@ let verbosity = 1
 /** Log lines go to stderr: none at 0, debugging at 3. */
 export function setVerbosity(level: number): void {
   verbosity = level
-  const from = (least: number) => (message: string) => (level >= least ? writeTo(process.stderr, message) : undefined)
+  const from = (least: number) => (message: string) =>
+    level >= least ? writeTo(process.stderr, message) : undefined
   setLogger({ debug: from(3), info: from(1), warn: from(1), error: from(1) })
 }
 
@@ -38,14 +39,26 @@ export function leave(code: number): void {
 /** Text that somebody else wrote, without what a terminal would obey; lines and tabs stay. */
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** Rows under a header, in aligned columns. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header, ...rows].map((row) => row.map((cell) => printable(cell).replaceAll('\n', '\\n')))
+  const lines = [header, ...rows].map((row) =>
+    row.map((cell) => printable(cell).replaceAll('\n', '\\n')),
+  )
   const widths = header.map((_, at) => Math.max(...lines.map((row) => row[at]?.length ?? 0)))
-  return lines.map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd()).join('\n')
+  return lines
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 /** A reader that has gone (`| head`) is no failure of ours. */
@@ -64,12 +77,17 @@ function withoutPasswords(line: string): string {
 }
 
 function described(error: unknown): string {
-  if (!(error instanceof Error)) return `Something other than an error was thrown: ${inspect(error)}`
-  return 'mend' in error ? error.message : `${error.name}: ${error.message} (-v 3 shows where it was thrown.)`
+  if (!(error instanceof Error))
+    return `Something other than an error was thrown: ${inspect(error)}`
+  return 'mend' in error
+    ? error.message
+    : `${error.name}: ${error.message} (-v 3 shows where it was thrown.)`
 }
 
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return described(error)
-  const own = error.stack?.includes(error.message) ? error.stack : `${error.name}: ${error.message}\n${error.stack ?? ''}`
+  const own = error.stack?.includes(error.message)
+    ? error.stack
+    : `${error.name}: ${error.message}\n${error.stack ?? ''}`
   return error.cause === undefined ? own : `${own}\nCaused by: ${stackOf(error.cause)}`
 }

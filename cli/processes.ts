@@ -12,11 +12,18 @@ const FORCED_GRACE = 2_000
  * exit code of those that were there in the end.
  */
 export async function superviseProcesses(wish: PlaceWish): Promise<number> {
-  const [first, ...others] = Array.from({ length: wish.processes }, (_, at) => new WorkerPlace(wish, at + 1))
+  const [first, ...others] = Array.from(
+    { length: wish.processes },
+    (_, at) => new WorkerPlace(wish, at + 1),
+  )
   const places = first ? [first, ...others] : []
   const fleet = new Fleet(places)
   // The others wait until the first is at work, so that a mistake in the settings is told once and ends all.
-  const codes = await Promise.all(places.map(async (place) => (place === first || (await first?.isProven) ? place.keep(fleet.stopping) : 0)))
+  const codes = await Promise.all(
+    places.map(async (place) =>
+      place === first || (await first?.isProven) ? place.keep(fleet.stopping) : 0,
+    ),
+  )
   return fleet.isForced ? 130 : Math.max(...codes)
 }
 
@@ -30,7 +37,10 @@ class Fleet {
   constructor(places: readonly WorkerPlace[]) {
     this.#places = places
     for (const signal of SIGNALS) process.on(signal, () => this.#stop(signal, `Received ${signal}`))
-    if (isWatched()) process.on('disconnect', () => this.#stop('SIGTERM', 'The process that watches over this one is gone'))
+    if (isWatched())
+      process.on('disconnect', () =>
+        this.#stop('SIGTERM', 'The process that watches over this one is gone'),
+      )
   }
 
   get stopping(): AbortSignal {

@@ -22,12 +22,25 @@ function program(commands: readonly Command[]): Command {
   const tasks = new Command('tasks')
     .description("Background tasks for TypeORM apps: the app's own database is the queue.")
     .version(version(), '--version', 'Print the version of typeorm-tasks.')
-    .addOption(new Option('-d, --data-source <file>', 'The file that exports the DataSource, TypeScript or JavaScript; default: the first of ormconfig, data-source, src/data-source and src/database/data-source that exists.').argParser(text('--data-source')))
-    .addOption(new Option('-v, --verbosity <level>', 'How much to say: 0 nothing but errors of the call, 1 what happens, 2 more, 3 debugging with stack traces.').argParser(wholeNumber('--verbosity', { least: 0, most: 3 })).default(1))
+    .addOption(
+      new Option(
+        '-d, --data-source <file>',
+        'The file that exports the DataSource, TypeScript or JavaScript; default: the first of ormconfig, data-source, src/data-source and src/database/data-source that exists.',
+      ).argParser(text('--data-source')),
+    )
+    .addOption(
+      new Option(
+        '-v, --verbosity <level>',
+        'How much to say: 0 nothing but errors of the call, 1 what happens, 2 more, 3 debugging with stack traces.',
+      )
+        .argParser(wholeNumber('--verbosity', { least: 0, most: 3 }))
+        .default(1),
+    )
     .hook('preAction', (self) => setVerbosity(self.opts<{ verbosity: number }>().verbosity))
     .addHelpText('after', HELP)
   for (const command of commands) tasks.addCommand(command)
-  for (const command of [tasks, ...commands, ...commands.flatMap((each) => each.commands)]) shared(command)
+  for (const command of [tasks, ...commands, ...commands.flatMap((each) => each.commands)])
+    shared(command)
   return tasks
 }
 
@@ -41,7 +54,9 @@ function namedIn(argv: readonly string[]): Command[] {
 
 /** A command written with hyphens is the same command. */
 function djangosName(argv: string[], names: readonly string[]): string[] {
-  const meant = argv.map((arg) => arg.replaceAll('-', '_').replace('make_migrations', 'makemigrations'))
+  const meant = argv.map((arg) =>
+    arg.replaceAll('-', '_').replace('make_migrations', 'makemigrations'),
+  )
   const at = meant.findIndex((name) => names.includes(name))
   return at < 0 ? argv : argv.with(at, meant[at] ?? '')
 }
@@ -58,7 +73,16 @@ function shared(command: Command): void {
   command
     .exitOverride()
     .helpOption('-h, --help', 'Print this help.')
-    .configureHelp({ showGlobalOptions: true, subcommandTerm: (sub) => [sub.name(), ...sub.registeredArguments.map((argument) => (argument.required ? `<${argument.name()}>` : `[${argument.name()}]`))].join(' ') })
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: (sub) =>
+        [
+          sub.name(),
+          ...sub.registeredArguments.map((argument) =>
+            argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
+          ),
+        ].join(' '),
+    })
 }
 
 /** Commander has told its own errors already; help and version come as errors, too, that are none. */
@@ -76,5 +100,7 @@ function failUnlessHandled(error: unknown): void {
 }
 
 function version(): string {
-  return (JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }).version
+  return (
+    JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }
+  ).version
 }

@@ -14,7 +14,10 @@ const SOURCE = /\.[cm]?[jt]sx?$|^(package|tsconfig.*)\.json$/
 export async function superviseReloads(dataSource = 'ormconfig'): Promise<number> {
   const { root } = packageAbove(resolve(dataSource))
   log.info(`Watching ${root} for changes`)
-  const watcher = watch(root, { ignoreInitial: true, ignored: (path, stats) => isIgnored(root, path, stats?.isFile() ?? false) })
+  const watcher = watch(root, {
+    ignoreInitial: true,
+    ignored: (path, stats) => isIgnored(root, path, stats?.isFile() ?? false),
+  })
   try {
     return await new Supervisor(watcher, root).finished
   } finally {

@@ -1,19 +1,45 @@
 import type { DBTaskResult } from '../entities/db-task-result.entity'
 import { NO_DELAY } from '../entities/formats'
 
-export const HEADER = ['id', 'status', 'task', 'queue', 'priority', 'enqueued', 'run_after', 'duration']
+export const HEADER = [
+  'id',
+  'status',
+  'task',
+  'queue',
+  'priority',
+  'enqueued',
+  'run_after',
+  'duration',
+]
 
 /** One line of the list. */
 export function cellsOf(row: DBTaskResult): string[] {
-  return [row.id, row.status, row.taskPath, row.queueName, String(row.priority), time(row.enqueuedAt), time(delayOf(row)), duration(row)]
+  return [
+    row.id,
+    row.status,
+    row.taskPath,
+    row.queueName,
+    String(row.priority),
+    time(row.enqueuedAt),
+    time(delayOf(row)),
+    duration(row),
+  ]
 }
 
 /** Every field of a row under the name of its column; errors stand last and in full. */
 export function fieldsOf(row: DBTaskResult): string {
-  const fields = Object.entries(asJson(row)).filter(([name]) => name !== 'traceback' && name !== 'attemptErrors')
+  const fields = Object.entries(asJson(row)).filter(
+    ([name]) => name !== 'traceback' && name !== 'attemptErrors',
+  )
   const lines = fields.map(([name, value]) => `${snake(name)}: ${shownValue(value)}`)
-  const earlier = (row.attemptErrors ?? []).map((error, at) => block(`error of attempt ${at + 1} (${error.exceptionClassPath})`, error.traceback))
-  return [...lines, ...earlier, ...(row.traceback === '' ? [] : [block('traceback', row.traceback)])].join('\n')
+  const earlier = (row.attemptErrors ?? []).map((error, at) =>
+    block(`error of attempt ${at + 1} (${error.exceptionClassPath})`, error.traceback),
+  )
+  return [
+    ...lines,
+    ...earlier,
+    ...(row.traceback === '' ? [] : [block('traceback', row.traceback)]),
+  ].join('\n')
 }
 
 /** The row as data; no delay is null, not the year 9999. */

@@ -10,7 +10,11 @@ export function backendOf(alias: string): TaskBackend {
     return backends.get(alias)
   } catch (error) {
     if (!(error instanceof InvalidBackendError)) throw error
-    throw new UsageError(`argument --backend: ${error.message.slice(0, -error.mend.length).trim()}`, error.mend, { cause: error })
+    throw new UsageError(
+      `argument --backend: ${error.message.slice(0, -error.mend.length).trim()}`,
+      error.mend,
+      { cause: error },
+    )
   }
 }
 
@@ -18,10 +22,15 @@ export function backendOf(alias: string): TaskBackend {
 export function servedBackend(alias: string): TaskBackend {
   const backend = backendOf(alias)
   if (isServed(backend)) return backend
-  const served = backends.all().filter(isServed).map((each) => each.alias)
+  const served = backends
+    .all()
+    .filter(isServed)
+    .map((each) => each.alias)
   throw new UsageError(
     `argument --backend: TASKS.${alias} is ${backend.constructor.name}, which keeps no tasks for a worker.`,
-    served.length === 0 ? 'Set its BACKEND to typeorm-tasks/backends/database#DatabaseBackend.' : `These do: ${served.join(', ')}.`,
+    served.length === 0
+      ? 'Set its BACKEND to typeorm-tasks/backends/database#DatabaseBackend.'
+      : `These do: ${served.join(', ')}.`,
   )
 }
 

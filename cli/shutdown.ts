@@ -14,7 +14,8 @@ export class Shutdown {
   constructor() {
     for (const signal of SIGNALS) keepListening(signal, () => this.#signalled(signal))
     keepListening('uncaughtException', (error) => this.#fault(error))
-    if (isWatched()) keepListening('disconnect', () => this.#ask('The process that watches over this one is gone'))
+    if (isWatched())
+      keepListening('disconnect', () => this.#ask('The process that watches over this one is gone'))
   }
 
   /** Whether an error was loose in this process. */
@@ -55,7 +56,9 @@ export class Shutdown {
   /** A stray timer or promise of some task; which one is not known, so all of them may be in a bad state. */
   #fault(error: unknown): void {
     this.#faults++
-    log.error(`An error that nothing caught: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`)
+    log.error(
+      `An error that nothing caught: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
+    )
     if (error instanceof Error && error.stack !== undefined) log.debug(error.stack)
     this.#ask('The process may be in a bad state')
   }
@@ -69,7 +72,8 @@ function keepListening(name: string, listener: (value: unknown) => void): void {
     queueMicrotask(() => {
       if (!events.listeners(name).includes(listener)) events.on(name, listener)
       // What watches for removals may have been removed as well.
-      if (!events.listeners('removeListener').includes(putBack)) events.on('removeListener', putBack)
+      if (!events.listeners('removeListener').includes(putBack))
+        events.on('removeListener', putBack)
     })
   }
   events.on(name, listener).on('removeListener', putBack)

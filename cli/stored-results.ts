@@ -18,13 +18,27 @@ export interface ListWish {
 }
 
 /** Rows, the newest first. */
-export async function listResults(dataSource: DataSource, { limit, queues, status, backend }: ListWish): Promise<DBTaskResult[]> {
-  const where = { ...(status ? { status } : {}), ...(queues ? { queueName: In(queues) } : {}), ...(backend ? { backendName: backend } : {}) }
-  return onTable(dataSource, () => dataSource.getRepository(DBTaskResult).find({ where, take: limit, order: newestFirst(dataSource) }))
+export async function listResults(
+  dataSource: DataSource,
+  { limit, queues, status, backend }: ListWish,
+): Promise<DBTaskResult[]> {
+  const where = {
+    ...(status ? { status } : {}),
+    ...(queues ? { queueName: In(queues) } : {}),
+    ...(backend ? { backendName: backend } : {}),
+  }
+  return onTable(dataSource, () =>
+    dataSource
+      .getRepository(DBTaskResult)
+      .find({ where, take: limit, order: newestFirst(dataSource) }),
+  )
 }
 
 /** Where the rows are: in the given backend's DataSource, or that of the first backend which has one. */
-export async function dataSourceOfResults(app: App, alias: string | undefined): Promise<DataSource> {
+export async function dataSourceOfResults(
+  app: App,
+  alias: string | undefined,
+): Promise<DataSource> {
   const candidates = alias === undefined ? backends.all() : [backendOf(alias)]
   const found = candidates.find((backend) => backend instanceof DatabaseBackend)
   return found ? found.dataSource() : app.dataSource

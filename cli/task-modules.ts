@@ -22,12 +22,25 @@ function byDefault(app: App): string[] {
   if (built !== undefined) return tasksBelow(app, [built])
   const found = tasksBelow(app, [app.root], outputFolders(app))
   if (found.length > 0 || app.language === 'ts') return found
-  return tasksBelow(app, outputFolders(app).map((name) => join(app.root, name))) // an ormconfig.js beside `dist`
+  return tasksBelow(
+    app,
+    outputFolders(app).map((name) => join(app.root, name)),
+  ) // an ormconfig.js beside `dist`
 }
 
-function tasksBelow(app: App, folders: readonly string[], except: readonly string[] = []): string[] {
-  const search = { fits: (name: string) => DEFAULT_NAME.test(name), except: ['node_modules', ...except] }
-  return ofApp(app, folders.flatMap((folder) => filesBelow(folder, search)))
+function tasksBelow(
+  app: App,
+  folders: readonly string[],
+  except: readonly string[] = [],
+): string[] {
+  const search = {
+    fits: (name: string) => DEFAULT_NAME.test(name),
+    except: ['node_modules', ...except],
+  }
+  return ofApp(
+    app,
+    folders.flatMap((folder) => filesBelow(folder, search)),
+  )
 }
 
 async function bySetting(app: App, globs: string[]): Promise<string[]> {
@@ -45,7 +58,9 @@ function noMatch(app: App, pattern: string): LoadError {
   const compiled = app.language === 'js' && /ts\b/.test(pattern)
   return new LoadError(
     `TASK_MODULES of ${app.file}: ${shown(pattern)} matches no ${compiled ? 'JavaScript ' : ''}file below ${app.root}.`,
-    compiled ? "The app runs compiled: write the glob from the file's own folder, e.g. join(__dirname, '**/*.tasks.{ts,js}')." : 'Correct the glob; it is relative to that folder.',
+    compiled
+      ? "The app runs compiled: write the glob from the file's own folder, e.g. join(__dirname, '**/*.tasks.{ts,js}')."
+      : 'Correct the glob; it is relative to that folder.',
   )
 }
 
@@ -53,13 +68,28 @@ function globsIn(app: App): string[] {
   const globs: unknown[] = Array.isArray(app.taskModules) ? app.taskModules : [app.taskModules]
   return globs.map((value, at) => {
     if (typeof value === 'string' && value !== '') return value
-    throw new LoadError(`TASK_MODULES[${at}] of ${app.file}: expected a glob of files that define tasks, got ${shown(value)}.`, "Write e.g. TASK_MODULES = ['src/**/*.tasks.{ts,js}'].")
+    throw new LoadError(
+      `TASK_MODULES[${at}] of ${app.file}: expected a glob of files that define tasks, got ${shown(value)}.`,
+      "Write e.g. TASK_MODULES = ['src/**/*.tasks.{ts,js}'].",
+    )
   })
 }
 
-async function search(app: App, pattern: string, where: { cwd: string; ignore: string[] }): Promise<string[]> {
-  const found = await late.tinyglobby().glob(pattern, { ...where, absolute: true, followSymbolicLinks: false, expandDirectories: false })
-  return ofApp(app, found.map((file) => join(file)))
+async function search(
+  app: App,
+  pattern: string,
+  where: { cwd: string; ignore: string[] },
+): Promise<string[]> {
+  const found = await late.tinyglobby().glob(pattern, {
+    ...where,
+    absolute: true,
+    followSymbolicLinks: false,
+    expandDirectories: false,
+  })
+  return ofApp(
+    app,
+    found.map((file) => join(file)),
+  )
 }
 
 /** Those that are code of the app as it runs, in order of their names. */
@@ -69,7 +99,9 @@ function ofApp(app: App, found: readonly string[]): string[] {
 }
 
 function isCode(file: string): boolean {
-  return /\.[mc]?[jt]s$/.test(file) && !/\.d\.[mc]?ts$/.test(file) && !/\.(spec|test)\.\w+$/.test(file)
+  return (
+    /\.[mc]?[jt]s$/.test(file) && !/\.d\.[mc]?ts$/.test(file) && !/\.(spec|test)\.\w+$/.test(file)
+  )
 }
 
 /** The same tasks a second time: a source when the app runs compiled, a compiled file beside its source when it does not. */
@@ -85,7 +117,8 @@ function buildFolder(app: App): string | undefined {
   const steps = stepsTo(app)
   const ends = steps.map((_, at) => steps.slice(0, at + 1).join('/'))
   const outDir = outDirOf(app)
-  const folder = ends.find((end) => end === outDir) ?? ends.find((_, at) => OUTPUT.includes(steps[at] ?? ''))
+  const folder =
+    ends.find((end) => end === outDir) ?? ends.find((_, at) => OUTPUT.includes(steps[at] ?? ''))
   return folder === undefined ? undefined : join(app.root, folder)
 }
 
@@ -106,5 +139,7 @@ function outDirOf(app: App): string | undefined {
   const outDir = config?.config.compilerOptions?.outDir
   if (!config || outDir === undefined) return undefined
   const path = relative(app.root, resolve(dirname(config.path), outDir))
-  return path === '' || path.startsWith('..') || isAbsolute(path) ? undefined : path.split(sep).join('/')
+  return path === '' || path.startsWith('..') || isAbsolute(path)
+    ? undefined
+    : path.split(sep).join('/')
 }

@@ -20,7 +20,8 @@ let ours = false
 export function installTypeScript(appFile: string): void {
   if ('.ts' in loader._extensions) return
   const compile = compilerOf(appFile)
-  for (const extension of ['.ts', '.mts', '.cts']) loader._extensions[extension] = (module, file) => run(module, file, compile)
+  for (const extension of ['.ts', '.mts', '.cts'])
+    loader._extensions[extension] = (module, file) => run(module, file, compile)
   loader._resolveFilename = resolveWithTypeScript
   answerImports()
   process.setSourceMapsEnabled(true) // a task's traceback names lines of the .ts file
@@ -47,7 +48,11 @@ function run(module: CompilingModule, file: string, compile: Compile): void {
 }
 
 function isTopLevelAwait(error: unknown, file: string): boolean {
-  return error instanceof SyntaxError && error.message.startsWith('await is only valid') && error.stack?.includes(file) === true
+  return (
+    error instanceof SyntaxError &&
+    error.message.startsWith('await is only valid') &&
+    error.stack?.includes(file) === true
+  )
 }
 
 function topLevelAwait(file: string, cause: unknown): LoadError {
@@ -58,7 +63,12 @@ function topLevelAwait(file: string, cause: unknown): LoadError {
   )
 }
 
-function resolveWithTypeScript(this: unknown, request: string, parent: Parent, ...rest: unknown[]): string {
+function resolveWithTypeScript(
+  this: unknown,
+  request: string,
+  parent: Parent,
+  ...rest: unknown[]
+): string {
   const from = parent?.filename
   if (!from || !isTypeScript(from)) return nodeResolve.call(this, request, parent, ...rest)
   return sourceOf(request, from) ?? nodeOrEsm.call(this, request, parent, ...rest)
@@ -68,7 +78,10 @@ function nodeOrEsm(this: unknown, request: string, parent: Parent, ...rest: unkn
   try {
     return nodeResolve.call(this, request, parent, ...rest)
   } catch (error) {
-    const entry = codeOf(error) === 'ERR_PACKAGE_PATH_NOT_EXPORTED' && parent?.filename ? importedEntry(request, parent.filename) : undefined
+    const entry =
+      codeOf(error) === 'ERR_PACKAGE_PATH_NOT_EXPORTED' && parent?.filename
+        ? importedEntry(request, parent.filename)
+        : undefined
     if (entry !== undefined) return entry
     throw error
   }
@@ -117,17 +130,28 @@ function mapped(request: string, from: string): string[] {
  * another thread, which cannot know the names; there everything is under `default`, where TypeORM finds it too.
  */
 function answerImports(): void {
-  const hooks = (Module as unknown as { registerHooks?: (hooks: { load: Load }) => void }).registerHooks
+  const hooks = (Module as unknown as { registerHooks?: (hooks: { load: Load }) => void })
+    .registerHooks
   if (!hooks) return register(`data:text/javascript,${encodeURIComponent(OTHER_THREAD)}`)
-  hooks({ load: (url, context, next) => (isTypeScript(url) && url.startsWith('file:') ? handedOn(url) : next(url, context)) })
+  hooks({
+    load: (url, context, next) =>
+      isTypeScript(url) && url.startsWith('file:') ? handedOn(url) : next(url, context),
+  })
 }
 
 function handedOn(url: string): object {
   const file = fileURLToPath(url)
   const exported = createRequire(file)(file) as object
   const names = Object.keys(exported).filter((name) => name !== '__esModule')
-  const lines = names.map((name, n) => `const v${n} = loaded[${JSON.stringify(name)}]; export { v${n} as ${JSON.stringify(name)} }`)
-  return { format: 'module', shortCircuit: true, source: [requiring(pathToFileURL(file).href), ...lines].join('\n') }
+  const lines = names.map(
+    (name, n) =>
+      `const v${n} = loaded[${JSON.stringify(name)}]; export { v${n} as ${JSON.stringify(name)} }`,
+  )
+  return {
+    format: 'module',
+    shortCircuit: true,
+    source: [requiring(pathToFileURL(file).href), ...lines].join('\n'),
+  }
 }
 
 function requiring(url: string): string {
@@ -149,7 +173,11 @@ function codeOf(error: unknown): unknown {
 }
 
 type Parent = { filename?: string | null } | null | undefined
-type Load = (url: string, context: unknown, next: (url: string, context: unknown) => object) => object
+type Load = (
+  url: string,
+  context: unknown,
+  next: (url: string, context: unknown) => object,
+) => object
 
 interface CompilingModule {
   _compile(code: string, file: string, format: 'commonjs'): void

@@ -16,11 +16,19 @@ export function seconds(option: string): Reader<number> {
 
 /** Days, fractions too, as milliseconds. */
 export function days(option: string): Reader<number> {
-  return (written) => number(option, written, { least: 0, most: 36_500 }, 'a number of days from 0 to 36500') * 24 * 60 * 60 * 1000
+  return (written) =>
+    number(option, written, { least: 0, most: 36_500 }, 'a number of days from 0 to 36500') *
+    24 *
+    60 *
+    60 *
+    1000
 }
 
 export function wholeNumber(option: string, range: Range): Reader<number> {
-  const expected = range.most === undefined ? `a whole number, ${range.least} or more` : `a whole number from ${range.least} to ${range.most}`
+  const expected =
+    range.most === undefined
+      ? `a whole number, ${range.least} or more`
+      : `a whole number from ${range.least} to ${range.most}`
   return (written) => {
     const value = number(option, written, range, expected)
     if (!Number.isSafeInteger(value)) throw unexpected(option, expected, written)
@@ -29,9 +37,16 @@ export function wholeNumber(option: string, range: Range): Reader<number> {
 }
 
 export function text(option: string, most = Number.POSITIVE_INFINITY): Reader<string> {
-  const expected = most === Number.POSITIVE_INFINITY ? 'a value' : `1 to ${most} printable characters`
+  const expected =
+    most === Number.POSITIVE_INFINITY ? 'a value' : `1 to ${most} printable characters`
   return (written) => {
-    if (written.startsWith('--') || written.length === 0 || written.length > most || !/^\P{Cc}+$/u.test(written)) throw unexpected(option, expected, written)
+    if (
+      written.startsWith('--') ||
+      written.length === 0 ||
+      written.length > most ||
+      !/^\P{Cc}+$/u.test(written)
+    )
+      throw unexpected(option, expected, written)
     return written
   }
 }
@@ -39,7 +54,8 @@ export function text(option: string, most = Number.POSITIVE_INFINITY): Reader<st
 /** A queue's name. */
 export function queueName(option: string): Reader<string> {
   return (written) => {
-    if (written.startsWith('--')) throw unexpected(option, `a queue name of 1 to ${MAX_QUEUE_NAME} characters`, written)
+    if (written.startsWith('--'))
+      throw unexpected(option, `a queue name of 1 to ${MAX_QUEUE_NAME} characters`, written)
     return worded(() => (assertQueueName(written, `argument ${option}`), written))
   }
 }
@@ -60,7 +76,10 @@ export function oneOf<Word extends string>(option: string, words: readonly Word[
   return (written) => {
     const found = words.find((word) => word === written.toUpperCase())
     if (found !== undefined) return found
-    throw new UsageError(`argument ${option}: expected one of ${words.join(', ')}, got ${shown(written)}.`, didYouMean(written, words) ?? '')
+    throw new UsageError(
+      `argument ${option}: expected one of ${words.join(', ')}, got ${shown(written)}.`,
+      didYouMean(written, words) ?? '',
+    )
   }
 }
 
@@ -70,8 +89,16 @@ const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 export function instant(option: string): Reader<Date> {
   return (written) => {
     const [, amount, unit] = /^\+?(\d+(?:\.\d+)?)([smhd])$/.exec(written) ?? []
-    const date = amount === undefined ? isoDate(written) : new Date(Date.now() + Number(amount) * UNITS[unit as keyof typeof UNITS])
-    if (Number.isNaN(date.getTime())) throw unexpected(option, 'a time such as 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d', written)
+    const date =
+      amount === undefined
+        ? isoDate(written)
+        : new Date(Date.now() + Number(amount) * UNITS[unit as keyof typeof UNITS])
+    if (Number.isNaN(date.getTime()))
+      throw unexpected(
+        option,
+        'a time such as 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d',
+        written,
+      )
     return date
   }
 }
@@ -79,7 +106,8 @@ export function instant(option: string): Reader<Date> {
 export function jsonArray(option: string): Reader<unknown[]> {
   return (written) => {
     const value = json(written)
-    if (!Array.isArray(value)) throw unexpected(option, `a JSON array such as '[42, "warm"]' in single quotes`, written)
+    if (!Array.isArray(value))
+      throw unexpected(option, `a JSON array such as '[42, "warm"]' in single quotes`, written)
     return value
   }
 }
@@ -87,7 +115,8 @@ export function jsonArray(option: string): Reader<unknown[]> {
 export function jsonObject(option: string): Reader<Record<string, unknown>> {
   return (written) => {
     const value = json(written)
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unexpected(option, `a JSON object such as '{"tone": "warm"}' in single quotes`, written)
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw unexpected(option, `a JSON object such as '{"tone": "warm"}' in single quotes`, written)
     return value as Record<string, unknown>
   }
 }
@@ -97,11 +126,20 @@ export function worded<Value>(judge: () => Value): Value {
   try {
     return judge()
   } catch (error) {
-    throw error instanceof TasksError ? new UsageError(error.message.slice(0, -error.mend.length).trim(), error.mend, { cause: error }) : error
+    throw error instanceof TasksError
+      ? new UsageError(error.message.slice(0, -error.mend.length).trim(), error.mend, {
+          cause: error,
+        })
+      : error
   }
 }
 
-function number(option: string, written: string, { least, most = Number.MAX_VALUE }: Range, expected: string): number {
+function number(
+  option: string,
+  written: string,
+  { least, most = Number.MAX_VALUE }: Range,
+  expected: string,
+): number {
   const value = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(written) ? Number(written) : Number.NaN
   if (!(value >= least && value <= most)) throw unexpected(option, expected, written)
   return value
@@ -122,5 +160,8 @@ function json(written: string): unknown {
 }
 
 function unexpected(option: string, expected: string, written: string): UsageError {
-  return new UsageError(`argument ${option}: expected ${expected}, got ${shown(written)}.`, '--help tells more.')
+  return new UsageError(
+    `argument ${option}: expected ${expected}, got ${shown(written)}.`,
+    '--help tells more.',
+  )
 }

@@ -60,7 +60,12 @@ export class WorkerPlace {
       return await this.#ended(spawnSelf((args) => [...args, ...this.#ownArguments()]))
     } catch (error) {
       // The machine may have no memory or no process to spare; that passes.
-      return { how: `cannot be started: ${error instanceof Error ? error.message : String(error)}`, code: null, signal: null, worked: undefined }
+      return {
+        how: `cannot be started: ${error instanceof Error ? error.message : String(error)}`,
+        code: null,
+        signal: null,
+        worked: undefined,
+      }
     } finally {
       this.#child = undefined
     }
@@ -77,7 +82,14 @@ export class WorkerPlace {
     return new Promise((resolve, reject) => {
       child.on('error', (error) => void (child.pid === undefined && reject(error)))
       // All that it sent has been read by then, which cannot be said of 'exit'.
-      child.on('close', (code, signal) => resolve({ how: howEnded(child, code, signal), code, signal, worked: since === undefined ? undefined : clock.now() - since }))
+      child.on('close', (code, signal) =>
+        resolve({
+          how: howEnded(child, code, signal),
+          code,
+          signal,
+          worked: since === undefined ? undefined : clock.now() - since,
+        }),
+      )
     })
   }
 
@@ -91,7 +103,8 @@ export class WorkerPlace {
 
   /** What ended with an exit code has told why itself. */
   #endedWith(life: Life): number {
-    if (life.code === null || this.#falseStarts >= BATCH_TRIES) log.error(`${this.#name} ${life.how}, and is not replaced`)
+    if (life.code === null || this.#falseStarts >= BATCH_TRIES)
+      log.error(`${this.#name} ${life.how}, and is not replaced`)
     return codeOf(life)
   }
 
@@ -103,12 +116,18 @@ export class WorkerPlace {
 
   get #name(): string {
     const { workerId, processes } = this.#wish
-    return workerId === undefined ? `Worker ${this.#number} of ${processes}` : `Worker ${workerId}-${this.#number}`
+    return workerId === undefined
+      ? `Worker ${this.#number} of ${processes}`
+      : `Worker ${workerId}-${this.#number}`
   }
 
   #ownArguments(): string[] {
     const { workerId } = this.#wish
-    return ['--processes', '1', ...(workerId === undefined ? [] : ['--worker-id', `${workerId}-${this.#number}`])]
+    return [
+      '--processes',
+      '1',
+      ...(workerId === undefined ? [] : ['--worker-id', `${workerId}-${this.#number}`]),
+    ]
   }
 }
 
@@ -122,7 +141,11 @@ interface Life {
   readonly worked: number | undefined
 }
 
-function howEnded({ pid }: ChildProcess, code: number | null, signal: NodeJS.Signals | null): string {
+function howEnded(
+  { pid }: ChildProcess,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+): string {
   return `(process ${pid}) ${signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`}`
 }
 

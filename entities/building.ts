@@ -34,10 +34,15 @@ watchBuilding()
  * apps initialise several DataSources at once.
  */
 function watchBuilding(): void {
-  const prototype = DataSource.prototype as unknown as { buildMetadatas?: (this: DataSource) => Promise<void> }
+  const prototype = DataSource.prototype as unknown as {
+    buildMetadatas?: (this: DataSource) => Promise<void>
+  }
   const build = prototype.buildMetadatas
   if (typeof build !== 'function')
-    throw new DataSourceError('This version of TypeORM has no DataSource.buildMetadatas.', 'Use a version of TypeORM that typeorm-tasks names in its peerDependencies.')
+    throw new DataSourceError(
+      'This version of TypeORM has no DataSource.buildMetadatas.',
+      'Use a version of TypeORM that typeorm-tasks names in its peerDependencies.',
+    )
   prototype.buildMetadatas = async function () {
     const built = await lookAt(this)
     underWay++
@@ -53,7 +58,9 @@ function watchBuilding(): void {
 
 async function lookAt(dataSource: DataSource): Promise<Built> {
   const { type } = dataSource.options
-  const mariaDb = type === 'mariadb' || (type === 'mysql' && isVersion(dataSource, 10, 3) && (await isMariaDb(dataSource)))
+  const mariaDb =
+    type === 'mariadb' ||
+    (type === 'mysql' && isVersion(dataSource, 10, 3) && (await isMariaDb(dataSource)))
   const mariaDbUuid = mariaDb && isVersion(dataSource, 10, 7)
   if (mariaDb && type === 'mysql') teachMariaDb(dataSource)
   return { dataSource, family: familyOf(type), mariaDbUuid, parsesJson: false, asksJson: false }
@@ -78,8 +85,10 @@ async function isMariaDb(dataSource: DataSource): Promise<boolean> {
 function teachMariaDb({ driver }: DataSource): void {
   const normalizeType = driver.normalizeType.bind(driver)
   const normalizeDefault = driver.normalizeDefault.bind(driver)
-  driver.normalizeType = (column) => (column.type === 'uuid' && isOurs(column) ? 'uuid' : normalizeType(column))
-  driver.normalizeDefault = (column) => normalizeDefault(column) ?? (column.isNullable && isOurs(column) ? 'NULL' : undefined)
+  driver.normalizeType = (column) =>
+    column.type === 'uuid' && isOurs(column) ? 'uuid' : normalizeType(column)
+  driver.normalizeDefault = (column) =>
+    normalizeDefault(column) ?? (column.isNullable && isOurs(column) ? 'NULL' : undefined)
 }
 
 function isOurs(column: object): boolean {

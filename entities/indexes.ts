@@ -29,16 +29,34 @@ export function constraintsOf(tableName: string): Constraints {
       // Workers take one priority at a time, so no column needs to be descending, which TypeORM could not say.
       lazily(
         { columns: ['status', 'priority', 'runAfter', 'enqueuedAt'] },
-        { get name() { return nameFor(tableName, 'ready_idx') }, get where() { return partial(`${column('status')} = 'READY'`) } },
+        {
+          get name() {
+            return nameFor(tableName, 'ready_idx')
+          },
+          get where() {
+            return partial(`${column('status')} = 'READY'`)
+          },
+        },
       ),
       lazily(
         { columns: ['uniqueKey'], unique: true },
-        { get name() { return nameFor(tableName, 'unique_key_idx') }, get where() { return partial(`${column('unique_key')} IS NOT NULL`) } },
+        {
+          get name() {
+            return nameFor(tableName, 'unique_key_idx')
+          },
+          get where() {
+            return partial(`${column('unique_key')} IS NOT NULL`)
+          },
+        },
       ),
     ],
     check: {
-      get name() { return nameFor(tableName, 'priority_check') },
-      get expression() { return `${column('priority')} BETWEEN -100 AND 100` },
+      get name() {
+        return nameFor(tableName, 'priority_check')
+      },
+      get expression() {
+        return `${column('priority')} BETWEEN -100 AND 100`
+      },
     },
   }
 }
@@ -57,7 +75,10 @@ function nameFor(tableName: string, suffix: string): string {
 /** The condition of a partial index; empty where there are none, or TypeORM does not make them. */
 function partial(where: string): string {
   const built = beingBuilt()
-  const able = built?.family === 'postgres' || built?.family === 'sqlite' || built?.dataSource.options.type === 'mssql'
+  const able =
+    built?.family === 'postgres' ||
+    built?.family === 'sqlite' ||
+    built?.dataSource.options.type === 'mssql'
   return able ? where : ''
 }
 
@@ -67,5 +88,6 @@ function column(name: string): string {
 
 /** Both in one, with getters kept as getters. */
 function lazily<Fixed extends object, Lazy extends object>(fixed: Fixed, lazy: Lazy): Fixed & Lazy {
-  return Object.defineProperties({ ...fixed }, Object.getOwnPropertyDescriptors(lazy)) as Fixed & Lazy
+  return Object.defineProperties({ ...fixed }, Object.getOwnPropertyDescriptors(lazy)) as Fixed &
+    Lazy
 }

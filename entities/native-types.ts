@@ -1,13 +1,24 @@
 import type { ColumnOptions, DataSourceOptions } from 'typeorm'
 import type { Built } from './building'
 import type { Family } from './family'
-import { emptyText, foreignJson, hexId, jsonBinary, jsonText, mysqlInstant, textInstant } from './transformers'
+import {
+  emptyText,
+  foreignJson,
+  hexId,
+  jsonBinary,
+  jsonText,
+  mysqlInstant,
+  textInstant,
+} from './transformers'
 
 /** What a column holds, in our own words. `word` is a short text that is compared and indexed. */
 export type Kind = 'id' | 'word' | 'text' | 'json' | 'instant' | 'int'
 
 /** What a kind decides about a column. */
-export type Native = Pick<ColumnOptions, 'type' | 'length' | 'precision' | 'charset' | 'collation' | 'nullable' | 'transformer'>
+export type Native = Pick<
+  ColumnOptions,
+  'type' | 'length' | 'precision' | 'charset' | 'collation' | 'nullable' | 'transformer'
+>
 
 /** The column that a kind is in the database being built. `foreign`: in a table that Django made. */
 export function nativeType(kind: Kind, built: Built, foreign: boolean): Native {
@@ -30,11 +41,22 @@ const unicode = { charset: 'utf8mb4', collation: 'utf8mb4_bin' } as const
 
 // JSON is longtext, as it is in MariaDB: TypeORM reads MySQL's own json type wrong where the value is a string.
 const mysql: Types = {
-  id: (built) => (built.mariaDbUuid ? { type: 'uuid' } : { type: 'char', length: 32, charset: 'ascii', collation: 'ascii_bin', transformer: hexId }),
+  id: (built) =>
+    built.mariaDbUuid
+      ? { type: 'uuid' }
+      : { type: 'char', length: 32, charset: 'ascii', collation: 'ascii_bin', transformer: hexId },
   word: () => ({ type: 'varchar', ...unicode }),
   text: () => ({ type: 'longtext', ...unicode }),
-  json: (built, foreign) => ({ type: 'longtext', ...unicode, transformer: foreign ? foreignJson(built) : jsonText }),
-  instant: ({ dataSource }) => ({ type: 'datetime', precision: 6, transformer: mysqlInstant(zoneOf(dataSource.options)) }),
+  json: (built, foreign) => ({
+    type: 'longtext',
+    ...unicode,
+    transformer: foreign ? foreignJson(built) : jsonText,
+  }),
+  instant: ({ dataSource }) => ({
+    type: 'datetime',
+    precision: 6,
+    transformer: mysqlInstant(zoneOf(dataSource.options)),
+  }),
   int: () => ({ type: 'int' }),
 }
 
@@ -51,7 +73,12 @@ const sqlite: Types = {
 const other: Types = {
   id: () => ({ type: String, length: 36 }),
   word: () => ({ type: String }),
-  text: (built) => ({ ...longText(built), ...(built.dataSource.options.type === 'oracle' ? { nullable: true, transformer: emptyText } : {}) }),
+  text: (built) => ({
+    ...longText(built),
+    ...(built.dataSource.options.type === 'oracle'
+      ? { nullable: true, transformer: emptyText }
+      : {}),
+  }),
   json: (built) => ({ ...longText(built), transformer: jsonText }),
   instant: ({ dataSource }) => zonedInstants[dataSource.options.type] ?? { type: 'timestamp' },
   int: () => ({ type: Number }),
@@ -79,7 +106,8 @@ function longText({ dataSource }: Built): Native {
 function zoneOf(options: DataSourceOptions): string {
   const { extra, ...top } = options as { extra?: Zone } & Zone
   const { timezone, dateStrings }: Zone = { ...top, ...extra }
-  const asText = dateStrings === true || (Array.isArray(dateStrings) && dateStrings.includes('DATETIME'))
+  const asText =
+    dateStrings === true || (Array.isArray(dateStrings) && dateStrings.includes('DATETIME'))
   return asText ? 'local' : (timezone ?? 'local')
 }
 

@@ -16,14 +16,22 @@ export interface DBTaskResultSchemaOptions {
  * The entity for a table of another name, or for one that Django made. List it in `entities` in the place of `DBTaskResult`;
  * `getRepository(DBTaskResult)` then works on that table.
  */
-export function dbTaskResultSchema({ tableName = TABLE_NAME, managed = true }: DBTaskResultSchemaOptions = {}): EntitySchema<DBTaskResult> {
+export function dbTaskResultSchema({
+  tableName = TABLE_NAME,
+  managed = true,
+}: DBTaskResultSchemaOptions = {}): EntitySchema<DBTaskResult> {
   const { indexes, check } = constraintsOf(tableName)
   return new EntitySchema<DBTaskResult>({
     name: 'DBTaskResult',
     target: DBTaskResult,
     tableName,
     synchronize: managed,
-    columns: Object.fromEntries(storedColumns.map((column) => [column.property, columnOptions(column, !managed) as EntitySchemaColumnOptions])),
+    columns: Object.fromEntries(
+      storedColumns.map((column) => [
+        column.property,
+        columnOptions(column, !managed) as EntitySchemaColumnOptions,
+      ]),
+    ),
     indices: [...indexes],
     checks: [check],
   })

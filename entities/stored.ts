@@ -8,7 +8,12 @@ export function Stored(kind: Kind, name: string, fixed: ColumnOptions = {}): Pro
     const column = { property: String(property), kind, fixed: { ...fixed, name } }
     storedColumns.push(column)
     ourTargets.add(constructor)
-    getMetadataArgsStorage().columns.push({ target: constructor, propertyName: column.property, mode: 'regular', options: columnOptions(column) })
+    getMetadataArgsStorage().columns.push({
+      target: constructor,
+      propertyName: column.property,
+      mode: 'regular',
+      options: columnOptions(column),
+    })
   }
 }
 
@@ -31,7 +36,15 @@ export function columnOptions({ kind, fixed }: StoredColumn, foreign = false): C
   return options
 }
 
-const NATIVE_KEYS = ['type', 'length', 'precision', 'charset', 'collation', 'nullable', 'transformer'] as const
+const NATIVE_KEYS = [
+  'type',
+  'length',
+  'precision',
+  'charset',
+  'collation',
+  'nullable',
+  'transformer',
+] as const
 
 function native(kind: Kind, foreign: boolean): Native {
   const built = beingBuilt()
@@ -39,4 +52,5 @@ function native(kind: Kind, foreign: boolean): Native {
 }
 
 /** Other readers of the metadata may look at it at any time; a DataSource that we do not know is told by TypeORM's own check. */
-const NOT_BUILDING = 'unknown, because this DataSource belongs to another copy of typeorm than typeorm-tasks uses' as ColumnType
+const NOT_BUILDING =
+  'unknown, because this DataSource belongs to another copy of typeorm than typeorm-tasks uses' as ColumnType

@@ -36,7 +36,8 @@ export function foreignJson(built: Built): ValueTransformer {
 export function mysqlInstant(zone: string): ValueTransformer {
   return {
     to: (value: unknown) => (value instanceof Date ? utcLiteral(value) : value),
-    from: (value: unknown) => (value instanceof Date && !Number.isNaN(value.getTime()) ? wallClockAsUtc(value, zone) : null),
+    from: (value: unknown) =>
+      value instanceof Date && !Number.isNaN(value.getTime()) ? wallClockAsUtc(value, zone) : null,
   }
 }
 
@@ -81,9 +82,23 @@ function utcLiteral(date: Date): UtcLiteral {
 /** mysql2 read the wall clock of UTC as that of `zone`. */
 function wallClockAsUtc(read: Date, zone: string): Date {
   const offset = /^([+-])(\d\d):(\d\d)$/.exec(zone)
-  if (offset) return new Date(read.getTime() + (offset[1] === '-' ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3])) * 60_000)
+  if (offset)
+    return new Date(
+      read.getTime() +
+        (offset[1] === '-' ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3])) * 60_000,
+    )
   if (zone !== 'local') return read
-  return new Date(Date.UTC(read.getFullYear(), read.getMonth(), read.getDate(), read.getHours(), read.getMinutes(), read.getSeconds(), read.getMilliseconds()))
+  return new Date(
+    Date.UTC(
+      read.getFullYear(),
+      read.getMonth(),
+      read.getDate(),
+      read.getHours(),
+      read.getMinutes(),
+      read.getSeconds(),
+      read.getMilliseconds(),
+    ),
+  )
 }
 
 function written(value: unknown): unknown {

@@ -9,7 +9,10 @@ import type { Task } from './task'
  *
  * @throws MalformedRowError, and InvalidTaskError for what the row overrides, as the definition of a task would.
  */
-export function policyFor({ malformed, options, values }: ClaimedRow, task: Task<unknown[], unknown> | undefined): Policy {
+export function policyFor(
+  { malformed, options, values }: ClaimedRow,
+  task: Task<unknown[], unknown> | undefined,
+): Policy {
   if (malformed !== null) throw new MalformedRowError(malformed)
   const { policy } = task ?? { policy: DEFAULT_POLICY }
   const changed = overridden(policy, options)
@@ -22,8 +25,13 @@ export function policyFor({ malformed, options, values }: ClaimedRow, task: Task
  *
  * @throws MaxAgeExceeded
  */
-export function assertYoung({ startedAt, enqueuedAt, runAfter }: ResultValues, { maxAge }: Policy, waited: number): void {
+export function assertYoung(
+  { startedAt, enqueuedAt, runAfter }: ResultValues,
+  { maxAge }: Policy,
+  waited: number,
+): void {
   if (maxAge === null || startedAt === null || enqueuedAt === null) return
-  const age = waited + startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
+  const age =
+    waited + startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
   if (age > maxAge) throw new MaxAgeExceeded(age, maxAge)
 }

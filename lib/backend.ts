@@ -93,18 +93,32 @@ export abstract class TaskBackend {
   validate(task: Task<unknown[], unknown>): void {
     const { queues } = this.settings
     if (queues.length > 0 && !queues.includes(task.queueName))
-      throw new InvalidTaskError(`Task "${task.name}": queue "${task.queueName}" is not in QUEUES of TASKS.${this.alias} (${queues.join(', ')}).`, didYouMean(task.queueName, queues) ?? `Add it there, or choose one of them.`)
-    if (task.priority !== 0 && !this.supportsPriority) throw this.#cannot(task, 'priority', 'Leave the priority at 0')
-    if (task.runAfter !== null && !this.supportsDefer) throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
+      throw new InvalidTaskError(
+        `Task "${task.name}": queue "${task.queueName}" is not in QUEUES of TASKS.${this.alias} (${queues.join(', ')}).`,
+        didYouMean(task.queueName, queues) ?? `Add it there, or choose one of them.`,
+      )
+    if (task.priority !== 0 && !this.supportsPriority)
+      throw this.#cannot(task, 'priority', 'Leave the priority at 0')
+    if (task.runAfter !== null && !this.supportsDefer)
+      throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
     if (task.transactional && !this.supportsTransactions)
-      throw new NotSupportedError(`Task "${task.name}" is transactional, and ${this.constructor.name} (TASKS.${this.alias}) has no database to run it in a transaction of.`, 'Leave transactional out, or use the Database backend.')
+      throw new NotSupportedError(
+        `Task "${task.name}" is transactional, and ${this.constructor.name} (TASKS.${this.alias}) has no database to run it in a transaction of.`,
+        'Leave transactional out, or use the Database backend.',
+      )
   }
 
   #cannot(task: Task<unknown[], unknown>, ability: string, mend: string): InvalidTaskError {
-    return new InvalidTaskError(`Task "${task.name}" asks for ${ability}, which ${this.constructor.name} (TASKS.${this.alias}) does not support.`, `${mend}, or use the Database backend.`)
+    return new InvalidTaskError(
+      `Task "${task.name}" asks for ${ability}, which ${this.constructor.name} (TASKS.${this.alias}) does not support.`,
+      `${mend}, or use the Database backend.`,
+    )
   }
 
   #lacks(what: string): NotSupportedError {
-    return new NotSupportedError(`${this.constructor.name} (TASKS.${this.alias}) cannot ${what}.`, 'Use the Database backend for that.')
+    return new NotSupportedError(
+      `${this.constructor.name} (TASKS.${this.alias}) cannot ${what}.`,
+      'Use the Database backend for that.',
+    )
   }
 }

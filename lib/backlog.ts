@@ -38,7 +38,9 @@ export class Backlog {
     try {
       await this.#store.release(rows)
     } catch (error) {
-      log.warn(`${rows.length} task(s) that had not started could not be given back: ${briefly(error)}`)
+      log.warn(
+        `${rows.length} task(s) that had not started could not be given back: ${briefly(error)}`,
+      )
     }
   }
 }

@@ -23,5 +23,12 @@ function load(): ClassTransformer | undefined {
 
 /** One that is there and cannot be loaded is another matter, which must not pass for its absence. */
 function isMissing(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'MODULE_NOT_FOUND' && 'message' in error && String(error.message).includes("'class-transformer'")
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    error.code === 'MODULE_NOT_FOUND' &&
+    'message' in error &&
+    String(error.message).includes("'class-transformer'")
+  )
 }

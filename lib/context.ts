@@ -41,8 +41,15 @@ export class TaskContext {
    */
   reportProgress(done: number, total: number | null = null, note: string | null = null): void {
     if (!Number.isFinite(done) || !(total === null || Number.isFinite(total)))
-      throw new InvalidTaskError(`reportProgress expects finite numbers, got ${shown(done)} of ${shown(total)}.`, 'Pass how much is done and, if known, the total.')
-    this.#surroundings.report({ done, total, note: note === null ? null : storable(String(note).slice(0, MAX_NOTE)) })
+      throw new InvalidTaskError(
+        `reportProgress expects finite numbers, got ${shown(done)} of ${shown(total)}.`,
+        'Pass how much is done and, if known, the total.',
+      )
+    this.#surroundings.report({
+      done,
+      total,
+      note: note === null ? null : storable(String(note).slice(0, MAX_NOTE)),
+    })
   }
 
   /**
@@ -51,7 +58,11 @@ export class TaskContext {
    * @throws NotSupportedError in a task that is not transactional.
    */
   get manager(): EntityManager {
-    if (!this.#surroundings.manager) throw new NotSupportedError('This run is not in a transaction of its own, so its context has no manager.', 'Give the task `transactional: true` (for `call`: `using({ manager })`), or use the app\'s own DataSource.')
+    if (!this.#surroundings.manager)
+      throw new NotSupportedError(
+        'This run is not in a transaction of its own, so its context has no manager.',
+        "Give the task `transactional: true` (for `call`: `using({ manager })`), or use the app's own DataSource.",
+      )
     return this.#surroundings.manager
   }
 }

@@ -29,12 +29,20 @@ type Fit<Args extends unknown[], Return, Listed extends Classes> = number extend
     ? Carried<Given<Args, Listed>, Return>
     : NotTheClasses<Listed>
 
-type ArgsOf<Fn extends TaskFunction> = Parameters<Fn> extends [TaskContext, ...infer Args] ? Args : Parameters<Fn>
+type ArgsOf<Fn extends TaskFunction> =
+  Parameters<Fn> extends [TaskContext, ...infer Args] ? Args : Parameters<Fn>
 
 /** Marks a static method as a task; `taskOf` gives its handle. For both kinds of TypeScript decorators. */
 export interface TaskDecorator<Listed extends Classes = readonly []> {
-  <Fn extends TaskFunction>(target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>>): void
-  <Fn extends TaskFunction>(method: Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>, context: ClassMethodDecoratorContext): void
+  <Fn extends TaskFunction>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>>,
+  ): void
+  <Fn extends TaskFunction>(
+    method: Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>,
+    context: ClassMethodDecoratorContext,
+  ): void
 }
 
 const tasksOfMethods = new WeakMap<TaskFunction, Task<unknown[], unknown>>()
@@ -59,8 +67,15 @@ export function task<Args extends unknown[], Return, const Listed extends Classe
   fn: ((...args: Args) => Return) & Fit<Args, Awaited<Return>, Listed>,
   options?: WithoutContext & Listing<Listed>,
 ): Task<Given<Args, Listed>, Awaited<Return>>
-export function task<const Listed extends Classes = readonly []>(name: string, options?: TaskOptions & Listing<Listed>): TaskDecorator<Listed>
-export function task(name: string, fnOrOptions?: TaskFunction | TaskOptions, options: TaskOptions = {}): unknown {
+export function task<const Listed extends Classes = readonly []>(
+  name: string,
+  options?: TaskOptions & Listing<Listed>,
+): TaskDecorator<Listed>
+export function task(
+  name: string,
+  fnOrOptions?: TaskFunction | TaskOptions,
+  options: TaskOptions = {},
+): unknown {
   if (typeof fnOrOptions === 'function') return define(name, fnOrOptions, options)
   return decorator(name, fnOrOptions ?? {})
 }
@@ -70,9 +85,15 @@ export function task(name: string, fnOrOptions?: TaskFunction | TaskOptions, opt
  *
  * @throws InvalidTaskError if the method is not marked.
  */
-export function taskOf<Fn extends TaskFunction>(method: Fn): Task<ArgsOf<Fn>, Awaited<ReturnType<Fn>>> {
+export function taskOf<Fn extends TaskFunction>(
+  method: Fn,
+): Task<ArgsOf<Fn>, Awaited<ReturnType<Fn>>> {
   const found = tasksOfMethods.get(method)
-  if (!found) throw new InvalidTaskError(`The method "${method.name}" is not marked as a task.`, 'Put @task(name) on it.')
+  if (!found)
+    throw new InvalidTaskError(
+      `The method "${method.name}" is not marked as a task.`,
+      'Put @task(name) on it.',
+    )
   return found as Task<ArgsOf<Fn>, Awaited<ReturnType<Fn>>>
 }
 
@@ -80,7 +101,10 @@ export function taskOf<Fn extends TaskFunction>(method: Fn): Task<ArgsOf<Fn>, Aw
  * The handle of a task whose code lives elsewhere, in a Django app or another service: it can be enqueued,
  * and its results read; running it here is an error.
  */
-export function remoteTask<Args extends unknown[], Return = unknown>(name: string & Carried<Args, Return>, options: Omit<TaskOptions, 'takesContext' | 'args'> & Listing<ArgumentClasses<Args>> = {}): Task<Args, Return> {
+export function remoteTask<Args extends unknown[], Return = unknown>(
+  name: string & Carried<Args, Return>,
+  options: Omit<TaskOptions, 'takesContext' | 'args'> & Listing<ArgumentClasses<Args>> = {},
+): Task<Args, Return> {
   return new Task<Args, Return>(taskValues(name, options as TaskOptions), null)
 }
 
@@ -91,13 +115,23 @@ function define(name: string, fn: TaskFunction, options: TaskOptions): Task<unkn
 }
 
 function decorator(name: string, options: TaskOptions): TaskDecorator {
-  return (target: unknown, keyOrContext: unknown, descriptor?: TypedPropertyDescriptor<TaskFunction>) => {
+  return (
+    target: unknown,
+    keyOrContext: unknown,
+    descriptor?: TypedPropertyDescriptor<TaskFunction>,
+  ) => {
     const method = isNewer(keyOrContext) ? target : descriptor?.value
     if (typeof method !== 'function' || !isStatic(target, keyOrContext))
-      throw new InvalidTaskError(`Task "${name}" marks something other than a static method.`, 'Make the method static, or define the task with task(name, fn).')
+      throw new InvalidTaskError(
+        `Task "${name}" marks something other than a static method.`,
+        'Make the method static, or define the task with task(name, fn).',
+      )
     const fn = method as TaskFunction
     const owner = ownerOf(target, keyOrContext)
-    tasksOfMethods.set(fn, define(name, (...given) => Reflect.apply(fn, owner(), given), options))
+    tasksOfMethods.set(
+      fn,
+      define(name, (...given) => Reflect.apply(fn, owner(), given), options),
+    )
   }
 }
 

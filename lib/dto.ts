@@ -14,11 +14,16 @@ export interface Listing {
 const TOLD = 5
 
 /** The arguments with instances of their listed classes as the plain objects that are written. */
-export function plainArguments({ name, args: classes }: Listing, given: readonly unknown[]): readonly unknown[] {
+export function plainArguments(
+  { name, args: classes }: Listing,
+  given: readonly unknown[],
+): readonly unknown[] {
   if (classes.length === 0) return given
   return given.map((value, i) => {
     const { Class } = readEntry(classes[i])
-    return Class && value instanceof Class ? guarded(name, pathOf(i), Class, () => plainOf(value)) : value
+    return Class && value instanceof Class
+      ? guarded(name, pathOf(i), Class, () => plainOf(value))
+      : value
   })
 }
 
@@ -27,12 +32,17 @@ export function plainArguments({ name, args: classes }: Listing, given: readonly
  *
  * @throws InvalidTaskError naming the path, the rule and the kind of value, for the first argument that does not fit.
  */
-export async function receivedArguments({ name, args: classes }: Listing, given: readonly unknown[], path: (i: number) => string = pathOf): Promise<readonly unknown[]> {
+export async function receivedArguments(
+  { name, args: classes }: Listing,
+  given: readonly unknown[],
+  path: (i: number) => string = pathOf,
+): Promise<readonly unknown[]> {
   const received = [...given]
   for (const [i, entry] of classes.entries()) {
     const { Class, optional } = readEntry(entry)
     const isLeftOut = given[i] === undefined || given[i] === null
-    if (Class && !(isLeftOut && optional)) received[i] = await instanceOf(name, path(i), Class, given[i])
+    if (Class && !(isLeftOut && optional))
+      received[i] = await instanceOf(name, path(i), Class, given[i])
   }
   return received
 }
@@ -43,15 +53,29 @@ export async function receivedArguments({ name, args: classes }: Listing, given:
  * @param where which of many calls it is, for the error
  * @throws InvalidTaskError
  */
-export async function assertReceivable(listing: Listing, argsKwargs: string, where = ''): Promise<void> {
+export async function assertReceivable(
+  listing: Listing,
+  argsKwargs: string,
+  where = '',
+): Promise<void> {
   if (listing.args.length === 0) return
   const { args, kwargs } = JSON.parse(argsKwargs) as { args: unknown[]; kwargs: object }
   const given = Object.keys(kwargs).length === 0 ? args : [...args, kwargs]
-  await receivedArguments(listing, given, (i) => where + (i < args.length || args === given ? pathOf(i) : 'kwargs'))
+  await receivedArguments(
+    listing,
+    given,
+    (i) => where + (i < args.length || args === given ? pathOf(i) : 'kwargs'),
+  )
 }
 
-async function instanceOf(name: string, path: string, Class: DtoClass, value: unknown): Promise<object> {
-  if (!isRecord(value)) throw unfit(name, Class, `${path}: expected an object, got ${kindOf(value)}`)
+async function instanceOf(
+  name: string,
+  path: string,
+  Class: DtoClass,
+  value: unknown,
+): Promise<object> {
+  if (!isRecord(value))
+    throw unfit(name, Class, `${path}: expected an object, got ${kindOf(value)}`)
   const instance = guarded(name, path, Class, () => make(Class, value))
   const faults = hasRules(Class) ? faultsOf(await new Validator().validate(instance), path) : []
   if (faults.length > 0) throw unfit(name, Class, shownFaults(faults))
@@ -77,7 +101,11 @@ function guarded<Made>(name: string, path: string, Class: DtoClass, work: () => 
   try {
     return work()
   } catch (cause) {
-    throw new InvalidTaskError(`Task "${name}", ${path}: no ${Class.name} can be made of it: ${cause instanceof Error ? cause.message : shown(cause)}.`, `Pass what ${Class.name} asks for.`, { cause })
+    throw new InvalidTaskError(
+      `Task "${name}", ${path}: no ${Class.name} can be made of it: ${cause instanceof Error ? cause.message : shown(cause)}.`,
+      `Pass what ${Class.name} asks for.`,
+      { cause },
+    )
   }
 }
 
@@ -94,7 +122,10 @@ function faultsOf(errors: readonly ValidationError[], path: string): string[] {
 }
 
 function ownFaults({ constraints = {}, value }: ValidationError, path: string): string[] {
-  if ('unknownValue' in constraints) return [`${path}: no class is known for it; class-transformer's @Type(() => …) beside @ValidateNested() says which`]
+  if ('unknownValue' in constraints)
+    return [
+      `${path}: no class is known for it; class-transformer's @Type(() => …) beside @ValidateNested() says which`,
+    ]
   const messages = [...new Set(Object.values(constraints))]
   return messages.length === 0 ? [] : [`${path}: ${messages.join(', ')}, got ${kindOf(value)}`]
 }
@@ -127,5 +158,7 @@ function pathOf(i: number): string {
 function under(path: string, property: string | undefined): string {
   if (property === undefined) return path
   if (/^\d+$/.test(property)) return `${path}[${property}]`
-  return /^[A-Za-z_$][\w$]*$/.test(property) ? `${path}.${property}` : `${path}[${JSON.stringify(property)}]`
+  return /^[A-Za-z_$][\w$]*$/.test(property)
+    ? `${path}.${property}`
+    : `${path}[${JSON.stringify(property)}]`
 }

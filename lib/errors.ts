@@ -45,7 +45,8 @@ export class TaskNotFoundError extends TasksError {
   constructor(name: string, known: readonly string[]) {
     super(
       `No task is named "${name}"; this process knows ${known.length === 0 ? 'none' : known.length}.`,
-      didYouMean(name, known) ?? 'Import the file that defines it, or add that file to TASK_MODULES.',
+      didYouMean(name, known) ??
+        'Import the file that defines it, or add that file to TASK_MODULES.',
     )
   }
 }
@@ -55,7 +56,10 @@ export class ResultNotFoundError extends TasksError {
   readonly code = 'RESULT_NOT_FOUND'
 
   constructor(id: string) {
-    super(`No task result has the id "${id}".`, 'Check the id; finished results disappear when they are pruned.')
+    super(
+      `No task result has the id "${id}".`,
+      'Check the id; finished results disappear when they are pruned.',
+    )
   }
 }
 
@@ -69,7 +73,10 @@ export class NotFinishedError extends TasksError {
   readonly code = 'NOT_FINISHED'
 
   constructor(id: string, status: string) {
-    super(`Task ${id} has not finished yet: it is ${status}.`, 'Call refresh() or wait() first, and look at isFinished.')
+    super(
+      `Task ${id} has not finished yet: it is ${status}.`,
+      'Call refresh() or wait() first, and look at isFinished.',
+    )
   }
 }
 
@@ -87,7 +94,10 @@ export class WaitTimeoutError extends TasksError {
   readonly code = 'WAIT_TIMEOUT'
 
   constructor(id: string, timeout: number, status: string) {
-    super(`Task ${id} did not finish within ${timeout} ms: it is ${status}.`, 'Is a worker running for its queue? Wait longer, or poll with refresh().')
+    super(
+      `Task ${id} did not finish within ${timeout} ms: it is ${status}.`,
+      'Is a worker running for its queue? Wait longer, or poll with refresh().',
+    )
   }
 }
 
@@ -136,7 +146,10 @@ export class WorkerLost extends TasksError {
   readonly code = 'WORKER_LOST'
 
   constructor(workerId: string) {
-    super(`The worker ${workerId} was lost: it did not renew its lease.`, 'Look for a crash, a kill or a blocked event loop there.')
+    super(
+      `The worker ${workerId} was lost: it did not renew its lease.`,
+      'Look for a crash, a kill or a blocked event loop there.',
+    )
   }
 }
 
@@ -145,7 +158,10 @@ export class TimeLimitExceeded extends TasksError {
   readonly code = 'TIME_LIMIT_EXCEEDED'
 
   constructor(timeLimit: number) {
-    super(`The run took longer than its time limit of ${timeLimit} ms.`, 'Raise timeLimit, or do less in one task.')
+    super(
+      `The run took longer than its time limit of ${timeLimit} ms.`,
+      'Raise timeLimit, or do less in one task.',
+    )
   }
 }
 
@@ -154,7 +170,10 @@ export class MaxAgeExceeded extends TasksError {
   readonly code = 'MAX_AGE_EXCEEDED'
 
   constructor(age: number, maxAge: number) {
-    super(`The task waited ${age} ms, longer than its maximum age of ${maxAge} ms.`, 'Raise maxAge, or run more workers.')
+    super(
+      `The task waited ${age} ms, longer than its maximum age of ${maxAge} ms.`,
+      'Raise maxAge, or run more workers.',
+    )
   }
 }
 
@@ -172,7 +191,10 @@ export class LeaseLost extends TasksError {
   readonly code = 'LEASE_LOST'
 
   constructor() {
-    super('The worker no longer holds the task: its lease could not be renewed.', 'What this run comes to is dropped.')
+    super(
+      'The worker no longer holds the task: its lease could not be renewed.',
+      'What this run comes to is dropped.',
+    )
   }
 }
 
@@ -192,7 +214,11 @@ export class RetryLater extends TasksError {
 
   constructor(delay: number, options: ErrorOptions & { reason?: string } = {}) {
     super(options.reason ?? `The task asks to be run again in ${delay} ms.`, '', options)
-    if (!Number.isFinite(delay) || delay < 0) throw new InvalidTaskError(`RetryLater: expected a delay of 0 milliseconds or more, got ${shown(delay)}.`, 'Pass the delay in milliseconds.')
+    if (!Number.isFinite(delay) || delay < 0)
+      throw new InvalidTaskError(
+        `RetryLater: expected a delay of 0 milliseconds or more, got ${shown(delay)}.`,
+        'Pass the delay in milliseconds.',
+      )
     this.delay = delay
   }
 }

@@ -19,11 +19,17 @@ const MAX_CAUSES = 5
 
 /** Describes whatever was thrown: errors, strings, undefined, hostile proxies. Never throws itself. */
 export function recordOf(error: unknown): ErrorRecord {
-  return { exceptionClassPath: storable(guarded(() => classPath(error), 'Error')), traceback: bounded(guarded(() => traceback(error), 'An error that cannot be shown')) }
+  return {
+    exceptionClassPath: storable(guarded(() => classPath(error), 'Error')),
+    traceback: bounded(guarded(() => traceback(error), 'An error that cannot be shown')),
+  }
 }
 
 /** `instanceof` for whatever may have been thrown: a revoked proxy throws at the very question. */
-export function isA<Kind>(value: unknown, kind: abstract new (...given: never[]) => Kind): value is Kind {
+export function isA<Kind>(
+  value: unknown,
+  kind: abstract new (...given: never[]) => Kind,
+): value is Kind {
   try {
     return value instanceof kind
   } catch {
@@ -81,7 +87,10 @@ function guarded(describe: () => string, otherwise: string): string {
 }
 
 function bounded(text: string): string {
-  const cut = text.length > MAX_TRACEBACK ? `${text.slice(0, MAX_TRACEBACK)}\n… cut, ${text.length} characters in all` : text
+  const cut =
+    text.length > MAX_TRACEBACK
+      ? `${text.slice(0, MAX_TRACEBACK)}\n… cut, ${text.length} characters in all`
+      : text
   return storable(cut.endsWith('\n') ? cut : `${cut}\n`)
 }
 

@@ -23,7 +23,14 @@ export type Jsonable<T> = 0 extends 1 & T
         : { [K in keyof T]: Jsonable<T[K]> }
 
 /** What needs no closer look: above all recursive types, which looked at member by member would never end. */
-type Plain = string | number | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain }
+type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly Plain[]
+  | { readonly [key: string]: Plain }
 
 type NotJson =
   | bigint
@@ -63,8 +70,14 @@ export function encodeJson(value: unknown, path: string): string {
 }
 
 /** The text of the column `args_kwargs`. Optional arguments that were left out at the end are dropped. */
-export function encodeArguments(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): string {
-  const given = args.at(-1) === undefined ? args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1) : args
+export function encodeArguments(
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+): string {
+  const given =
+    args.at(-1) === undefined
+      ? args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1)
+      : args
   return `{"args": ${encodeJson(given, 'args')}, "kwargs": ${encodeJson(kwargs, 'kwargs')}}`
 }
 
@@ -94,7 +107,10 @@ class Way {
   }
 
   get path(): string {
-    return this.#steps.reduce<string>((path, step) => (typeof step === 'number' ? `${path}[${step}]` : under(path, step)), this.#root)
+    return this.#steps.reduce<string>(
+      (path, step) => (typeof step === 'number' ? `${path}[${step}]` : under(path, step)),
+      this.#root,
+    )
   }
 }
 
@@ -108,7 +124,8 @@ function assertCarried(value: unknown, way: Way): void {
 
 function assertObject(value: object, way: Way): void {
   if (way.above.includes(value)) refuse(way.path, 'a cycle', 'pass an id in place of the object')
-  if (way.above.length >= MAX_JSON_DEPTH) refuse(way.path, `nested deeper than ${MAX_JSON_DEPTH} levels`, 'flatten the value')
+  if (way.above.length >= MAX_JSON_DEPTH)
+    refuse(way.path, `nested deeper than ${MAX_JSON_DEPTH} levels`, 'flatten the value')
   if (Array.isArray(value)) assertArray(value, way)
   else assertPlain(value, way)
 }
@@ -124,7 +141,8 @@ function assertArray(value: readonly unknown[], way: Way): void {
 
 function assertPlain(value: object, way: Way): void {
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) refuse(way.path, shownType(value), mendFor(value, way.path))
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
+    refuse(way.path, shownType(value), mendFor(value, way.path))
   for (const [key, item] of Object.entries(value)) {
     assertKey(key, way)
     // As JSON.stringify has it: an undefined property is a property left out.
@@ -148,8 +166,10 @@ function assertText(text: string, way: Way): void {
 
 /** What keeps a database from taking a text, and its mend. */
 function faultOf(text: string): [what: string, mend: string] | undefined {
-  if (text.includes('\u0000')) return ['text with \\u0000', "remove it: text.replaceAll('\\u0000', '')"]
-  if (!text.isWellFormed()) return ['text with half of a surrogate pair', 'mend it: text.toWellFormed()']
+  if (text.includes('\u0000'))
+    return ['text with \\u0000', "remove it: text.replaceAll('\\u0000', '')"]
+  if (!text.isWellFormed())
+    return ['text with half of a surrogate pair', 'mend it: text.toWellFormed()']
   return undefined
 }
 

@@ -68,8 +68,17 @@ export class Leases {
       const renewals = held.map((slot) => slot.renewal())
       // A statement that hangs must not keep the next one from being tried.
       const { lost, cancelled } = await inTime(this.#store.renew(renewals), this.#period)
-      const [areLost, areCancelled] = [new Map(lost.map((row) => [claimOf(row), row])), new Set(cancelled.map(claimOf))]
-      for (const slot of held) this.#answer(slot, areLost.get(claimOf(slot.row)), areCancelled.has(claimOf(slot.row)), asked)
+      const [areLost, areCancelled] = [
+        new Map(lost.map((row) => [claimOf(row), row])),
+        new Set(cancelled.map(claimOf)),
+      ]
+      for (const slot of held)
+        this.#answer(
+          slot,
+          areLost.get(claimOf(slot.row)),
+          areCancelled.has(claimOf(slot.row)),
+          asked,
+        )
     } catch (error) {
       log.warn(`The leases of ${held.length} task(s) could not be renewed: ${briefly(error)}`)
       this.#giveUpOverdue()
@@ -92,13 +101,18 @@ export class Leases {
     for (const slot of this.#slots.held()) {
       const left = slot.heldAt + lease - clock.now()
       if (left <= 0) this.#giveUp(slot)
-      else if (left < this.#period) void clock.sleep(left, this.#closed.signal).then(() => slot.heldAt + lease <= clock.now() && this.#giveUp(slot))
+      else if (left < this.#period)
+        void clock
+          .sleep(left, this.#closed.signal)
+          .then(() => slot.heldAt + lease <= clock.now() && this.#giveUp(slot))
     }
   }
 
   #giveUp(slot: Slot): void {
     if (!slot.isHeld) return
-    log.warn(`${slot.name} could not be held for a whole lease: it is told to stop, and nothing of it will be written`)
+    log.warn(
+      `${slot.name} could not be held for a whole lease: it is told to stop, and nothing of it will be written`,
+    )
     slot.stop(new LeaseLost())
   }
 }

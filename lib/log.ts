@@ -44,7 +44,10 @@ function write(level: keyof Logger, message: string): void {
 }
 
 function oneLine(message: string): string {
-  return message.replace(CONTROLS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return message.replace(
+    CONTROLS,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for

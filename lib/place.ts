@@ -12,7 +12,10 @@ export function callerPlace(): Place {
 }
 
 function placeOf(frame: string): Place | undefined {
-  const [, where, line] = /\(?((?:file:\/\/)?[^()\s][^()]*?):(\d+):\d+\)?$/.exec(frame.replace(/^\s*at (?:async )?/, '')) ?? []
+  const [, where, line] =
+    /\(?((?:file:\/\/)?[^()\s][^()]*?):(\d+):\d+\)?$/.exec(
+      frame.replace(/^\s*at (?:async )?/, ''),
+    ) ?? []
   if (!where || !line || where.startsWith('node:')) return undefined
   const path = where.includes(' (') ? where.slice(where.indexOf(' (') + 2) : where
   return { file: path.startsWith('file://') ? fileURLToPath(path) : path, line }

@@ -20,8 +20,19 @@ const OLDEST = 100 * 365 * 24 * 60 * 60 * 1000
  */
 export function pruneWishOf(options: PruneOptions): PruneWish {
   assertKnown('Prune', options, NAMES)
-  const { queues = ['default'], minAge = FOURTEEN_DAYS, failedMinAge = minAge, dryRun = false, onProgress } = options
-  const wish = { queues: queuesMeant('Prune', queues), minAge: age('minAge', minAge), failedMinAge: age('failedMinAge', failedMinAge), dryRun: flag('Prune', 'dryRun', dryRun) }
+  const {
+    queues = ['default'],
+    minAge = FOURTEEN_DAYS,
+    failedMinAge = minAge,
+    dryRun = false,
+    onProgress,
+  } = options
+  const wish = {
+    queues: queuesMeant('Prune', queues),
+    minAge: age('minAge', minAge),
+    failedMinAge: age('failedMinAge', failedMinAge),
+    dryRun: flag('Prune', 'dryRun', dryRun),
+  }
   return onProgress ? { ...wish, onProgress } : wish
 }
 

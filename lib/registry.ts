@@ -17,7 +17,10 @@ class TaskRegistry {
   add(task: AnyTask, place: Place): void {
     const earlier = this.#known.get(task.name)
     if (earlier && earlier.place.file !== place.file)
-      throw new InvalidTaskError(`Two tasks are named "${task.name}": ${shownPlace(earlier.place)} and ${shownPlace(place)}.`, 'Rename one of them.')
+      throw new InvalidTaskError(
+        `Two tasks are named "${task.name}": ${shownPlace(earlier.place)} and ${shownPlace(place)}.`,
+        'Rename one of them.',
+      )
     this.#known.set(task.name, { task, place })
   }
 

@@ -25,7 +25,10 @@ export class Rescuer {
     while (!this.#closed.signal.aborted) {
       await this.#before()
       await this.#look()
-      await clock.sleep(this.#interval * (1 - JITTER + 2 * JITTER * Math.random()), this.#closed.signal)
+      await clock.sleep(
+        this.#interval * (1 - JITTER + 2 * JITTER * Math.random()),
+        this.#closed.signal,
+      )
     }
   }
 
@@ -40,10 +43,12 @@ export class Rescuer {
   async #look(): Promise<void> {
     try {
       // One look takes some rows only: as long as there were any there may be more.
-      for (let found = 1; found > 0 && !this.#closed.signal.aborted; ) {
+      for (let found = 1; found > 0 && !this.#closed.signal.aborted;) {
         const { released, failed } = await this.#store.rescue()
-        for (const id of released) log.warn(`Task id=${id} was left behind by its worker and runs again`)
-        for (const id of failed) log.error(`Task id=${id} was left behind by its worker and is FAILED`)
+        for (const id of released)
+          log.warn(`Task id=${id} was left behind by its worker and runs again`)
+        for (const id of failed)
+          log.error(`Task id=${id} was left behind by its worker and is FAILED`)
         found = released.length + failed.length
       }
     } catch (error) {

@@ -1,6 +1,12 @@
 import type { TaskBackend } from './backend'
 import { clock } from './clock'
-import { InvalidTaskError, NotFinishedError, TaskFailedError, WaitTimeoutError, shown } from './errors'
+import {
+  InvalidTaskError,
+  NotFinishedError,
+  TaskFailedError,
+  WaitTimeoutError,
+  shown,
+} from './errors'
 import { type ErrorRecord, headline } from './failure'
 import { tasks } from './registry'
 import type { Task } from './task'
@@ -54,7 +60,11 @@ export class TaskResult<Return> {
    * Values may be a function that is asked when they are needed: of a thousand results of one call few are looked at.
    * `source` gives what the backend read them from, e.g. the row; see `dbResult`.
    */
-  constructor(backend: TaskBackend, values: ResultValues | (() => ResultValues), source?: () => unknown) {
+  constructor(
+    backend: TaskBackend,
+    values: ResultValues | (() => ResultValues),
+    source?: () => unknown,
+  ) {
     this.#backend = backend
     this.#values = values
     this.#source = source
@@ -150,7 +160,8 @@ export class TaskResult<Return> {
    * @throws TaskFailedError if it failed.
    */
   get returnValue(): Return {
-    if (this.status === 'FAILED') throw new TaskFailedError(this.id, headline(this.errors.at(-1)) ?? 'no error was stored.')
+    if (this.status === 'FAILED')
+      throw new TaskFailedError(this.id, headline(this.errors.at(-1)) ?? 'no error was stored.')
     if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
     return this.#read().returnValue as Return
   }
@@ -215,5 +226,8 @@ export class TaskResult<Return> {
 function assertWait(options: WaitOptions): WaitOptions {
   const { timeout } = (options ?? {}) as Partial<WaitOptions>
   if (typeof timeout === 'number' && timeout >= 0) return options
-  throw new InvalidTaskError(`wait, timeout: expected a number of milliseconds, 0 or more, got ${shown(timeout)}.`, 'Write e.g. wait({ timeout: 5_000 }).')
+  throw new InvalidTaskError(
+    `wait, timeout: expected a number of milliseconds, 0 or more, got ${shown(timeout)}.`,
+    'Write e.g. wait({ timeout: 5_000 }).',
+  )
 }

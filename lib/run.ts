@@ -24,23 +24,43 @@ export type Way = (assignment: Assignment) => Promise<Verdict>
 /** Carries out a run in this process. */
 export const runHere: Way = async (assignment) => {
   assignment.begins()
-  const { backend, row: { values } } = assignment
+  const {
+    backend,
+    row: { values },
+  } = assignment
   try {
-    return successful(await called(() => tasks.get(values.taskName), new TaskResult<unknown>(backend, values), assignment))
+    return successful(
+      await called(
+        () => tasks.get(values.taskName),
+        new TaskResult<unknown>(backend, values),
+        assignment,
+      ),
+    )
   } catch (error) {
     return failed(error, assignment)
   }
 }
 
 /** Calls the function of an assignment. */
-export function runAssigned({ backend, row }: Assignment, surroundings: Surroundings): Promise<Ending> {
-  return runOnce(() => tasks.get(row.values.taskName), new TaskResult<unknown>(backend, row.values), surroundings)
+export function runAssigned(
+  { backend, row }: Assignment,
+  surroundings: Surroundings,
+): Promise<Ending> {
+  return runOnce(
+    () => tasks.get(row.values.taskName),
+    new TaskResult<unknown>(backend, row.values),
+    surroundings,
+  )
 }
 
 /** How one call of a task's function ended. */
 export type Ending =
   | Successful
-  | { readonly status: 'FAILED'; readonly error: ErrorRecord; /** What was thrown. */ readonly cause: unknown }
+  | {
+      readonly status: 'FAILED'
+      readonly error: ErrorRecord
+      /** What was thrown. */ readonly cause: unknown
+    }
 
 interface Successful {
   readonly status: 'SUCCESSFUL'
@@ -49,7 +69,11 @@ interface Successful {
 }
 
 /** Runs a task once, as `result` asks, and says how it went; never throws. */
-export async function runOnce(find: () => Task<unknown[], unknown>, result: TaskResult<unknown>, surroundings: Surroundings): Promise<Ending> {
+export async function runOnce(
+  find: () => Task<unknown[], unknown>,
+  result: TaskResult<unknown>,
+  surroundings: Surroundings,
+): Promise<Ending> {
   try {
     return successful(await called(find, result, surroundings))
   } catch (error) {
@@ -57,7 +81,11 @@ export async function runOnce(find: () => Task<unknown[], unknown>, result: Task
   }
 }
 
-function called(find: () => Task<unknown[], unknown>, result: TaskResult<unknown>, surroundings: Surroundings): unknown {
+function called(
+  find: () => Task<unknown[], unknown>,
+  result: TaskResult<unknown>,
+  surroundings: Surroundings,
+): unknown {
   return find().run(givenTo(result), () => new TaskContext(result, surroundings))
 }
 

@@ -50,8 +50,13 @@ export function registerBackend(path: string, load: () => BackendClass): void {
  */
 export function configureTasks<Settings extends TasksSettings>(settings: Settings): Settings {
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
-    throw new InvalidSettingsError(`TASKS: expected an object of backends by alias, got ${shown(settings)}.`, 'Write { default: { BACKEND: … } }.')
-  const configured = new Map(Object.entries(settings).map(([alias, config]) => [alias, makeBackend(alias, config)]))
+    throw new InvalidSettingsError(
+      `TASKS: expected an object of backends by alias, got ${shown(settings)}.`,
+      'Write { default: { BACKEND: … } }.',
+    )
+  const configured = new Map(
+    Object.entries(settings).map(([alias, config]) => [alias, makeBackend(alias, config)]),
+  )
   for (const task of tasks.all()) configured.get(task.backend)?.validate(task)
   backends.configure(configured)
   return settings
@@ -76,14 +81,19 @@ function settle(judge: () => void): void {
   try {
     judge()
   } catch (error) {
-    throw error instanceof TasksError ? new InvalidSettingsError(error.message.slice(0, -error.mend.length).trim(), error.mend) : error
+    throw error instanceof TasksError
+      ? new InvalidSettingsError(error.message.slice(0, -error.mend.length).trim(), error.mend)
+      : error
   }
 }
 
 function resolveBackend(wanted: unknown, path: string): BackendClass {
   if (typeof wanted === 'string') return importBackend(wanted, path)
   if (isBackendClass(wanted)) return wanted
-  throw new InvalidSettingsError(`${path}.BACKEND: expected a backend class or 'module#Export', got ${shown(wanted)}.`, "Use e.g. 'typeorm-tasks/backends/database#DatabaseBackend'.")
+  throw new InvalidSettingsError(
+    `${path}.BACKEND: expected a backend class or 'module#Export', got ${shown(wanted)}.`,
+    "Use e.g. 'typeorm-tasks/backends/database#DatabaseBackend'.",
+  )
 }
 
 function importBackend(wanted: string, path: string): BackendClass {
@@ -92,15 +102,26 @@ function importBackend(wanted: string, path: string): BackendClass {
   const [module = '', name = ''] = wanted.split('#')
   const found = importFromApp(module, name, wanted, path)
   if (isBackendClass(found)) return found
-  throw new InvalidBackendError(`${path}.BACKEND: "${wanted}" is ${found === undefined ? 'not exported' : 'no backend class'}.`, `Export a class that extends TaskBackend as "${name}" from "${module}".`)
+  throw new InvalidBackendError(
+    `${path}.BACKEND: "${wanted}" is ${found === undefined ? 'not exported' : 'no backend class'}.`,
+    `Export a class that extends TaskBackend as "${name}" from "${module}".`,
+  )
 }
 
 function importFromApp(module: string, name: string, wanted: string, path: string): unknown {
-  if (module === '' || name === '') throw new InvalidBackendError(`${path}.BACKEND: "${wanted}" is not of the form 'module#Export'.`, "Use e.g. 'typeorm-tasks/backends/database#DatabaseBackend'.")
+  if (module === '' || name === '')
+    throw new InvalidBackendError(
+      `${path}.BACKEND: "${wanted}" is not of the form 'module#Export'.`,
+      "Use e.g. 'typeorm-tasks/backends/database#DatabaseBackend'.",
+    )
   try {
     return (createRequire(join(appRoot(), 'package.json'))(module) as Record<string, unknown>)[name]
   } catch (cause) {
-    throw new InvalidBackendError(`${path}.BACKEND: "${module}" could not be imported: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}.`, 'Check the path; a relative one starts at the folder of package.json.', { cause })
+    throw new InvalidBackendError(
+      `${path}.BACKEND: "${module}" could not be imported: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}.`,
+      'Check the path; a relative one starts at the folder of package.json.',
+      { cause },
+    )
   }
 }
 

@@ -39,7 +39,8 @@ export class Signal {
   #tell(listener: Listener, event: TaskEvent): void {
     try {
       const heard = listener(event)
-      if (typeof heard === 'object' && heard !== null) void Promise.resolve(heard).catch((error: unknown) => this.#fault(event, error))
+      if (typeof heard === 'object' && heard !== null)
+        void Promise.resolve(heard).catch((error: unknown) => this.#fault(event, error))
     } catch (error) {
       this.#fault(event, error)
     }

@@ -46,7 +46,13 @@ export class Slot implements Bagged, Run {
   #progress: Progress | null = null
 
   /** `isolated` carries out what asks for a process of its own, where the worker has any. */
-  constructor(backend: TaskBackend, row: ClaimedRow, claimedAt: number, isolated: Way | null, changed: () => void) {
+  constructor(
+    backend: TaskBackend,
+    row: ClaimedRow,
+    claimedAt: number,
+    isolated: Way | null,
+    changed: () => void,
+  ) {
     this.backend = backend
     this.row = row
     this.claimedAt = claimedAt
@@ -85,10 +91,14 @@ export class Slot implements Bagged, Run {
 
   /** Runs the task; never fails, whatever it does. */
   run(): void {
-    const { backend, row: { values } } = this
+    const {
+      backend,
+      row: { values },
+    } = this
     this.#stage = 'running'
     logState(values, 'RUNNING')
-    if (taskStarted.isHeard) taskStarted.send({ backend, result: new TaskResult<unknown>(backend, values) })
+    if (taskStarted.isHeard)
+      taskStarted.send({ backend, result: new TaskResult<unknown>(backend, values) })
     void this.#verdict().then((verdict) => this.conclude(verdict))
   }
 
@@ -98,7 +108,11 @@ export class Slot implements Bagged, Run {
 
   /** Tells the run to stop, and does not wait for it. */
   stop(reason: TasksError): void {
-    if (this.#stage === 'stored' || (this.#reason && strengthOf(reason) <= strengthOf(this.#reason))) return
+    if (
+      this.#stage === 'stored' ||
+      (this.#reason && strengthOf(reason) <= strengthOf(this.#reason))
+    )
+      return
     // A run that has ended already has an outcome to hand in; a stop of the worker changes nothing about it.
     if (this.#hasEnded && reason instanceof WorkerStops) return
     this.#reason = reason
@@ -144,7 +158,9 @@ export class Slot implements Bagged, Run {
     const { timeLimit } = this.policy
     if (timeLimit === null) return
     const { over } = this
-    void clock.sleep(timeLimit, over).then(() => over.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
+    void clock
+      .sleep(timeLimit, over)
+      .then(() => over.aborted || this.stop(new TimeLimitExceeded(timeLimit)))
   }
 
   report(progress: Progress): void {
@@ -155,7 +171,10 @@ export class Slot implements Bagged, Run {
   completion(returnValue: string | null): Outcome {
     if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
     this.#stage = 'completing'
-    return this.#withProgress(this.#successful(returnValue), this.#progress === null ? null : JSON.stringify(this.#progress))
+    return this.#withProgress(
+      this.#successful(returnValue),
+      this.#progress === null ? null : JSON.stringify(this.#progress),
+    )
   }
 
   get #hasEnded(): boolean {
@@ -178,21 +197,30 @@ export class Slot implements Bagged, Run {
   #conclude(verdict: Verdict): void {
     this.#ended?.abort(OVER)
     this.#stage = this.#stageAfter(verdict)
-    if (this.#stage !== 'dropped') this.outcome = this.#withProgress(this.#outcomeOf(this.#judged(verdict)), this.#takeProgress())
+    if (this.#stage !== 'dropped')
+      this.outcome = this.#withProgress(
+        this.#outcomeOf(this.#judged(verdict)),
+        this.#takeProgress(),
+      )
     this.#changed()
   }
 
   #stageAfter(verdict: Verdict): Stage {
     const isStored = verdict.status === 'SUCCESSFUL' && verdict.isStored === true
     if (isStored) return 'stored'
-    const isGivenUp = this.#reason instanceof WorkerStops && verdict.status === 'FAILED' && verdict.isDueToStop
+    const isGivenUp =
+      this.#reason instanceof WorkerStops && verdict.status === 'FAILED' && verdict.isDueToStop
     return this.isLost || isGivenUp ? 'dropped' : 'ended'
   }
 
   /** A run that was told to stop has failed for that, whatever it came to; unless its own transaction has said otherwise. */
   #judged(verdict: Verdict): Verdict {
     const reason = this.#reason
-    if (this.#stage === 'stored' || !(reason instanceof TaskCancelled || reason instanceof TimeLimitExceeded)) return verdict
+    if (
+      this.#stage === 'stored' ||
+      !(reason instanceof TaskCancelled || reason instanceof TimeLimitExceeded)
+    )
+      return verdict
     return stopped(reason, this, reason instanceof TimeLimitExceeded)
   }
 
@@ -200,7 +228,9 @@ export class Slot implements Bagged, Run {
     if (verdict.status === 'SUCCESSFUL') return this.#successful(verdict.returnValue)
     const { error, delay } = verdict
     const { key, claims } = this.row
-    return delay === null ? { key, claims, status: 'FAILED', error } : { key, claims, status: 'READY', error, delay }
+    return delay === null
+      ? { key, claims, status: 'FAILED', error }
+      : { key, claims, status: 'READY', error, delay }
   }
 
   #successful(returnValue: string | null): Outcome {

@@ -70,7 +70,9 @@ export class Slots {
   /** Takes in rows that were asked for at `claimedAt`; `start` starts them. */
   take(rows: readonly ClaimedRow[], claimedAt: number): void {
     for (const row of rows) {
-      const slot = new Slot(this.#backend, row, claimedAt, this.#children?.run ?? null, () => this.#onChange(slot))
+      const slot = new Slot(this.#backend, row, claimedAt, this.#children?.run ?? null, () =>
+        this.#onChange(slot),
+      )
       this.#slots.add(slot)
       this.#waiting.push(slot)
     }
@@ -100,7 +102,10 @@ export class Slots {
   /** The rows that have not started, or only those that have waited for `ms`, taken out to be given back. */
   unstarted(ms = 0): ClaimedRow[] {
     const earliest = clock.now() - ms
-    const [stay, go] = [this.#waiting.filter((slot) => slot.claimedAt > earliest), this.#waiting.filter((slot) => slot.claimedAt <= earliest)]
+    const [stay, go] = [
+      this.#waiting.filter((slot) => slot.claimedAt > earliest),
+      this.#waiting.filter((slot) => slot.claimedAt <= earliest),
+    ]
     this.#waiting = stay
     for (const slot of go) this.#slots.delete(slot)
     return go.map((slot) => slot.row)
@@ -133,7 +138,12 @@ export class Slots {
     // Whose outcome is on its way may not be held because it is stored; the finish itself tells.
     if (slot.isCompleting || slot.outcome || slot.isLost) return
     const { claims } = slot.row
-    const now = claimsNow === undefined || claimsNow === claims ? '' : claimsNow === 0 ? ' (the row is gone)' : ` by claim ${claimsNow}`
+    const now =
+      claimsNow === undefined || claimsNow === claims
+        ? ''
+        : claimsNow === 0
+          ? ' (the row is gone)'
+          : ` by claim ${claimsNow}`
     log.warn(`${slot.name} was taken over meanwhile${now}; what claim ${claims} came to is dropped`)
     slot.stop(new LeaseLost())
   }
@@ -205,7 +215,13 @@ export class Slots {
     this.#slots.delete(slot)
     const { outcome, row } = slot
     if (!outcome) return
-    const result = (): TaskResult<unknown> => new TaskResult<unknown>(this.#backend, () => ({ ...row.values, status: outcome.status, finishedAt: new Date(), ...whatCameOf(outcome, row) }))
+    const result = (): TaskResult<unknown> =>
+      new TaskResult<unknown>(this.#backend, () => ({
+        ...row.values,
+        status: outcome.status,
+        finishedAt: new Date(),
+        ...whatCameOf(outcome, row),
+      }))
     if (outcome.status === 'READY') return logRetry(result(), outcome.delay)
     logState(row.values, outcome.status, outcome.status === 'FAILED' ? outcome.error : undefined)
     if (taskFinished.isHeard) taskFinished.send({ backend: this.#backend, result: result() })
@@ -213,6 +229,10 @@ export class Slots {
 }
 
 function whatCameOf(outcome: Outcome, row: ClaimedRow): object {
-  if (outcome.status === 'SUCCESSFUL') return { returnValue: outcome.returnValue === null ? null : (JSON.parse(outcome.returnValue) as unknown) }
+  if (outcome.status === 'SUCCESSFUL')
+    return {
+      returnValue:
+        outcome.returnValue === null ? null : (JSON.parse(outcome.returnValue) as unknown),
+    }
   return { errors: [...row.values.errors, outcome.error] }
 }

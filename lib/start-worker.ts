@@ -60,7 +60,9 @@ function running(worker: loop.Worker, workerId: string): RunningWorker {
 }
 
 /** Runs what is ready, and what that enqueues, until nothing is left. Takes the options of a worker. */
-export async function runUntilEmpty(options: Omit<WorkerOptions, 'batch'> = {}): Promise<loop.WorkerReport> {
+export async function runUntilEmpty(
+  options: Omit<WorkerOptions, 'batch'> = {},
+): Promise<loop.WorkerReport> {
   const { finished } = await startWorker({ ...options, batch: true })
   return finished
 }

@@ -7,7 +7,10 @@ const STRENGTH = [WorkerStops, TimeLimitExceeded, TaskCancelled, LeaseLost]
 /** Whether a run ended because its worker told it to, and for no reason of its own. */
 export function isDueToStop(cause: unknown, { reason }: AbortSignal): boolean {
   if (!(reason instanceof WorkerStops)) return false
-  return cause === reason || (isA(cause, Error) && (cause.cause === reason || cause.name === 'AbortError'))
+  return (
+    cause === reason ||
+    (isA(cause, Error) && (cause.cause === reason || cause.name === 'AbortError'))
+  )
 }
 
 /** How strong a reason to stop is; of two the stronger one counts. */

@@ -31,7 +31,9 @@ export interface StoreOptions {
 }
 
 /** Somebody has asked for the end of a running row: a renewal will tell so. Or a row was put into a queue. */
-export type Hint = { readonly what: 'cancel'; readonly key: string } | { readonly what: 'ready'; readonly queue: string }
+export type Hint =
+  | { readonly what: 'cancel'; readonly key: string }
+  | { readonly what: 'ready'; readonly queue: string }
 
 /** Which rows a worker wants. */
 export interface Wishes {
@@ -59,7 +61,10 @@ export interface ClaimedRow extends Held {
 
 /** What came of one run, and the last progress it reported (JSON text), if that is not written yet. READY: to be tried again, `delay` milliseconds from now; null: as it was due before. */
 export type Outcome = Held & { readonly progress?: string } & (
-    | { readonly status: 'SUCCESSFUL'; /** JSON text; null for none. */ readonly returnValue: string | null }
+    | {
+        readonly status: 'SUCCESSFUL'
+        /** JSON text; null for none. */ readonly returnValue: string | null
+      }
     | { readonly status: 'FAILED'; readonly error: ErrorRecord }
     | { readonly status: 'READY'; readonly error: ErrorRecord; readonly delay: number | null }
   )

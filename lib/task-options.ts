@@ -67,21 +67,64 @@ const QUEUE_NAME = /^[\p{L}\p{N}_.:@/-]+$/u
 const EARLIEST = Date.UTC(1000, 0, 1)
 const LATEST = Date.UTC(9999, 0, 1)
 
-const TASK_OPTIONS = ['priority', 'queueName', 'backend', 'takesContext', 'transactional', 'isolate', 'args', ...POLICY_OPTIONS]
-const CALL_OPTIONS = ['priority', 'queueName', 'runAfter', 'backend', 'manager', 'uniqueKey', ...POLICY_OPTIONS]
+const TASK_OPTIONS = [
+  'priority',
+  'queueName',
+  'backend',
+  'takesContext',
+  'transactional',
+  'isolate',
+  'args',
+  ...POLICY_OPTIONS,
+]
+const CALL_OPTIONS = [
+  'priority',
+  'queueName',
+  'runAfter',
+  'backend',
+  'manager',
+  'uniqueKey',
+  ...POLICY_OPTIONS,
+]
 
 /** The values of a new task. @throws InvalidTaskError for an unknown option. */
 export function taskValues(name: string, options: TaskOptions): TaskValues {
   refuseUnknown(name, options, TASK_OPTIONS)
-  const { priority = 0, queueName = 'default', backend = 'default', takesContext = false, transactional = false, isolate = false, args = [] } = options
+  const {
+    priority = 0,
+    queueName = 'default',
+    backend = 'default',
+    takesContext = false,
+    transactional = false,
+    isolate = false,
+    args = [],
+  } = options
   const policy = { ...DEFAULT_POLICY, ...policyIn(options) }
-  return { name, priority, queueName, backend, takesContext, transactional, isolate, args, policy, overrides: {}, runAfter: null, uniqueKey: null, manager: undefined }
+  return {
+    name,
+    priority,
+    queueName,
+    backend,
+    takesContext,
+    transactional,
+    isolate,
+    args,
+    policy,
+    overrides: {},
+    runAfter: null,
+    uniqueKey: null,
+    manager: undefined,
+  }
 }
 
 /** @throws InvalidTaskError for an option that `using` does not know. */
 export function checkCallOptions(name: string, options: CallOptions): void {
   refuseUnknown(name, options, CALL_OPTIONS)
-  if (options.retry && 'retryOn' in options.retry) throw new InvalidTaskError(`Task "${name}", retry.retryOn: a function or a class cannot be written into a row.`, 'Give it where the task is defined.')
+  if (options.retry && 'retryOn' in options.retry)
+    throw new InvalidTaskError(
+      `Task "${name}", retry.retryOn: a function or a class cannot be written into a row.`,
+      'Give it where the task is defined.',
+    )
 }
 
 /** @throws InvalidTaskError naming the value and its limit. */
@@ -97,13 +140,21 @@ export function checkTaskValues(values: TaskValues): void {
   check(values, 'takesContext', typeof values.takesContext === 'boolean', 'true or false')
   check(values, 'transactional', typeof values.transactional === 'boolean', 'true or false')
   check(values, 'isolate', typeof values.isolate === 'boolean', 'true or false')
-  check(values, 'manager', values.manager === undefined || isManager(values.manager), 'an EntityManager')
+  check(
+    values,
+    'manager',
+    values.manager === undefined || isManager(values.manager),
+    'an EntityManager',
+  )
 }
 
 /** @throws InvalidTaskError unless `name` can name a queue. */
 export function assertQueueName(name: unknown, what: string): void {
   if (typeof name !== 'string' || name.length > MAX_QUEUE_NAME || !QUEUE_NAME.test(name))
-    throw new InvalidTaskError(`${what}: expected a queue name of 1 to ${MAX_QUEUE_NAME} letters, digits and _ . : @ / -, got ${shown(name)}.`, 'Rename the queue.')
+    throw new InvalidTaskError(
+      `${what}: expected a queue name of 1 to ${MAX_QUEUE_NAME} letters, digits and _ . : @ / -, got ${shown(name)}.`,
+      'Rename the queue.',
+    )
 }
 
 function checkTaskName(name: unknown): void {
@@ -116,7 +167,12 @@ function checkTaskName(name: unknown): void {
 
 function checkPriority(values: TaskValues): void {
   const { priority } = values
-  check(values, 'priority', Number.isInteger(priority) && priority >= -100 && priority <= 100, 'a whole number from -100 to 100')
+  check(
+    values,
+    'priority',
+    Number.isInteger(priority) && priority >= -100 && priority <= 100,
+    'a whole number from -100 to 100',
+  )
 }
 
 function checkQueueName({ name, queueName }: TaskValues): void {
@@ -127,27 +183,55 @@ function checkRunAfter(values: TaskValues): void {
   const { runAfter } = values
   if (runAfter === null) return
   const time = runAfter instanceof Date ? runAfter.getTime() : Number.NaN
-  check(values, 'runAfter', time >= EARLIEST && time < LATEST, 'a valid Date before the year 9999, or null')
+  check(
+    values,
+    'runAfter',
+    time >= EARLIEST && time < LATEST,
+    'a valid Date before the year 9999, or null',
+  )
 }
 
 function checkUniqueKey(values: TaskValues): void {
   const key = values.uniqueKey
-  const sound = key === null || (typeof key === 'string' && key.length > 0 && key.length <= MAX_UNIQUE_KEY && /^\P{Cc}+$/u.test(key))
+  const sound =
+    key === null ||
+    (typeof key === 'string' &&
+      key.length > 0 &&
+      key.length <= MAX_UNIQUE_KEY &&
+      /^\P{Cc}+$/u.test(key))
   check(values, 'uniqueKey', sound, `1 to ${MAX_UNIQUE_KEY} printable characters, or null`)
 }
 
 /** A query runner has a connection too, but to enqueue by it would be to enqueue outside of its transaction. */
 function isManager(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'connection' in value && 'getRepository' in value
+  return (
+    typeof value === 'object' && value !== null && 'connection' in value && 'getRepository' in value
+  )
 }
 
-function check(values: TaskValues, option: keyof TaskValues, sound: boolean, expected: string): void {
-  if (!sound) throw new InvalidTaskError(`Task "${values.name}", ${option}: expected ${expected}, got ${shown(values[option])}.`, 'Change the value.')
+function check(
+  values: TaskValues,
+  option: keyof TaskValues,
+  sound: boolean,
+  expected: string,
+): void {
+  if (!sound)
+    throw new InvalidTaskError(
+      `Task "${values.name}", ${option}: expected ${expected}, got ${shown(values[option])}.`,
+      'Change the value.',
+    )
 }
 
 function refuseUnknown(name: string, options: object, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw new InvalidTaskError(`Task "${String(name)}": expected an object of options, got ${shown(options)}.`, 'Write { … }.')
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidTaskError(
+      `Task "${String(name)}": expected an object of options, got ${shown(options)}.`,
+      'Write { … }.',
+    )
   for (const option of Object.keys(options))
     if (!known.includes(option))
-      throw new InvalidTaskError(`Task "${String(name)}": unknown option "${option}".`, didYouMean(option, known) ?? `Known options: ${known.join(', ')}.`)
+      throw new InvalidTaskError(
+        `Task "${String(name)}": unknown option "${option}".`,
+        didYouMean(option, known) ?? `Known options: ${known.join(', ')}.`,
+      )
 }

@@ -83,7 +83,15 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     const given = Object.entries(changes).filter(([, value]) => value !== undefined)
     const changed = policyIn(changes)
     const others = given.filter(([name]) => !Object.hasOwn(changed, name))
-    return new Task({ ...valuesOf(this), ...Object.fromEntries(others), policy: { ...this.policy, ...changed }, overrides: { ...this.overrides, ...changed } }, this.#fn)
+    return new Task(
+      {
+        ...valuesOf(this),
+        ...Object.fromEntries(others),
+        policy: { ...this.policy, ...changed },
+        overrides: { ...this.overrides, ...changed },
+      },
+      this.#fn,
+    )
   }
 
   /** Hands the task to its backend; resolves once it is stored. */
@@ -124,21 +132,37 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   async getResult(id: string): Promise<TaskResult<Return>> {
     const result = await backends.get(this.backend).getResult(id, this.manager)
     if (result.taskName !== this.name)
-      throw new ResultMismatchError(`The result ${id} is of task "${result.taskName}", not of "${this.name}".`, `Ask "${result.taskName}" for it.`)
+      throw new ResultMismatchError(
+        `The result ${id} is of task "${result.taskName}", not of "${this.name}".`,
+        `Ask "${result.taskName}" for it.`,
+      )
     return result as TaskResult<Return>
   }
 
   /** Calls the function with what a row holds, and gives what it gives, or a promise of it; `context` is asked only if the task takes one. */
   run(args: readonly unknown[], context: () => TaskContext): unknown {
     const fn = this.#fn
-    if (fn === null) throw new NotSupportedError(`Task "${this.name}" is remote: its code lives elsewhere.`, 'Enqueue it, and run a worker there.')
-    const run = (given: readonly unknown[]): unknown => Reflect.apply(fn, undefined, this.takesContext ? [context(), ...given] : given)
+    if (fn === null)
+      throw new NotSupportedError(
+        `Task "${this.name}" is remote: its code lives elsewhere.`,
+        'Enqueue it, and run a worker there.',
+      )
+    const run = (given: readonly unknown[]): unknown =>
+      Reflect.apply(fn, undefined, this.takesContext ? [context(), ...given] : given)
     return this.args.length === 0 ? run(args) : receivedArguments(this, args).then(run)
   }
 
   /** Tasks are equal, not identical, after `using({})`; this shows what counts. */
   toJSON(): Record<string, unknown> {
-    const { manager: _, args: _classes, policy: _policy, overrides: _overrides, transactional: _transactional, isolate: _isolate, ...shown } = valuesOf(this)
+    const {
+      manager: _,
+      args: _classes,
+      policy: _policy,
+      overrides: _overrides,
+      transactional: _transactional,
+      isolate: _isolate,
+      ...shown
+    } = valuesOf(this)
     return shown
   }
 
@@ -148,7 +172,10 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     return backend
   }
 
-  async #enqueue(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Promise<TaskResult<Return>> {
+  async #enqueue(
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>>,
+  ): Promise<TaskResult<Return>> {
     const backend = this.#validate()
     const order = this.#order(args, kwargs)
     if (this.args.length > 0) await assertReceivable(this, order.argsKwargs)
@@ -161,12 +188,61 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   }
 }
 
-function valuesOf({ name, priority, queueName, backend, takesContext, transactional, isolate, args, policy, overrides, runAfter, uniqueKey, manager }: TaskValues): TaskValues {
-  return { name, priority, queueName, backend, takesContext, transactional, isolate, args, policy, overrides, runAfter, uniqueKey, manager }
+function valuesOf({
+  name,
+  priority,
+  queueName,
+  backend,
+  takesContext,
+  transactional,
+  isolate,
+  args,
+  policy,
+  overrides,
+  runAfter,
+  uniqueKey,
+  manager,
+}: TaskValues): TaskValues {
+  return {
+    name,
+    priority,
+    queueName,
+    backend,
+    takesContext,
+    transactional,
+    isolate,
+    args,
+    policy,
+    overrides,
+    runAfter,
+    uniqueKey,
+    manager,
+  }
 }
 
 function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContext {
   const now = new Date()
-  const values = { id: '', taskName: task.name, status: 'RUNNING', enqueuedAt: now, startedAt: now, finishedAt: null, args, kwargs: {}, priority: task.priority, queueName: task.queueName, backend: task.backend, runAfter: null, workerIds: ['call'], errors: [], returnValue: null, progress: null } as const
-  return new TaskContext(new TaskResult(backends.get(task.backend), values), { signal: new AbortController().signal, report: () => {}, ...(task.manager ? { manager: task.manager } : {}) })
+  const values = {
+    id: '',
+    taskName: task.name,
+    status: 'RUNNING',
+    enqueuedAt: now,
+    startedAt: now,
+    finishedAt: null,
+    args,
+    kwargs: {},
+    priority: task.priority,
+    queueName: task.queueName,
+    backend: task.backend,
+    runAfter: null,
+    workerIds: ['call'],
+    errors: [],
+    returnValue: null,
+    progress: null,
+  } as const
+  return new TaskContext(new TaskResult(backends.get(task.backend), values), {
+    signal: new AbortController().signal,
+    report: () => {},
+    ...(task.manager ? { manager: task.manager } : {}),
+  })
 }

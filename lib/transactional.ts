@@ -14,7 +14,15 @@ export const runInTransaction: Way = async (assignment) => {
     await backend.completeInTransaction(async (manager) => {
       signal.throwIfAborted()
       // A run that ignores its signal must not keep its transaction, and what that has locked.
-      const ending = await inGrace(runAssigned(assignment, { signal, report: (progress) => assignment.report(progress), manager }), signal, () => Promise.reject(signal.reason as Error))
+      const ending = await inGrace(
+        runAssigned(assignment, {
+          signal,
+          report: (progress) => assignment.report(progress),
+          manager,
+        }),
+        signal,
+        () => Promise.reject(signal.reason as Error),
+      )
       if (ending.status === 'FAILED') throw ending.cause
       returnValue = ending.returnValue
       return assignment.completion(returnValue)

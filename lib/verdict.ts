@@ -35,7 +35,12 @@ export interface Terms {
 
 /** What becomes of a run that threw this. Never throws; it is asked where the error is at hand, for a record of it decides nothing. */
 export function failed(cause: unknown, terms: Terms): Failure {
-  return { status: 'FAILED', error: recordOfFailure(cause), delay: worthAnother(cause, terms), isDueToStop: isDueToStop(cause, terms.signal) }
+  return {
+    status: 'FAILED',
+    error: recordOfFailure(cause),
+    delay: worthAnother(cause, terms),
+    isDueToStop: isDueToStop(cause, terms.signal),
+  }
 }
 
 /** What becomes of a run that was told to stop, whatever it still came to. */
@@ -49,7 +54,9 @@ function worthAnother(cause: unknown, { row, policy }: Terms): number | null {
   try {
     return delayAfter(cause, policy.retry, row.values.errors)
   } catch (error) {
-    log.error(`Task id=${row.values.id} path=${row.values.taskName}: retryOn failed: ${recordOf(error).traceback.split('\n')[0]}`)
+    log.error(
+      `Task id=${row.values.id} path=${row.values.taskName}: retryOn failed: ${recordOf(error).traceback.split('\n')[0]}`,
+    )
     return null
   }
 }

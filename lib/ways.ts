@@ -20,7 +20,10 @@ export interface Run extends Assignment {
 }
 
 /** How a worker carries out the runs of a task: here, in a transaction, or in a child process. */
-export function wayOf(task: AnyTask | undefined, isolated: Way | null): (run: Run) => Promise<Verdict> {
+export function wayOf(
+  task: AnyTask | undefined,
+  isolated: Way | null,
+): (run: Run) => Promise<Verdict> {
   return task?.isolate ? (isolated ?? refuse) : leftToItself(wayHere(task))
 }
 
@@ -31,7 +34,13 @@ export function wayHere(task: AnyTask | undefined): Way {
 
 /** Running it in the worker after all would break what was promised to the tasks beside it. */
 const refuse: Way = async (assignment) =>
-  failed(new NotSupportedError(`Task "${assignment.row.values.taskName}" is isolated, and this worker has no child processes to run it in.`, 'Start the worker with `isolation: { module }`, the file that defines the tasks.'), assignment)
+  failed(
+    new NotSupportedError(
+      `Task "${assignment.row.values.taskName}" is isolated, and this worker has no child processes to run it in.`,
+      'Start the worker with `isolation: { module }`, the file that defines the tasks.',
+    ),
+    assignment,
+  )
 
 /** Nothing ends a function of this process from outside: one that ignores its signal goes on, and what it comes to is dropped. */
 function leftToItself(way: Way): (run: Run) => Promise<Verdict> {
@@ -47,9 +56,14 @@ function wait(run: Run): void {
 }
 
 function giveUp(run: Run): void {
-  const { signal, row: { values } } = run
+  const {
+    signal,
+    row: { values },
+  } = run
   // At a stop the worker itself decides how long it waits.
   if (signal.reason instanceof WorkerStops) return
-  log.warn(`Task id=${values.id} path=${values.taskName} ignored its signal (${(signal.reason as Error).name}) and is left to itself; what it comes to is dropped`)
+  log.warn(
+    `Task id=${values.id} path=${values.taskName} ignored its signal (${(signal.reason as Error).name}) and is left to itself; what it comes to is dropped`,
+  )
   run.conclude(failed(signal.reason, run))
 }

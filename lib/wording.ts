@@ -6,7 +6,11 @@ export function didYouMean(name: string, known: readonly string[]): string | und
   const given = name.toLowerCase()
   const [best] = known
     .map((candidate) => ({ candidate, far: distance(given, candidate.toLowerCase()) }))
-    .filter(({ candidate, far }) => far <= Math.max(2, name.length / 3) || (given.length > 3 && candidate.toLowerCase().startsWith(given)))
+    .filter(
+      ({ candidate, far }) =>
+        far <= Math.max(2, name.length / 3) ||
+        (given.length > 3 && candidate.toLowerCase().startsWith(given)),
+    )
     .toSorted((a, b) => a.far - b.far)
   return best && `Did you mean "${best.candidate}"?`
 }
@@ -14,7 +18,11 @@ export function didYouMean(name: string, known: readonly string[]): string | und
 /** "Expected …, got …", as every option check of the house words it. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : `Date ${value.toISOString()}`
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object (${value.constructor?.name ?? 'no prototype'})`
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? 'an invalid Date' : `Date ${value.toISOString()}`
+  if (typeof value === 'object' && value !== null)
+    return Array.isArray(value)
+      ? 'an array'
+      : `an object (${value.constructor?.name ?? 'no prototype'})`
   return String(value)
 }

@@ -1,6 +1,13 @@
 import { InvalidSettingsError } from './errors'
 import { type Isolation, type IsolationOptions, isolationOf } from './isolation/isolation'
-import { assertKnown, flag, milliseconds, queueNames, queuesMeant, unexpected } from './option-checks'
+import {
+  assertKnown,
+  flag,
+  milliseconds,
+  queueNames,
+  queuesMeant,
+  unexpected,
+} from './option-checks'
 import { randomWorkerId } from './random-id'
 import type { Wishes } from './store'
 
@@ -60,14 +67,20 @@ const NAMES = Object.keys(DEFAULTS)
 /** @throws InvalidSettingsError naming the option, what was expected and what was found. */
 export function wishOf(options: WorkerOptions): Wish {
   assertKnown('Worker', options, NAMES)
-  const given: typeof DEFAULTS = { ...DEFAULTS, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) }
+  const given: typeof DEFAULTS = {
+    ...DEFAULTS,
+    ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+  }
   return {
     backend: aliasOf(given.backend),
     batch: flag('Worker', 'batch', given.batch),
     workerId: given.workerId === undefined ? randomWorkerId() : workerIdOf(given.workerId),
     ...queuesOf(given),
     interval: milliseconds('Worker', 'interval', given.interval),
-    maxTasks: given.maxTasks === Number.POSITIVE_INFINITY ? given.maxTasks : whole('maxTasks', given.maxTasks, 0),
+    maxTasks:
+      given.maxTasks === Number.POSITIVE_INFINITY
+        ? given.maxTasks
+        : whole('maxTasks', given.maxTasks, 0),
     concurrency: whole('concurrency', given.concurrency, 1),
     shutdownTimeout: milliseconds('Worker', 'shutdownTimeout', given.shutdownTimeout),
     startupDelay: milliseconds('Worker', 'startupDelay', given.startupDelay),
@@ -75,10 +88,16 @@ export function wishOf(options: WorkerOptions): Wish {
   }
 }
 
-function queuesOf(given: Pick<typeof DEFAULTS, 'queues' | 'excludeQueues'>): Pick<Wish, 'queues' | 'excludeQueues'> {
+function queuesOf(
+  given: Pick<typeof DEFAULTS, 'queues' | 'excludeQueues'>,
+): Pick<Wish, 'queues' | 'excludeQueues'> {
   const queues = queuesMeant('Worker', given.queues)
   const excludeQueues = queueNames('Worker', 'excludeQueues', given.excludeQueues)
-  if (queues !== null && excludeQueues.length > 0) throw new InvalidSettingsError('Worker: excludeQueues goes with all queues only.', "Set queues to '*', or leave excludeQueues out.")
+  if (queues !== null && excludeQueues.length > 0)
+    throw new InvalidSettingsError(
+      'Worker: excludeQueues goes with all queues only.',
+      "Set queues to '*', or leave excludeQueues out.",
+    )
   return { queues, excludeQueues }
 }
 
@@ -88,7 +107,13 @@ function aliasOf(backend: unknown): string {
 }
 
 function workerIdOf(id: unknown): string {
-  if (typeof id === 'string' && id.length > 0 && id.length <= MAX_WORKER_ID && /^\P{Cc}+$/u.test(id)) return id
+  if (
+    typeof id === 'string' &&
+    id.length > 0 &&
+    id.length <= MAX_WORKER_ID &&
+    /^\P{Cc}+$/u.test(id)
+  )
+    return id
   throw unexpected('Worker', 'workerId', `1 to ${MAX_WORKER_ID} printable characters`, id)
 }
 

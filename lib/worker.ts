@@ -48,7 +48,11 @@ export class Worker {
   constructor(backend: TaskBackend, store: Store, wish: Wish) {
     this.#store = store
     this.#wish = wish
-    this.#slots = new Slots(backend, wish.concurrency, wish.isolation && new Children(wish.isolation))
+    this.#slots = new Slots(
+      backend,
+      wish.concurrency,
+      wish.isolation && new Children(wish.isolation),
+    )
     this.#leases = new Leases(store, this.#slots)
     this.#backlog = new Backlog(store, this.#slots)
     this.#rescuer = new Rescuer(store, () => this.#leases.caughtUp())
@@ -76,7 +80,9 @@ export class Worker {
 
   /** Runs until stopped, or in a batch until nothing is left; rejects when a batch cannot reach its database, and with what cannot succeed. */
   async run(): Promise<WorkerReport> {
-    log.info(`Starting worker worker_id=${this.#wish.workerId} queues=${this.#wish.queues?.join(',') ?? '*'}`)
+    log.info(
+      `Starting worker worker_id=${this.#wish.workerId} queues=${this.#wish.queues?.join(',') ?? '*'}`,
+    )
     const chores = [this.#leases.keep(), this.#backlog.watch(), this.#rescuer.watch()]
     try {
       await clock.sleep(this.#wish.startupDelay * Math.random(), this.#stopping.signal)
@@ -130,7 +136,9 @@ export class Worker {
       this.#slots.pause()
       if (error instanceof TasksError) throw error
       this.#failures++
-      log.error(`The database did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`)
+      log.error(
+        `The database did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`,
+      )
       if (this.#wish.batch && this.#failures >= BATCH_TRIES) throw error
       return undefined
     }
@@ -158,14 +166,19 @@ export class Worker {
       log.info(`Run maximum tasks (${this.#wish.maxTasks})`)
       return true
     }
-    if (!this.#wish.batch || claimed !== 0 || this.#slots.busy > 0 || this.#looks.isTold) return false
+    if (!this.#wish.batch || claimed !== 0 || this.#slots.busy > 0 || this.#looks.isTold)
+      return false
     log.info(`No more tasks to run for worker_id=${this.#wish.workerId}. Exiting gracefully.`)
     return true
   }
 
   /** Until something finished, the worker is stopped, or it is time to ask again: at once, where there was all that was asked for. */
   async #rest(claimed: number | undefined, wasFull: boolean): Promise<void> {
-    if (claimed === undefined) return clock.sleep(Math.min(SLOWEST_RETRY, FIRST_RETRY * 2 ** this.#failures) * (0.5 + Math.random()), this.#stopping.signal)
+    if (claimed === undefined)
+      return clock.sleep(
+        Math.min(SLOWEST_RETRY, FIRST_RETRY * 2 ** this.#failures) * (0.5 + Math.random()),
+        this.#stopping.signal,
+      )
     const isFull = this.#room() === 0
     // What has just come starts when what has ended, and the wish for more, are on their way.
     if (this.#slots.hasOutcomes || (wasFull && !isFull)) return turn()
@@ -202,8 +215,11 @@ export class Worker {
   async #giveBack(): Promise<number> {
     const abandoned = await this.#slots.abandon()
     const rows = [...this.#slots.givenUp, ...abandoned]
-    for (const { values } of rows) log.warn(`Task id=${values.id} path=${values.taskName} has not finished and is given back`)
-    await this.#store.release(rows).catch((error: unknown) => log.error(`Rows could not be given back: ${briefly(error)}`))
+    for (const { values } of rows)
+      log.warn(`Task id=${values.id} path=${values.taskName} has not finished and is given back`)
+    await this.#store
+      .release(rows)
+      .catch((error: unknown) => log.error(`Rows could not be given back: ${briefly(error)}`))
     return abandoned.length
   }
 }

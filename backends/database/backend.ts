@@ -31,7 +31,13 @@ import { type Written, writeOrders } from './write-orders'
 const CHECKING = 40_000
 const CLOSING = 3_000
 
-const isFunction = ValidateBy({ name: 'isFunction', validator: { validate: (value) => typeof value === 'function', defaultMessage: () => 'a function that gives a UUID' } })
+const isFunction = ValidateBy({
+  name: 'isFunction',
+  validator: {
+    validate: (value) => typeof value === 'function',
+    defaultMessage: () => 'a function that gives a UUID',
+  },
+})
 
 /** `TASKS.….OPTIONS` of the Database backend. */
 export class DatabaseOptions {
@@ -85,9 +91,13 @@ export class DatabaseBackend extends TaskBackend {
       const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
       const { queueName } = first.task
       const isTold = isDueNow(first) && isDueToTell(dataSource, session.isInTransaction, queueName)
-      const written = await writeOrders({ session, dialect, backendName: this.alias, tells: isTold }, keyed)
+      const written = await writeOrders(
+        { session, dialect, backendName: this.alias, tells: isTold },
+        keyed,
+      )
       // Before its transaction has ended there is nothing to be seen of it.
-      if (isTold && !session.isInTransaction) tellInProcess(dataSource, { what: 'ready', queue: queueName })
+      if (isTold && !session.isInTransaction)
+        tellInProcess(dataSource, { what: 'ready', queue: queueName })
       return written.map((each) => this.#written(each, first.task.name, dataSource))
     })
   }
@@ -108,7 +118,8 @@ export class DatabaseBackend extends TaskBackend {
       // Whatever it is between the two looks, it is one of both in the end, or has finished.
       for (let look = 0; look < 2; look++) {
         if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) > 0) return
-        if ((await dialect.requestCancel(session, key)) > 0) return tellInProcess(dataSource, { what: 'cancel', key })
+        if ((await dialect.requestCancel(session, key)) > 0)
+          return tellInProcess(dataSource, { what: 'cancel', key })
       }
     })
   }
@@ -117,21 +128,39 @@ export class DatabaseBackend extends TaskBackend {
     return checkDatabase(() => this.dataSource())
   }
 
-  override async openStore({ leaseSeconds = this.#options.leaseSeconds ?? 30, hint }: StoreOptions): Promise<Store> {
+  override async openStore({
+    leaseSeconds = this.#options.leaseSeconds ?? 30,
+    hint,
+  }: StoreOptions): Promise<Store> {
     const app = await this.dataSource()
     const table = await tableOf(app)
     const dialect = dialectFor(table)
     const bookkeeping = await openBookkeeping(app, leaseSeconds, hint && listenerOn(table, hint))
-    await inTime(assertUsable(bookkeeping.dataSource, bookkeeping.chore, dialect, table), CHECKING).catch(async (error: unknown) => {
+    await inTime(
+      assertUsable(bookkeeping.dataSource, bookkeeping.chore, dialect, table),
+      CHECKING,
+    ).catch(async (error: unknown) => {
       await inTime(bookkeeping.close(), CLOSING).catch(() => {})
       throw unreachable(error, table.type)
     })
     const deaf = hint ? hearInProcess(app, hint) : () => {}
     const close = async (): Promise<void> => (deaf(), bookkeeping.close())
-    return new DatabaseStore(bookkeeping, dialect, { tableName: table.name, backendName: this.alias, leaseSeconds, maxCrashes: this.#options.maxCrashes ?? 3 }, close)
+    return new DatabaseStore(
+      bookkeeping,
+      dialect,
+      {
+        tableName: table.name,
+        backendName: this.alias,
+        leaseSeconds,
+        maxCrashes: this.#options.maxCrashes ?? 3,
+      },
+      close,
+    )
   }
 
-  override async completeInTransaction(work: (manager: EntityManager) => Promise<Outcome>): Promise<void> {
+  override async completeInTransaction(
+    work: (manager: EntityManager) => Promise<Outcome>,
+  ): Promise<void> {
     await completeInTransaction(await this.dataSource(), work)
   }
 
@@ -140,7 +169,15 @@ export class DatabaseBackend extends TaskBackend {
     return dataSourceOf(this.#options.dataSource, this.alias)
   }
 
-  async #inTable<T>(explicit: EntityManager | undefined, work: (place: { session: Session; table: Table; dialect: Dialect; dataSource: DataSource }) => Promise<T>): Promise<T> {
+  async #inTable<T>(
+    explicit: EntityManager | undefined,
+    work: (place: {
+      session: Session
+      table: Table
+      dialect: Dialect
+      dataSource: DataSource
+    }) => Promise<T>,
+  ): Promise<T> {
     const dataSource = await this.dataSource()
     const table = await tableOf(dataSource)
     const dialect = dialectFor(table)
@@ -159,15 +196,27 @@ export class DatabaseBackend extends TaskBackend {
 
   #idBy(idFunction: () => unknown): string {
     const id = idFunction()
-    if (typeof id !== 'string' || !isUuid(id)) throw new InvalidSettingsError(`TASKS.${this.alias}.OPTIONS.idFunction: expected it to give a UUID, got ${shown(id)}.`, 'Return e.g. crypto.randomUUID().')
+    if (typeof id !== 'string' || !isUuid(id))
+      throw new InvalidSettingsError(
+        `TASKS.${this.alias}.OPTIONS.idFunction: expected it to give a UUID, got ${shown(id)}.`,
+        'Return e.g. crypto.randomUUID().',
+      )
     return id.toLowerCase()
   }
 
   #result(row: () => RawRow, dataSource: DataSource): TaskResult<unknown> {
-    return new TaskResult(this, () => valuesOf(row()), () => dbResultOf(row(), dataSource))
+    return new TaskResult(
+      this,
+      () => valuesOf(row()),
+      () => dbResultOf(row(), dataSource),
+    )
   }
 
-  #written({ key, row, isNew }: Written, taskName: string, dataSource: DataSource): TaskResult<unknown> {
+  #written(
+    { key, row, isNew }: Written,
+    taskName: string,
+    dataSource: DataSource,
+  ): TaskResult<unknown> {
     const result = this.#result(row, dataSource)
     if (!isNew) return result
     if (isHeard('debug')) logEnqueued({ id: dashed(key), taskName, backend: this.alias })

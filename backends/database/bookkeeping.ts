@@ -38,11 +38,17 @@ export interface Bookkeeping extends Sessions {
  * app cannot keep the worker from its renewals, and on SQLite, where a DataSource is one connection, the worker's
  * statements do not land in a transaction that a task has open.
  */
-export async function openBookkeeping(app: DataSource, leaseSeconds: number, setUp?: SetUp): Promise<Bookkeeping> {
-  if (livesInMemory(app)) return { dataSource: app, ...sameFor(new Session(app)), close: async () => {} }
+export async function openBookkeeping(
+  app: DataSource,
+  leaseSeconds: number,
+  setUp?: SetUp,
+): Promise<Bookkeeping> {
+  if (livesInMemory(app))
+    return { dataSource: app, ...sameFor(new Session(app)), close: async () => {} }
   const dataSource = new DataSource(bookkeepingOptions(app))
   await initialised(dataSource)
-  if (poolOf(app) === undefined) return { dataSource, ...sameFor(new Session(dataSource)), close: () => dataSource.destroy() }
+  if (poolOf(app) === undefined)
+    return { dataSource, ...sameFor(new Session(dataSource)), close: () => dataSource.destroy() }
   return pooled(dataSource, leaseSeconds * 1000, setUp)
 }
 
@@ -99,26 +105,44 @@ function bookkeepingOptions(app: DataSource): DataSourceOptions {
 
 /** The worker writes, so it needs no replicas; and mysql2 gives up for good on a primary that was away five times, where there are any. */
 function primaryOf({ options }: DataSource): object {
-  if (!('replication' in options) || !options.replication || poolOf({ options }) === undefined) return {}
+  if (!('replication' in options) || !options.replication || poolOf({ options }) === undefined)
+    return {}
   return { ...options.replication.master, replication: undefined }
 }
 
 /** The app's table under the app's name, whether its entity is the class itself or a schema. */
 function entityOf(app: DataSource): ReturnType<typeof dbTaskResultSchema> {
   const { givenTableName, tableNameWithoutPrefix, synchronize } = app.getMetadata(DBTaskResult)
-  return dbTaskResultSchema({ tableName: givenTableName ?? tableNameWithoutPrefix, managed: synchronize })
+  return dbTaskResultSchema({
+    tableName: givenTableName ?? tableNameWithoutPrefix,
+    managed: synchronize,
+  })
 }
 
 function connections(app: DataSource): object {
   const family = familyOf(app.options.type)
-  return family === 'postgres' ? { max: CONNECTIONS } : family === 'mysql' ? { connectionLimit: CONNECTIONS } : {}
+  return family === 'postgres'
+    ? { max: CONNECTIONS }
+    : family === 'mysql'
+      ? { connectionLimit: CONNECTIONS }
+      : {}
 }
 
 /** What the app has set itself comes before these. */
 function limits({ options }: DataSource): object {
   const pool = poolOf({ options })
-  if (pool === 'pg') return { keepAlive: true, keepAliveInitialDelayMillis: LONGEST, ...('connectTimeoutMS' in options && options.connectTimeoutMS ? {} : { connectionTimeoutMillis: CONNECTING }) }
-  if (pool === 'mysql2') return 'connectTimeout' in options && options.connectTimeout ? {} : { connectTimeout: CONNECTING }
+  if (pool === 'pg')
+    return {
+      keepAlive: true,
+      keepAliveInitialDelayMillis: LONGEST,
+      ...('connectTimeoutMS' in options && options.connectTimeoutMS
+        ? {}
+        : { connectionTimeoutMillis: CONNECTING }),
+    }
+  if (pool === 'mysql2')
+    return 'connectTimeout' in options && options.connectTimeout
+      ? {}
+      : { connectTimeout: CONNECTING }
   return {}
 }
 
@@ -130,5 +154,9 @@ function poolOf({ options: { type } }: Pick<DataSource, 'options'>): 'pg' | 'mys
 
 /** A database in memory cannot be opened twice. */
 export function livesInMemory(app: DataSource): boolean {
-  return app.options.type === 'sqljs' || app.options.database === ':memory:' || app.options.database === ''
+  return (
+    app.options.type === 'sqljs' ||
+    app.options.database === ':memory:' ||
+    app.options.database === ''
+  )
 }

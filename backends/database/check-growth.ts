@@ -17,9 +17,20 @@ export interface Limits {
 const LIMITS: Limits = { dead: 50_000, history: 1_000_000, rows: 1_000_000, days: 30 }
 
 /** Warnings of a table that grows: by what nobody cleans up, and by what nobody prunes. What may not be asked is left out. */
-export async function growthProblems(dataSource: DataSource, table: Table, limits = LIMITS): Promise<Problem[]> {
+export async function growthProblems(
+  dataSource: DataSource,
+  table: Table,
+  limits = LIMITS,
+): Promise<Problem[]> {
   const family = familyOf(table.type)
-  const looks = family === 'postgres' ? [deadRows, unpruned] : family === 'mysql' ? [history, unpruned] : family === 'sqlite' ? [unpruned] : []
+  const looks =
+    family === 'postgres'
+      ? [deadRows, unpruned]
+      : family === 'mysql'
+        ? [history, unpruned]
+        : family === 'sqlite'
+          ? [unpruned]
+          : []
   const problems: Problem[] = []
   // One after the other: side by side they would need two connections of the app.
   for (const look of looks) {
@@ -33,7 +44,8 @@ type Look = (dataSource: DataSource, table: Table, limits: Limits) => Promise<Pr
 
 const deadRows: Look = async (dataSource, { path, name }, limits) => {
   const [found] = (await dataSource.query(DEAD, [path])) as Dead[]
-  if (!found || Number(found.dead) < limits.dead || Number(found.dead) < Number(found.living)) return undefined
+  if (!found || Number(found.dead) < limits.dead || Number(found.dead) < Number(found.living))
+    return undefined
   return {
     level: 'warning',
     message: `The table "${name}" holds ${found.dead} dead rows beside ${found.living} living ones, and was last vacuumed ${found.vacuumed ?? 'never'}: claims walk past the dead.`,
@@ -66,19 +78,27 @@ async function holderOf(dataSource: DataSource): Promise<string | undefined> {
 }
 
 function deadMend(path: string, { off }: Dead, holder: string | undefined): string {
-  if (holder !== undefined) return `They cannot go before ${holder} ends: end it, then run VACUUM ${path}.`
-  if (off) return `Turn autovacuum on, for the server and for the table (ALTER TABLE ${path} RESET (autovacuum_enabled)); until then run VACUUM ${path}.`
+  if (holder !== undefined)
+    return `They cannot go before ${holder} ends: end it, then run VACUUM ${path}.`
+  if (off)
+    return `Turn autovacuum on, for the server and for the table (ALTER TABLE ${path} RESET (autovacuum_enabled)); until then run VACUUM ${path}.`
   return `Run VACUUM ${path}, and have autovacuum come sooner: ALTER TABLE ${path} SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0).`
 }
 
 const history: Look = async (dataSource, _, limits) => {
-  const [found] = (await dataSource.query("SELECT COUNT AS length FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rseg_history_len'")) as { length: string | number }[]
+  const [found] = (await dataSource.query(
+    "SELECT COUNT AS length FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rseg_history_len'",
+  )) as { length: string | number }[]
   if (!found || Number(found.length) < limits.history) return undefined
-  const [oldest] = (await dataSource.query('SELECT trx_mysql_thread_id AS thread, trx_started AS since FROM information_schema.INNODB_TRX ORDER BY trx_started LIMIT 1')) as { thread: number }[]
+  const [oldest] = (await dataSource.query(
+    'SELECT trx_mysql_thread_id AS thread, trx_started AS since FROM information_schema.INNODB_TRX ORDER BY trx_started LIMIT 1',
+  )) as { thread: number }[]
   return {
     level: 'warning',
     message: `InnoDB keeps ${found.length} changes that it has not cleaned up (its history list): claims walk past what they left.`,
-    mend: oldest ? `They are kept for the oldest transaction, of connection ${oldest.thread}: end it (KILL ${oldest.thread}), if it has been open for long.` : 'Give purge more threads (innodb_purge_threads), or the server a faster disk.',
+    mend: oldest
+      ? `They are kept for the oldest transaction, of connection ${oldest.thread}: end it (KILL ${oldest.thread}), if it has been open for long.`
+      : 'Give purge more threads (innodb_purge_threads), or the server a faster disk.',
   }
 }
 
@@ -86,9 +106,13 @@ const history: Look = async (dataSource, _, limits) => {
 const unpruned: Look = async (dataSource, { path, name, type }, { rows, days }) => {
   const asked = AGE[familyOf(type)]
   if (!asked) return undefined
-  const [estimate] = (await dataSource.query(asked.rows(path), asked.values(path, name))) as { n: string | number | null }[]
+  const [estimate] = (await dataSource.query(asked.rows(path), asked.values(path, name))) as {
+    n: string | number | null
+  }[]
   if (Number(estimate?.n ?? 0) < rows) return undefined
-  const [oldest] = (await dataSource.query(`SELECT CASE WHEN finished_at < ${asked.daysAgo(days)} THEN 1 ELSE 0 END AS old FROM ${path} ORDER BY id LIMIT 1`)) as { old: string | number }[]
+  const [oldest] = (await dataSource.query(
+    `SELECT CASE WHEN finished_at < ${asked.daysAgo(days)} THEN 1 ELSE 0 END AS old FROM ${path} ORDER BY id LIMIT 1`,
+  )) as { old: string | number }[]
   if (Number(oldest?.old) !== 1) return undefined
   return {
     level: 'warning',
@@ -106,14 +130,20 @@ interface Age {
 
 const AGE: Readonly<Partial<Record<Family, Age>>> = {
   postgres: {
-    rows: () => 'SELECT greatest(s.n_live_tup, c.reltuples::bigint) AS n FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = to_regclass($1)',
+    rows: () =>
+      'SELECT greatest(s.n_live_tup, c.reltuples::bigint) AS n FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = to_regclass($1)',
     values: (path) => [path],
     daysAgo: (days) => `now() - ${days} * INTERVAL '1 day'`,
   },
   mysql: {
-    rows: () => 'SELECT TABLE_ROWS AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+    rows: () =>
+      'SELECT TABLE_ROWS AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
     values: (_, name) => [name],
     daysAgo: (days) => `UTC_TIMESTAMP() - INTERVAL ${days} DAY`,
   },
-  sqlite: { rows: (path) => `SELECT max(rowid) - min(rowid) + 1 AS n FROM ${path}`, values: () => [], daysAgo: (days) => `datetime('now', '-${days} days')` },
+  sqlite: {
+    rows: (path) => `SELECT max(rowid) - min(rowid) + 1 AS n FROM ${path}`,
+    values: () => [],
+    daysAgo: (days) => `datetime('now', '-${days} days')`,
+  },
 }

@@ -18,7 +18,10 @@ export async function serverProblems(dataSource: DataSource, table: Table): Prom
 }
 
 /** The error of a server that does not know statements of ours. */
-export async function versionProblem(dataSource: DataSource, table: Table): Promise<Problem | undefined> {
+export async function versionProblem(
+  dataSource: DataSource,
+  table: Table,
+): Promise<Problem | undefined> {
   const server = await lookAt(dataSource, familyOf(table.type))
   return server && tooOld(productOf(table), server.version)
 }
@@ -32,7 +35,11 @@ const OLDEST = { PostgreSQL: '13', MySQL: '8.0.4', MariaDB: '10.6', SQLite: '3.3
 export function tooOld(product: Product, version: string): Problem | undefined {
   const oldest = OLDEST[product]
   if (!isBefore(version, oldest)) return undefined
-  return { level: 'error', message: `${product} ${version} is too old: tasks need ${product} ${oldest} or later.`, mend: `Move the database to ${product} ${oldest} or later.` }
+  return {
+    level: 'error',
+    message: `${product} ${version} is too old: tasks need ${product} ${oldest} or later.`,
+    mend: `Move the database to ${product} ${oldest} or later.`,
+  }
 }
 
 interface Server {
@@ -75,7 +82,11 @@ function numbersOf(version: string): number[] {
 
 function encodingProblem(encoding: string): Problem | undefined {
   if (/^utf-?8$/i.test(encoding)) return undefined
-  return { level: 'error', message: `The database's encoding is ${encoding}, which cannot hold every argument and error text.`, mend: "Make a database with ENCODING 'UTF8' and move the data." }
+  return {
+    level: 'error',
+    message: `The database's encoding is ${encoding}, which cannot hold every argument and error text.`,
+    mend: "Make a database with ENCODING 'UTF8' and move the data.",
+  }
 }
 
 const TOLERANCE = 5_000

@@ -7,13 +7,20 @@ import type { Problem } from '../../lib/backend'
  * in spring is moved before the entity sees it. Only repositories read that way; results do not.
  */
 export function zoneProblems(dataSource: DataSource): Problem[] {
-  if (familyOf(dataSource.options.type) !== 'mysql' || !readsLocalTime(dataSource) || !changesItsClocks()) return []
+  if (
+    familyOf(dataSource.options.type) !== 'mysql' ||
+    !readsLocalTime(dataSource) ||
+    !changesItsClocks()
+  )
+    return []
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
-  return [{
-    level: 'warning',
-    message: `The connection has no timezone, and this process lives in ${zone}: a repository reads instants in the hour that is skipped there in spring up to an hour off.`,
-    mend: "Run the process with TZ=UTC, or set `timezone: 'Z'` in the DataSource, which also changes how the app's own datetime columns are read.",
-  }]
+  return [
+    {
+      level: 'warning',
+      message: `The connection has no timezone, and this process lives in ${zone}: a repository reads instants in the hour that is skipped there in spring up to an hour off.`,
+      mend: "Run the process with TZ=UTC, or set `timezone: 'Z'` in the DataSource, which also changes how the app's own datetime columns are read.",
+    },
+  ]
 }
 
 function readsLocalTime({ options }: DataSource): boolean {

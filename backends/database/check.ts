@@ -25,7 +25,12 @@ export async function checkDatabase(dataSource: () => Promise<DataSource>): Prom
  *
  * @throws DatabaseError or DataSourceError if not.
  */
-export async function assertUsable(dataSource: DataSource, session: Session, dialect: Dialect, table: Table): Promise<void> {
+export async function assertUsable(
+  dataSource: DataSource,
+  session: Session,
+  dialect: Dialect,
+  table: Table,
+): Promise<void> {
   const tooOld = await versionProblem(dataSource, table)
   if (tooOld) throw new DatabaseError(tooOld.message, tooOld.mend)
   try {
@@ -44,7 +49,9 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
     const server = await serverProblems(dataSource, table)
     if (server.some(({ level }) => level === 'error')) return server
     const problems = await tableProblems(dataSource)
-    const growth = problems.some(({ level }) => level === 'error') ? [] : await growthProblems(dataSource, table)
+    const growth = problems.some(({ level }) => level === 'error')
+      ? []
+      : await growthProblems(dataSource, table)
     return [...server, ...problems, ...growth, ...zoneProblems(dataSource)]
   } catch (error) {
     throw unreachable(error, dataSource.options.type)
@@ -52,7 +59,16 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
 }
 
 function problemOf(error: unknown): Problem {
-  if (error instanceof TasksError) return { level: 'error', message: error.message.slice(0, -error.mend.length).trim(), mend: error.mend }
+  if (error instanceof TasksError)
+    return {
+      level: 'error',
+      message: error.message.slice(0, -error.mend.length).trim(),
+      mend: error.mend,
+    }
   if (codeOf(error) === '') throw error
-  return { level: 'error', message: `The database refused to be looked at: ${messageOf(error)}`, mend: 'May the user of the DataSource read the table and its description?' }
+  return {
+    level: 'error',
+    message: `The database refused to be looked at: ${messageOf(error)}`,
+    mend: 'May the user of the DataSource read the table and its description?',
+  }
 }

@@ -20,9 +20,18 @@ type Work = (manager: EntityManager) => Promise<Outcome>
  */
 export async function completeInTransaction(app: DataSource, work: Work): Promise<void> {
   // There the worker's own claims would be part of the transaction, and vanish with it.
-  if (livesInMemory(app)) throw new NotSupportedError('A database in memory has one connection, so a task cannot have a transaction of its own in it.', 'Use a file, or leave `transactional` out.')
+  if (livesInMemory(app))
+    throw new NotSupportedError(
+      'A database in memory has one connection, so a task cannot have a transaction of its own in it.',
+      'Use a file, or leave `transactional` out.',
+    )
   const table = await tableOf(app)
-  if (familyOf(table.type) === 'sqlite') return onSoleConnection(app, table.path, (runner, lock) => transaction(runner, undefined, (manager) => lock(manager).then(() => completed(app, manager, work))))
+  if (familyOf(table.type) === 'sqlite')
+    return onSoleConnection(app, table.path, (runner, lock) =>
+      transaction(runner, undefined, (manager) =>
+        lock(manager).then(() => completed(app, manager, work)),
+      ),
+    )
   const runner = app.createQueryRunner()
   try {
     await transaction(runner, isolationFor(table.type), (manager) => completed(app, manager, work))
@@ -34,26 +43,38 @@ export async function completeInTransaction(app: DataSource, work: Work): Promis
 /** The handler's writes and the outcome, by one connection. */
 async function completed(app: DataSource, manager: EntityManager, work: Work): Promise<void> {
   const outcome = await joining(app, manager, work)
-  const kept = await dialectFor(await tableOf(app)).finish(Session.of(manager, app), [finishRow(outcome)])
+  const kept = await dialectFor(await tableOf(app)).finish(Session.of(manager, app), [
+    finishRow(outcome),
+  ])
   if (!kept.has(outcome.key)) throw new LeaseLost()
 }
 
-async function transaction(runner: QueryRunner, isolation: 'READ COMMITTED' | undefined, work: (manager: EntityManager) => Promise<void>): Promise<void> {
+async function transaction(
+  runner: QueryRunner,
+  isolation: 'READ COMMITTED' | undefined,
+  work: (manager: EntityManager) => Promise<void>,
+): Promise<void> {
   await runner.startTransaction(isolation)
   try {
     await work(runner.manager)
     // TypeORM would take the commit for that of the inner one.
-    if (depthOf(runner) > 1) throw new DatabaseError('Another transaction was open on the connection when the task returned, so its own could not commit.', 'Await every transaction that the task opens; on SQLite, let no other run beside it.')
+    if (depthOf(runner) > 1)
+      throw new DatabaseError(
+        'Another transaction was open on the connection when the task returned, so its own could not commit.',
+        'Await every transaction that the task opens; on SQLite, let no other run beside it.',
+      )
     await runner.commitTransaction()
   } catch (error) {
-    await rollBackAll(runner).catch(() => discard(runner)).catch(() => {})
+    await rollBackAll(runner)
+      .catch(() => discard(runner))
+      .catch(() => {})
     throw error
   }
 }
 
 /** TypeORM goes back by one savepoint at a time. */
 async function rollBackAll(runner: QueryRunner): Promise<void> {
-  for (let isOutermost = !runner.isTransactionActive; !isOutermost; ) {
+  for (let isOutermost = !runner.isTransactionActive; !isOutermost;) {
     isOutermost = depthOf(runner) <= 1
     await runner.rollbackTransaction()
   }

@@ -1,7 +1,14 @@
 import { clock } from '../../lib/clock'
 
 /** What databases answer when others were in the way: the same statement may well succeed a moment later. */
-const CONTENTION = new Set(['40001', '40P01', '55P03', 'ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_CHECKREAD'])
+const CONTENTION = new Set([
+  '40001',
+  '40P01',
+  '55P03',
+  'ER_LOCK_DEADLOCK',
+  'ER_LOCK_WAIT_TIMEOUT',
+  'ER_CHECKREAD',
+])
 
 const PATIENCE = 30_000
 const SLOWEST = 100

@@ -5,9 +5,33 @@ import { type RawRow, valuesOf } from './row'
 
 /** The row as the entity that the repository would give. */
 export function dbResultOf(raw: RawRow, dataSource: DataSource): DBTaskResult {
-  const { id, taskName, status, enqueuedAt, startedAt, finishedAt, args, kwargs, priority, queueName, backend, workerIds, returnValue, progress } = valuesOf(raw)
+  const {
+    id,
+    taskName,
+    status,
+    enqueuedAt,
+    startedAt,
+    finishedAt,
+    args,
+    kwargs,
+    priority,
+    queueName,
+    backend,
+    workerIds,
+    returnValue,
+    progress,
+  } = valuesOf(raw)
   return Object.assign(dataSource.getRepository(DBTaskResult).create(), {
-    id, status, enqueuedAt, startedAt, finishedAt, priority, queueName, workerIds, returnValue, progress,
+    id,
+    status,
+    enqueuedAt,
+    startedAt,
+    finishedAt,
+    priority,
+    queueName,
+    workerIds,
+    returnValue,
+    progress,
     taskPath: taskName,
     argsKwargs: { args, kwargs },
     backendName: backend,

@@ -25,11 +25,19 @@ export interface Dialect {
   /** From so many rows on, of each, finishing and claiming on two connections at a time is faster than one after the other. */
   readonly sideBySideFrom?: number
   /** `finish` and `claim` with one commit, where the database can. */
-  exchange?(session: Session, rows: readonly FinishRow[], claim: Claim): Promise<{ readonly kept: ReadonlySet<string>; readonly claimed: ClaimedRaw[] }>
+  exchange?(
+    session: Session,
+    rows: readonly FinishRow[],
+    claim: Claim,
+  ): Promise<{ readonly kept: ReadonlySet<string>; readonly claimed: ClaimedRaw[] }>
   /** Writes what came of rows; gives the keys of those that now stand as told, be it from an earlier try. */
   finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
   /** Holds rows for another lease; gives the keys of those still held, and whether each was asked to stop. */
-  renew(session: Session, rows: readonly RenewRow[], leaseSeconds: number): Promise<ReadonlyMap<string, boolean>>
+  renew(
+    session: Session,
+    rows: readonly RenewRow[],
+    leaseSeconds: number,
+  ): Promise<ReadonlyMap<string, boolean>>
   /** Makes rows READY as if they had not been claimed; gives their number. */
   release(session: Session, rows: readonly HeldRow[]): Promise<number>
   /** The same for rows whose lease has ended; gives the keys of those it changed. */
@@ -44,7 +52,11 @@ export interface Dialect {
   /** Deletes those that are finished; gives their number. */
   deleteFinished(session: Session, keys: readonly string[]): Promise<number>
   /** The number of rows in each status that occurs. */
-  count(session: Session, backendName: string, wish: QueueWish): Promise<Readonly<Record<string, number>>>
+  count(
+    session: Session,
+    backendName: string,
+    wish: QueueWish,
+  ): Promise<Readonly<Record<string, number>>>
   /** Makes a READY row FAILED, for this reason; gives 1, or 0 where it is not READY. */
   cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
   /** Asks the worker of a RUNNING row to stop; gives 1, or 0 where there is none. */
@@ -132,7 +144,8 @@ const dialects = new WeakMap<Table, Dialect>()
 
 // An app has one database as a rule, and need not load what the others say.
 type Maker = (table: Table) => Dialect
-const postgres: Maker = (table) => (require('./dialects/postgres') as typeof ofPostgres).postgres(table)
+const postgres: Maker = (table) =>
+  (require('./dialects/postgres') as typeof ofPostgres).postgres(table)
 const mysql: Maker = (table) => (require('./dialects/mysql') as typeof ofMysql).mysql(table)
 const sqlite: Maker = (table) => (require('./dialects/sqlite') as typeof ofSqlite).sqlite(table)
 // In two steps: after `new`, the compiler drops the parentheses around what is loaded, and what is left means something else.

@@ -6,7 +6,13 @@ import type { Answer } from './session'
 
 /** What of a pool, or of a connection, of node-postgres is used here. */
 interface Asked {
-  query(statement: { text: string; values: unknown[]; name?: string }, tell: (error: unknown, answer: { rows: Record<string, unknown>[]; rowCount: number | null }) => void): void
+  query(
+    statement: { text: string; values: unknown[]; name?: string },
+    tell: (
+      error: unknown,
+      answer: { rows: Record<string, unknown>[]; rowCount: number | null },
+    ) => void,
+  ): void
 }
 
 /** A named statement is not there, is there already, or was planned for a table that has changed. */
@@ -17,19 +23,25 @@ const nameless = new WeakSet<DataSource>()
 const names = new Map<string, string>()
 
 /** Under a name, so that PostgreSQL parses and plans a statement once for each connection; TypeORM knows no names. */
-export function onPostgres(dataSource: DataSource, runner: QueryRunner | undefined): Ask | undefined | Promise<Ask | undefined> {
+export function onPostgres(
+  dataSource: DataSource,
+  runner: QueryRunner | undefined,
+): Ask | undefined | Promise<Ask | undefined> {
   if (nameless.has(dataSource)) return undefined
-  return runner ? runner.connect().then((connection: unknown) => askBy(dataSource, connection)) : askBy(dataSource, poolOf(dataSource))
+  return runner
+    ? runner.connect().then((connection: unknown) => askBy(dataSource, connection))
+    : askBy(dataSource, poolOf(dataSource))
 }
 
 function askBy(dataSource: DataSource, asked: unknown): Ask | undefined {
   if (!isAsked(asked)) return undefined
-  return ({ sql, parameters }) => ask(asked, sql, parameters, nameOf(sql)).catch((error: unknown) => {
-    if (!MISNAMED.test(codeOf(error))) throw error
-    // It has not run: names are resolved first.
-    nameless.add(dataSource)
-    return ask(asked, sql, parameters)
-  })
+  return ({ sql, parameters }) =>
+    ask(asked, sql, parameters, nameOf(sql)).catch((error: unknown) => {
+      if (!MISNAMED.test(codeOf(error))) throw error
+      // It has not run: names are resolved first.
+      nameless.add(dataSource)
+      return ask(asked, sql, parameters)
+    })
 }
 
 /** By a callback: what the driver's promise resolves to stays in memory until a full collection (measured: all of 13 MB, in place of nothing). */
@@ -48,7 +60,12 @@ function poolOf({ driver }: DataSource): unknown {
 }
 
 function isAsked(asked: unknown): asked is Asked {
-  return typeof asked === 'object' && asked !== null && 'query' in asked && typeof asked.query === 'function'
+  return (
+    typeof asked === 'object' &&
+    asked !== null &&
+    'query' in asked &&
+    typeof asked.query === 'function'
+  )
 }
 
 function nameOf(sql: string): string {

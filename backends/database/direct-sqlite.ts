@@ -40,5 +40,10 @@ function preparedFor(connection: Connection, sql: string): Prepared {
 }
 
 function isConnection(value: unknown): value is Connection {
-  return typeof value === 'object' && value !== null && 'prepare' in value && typeof value.prepare === 'function'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'prepare' in value &&
+    typeof value.prepare === 'function'
+  )
 }

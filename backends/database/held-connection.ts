@@ -58,7 +58,8 @@ export class HeldConnection {
 
   async #current(ms: number): Promise<QueryRunner> {
     const runner = this.#runner
-    if (runner && (await isOpen(runner)) && (await this.#connections.isTrusted(runner))) return runner
+    if (runner && (await isOpen(runner)) && (await this.#connections.isTrusted(runner)))
+      return runner
     this.#opening ??= this.#open(ms).finally(() => (this.#opening = undefined))
     return this.#opening
   }
@@ -92,7 +93,11 @@ export class HeldConnection {
   }
 
   async #keep(): Promise<void> {
-    for (let pause = FIRST_PAUSE; !this.#closed.signal.aborted; pause = Math.min(LONGEST_PAUSE, 2 * pause)) {
+    for (
+      let pause = FIRST_PAUSE;
+      !this.#closed.signal.aborted;
+      pause = Math.min(LONGEST_PAUSE, 2 * pause)
+    ) {
       try {
         await closing(await this.#current(OPENING))
         pause = FIRST_PAUSE

@@ -24,17 +24,21 @@ const listeners = new WeakMap<DataSource, Set<Hear>>()
 /** The channel on which the servers' NOTIFY speaks of a table. */
 export function channelOf({ name }: Pick<Table, 'name'>): string {
   const channel = `tasks:${name}`
-  return Buffer.byteLength(channel) <= LONGEST_NAME ? channel : `tasks:${createHash('sha256').update(name).digest('hex').slice(0, 32)}`
+  return Buffer.byteLength(channel) <= LONGEST_NAME
+    ? channel
+    : `tasks:${createHash('sha256').update(name).digest('hex').slice(0, 32)}`
 }
 
 /** What makes a connection hear what others tell of a table, where the database can pass it on; undefined where not. */
 export function listenerOn(table: Table, hear: Hear): SetUp | undefined {
-  if (table.type === 'cockroachdb') log.debug('CockroachDB has no LISTEN: that a task was cancelled is heard at the next renewal')
+  if (table.type === 'cockroachdb')
+    log.debug('CockroachDB has no LISTEN: that a task was cancelled is heard at the next renewal')
   if (table.type !== 'postgres') return undefined
-  return (runner) => listen(runner, channelOf(table), (payload) => {
-    const hint = hintOf(payload)
-    if (hint) hear(hint)
-  })
+  return (runner) =>
+    listen(runner, channelOf(table), (payload) => {
+      const hint = hintOf(payload)
+      if (hint) hear(hint)
+    })
 }
 
 /** Hears what is told in this very process; the function it gives back ends that. */
@@ -53,7 +57,11 @@ export function tellInProcess(app: DataSource, hint: Hint): void {
 function hintOf(payload: string): Hint | undefined {
   const [what, which] = payload.split(' ')
   if (which === undefined) return undefined
-  return what === 'cancel' ? { what, key: which } : what === 'ready' ? { what, queue: which } : undefined
+  return what === 'cancel'
+    ? { what, key: which }
+    : what === 'ready'
+      ? { what, queue: which }
+      : undefined
 }
 
 interface Times {
@@ -71,7 +79,10 @@ export function isDueToTell(app: DataSource, inTransaction: boolean, queue: stri
   const now = clock.now()
   // What is told in a transaction is heard when that commits, so it says nothing for what is enqueued beside it.
   const key = `${inTransaction ? 'later' : 'now'} ${queue}`
-  const { toldAt, askedAt } = queues.get(key) ?? { toldAt: Number.NEGATIVE_INFINITY, askedAt: Number.NEGATIVE_INFINITY }
+  const { toldAt, askedAt } = queues.get(key) ?? {
+    toldAt: Number.NEGATIVE_INFINITY,
+    askedAt: Number.NEGATIVE_INFINITY,
+  }
   const isDue = now - askedAt >= APART || now - toldAt >= TELLING
   if (queues.size >= MOST_QUEUES) queues.clear()
   queues.set(key, { toldAt: isDue ? now : toldAt, askedAt: now })

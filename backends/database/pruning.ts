@@ -34,7 +34,7 @@ export async function prune(pruning: Pruning): Promise<void> {
 
 async function prunePart(pruning: Pruning, { after, upTo }: Part): Promise<void> {
   let last = after
-  for (let isMore = true; isMore; ) {
+  for (let isMore = true; isMore;) {
     const start = last
     const keys = await rested(() => pruneChunk(pruning, { after: start, upTo }))
     last = keys.at(-1) ?? null
@@ -43,7 +43,10 @@ async function prunePart(pruning: Pruning, { after, upTo }: Part): Promise<void>
 }
 
 /** Gives the keys of rows it has deleted, unless others did. */
-async function pruneChunk({ dialect, session, prunable, ask, tell }: Pruning, part: Part): Promise<string[]> {
+async function pruneChunk(
+  { dialect, session, prunable, ask, tell }: Pruning,
+  part: Part,
+): Promise<string[]> {
   const keys = await ask(() => dialect.prunable(session, prunable, part, CHUNK))
   if (keys.length > 0) tell(await ask(() => dialect.deleteFinished(session, keys)))
   return keys

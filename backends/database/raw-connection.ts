@@ -52,14 +52,21 @@ export async function cancelStatement(runner: QueryRunner): Promise<void> {
   const client: unknown = await runner.connect()
   if (!isPg(client) || client.processID === null || client.secretKey === null) return
   const request = Buffer.alloc(16)
-  for (const [i, value] of [16, 80_877_102, client.processID, client.secretKey].entries()) request.writeInt32BE(value, 4 * i)
-  const socket = client.host.startsWith('/') ? connect(`${client.host}/.s.PGSQL.${client.port}`) : connect(client.port, client.host)
+  for (const [i, value] of [16, 80_877_102, client.processID, client.secretKey].entries())
+    request.writeInt32BE(value, 4 * i)
+  const socket = client.host.startsWith('/')
+    ? connect(`${client.host}/.s.PGSQL.${client.port}`)
+    : connect(client.port, client.host)
   socket.on('error', () => {}).setTimeout(CANCELLING, () => socket.destroy())
   socket.unref().end(request)
 }
 
 /** Calls `heard` with what is said on a channel of PostgreSQL's, from now on; resolves as soon as the server says it is so. */
-export async function listen(runner: QueryRunner, channel: string, heard: (payload: string) => void): Promise<void> {
+export async function listen(
+  runner: QueryRunner,
+  channel: string,
+  heard: (payload: string) => void,
+): Promise<void> {
   const client: unknown = await runner.connect()
   if (!isPg(client)) return
   client.on('notification', (said) => said.channel === channel && heard(said.payload ?? ''))
@@ -69,17 +76,32 @@ export async function listen(runner: QueryRunner, channel: string, heard: (paylo
 /** Resolves when the connection is no more. */
 export async function closing(runner: QueryRunner): Promise<void> {
   const client: unknown = await runner.connect()
-  if (isPg(client) && (await isOpen(runner))) await new Promise<void>((resolve) => void client.once('end', resolve))
+  if (isPg(client) && (await isOpen(runner)))
+    await new Promise<void>((resolve) => void client.once('end', resolve))
 }
 
 function streamOf(connection: unknown): Stream | undefined {
-  return isMysql(connection) ? connection.stream : isPg(connection) ? connection.connection?.stream : undefined
+  return isMysql(connection)
+    ? connection.stream
+    : isPg(connection)
+      ? connection.connection?.stream
+      : undefined
 }
 
 function isPg(connection: unknown): connection is PgClient {
-  return typeof connection === 'object' && connection !== null && 'processID' in connection && 'end' in connection
+  return (
+    typeof connection === 'object' &&
+    connection !== null &&
+    'processID' in connection &&
+    'end' in connection
+  )
 }
 
 function isMysql(connection: unknown): connection is MysqlConnection {
-  return typeof connection === 'object' && connection !== null && 'threadId' in connection && 'destroy' in connection
+  return (
+    typeof connection === 'object' &&
+    connection !== null &&
+    'threadId' in connection &&
+    'destroy' in connection
+  )
 }

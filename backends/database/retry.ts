@@ -13,7 +13,9 @@ import { explained } from './trouble'
  */
 export async function rowOf(dataSource: DataSource, id: string): Promise<DBTaskResult> {
   if (!isUuid(dashed(id))) throw new ResultNotFoundError(id)
-  const row = await onTable(dataSource, () => dataSource.getRepository(DBTaskResult).findOneBy({ id: dashed(id) }))
+  const row = await onTable(dataSource, () =>
+    dataSource.getRepository(DBTaskResult).findOneBy({ id: dashed(id) }),
+  )
   if (!row) throw new ResultNotFoundError(id)
   return row
 }
@@ -27,7 +29,13 @@ export async function retryFailed(dataSource: DataSource, id: string): Promise<D
   const row = await rowOf(dataSource, id)
   if (row.status !== 'FAILED') throw notFailed(row)
   // The claims in the condition: should somebody else have retried it, and it failed again, that error must not be lost.
-  const { affected } = await onTable(dataSource, () => dataSource.manager.update(DBTaskResult, { id: row.id, status: 'FAILED', claims: row.claims }, readyAgain(row)))
+  const { affected } = await onTable(dataSource, () =>
+    dataSource.manager.update(
+      DBTaskResult,
+      { id: row.id, status: 'FAILED', claims: row.claims },
+      readyAgain(row),
+    ),
+  )
   if (affected === 0) throw notFailed(await rowOf(dataSource, id))
   return row
 }
@@ -57,5 +65,10 @@ function readyAgain({ attemptErrors, exceptionClassPath, traceback }: DBTaskResu
 }
 
 function notFailed({ id, taskPath, status }: DBTaskResult): NotSupportedError {
-  return new NotSupportedError(`Task ${id} (${taskPath}) is ${status}; only a FAILED one can be retried.`, status === 'SUCCESSFUL' ? 'Enqueue it anew to run it again.' : 'A worker will run it, or runs it.')
+  return new NotSupportedError(
+    `Task ${id} (${taskPath}) is ${status}; only a FAILED one can be retried.`,
+    status === 'SUCCESSFUL'
+      ? 'Enqueue it anew to run it again.'
+      : 'A worker will run it, or runs it.',
+  )
 }

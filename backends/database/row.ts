@@ -31,19 +31,35 @@ export interface RawRow {
 }
 
 /** What a claim may leave out: columns that say nothing while a row runs. */
-type Silent = 'status' | 'finished_at' | 'return_value' | 'exception_class_path' | 'traceback' | 'lease_until' | 'cancel_requested_at' | 'unique_key'
+type Silent =
+  | 'status'
+  | 'finished_at'
+  | 'return_value'
+  | 'exception_class_path'
+  | 'traceback'
+  | 'lease_until'
+  | 'cancel_requested_at'
+  | 'unique_key'
 
 /** A row as a claim gives it. */
 export type ClaimedRaw = Omit<RawRow, Silent> & Partial<Pick<RawRow, Silent>>
 
 /** A row as it was just written. */
-export function newRow(call: NewRows['calls'][number], shared: SharedValues, enqueuedAt: string): RawRow {
+export function newRow(
+  call: NewRows['calls'][number],
+  shared: SharedValues,
+  enqueuedAt: string,
+): RawRow {
   return { ...NEW, ...shared, ...call, enqueued_at: enqueuedAt }
 }
 
 /** What a claimed row says, and what about it no worker can make sense of. */
 export function claimedRow(raw: ClaimedRaw): ClaimedRow {
-  const [call, workers, options] = [parsed(raw.args_kwargs), parsed(raw.worker_ids), parsed(raw.options)]
+  const [call, workers, options] = [
+    parsed(raw.args_kwargs),
+    parsed(raw.worker_ids),
+    parsed(raw.options),
+  ]
   return {
     key: raw.row_key,
     claims: Number(raw.claims ?? 0),
@@ -84,7 +100,10 @@ function factsOf(raw: ClaimedRaw, call: unknown, workers: unknown): ResultValues
 
 function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
   if (!isObject(call)) return { args: [], kwargs: {} }
-  return { args: Array.isArray(call['args']) ? call['args'] : [], kwargs: isObject(call['kwargs']) ? call['kwargs'] : {} }
+  return {
+    args: Array.isArray(call['args']) ? call['args'] : [],
+    kwargs: isObject(call['kwargs']) ? call['kwargs'] : {},
+  }
 }
 
 /** The first thing about a row that keeps it from being run, or null. */
@@ -93,15 +112,26 @@ function faultOf(raw: ClaimedRaw, call: unknown, workers: unknown): string | nul
   if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
   if (!isObject(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
   if (raw.queue_name === null) return 'queue_name is NULL'
-  if (!isPriority(raw.priority)) return `priority ${String(raw.priority)} is not a whole number from -100 to 100`
-  return !Array.isArray(workers) || workers.every((worker) => typeof worker === 'string') ? null : 'worker_ids is not a list of texts'
+  if (!isPriority(raw.priority))
+    return `priority ${String(raw.priority)} is not a whole number from -100 to 100`
+  return !Array.isArray(workers) || workers.every((worker) => typeof worker === 'string')
+    ? null
+    : 'worker_ids is not a list of texts'
 }
 
 function errorsOf(raw: ClaimedRaw): ErrorRecord[] {
   if (raw.attempt_errors === null && raw.status !== 'FAILED') return []
-  const earlier = listOf(raw.attempt_errors).filter(isObject).map((error) => ({ exceptionClassPath: textOf(error['exceptionClassPath']), traceback: textOf(error['traceback']) }))
+  const earlier = listOf(raw.attempt_errors)
+    .filter(isObject)
+    .map((error) => ({
+      exceptionClassPath: textOf(error['exceptionClassPath']),
+      traceback: textOf(error['traceback']),
+    }))
   if (raw.status !== 'FAILED') return earlier
-  return [...earlier, { exceptionClassPath: raw.exception_class_path ?? '', traceback: raw.traceback ?? '' }]
+  return [
+    ...earlier,
+    { exceptionClassPath: raw.exception_class_path ?? '', traceback: raw.traceback ?? '' },
+  ]
 }
 
 function textOf(value: unknown): string {
@@ -147,6 +177,16 @@ const NO_DELAY_TEXT = `${utcText(NO_DELAY)}.000000`
 
 /** What a new row says beside what it was given. */
 const NEW = {
-  status: 'READY', worker_ids: '[]', started_at: null, finished_at: null, return_value: null, exception_class_path: '', traceback: '',
-  claims: 0, lease_until: null, cancel_requested_at: null, attempt_errors: null, progress: null,
+  status: 'READY',
+  worker_ids: '[]',
+  started_at: null,
+  finished_at: null,
+  return_value: null,
+  exception_class_path: '',
+  traceback: '',
+  claims: 0,
+  lease_until: null,
+  cancel_requested_at: null,
+  attempt_errors: null,
+  progress: null,
 }

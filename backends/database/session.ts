@@ -39,14 +39,28 @@ export class Session {
 
   /** Runs one statement with `:named` parameters. */
   async query(text: string, values: Values = {}): Promise<Answer> {
-    const statement = bind(text, values, familyOf(this.#dataSource.options.type) === 'postgres' ? 'dollar' : 'question')
+    const statement = bind(
+      text,
+      values,
+      familyOf(this.#dataSource.options.type) === 'postgres' ? 'dollar' : 'question',
+    )
     if (this.#runner) return ask(this.#runner, statement)
-    if (this.#lend) return this.#lend(async (runner) => (await direct(this.#dataSource, statement, runner)) ?? ask(runner, statement))
-    return (await direct(this.#dataSource, statement)) ?? this.#withRunner((runner) => ask(runner, statement))
+    if (this.#lend)
+      return this.#lend(
+        async (runner) =>
+          (await direct(this.#dataSource, statement, runner)) ?? ask(runner, statement),
+      )
+    return (
+      (await direct(this.#dataSource, statement)) ??
+      this.#withRunner((runner) => ask(runner, statement))
+    )
   }
 
   /** Runs `work` in a short transaction of its own, at READ COMMITTED: gap locks would make claims wait for each other. */
-  async transaction<T>(work: (session: Session) => Promise<T>, isolation: 'READ COMMITTED' | 'READ UNCOMMITTED' = 'READ COMMITTED'): Promise<T> {
+  async transaction<T>(
+    work: (session: Session) => Promise<T>,
+    isolation: 'READ COMMITTED' | 'READ UNCOMMITTED' = 'READ COMMITTED',
+  ): Promise<T> {
     return this.#withRunner(async (runner) => {
       await runner.startTransaction(isolation)
       try {
@@ -55,7 +69,10 @@ export class Session {
         return result
       } catch (error) {
         // Else the next one to use the connection would find itself in this transaction.
-        await runner.rollbackTransaction().catch(() => discard(runner)).catch(() => {})
+        await runner
+          .rollbackTransaction()
+          .catch(() => discard(runner))
+          .catch(() => {})
         throw error
       }
     })
@@ -67,7 +84,8 @@ export class Session {
    */
   async joined<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.#withRunner((runner) => {
-      if (runner.isTransactionActive && this.#dataSource.driver.transactionSupport !== 'nested') return work(this)
+      if (runner.isTransactionActive && this.#dataSource.driver.transactionSupport !== 'nested')
+        return work(this)
       return runner.manager.transaction((manager) => work(Session.of(manager, this.#dataSource)))
     })
   }

@@ -1,4 +1,9 @@
-import { type DataSource, type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm'
+import {
+  type DataSource,
+  type EntityManager,
+  type QueryRunner,
+  QueryRunnerAlreadyReleasedError,
+} from 'typeorm'
 import { clock } from '../../lib/clock'
 import { patiently } from './contention'
 
@@ -24,8 +29,15 @@ const turnsOf = new WeakMap<DataSource, Turns>()
  * Where a DataSource is one connection, on SQLite: one at a time, and not within a transaction of the app's own. `lock`
  * takes the right to write: a transaction that reads first and writes later fails if another wrote in between.
  */
-export function onSoleConnection(dataSource: DataSource, tablePath: string, work: (runner: QueryRunner, lock: Lock) => Promise<void>): Promise<void> {
-  const lock: Lock = (manager) => patiently(async () => void (await manager.query(`UPDATE ${tablePath} SET claims = claims WHERE 1 = 0`)))
+export function onSoleConnection(
+  dataSource: DataSource,
+  tablePath: string,
+  work: (runner: QueryRunner, lock: Lock) => Promise<void>,
+): Promise<void> {
+  const lock: Lock = (manager) =>
+    patiently(
+      async () => void (await manager.query(`UPDATE ${tablePath} SET claims = claims WHERE 1 = 0`)),
+    )
   return inTurn(dataSource, async () => {
     const shared = dataSource.createQueryRunner()
     while (shared.isTransactionActive) await clock.sleep(LOOK)
@@ -35,9 +47,16 @@ export function onSoleConnection(dataSource: DataSource, tablePath: string, work
 }
 
 function inTurn(dataSource: DataSource, work: () => Promise<void>): Promise<void> {
-  const turns = turnsOf.get(dataSource) ?? { last: Promise.resolve(), endedAt: Number.NEGATIVE_INFINITY, since: 0 }
+  const turns = turnsOf.get(dataSource) ?? {
+    last: Promise.resolve(),
+    endedAt: Number.NEGATIVE_INFINITY,
+    since: 0,
+  }
   turnsOf.set(dataSource, turns)
-  const mine = turns.last.then(() => breathe(turns)).then(work).finally(() => (turns.endedAt = clock.now()))
+  const mine = turns.last
+    .then(() => breathe(turns))
+    .then(work)
+    .finally(() => (turns.endedAt = clock.now()))
   turns.last = mine.catch(() => {})
   return mine
 }
@@ -54,7 +73,10 @@ async function breathe(turns: Turns): Promise<void> {
  * The runner that all share, for one transaction: after `end` it serves no more, since what a run that was left to
  * itself still writes would be in no transaction, or in that of the next task.
  */
-function passingRunner(dataSource: DataSource, shared: QueryRunner): { runner: QueryRunner; end: () => void } {
+function passingRunner(
+  dataSource: DataSource,
+  shared: QueryRunner,
+): { runner: QueryRunner; end: () => void } {
   let isOver = false
   const refuse = (): never => {
     throw new QueryRunnerAlreadyReleasedError()

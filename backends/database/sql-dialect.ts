@@ -8,11 +8,18 @@ import type { Values } from './statement'
 export type Batch = readonly Readonly<{ row_key: string }>[]
 
 /** A dialect made of SQL texts. */
-export interface SqlDialect extends Pick<Dialect, 'name' | 'maxStatement' | 'claim' | 'sideBySideFrom'> {
+export interface SqlDialect extends Pick<
+  Dialect,
+  'name' | 'maxStatement' | 'claim' | 'sideBySideFrom'
+> {
   /** Finishes in another way than by `sql.finish`; gives the number of rows it changed. */
   readonly finish?: (session: Session, rows: readonly FinishRow[]) => Promise<number>
   /** Both finishes and claims, with one commit. */
-  readonly exchange?: (session: Session, rows: readonly FinishRow[], claim: Claim) => Promise<{ readonly done: number; readonly claimed: ClaimedRaw[] }>
+  readonly exchange?: (
+    session: Session,
+    rows: readonly FinishRow[],
+    claim: Claim,
+  ) => Promise<{ readonly done: number; readonly claimed: ClaimedRaw[] }>
   readonly sql: Statements
   /** An UPDATE can say which rows it changed. */
   readonly updateReturns: boolean
@@ -63,10 +70,12 @@ export interface Statements {
 export function sqlDialect(dialect: SqlDialect): Dialect {
   const { name, maxStatement, sideBySideFrom, claim, sql, updateReturns, batch = jsonOf } = dialect
   const finish: Dialect['finish'] = (session, rows) => finishRows(dialect, session, rows)
-  const both = (exchange: NonNullable<SqlDialect['exchange']>): NonNullable<Dialect['exchange']> => async (session, rows, claim) => {
-    const { done, claimed } = await exchange(session, rows, claim)
-    return { kept: await kept(dialect, session, rows, done), claimed }
-  }
+  const both =
+    (exchange: NonNullable<SqlDialect['exchange']>): NonNullable<Dialect['exchange']> =>
+    async (session, rows, claim) => {
+      const { done, claimed } = await exchange(session, rows, claim)
+      return { kept: await kept(dialect, session, rows, done), claimed }
+    }
   return {
     name,
     maxStatement,
@@ -75,7 +84,8 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
     ...(dialect.exchange && { exchange: both(dialect.exchange) }),
     insert: (session, rows, how) => insert(dialect, session, rows, how),
     byId: async (session, id) => rowsOf(await session.query(sql.byId, { id }))[0],
-    byUniqueKey: async (session, uniqueKey) => rowsOf(await session.query(sql.byUniqueKey, { uniqueKey }))[0],
+    byUniqueKey: async (session, uniqueKey) =>
+      rowsOf(await session.query(sql.byUniqueKey, { uniqueKey }))[0],
     finish,
     async renew(session, rows, leaseSeconds) {
       const answer = await session.query(sql.renew, { ...batch(rows), leaseSeconds })
@@ -84,29 +94,49 @@ export function sqlDialect(dialect: SqlDialect): Dialect {
     },
     release: async (session, rows) => (await session.query(sql.release, batch(rows))).affected,
     async takeOver(session, rows) {
-      if (updateReturns) return new Set((await session.query(sql.takeOver, batch(rows))).records.map(keyOf))
+      if (updateReturns)
+        return new Set((await session.query(sql.takeOver, batch(rows))).records.map(keyOf))
       // Where an UPDATE does not say which rows it changed, they are locked first.
       return session.transaction(async (inside) => {
-        const expired = new Set((await inside.query(sql.lockExpired, batch(rows))).records.map(keyOf))
+        const expired = new Set(
+          (await inside.query(sql.lockExpired, batch(rows))).records.map(keyOf),
+        )
         const ours = rows.filter((row) => expired.has(row.row_key))
         return ours.length > 0 ? finish(inside, ours) : expired
       })
     },
-    expired: async (session, backendName, limit) => rowsOf(await session.query(sql.expired, { backendName, limit })),
+    expired: async (session, backendName, limit) =>
+      rowsOf(await session.query(sql.expired, { backendName, limit })),
     ...pruning(sql, batch),
     async count(session, backendName, wish) {
       const { records } = await inQueues(session, sql.count, wish, { backendName })
-      return Object.fromEntries(records.map((record) => [String(record['status']), Number(record['n'])]))
+      return Object.fromEntries(
+        records.map((record) => [String(record['status']), Number(record['n'])]),
+      )
     },
-    cancelReady: async (session, id, error) => (await session.query(sql.cancelReady, { id, exceptionClassPath: error.exceptionClassPath, traceback: error.traceback })).affected,
+    cancelReady: async (session, id, error) =>
+      (
+        await session.query(sql.cancelReady, {
+          id,
+          exceptionClassPath: error.exceptionClassPath,
+          traceback: error.traceback,
+        })
+      ).affected,
     requestCancel: async (session, id) => (await session.query(sql.requestCancel, { id })).affected,
   }
 }
 
-async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect, session: Session, { shared, calls }: NewRows, how: How): Promise<(key: string) => string | undefined> {
+async function insert(
+  { sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect,
+  session: Session,
+  { shared, calls }: NewRows,
+  how: How,
+): Promise<(key: string) => string | undefined> {
   const { unlessTaken } = how
   const single = calls.length === 1 && !unlessTaken ? singleInsert(sql, how) : undefined
-  const answer = await (single ? session.query(single, { ...shared, ...calls[0] }) : session.query(insertOf(sql, how), { ...shared, ...batch(calls) }))
+  const answer = await (single
+    ? session.query(single, { ...shared, ...calls[0] })
+    : session.query(insertOf(sql, how), { ...shared, ...batch(calls) }))
   if (insertsAtOnce && !unlessTaken) {
     const at = String(answer.records[0]?.['enqueued_at'])
     return () => at
@@ -118,11 +148,17 @@ async function insert({ sql, insertReturns, insertsAtOnce = false, batch = jsonO
   return (key) => times.get(key)
 }
 
-function singleInsert({ insertOne, insertOneAndTell = insertOne }: Statements, { tells }: How): string | undefined {
+function singleInsert(
+  { insertOne, insertOneAndTell = insertOne }: Statements,
+  { tells }: How,
+): string | undefined {
   return tells ? insertOneAndTell : insertOne
 }
 
-function insertOf({ insert: text, insertAndTell = text, insertUnlessTaken }: Statements, { unlessTaken, tells }: How): string {
+function insertOf(
+  { insert: text, insertAndTell = text, insertUnlessTaken }: Statements,
+  { unlessTaken, tells }: How,
+): string {
   if (unlessTaken) return insertUnlessTaken
   return tells ? insertAndTell : text
 }
@@ -134,32 +170,63 @@ export const UNCANCELLED = `(t.cancel_requested_at IS NULL OR v.exception_class_
 export const OWN_COLUMNS = 'claims, lease_until, cancel_requested_at, attempt_errors, progress'
 
 /** `AND …` for the queues a worker wants; the same text for the same wishes, so that it can be prepared. */
-export function queueFilter({ queues, excludeQueues }: QueueWish, queueName = 'queue_name'): string {
+export function queueFilter(
+  { queues, excludeQueues }: QueueWish,
+  queueName = 'queue_name',
+): string {
   const only = queues === null ? '' : ` AND ${queueName} IN (:queues)`
   return only + (excludeQueues.length === 0 ? '' : ` AND ${queueName} NOT IN (:excludeQueues)`)
 }
 
 /** The values `queueFilter` asks for. */
-export function queueValues({ queues, excludeQueues }: QueueWish): { queues: readonly string[]; excludeQueues: readonly string[] } {
+export function queueValues({ queues, excludeQueues }: QueueWish): {
+  queues: readonly string[]
+  excludeQueues: readonly string[]
+} {
   return { queues: queues ?? [], excludeQueues }
 }
 
-function inQueues(session: Session, text: string, wish: QueueWish, values: Values): Promise<Answer> {
-  return session.query(text.replace('{queues}', queueFilter(wish)), { ...values, ...queueValues(wish) })
+function inQueues(
+  session: Session,
+  text: string,
+  wish: QueueWish,
+  values: Values,
+): Promise<Answer> {
+  return session.query(text.replace('{queues}', queueFilter(wish)), {
+    ...values,
+    ...queueValues(wish),
+  })
 }
 
-function pruning(sql: Statements, batch: (rows: Batch) => Values): Pick<Dialect, 'furtherOn' | 'prunable' | 'countPrunable' | 'deleteFinished'> {
+function pruning(
+  sql: Statements,
+  batch: (rows: Batch) => Values,
+): Pick<Dialect, 'furtherOn' | 'prunable' | 'countPrunable' | 'deleteFinished'> {
   return {
     async furtherOn(session, after, rows) {
-      const [record] = (await session.query(sql.furtherOn.replace('{part}', partOf({ after, upTo: null })), { after, skipped: rows - 1 })).records
+      const [record] = (
+        await session.query(sql.furtherOn.replace('{part}', partOf({ after, upTo: null })), {
+          after,
+          skipped: rows - 1,
+        })
+      ).records
       return record ? keyOf(record) : null
     },
     async prunable(session, wish, part, limit) {
-      const { records } = await inQueues(session, sql.prunable.replace('{part}', partOf(part)), allOf(wish), { ...agesOf(wish), ...part, limit })
+      const { records } = await inQueues(
+        session,
+        sql.prunable.replace('{part}', partOf(part)),
+        allOf(wish),
+        { ...agesOf(wish), ...part, limit },
+      )
       return records.map(keyOf)
     },
-    countPrunable: async (session, wish) => Number((await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n']),
-    deleteFinished: async (session, keys) => (await session.query(sql.deleteByIds, batch(keys.map((row_key) => ({ row_key }))))).affected,
+    countPrunable: async (session, wish) =>
+      Number(
+        (await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n'],
+      ),
+    deleteFinished: async (session, keys) =>
+      (await session.query(sql.deleteByIds, batch(keys.map((row_key) => ({ row_key }))))).affected,
   }
 }
 
@@ -184,14 +251,25 @@ function rowsOf({ records }: Answer): RawRow[] {
   return records as unknown as RawRow[]
 }
 
-async function finishRows(dialect: SqlDialect, session: Session, rows: readonly FinishRow[]): Promise<Set<string>> {
+async function finishRows(
+  dialect: SqlDialect,
+  session: Session,
+  rows: readonly FinishRow[],
+): Promise<Set<string>> {
   const { sql, batch = jsonOf } = dialect
-  const done = dialect.finish ? await dialect.finish(session, rows) : (await session.query(sql.finish, batch(rows))).affected
+  const done = dialect.finish
+    ? await dialect.finish(session, rows)
+    : (await session.query(sql.finish, batch(rows))).affected
   return kept(dialect, session, rows, done)
 }
 
 /** Of `done` rows the statement said that it changed them; if that is not all, which stand as told is asked. */
-async function kept({ sql, batch = jsonOf }: SqlDialect, session: Session, rows: Batch, done: number): Promise<Set<string>> {
+async function kept(
+  { sql, batch = jsonOf }: SqlDialect,
+  session: Session,
+  rows: Batch,
+  done: number,
+): Promise<Set<string>> {
   if (done === rows.length) return new Set(rows.map((row) => row.row_key))
   const { records } = await session.query(sql.settled, batch(rows))
   return new Set(records.map(keyOf))

@@ -60,7 +60,8 @@ function planned(text: string, values: Values, placeholder: Placeholder): Plan {
   const mark = (): string => (marks++, placeholder === 'dollar' ? `$${marks}` : '?')
   const sql = text.replace(NAMED, (_, name: string) => {
     const value = values[name]
-    if (value === undefined) throw new TypeError(`The statement asks for :${name}, which it was not given.`)
+    if (value === undefined)
+      throw new TypeError(`The statement asks for :${name}, which it was not given.`)
     names.push(name)
     return isList(value) ? value.map(mark).join(', ') : mark()
   })

@@ -1,5 +1,18 @@
 import { recordOf } from '../../lib/failure'
-import type { ClaimedRow, Counts, Exchange, Held, Lost, Outcome, PruneWish, Renewal, Renewed, Rescued, Store, Wishes } from '../../lib/store'
+import type {
+  ClaimedRow,
+  Counts,
+  Exchange,
+  Held,
+  Lost,
+  Outcome,
+  PruneWish,
+  Renewal,
+  Renewed,
+  Rescued,
+  Store,
+  Wishes,
+} from '../../lib/store'
 import { TaskCancelled, WorkerLost } from '../../lib/errors'
 import { inTime } from '../../lib/in-time'
 import type { Sessions } from './bookkeeping'
@@ -34,7 +47,12 @@ export class DatabaseStore implements Store {
     return this.#settings.leaseSeconds
   }
 
-  constructor(sessions: Sessions, dialect: Dialect, settings: StoreSettings, close: () => Promise<void>) {
+  constructor(
+    sessions: Sessions,
+    dialect: Dialect,
+    settings: StoreSettings,
+    close: () => Promise<void>,
+  ) {
     this.#sessions = sessions
     this.#dialect = dialect
     this.#settings = settings
@@ -43,8 +61,10 @@ export class DatabaseStore implements Store {
 
   async exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
     const { exchange, sideBySideFrom = Number.POSITIVE_INFINITY } = this.#dialect
-    if (Math.min(outcomes.length, room) >= sideBySideFrom) return this.#sideBySide(outcomes, room, wishes)
-    if (outcomes.length > 0 && room > 0 && exchange) return this.#both(exchange, outcomes, room, wishes)
+    if (Math.min(outcomes.length, room) >= sideBySideFrom)
+      return this.#sideBySide(outcomes, room, wishes)
+    if (outcomes.length > 0 && room > 0 && exchange)
+      return this.#both(exchange, outcomes, room, wishes)
     const kept = await this.#finish(outcomes)
     return { kept, claimed: room > 0 ? await this.#claim(room, wishes) : [] }
   }
@@ -52,40 +72,72 @@ export class DatabaseStore implements Store {
   async renew(rows: readonly Renewal[]): Promise<Renewed> {
     if (rows.length === 0) return { lost: [], cancelled: [] }
     const isLatest = latestClaims(rows)
-    const renewals = rows.filter(isLatest).map((row) => ({ ...heldRow(row), progress: row.progress }))
-    const held = await this.#ask(() => this.#dialect.renew(this.#sessions.renewal, renewals, this.#settings.leaseSeconds))
+    const renewals = rows
+      .filter(isLatest)
+      .map((row) => ({ ...heldRow(row), progress: row.progress }))
+    const held = await this.#ask(() =>
+      this.#dialect.renew(this.#sessions.renewal, renewals, this.#settings.leaseSeconds),
+    )
     const lost = rows.filter((row) => !isLatest(row) || !held.has(row.key))
-    return { lost: await this.#withTheirHolders(lost), cancelled: rows.filter((row) => isLatest(row) && held.get(row.key)) }
+    return {
+      lost: await this.#withTheirHolders(lost),
+      cancelled: rows.filter((row) => isLatest(row) && held.get(row.key)),
+    }
   }
 
   async release(rows: readonly Held[]): Promise<number> {
-    return rows.length === 0 ? 0 : this.#ask(() => this.#dialect.release(this.#sessions.chore, rows.map(heldRow)))
+    return rows.length === 0
+      ? 0
+      : this.#ask(() => this.#dialect.release(this.#sessions.chore, rows.map(heldRow)))
   }
 
   /** Looks for rows without locking them, and then takes over only those whose lease has still ended: others look, too. */
   async rescue(): Promise<Rescued> {
-    const expired = (await this.#ask(() => this.#dialect.expired(this.#sessions.chore, this.#settings.backendName, RESCUE_CHUNK))).map(claimedRow)
+    const expired = (
+      await this.#ask(() =>
+        this.#dialect.expired(this.#sessions.chore, this.#settings.backendName, RESCUE_CHUNK),
+      )
+    ).map(claimedRow)
     if (expired.length === 0) return { released: [], failed: [] }
     const outcomes = expired.map((row) => this.#afterCrash(row))
-    const taken = await this.#ask(() => this.#dialect.takeOver(this.#sessions.chore, outcomes.map(finishRow)))
-    const ids = (status: Outcome['status']): string[] => expired.filter((row, i) => taken.has(row.key) && outcomes[i]?.status === status).map((row) => row.values.id)
+    const taken = await this.#ask(() =>
+      this.#dialect.takeOver(this.#sessions.chore, outcomes.map(finishRow)),
+    )
+    const ids = (status: Outcome['status']): string[] =>
+      expired
+        .filter((row, i) => taken.has(row.key) && outcomes[i]?.status === status)
+        .map((row) => row.values.id)
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
   async prune(wish: PruneWish): Promise<number> {
-    const prunable = { backendName: this.#settings.backendName, queues: wish.queues, minAge: wish.minAge, failedMinAge: wish.failedMinAge }
-    if (wish.dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))
+    const prunable = {
+      backendName: this.#settings.backendName,
+      queues: wish.queues,
+      minAge: wish.minAge,
+      failedMinAge: wish.failedMinAge,
+    }
+    if (wish.dryRun)
+      return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))
     let deleted = 0
     const tell = (more: number): void => {
       deleted += more
       wish.onProgress?.(deleted)
     }
-    await prune({ dialect: this.#dialect, session: this.#sessions.walk, prunable, ask: (work) => this.#ask(work), tell })
+    await prune({
+      dialect: this.#dialect,
+      session: this.#sessions.walk,
+      prunable,
+      ask: (work) => this.#ask(work),
+      tell,
+    })
     return deleted
   }
 
   async count(wishes: Pick<Wishes, 'queues' | 'excludeQueues'>): Promise<Counts> {
-    const found = await this.#ask(() => this.#dialect.count(this.#sessions.walk, this.#settings.backendName, wishes))
+    const found = await this.#ask(() =>
+      this.#dialect.count(this.#sessions.walk, this.#settings.backendName, wishes),
+    )
     return { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, ...found }
   }
 
@@ -95,9 +147,15 @@ export class DatabaseStore implements Store {
 
   /** For the log alone: what cannot be found out soon is left out. */
   async #withTheirHolders(lost: readonly Held[]): Promise<Lost[]> {
-    const holders = lost.slice(0, LOOKED_UP).map(async ({ key }) => Number((await this.#dialect.byId(this.#sessions.chore, key))?.claims ?? 0))
+    const holders = lost
+      .slice(0, LOOKED_UP)
+      .map(async ({ key }) =>
+        Number((await this.#dialect.byId(this.#sessions.chore, key))?.claims ?? 0),
+      )
     const found = await inTime(Promise.allSettled(holders), LOOK).catch(() => [])
-    return lost.map((row, i) => (found[i]?.status === 'fulfilled' ? { ...row, claimsNow: found[i].value } : row))
+    return lost.map((row, i) =>
+      found[i]?.status === 'fulfilled' ? { ...row, claimsNow: found[i].value } : row,
+    )
   }
 
   /** What others are in the way of is tried again; what can never succeed says why. */
@@ -111,17 +169,35 @@ export class DatabaseStore implements Store {
 
   /** On two connections: while one commits, the other goes on. */
   async #sideBySide(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
-    const [finish, claim] = await Promise.allSettled([this.#finish(outcomes), this.#claim(room, wishes)])
-    if (finish.status === 'fulfilled' && claim.status === 'fulfilled') return { kept: finish.value, claimed: claim.value }
+    const [finish, claim] = await Promise.allSettled([
+      this.#finish(outcomes),
+      this.#claim(room, wishes),
+    ])
+    if (finish.status === 'fulfilled' && claim.status === 'fulfilled')
+      return { kept: finish.value, claimed: claim.value }
     // Nobody will run what was claimed all the same.
     if (claim.status === 'fulfilled') await this.release(claim.value).catch(() => {})
     throw finish.status === 'rejected' ? finish.reason : (claim as PromiseRejectedResult).reason
   }
 
-  async #both(exchange: NonNullable<Dialect['exchange']>, outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
+  async #both(
+    exchange: NonNullable<Dialect['exchange']>,
+    outcomes: readonly Outcome[],
+    room: number,
+    wishes: Wishes,
+  ): Promise<Exchange> {
     const isLatest = latestClaims(outcomes)
-    const { kept, claimed } = await this.#ask(() => exchange(this.#sessions.exchange, outcomes.filter(isLatest).map(finishRow), this.#claimOf(room, wishes)))
-    return { kept: outcomes.map((outcome) => isLatest(outcome) && kept.has(outcome.key)), claimed: claimed.map(claimedRow).toSorted(inDjangosOrder) }
+    const { kept, claimed } = await this.#ask(() =>
+      exchange(
+        this.#sessions.exchange,
+        outcomes.filter(isLatest).map(finishRow),
+        this.#claimOf(room, wishes),
+      ),
+    )
+    return {
+      kept: outcomes.map((outcome) => isLatest(outcome) && kept.has(outcome.key)),
+      claimed: claimed.map(claimedRow).toSorted(inDjangosOrder),
+    }
   }
 
   #claimOf(room: number, wishes: Wishes): Claim {
@@ -133,23 +209,32 @@ export class DatabaseStore implements Store {
   async #finish(outcomes: readonly Outcome[]): Promise<boolean[]> {
     if (outcomes.length === 0) return []
     const isLatest = latestClaims(outcomes)
-    const kept = await this.#ask(() => this.#dialect.finish(this.#sessions.exchange, outcomes.filter(isLatest).map(finishRow)))
+    const kept = await this.#ask(() =>
+      this.#dialect.finish(this.#sessions.exchange, outcomes.filter(isLatest).map(finishRow)),
+    )
     return outcomes.map((outcome) => isLatest(outcome) && kept.has(outcome.key))
   }
 
   async #claim(room: number, wishes: Wishes): Promise<ClaimedRow[]> {
-    const raw = await this.#ask(() => this.#dialect.claim(this.#sessions.exchange, this.#claimOf(room, wishes)))
+    const raw = await this.#ask(() =>
+      this.#dialect.claim(this.#sessions.exchange, this.#claimOf(room, wishes)),
+    )
     return raw.map(claimedRow).toSorted(inDjangosOrder)
   }
 
   /** A row whose worker is gone runs again, unless that happened too often or it must not run twice. */
   #afterCrash(row: ClaimedRow): Outcome {
     const error = recordOf(new WorkerLost(row.values.workerIds.at(-1) ?? 'unknown'))
-    const crashes = 1 + row.values.errors.filter((earlier) => earlier.exceptionClassPath === error.exceptionClassPath).length
+    const crashes =
+      1 +
+      row.values.errors.filter((earlier) => earlier.exceptionClassPath === error.exceptionClassPath)
+        .length
     const held = { key: row.key, claims: row.claims }
     if (row.cancelled) return { ...held, status: 'FAILED', error: recordOf(new TaskCancelled()) }
     const isOver = crashes >= this.#settings.maxCrashes || row.options['rerunAfterCrash'] === false
-    return isOver ? { ...held, status: 'FAILED', error } : { ...held, status: 'READY', error, delay: null }
+    return isOver
+      ? { ...held, status: 'FAILED', error }
+      : { ...held, status: 'READY', error, delay: null }
   }
 }
 
@@ -183,9 +268,15 @@ export function finishRow(outcome: Outcome): FinishRow {
 
 /** Databases promise no order for rows that an UPDATE gives back. */
 function inDjangosOrder(a: ClaimedRow, b: ClaimedRow): number {
-  const delayed = (row: ClaimedRow): number => row.values.runAfter?.getTime() ?? Number.POSITIVE_INFINITY
+  const delayed = (row: ClaimedRow): number =>
+    row.values.runAfter?.getTime() ?? Number.POSITIVE_INFINITY
   const enqueued = (row: ClaimedRow): number => row.values.enqueuedAt?.getTime() ?? 0
-  return b.values.priority - a.values.priority || compare(delayed(a), delayed(b)) || compare(enqueued(a), enqueued(b)) || compare(a.values.id, b.values.id)
+  return (
+    b.values.priority - a.values.priority ||
+    compare(delayed(a), delayed(b)) ||
+    compare(enqueued(a), enqueued(b)) ||
+    compare(a.values.id, b.values.id)
+  )
 }
 
 function compare<T>(a: T, b: T): number {

@@ -36,10 +36,19 @@ export function tableOf(dataSource: DataSource): Promise<Table> {
 
 async function describe(dataSource: DataSource): Promise<Table> {
   const { tablePath, tableName, columns } = dataSource.getMetadata(DBTaskResult)
-  const path = tablePath.split('.').map((part) => dataSource.driver.escape(part)).join('.')
+  const path = tablePath
+    .split('.')
+    .map((part) => dataSource.driver.escape(part))
+    .join('.')
   const hexIds = columns.find((column) => column.propertyName === 'id')?.length === '32'
   const { type } = dataSource.options
-  return { type, path, name: tableName, hexIds, isMariaDb: familyOf(type) === 'mysql' && (await isMariaDb(dataSource)) }
+  return {
+    type,
+    path,
+    name: tableName,
+    hexIds,
+    isMariaDb: familyOf(type) === 'mysql' && (await isMariaDb(dataSource)),
+  }
 }
 
 async function isMariaDb(dataSource: DataSource): Promise<boolean> {
@@ -54,7 +63,13 @@ async function isMariaDb(dataSource: DataSource): Promise<boolean> {
 /** @throws DataSourceError if the DataSource is not initialised, or does not have the entity. */
 export function assertReady(dataSource: DataSource): void {
   if (!dataSource.isInitialized)
-    throw new DataSourceError('The DataSource of TASKS is not initialised.', 'Call `await dataSource.initialize()` before tasks are used.')
+    throw new DataSourceError(
+      'The DataSource of TASKS is not initialised.',
+      'Call `await dataSource.initialize()` before tasks are used.',
+    )
   if (!dataSource.hasMetadata(DBTaskResult))
-    throw new DataSourceError('The DataSource of TASKS does not know the entity DBTaskResult.', 'Add it: `entities: [DBTaskResult, …]`, with DBTaskResult from "typeorm-tasks".')
+    throw new DataSourceError(
+      'The DataSource of TASKS does not know the entity DBTaskResult.',
+      'Add it: `entities: [DBTaskResult, …]`, with DBTaskResult from "typeorm-tasks".',
+    )
 }

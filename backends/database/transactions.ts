@@ -11,15 +11,24 @@ const ambient = new AsyncLocalStorage<ReadonlyMap<DataSource, EntityManager>>()
  *
  * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
  */
-export async function atomic<T>(dataSource: DataSource, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+export async function atomic<T>(
+  dataSource: DataSource,
+  work: (manager: EntityManager) => Promise<T>,
+): Promise<T> {
   assertReady(dataSource)
   const manager = ambient.getStore()?.get(dataSource) ?? dataSource.manager
   return manager.transaction((inner) => joining(dataSource, inner, work))
 }
 
 /** Runs `work` so that every enqueue within it joins the transaction of `manager`. */
-export function joining<T>(dataSource: DataSource, manager: EntityManager, work: (manager: EntityManager) => Promise<T>): Promise<T> {
-  return ambient.run(new Map([...(ambient.getStore() ?? []), [dataSource, manager]]), () => work(manager))
+export function joining<T>(
+  dataSource: DataSource,
+  manager: EntityManager,
+  work: (manager: EntityManager) => Promise<T>,
+): Promise<T> {
+  return ambient.run(new Map([...(ambient.getStore() ?? []), [dataSource, manager]]), () =>
+    work(manager),
+  )
 }
 
 /**
@@ -28,8 +37,14 @@ export function joining<T>(dataSource: DataSource, manager: EntityManager, work:
  *
  * @throws InvalidTaskError if the manager belongs to another DataSource.
  */
-export function managerFor(dataSource: DataSource, explicit: EntityManager | undefined): EntityManager {
+export function managerFor(
+  dataSource: DataSource,
+  explicit: EntityManager | undefined,
+): EntityManager {
   if (explicit && explicit.connection !== dataSource)
-    throw new InvalidTaskError('The manager belongs to another DataSource than the one of TASKS.', 'Pass the manager that `transaction(…)` of that DataSource gives.')
+    throw new InvalidTaskError(
+      'The manager belongs to another DataSource than the one of TASKS.',
+      'Pass the manager that `transaction(…)` of that DataSource gives.',
+    )
   return explicit ?? ambient.getStore()?.get(dataSource) ?? dataSource.manager
 }

@@ -52,22 +52,34 @@ async function writeChunk(place: Place, orders: readonly KeyedOrder[]): Promise<
 }
 
 /** For each order its row, or undefined where that was left out. */
-async function insert({ session, dialect, backendName, tells }: Place, unlessTaken: boolean, orders: readonly KeyedOrder[]): Promise<(Written | undefined)[]> {
+async function insert(
+  { session, dialect, backendName, tells }: Place,
+  unlessTaken: boolean,
+  orders: readonly KeyedOrder[],
+): Promise<(Written | undefined)[]> {
   const [first] = orders
   if (!first) return []
   const shared = sharedValues(first.order.task, backendName)
   const calls = orders.map(({ order, key }) => ({ row_key: key, args_kwargs: order.argsKwargs }))
-  const enqueuedAt = await dialect.insert(session, { shared, calls }, { unlessTaken, tells }).catch((error: unknown) => {
-    throw isTaken(error) ? alreadyEnqueued(orders, error) : error
-  })
+  const enqueuedAt = await dialect
+    .insert(session, { shared, calls }, { unlessTaken, tells })
+    .catch((error: unknown) => {
+      throw isTaken(error) ? alreadyEnqueued(orders, error) : error
+    })
   return calls.map((call) => {
     const at = enqueuedAt(call.row_key)
-    return at === undefined ? undefined : { key: call.row_key, row: () => newRow(call, shared, at), isNew: true }
+    return at === undefined
+      ? undefined
+      : { key: call.row_key, row: () => newRow(call, shared, at), isNew: true }
   })
 }
 
 function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): AlreadyEnqueuedError {
-  return new AlreadyEnqueuedError(orders[0]?.order.task.name ?? '', orders.map(({ key }) => dashed(key)), { cause })
+  return new AlreadyEnqueuedError(
+    orders[0]?.order.task.name ?? '',
+    orders.map(({ key }) => dashed(key)),
+    { cause },
+  )
 }
 
 /** The row that holds the key. It may finish, and so free the key, between the two looks: then it is tried again. */

@@ -9,7 +9,12 @@ export function openBullMq(connection, { concurrency = 10 }, ...backend) {
     add: (payload) => queue.add('work', payload),
     addMany: (payloads) => queue.addBulk(payloads.map((data) => ({ name: 'work', data }))),
     async work({ run, completed }) {
-      const worker = new Worker('bench', (job) => run(job.data), { connection, concurrency }, ...backend)
+      const worker = new Worker(
+        'bench',
+        (job) => run(job.data),
+        { connection, concurrency },
+        ...backend,
+      )
       worker.on('completed', () => completed(1))
       worker.on('error', (error) => console.error(error))
       await worker.waitUntilReady()

@@ -11,7 +11,9 @@ export function grownRows(type, kind, count) {
   const values = dialects[type]
   // Ids begin with milliseconds; those of older rows with earlier ones.
   const from = Date.now() - (finished ? DAY : 0) - count
-  const row = (runAfter) => `${values.id(from)}, '${finished ? 'SUCCESSFUL' : 'READY'}', ${values.now}, ${finished ? `${values.now}, ${values.now}` : 'NULL, NULL'},
+  const row = (
+    runAfter,
+  ) => `${values.id(from)}, '${finished ? 'SUCCESSFUL' : 'READY'}', ${values.now}, ${finished ? `${values.now}, ${values.now}` : 'NULL, NULL'},
     '{"args": [{}], "kwargs": {}}', 0, 'bench.work', '${finished ? '["bench-worker"]' : '[]'}', 'default', 'default', ${runAfter}, ${finished ? "'null'" : 'NULL'}, '', '', ${finished ? 1 : 0}`
   return values.insert(row(kind === 'later' ? values.tomorrow : values.undelayed), count)
 }
@@ -21,7 +23,8 @@ const dialects = {
     now: 'clock_timestamp()',
     tomorrow: "clock_timestamp() + INTERVAL '1 day'",
     undelayed: "'9999-01-01 00:00:00+00'",
-    id: (from) => `(lpad(to_hex(${from} + n), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid`,
+    id: (from) =>
+      `(lpad(to_hex(${from} + n), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid`,
     insert: (row, count) => [
       `INSERT INTO db_task_result (${columns}) SELECT ${row.replace("'{", "jsonb '{").replace("'null'", "jsonb 'null'")} FROM generate_series(1, ${count}) AS n`,
       'ANALYZE db_task_result',
@@ -32,14 +35,21 @@ const dialects = {
     now: 'UTC_TIMESTAMP(6) + INTERVAL seq MICROSECOND',
     tomorrow: 'UTC_TIMESTAMP(6) + INTERVAL 1 DAY + INTERVAL seq MICROSECOND',
     undelayed: "'9999-01-01 00:00:00'",
-    id: (from) => `CONCAT(LPAD(HEX(${from} + seq), 12, '0'), '7', SUBSTR(MD5(seq), 1, 3), '8', SUBSTR(MD5(RAND()), 1, 15))`,
-    insert: (row, count) => [`INSERT INTO db_task_result (${columns}) SELECT ${row} FROM seq_1_to_${count}`, 'ANALYZE TABLE db_task_result'],
+    id: (from) =>
+      `CONCAT(LPAD(HEX(${from} + seq), 12, '0'), '7', SUBSTR(MD5(seq), 1, 3), '8', SUBSTR(MD5(RAND()), 1, 15))`,
+    insert: (row, count) => [
+      `INSERT INTO db_task_result (${columns}) SELECT ${row} FROM seq_1_to_${count}`,
+      'ANALYZE TABLE db_task_result',
+    ],
   },
   'better-sqlite3': {
     now: "strftime('%Y-%m-%d %H:%M:%f000', 'now')",
     tomorrow: "strftime('%Y-%m-%d %H:%M:%f000', 'now', '+1 day')",
     undelayed: "'9999-01-01 00:00:00'",
-    id: (from) => `printf('%012x', ${from} + n) || '7' || substr(lower(hex(randomblob(2))), 1, 3) || '8' || substr(lower(hex(randomblob(8))), 1, 15)`,
-    insert: (row, count) => [`INSERT INTO db_task_result (${columns}) WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${count}) SELECT ${row} FROM counted`],
+    id: (from) =>
+      `printf('%012x', ${from} + n) || '7' || substr(lower(hex(randomblob(2))), 1, 3) || '8' || substr(lower(hex(randomblob(8))), 1, 15)`,
+    insert: (row, count) => [
+      `INSERT INTO db_task_result (${columns}) WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${count}) SELECT ${row} FROM counted`,
+    ],
   },
 }

@@ -11,9 +11,16 @@ export async function open({ database }, settings) {
     add: (payload) => queue.add('bench', payload),
     addMany: (payloads) => queue.addMany('bench', payloads),
     async work({ run, completed }) {
-      const worker = defineWorker('bench', (job) => run(JSON.parse(job.data)), { queue, logger: silent, onCompleted: () => completed(1), ...settings })
+      const worker = defineWorker('bench', (job) => run(JSON.parse(job.data)), {
+        queue,
+        logger: silent,
+        onCompleted: () => completed(1),
+        ...settings,
+      })
       worker.start().catch((error) => console.error(error))
     },
-    left: () => queue.countJobs({ status: JobStatus.Pending }) + queue.countJobs({ status: JobStatus.Processing }),
+    left: () =>
+      queue.countJobs({ status: JobStatus.Pending }) +
+      queue.countJobs({ status: JobStatus.Processing }),
   }
 }

@@ -7,7 +7,8 @@ const table = `CREATE TABLE raw_task (id uuid PRIMARY KEY, status varchar(10) NO
   run_after timestamptz NOT NULL, return_value jsonb, exception_class_path text NOT NULL, traceback text NOT NULL, claims int NOT NULL DEFAULT 0, lease_until timestamptz,
   cancel_requested_at timestamptz, unique_key varchar(128), attempt_errors jsonb, progress jsonb, options jsonb)`
 
-const constants = (id, args) => `${id}, 'READY', now(), ${args}, 0, 'bench.work', '[]', 'default', 'default', '9999-01-01 00:00:00+00', '', ''`
+const constants = (id, args) =>
+  `${id}, 'READY', now(), ${args}, 0, 'bench.work', '[]', 'default', 'default', '9999-01-01 00:00:00+00', '', ''`
 
 const statements = {
   add: `INSERT INTO raw_task (${NAMES}) VALUES (${constants('$1', '$2')})`,
@@ -17,16 +18,29 @@ const statements = {
   complete: `UPDATE raw_task SET status = 'SUCCESSFUL', finished_at = now(), return_value = 'null' WHERE id = ANY ($1::uuid[])`,
 }
 
-export async function open({ host, port, user, password, database }, { size = 100, connections = 1 }) {
+export async function open(
+  { host, port, user, password, database },
+  { size = 100, connections = 1 },
+) {
   const pool = new pg.Pool({ host, port, user, password, database, max: 20 })
   const ask = (name, ...values) => pool.query({ name, text: statements[name], values })
   return {
     tellsCompleted: true,
-    install: () => pool.query(`${table}; CREATE INDEX raw_ready ON raw_task (priority DESC, id) WHERE status = 'READY'`),
+    install: () =>
+      pool.query(
+        `${table}; CREATE INDEX raw_ready ON raw_task (priority DESC, id) WHERE status = 'READY'`,
+      ),
     add: (payload) => ask('add', timedId(), argsKwargs(payload)),
     addMany: (payloads) => ask('addMany', payloads.map(timedId), payloads.map(argsKwargs)),
     work: async (hub) => void Array.from({ length: connections }, () => loop(ask, size, hub)),
-    left: async () => Number((await pool.query("SELECT count(*) AS n FROM raw_task WHERE status IN ('READY', 'RUNNING')")).rows[0].n),
+    left: async () =>
+      Number(
+        (
+          await pool.query(
+            "SELECT count(*) AS n FROM raw_task WHERE status IN ('READY', 'RUNNING')",
+          )
+        ).rows[0].n,
+      ),
   }
 }
 
@@ -35,7 +49,10 @@ async function loop(ask, size, { run, completed }) {
     const { rows } = await ask('claim', size)
     if (rows.length === 0) return
     await Promise.all(rows.map((row) => run(row.args_kwargs.args[0])))
-    await ask('complete', rows.map((row) => row.id))
+    await ask(
+      'complete',
+      rows.map((row) => row.id),
+    )
     completed(rows.length)
   }
 }

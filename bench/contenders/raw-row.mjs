@@ -1,7 +1,8 @@
 // The row that the bare drivers write: the library's own, with no more in it than a task needs.
 import { randomBytes } from 'node:crypto'
 
-export const NAMES = 'id, status, enqueued_at, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after, exception_class_path, traceback'
+export const NAMES =
+  'id, status, enqueued_at, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after, exception_class_path, traceback'
 
 /** An id that begins with the time. */
 export function timedId() {

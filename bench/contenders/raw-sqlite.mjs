@@ -23,7 +23,8 @@ export async function open({ database: file }, { size = 100 }) {
   database.pragma('journal_mode = WAL')
   database.pragma('synchronous = NORMAL')
   const prepared = new Map()
-  const prepare = (name) => prepared.get(name) ?? prepared.set(name, database.prepare(statements[name])).get(name)
+  const prepare = (name) =>
+    prepared.get(name) ?? prepared.set(name, database.prepare(statements[name])).get(name)
   const add = (payload) => prepare('add').run(timedId(), argsKwargs(payload))
   return {
     tellsCompleted: true,
@@ -31,12 +32,18 @@ export async function open({ database: file }, { size = 100 }) {
     add,
     addMany: (payloads) => database.transaction(() => payloads.forEach(add))(),
     work: async (hub) => void loop(database, prepare, size, hub),
-    left: () => database.prepare("SELECT count(*) FROM raw_task WHERE status IN ('READY', 'RUNNING')").pluck().get(),
+    left: () =>
+      database
+        .prepare("SELECT count(*) FROM raw_task WHERE status IN ('READY', 'RUNNING')")
+        .pluck()
+        .get(),
   }
 }
 
 async function loop(database, prepare, size, { run, completed }) {
-  const complete = database.transaction((rows) => rows.forEach((row) => prepare('complete').run(row.id)))
+  const complete = database.transaction((rows) =>
+    rows.forEach((row) => prepare('complete').run(row.id)),
+  )
   for (;;) {
     const rows = prepare('claim').all(size)
     if (rows.length === 0) return

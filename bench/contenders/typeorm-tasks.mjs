@@ -5,7 +5,14 @@ import { grownRows } from './grown-rows.mjs'
 
 const require = createRequire(`${repository}/package.json`)
 const { DataSource } = require('typeorm')
-const { configureTasks, DBTaskResult, pruneResults, startWorker, task, taskFinished } = require('./dist/index.js')
+const {
+  configureTasks,
+  DBTaskResult,
+  pruneResults,
+  startWorker,
+  task,
+  taskFinished,
+} = require('./dist/index.js')
 const { backends } = require('./dist/lib/registry.js')
 const { DatabaseBackend } = require('./dist/backends/database/index.js')
 
@@ -23,19 +30,29 @@ export async function open(address, settings) {
     install: () => dataSource.synchronize(),
     add: (payload) => work.enqueue(payload),
     addMany: (payloads) => work.enqueueMany(payloads.map((payload) => [payload])),
-    grow: (kind, count) => grownRows(address.type, kind, count).reduce((before, sql) => before.then(() => dataSource.query(sql)), Promise.resolve()),
+    grow: (kind, count) =>
+      grownRows(address.type, kind, count).reduce(
+        (before, sql) => before.then(() => dataSource.query(sql)),
+        Promise.resolve(),
+      ),
     async work({ run, completed }) {
       hub = { run }
       taskFinished.connect(() => completed(1))
       await startWorker(settings)
     },
     async left() {
-      const [row] = await dataSource.query("SELECT count(*) AS n FROM db_task_result WHERE status IN ('READY', 'RUNNING') AND run_after > '9000-01-01'")
+      const [row] = await dataSource.query(
+        "SELECT count(*) AS n FROM db_task_result WHERE status IN ('READY', 'RUNNING') AND run_after > '9000-01-01'",
+      )
       return Number(row.n)
     },
     async claim(room) {
       store ??= await backends.get('default').openStore({})
-      const { claimed } = await store.exchange([], room, { workerId: 'bench', queues: ['default'], excludeQueues: [] })
+      const { claimed } = await store.exchange([], room, {
+        workerId: 'bench',
+        queues: ['default'],
+        excludeQueues: [],
+      })
       return claimed.length
     },
     hold: () => hold(dataSource),
@@ -43,7 +60,9 @@ export async function open(address, settings) {
     /** Makes what is finished so many days old. */
     async age(days) {
       const part = address.type === 'postgres' ? `INTERVAL '${days} days'` : `INTERVAL ${days} DAY`
-      await dataSource.query(`UPDATE db_task_result SET finished_at = finished_at - ${part} WHERE status = 'SUCCESSFUL'`)
+      await dataSource.query(
+        `UPDATE db_task_result SET finished_at = finished_at - ${part} WHERE status = 'SUCCESSFUL'`,
+      )
     },
     async close() {
       await store?.close()
@@ -55,12 +74,21 @@ export async function open(address, settings) {
 /** Keeps a snapshot of this moment, as a long report or a backup does. */
 async function hold(dataSource) {
   const runner = dataSource.createQueryRunner()
-  await (dataSource.options.type === 'better-sqlite3' ? runner.query('BEGIN') : runner.startTransaction('REPEATABLE READ'))
+  await (dataSource.options.type === 'better-sqlite3'
+    ? runner.query('BEGIN')
+    : runner.startTransaction('REPEATABLE READ'))
   await runner.query('SELECT count(*) FROM db_task_result')
 }
 
 function optionsOf({ type, host, port, user: username, password, database }) {
-  if (type === 'better-sqlite3') return { type, database, enableWAL: true, driver: createRequire(import.meta.url)('better-sqlite3') }
-  const pool = type === 'postgres' ? { poolSize: 20 } : { poolSize: 20, extra: { connectionLimit: 20 } }
+  if (type === 'better-sqlite3')
+    return {
+      type,
+      database,
+      enableWAL: true,
+      driver: createRequire(import.meta.url)('better-sqlite3'),
+    }
+  const pool =
+    type === 'postgres' ? { poolSize: 20 } : { poolSize: 20, extra: { connectionLimit: 20 } }
   return { type, host, port, username, password, database, ...pool }
 }

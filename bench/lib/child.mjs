@@ -20,8 +20,13 @@ export class Child {
   }
 
   constructor(flags) {
-    this.#process = fork(program, [], { execPath: nodeProgram(), execArgv: flags, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
-    for (const stream of [this.#process.stdout, this.#process.stderr]) stream.on('data', (text) => (this.#words = (this.#words + text).slice(-4_000)))
+    this.#process = fork(program, [], {
+      execPath: nodeProgram(),
+      execArgv: flags,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    for (const stream of [this.#process.stdout, this.#process.stderr])
+      stream.on('data', (text) => (this.#words = (this.#words + text).slice(-4_000)))
     this.#process.on('message', ({ id, value, error }) => {
       const { resolve, reject } = this.#waiting.get(id)
       this.#waiting.delete(id)
@@ -29,7 +34,8 @@ export class Child {
       else reject(new Error(error))
     })
     this.#process.on('exit', (code, signal) => {
-      for (const { reject } of this.#waiting.values()) reject(new Error(`ended with ${signal ?? code}: ${this.#words.trim()}`))
+      for (const { reject } of this.#waiting.values())
+        reject(new Error(`ended with ${signal ?? code}: ${this.#words.trim()}`))
     })
   }
 

@@ -21,7 +21,8 @@ const verbs = {
 
   /** Fills the queue by the fastest way the contender has. */
   async fill({ count, bytes }) {
-    for (let left = count; left > 0; left -= 1_000) await contender.addMany(payloads(Math.min(left, 1_000), bytes))
+    for (let left = count; left > 0; left -= 1_000)
+      await contender.addMany(payloads(Math.min(left, 1_000), bytes))
   },
 
   /** Rows that are not for the worker to run: `finished`, `later` or more of what is ready. */
@@ -45,10 +46,17 @@ const verbs = {
   /** Runs `warm` tasks and then measures `count`. */
   async drain({ warm, count, wait = 0, backlog = false }) {
     const watch = new Watch(warm, warm + count)
-    await contender.work({ run: wait > 0 ? () => waiting(watch, wait) : () => watch.ran(), completed: (number) => watch.completed(number) })
+    await contender.work({
+      run: wait > 0 ? () => waiting(watch, wait) : () => watch.ran(),
+      completed: (number) => watch.completed(number),
+    })
     const problem = await Promise.race([watch.done, sleep(PATIENCE, 'late', { ref: false })])
-    if (problem === 'late') throw new Error(`only ${watch.count} of ${warm + count} tasks ran within ${PATIENCE / 1000} s`)
-    if (!contender.tellsCompleted && !backlog) await until(async () => (await contender.left()) === 0)
+    if (problem === 'late')
+      throw new Error(
+        `only ${watch.count} of ${warm + count} tasks ran within ${PATIENCE / 1000} s`,
+      )
+    if (!contender.tellsCompleted && !backlog)
+      await until(async () => (await contender.left()) === 0)
     const report = watch.report()
     if (!backlog) await until(async () => (await contender.left()) === 0)
     return report
@@ -56,7 +64,10 @@ const verbs = {
 
   /** Starts a worker of an empty queue, which notes how long ago its tasks were enqueued. */
   async listen() {
-    await contender.work({ run: async (payload) => void lags.push(now() - payload.at), completed: () => {} })
+    await contender.work({
+      run: async (payload) => void lags.push(now() - payload.at),
+      completed: () => {},
+    })
     await until(async () => (await contender.left()) === 0)
   },
 
@@ -70,7 +81,8 @@ const verbs = {
   lags: () => lags.splice(0),
 
   /** Works without an end; `stored` tells how far it is. */
-  work: () => contender.work({ run: async () => {}, completed: (number) => void (stored += number) }),
+  work: () =>
+    contender.work({ run: async () => {}, completed: (number) => void (stored += number) }),
 
   stored: () => stored,
 
@@ -132,7 +144,12 @@ class Watch {
     const ended = sample()
     const count = this.#to - this.#from
     const per1000 = (name) => ((ended[name] - this.#begun[name]) / count) * 1_000
-    return { rate: count / (ended.seconds - this.#begun.seconds), workerCpu: per1000('worker'), serverCpu: per1000('server'), rss: process.memoryUsage().rss }
+    return {
+      rate: count / (ended.seconds - this.#begun.seconds),
+      workerCpu: per1000('worker'),
+      serverCpu: per1000('server'),
+      rss: process.memoryUsage().rss,
+    }
   }
 }
 
@@ -167,5 +184,10 @@ function payloads(count, bytes = 0) {
 process.on('disconnect', () => process.exit())
 process.on('message', ({ id, verb, wish }) => {
   const answer = (result) => process.send({ id, ...result })
-  Promise.resolve().then(() => verbs[verb](wish)).then((value) => answer({ value }), (error) => answer({ error: error?.stack ?? String(error) }))
+  Promise.resolve()
+    .then(() => verbs[verb](wish))
+    .then(
+      (value) => answer({ value }),
+      (error) => answer({ error: error?.stack ?? String(error) }),
+    )
 })

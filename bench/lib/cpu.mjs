@@ -9,7 +9,9 @@ export function cpuOf(pid) {
   if (!existsSync('/proc/self/stat')) return Number.NaN
   const own = statOf(pid)
   if (own === undefined) return Number.NaN
-  return (own.self + own.ended + childrenOf(pid).reduce((sum, child) => sum + child.self, 0)) / TICKS
+  return (
+    (own.self + own.ended + childrenOf(pid).reduce((sum, child) => sum + child.self, 0)) / TICKS
+  )
 }
 
 function childrenOf(parent) {
@@ -21,7 +23,10 @@ function statOf(pid) {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The program's name may hold spaces and brackets; what follows the last one are numbers.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number)
+    const fields = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number)
     return { parent: fields[1], self: fields[11] + fields[12], ended: fields[13] + fields[14] }
   } catch {
     return undefined

@@ -8,7 +8,11 @@ export function judged(results) {
   return goals.map(({ goal, parts }) => {
     const found = parts.map((part) => ({ ...part, value: part.of(results) }))
     const isMissed = found.some((part) => isMeasured(part) && !isReached(part))
-    return { goal, value: found.map(shown).join(' / '), reached: isMissed ? 'no' : found.every(isMeasured) ? 'yes' : 'not measured' }
+    return {
+      goal,
+      value: found.map(shown).join(' / '),
+      reached: isMissed ? 'no' : found.every(isMeasured) ? 'yes' : 'not measured',
+    }
   })
 }
 
@@ -27,64 +31,133 @@ function shown(part) {
   return isReached(part) ? text : `**${text}**`
 }
 
-const ratio = (measure, database, who, other, metric) => (results) => results.ratio([measure, database, who, metric], [measure, database, other, metric])
-const value = (measure, database, who, metric) => (results) => results.median(measure, database, who, metric)
-const toEmpty = (who, state) => (results) => results.ratio(['growth', 'postgres', who, state], ['growth', 'postgres', who, 'empty'])
-const p99ToP50 = (results) => results.ratio(['latency', 'postgres', OURS, 'p99'], ['latency', 'postgres', OURS, 'p50'])
-const heapGrowth = (results) => (value('memory', 'postgres', OURS, 'tasks')(results) >= 1_000_000 ? value('memory', 'postgres', OURS, 'heapGrowth')(results) : undefined)
+const ratio = (measure, database, who, other, metric) => (results) =>
+  results.ratio([measure, database, who, metric], [measure, database, other, metric])
+const value = (measure, database, who, metric) => (results) =>
+  results.median(measure, database, who, metric)
+const toEmpty = (who, state) => (results) =>
+  results.ratio(['growth', 'postgres', who, state], ['growth', 'postgres', who, 'empty'])
+const p99ToP50 = (results) =>
+  results.ratio(['latency', 'postgres', OURS, 'p99'], ['latency', 'postgres', OURS, 'p50'])
+const heapGrowth = (results) =>
+  value('memory', 'postgres', OURS, 'tasks')(results) >= 1_000_000
+    ? value('memory', 'postgres', OURS, 'heapGrowth')(results)
+    : undefined
 
 const goals = [
-  { goal: 'drain at default settings: ≥ 1.0 × graphile-worker tuned, ≥ 8 × its default', parts: [
-    { of: ratio('drain', 'postgres', OURS, 'graphile-worker tuned', 'rate'), least: 1 },
-    { of: ratio('drain', 'postgres', OURS, 'graphile-worker', 'rate'), least: 8 },
-  ] },
-  { goal: 'drain at best settings: ≥ 1.1 × graphile-worker best, ≥ 2 × BullMQ on Redis best', parts: [
-    { of: ratio('drain', 'postgres', BEST, 'graphile-worker best', 'rate'), least: 1.1 },
-    { of: ratio('drain', 'postgres', BEST, 'BullMQ on Redis best', 'rate'), least: 2 },
-  ] },
-  { goal: 'enqueue: one producer / 20 producers / bulk: ≥ 0.85 / 0.6 / 0.5 × raw', parts: [
-    { of: ratio('enqueue', 'postgres', OURS, 'raw', 'one'), least: 0.85 },
-    { of: ratio('enqueue', 'postgres', OURS, 'raw', 'twenty'), least: 0.6 },
-    { of: ratio('enqueue', 'postgres', OURS, 'raw', 'bulk'), least: 0.5 },
-  ] },
-  { goal: "latency of an idle worker: p50 ≤ graphile-worker's; p99 ≤ 2 × its p50", parts: [
-    { of: ratio('latency', 'postgres', OURS, 'graphile-worker', 'p50'), most: 1 },
-    { of: p99ToP50, most: 2 },
-  ] },
-  ...[OURS, BEST].map((who) => ({ goal: `${who}: drain beside 200,000 finished / backlog / for tomorrow / under an old snapshot: ≥ 0.9 / 0.85 / 0.85 / 0.8 × empty`, parts: [
-    { of: toEmpty(who, 'finished'), least: 0.9 },
-    { of: toEmpty(who, 'backlog'), least: 0.85 },
-    { of: toEmpty(who, 'later'), least: 0.85 },
-    { of: toEmpty(who, 'snapshot'), least: 0.8 },
-  ] })),
-  { goal: 'CPU per 1,000 tasks at best settings, worker / server: ≤ 0.02 / 0.02 s', parts: [
-    { of: value('drain', 'postgres', BEST, 'workerCpu'), most: 0.02 },
-    { of: value('drain', 'postgres', BEST, 'serverCpu'), most: 0.02 },
-  ] },
-  { goal: 'four worker processes against one: ≥ 1 × in all; server CPU per task ≤ 1.5 ×', parts: [
-    { of: ratio('processes', 'postgres', '4 processes', '1 process', 'rate'), least: 1 },
-    { of: ratio('processes', 'postgres', '4 processes', '1 process', 'serverCpu'), most: 1.5 },
-  ] },
-  { goal: '1,000,000 no-op tasks in one worker: heap within 20 MiB of the start; RSS ≤ 130 MiB', parts: [
-    { of: heapGrowth, most: 20 },
-    { of: value('memory', 'postgres', OURS, 'rss'), most: 130 },
-  ] },
-  { goal: 'SQLite: drain / enqueue one by one / bulk: ≥ 2 / 0.35 / 0.5 × plainjob', parts: [
-    { of: ratio('drain', 'sqlite', OURS, 'plainjob', 'rate'), least: 2 },
-    { of: ratio('enqueue', 'sqlite', OURS, 'plainjob', 'one'), least: 0.35 },
-    { of: ratio('enqueue', 'sqlite', OURS, 'plainjob', 'bulk'), least: 0.5 },
-  ] },
-  { goal: 'MariaDB: drain ≥ 0.6 × raw:batch best, bulk ≥ 0.6 × raw; 8 workers ≥ 1.5 × one, no deadlock', parts: [
-    { of: ratio('drain', 'mariadb', OURS, 'raw:batch best', 'rate'), least: 0.6 },
-    { of: ratio('enqueue', 'mariadb', OURS, 'raw', 'bulk'), least: 0.6 },
-    { of: ratio('processes', 'mariadb', '8 processes', '1 process', 'rate'), least: 1.5 },
-    { of: (results) => Math.max(...results.values('processes', 'mariadb', '8 processes', 'deadlocks')), least: 0, most: 0 },
-  ] },
-  ...['postgres', 'sqlite'].map((database) => ({ goal: `tasks db_worker --batch on an empty table (${database}): ≤ 2 × node -e "require('typeorm')"; with --no-startup-delay`, parts: [
-    { of: ratio('startup', database, 'tasks db_worker --batch', "node -e require('typeorm')", 'ms'), most: 2 },
-    { of: ratio('startup', database, 'tasks db_worker --batch --no-startup-delay', "node -e require('typeorm')", 'ms'), most: 2 },
-  ] })),
-  { goal: 'one claim with 1,000,000 finished, 100,000 ready, 100,000 for tomorrow: p99 < 20 ms; PostgreSQL 10 / 100 rows, MariaDB 10 / 100 rows', parts:
-    ['postgres', 'mariadb'].flatMap((database) => [10, 100].map((room) => ({ of: value('claim', database, `${room} rows a claim`, 'p99'), most: 20 }))),
+  {
+    goal: 'drain at default settings: ≥ 1.0 × graphile-worker tuned, ≥ 8 × its default',
+    parts: [
+      { of: ratio('drain', 'postgres', OURS, 'graphile-worker tuned', 'rate'), least: 1 },
+      { of: ratio('drain', 'postgres', OURS, 'graphile-worker', 'rate'), least: 8 },
+    ],
+  },
+  {
+    goal: 'drain at best settings: ≥ 1.1 × graphile-worker best, ≥ 2 × BullMQ on Redis best',
+    parts: [
+      { of: ratio('drain', 'postgres', BEST, 'graphile-worker best', 'rate'), least: 1.1 },
+      { of: ratio('drain', 'postgres', BEST, 'BullMQ on Redis best', 'rate'), least: 2 },
+    ],
+  },
+  {
+    goal: 'enqueue: one producer / 20 producers / bulk: ≥ 0.85 / 0.6 / 0.5 × raw',
+    parts: [
+      { of: ratio('enqueue', 'postgres', OURS, 'raw', 'one'), least: 0.85 },
+      { of: ratio('enqueue', 'postgres', OURS, 'raw', 'twenty'), least: 0.6 },
+      { of: ratio('enqueue', 'postgres', OURS, 'raw', 'bulk'), least: 0.5 },
+    ],
+  },
+  {
+    goal: "latency of an idle worker: p50 ≤ graphile-worker's; p99 ≤ 2 × its p50",
+    parts: [
+      { of: ratio('latency', 'postgres', OURS, 'graphile-worker', 'p50'), most: 1 },
+      { of: p99ToP50, most: 2 },
+    ],
+  },
+  ...[OURS, BEST].map((who) => ({
+    goal: `${who}: drain beside 200,000 finished / backlog / for tomorrow / under an old snapshot: ≥ 0.9 / 0.85 / 0.85 / 0.8 × empty`,
+    parts: [
+      { of: toEmpty(who, 'finished'), least: 0.9 },
+      { of: toEmpty(who, 'backlog'), least: 0.85 },
+      { of: toEmpty(who, 'later'), least: 0.85 },
+      { of: toEmpty(who, 'snapshot'), least: 0.8 },
+    ],
+  })),
+  {
+    goal: 'CPU per 1,000 tasks at best settings, worker / server: ≤ 0.02 / 0.02 s',
+    parts: [
+      { of: value('drain', 'postgres', BEST, 'workerCpu'), most: 0.02 },
+      { of: value('drain', 'postgres', BEST, 'serverCpu'), most: 0.02 },
+    ],
+  },
+  {
+    goal: 'four worker processes against one: ≥ 1 × in all; server CPU per task ≤ 1.5 ×',
+    parts: [
+      { of: ratio('processes', 'postgres', '4 processes', '1 process', 'rate'), least: 1 },
+      { of: ratio('processes', 'postgres', '4 processes', '1 process', 'serverCpu'), most: 1.5 },
+    ],
+  },
+  {
+    goal: '1,000,000 no-op tasks in one worker: heap within 20 MiB of the start; RSS ≤ 130 MiB',
+    parts: [
+      { of: heapGrowth, most: 20 },
+      { of: value('memory', 'postgres', OURS, 'rss'), most: 130 },
+    ],
+  },
+  {
+    goal: 'SQLite: drain / enqueue one by one / bulk: ≥ 2 / 0.35 / 0.5 × plainjob',
+    parts: [
+      { of: ratio('drain', 'sqlite', OURS, 'plainjob', 'rate'), least: 2 },
+      { of: ratio('enqueue', 'sqlite', OURS, 'plainjob', 'one'), least: 0.35 },
+      { of: ratio('enqueue', 'sqlite', OURS, 'plainjob', 'bulk'), least: 0.5 },
+    ],
+  },
+  {
+    goal: 'MariaDB: drain ≥ 0.6 × raw:batch best, bulk ≥ 0.6 × raw; 8 workers ≥ 1.5 × one, no deadlock',
+    parts: [
+      { of: ratio('drain', 'mariadb', OURS, 'raw:batch best', 'rate'), least: 0.6 },
+      { of: ratio('enqueue', 'mariadb', OURS, 'raw', 'bulk'), least: 0.6 },
+      { of: ratio('processes', 'mariadb', '8 processes', '1 process', 'rate'), least: 1.5 },
+      {
+        of: (results) =>
+          Math.max(...results.values('processes', 'mariadb', '8 processes', 'deadlocks')),
+        least: 0,
+        most: 0,
+      },
+    ],
+  },
+  ...['postgres', 'sqlite'].map((database) => ({
+    goal: `tasks db_worker --batch on an empty table (${database}): ≤ 2 × node -e "require('typeorm')"; with --no-startup-delay`,
+    parts: [
+      {
+        of: ratio(
+          'startup',
+          database,
+          'tasks db_worker --batch',
+          "node -e require('typeorm')",
+          'ms',
+        ),
+        most: 2,
+      },
+      {
+        of: ratio(
+          'startup',
+          database,
+          'tasks db_worker --batch --no-startup-delay',
+          "node -e require('typeorm')",
+          'ms',
+        ),
+        most: 2,
+      },
+    ],
+  })),
+  {
+    goal: 'one claim with 1,000,000 finished, 100,000 ready, 100,000 for tomorrow: p99 < 20 ms; PostgreSQL 10 / 100 rows, MariaDB 10 / 100 rows',
+    parts: ['postgres', 'mariadb'].flatMap((database) =>
+      [10, 100].map((room) => ({
+        of: value('claim', database, `${room} rows a claim`, 'p99'),
+        most: 20,
+      })),
+    ),
   },
 ]

@@ -14,11 +14,30 @@ export const usage = `npm run bench -- [options]
 
 /** @throws Error that says what is wrong with the call. */
 export function parseOptions(args) {
-  const { values } = parseArgs({ args, options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, only: { type: 'string' }, database: { type: 'string' }, out: { type: 'string' }, list: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      database: { type: 'string' },
+      out: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
   const databases = values.database === undefined ? DATABASES : values.database.split(',')
   const unknown = databases.find((name) => !DATABASES.includes(name))
-  if (unknown !== undefined) throw new Error(`--database: there is no "${unknown}", but ${DATABASES.join(', ')}.`)
+  if (unknown !== undefined)
+    throw new Error(`--database: there is no "${unknown}", but ${DATABASES.join(', ')}.`)
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
-  if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error(`--rounds: a whole number from 1 on was expected, not "${values.rounds}".`)
-  return { ...values, databases, rounds, only: new RegExp(values.only ?? ''), isWhole: values.only === undefined && values.database === undefined && !values.quick }
+  if (!Number.isSafeInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds: a whole number from 1 on was expected, not "${values.rounds}".`)
+  return {
+    ...values,
+    databases,
+    rounds,
+    only: new RegExp(values.only ?? ''),
+    isWhole: values.only === undefined && values.database === undefined && !values.quick,
+  }
 }

@@ -19,8 +19,13 @@ export function nodeProgram() {
 }
 
 function run(file, args, cwd) {
-  const { status, error } = spawnSync(file, args, { cwd, stdio: ['ignore', process.stderr, process.stderr] })
+  const { status, error } = spawnSync(file, args, {
+    cwd,
+    stdio: ['ignore', process.stderr, process.stderr],
+  })
   if (status === 0) return
-  process.stderr.write(`\n"${[file, ...args].join(' ')}" in ${cwd} did not succeed${error ? `: ${error.message}` : ''}. Nothing was measured.\n`)
+  process.stderr.write(
+    `\n"${[file, ...args].join(' ')}" in ${cwd} did not succeed${error ? `: ${error.message}` : ''}. Nothing was measured.\n`,
+  )
   process.exit(1)
 }

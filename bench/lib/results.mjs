@@ -23,14 +23,21 @@ export class Results {
 
   /** The median of the ratios within each round; places are measure, database, who, metric. */
   ratio(place, to) {
-    const others = new Map((this.#found.get(keyOf(...to)) ?? []).map(({ round, value }) => [round, value]))
-    const ratios = (this.#found.get(keyOf(...place)) ?? []).filter(({ round }) => others.has(round)).map(({ round, value }) => value / others.get(round))
+    const others = new Map(
+      (this.#found.get(keyOf(...to)) ?? []).map(({ round, value }) => [round, value]),
+    )
+    const ratios = (this.#found.get(keyOf(...place)) ?? [])
+      .filter(({ round }) => others.has(round))
+      .map(({ round, value }) => value / others.get(round))
     return ratios.length === 0 ? undefined : median(ratios)
   }
 
   /** Who was measured, in the order of the first round. */
   rows(measure, database) {
-    const whos = [...this.#found.keys()].map((key) => key.split('|')).filter((key) => key[0] === measure && key[1] === database).map((key) => key[2])
+    const whos = [...this.#found.keys()]
+      .map((key) => key.split('|'))
+      .filter((key) => key[0] === measure && key[1] === database)
+      .map((key) => key[2])
     return [...new Set(whos)]
   }
 }

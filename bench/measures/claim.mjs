@@ -12,16 +12,31 @@ export const claim = {
 
   jobs({ databases, quick, servers }) {
     const unit = quick ? 10_000 : 100_000
-    return databases.filter((database) => database !== 'sqlite').flatMap((database) => [10, 100].map((room) => ({ database, who: `${room} rows a claim`, run: () => run(servers, database, unit, room) })))
+    return databases
+      .filter((database) => database !== 'sqlite')
+      .flatMap((database) =>
+        [10, 100].map((room) => ({
+          database,
+          who: `${room} rows a claim`,
+          run: () => run(servers, database, unit, room),
+        })),
+      )
   },
 }
 
 function run(servers, database, unit, room) {
-  return servers.withDatabase(database, (address, server) => withChild('typeorm-tasks', address, {}, async (child) => {
-    await child.ask('install')
-    for (const [kind, count] of [['finished', 10 * unit], ['ready', unit], ['later', unit]]) await child.ask('grow', { kind, count })
-    await server.settle()
-    const took = await child.ask('claims', { count: Math.min(1_000, (unit / room) * 0.9), room })
-    return { p50: quantile(took, 0.5), p99: quantile(took, 0.99) }
-  }))
+  return servers.withDatabase(database, (address, server) =>
+    withChild('typeorm-tasks', address, {}, async (child) => {
+      await child.ask('install')
+      for (const [kind, count] of [
+        ['finished', 10 * unit],
+        ['ready', unit],
+        ['later', unit],
+      ])
+        await child.ask('grow', { kind, count })
+      await server.settle()
+      const took = await child.ask('claims', { count: Math.min(1_000, (unit / room) * 0.9), room })
+      return { p50: quantile(took, 0.5), p99: quantile(took, 0.99) }
+    }),
+  )
 }

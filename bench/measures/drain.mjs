@@ -1,7 +1,12 @@
 import { inGroup } from '../contenders/index.mjs'
 import { withChild } from '../lib/child.mjs'
 
-const COLUMNS = { rate: 'tasks/s', workerCpu: 'worker CPU s per 1,000', serverCpu: 'server CPU s per 1,000', rss: 'worker MiB' }
+const COLUMNS = {
+  rate: 'tasks/s',
+  workerCpu: 'worker CPU s per 1,000',
+  serverCpu: 'server CPU s per 1,000',
+  rss: 'worker MiB',
+}
 
 export const drain = measure({
   name: 'drain',
@@ -39,7 +44,11 @@ function measure({ group, counts, bytes = 0, wait = 0, isCore = true, ...measure
     ratios: ['rate'],
     jobs({ databases, quick, servers }) {
       const count = quick ? counts.quick : counts.full
-      return inGroup(group, databases).map((entry) => ({ ...entry, run: () => fillAndDrain(servers, entry, { count: Math.round(count * entry.times), bytes, wait }) }))
+      return inGroup(group, databases).map((entry) => ({
+        ...entry,
+        run: () =>
+          fillAndDrain(servers, entry, { count: Math.round(count * entry.times), bytes, wait }),
+      }))
     },
   }
 }
@@ -49,7 +58,12 @@ function fillAndDrain(servers, entry, { count, bytes, wait }) {
     const warm = Math.ceil(count / 10)
     await filled(entry, address, warm + count, bytes)
     await server.settle()
-    const { rate, workerCpu, serverCpu, rss } = await withChild(entry.contender, address, entry.settings, (child) => child.ask('drain', { warm, count, wait }))
+    const { rate, workerCpu, serverCpu, rss } = await withChild(
+      entry.contender,
+      address,
+      entry.settings,
+      (child) => child.ask('drain', { warm, count, wait }),
+    )
     return { rate, workerCpu, serverCpu, rss: rss / 2 ** 20 }
   })
 }

@@ -1,7 +1,13 @@
 import { inGroup } from '../contenders/index.mjs'
 import { withChild } from '../lib/child.mjs'
 
-const STATES = { empty: 'empty', finished: 'finished', backlog: 'backlog', later: 'for tomorrow', snapshot: 'old snapshot' }
+const STATES = {
+  empty: 'empty',
+  finished: 'finished',
+  backlog: 'backlog',
+  later: 'for tomorrow',
+  snapshot: 'old snapshot',
+}
 
 export const growth = {
   name: 'growth',
@@ -15,22 +21,34 @@ export const growth = {
 
   jobs({ databases, quick, servers }) {
     const sizes = quick ? { count: 3_000, others: 50_000 } : { count: 30_000, others: 200_000 }
-    const wanted = inGroup('growth', databases).filter(({ database, who }) => !quick || (database === 'postgres' && who === 'typeorm-tasks'))
-    return wanted.flatMap((entry) => Object.keys(STATES).map((state) => ({ ...entry, part: state, run: () => run(servers, entry, state, sizes) })))
+    const wanted = inGroup('growth', databases).filter(
+      ({ database, who }) => !quick || (database === 'postgres' && who === 'typeorm-tasks'),
+    )
+    return wanted.flatMap((entry) =>
+      Object.keys(STATES).map((state) => ({
+        ...entry,
+        part: state,
+        run: () => run(servers, entry, state, sizes),
+      })),
+    )
   },
 }
 
 function run(servers, { server: kind, contender, settings }, state, { count, others }) {
-  return servers.withDatabase(kind, (address, server) => withChild(contender, address, settings, async (other) => {
-    const warm = Math.ceil(count / 10)
-    await other.ask('install')
-    await grow(other, state, others)
-    await other.ask('fill', { count: warm + count })
-    if (state === 'snapshot') await other.ask('hold')
-    await server.settle()
-    const { rate } = await withChild(contender, address, settings, (child) => child.ask('drain', { warm, count, backlog: state === 'backlog' }))
-    return { [state]: rate }
-  }))
+  return servers.withDatabase(kind, (address, server) =>
+    withChild(contender, address, settings, async (other) => {
+      const warm = Math.ceil(count / 10)
+      await other.ask('install')
+      await grow(other, state, others)
+      await other.ask('fill', { count: warm + count })
+      if (state === 'snapshot') await other.ask('hold')
+      await server.settle()
+      const { rate } = await withChild(contender, address, settings, (child) =>
+        child.ask('drain', { warm, count, backlog: state === 'backlog' }),
+      )
+      return { [state]: rate }
+    }),
+  )
 }
 
 async function grow(child, state, count) {

@@ -8,4 +8,15 @@ import { processes } from './processes.mjs'
 import { startup } from './startup.mjs'
 
 /** In the order of the report. */
-export const measures = [enqueue, drain, drainWide, drainWaiting, latency, growth, processes, memory, startup, claim]
+export const measures = [
+  enqueue,
+  drain,
+  drainWide,
+  drainWaiting,
+  latency,
+  growth,
+  processes,
+  memory,
+  startup,
+  claim,
+]

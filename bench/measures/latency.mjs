@@ -14,20 +14,25 @@ export const latency = {
 
   jobs({ databases, quick, servers }) {
     const count = quick ? 30 : 120
-    return inGroup('latency', databases).map((entry) => ({ ...entry, run: () => run(servers, entry, count) }))
+    return inGroup('latency', databases).map((entry) => ({
+      ...entry,
+      run: () => run(servers, entry, count),
+    }))
   },
 }
 
 function run(servers, { server, contender, settings }, count) {
-  return servers.withDatabase(server, (address) => withChild(contender, address, settings, async (producer) => {
-    await producer.ask('install')
-    return withChild(contender, address, settings, async (worker) => {
-      await worker.ask('listen')
-      await ping(producer, worker, 5)
-      const lags = await ping(producer, worker, count)
-      return { p50: quantile(lags, 0.5), p99: quantile(lags, 0.99) }
-    })
-  }))
+  return servers.withDatabase(server, (address) =>
+    withChild(contender, address, settings, async (producer) => {
+      await producer.ask('install')
+      return withChild(contender, address, settings, async (worker) => {
+        await worker.ask('listen')
+        await ping(producer, worker, 5)
+        const lags = await ping(producer, worker, count)
+        return { p50: quantile(lags, 0.5), p99: quantile(lags, 0.99) }
+      })
+    }),
+  )
 }
 
 async function ping(producer, worker, count) {
@@ -35,7 +40,8 @@ async function ping(producer, worker, count) {
   const lags = []
   for (const deadline = Date.now() + PATIENCE; lags.length < count; await sleep(20)) {
     lags.push(...(await worker.ask('lags')))
-    if (Date.now() > deadline) throw new Error(`only ${lags.length} of ${count} tasks started within ${PATIENCE / 1000} s`)
+    if (Date.now() > deadline)
+      throw new Error(`only ${lags.length} of ${count} tasks started within ${PATIENCE / 1000} s`)
   }
   return lags
 }

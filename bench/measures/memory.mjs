@@ -15,7 +15,13 @@ export const memory = {
 
   jobs({ databases, quick, servers }) {
     const count = quick ? 20_000 : 1_000_000
-    return databases.filter((database) => database === 'postgres').map((database) => ({ database, who: 'typeorm-tasks', run: () => run(servers, database, count) }))
+    return databases
+      .filter((database) => database === 'postgres')
+      .map((database) => ({
+        database,
+        who: 'typeorm-tasks',
+        run: () => run(servers, database, count),
+      }))
   },
 }
 
@@ -37,5 +43,9 @@ async function worked(child, count) {
   while ((await child.ask('stored')) < count && now() < deadline) await sleep(100)
   const { rss } = await child.ask('size')
   const { heapUsed } = await child.ask('memory')
-  return { tasks: Math.min(count, await child.ask('stored')), heapGrowth: (heapUsed - before.heapUsed) / 2 ** 20, rss: rss / 2 ** 20 }
+  return {
+    tasks: Math.min(count, await child.ask('stored')),
+    heapGrowth: (heapUsed - before.heapUsed) / 2 ** 20,
+    rss: rss / 2 ** 20,
+  }
 }

@@ -30,7 +30,17 @@ export const startup = {
   jobs({ databases, quick, servers }) {
     const times = quick ? 3 : 7
     const wanted = quick ? databases.filter((database) => database !== 'mariadb') : databases
-    return wanted.flatMap((database) => Object.entries(commands).map(([who, args]) => ({ database, who, run: () => run(servers, database, args, { times, env: who === COMPILING ? { NODE_DISABLE_COMPILE_CACHE: '1' } : {} }) })))
+    return wanted.flatMap((database) =>
+      Object.entries(commands).map(([who, args]) => ({
+        database,
+        who,
+        run: () =>
+          run(servers, database, args, {
+            times,
+            env: who === COMPILING ? { NODE_DISABLE_COMPILE_CACHE: '1' } : {},
+          }),
+      })),
+    )
   },
 }
 
@@ -43,7 +53,11 @@ function run(servers, database, args, { times, env }) {
     await withChild('typeorm-tasks', address, {}, (child) => child.ask('install'))
     const app = makeApp(address)
     try {
-      return { ms: median(Array.from({ length: times }, () => timeOf(args(join(app, 'ormconfig.js')), env))) }
+      return {
+        ms: median(
+          Array.from({ length: times }, () => timeOf(args(join(app, 'ormconfig.js')), env)),
+        ),
+      }
     } finally {
       rmSync(app, { recursive: true, force: true })
     }
@@ -52,21 +66,35 @@ function run(servers, database, args, { times, env }) {
 
 function timeOf(args, env) {
   const from = now()
-  const { status, stderr } = spawnSync(nodeProgram(), args, { cwd: repository, env: { ...process.env, ...env }, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`"${args.join(' ')}" ended with ${status}: ${stderr.slice(-1_000)}`)
+  const { status, stderr } = spawnSync(nodeProgram(), args, {
+    cwd: repository,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+  })
+  if (status !== 0)
+    throw new Error(`"${args.join(' ')}" ended with ${status}: ${stderr.slice(-1_000)}`)
   return now() - from
 }
 
 function makeApp({ type, host, port, user, password, database }) {
   const app = mkdtempSync(join(tmpdir(), 'tasks-bench-app-'))
-  const options = type === 'better-sqlite3' ? { type, database, enableWAL: true } : { type, host, port, username: user, password, database }
-  const driver = type === 'better-sqlite3' ? `, driver: require(${JSON.stringify(join(bench, 'node_modules/better-sqlite3'))})` : ''
+  const options =
+    type === 'better-sqlite3'
+      ? { type, database, enableWAL: true }
+      : { type, host, port, username: user, password, database }
+  const driver =
+    type === 'better-sqlite3'
+      ? `, driver: require(${JSON.stringify(join(bench, 'node_modules/better-sqlite3'))})`
+      : ''
   const from = (name) => `require(${JSON.stringify(join(repository, name))})`
   writeFileSync(join(app, 'package.json'), '{ "name": "app", "type": "commonjs" }')
-  writeFileSync(join(app, 'ormconfig.js'), `const { DataSource } = ${from('node_modules/typeorm')}
+  writeFileSync(
+    join(app, 'ormconfig.js'),
+    `const { DataSource } = ${from('node_modules/typeorm')}
 const { configureTasks, DBTaskResult } = ${from('dist/index.js')}
 exports.dataSource = new DataSource({ ...${JSON.stringify(options)}${driver}, entities: [DBTaskResult] })
 exports.TASKS = configureTasks({ default: { BACKEND: ${from('dist/backends/database/index.js')}.DatabaseBackend, OPTIONS: { dataSource: exports.dataSource } } })
-`)
+`,
+  )
   return app
 }

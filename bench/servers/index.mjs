@@ -3,7 +3,12 @@ import { startPostgres } from './postgres.mjs'
 import { startRedis } from './redis.mjs'
 import { startSqlite } from './sqlite.mjs'
 
-const starters = { postgres: startPostgres, mariadb: startMariaDb, sqlite: startSqlite, redis: startRedis }
+const starters = {
+  postgres: startPostgres,
+  mariadb: startMariaDb,
+  sqlite: startSqlite,
+  redis: startRedis,
+}
 
 /** Servers, each started when it is first needed. */
 export class Servers {
@@ -31,7 +36,9 @@ export class Servers {
 
   async versions() {
     const found = await Promise.allSettled(this.#started.values())
-    return found.filter(({ status }) => status === 'fulfilled').map(({ value }) => `${value.name} ${value.version}`)
+    return found
+      .filter(({ status }) => status === 'fulfilled')
+      .map(({ value }) => `${value.name} ${value.version}`)
   }
 
   async stop() {

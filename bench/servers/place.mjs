@@ -20,22 +20,39 @@ export function makePlace(name, account) {
   const folder = mkdtempSync(join(tmpdir(), `tasks-bench-${name}-`))
   const as = account !== undefined && process.getuid?.() === 0 ? accountOf(account) : {}
   if (as.uid !== undefined) chownSync(folder, as.uid, as.gid)
-  const child = spawn('/bin/sh', ['-c', watchman, 'watchman', folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' })
+  const child = spawn('/bin/sh', ['-c', watchman, 'watchman', folder], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    cwd: '/',
+  })
   child.unref()
   child.stdin.unref()
-  return { folder, as, leave: () => (rmSync(folder, { recursive: true, force: true, maxRetries: 5 }), child.stdin.end()) }
+  return {
+    folder,
+    as,
+    leave: () => (
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),
+      child.stdin.end()
+    ),
+  }
 }
 
 /** Database servers refuse to run as root. */
 function accountOf(name) {
   const known = [name, 'nobody'].find((account) => idOf('-u', account) !== undefined)
-  if (known === undefined) throw new Error(`There is neither an account "${name}" nor "nobody" to run the server as.`)
+  if (known === undefined)
+    throw new Error(`There is neither an account "${name}" nor "nobody" to run the server as.`)
   return { uid: idOf('-u', known), gid: idOf('-g', known) }
 }
 
 function idOf(flag, account) {
   try {
-    return Number(execFileSync('id', [flag, account], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+    return Number(
+      execFileSync('id', [flag, account], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    )
   } catch {
     return undefined
   }

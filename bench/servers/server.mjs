@@ -19,7 +19,12 @@ export async function startServer({ name, account, install, command, version }) 
   const [file, ...args] = command(place, port)
   const log = openSync(join(place.folder, 'log'), 'a')
   // A group of its own: Ctrl-C is for the bench, which then ends the server.
-  const child = spawn(file, args, { ...place.as, cwd: place.folder, detached: true, stdio: ['ignore', log, log] })
+  const child = spawn(file, args, {
+    ...place.as,
+    cwd: place.folder,
+    detached: true,
+    stdio: ['ignore', log, log],
+  })
   closeSync(log)
   await once(child, 'spawn')
   writeFileSync(join(place.folder, 'pid'), String(child.pid))
@@ -48,7 +53,8 @@ async function answering(child, place, ask) {
     try {
       return await ask()
     } catch (error) {
-      if (!isAlive(child) || Date.now() > deadline) throw new Error(`The server did not start: ${error.message}\n${lastWords(place)}`)
+      if (!isAlive(child) || Date.now() > deadline)
+        throw new Error(`The server did not start: ${error.message}\n${lastWords(place)}`)
       await sleep(50)
     }
   }
@@ -58,7 +64,12 @@ async function stop(child, place) {
   if (isAlive(child)) {
     const gone = once(child, 'exit')
     child.kill('SIGQUIT')
-    await Promise.race([gone, sleep(3_000).then(() => child.kill('SIGKILL')).then(() => gone)])
+    await Promise.race([
+      gone,
+      sleep(3_000)
+        .then(() => child.kill('SIGKILL'))
+        .then(() => gone),
+    ])
   }
   place.leave()
 }
@@ -79,12 +90,22 @@ export function run(place, file, ...args) {
 
 /** The first folder that holds all these programs: of those given, of PATH, and of system programs. */
 export function folderWith(folders, ...programs) {
-  const path = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/usr/local/bin', '/usr/bin']
-  return [...folders, ...path].find((folder) => programs.every((program) => existsSync(join(folder, program))))
+  const path = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/local/sbin',
+    '/usr/sbin',
+    '/usr/local/bin',
+    '/usr/bin',
+  ]
+  return [...folders, ...path].find((folder) =>
+    programs.every((program) => existsSync(join(folder, program))),
+  )
 }
 
 /** Folders below `root` with a version for a name, newest first. */
 export function versionsIn(root) {
   if (!existsSync(root)) return []
-  return readdirSync(root).toSorted((a, b) => Number(b) - Number(a)).map((name) => join(root, name))
+  return readdirSync(root)
+    .toSorted((a, b) => Number(b) - Number(a))
+    .map((name) => join(root, name))
 }

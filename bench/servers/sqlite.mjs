@@ -11,8 +11,12 @@ export async function startSqlite() {
   return {
     name: 'SQLite',
     version: versionOf(),
-    fresh: async () => ({ type: 'better-sqlite3', database: join(place.folder, `bench_${++made}.sqlite`) }),
-    drop: ({ database }) => Promise.all(['', '-wal', '-shm'].map((end) => rm(database + end, { force: true }))),
+    fresh: async () => ({
+      type: 'better-sqlite3',
+      database: join(place.folder, `bench_${++made}.sqlite`),
+    }),
+    drop: ({ database }) =>
+      Promise.all(['', '-wal', '-shm'].map((end) => rm(database + end, { force: true }))),
     settle: async () => {},
     isAlive: () => true,
     stop: async () => place.leave(),
@@ -20,6 +24,7 @@ export async function startSqlite() {
 }
 
 function versionOf() {
-  const script = "const Database = require('better-sqlite3'); console.log(new Database(':memory:').prepare('SELECT sqlite_version()').pluck().get())"
+  const script =
+    "const Database = require('better-sqlite3'); console.log(new Database(':memory:').prepare('SELECT sqlite_version()').pluck().get())"
   return execFileSync(nodeProgram(), ['-e', script], { cwd: bench, encoding: 'utf8' }).trim()
 }

@@ -7,7 +7,9 @@ import { isWanted, print, tell } from '../output'
 export function checkCommand(): Command {
   return new Command('check')
     .summary('say what is wrong with the set-up')
-    .description('Checks configuration, connection, table, indexes, time zones and task files. What is wrong is told with its mend, and ends in exit code 1; warnings do not. With -v 2 it lists the tasks that were found.')
+    .description(
+      'Checks configuration, connection, table, indexes, time zones and task files. What is wrong is told with its mend, and ends in exit code 1; warnings do not. With -v 2 it lists the tasks that were found.',
+    )
     .addHelpText('after', examples('npx tasks check -v 2'))
     .action(doing(check))
 }
@@ -20,7 +22,9 @@ async function check(options: Globals): Promise<number> {
     for (const problem of problems) tell(problemLines(problem))
     if (isWanted(2)) for (const name of tasks.names().toSorted()) print(`task ${name}`)
     const errors = problems.filter(({ level }) => level === 'error').length
-    print(`System check identified ${summary(errors, problems.length - errors)} (${tasks.names().length} task(s), ${backends.all().length} backend(s)).`)
+    print(
+      `System check identified ${summary(errors, problems.length - errors)} (${tasks.names().length} task(s), ${backends.all().length} backend(s)).`,
+    )
     return errors > 0 ? 1 : 0
   })
 }

@@ -35,21 +35,92 @@ const MAX_PROCESSES = 256
 export function dbWorkerCommand(): Command {
   return new Command('db_worker')
     .summary('run tasks')
-    .description('Runs tasks until it is stopped. SIGINT, SIGTERM and SIGQUIT let running tasks finish; a second SIGINT (Ctrl+C) leaves at once.')
-    .addOption(option('--queue-name <names>', "Queues to serve, with commas between them; '*' for all.", queueNamesOrAll, ['default'], 'default'))
-    .addOption(option('--exclude-queues <names>', "Queues to leave alone, with commas between them; only with --queue-name '*'.", queueNames, [], 'none'))
-    .addOption(option('--interval <seconds>', 'Seconds between looks for new tasks when there was nothing to do.', seconds, 1_000, '1'))
+    .description(
+      'Runs tasks until it is stopped. SIGINT, SIGTERM and SIGQUIT let running tasks finish; a second SIGINT (Ctrl+C) leaves at once.',
+    )
+    .addOption(
+      option(
+        '--queue-name <names>',
+        "Queues to serve, with commas between them; '*' for all.",
+        queueNamesOrAll,
+        ['default'],
+        'default',
+      ),
+    )
+    .addOption(
+      option(
+        '--exclude-queues <names>',
+        "Queues to leave alone, with commas between them; only with --queue-name '*'.",
+        queueNames,
+        [],
+        'none',
+      ),
+    )
+    .addOption(
+      option(
+        '--interval <seconds>',
+        'Seconds between looks for new tasks when there was nothing to do.',
+        seconds,
+        1_000,
+        '1',
+      ),
+    )
     .option('--batch', 'End when nothing is left to run.')
-    .option('--reload', 'Start anew when source files of the app change, for development; default: off.')
+    .option(
+      '--reload',
+      'Start anew when source files of the app change, for development; default: off.',
+    )
     .option('--no-reload', 'Do not, even if an earlier option says so.')
     .addOption(backendOption('The alias in TASKS of the backend to serve.'))
-    .option('--no-startup-delay', 'Start at once, without a random wait of up to 1 second; --batch and an interval of 0 do the same.')
-    .addOption(option('--max-tasks <number>', 'End after so many tasks; default: never.', (name) => wholeNumber(name, { least: 0 })))
-    .addOption(option('--worker-id <id>', `The name of this worker in worker_ids, at most ${MAX_WORKER_ID} characters; default: random.`, (name) => text(name, MAX_WORKER_ID)))
-    .addOption(option('--concurrency <number>', 'Tasks run at a time.', (name) => wholeNumber(name, { least: 1 }), 10))
-    .addOption(option('--processes <number>', 'Worker processes, each with that concurrency; those that die are replaced.', (name) => wholeNumber(name, { least: 1, most: MAX_PROCESSES }), 1))
-    .addOption(option('--shutdown-timeout <seconds>', 'Seconds that running tasks have to finish when the worker is stopped; then they are told to, and given back.', seconds, 30_000, '30'))
-    .addHelpText('after', examples('npx tasks db_worker --queue-name default,mail --concurrency 20', 'npx tasks db_worker --processes 4', "npx tasks db_worker --queue-name '*' --exclude-queues slow --batch"))
+    .option(
+      '--no-startup-delay',
+      'Start at once, without a random wait of up to 1 second; --batch and an interval of 0 do the same.',
+    )
+    .addOption(
+      option('--max-tasks <number>', 'End after so many tasks; default: never.', (name) =>
+        wholeNumber(name, { least: 0 }),
+      ),
+    )
+    .addOption(
+      option(
+        '--worker-id <id>',
+        `The name of this worker in worker_ids, at most ${MAX_WORKER_ID} characters; default: random.`,
+        (name) => text(name, MAX_WORKER_ID),
+      ),
+    )
+    .addOption(
+      option(
+        '--concurrency <number>',
+        'Tasks run at a time.',
+        (name) => wholeNumber(name, { least: 1 }),
+        10,
+      ),
+    )
+    .addOption(
+      option(
+        '--processes <number>',
+        'Worker processes, each with that concurrency; those that die are replaced.',
+        (name) => wholeNumber(name, { least: 1, most: MAX_PROCESSES }),
+        1,
+      ),
+    )
+    .addOption(
+      option(
+        '--shutdown-timeout <seconds>',
+        'Seconds that running tasks have to finish when the worker is stopped; then they are told to, and given back.',
+        seconds,
+        30_000,
+        '30',
+      ),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'npx tasks db_worker --queue-name default,mail --concurrency 20',
+        'npx tasks db_worker --processes 4',
+        "npx tasks db_worker --queue-name '*' --exclude-queues slow --batch",
+      ),
+    )
     .action(doing(dbWorker))
 }
 
@@ -64,7 +135,11 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   return withApp(options, () => work(wish, options, shutdown), PATIENCE)
 }
 
-async function work(wish: WorkerOptions, { backend }: DbWorkerOptions, shutdown: Shutdown): Promise<number> {
+async function work(
+  wish: WorkerOptions,
+  { backend }: DbWorkerOptions,
+  shutdown: Shutdown,
+): Promise<number> {
   const opened = await soundWorker(wish, backend)
   if (!opened) return 1
   const worker = opened.start()
@@ -89,24 +164,60 @@ async function soundWorker(wish: WorkerOptions, alias: string): Promise<OpenWork
   return undefined
 }
 
-function workerOptions({ dataSource, verbosity, queueName: queues, excludeQueues, interval, batch = false, backend, startupDelay, maxTasks, workerId, concurrency, shutdownTimeout }: DbWorkerOptions): WorkerOptions {
-  if (queues !== '*' && excludeQueues.length > 0) throw new UsageError("argument --exclude-queues: goes with --queue-name '*' only.", "Add --queue-name '*', or leave it out.")
+function workerOptions({
+  dataSource,
+  verbosity,
+  queueName: queues,
+  excludeQueues,
+  interval,
+  batch = false,
+  backend,
+  startupDelay,
+  maxTasks,
+  workerId,
+  concurrency,
+  shutdownTimeout,
+}: DbWorkerOptions): WorkerOptions {
+  if (queues !== '*' && excludeQueues.length > 0)
+    throw new UsageError(
+      "argument --exclude-queues: goes with --queue-name '*' only.",
+      "Add --queue-name '*', or leave it out.",
+    )
   return {
-    backend, queues, excludeQueues, interval, batch, concurrency, shutdownTimeout,
-    isolation: { module: join(__dirname, '../isolated-app.js'), options: { dataSource, verbosity } },
+    backend,
+    queues,
+    excludeQueues,
+    interval,
+    batch,
+    concurrency,
+    shutdownTimeout,
+    isolation: {
+      module: join(__dirname, '../isolated-app.js'),
+      options: { dataSource, verbosity },
+    },
     startupDelay: startupDelay && interval > 0 && !batch ? STARTUP_DELAY : 0,
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(workerId === undefined ? {} : { workerId }),
   }
 }
 
-function fleetOptions({ processes, workerId, batch = false, maxTasks }: DbWorkerOptions): PlaceWish {
+function fleetOptions({
+  processes,
+  workerId,
+  batch = false,
+  maxTasks,
+}: DbWorkerOptions): PlaceWish {
   const room = MAX_WORKER_ID - `-${processes}`.length
-  if (processes > 1 && workerId !== undefined && workerId.length > room) throw new UsageError(`argument --worker-id: expected at most ${room} characters, got ${workerId.length}, as ${processes} processes add -1 to -${processes} to it.`, 'Shorten it.')
+  if (processes > 1 && workerId !== undefined && workerId.length > room)
+    throw new UsageError(
+      `argument --worker-id: expected at most ${room} characters, got ${workerId.length}, as ${processes} processes add -1 to -${processes} to it.`,
+      'Shorten it.',
+    )
   return { processes, workerId, batch, mayBeDone: batch || maxTasks !== undefined }
 }
 
 function isReloaded({ reload = false, batch = false }: DbWorkerOptions): boolean {
-  if (reload && batch) log.warn('Warning: --reload and --batch cannot be specified together. Disabling autoreload.')
+  if (reload && batch)
+    log.warn('Warning: --reload and --batch cannot be specified together. Disabling autoreload.')
   return reload && !batch
 }

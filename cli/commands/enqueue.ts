@@ -24,32 +24,97 @@ export function enqueueCommand(): Command {
     .summary('enqueue a task by its name')
     .description("Enqueues a task by its name and prints the result's id.")
     .addArgument(new Argument('<name>', "The task's name."))
-    .addArgument(new Argument('[args]', 'Its arguments as a JSON array; default: none.').argParser(read.jsonArray('args')))
-    .addOption(option('--kwargs <json>', 'Keyword arguments as a JSON object; they arrive as one last argument.', read.jsonObject))
-    .addOption(option('--run-after <when>', 'Not before this time: 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d.', read.instant))
-    .addOption(option('--queue-name <name>', "The queue to put it in; default: the task's own.", read.queueName))
-    .addOption(option('--priority <number>', "From -100 to 100, higher runs first; default: the task's own.", (name) => read.wholeNumber(name, { least: -100, most: 100 })))
-    .addOption(option('--unique-key <key>', `While a task with this key waits or runs, print that one's id; at most ${MAX_UNIQUE_KEY} characters.`, (name) => read.text(name, MAX_UNIQUE_KEY)))
-    .addOption(option('--backend <alias>', "The alias in TASKS of the backend; default: the task's own.", read.text))
+    .addArgument(
+      new Argument('[args]', 'Its arguments as a JSON array; default: none.').argParser(
+        read.jsonArray('args'),
+      ),
+    )
+    .addOption(
+      option(
+        '--kwargs <json>',
+        'Keyword arguments as a JSON object; they arrive as one last argument.',
+        read.jsonObject,
+      ),
+    )
+    .addOption(
+      option(
+        '--run-after <when>',
+        'Not before this time: 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d.',
+        read.instant,
+      ),
+    )
+    .addOption(
+      option(
+        '--queue-name <name>',
+        "The queue to put it in; default: the task's own.",
+        read.queueName,
+      ),
+    )
+    .addOption(
+      option(
+        '--priority <number>',
+        "From -100 to 100, higher runs first; default: the task's own.",
+        (name) => read.wholeNumber(name, { least: -100, most: 100 }),
+      ),
+    )
+    .addOption(
+      option(
+        '--unique-key <key>',
+        `While a task with this key waits or runs, print that one's id; at most ${MAX_UNIQUE_KEY} characters.`,
+        (name) => read.text(name, MAX_UNIQUE_KEY),
+      ),
+    )
+    .addOption(
+      option(
+        '--backend <alias>',
+        "The alias in TASKS of the backend; default: the task's own.",
+        read.text,
+      ),
+    )
     .option('--remote', 'The task is defined elsewhere, so that its name is not known here.')
     .addHelpText('after', examples(`npx tasks enqueue mail.send '[42, "warm"]' --run-after +5m`))
     .action(doing(enqueue))
 }
 
-async function enqueue({ kwargs = {}, runAfter, queueName, priority, uniqueKey, backend, remote, ...globals }: EnqueueOptions, name: string, args: unknown[] = []): Promise<number> {
+async function enqueue(
+  {
+    kwargs = {},
+    runAfter,
+    queueName,
+    priority,
+    uniqueKey,
+    backend,
+    remote,
+    ...globals
+  }: EnqueueOptions,
+  name: string,
+  args: unknown[] = [],
+): Promise<number> {
   const { withApp } = late.openedApp()
   const { backendOf } = late.servedBackend()
   return withApp(globals, async () => {
     if (backend !== undefined) backendOf(backend)
-    const here: Pick<CallOptions & TaskOptions, 'queueName' | 'priority' | 'backend'> = given({ queueName, priority, backend })
-    const task: Task<unknown[], unknown> = remote ? late.define().remoteTask(name, here) : tasks.get(name)
-    const result = await task.using({ ...here, ...given({ runAfter, uniqueKey }) }).enqueueWith({ args, kwargs })
+    const here: Pick<CallOptions & TaskOptions, 'queueName' | 'priority' | 'backend'> = given({
+      queueName,
+      priority,
+      backend,
+    })
+    const task: Task<unknown[], unknown> = remote
+      ? late.define().remoteTask(name, here)
+      : tasks.get(name)
+    const result = await task
+      .using({ ...here, ...given({ runAfter, uniqueKey }) })
+      .enqueueWith({ args, kwargs })
     print(result.id)
     return 0
   })
 }
 
 /** Only what was given: all else is the task's own. */
-function given<Values extends object>(values: Values): { [Key in keyof Values]?: Exclude<Values[Key], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as { [Key in keyof Values]?: Exclude<Values[Key], undefined> }
+function given<Values extends object>(
+  values: Values,
+): { [Key in keyof Values]?: Exclude<Values[Key], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof Values]?: Exclude<Values[Key], undefined>
+  }
 }

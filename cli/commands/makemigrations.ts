@@ -29,7 +29,14 @@ export interface MigratedApp {
 }
 
 /** Writes a TypeORM migration of the tasks table alone into the app's migrations, and gives the exit code. */
-export async function makemigrations({ app, check, dryRun, name = 'DbTaskResult', outdir, print }: MakemigrationsOptions): Promise<number> {
+export async function makemigrations({
+  app,
+  check,
+  dryRun,
+  name = 'DbTaskResult',
+  outdir,
+  print,
+}: MakemigrationsOptions): Promise<number> {
   assertName(name)
   const folder = folderFor(app, outdir)
   const plan = await planMigration(app.dataSource)
@@ -37,14 +44,33 @@ export async function makemigrations({ app, check, dryRun, name = 'DbTaskResult'
     print('No changes detected')
     return 0
   }
-  const { fileName, text } = renderMigration({ name, timestamp: Date.now(), ...plan, language: app.language, modules: app.modules })
+  const { fileName, text } = renderMigration({
+    name,
+    timestamp: Date.now(),
+    ...plan,
+    language: app.language,
+    modules: app.modules,
+  })
   const file = join(folder.path, fileName)
-  if (check || dryRun) print(dryRun ? `${shown(file)}\n\n${text}` : ['The tasks table is not up to date; it lacks:', ...plan.up.map((statement) => `  ${statement}`)].join('\n'))
+  if (check || dryRun)
+    print(
+      dryRun
+        ? `${shown(file)}\n\n${text}`
+        : [
+            'The tasks table is not up to date; it lacks:',
+            ...plan.up.map((statement) => `  ${statement}`),
+          ].join('\n'),
+    )
   else await write(file, text, folder, print)
   return check ? 1 : 0
 }
 
-async function write(file: string, text: string, folder: Folder, print: (line: string) => void): Promise<void> {
+async function write(
+  file: string,
+  text: string,
+  folder: Folder,
+  print: (line: string) => void,
+): Promise<void> {
   await mkdir(folder.path, { recursive: true })
   await writeFile(file, text, { flag: 'wx' })
   print(`Wrote ${shown(file)}`)
@@ -54,9 +80,18 @@ async function write(file: string, text: string, folder: Folder, print: (line: s
 
 function folderFor(app: MigratedApp, outdir: string | undefined): Folder {
   if (outdir !== undefined) return { path: resolve(outdir), notes: [] }
-  return migrationsFolder({ migrations: app.dataSource.options.migrations, language: app.language, root: app.root, file: app.file })
+  return migrationsFolder({
+    migrations: app.dataSource.options.migrations,
+    language: app.language,
+    root: app.root,
+    file: app.file,
+  })
 }
 
 function assertName(name: string): void {
-  if (!/^[A-Za-z][\w-]*$/.test(name)) throw new UsageError(`--name ${JSON.stringify(name)} is no name for a migration.`, 'Use letters, digits, "-" and "_", a letter first.')
+  if (!/^[A-Za-z][\w-]*$/.test(name))
+    throw new UsageError(
+      `--name ${JSON.stringify(name)} is no name for a migration.`,
+      'Use letters, digits, "-" and "_", a letter first.',
+    )
 }

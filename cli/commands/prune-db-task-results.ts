@@ -18,13 +18,42 @@ const FOURTEEN_DAYS = 14 * 24 * 60 * 60 * 1000
 export function pruneCommand(): Command {
   return new Command('prune_db_task_results')
     .summary('delete old results')
-    .description('Deletes results of tasks that finished some time ago; what waits or runs is never touched.')
-    .addOption(option('--queue-name <names>', "Queues to prune, with commas between them; '*' for all.", queueNamesOrAll, ['default'], 'default'))
+    .description(
+      'Deletes results of tasks that finished some time ago; what waits or runs is never touched.',
+    )
+    .addOption(
+      option(
+        '--queue-name <names>',
+        "Queues to prune, with commas between them; '*' for all.",
+        queueNamesOrAll,
+        ['default'],
+        'default',
+      ),
+    )
     .addOption(backendOption('The alias in TASKS of the backend to prune.'))
-    .addOption(option('--min-age-days <days>', 'Days since a task finished before its result is deleted; 0 for all that finished.', days, FOURTEEN_DAYS, '14'))
-    .addOption(option('--failed-min-age-days <days>', 'The same for FAILED tasks; default: as --min-age-days.', days))
+    .addOption(
+      option(
+        '--min-age-days <days>',
+        'Days since a task finished before its result is deleted; 0 for all that finished.',
+        days,
+        FOURTEEN_DAYS,
+        '14',
+      ),
+    )
+    .addOption(
+      option(
+        '--failed-min-age-days <days>',
+        'The same for FAILED tasks; default: as --min-age-days.',
+        days,
+      ),
+    )
     .option('--dry-run', 'Only count what would be deleted.')
-    .addHelpText('after', examples("npx tasks prune_db_task_results --queue-name '*' --min-age-days 7 --failed-min-age-days 90"))
+    .addHelpText(
+      'after',
+      examples(
+        "npx tasks prune_db_task_results --queue-name '*' --min-age-days 7 --failed-min-age-days 90",
+      ),
+    )
     .action(doing(prune))
 }
 
@@ -35,15 +64,24 @@ async function prune(options: PruneCommandOptions): Promise<number> {
   return withApp(options, async () => {
     if (!(await isSound(servedBackend(options.backend)))) return 1
     const wish = pruneOptions(options)
-    const count = wish.dryRun || !process.stderr.isTTY || !isWanted(1) ? await pruneResults(wish) : await withBar(pruneResults, wish)
+    const count =
+      wish.dryRun || !process.stderr.isTTY || !isWanted(1)
+        ? await pruneResults(wish)
+        : await withBar(pruneResults, wish)
     if (isWanted(1)) print(`${wish.dryRun ? 'Would delete' : 'Deleted'} ${count} task result(s)`)
     return 0
   })
 }
 
-async function withBar(pruneResults: (wish: PruneOptions) => Promise<number>, wish: PruneOptions): Promise<number> {
+async function withBar(
+  pruneResults: (wish: PruneOptions) => Promise<number>,
+  wish: PruneOptions,
+): Promise<number> {
   const { Presets, SingleBar } = late.cliProgress()
-  const bar = new SingleBar({ format: '{bar} {value} of {total}', clearOnComplete: true }, Presets.shades_classic)
+  const bar = new SingleBar(
+    { format: '{bar} {value} of {total}', clearOnComplete: true },
+    Presets.shades_classic,
+  )
   bar.start(await pruneResults({ ...wish, dryRun: true }), 0)
   try {
     return await pruneResults({ ...wish, onProgress: (deleted) => bar.update(deleted) })
@@ -52,6 +90,12 @@ async function withBar(pruneResults: (wish: PruneOptions) => Promise<number>, wi
   }
 }
 
-function pruneOptions({ backend, queueName: queues, minAgeDays: minAge, failedMinAgeDays: failedMinAge = minAge, dryRun = false }: PruneCommandOptions): PruneOptions {
+function pruneOptions({
+  backend,
+  queueName: queues,
+  minAgeDays: minAge,
+  failedMinAgeDays: failedMinAge = minAge,
+  dryRun = false,
+}: PruneCommandOptions): PruneOptions {
   return { backend, queues, minAge, failedMinAge, dryRun }
 }

@@ -21,29 +21,94 @@ type OneOptions = Pick<ListOptions, keyof Globals | 'backend' | 'json'>
 const STATUSES = ['READY', 'RUNNING', 'FAILED', 'SUCCESSFUL'] as const
 
 export function resultsCommand(): Command {
-  const backend = option('--backend <alias>', "The alias in TASKS of the backend; default: every backend's rows in the table.", text)
+  const backend = option(
+    '--backend <alias>',
+    "The alias in TASKS of the backend; default: every backend's rows in the table.",
+    text,
+  )
   return new Command('results')
     .summary('list results, show one, retry or cancel one')
     .description('Lists results, the newest first. With an id it shows that one.')
     .argument('[id]', 'The id of the result to show.')
-    .addOption(option('--status <status>', `Only those in this status: ${STATUSES.join(', ')}.`, (name) => oneOf<TaskStatus>(name, STATUSES)))
-    .addOption(option('--queue-name <names>', "Only those of these queues, with commas between them; '*' for all.", queueNamesOrAll, '*' as string[] | '*'))
-    .addOption(option('--limit <number>', 'How many at most.', (name) => wholeNumber(name, { least: 1, most: 100_000 }), 20))
+    .addOption(
+      option('--status <status>', `Only those in this status: ${STATUSES.join(', ')}.`, (name) =>
+        oneOf<TaskStatus>(name, STATUSES),
+      ),
+    )
+    .addOption(
+      option(
+        '--queue-name <names>',
+        "Only those of these queues, with commas between them; '*' for all.",
+        queueNamesOrAll,
+        '*' as string[] | '*',
+      ),
+    )
+    .addOption(
+      option(
+        '--limit <number>',
+        'How many at most.',
+        (name) => wholeNumber(name, { least: 1, most: 100_000 }),
+        20,
+      ),
+    )
     .addOption(backend)
     .option('--json', 'Print JSON, with all that the rows hold.')
-    .addHelpText('after', examples('npx tasks results --status FAILED', 'npx tasks results show 01981c1e-7c2a-7b3c-8d4e-5f6071829304', 'npx tasks results retry 01981c1e-7c2a-7b3c-8d4e-5f6071829304'))
-    .action(doing((options: ListOptions, id?: string) => (id === undefined ? list(options) : show(options, id))))
-    .addCommand(subcommand('show', 'Shows all that is known of one result, its traceback in full.').action(doing(show)))
-    .addCommand(subcommand('retry', 'Puts a FAILED task back into its queue; its error is kept among those of earlier attempts.').action(doing(retry)))
-    .addCommand(subcommand('cancel', 'Cancels a task: a waiting one is FAILED at once, a running one as soon as its worker renews its lease.').action(doing(cancel)))
+    .addHelpText(
+      'after',
+      examples(
+        'npx tasks results --status FAILED',
+        'npx tasks results show 01981c1e-7c2a-7b3c-8d4e-5f6071829304',
+        'npx tasks results retry 01981c1e-7c2a-7b3c-8d4e-5f6071829304',
+      ),
+    )
+    .action(
+      doing((options: ListOptions, id?: string) =>
+        id === undefined ? list(options) : show(options, id),
+      ),
+    )
+    .addCommand(
+      subcommand('show', 'Shows all that is known of one result, its traceback in full.').action(
+        doing(show),
+      ),
+    )
+    .addCommand(
+      subcommand(
+        'retry',
+        'Puts a FAILED task back into its queue; its error is kept among those of earlier attempts.',
+      ).action(doing(retry)),
+    )
+    .addCommand(
+      subcommand(
+        'cancel',
+        'Cancels a task: a waiting one is FAILED at once, a running one as soon as its worker renews its lease.',
+      ).action(doing(cancel)),
+    )
 }
 
 function subcommand(name: string, description: string): Command {
-  return new Command(name).description(description).argument('<id>', 'The id of the result.').addHelpText('after', examples(`npx tasks results ${name} 01981c1e-7c2a-7b3c-8d4e-5f6071829304`))
+  return new Command(name)
+    .description(description)
+    .argument('<id>', 'The id of the result.')
+    .addHelpText(
+      'after',
+      examples(`npx tasks results ${name} 01981c1e-7c2a-7b3c-8d4e-5f6071829304`),
+    )
 }
 
-async function list({ status, queueName, limit, backend, json, ...globals }: ListOptions): Promise<number> {
-  const where = { limit, queues: queueName === '*' ? null : queueName, ...(status === undefined ? {} : { status }), ...(backend === undefined ? {} : { backend }) }
+async function list({
+  status,
+  queueName,
+  limit,
+  backend,
+  json,
+  ...globals
+}: ListOptions): Promise<number> {
+  const where = {
+    limit,
+    queues: queueName === '*' ? null : queueName,
+    ...(status === undefined ? {} : { status }),
+    ...(backend === undefined ? {} : { backend }),
+  }
   return onResults({ ...globals, ...where }, async ({ dataSource, listResults }) => {
     const rows = await listResults(dataSource, where)
     if (json) print(JSON.stringify(rows.map(asJson), null, 2))
@@ -62,8 +127,18 @@ async function show(options: OneOptions, id: string): Promise<number> {
 
 async function retry(options: OneOptions, id: string): Promise<number> {
   return onResults(options, async ({ dataSource, retryFailed }) => {
-    const { id: known, taskPath, queueName, exceptionClassPath, workerIds } = await retryFailed(dataSource, id)
-    print(printable(`Task id=${known} path=${taskPath} is READY again in queue ${queueName}; it had failed with ${exceptionClassPath || 'an unknown error'} after ${workerIds.length} attempt(s).`))
+    const {
+      id: known,
+      taskPath,
+      queueName,
+      exceptionClassPath,
+      workerIds,
+    } = await retryFailed(dataSource, id)
+    print(
+      printable(
+        `Task id=${known} path=${taskPath} is READY again in queue ${queueName}; it had failed with ${exceptionClassPath || 'an unknown error'} after ${workerIds.length} attempt(s).`,
+      ),
+    )
     return 0
   })
 }
@@ -71,7 +146,12 @@ async function retry(options: OneOptions, id: string): Promise<number> {
 async function cancel(options: OneOptions, id: string): Promise<number> {
   return onResults(options, async ({ cancelResult, dataSource, rowOf }) => {
     const { id: known, taskPath, status } = await cancelResult(await rowOf(dataSource, id))
-    const what = status === 'RUNNING' ? 'is told to stop, and ends as FAILED' : status === 'FAILED' ? 'is FAILED' : `has finished already: ${status}`
+    const what =
+      status === 'RUNNING'
+        ? 'is told to stop, and ends as FAILED'
+        : status === 'FAILED'
+          ? 'is FAILED'
+          : `has finished already: ${status}`
     print(printable(`Task id=${known} path=${taskPath} ${what}.`))
     return 0
   })
@@ -79,8 +159,13 @@ async function cancel(options: OneOptions, id: string): Promise<number> {
 
 type Results = typeof stored & { readonly dataSource: DataSource }
 
-async function onResults(options: Globals & { backend?: string }, work: (results: Results) => Promise<number>): Promise<number> {
+async function onResults(
+  options: Globals & { backend?: string },
+  work: (results: Results) => Promise<number>,
+): Promise<number> {
   const { withApp } = late.openedApp()
   const found = late.storedResults()
-  return withApp(options, async (app) => work({ ...found, dataSource: await found.dataSourceOfResults(app, options.backend) }))
+  return withApp(options, async (app) =>
+    work({ ...found, dataSource: await found.dataSourceOfResults(app, options.backend) }),
+  )
 }

@@ -27,7 +27,12 @@ export function migrationsFolder(app: Place): Folder {
   const folder = absolute(folderOf(glob), app.root)
   const source = app.language === 'ts' ? sourceOf(folder, app.root) : undefined
   if (source === undefined) return { path: folder, notes: unlistedNote(glob, app.language) }
-  return { path: source, notes: [`The DataSource lists ${glob}, which is build output: the migration goes to ${shown(source)}, to be compiled with the app.`] }
+  return {
+    path: source,
+    notes: [
+      `The DataSource lists ${glob}, which is build output: the migration goes to ${shown(source)}, to be compiled with the app.`,
+    ],
+  }
 }
 
 /** What TypeORM takes for globs: everything but classes. */
@@ -37,17 +42,29 @@ function globsOf(migrations: DataSourceOptions['migrations']): string[] {
 
 function besideDataSource({ file, language, migrations }: Place): Folder {
   const path = join(dirname(file), 'migrations')
-  const why = Object.keys(migrations ?? []).length > 0 ? 'lists classes only' : 'lists no migrations'
-  return { path, notes: [`The DataSource ${why}: add the new one, for instance by \`migrations: ['${shown(path)}/*.${language}']\`.`] }
+  const why =
+    Object.keys(migrations ?? []).length > 0 ? 'lists classes only' : 'lists no migrations'
+  return {
+    path,
+    notes: [
+      `The DataSource ${why}: add the new one, for instance by \`migrations: ['${shown(path)}/*.${language}']\`.`,
+    ],
+  }
 }
 
 /** The folder part of a glob; `**` stands for no folder, and `{a,b}` for its first. */
 function folderOf(glob: string): string {
   const parts = glob.replaceAll('\\', '/').split('/')
   const folders = isFilePattern(parts.at(-1) ?? '') ? parts.slice(0, -1) : parts
-  const path = folders.filter((part) => part !== '**').join('/').replace(/\{([^,{}]*),[^{}]*\}/g, '$1')
+  const path = folders
+    .filter((part) => part !== '**')
+    .join('/')
+    .replace(/\{([^,{}]*),[^{}]*\}/g, '$1')
   if (!/[*?[\]{}()!]/.test(path)) return path || (glob.startsWith('/') ? '/' : '.')
-  throw new UsageError(`The DataSource's migrations, ${glob}, name no single folder.`, 'Name one: --outdir path/to/migrations.')
+  throw new UsageError(
+    `The DataSource's migrations, ${glob}, name no single folder.`,
+    'Name one: --outdir path/to/migrations.',
+  )
 }
 
 function isFilePattern(part: string): boolean {
@@ -63,7 +80,9 @@ function absolute(folder: string, root: string): string {
 /** The folder whose files are compiled into this one, if it is inside the app's build output. */
 function sourceOf(folder: string, root: string): string | undefined {
   const options = getTsconfig(root)?.config.compilerOptions
-  const outputs = [options?.outDir ?? 'dist', 'dist', 'build'].map((output) => resolve(root, output))
+  const outputs = [options?.outDir ?? 'dist', 'dist', 'build'].map((output) =>
+    resolve(root, output),
+  )
   const output = outputs.find((candidate) => candidate !== root && isWithin(folder, candidate))
   if (output === undefined) return undefined
   const rootDir = resolve(root, options?.rootDir ?? (existsSync(join(root, 'src')) ? 'src' : '.'))
@@ -75,7 +94,9 @@ function sourceOf(folder: string, root: string): string | undefined {
 function unlistedNote(glob: string, language: 'ts' | 'js'): string[] {
   const file = glob.split('/').at(-1) ?? ''
   const fits = !file.includes('.') || file.includes(language) || file.endsWith('.*')
-  return fits ? [] : [`The DataSource lists ${glob}, which no .${language} file fits: add one that does.`]
+  return fits
+    ? []
+    : [`The DataSource lists ${glob}, which no .${language} file fits: add one that does.`]
 }
 
 function isWithin(path: string, folder: string): boolean {
@@ -85,5 +106,7 @@ function isWithin(path: string, folder: string): boolean {
 
 /** A path as seen from where the command was called. */
 export function shown(path: string): string {
-  return (isWithin(path, process.cwd()) ? relative(process.cwd(), path) || '.' : path).split(sep).join('/')
+  return (isWithin(path, process.cwd()) ? relative(process.cwd(), path) || '.' : path)
+    .split(sep)
+    .join('/')
 }

@@ -7,7 +7,15 @@ import { escapedIndex, escapedTable } from './names'
 import type { Plan } from './plan'
 
 /** The columns of the row that Django does not know. */
-const OURS: readonly string[] = ['claims', 'lease_until', 'cancel_requested_at', 'unique_key', 'attempt_errors', 'progress', 'options']
+const OURS: readonly string[] = [
+  'claims',
+  'lease_until',
+  'cancel_requested_at',
+  'unique_key',
+  'attempt_errors',
+  'progress',
+  'options',
+]
 
 /** Our columns and indexes for a table that Django made; nothing of Django's is touched. */
 export async function planForeign(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
@@ -42,43 +50,71 @@ async function tableOf(own: DataSource, metadata: EntityMetadata): Promise<Table
 }
 
 function missingColumns(table: Table, metadata: EntityMetadata): ColumnMetadata[] {
-  const missing = metadata.columns.filter(({ databaseName }) => !table.findColumnByName(databaseName))
-  const djangos = missing.map(({ databaseName }) => databaseName).filter((name) => !OURS.includes(name))
+  const missing = metadata.columns.filter(
+    ({ databaseName }) => !table.findColumnByName(databaseName),
+  )
+  const djangos = missing
+    .map(({ databaseName }) => databaseName)
+    .filter((name) => !OURS.includes(name))
   if (djangos.length === 0) return missing
-  throw new DataSourceError(`The table ${metadata.tablePath} has no column ${djangos.join(', ')}.`, "Bring it up to date with Django's own migrations (python manage.py migrate) first.")
+  throw new DataSourceError(
+    `The table ${metadata.tablePath} has no column ${djangos.join(', ')}.`,
+    "Bring it up to date with Django's own migrations (python manage.py migrate) first.",
+  )
 }
 
 function missingIndexes({ indices }: Table, metadata: EntityMetadata): IndexMetadata[] {
   return metadata.indices.filter((wanted) => {
     const columns = wanted.columns.map(({ databaseName }) => databaseName).join()
-    return !indices.some((index) => index.columnNames.join() === columns && (index.isUnique || !wanted.isUnique))
+    return !indices.some(
+      (index) => index.columnNames.join() === columns && (index.isUnique || !wanted.isUnique),
+    )
   })
 }
 
 function addColumn(own: DataSource, metadata: EntityMetadata, column: ColumnMetadata): Step {
   const table = escapedTable(own, metadata)
   const name = own.driver.escape(column.databaseName)
-  const rest = column.isNullable ? 'NULL' : `DEFAULT ${own.driver.normalizeDefault(column)} NOT NULL`
-  return { up: `ALTER TABLE ${table} ADD ${name} ${typeOf(own, column)} ${rest}`, down: `ALTER TABLE ${table} DROP COLUMN ${name}` }
+  const rest = column.isNullable
+    ? 'NULL'
+    : `DEFAULT ${own.driver.normalizeDefault(column)} NOT NULL`
+  return {
+    up: `ALTER TABLE ${table} ADD ${name} ${typeOf(own, column)} ${rest}`,
+    down: `ALTER TABLE ${table} DROP COLUMN ${name}`,
+  }
 }
 
 function typeOf({ driver }: DataSource, column: ColumnMetadata): string {
-  const type = driver.createFullType(new TableColumn({
-    name: column.databaseName,
-    type: driver.normalizeType(column),
-    length: driver.getColumnLength(column),
-    ...(typeof column.precision === 'number' ? { precision: column.precision } : {}),
-  }))
-  return column.charset ? `${type} CHARACTER SET ${column.charset} COLLATE ${column.collation}` : type
+  const type = driver.createFullType(
+    new TableColumn({
+      name: column.databaseName,
+      type: driver.normalizeType(column),
+      length: driver.getColumnLength(column),
+      ...(typeof column.precision === 'number' ? { precision: column.precision } : {}),
+    }),
+  )
+  return column.charset
+    ? `${type} CHARACTER SET ${column.charset} COLLATE ${column.collation}`
+    : type
 }
 
 function addIndex(own: DataSource, metadata: EntityMetadata, index: IndexMetadata): Step {
   const table = escapedTable(own, metadata)
   const name = own.driver.escape(index.name)
-  const columns = index.columns.map(({ databaseName }) => own.driver.escape(databaseName) + (databaseName === 'priority' ? DJANGOS_ORDER : '')).join(', ')
+  const columns = index.columns
+    .map(
+      ({ databaseName }) =>
+        own.driver.escape(databaseName) + (databaseName === 'priority' ? DJANGOS_ORDER : ''),
+    )
+    .join(', ')
   const where = index.where ? ` WHERE ${index.where}` : ''
   const up = `CREATE ${index.isUnique ? 'UNIQUE ' : ''}INDEX ${name} ON ${table} (${columns})${where}`
-  return { up, down: dropsByTable(own) ? `DROP INDEX ${name} ON ${table}` : `DROP INDEX ${escapedIndex(own, metadata, index.name)}` }
+  return {
+    up,
+    down: dropsByTable(own)
+      ? `DROP INDEX ${name} ON ${table}`
+      : `DROP INDEX ${escapedIndex(own, metadata, index.name)}`,
+  }
 }
 
 function dropsByTable({ options }: DataSource): boolean {

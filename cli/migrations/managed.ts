@@ -12,7 +12,11 @@ export async function planManaged(own: DataSource, metadata: EntityMetadata): Pr
   return await withCheck({ up, down }, own, metadata)
 }
 
-async function withCheck({ up, down }: Plan, own: DataSource, metadata: EntityMetadata): Promise<Plan> {
+async function withCheck(
+  { up, down }: Plan,
+  own: DataSource,
+  metadata: EntityMetadata,
+): Promise<Plan> {
   const [check] = metadata.checks
   const name = check?.name ?? ''
   if (!check || !enforcesChecks(own) || (await isThere(name, own, metadata))) return { up, down }
@@ -23,7 +27,11 @@ async function withCheck({ up, down }: Plan, own: DataSource, metadata: EntityMe
   return { up: [...up, add], down: isNewTable ? down : [drop, ...down] }
 }
 
-async function isThere(name: string, own: DataSource, { tableName }: EntityMetadata): Promise<boolean> {
+async function isThere(
+  name: string,
+  own: DataSource,
+  { tableName }: EntityMetadata,
+): Promise<boolean> {
   const sql = `SELECT 1 FROM information_schema.TABLE_CONSTRAINTS
     WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = ? AND CONSTRAINT_NAME = ? AND CONSTRAINT_TYPE = 'CHECK'`
   const rows = (await own.query(sql, [tableName, name])) as unknown[]

@@ -12,8 +12,13 @@ export interface Plan {
 
 /** What the database lacks of the tasks table; of the app's other tables nothing is looked at. */
 export async function planMigration(app: DataSource): Promise<Plan> {
-  const known = app.isInitialized ? taskEntity(app) : await opened(quietly(app.options, app.options.entities), taskEntity)
-  const alone = dbTaskResultSchema({ tableName: known.givenTableName ?? known.tableNameWithoutPrefix, managed: known.synchronize })
+  const known = app.isInitialized
+    ? taskEntity(app)
+    : await opened(quietly(app.options, app.options.entities), taskEntity)
+  const alone = dbTaskResultSchema({
+    tableName: known.givenTableName ?? known.tableNameWithoutPrefix,
+    managed: known.synchronize,
+  })
   return await opened(quietly(app.options, [alone]), async (own) => {
     const metadata = taskEntity(own)
     return await (metadata.synchronize ? planManaged(own, metadata) : planForeign(own, metadata))
@@ -32,14 +37,25 @@ function taskEntity(dataSource: DataSource): EntityMetadata {
 /** A DataSource on the same database that only looks. */
 function quietly(options: DataSourceOptions, entities: DataSourceOptions['entities']): DataSource {
   const silence = {
-    synchronize: false, migrationsRun: false, dropSchema: false, installExtensions: false,
-    subscribers: [], migrations: [], logging: false, cache: false,
+    synchronize: false,
+    migrationsRun: false,
+    dropSchema: false,
+    installExtensions: false,
+    subscribers: [],
+    migrations: [],
+    logging: false,
+    cache: false,
   }
   return new DataSource({ ...options, ...silence, entities: entities ?? [] } as DataSourceOptions)
 }
 
-async function opened<T>(dataSource: DataSource, work: (dataSource: DataSource) => T | Promise<T>): Promise<T> {
-  await dataSource.initialize().catch((cause: unknown) => { throw unopened(cause) })
+async function opened<T>(
+  dataSource: DataSource,
+  work: (dataSource: DataSource) => T | Promise<T>,
+): Promise<T> {
+  await dataSource.initialize().catch((cause: unknown) => {
+    throw unopened(cause)
+  })
   try {
     return await work(dataSource)
   } finally {
@@ -50,6 +66,13 @@ async function opened<T>(dataSource: DataSource, work: (dataSource: DataSource) 
 /** What TypeORM says of entities and options is clear; what a driver says may be only `ECONNREFUSED`. */
 function unopened(cause: unknown): unknown {
   if (cause instanceof TypeORMError || cause instanceof TasksError) return cause
-  const reason = cause instanceof Error ? cause.message || ('code' in cause ? String(cause.code) : cause.name) : String(cause)
-  return new DatabaseError(`The database cannot be reached: ${reason}.`, 'Start it, or correct the options of the DataSource.', { cause })
+  const reason =
+    cause instanceof Error
+      ? cause.message || ('code' in cause ? String(cause.code) : cause.name)
+      : String(cause)
+  return new DatabaseError(
+    `The database cannot be reached: ${reason}.`,
+    'Start it, or correct the options of the DataSource.',
+    { cause },
+  )
 }

@@ -65,7 +65,9 @@ ${queries(down)}
 }
 
 function queries(statements: readonly string[]): string {
-  return statements.map((statement) => `        await queryRunner.query(\`${escaped(statement)}\`);`).join('\n')
+  return statements
+    .map((statement) => `        await queryRunner.query(\`${escaped(statement)}\`);`)
+    .join('\n')
 }
 
 /** For the inside of a template literal. */
@@ -74,5 +76,8 @@ function escaped(statement: string): string {
 }
 
 function pascal(name: string): string {
-  return name.split(/[^A-Za-z0-9]+/).map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join('')
+  return name
+    .split(/[^A-Za-z0-9]+/)
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join('')
 }

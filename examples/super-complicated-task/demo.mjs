@@ -11,10 +11,24 @@ const app = mkdtempSync(join(tmpdir(), 'typeorm-tasks-demo-'))
 
 try {
   copyApp()
-  step('1. Write the migration of the tasks table', 'npx tasks makemigrations', tasks('makemigrations'))
-  step('2. Run it, as any other migration', 'npx typeorm migration:run -d ormconfig.js', typeorm('migration:run', '-d', 'ormconfig.js'))
-  step('3. Enqueue tutorial.super_complicated_task, as a web server would', 'node enqueue.js', ['enqueue.js'])
-  step('4. Let a worker run it', 'npx tasks db_worker --batch -v 1', tasks('db_worker', '--batch', '-v', '1'))
+  step(
+    '1. Write the migration of the tasks table',
+    'npx tasks makemigrations',
+    tasks('makemigrations'),
+  )
+  step(
+    '2. Run it, as any other migration',
+    'npx typeorm migration:run -d ormconfig.js',
+    typeorm('migration:run', '-d', 'ormconfig.js'),
+  )
+  step('3. Enqueue tutorial.super_complicated_task, as a web server would', 'node enqueue.js', [
+    'enqueue.js',
+  ])
+  step(
+    '4. Let a worker run it',
+    'npx tasks db_worker --batch -v 1',
+    tasks('db_worker', '--batch', '-v', '1'),
+  )
   step('5. Read the result through the repository', 'node read.js', ['read.js'])
   console.log(`
 Where to look next
@@ -30,9 +44,11 @@ Where to look next
 
 /** The app as a stranger has it: its own folder, with the packages installed there. */
 function copyApp() {
-  for (const file of ['package.json', 'ormconfig.js', 'tasks.js', 'enqueue.js', 'read.js']) cpSync(join(here, file), join(app, file))
+  for (const file of ['package.json', 'ormconfig.js', 'tasks.js', 'enqueue.js', 'read.js'])
+    cpSync(join(here, file), join(app, file))
   mkdirSync(join(app, 'node_modules'))
-  for (const name of ['typeorm', 'better-sqlite3', 'reflect-metadata']) install(name, join(repository, 'node_modules', name))
+  for (const name of ['typeorm', 'better-sqlite3', 'reflect-metadata'])
+    install(name, join(repository, 'node_modules', name))
   install('typeorm-tasks', repository)
 }
 
@@ -51,7 +67,10 @@ function typeorm(...args) {
 /** Runs one command of the tutorial; all it says goes to the standard output, log lines too. */
 function step(title, shown, args) {
   console.log(`\n${title}\n$ ${shown}`)
-  const { status, signal, error } = spawnSync(process.execPath, args, { cwd: app, stdio: ['ignore', 1, 1] })
+  const { status, signal, error } = spawnSync(process.execPath, args, {
+    cwd: app,
+    stdio: ['ignore', 1, 1],
+  })
   if (error) throw error
   if (status !== 0) throw new Error(`\`${shown}\` ended with ${signal ?? `exit code ${status}`}.`)
 }

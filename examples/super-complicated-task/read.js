@@ -3,7 +3,11 @@ import { DBTaskResult } from 'typeorm-tasks'
 import { dataSource } from './ormconfig.js'
 
 await dataSource.initialize()
-const rows = await dataSource.getRepository(DBTaskResult).findBy({ taskPath: 'tutorial.super_complicated_task' })
+const rows = await dataSource
+  .getRepository(DBTaskResult)
+  .findBy({ taskPath: 'tutorial.super_complicated_task' })
 for (const { id, status, returnValue, startedAt, finishedAt } of rows)
-  console.log(`${id} ${status} in ${finishedAt - startedAt} ms, returned ${JSON.stringify(returnValue)}`)
+  console.log(
+    `${id} ${status} in ${finishedAt - startedAt} ms, returned ${JSON.stringify(returnValue)}`,
+  )
 await dataSource.destroy()

@@ -28,7 +28,10 @@ export class Bench {
 
   async run({ backend, row: text }: ToChild & { typeormTasks: 'run' }): Promise<void> {
     const row = rowOf(text)
-    const policy = overridden(tasks.find(row.values.taskName)?.policy ?? DEFAULT_POLICY, row.options)
+    const policy = overridden(
+      tasks.find(row.values.taskName)?.policy ?? DEFAULT_POLICY,
+      row.options,
+    )
     const current: Current = { abort: new AbortController(), policy, answer: () => {} }
     this.#current = current
     const verdict = await this.#carriedOut(backend, row, current)
@@ -48,13 +51,20 @@ export class Bench {
 
   /** What decides about retries asks for the error itself, so the verdict is made here. */
   async #carriedOut(alias: string, row: ClaimedRow, current: Current): Promise<Verdict> {
-    const { policy, abort: { signal } } = current
+    const {
+      policy,
+      abort: { signal },
+    } = current
     try {
       const backend = backends.get(alias)
       return await wayHere(tasks.find(row.values.taskName))({
-        row, policy, signal, backend,
+        row,
+        policy,
+        signal,
+        backend,
         begins: () => this.#tell({ typeormTasks: 'began' }),
-        report: (progress) => void (this.#current === current && this.#tell({ typeormTasks: 'progress', progress })),
+        report: (progress) =>
+          void (this.#current === current && this.#tell({ typeormTasks: 'progress', progress })),
         completion: (returnValue) => this.#completion(returnValue, current),
       })
     } catch (error) {

@@ -46,7 +46,11 @@ export class Child {
 
   constructor(isolation: Isolation) {
     this.#module = isolation.module
-    this.#process = fork(join(__dirname, 'child.js'), [], { execArgv: ownArguments(), serialization: 'json', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#process = fork(join(__dirname, 'child.js'), [], {
+      execArgv: ownArguments(),
+      serialization: 'json',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
     this.#process.on('message', (message) => isOurs<FromChild>(message) && this.#hear(message))
     this.gone = this.#end()
     this.ready = this.#loading()
@@ -70,13 +74,18 @@ export class Child {
   /** Carries out a run. @throws ProcessLost when the process ends instead; NotBegun when it does so before the task began. */
   async run(assignment: Assignment): Promise<Verdict> {
     const { backend, row, signal } = assignment
-    const abort = (): void => this.#tell({ typeormTasks: 'abort', reason: (signal.reason as Error).name })
-    const ended = new Promise<Verdict>((end, fail) => (this.#run = { assignment, end, fail, hasBegun: false }))
+    const abort = (): void =>
+      this.#tell({ typeormTasks: 'abort', reason: (signal.reason as Error).name })
+    const ended = new Promise<Verdict>(
+      (end, fail) => (this.#run = { assignment, end, fail, hasBegun: false }),
+    )
     this.#tell({ typeormTasks: 'run', backend: backend.alias, row: textOf(row) })
     if (signal.aborted) abort()
     else signal.addEventListener('abort', abort, { once: true })
     const done = new AbortController()
-    void clock.sleep(BEGINNING, done.signal).then(() => this.#run?.hasBegun === false && !done.signal.aborted && this.kill())
+    void clock
+      .sleep(BEGINNING, done.signal)
+      .then(() => this.#run?.hasBegun === false && !done.signal.aborted && this.kill())
     try {
       return await inGrace(ended, signal, () => (this.#giveUp(assignment), ended))
     } finally {
@@ -100,20 +109,31 @@ export class Child {
   #giveUp({ signal, row: { values } }: Assignment): void {
     // At a stop the worker itself decides how long it waits.
     if (signal.reason instanceof WorkerStops) return
-    log.warn(`Task id=${values.id} path=${values.taskName} ignored its signal (${(signal.reason as Error).name}): its process ${this.pid} is killed`)
+    log.warn(
+      `Task id=${values.id} path=${values.taskName} ignored its signal (${(signal.reason as Error).name}): its process ${this.pid} is killed`,
+    )
     this.kill()
   }
 
   #hear(message: FromChild): void {
     const run = this.#run
     switch (message.typeormTasks) {
-      case 'ready': return this.#loaded()
-      case 'broken': return this.#refuse(notLoaded(this.#module, message.error))
-      case 'fault': return void (this.#fault = message.error)
-      case 'began': return begin(run)
-      case 'progress': return run?.assignment.report(message.progress)
-      case 'ended': return run?.end(message.verdict)
-      case 'completing': return void completion(run, message.returnValue).then((outcome) => this.#tell({ typeormTasks: 'complete', outcome }))
+      case 'ready':
+        return this.#loaded()
+      case 'broken':
+        return this.#refuse(notLoaded(this.#module, message.error))
+      case 'fault':
+        return void (this.#fault = message.error)
+      case 'began':
+        return begin(run)
+      case 'progress':
+        return run?.assignment.report(message.progress)
+      case 'ended':
+        return run?.end(message.verdict)
+      case 'completing':
+        return void completion(run, message.returnValue).then((outcome) =>
+          this.#tell({ typeormTasks: 'complete', outcome }),
+        )
     }
   }
 
@@ -122,7 +142,9 @@ export class Child {
       this.#loaded = (failure) => (failure ? reject(failure) : resolve())
     })
     const done = new AbortController()
-    void clock.sleep(LOADING, done.signal).then(() => done.signal.aborted || this.#refuse(tooLate(this.#module)))
+    void clock
+      .sleep(LOADING, done.signal)
+      .then(() => done.signal.aborted || this.#refuse(tooLate(this.#module)))
     return answer.finally(() => done.abort())
   }
 
@@ -133,11 +155,25 @@ export class Child {
 
   #end(): Promise<ProcessLost> {
     return new Promise((resolve) => {
-      const end = (how: string, options?: ErrorOptions): void => resolve(this.#lost(new ProcessLost(how, options)))
-      this.#process.once('exit', (code, signal) => void this.#lastWords().then(() => end(howOf(code, signal, this.#fault))))
-      this.#process.on('error', (cause) => this.pid === undefined && end(`it could not be started (${cause.message})`, { cause }))
+      const end = (how: string, options?: ErrorOptions): void =>
+        resolve(this.#lost(new ProcessLost(how, options)))
+      this.#process.once(
+        'exit',
+        (code, signal) => void this.#lastWords().then(() => end(howOf(code, signal, this.#fault))),
+      )
+      this.#process.on(
+        'error',
+        (cause) =>
+          this.pid === undefined && end(`it could not be started (${cause.message})`, { cause }),
+      )
       // A task that cuts the channel can tell no result any more.
-      this.#process.once('disconnect', () => void clock.sleep(LAST_WORDS, this.#over.signal).then(() => this.#over.signal.aborted || this.kill()))
+      this.#process.once(
+        'disconnect',
+        () =>
+          void clock
+            .sleep(LAST_WORDS, this.#over.signal)
+            .then(() => this.#over.signal.aborted || this.kill()),
+      )
     })
   }
 
@@ -170,7 +206,10 @@ function begin(run: Run | undefined): void {
 }
 
 /** What the run may commit; null: nothing. */
-async function completion(run: Run | undefined, returnValue: string | null): Promise<Outcome | null> {
+async function completion(
+  run: Run | undefined,
+  returnValue: string | null,
+): Promise<Outcome | null> {
   try {
     return (await run?.assignment.completion(returnValue)) ?? null
   } catch {
@@ -178,15 +217,25 @@ async function completion(run: Run | undefined, returnValue: string | null): Pro
   }
 }
 
-function howOf(code: number | null, signal: NodeJS.Signals | null, fault: ErrorRecord | undefined): string {
+function howOf(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  fault: ErrorRecord | undefined,
+): string {
   const how = signal === null ? `exit code ${code}` : signal
   return fault ? `${how}, after ${fault.traceback.split('\n')[0]}` : how
 }
 
 function tooLate(module: string): LoadError {
-  return new LoadError(`The child process has not loaded ${module} within ${LOADING / 1000} s.`, 'Does it wait for something that never comes? It must start no worker and no server.')
+  return new LoadError(
+    `The child process has not loaded ${module} within ${LOADING / 1000} s.`,
+    'Does it wait for something that never comes? It must start no worker and no server.',
+  )
 }
 
 function notLoaded(module: string, error: ErrorRecord): LoadError {
-  return new LoadError(`The child process could not load ${module}: ${error.traceback.trimEnd()}`, '')
+  return new LoadError(
+    `The child process could not load ${module}: ${error.traceback.trimEnd()}`,
+    '',
+  )
 }

@@ -16,7 +16,9 @@ watchParent()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => {})
 process.on('message', (message) => isOurs<ToChild>(message) && hear(message))
 process.once('disconnect', () => void end())
-process.on('uncaughtExceptionMonitor', (error) => tell({ typeormTasks: 'fault', error: recordOf(error) }))
+process.on('uncaughtExceptionMonitor', (error) =>
+  tell({ typeormTasks: 'fault', error: recordOf(error) }),
+)
 
 function hear(message: ToChild): void {
   if (message.typeormTasks === 'load') void begin(message)
@@ -45,7 +47,12 @@ async function end(): Promise<void> {
 
 function watchParent(): void {
   const limits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, codeRangeSizeMb: 8 }
-  new Worker(join(__dirname, 'watchdog.js'), { workerData: { parent: process.ppid }, env: {}, execArgv: [], resourceLimits: limits }).unref()
+  new Worker(join(__dirname, 'watchdog.js'), {
+    workerData: { parent: process.ppid },
+    env: {},
+    execArgv: [],
+    resourceLimits: limits,
+  }).unref()
 }
 
 function tell(message: FromChild): void {

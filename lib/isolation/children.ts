@@ -57,7 +57,10 @@ export class Children {
     const done = new AbortController()
     for (const child of this.#idle) child.dismiss()
     const inOrder = Promise.all([...this.#idle].map((child) => child.gone))
-    await Promise.race([Promise.all([this.kill(), inOrder]), clock.sleep(LEAVING, done.signal)]).finally(() => done.abort())
+    await Promise.race([
+      Promise.all([this.kill(), inOrder]),
+      clock.sleep(LEAVING, done.signal),
+    ]).finally(() => done.abort())
     await this.#end([...this.#all])
   }
 
@@ -65,7 +68,10 @@ export class Children {
     if (children.length === 0) return
     const done = new AbortController()
     for (const child of children) child.kill()
-    await Promise.race([Promise.all(children.map((child) => child.gone)), clock.sleep(DYING, done.signal)]).finally(() => done.abort())
+    await Promise.race([
+      Promise.all(children.map((child) => child.gone)),
+      clock.sleep(DYING, done.signal),
+    ]).finally(() => done.abort())
   }
 
   /** A child that has loaded the app, for one run. @throws the signal's reason if it aborts meanwhile. */
@@ -88,7 +94,8 @@ export class Children {
     this.#all.add(child)
     void child.gone.then((lost) => {
       this.#all.delete(child)
-      if (this.#idle.delete(child) && !this.#isClosing) log.warn(`The child process ${child.pid} ended while it was idle: ${lost.how}`)
+      if (this.#idle.delete(child) && !this.#isClosing)
+        log.warn(`The child process ${child.pid} ended while it was idle: ${lost.how}`)
     })
     return child
   }

@@ -26,7 +26,11 @@ export interface Isolation {
 export function isolationOf(given: IsolationOptions): Isolation {
   assertKnown('Worker, isolation', given, ['module', 'options'])
   const module = pathOf(given.module)
-  if (!existsSync(module)) throw new InvalidSettingsError(`Worker, isolation.module: ${module} does not exist.`, 'Name the file that defines the tasks, as it is at run time.')
+  if (!existsSync(module))
+    throw new InvalidSettingsError(
+      `Worker, isolation.module: ${module} does not exist.`,
+      'Name the file that defines the tasks, as it is at run time.',
+    )
   return { module, options: encodeJson(given.options ?? null, 'isolation.options') }
 }
 
@@ -45,5 +49,9 @@ export function enterChild(): void {
 
 /** A worker within a child would make children of its own. @throws NotSupportedError */
 export function assertNoChild(): void {
-  if (isChild) throw new NotSupportedError('A worker cannot be started in the child process of an isolated task.', 'As `isolation.module` name a file that defines the tasks and starts no worker.')
+  if (isChild)
+    throw new NotSupportedError(
+      'A worker cannot be started in the child process of an isolated task.',
+      'As `isolation.module` name a file that defines the tasks and starts no worker.',
+    )
 }

@@ -5,7 +5,9 @@ import { pathToFileURL } from 'node:url'
 export async function load(module: string, options: unknown): Promise<() => unknown> {
   const prepare = exportOf(await loaded(module), 'prepare')
   const leave: unknown = typeof prepare === 'function' ? await prepare(options) : undefined
-  return typeof leave === 'function' ? () => Reflect.apply(leave, undefined, []) as unknown : () => {}
+  return typeof leave === 'function'
+    ? () => Reflect.apply(leave, undefined, []) as unknown
+    : () => {}
 }
 
 /** By `require` first, which loaders of TypeScript hook into. */
@@ -21,10 +23,14 @@ async function loaded(module: string): Promise<unknown> {
 
 /** An ES module may export all of it as its default. */
 function exportOf(exported: unknown, name: string): unknown {
-  const [found] = [exported, within(exported, 'default')].map((each) => within(each, name)).filter((each) => each !== undefined)
+  const [found] = [exported, within(exported, 'default')]
+    .map((each) => within(each, name))
+    .filter((each) => each !== undefined)
   return found
 }
 
 function within(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (Reflect.get(value, name) as unknown) : undefined
+  return typeof value === 'object' && value !== null
+    ? (Reflect.get(value, name) as unknown)
+    : undefined
 }

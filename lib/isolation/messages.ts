@@ -1,4 +1,10 @@
-import { LeaseLost, TaskCancelled, type TasksError, TimeLimitExceeded, WorkerStops } from '../errors'
+import {
+  LeaseLost,
+  TaskCancelled,
+  type TasksError,
+  TimeLimitExceeded,
+  WorkerStops,
+} from '../errors'
 import type { ErrorRecord } from '../failure'
 import type { Progress } from '../result'
 import type { ClaimedRow, Outcome } from '../store'
@@ -6,8 +12,16 @@ import type { Verdict } from '../verdict'
 
 /** What a worker tells its child process. One run at a time: what is said of none is about the one that goes on. */
 export type ToChild =
-  | { readonly typeormTasks: 'load'; readonly module: string; /** JSON text. */ readonly options: string }
-  | { readonly typeormTasks: 'run'; /** The alias. */ readonly backend: string; /** See `textOf`. */ readonly row: string }
+  | {
+      readonly typeormTasks: 'load'
+      readonly module: string
+      /** JSON text. */ readonly options: string
+    }
+  | {
+      readonly typeormTasks: 'run'
+      /** The alias. */ readonly backend: string
+      /** See `textOf`. */ readonly row: string
+    }
   | { readonly typeormTasks: 'abort'; readonly reason: string }
   /** The answer to `completing`: what to commit; null: it must not be. */
   | { readonly typeormTasks: 'complete'; readonly outcome: Outcome | null }
@@ -39,7 +53,16 @@ export function textOf(row: ClaimedRow): string {
 export function rowOf(text: string): ClaimedRow {
   const row = JSON.parse(text) as ClaimedRow
   const { enqueuedAt, startedAt, finishedAt, runAfter } = row.values
-  return { ...row, values: { ...row.values, enqueuedAt: instant(enqueuedAt), startedAt: instant(startedAt), finishedAt: instant(finishedAt), runAfter: instant(runAfter) } }
+  return {
+    ...row,
+    values: {
+      ...row.values,
+      enqueuedAt: instant(enqueuedAt),
+      startedAt: instant(startedAt),
+      finishedAt: instant(finishedAt),
+      runAfter: instant(runAfter),
+    },
+  }
 }
 
 /** The reason of that name, so that a task can tell by its class why it shall stop. */

@@ -7,7 +7,11 @@ export class ProcessLost extends TasksError {
   readonly how: string
 
   constructor(how: string, options?: ErrorOptions) {
-    super(`The process of the task ended before the task did: ${how}.`, 'Look at what it printed last: process.exit, memory that ran out, a crash in native code, an error that nothing caught, a kill.', options)
+    super(
+      `The process of the task ended before the task did: ${how}.`,
+      'Look at what it printed last: process.exit, memory that ran out, a crash in native code, an error that nothing caught, a kill.',
+      options,
+    )
     this.how = how
   }
 }

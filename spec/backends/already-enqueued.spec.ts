@@ -11,7 +11,9 @@ describeEachDatabase((database) => {
   beforeAll(async () => {
     dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
     catchLog()
-    configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource, idFunction: () => ID } } })
+    configureTasks({
+      default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource, idFunction: () => ID } },
+    })
   })
   beforeEach(() => dataSource.getRepository(DBTaskResult).clear())
 
@@ -21,12 +23,22 @@ describeEachDatabase((database) => {
     const again = add.enqueue(2)
 
     await expect(again).rejects.toThrow(AlreadyEnqueuedError)
-    await expect(again).rejects.toMatchObject({ code: 'ALREADY_ENQUEUED', message: expect.stringContaining(`"spec.add" is already enqueued: there is a row with the id ${ID}.`) as string, mend: expect.stringContaining('uniqueKey') as string })
-    expect(await dataSource.getRepository(DBTaskResult).find()).toMatchObject([{ argsKwargs: { args: [1] } }])
+    await expect(again).rejects.toMatchObject({
+      code: 'ALREADY_ENQUEUED',
+      message: expect.stringContaining(
+        `"spec.add" is already enqueued: there is a row with the id ${ID}.`,
+      ) as string,
+      mend: expect.stringContaining('uniqueKey') as string,
+    })
+    expect(await dataSource.getRepository(DBTaskResult).find()).toMatchObject([
+      { argsKwargs: { args: [1] } },
+    ])
   })
 
   it('several that are made at once with one id are not written at all', async () => {
-    await expect(add.enqueueMany([[1], [2]])).rejects.toThrow('is already enqueued: one of the 2 ids is taken.')
+    await expect(add.enqueueMany([[1], [2]])).rejects.toThrow(
+      'is already enqueued: one of the 2 ids is taken.',
+    )
 
     expect(await dataSource.getRepository(DBTaskResult).count()).toBe(0)
   })
@@ -34,8 +46,12 @@ describeEachDatabase((database) => {
   it('an id that is taken is told also where a unique key is given that is free', async () => {
     await add.enqueue(1)
 
-    await expect(add.using({ uniqueKey: 'order-7' }).enqueue(2)).rejects.toThrow(AlreadyEnqueuedError)
+    await expect(add.using({ uniqueKey: 'order-7' }).enqueue(2)).rejects.toThrow(
+      AlreadyEnqueuedError,
+    )
 
-    expect(await dataSource.getRepository(DBTaskResult).find()).toMatchObject([{ argsKwargs: { args: [1] }, uniqueKey: null }])
+    expect(await dataSource.getRepository(DBTaskResult).find()).toMatchObject([
+      { argsKwargs: { args: [1] }, uniqueKey: null },
+    ])
   })
 })

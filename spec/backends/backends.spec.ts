@@ -9,9 +9,16 @@ import { describeEachDatabase } from '../support/databases'
 
 const idle = async (): Promise<void> => {}
 
-describe('ImmediateBackend', () => backendContract({ BACKEND: ImmediateBackend, options: () => ({}), runs: 'at enqueue', work: idle }))
+describe('ImmediateBackend', () =>
+  backendContract({
+    BACKEND: ImmediateBackend,
+    options: () => ({}),
+    runs: 'at enqueue',
+    work: idle,
+  }))
 
-describe('DummyBackend', () => backendContract({ BACKEND: DummyBackend, options: () => ({}), runs: 'never', work: idle }))
+describe('DummyBackend', () =>
+  backendContract({ BACKEND: DummyBackend, options: () => ({}), runs: 'never', work: idle }))
 
 describe('DatabaseBackend', () => {
   describeEachDatabase((database) => {
@@ -22,6 +29,11 @@ describe('DatabaseBackend', () => {
     })
     afterEach(async () => await dataSource.getRepository(DBTaskResult).clear())
 
-    backendContract({ BACKEND: DatabaseBackend, options: () => ({ dataSource }), runs: 'later', work: () => runUntilEmpty({ queues: '*' }) })
+    backendContract({
+      BACKEND: DatabaseBackend,
+      options: () => ({ dataSource }),
+      runs: 'later',
+      work: () => runUntilEmpty({ queues: '*' }),
+    })
   })
 })

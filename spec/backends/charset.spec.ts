@@ -3,13 +3,21 @@ import { configureTasks, DBTaskResult, runUntilEmpty, setLogger, task } from 'ty
 import { databases } from '../support/databases'
 
 const echo = task('charset.echo', async (text: string) => text)
-const fail = task('charset.fail', async (text: string): Promise<void> => { throw new Error(text) }, { retry: { maxAttempts: 2, delay: 0 } })
+const fail = task(
+  'charset.fail',
+  async (text: string): Promise<void> => {
+    throw new Error(text)
+  },
+  { retry: { maxAttempts: 2, delay: 0 } },
+)
 
 const TEXTS = ['日本', '😀', 'café']
 const servers = databases().filter(({ name }) => name !== 'sqlite' && name !== 'postgres')
 
 /** The server's default for new databases is an old one: latin1 is MariaDB's own. Statements must not take it over for their texts. */
-const cases = servers.flatMap((database) => ['latin1', 'utf8mb3'].map((charset) => ({ database, charset })))
+const cases = servers.flatMap((database) =>
+  ['latin1', 'utf8mb3'].map((charset) => ({ database, charset })),
+)
 
 if (cases.length === 0) it.skip('needs MariaDB or MySQL', () => {})
 else
@@ -22,8 +30,17 @@ else
       const first = await new DataSource(options).initialize()
       await first.query(`ALTER DATABASE \`${String(options.database)}\` CHARACTER SET ${charset}`)
       await first.destroy()
-      dataSource = await new DataSource({ ...options, entities: [DBTaskResult], synchronize: true }).initialize()
-      configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', OPTIONS: { dataSource } } })
+      dataSource = await new DataSource({
+        ...options,
+        entities: [DBTaskResult],
+        synchronize: true,
+      }).initialize()
+      configureTasks({
+        default: {
+          BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+          OPTIONS: { dataSource },
+        },
+      })
     })
     afterAll(async () => dataSource.destroy())
 
@@ -45,7 +62,10 @@ else
 
       for (const [i, result] of results.entries()) {
         await result.refresh()
-        expect(result.errors.map(({ traceback }) => traceback.split('\n')[0])).toEqual([`Error: ${TEXTS[i]}`, `Error: ${TEXTS[i]}`])
+        expect(result.errors.map(({ traceback }) => traceback.split('\n')[0])).toEqual([
+          `Error: ${TEXTS[i]}`,
+          `Error: ${TEXTS[i]}`,
+        ])
       }
     })
   })

@@ -1,5 +1,13 @@
 import { DataSource } from 'typeorm'
-import { configureTasks, DatabaseError, DataSourceError, DBTaskResult, dbTaskResultSchema, type Problem, startWorker } from 'typeorm-tasks'
+import {
+  configureTasks,
+  DatabaseError,
+  DataSourceError,
+  DBTaskResult,
+  dbTaskResultSchema,
+  type Problem,
+  startWorker,
+} from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
 import { tooOld } from '../../backends/database/check-server'
 import { describeEachDatabase, type FreshOptions } from '../support/databases'
@@ -17,31 +25,58 @@ describeEachDatabase((database) => {
 
   it('says that the DataSource is not initialised', async () => {
     const dataSource = new DataSource({ ...(await database.fresh()), entities: [DBTaskResult] })
-    expect(await check(dataSource)).toEqual([{ level: 'error', message: 'The DataSource of TASKS is not initialised.', mend: 'Call `await dataSource.initialize()` before tasks are used.' }])
+    expect(await check(dataSource)).toEqual([
+      {
+        level: 'error',
+        message: 'The DataSource of TASKS is not initialised.',
+        mend: 'Call `await dataSource.initialize()` before tasks are used.',
+      },
+    ])
     await expect(start(dataSource)).rejects.toThrow(DataSourceError)
   })
 
   it('says that the entity is missing, and the line that adds it', async () => {
     const dataSource = await database.connect()
     expect(await check(dataSource)).toEqual([
-      { level: 'error', message: 'The DataSource of TASKS does not know the entity DBTaskResult.', mend: 'Add it: `entities: [DBTaskResult, …]`, with DBTaskResult from "typeorm-tasks".' },
+      {
+        level: 'error',
+        message: 'The DataSource of TASKS does not know the entity DBTaskResult.',
+        mend: 'Add it: `entities: [DBTaskResult, …]`, with DBTaskResult from "typeorm-tasks".',
+      },
     ])
   })
 
   it('F65 says that the table is missing, and no worker starts', async () => {
-    const dataSource = await database.connect({ entities: [dbTaskResultSchema({ tableName: 'jobs' })] })
-    expect(await check(dataSource)).toEqual([{ level: 'error', message: 'The table "jobs" does not exist.', mend: migrate }])
-    await expect(start(dataSource)).rejects.toMatchObject({ name: 'DataSourceError', message: `The table "jobs" does not exist. ${migrate}` })
+    const dataSource = await database.connect({
+      entities: [dbTaskResultSchema({ tableName: 'jobs' })],
+    })
+    expect(await check(dataSource)).toEqual([
+      { level: 'error', message: 'The table "jobs" does not exist.', mend: migrate },
+    ])
+    await expect(start(dataSource)).rejects.toMatchObject({
+      name: 'DataSourceError',
+      message: `The table "jobs" does not exist. ${migrate}`,
+    })
   })
 
   it("F65 names the columns that a table lacks, such as one of Django's, and no worker starts", async () => {
     const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
     await dataSource.query('ALTER TABLE db_task_result DROP COLUMN lease_until')
-    expect(await check(dataSource)).toEqual([{ level: 'error', message: 'The table "db_task_result" lacks the column "lease_until".', mend: migrate }])
-    await expect(start(dataSource)).rejects.toThrow(/^The table "db_task_result" lacks a column: .*lease_until.* Run `npx tasks makemigrations`/)
+    expect(await check(dataSource)).toEqual([
+      {
+        level: 'error',
+        message: 'The table "db_task_result" lacks the column "lease_until".',
+        mend: migrate,
+      },
+    ])
+    await expect(start(dataSource)).rejects.toThrow(
+      /^The table "db_task_result" lacks a column: .*lease_until.* Run `npx tasks makemigrations`/,
+    )
 
     await dataSource.query('ALTER TABLE db_task_result DROP COLUMN progress')
-    expect((await check(dataSource)).map(({ message }) => message)).toEqual(['The table "db_task_result" lacks the columns "lease_until", "progress".'])
+    expect((await check(dataSource)).map(({ message }) => message)).toEqual([
+      'The table "db_task_result" lacks the columns "lease_until", "progress".',
+    ])
   })
 
   it('F65 warns of the indexes that are missing', async () => {
@@ -50,11 +85,23 @@ describeEachDatabase((database) => {
     await dataSource.query(`DROP INDEX db_task_result_ready_idx${on}`)
     await dataSource.query(`DROP INDEX db_task_result_unique_key_idx${on}`)
     expect(await check(dataSource)).toEqual([
-      { level: 'warning', message: 'The table "db_task_result" lacks the index on status, priority, run_after, enqueued_at: every claim reads and sorts all that wait.', mend: migrate },
-      { level: 'warning', message: 'The table "db_task_result" lacks the unique index on unique_key: a uniqueKey keeps no second task out.', mend: migrate },
+      {
+        level: 'warning',
+        message:
+          'The table "db_task_result" lacks the index on status, priority, run_after, enqueued_at: every claim reads and sorts all that wait.',
+        mend: migrate,
+      },
+      {
+        level: 'warning',
+        message:
+          'The table "db_task_result" lacks the unique index on unique_key: a uniqueKey keeps no second task out.',
+        mend: migrate,
+      },
     ])
 
-    await dataSource.query('CREATE INDEX mine ON db_task_result (status, priority, run_after, enqueued_at)')
+    await dataSource.query(
+      'CREATE INDEX mine ON db_task_result (status, priority, run_after, enqueued_at)',
+    )
     await dataSource.query('CREATE UNIQUE INDEX my_key ON db_task_result (unique_key)')
     expect(await check(dataSource)).toEqual([])
   })
@@ -63,9 +110,15 @@ describeEachDatabase((database) => {
     if (database.name === 'sqlite') return // its clock is this machine's
     const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
     expect(await atAnotherTime(60_000, () => check(dataSource))).toEqual([
-      { level: 'warning', message: "The database's clock is 60 s behind this machine's.", mend: expect.stringContaining('NTP') as string },
+      {
+        level: 'warning',
+        message: "The database's clock is 60 s behind this machine's.",
+        mend: expect.stringContaining('NTP') as string,
+      },
     ])
-    expect((await atAnotherTime(-60_000, () => check(dataSource)))[0]!.message).toBe("The database's clock is 60 s ahead of this machine's.")
+    expect((await atAnotherTime(-60_000, () => check(dataSource)))[0]!.message).toBe(
+      "The database's clock is 60 s ahead of this machine's.",
+    )
     expect(await atAnotherTime(3_000, () => check(dataSource))).toEqual([])
   })
 
@@ -73,11 +126,25 @@ describeEachDatabase((database) => {
     if (database.name === 'sqlite') return
     const server = await (database.name === 'postgres' ? startPostgres : startMariaDb)()
     try {
-      const dataSource = await new DataSource({ ...(await database.fresh()), ...(await server.fresh()), entities: [DBTaskResult], synchronize: true } as FreshOptions).initialize()
+      const dataSource = await new DataSource({
+        ...(await database.fresh()),
+        ...(await server.fresh()),
+        entities: [DBTaskResult],
+        synchronize: true,
+      } as FreshOptions).initialize()
       expect(await check(dataSource)).toEqual([])
       await server.kill()
       for (const times of [1, 2]) {
-        expect([times, await check(dataSource)]).toEqual([times, [{ level: 'error', message: expect.stringMatching(/^The database \(\w+\) cannot be reached: /) as string, mend: expect.stringContaining('Is it running') as string }]])
+        expect([times, await check(dataSource)]).toEqual([
+          times,
+          [
+            {
+              level: 'error',
+              message: expect.stringMatching(/^The database \(\w+\) cannot be reached: /) as string,
+              mend: expect.stringContaining('Is it running') as string,
+            },
+          ],
+        ])
       }
       catchLog()
       await expect(start(dataSource)).rejects.toThrow(DatabaseError)
@@ -96,10 +163,20 @@ describeEachDatabase((database) => {
     const first = await new DataSource(options).initialize()
     const latin = `${String(options.database)}_latin1`
     await first.query(`CREATE DATABASE "${latin}" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)
-    const dataSource = await new DataSource({ ...options, database: latin, entities: [DBTaskResult], synchronize: true } as FreshOptions).initialize()
+    const dataSource = await new DataSource({
+      ...options,
+      database: latin,
+      entities: [DBTaskResult],
+      synchronize: true,
+    } as FreshOptions).initialize()
     try {
       expect(await check(dataSource)).toEqual([
-        { level: 'error', message: "The database's encoding is LATIN1, which cannot hold every argument and error text.", mend: "Make a database with ENCODING 'UTF8' and move the data." },
+        {
+          level: 'error',
+          message:
+            "The database's encoding is LATIN1, which cannot hold every argument and error text.",
+          mend: "Make a database with ENCODING 'UTF8' and move the data.",
+        },
       ])
     } finally {
       await dataSource.destroy()
@@ -109,10 +186,16 @@ describeEachDatabase((database) => {
   })
 
   it('finds table and indexes in the schema of the DataSource', async () => {
-    const dataSource = await new DataSource({ ...(await database.fresh()), schema: 'jobs', entities: [DBTaskResult] } as FreshOptions).initialize()
+    const dataSource = await new DataSource({
+      ...(await database.fresh()),
+      schema: 'jobs',
+      entities: [DBTaskResult],
+    } as FreshOptions).initialize()
     try {
       await dataSource.query('CREATE SCHEMA jobs')
-      expect((await check(dataSource)).map(({ message }) => message)).toEqual(['The table "db_task_result" does not exist.'])
+      expect((await check(dataSource)).map(({ message }) => message)).toEqual([
+        'The table "db_task_result" does not exist.',
+      ])
       await dataSource.synchronize()
       expect(await check(dataSource)).toEqual([])
     } finally {
@@ -123,7 +206,13 @@ describeEachDatabase((database) => {
 
 it('says that no DataSource was given', async () => {
   const backend = new DatabaseBackend('default', { queues: [], options: {} })
-  expect(await backend.check()).toEqual([{ level: 'error', message: 'TASKS.default.OPTIONS has no dataSource.', mend: 'Add it: OPTIONS: { dataSource }.' }])
+  expect(await backend.check()).toEqual([
+    {
+      level: 'error',
+      message: 'TASKS.default.OPTIONS has no dataSource.',
+      mend: 'Add it: OPTIONS: { dataSource }.',
+    },
+  ])
 })
 
 it.each([
@@ -141,12 +230,18 @@ it.each([
 })
 
 it.each([
-  ['PostgreSQL', '13.0'], ['PostgreSQL', '18.4'], ['MySQL', '8.0.4'], ['MySQL', '8.1.0'], ['MySQL', '9.0.0'],
-  ['MariaDB', '10.6.0-MariaDB'], ['MariaDB', '11.4.2-MariaDB'], ['SQLite', '3.35.0'], ['SQLite', '3.53.2'],
+  ['PostgreSQL', '13.0'],
+  ['PostgreSQL', '18.4'],
+  ['MySQL', '8.0.4'],
+  ['MySQL', '8.1.0'],
+  ['MySQL', '9.0.0'],
+  ['MariaDB', '10.6.0-MariaDB'],
+  ['MariaDB', '11.4.2-MariaDB'],
+  ['SQLite', '3.35.0'],
+  ['SQLite', '3.53.2'],
 ] as const)('%s %s is new enough', (product, version) => {
   expect(tooOld(product, version)).toBeUndefined()
 })
-
 
 function check(dataSource: DataSource): Promise<Problem[]> {
   return new DatabaseBackend('default', { queues: [], options: { dataSource } }).check()
@@ -159,7 +254,22 @@ function start(dataSource: DataSource): Promise<unknown> {
 
 /** Moves the wall clock of this process alone; timers and intervals go on as they are. */
 async function atAnotherTime<T>(ahead: number, work: () => Promise<T>): Promise<T> {
-  jest.useFakeTimers({ now: Date.now() + ahead, advanceTimers: false, doNotFake: ['hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate', 'setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] })
+  jest.useFakeTimers({
+    now: Date.now() + ahead,
+    advanceTimers: false,
+    doNotFake: [
+      'hrtime',
+      'nextTick',
+      'performance',
+      'queueMicrotask',
+      'setImmediate',
+      'clearImmediate',
+      'setInterval',
+      'clearInterval',
+      'setTimeout',
+      'clearTimeout',
+    ],
+  })
   try {
     return await work()
   } finally {

@@ -10,7 +10,10 @@ import { databases } from '../support/databases'
 
 const SLEEP = { postgres: 'SELECT pg_sleep(20)', mariadb: 'SELECT SLEEP(20)' }
 const WHO = { postgres: 'SELECT pg_backend_pid() AS id', mariadb: 'SELECT CONNECTION_ID() AS id' }
-const KILL = { postgres: (id: number) => `SELECT pg_terminate_backend(${id})`, mariadb: (id: number) => `KILL ${id}` }
+const KILL = {
+  postgres: (id: number) => `SELECT pg_terminate_backend(${id})`,
+  mariadb: (id: number) => `KILL ${id}`,
+}
 
 it('takes what is answered in time, and lets a failure be one', async () => {
   await expect(inTime(Promise.resolve(7), 1_000)).resolves.toBe(7)
@@ -25,7 +28,10 @@ for (const database of databases()) {
     const whoAmI = WHO[name]
     let dataSource: DataSource
     let connections: Connections
-    const who = (): Promise<number> => connections.use(2_000, async (runner) => Number(((await runner.query(whoAmI)) as { id: number }[])[0]!.id))
+    const who = (): Promise<number> =>
+      connections.use(2_000, async (runner) =>
+        Number(((await runner.query(whoAmI)) as { id: number }[])[0]!.id),
+      )
 
     beforeAll(async () => {
       dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
@@ -39,13 +45,21 @@ for (const database of databases()) {
     })
 
     it('ends a connection that gives no answer in time, and all that were there beside it', async () => {
-      const both = await Promise.all([connections.use(2_000, async (runner) => [await pid(runner), await sleep(100)]), who()])
+      const both = await Promise.all([
+        connections.use(2_000, async (runner) => [await pid(runner), await sleep(100)]),
+        who(),
+      ])
       const before = [Number(both[0][0]), both[1]]
       expect(new Set(before).size).toBe(2)
 
-      await expect(connections.use(200, (runner) => runner.query(SLEEP[name]))).rejects.toThrow(NoAnswer)
+      await expect(connections.use(200, (runner) => runner.query(SLEEP[name]))).rejects.toThrow(
+        NoAnswer,
+      )
 
-      const after = await Promise.all([connections.use(2_000, async (runner) => [await pid(runner), await sleep(100)]), who()])
+      const after = await Promise.all([
+        connections.use(2_000, async (runner) => [await pid(runner), await sleep(100)]),
+        who(),
+      ])
       expect(before).not.toContain(Number(after[0][0]))
       expect(before).not.toContain(after[1])
     })
@@ -56,10 +70,14 @@ for (const database of databases()) {
       await holder.startTransaction()
       await holder.query('LOCK TABLE db_task_result')
 
-      await expect(connections.use(300, (runner) => runner.query('SELECT count(*) FROM db_task_result'))).rejects.toThrow(NoAnswer)
+      await expect(
+        connections.use(300, (runner) => runner.query('SELECT count(*) FROM db_task_result')),
+      ).rejects.toThrow(NoAnswer)
       await sleep(300)
 
-      const waiting = await dataSource.query("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") as unknown[]
+      const waiting = (await dataSource.query(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      )) as unknown[]
       await holder.rollbackTransaction()
       await holder.release()
       expect(waiting).toEqual([])
@@ -80,24 +98,36 @@ for (const database of databases()) {
 
     it('lets nobody wait for ever for a free connection', async () => {
       const { exchange, renewal, chore, close } = await openBookkeeping(dataSource, 3)
-      const busy = [exchange, chore, chore].map((session) => session.query(SLEEP[name]).catch((error: unknown) => error))
+      const busy = [exchange, chore, chore].map((session) =>
+        session.query(SLEEP[name]).catch((error: unknown) => error),
+      )
       await sleep(200)
       const before = performance.now()
 
       await expect(renewal.query(whoAmI)).rejects.toThrow(NoAnswer)
 
       expect(performance.now() - before).toBeLessThan(2_000)
-      expect(await Promise.all(busy)).toEqual([expect.any(NoAnswer), expect.any(NoAnswer), expect.any(NoAnswer)])
+      expect(await Promise.all(busy)).toEqual([
+        expect.any(NoAnswer),
+        expect.any(NoAnswer),
+        expect.any(NoAnswer),
+      ])
       expect((await renewal.query(whoAmI)).records).toHaveLength(1)
       await close()
     })
 
     it('works on one that cannot be set up as wished, be it refused or left unanswered', async () => {
-      const refused = new HeldConnection(connections, async (runner) => void (await runner.query('LISTEN TO NOBODY')))
+      const refused = new HeldConnection(
+        connections,
+        async (runner) => void (await runner.query('LISTEN TO NOBODY')),
+      )
       expect(await refused.use(2_000, pid)).toBe(await refused.use(2_000, pid))
       await refused.close()
 
-      const unanswered = new HeldConnection(connections, async (runner) => void (await runner.query(SLEEP[name])))
+      const unanswered = new HeldConnection(
+        connections,
+        async (runner) => void (await runner.query(SLEEP[name])),
+      )
       await expect(unanswered.use(300, pid)).rejects.toThrow(NoAnswer)
       await sleep(2_500)
       expect(await unanswered.use(2_000, pid)).toBe(await unanswered.use(2_000, pid))
@@ -105,9 +135,28 @@ for (const database of databases()) {
     })
 
     it('goes to the primary alone where the app has replicas', async () => {
-      const { host, port, username, password, database: db } = dataSource.options as DataSourceOptions & { host: string; port: number; username: string; password: string }
+      const {
+        host,
+        port,
+        username,
+        password,
+        database: db,
+      } = dataSource.options as DataSourceOptions & {
+        host: string
+        port: number
+        username: string
+        password: string
+      }
       const own = { host, port, username, password, database: db }
-      const replicated = { options: { ...dataSource.options, host: undefined, port: 1, replication: { master: own, slaves: [{ ...own, port: 1 }] } }, getMetadata: () => dataSource.getMetadata(DBTaskResult) } as unknown as DataSource
+      const replicated = {
+        options: {
+          ...dataSource.options,
+          host: undefined,
+          port: 1,
+          replication: { master: own, slaves: [{ ...own, port: 1 }] },
+        },
+        getMetadata: () => dataSource.getMetadata(DBTaskResult),
+      } as unknown as DataSource
 
       const { exchange, close, dataSource: bookkeeping } = await openBookkeeping(replicated, 30)
 

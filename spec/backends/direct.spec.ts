@@ -1,4 +1,10 @@
-import { DataSource, type DataSourceOptions, EventSubscriber, type Logger, QueryFailedError } from 'typeorm'
+import {
+  DataSource,
+  type DataSourceOptions,
+  EventSubscriber,
+  type Logger,
+  QueryFailedError,
+} from 'typeorm'
 import { configureTasks, DBTaskResult } from 'typeorm-tasks'
 import { DatabaseBackend } from '../../backends/database'
 import { codeOf } from '../../backends/database/contention'
@@ -17,11 +23,24 @@ class Listener {
 describeEachDatabase((database) => {
   const id = '0190b6a0-1111-7abc-8000-000000000001'
   const refused: unknown[] = []
-  const logger = { logQuery() {}, logQueryError: (error: unknown) => void refused.push(error), logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} } as Logger
+  const logger = {
+    logQuery() {},
+    logQueryError: (error: unknown) => void refused.push(error),
+    logQuerySlow() {},
+    logSchemaBuild() {},
+    logMigration() {},
+    log() {},
+  } as Logger
   let dataSource: DataSource
 
   async function open(extra: object = {}, options: object = {}): Promise<void> {
-    dataSource = new DataSource({ ...(await database.fresh()), entities: [DBTaskResult], synchronize: true, logger, ...extra } as DataSourceOptions)
+    dataSource = new DataSource({
+      ...(await database.fresh()),
+      entities: [DBTaskResult],
+      synchronize: true,
+      logger,
+      ...extra,
+    } as DataSourceOptions)
     await dataSource.initialize()
     configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource, ...options } } })
   }
@@ -43,7 +62,9 @@ describeEachDatabase((database) => {
     await open({}, { idFunction: () => id })
     await add.enqueue(1)
 
-    const { cause } = (await add.enqueue(1).catch((error: unknown) => error)) as { cause: QueryFailedError }
+    const { cause } = (await add.enqueue(1).catch((error: unknown) => error)) as {
+      cause: QueryFailedError
+    }
 
     expect(cause).toBeInstanceOf(QueryFailedError)
     expect(codeOf(cause)).toMatch(/^(23505|SQLITE_CONSTRAINT_PRIMARYKEY|ER_DUP_ENTRY)$/)

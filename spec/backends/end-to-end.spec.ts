@@ -1,15 +1,31 @@
 import type { DataSource } from 'typeorm'
-import { atomic, configureTasks, DBTaskResult, remoteTask, runUntilEmpty, setLogger, task, type TaskContext } from 'typeorm-tasks'
+import {
+  atomic,
+  configureTasks,
+  DBTaskResult,
+  remoteTask,
+  runUntilEmpty,
+  setLogger,
+  task,
+  type TaskContext,
+} from 'typeorm-tasks'
 import { describeEachDatabase } from '../support/databases'
 
-const add = task('sums.add', async (a: number, b: number) => ({ sum: a + b, note: 'naïve "quotes" \\ \n 😀' }))
+const add = task('sums.add', async (a: number, b: number) => ({
+  sum: a + b,
+  note: 'naïve "quotes" \\ \n 😀',
+}))
 const fail = task('sums.fail', async (): Promise<void> => {
   throw new RangeError('no such thing')
 })
 
-const steps = task('sums.steps', async (context: TaskContext) => {
-  for (const done of [1, 2, 3]) context.reportProgress(done, 3, 'naïve')
-}, { takesContext: true })
+const steps = task(
+  'sums.steps',
+  async (context: TaskContext) => {
+    for (const done of [1, 2, 3]) context.reportProgress(done, 3, 'naïve')
+  },
+  { takesContext: true },
+)
 
 describeEachDatabase((database) => {
   let dataSource: DataSource
@@ -17,7 +33,13 @@ describeEachDatabase((database) => {
   beforeAll(async () => {
     setLogger({ debug: () => {}, info: () => {}, warn: () => {}, error: () => {} })
     dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
-    configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [], OPTIONS: { dataSource } } })
+    configureTasks({
+      default: {
+        BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+        QUEUES: [],
+        OPTIONS: { dataSource },
+      },
+    })
   })
 
   afterEach(async () => {
@@ -26,7 +48,14 @@ describeEachDatabase((database) => {
 
   it('runs what was enqueued, and keeps the return value', async () => {
     const result = await add.enqueue(1, 2)
-    expect(result).toMatchObject({ status: 'READY', attempts: 0, args: [1, 2], kwargs: {}, finishedAt: null, startedAt: null })
+    expect(result).toMatchObject({
+      status: 'READY',
+      attempts: 0,
+      args: [1, 2],
+      kwargs: {},
+      finishedAt: null,
+      startedAt: null,
+    })
 
     await runUntilEmpty({ workerId: 'w-1' })
 
@@ -35,7 +64,9 @@ describeEachDatabase((database) => {
     expect(result.workerIds).toEqual(['w-1'])
     expect(result.startedAt!.getTime()).toBeGreaterThanOrEqual(result.enqueuedAt!.getTime())
     expect(result.finishedAt!.getTime()).toBeGreaterThanOrEqual(result.startedAt!.getTime())
-    expect(await dataSource.getRepository(DBTaskResult).findOneByOrFail({ id: result.id })).toEqual(result.dbResult)
+    expect(await dataSource.getRepository(DBTaskResult).findOneByOrFail({ id: result.id })).toEqual(
+      result.dbResult,
+    )
   })
 
   it('keeps the error of a task that failed', async () => {
@@ -45,7 +76,12 @@ describeEachDatabase((database) => {
 
     await result.refresh()
     expect(result.status).toBe('FAILED')
-    expect(result.errors).toEqual([{ exceptionClassPath: 'RangeError', traceback: expect.stringContaining('RangeError: no such thing\n') as string }])
+    expect(result.errors).toEqual([
+      {
+        exceptionClassPath: 'RangeError',
+        traceback: expect.stringContaining('RangeError: no such thing\n') as string,
+      },
+    ])
     expect(() => result.returnValue).toThrow('no such thing')
   })
 
@@ -62,17 +98,24 @@ describeEachDatabase((database) => {
 
     await runUntilEmpty()
 
-    expect((await result.refresh()).errors[0]).toEqual({ exceptionClassPath: 'typeorm_tasks.TaskNotFoundError', traceback: expect.stringContaining('Did you mean "sums.add"?') as string })
+    expect((await result.refresh()).errors[0]).toEqual({
+      exceptionClassPath: 'typeorm_tasks.TaskNotFoundError',
+      traceback: expect.stringContaining('Did you mean "sums.add"?') as string,
+    })
   })
 
   it('enqueues many at once, in order', async () => {
-    const results = await add.enqueueMany(Array.from({ length: 1200 }, (_, i): [number, number] => [i, 1]))
+    const results = await add.enqueueMany(
+      Array.from({ length: 1200 }, (_, i): [number, number] => [i, 1]),
+    )
 
     await runUntilEmpty({ concurrency: 100 })
 
     await results[1199]!.refresh()
     expect(results[1199]!.returnValue.sum).toBe(1200)
-    expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'SUCCESSFUL' })).toBe(1200)
+    expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'SUCCESSFUL' })).toBe(
+      1200,
+    )
   })
 
   it('gives the waiting task of the same unique key, and a new one once it has finished', async () => {

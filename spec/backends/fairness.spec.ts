@@ -31,7 +31,10 @@ describeEachDatabase(({ name, connect }) => {
   })
 
   async function open(): Promise<Store> {
-    const store = await new DatabaseBackend('default', { queues: [], options: { dataSource } }).openStore({})
+    const store = await new DatabaseBackend('default', {
+      queues: [],
+      options: { dataSource },
+    }).openStore({})
     stores.push(store)
     return store
   }
@@ -52,7 +55,8 @@ describeEachDatabase(({ name, connect }) => {
     const store = await open()
 
     const taken: string[] = []
-    for (let i = 0; i < 4; i++) taken.push(...idsOf(await claim(store, 2, { queues: ['bulk', 'mail'] })))
+    for (let i = 0; i < 4; i++)
+      taken.push(...idsOf(await claim(store, 2, { queues: ['bulk', 'mail'] })))
 
     expect(taken).toEqual(wanted)
     expect((await claim(store, 2, { queues: ['bulk', 'mail'] })).claimed).toEqual([])
@@ -86,36 +90,47 @@ describeEachDatabase(({ name, connect }) => {
     expect(idsOf(await claim(store, 1))).toEqual([low])
   })
 
-  if (name !== 'sqlite') it('workers of two queues hold up neither each other nor what is theirs', async () => {
-    await addRows(dataSource, name, { from: 1, count: 400 })
-    const taken = { default: [] as string[], mail: [] as string[] }
-    const drain = async (queue: 'default' | 'mail', store: Store): Promise<void> => {
-      while (taken[queue].length < 200) {
-        const { claimed } = await claim(store, 20, { workerId: queue, queues: [queue] })
-        expect(claimed.length).toBeGreaterThan(0)
-        taken[queue].push(...claimed.map(({ values }) => values.id))
+  if (name !== 'sqlite')
+    it('workers of two queues hold up neither each other nor what is theirs', async () => {
+      await addRows(dataSource, name, { from: 1, count: 400 })
+      const taken = { default: [] as string[], mail: [] as string[] }
+      const drain = async (queue: 'default' | 'mail', store: Store): Promise<void> => {
+        while (taken[queue].length < 200) {
+          const { claimed } = await claim(store, 20, { workerId: queue, queues: [queue] })
+          expect(claimed.length).toBeGreaterThan(0)
+          taken[queue].push(...claimed.map(({ values }) => values.id))
+        }
       }
-    }
-    await Promise.all([drain('default', await open()), drain('mail', await open())])
+      await Promise.all([drain('default', await open()), drain('mail', await open())])
 
-    expect(new Set([...taken.default, ...taken.mail]).size).toBe(400)
-    expect(await dataSource.getRepository(DBTaskResult).countBy({ id: In(taken.mail), queueName: 'mail' })).toBe(200)
-  }, 30_000)
+      expect(new Set([...taken.default, ...taken.mail]).size).toBe(400)
+      expect(
+        await dataSource
+          .getRepository(DBTaskResult)
+          .countBy({ id: In(taken.mail), queueName: 'mail' }),
+      ).toBe(200)
+    }, 30_000)
 
-  if (name !== 'sqlite') it('a claim passes over rows that somebody else has locked, and takes the next', async () => {
-    await addRows(dataSource, name, { from: 1, count: 4_000 })
-    // Few, so that the database looks them up and locks no others.
-    const locked = Array.from({ length: 20 }, (_, i) => dashed(`00000000000070008000${(i + 1).toString(16).padStart(12, '0')}`))
-    const store = await open()
-    await dataSource.transaction(async (manager) => {
-      await manager.find(DBTaskResult, { where: { id: In(locked) }, lock: { mode: 'pessimistic_write' } })
-      const started = performance.now()
-      const ids = idsOf(await claim(store, 50, { queues: ['mail'] }))
-      expect(ids).toHaveLength(50)
-      expect(ids.filter((id) => locked.includes(id))).toEqual([])
-      expect(performance.now() - started).toBeLessThan(1_000)
-    })
-  }, 30_000)
+  if (name !== 'sqlite')
+    it('a claim passes over rows that somebody else has locked, and takes the next', async () => {
+      await addRows(dataSource, name, { from: 1, count: 4_000 })
+      // Few, so that the database looks them up and locks no others.
+      const locked = Array.from({ length: 20 }, (_, i) =>
+        dashed(`00000000000070008000${(i + 1).toString(16).padStart(12, '0')}`),
+      )
+      const store = await open()
+      await dataSource.transaction(async (manager) => {
+        await manager.find(DBTaskResult, {
+          where: { id: In(locked) },
+          lock: { mode: 'pessimistic_write' },
+        })
+        const started = performance.now()
+        const ids = idsOf(await claim(store, 50, { queues: ['mail'] }))
+        expect(ids).toHaveLength(50)
+        expect(ids.filter((id) => locked.includes(id))).toEqual([])
+        expect(performance.now() - started).toBeLessThan(1_000)
+      })
+    }, 30_000)
 
   it('a drain leaves room for what else its process does, such as hearing of a stop', async () => {
     let ran = 0
@@ -132,21 +147,33 @@ describeEachDatabase(({ name, connect }) => {
 
     expect(atOnce).toBeLessThan(1_000) // what is at hand at most is 810
     expect(ran).toBeLessThan(20_000)
-    expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'READY' })).toBe(20_000 - ran)
+    expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'READY' })).toBe(
+      20_000 - ran,
+    )
   }, 30_000)
 
   it('an urgent task waits for what runs, not for what was claimed ahead', async () => {
-    await work.using({ priority: -1 }).enqueueMany([...Array.from({ length: 300 }, (): [number] => [0]), ...Array.from({ length: 60 }, (): [number] => [400])])
+    await work
+      .using({ priority: -1 })
+      .enqueueMany([
+        ...Array.from({ length: 300 }, (): [number] => [0]),
+        ...Array.from({ length: 60 }, (): [number] => [400]),
+      ])
     const worker = await startWorker({ concurrency: 1, startupDelay: 0, queues: '*' })
     try {
       // By now the slow ones are at its hand, claimed at the pace of the quick ones.
-      await until(async () => (await dataSource.getRepository(DBTaskResult).countBy({ status: 'SUCCESSFUL' })) >= 301)
+      await until(
+        async () =>
+          (await dataSource.getRepository(DBTaskResult).countBy({ status: 'SUCCESSFUL' })) >= 301,
+      )
       const urgent = await work.using({ priority: 10 }).enqueue(0)
       await urgent.wait({ timeout: 15_000 })
 
       // A look each half second, for what has waited for one; then the run that is under way.
       expect(urgent.startedAt!.getTime() - urgent.enqueuedAt!.getTime()).toBeLessThan(3_500)
-      expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'SUCCESSFUL' })).toBeLessThan(320)
+      expect(
+        await dataSource.getRepository(DBTaskResult).countBy({ status: 'SUCCESSFUL' }),
+      ).toBeLessThan(320)
     } finally {
       await dataSource.getRepository(DBTaskResult).delete({ status: 'READY' })
       await worker.stop()

@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
-import { configureTasks, DBTaskResult, remoteTask, type RunningWorker, startWorker, type TaskResult } from 'typeorm-tasks'
+import {
+  configureTasks,
+  DBTaskResult,
+  remoteTask,
+  type RunningWorker,
+  startWorker,
+  type TaskResult,
+} from 'typeorm-tasks'
 import { DatabaseBackend } from '../../backends/database'
 import { channelOf, isDueToTell } from '../../backends/database/hints'
 import { setClock } from '../../lib/clock'
@@ -11,12 +18,16 @@ import { catchLog } from '../support/tasks'
 /** When the run of a task was told to end, by the task's id. */
 const aborted = new Map<string, number>()
 const started = new Set<string>()
-task('hints.listen', async ({ signal, taskResult }) => {
-  started.add(taskResult.id)
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-  aborted.set(taskResult.id, performance.now())
-  throw signal.reason
-}, { takesContext: true })
+task(
+  'hints.listen',
+  async ({ signal, taskResult }) => {
+    started.add(taskResult.id)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    aborted.set(taskResult.id, performance.now())
+    throw signal.reason
+  },
+  { takesContext: true },
+)
 
 task('hints.quick', ({ taskResult }) => void started.add(taskResult.id), { takesContext: true })
 
@@ -29,10 +40,11 @@ it('a channel has a name that PostgreSQL takes, however long the name of the tab
 
 describe('workers are told of rows', () => {
   const app = (): DataSource => ({}) as DataSource
-  const toldAt = (times: number[], of = app()): number[] => times.filter((time) => {
-    setClock({ now: () => time, sleep: async () => {} })
-    return isDueToTell(of, false, 'default')
-  })
+  const toldAt = (times: number[], of = app()): number[] =>
+    times.filter((time) => {
+      setClock({ now: () => time, sleep: async () => {} })
+      return isDueToTell(of, false, 'default')
+    })
   afterEach(() => setClock())
 
   it('one by one, as long as they come 10 ms apart', () => {
@@ -40,7 +52,9 @@ describe('workers are told of rows', () => {
   })
 
   it('every 50 ms, while they follow each other closely', () => {
-    expect(toldAt([0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99, 108, 150])).toEqual([0, 54, 108, 150])
+    expect(toldAt([0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99, 108, 150])).toEqual([
+      0, 54, 108, 150,
+    ])
   })
 
   it('of each queue, in a transaction and outside of one, by itself', () => {
@@ -78,10 +92,14 @@ describeEachDatabase((database) => {
   it('a running task hears of its cancel elsewhere: at once on PostgreSQL, else at the next renewal', async () => {
     const result = await running(database.name === 'postgres' ? 30 : 3)
 
-    expect(await cancelled(await there(result))).toBeLessThan(database.name === 'postgres' ? 500 : 1_800)
+    expect(await cancelled(await there(result))).toBeLessThan(
+      database.name === 'postgres' ? 500 : 1_800,
+    )
 
     await worker!.stop()
-    expect((await result.refresh()).errors[0]!.exceptionClassPath).toBe('typeorm_tasks.TaskCancelled')
+    expect((await result.refresh()).errors[0]!.exceptionClassPath).toBe(
+      'typeorm_tasks.TaskCancelled',
+    )
   })
 
   it('an idle worker is woken by a row enqueued in its own process', async () => {
@@ -97,7 +115,9 @@ describeEachDatabase((database) => {
   it('the connection that listens is made anew when it is lost, also while the worker is full', async () => {
     const result = await running(30, 1)
 
-    await elsewhere.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()')
+    await elsewhere.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    )
     await sleep(1_500)
 
     expect(await cancelled(await there(result))).toBeLessThan(500)
@@ -107,7 +127,9 @@ describeEachDatabase((database) => {
     const result = await running(30)
     const told: string[] = []
     const listener = elsewhere.createQueryRunner()
-    const client = (await listener.connect()) as { on(event: 'notification', heard: (said: { payload: string }) => void): void }
+    const client = (await listener.connect()) as {
+      on(event: 'notification', heard: (said: { payload: string }) => void): void
+    }
     client.on('notification', ({ payload }) => told.push(payload))
     await listener.query('LISTEN "tasks:db_task_result"')
 
@@ -130,7 +152,8 @@ describeEachDatabase((database) => {
   it('what others say on the channel harms nobody', async () => {
     const result = await running(30)
 
-    for (const words of ['', 'cancel', 'work default', `cancel ${result.id}`, 'cancel nonsense']) await elsewhere.query(`SELECT pg_notify('tasks:db_task_result', $1)`, [words])
+    for (const words of ['', 'cancel', 'work default', `cancel ${result.id}`, 'cancel nonsense'])
+      await elsewhere.query(`SELECT pg_notify('tasks:db_task_result', $1)`, [words])
     await sleep(300)
 
     expect(aborted.has(result.id)).toBe(false)
@@ -151,14 +174,27 @@ describeEachDatabase((database) => {
     worker = await startWorker({ interval: 60_000 })
     await sleep(500)
     const before = performance.now()
-    const [{ id }] = await new DatabaseBackend('default', { queues: [], options: { dataSource: producer } }).enqueueMany([{ task: remoteTask('hints.quick') as never, args: [], kwargs: {}, argsKwargs: '{"args": [], "kwargs": {}}' }]) as [TaskResult<unknown>]
+    const [{ id }] = (await new DatabaseBackend('default', {
+      queues: [],
+      options: { dataSource: producer },
+    }).enqueueMany([
+      {
+        task: remoteTask('hints.quick') as never,
+        args: [],
+        kwargs: {},
+        argsKwargs: '{"args": [], "kwargs": {}}',
+      },
+    ])) as [TaskResult<unknown>]
     while (!started.has(id) && performance.now() - before < 10_000) await sleep(5)
     return performance.now() - before
   }
 
   /** The same result, as another process holds it. */
   async function there({ id }: TaskResult<unknown>): Promise<TaskResult<unknown>> {
-    return new DatabaseBackend('default', { queues: [], options: { dataSource: elsewhere } }).getResult(id)
+    return new DatabaseBackend('default', {
+      queues: [],
+      options: { dataSource: elsewhere },
+    }).getResult(id)
   }
 
   async function cancelled(result: TaskResult<unknown>): Promise<number> {

@@ -47,7 +47,11 @@ const STATEMENTS: Readonly<Record<string, (place: Place) => Promise<unknown>>> =
   'an exchange of a few': async (place) => {
     const claimed = await claim(place, 10)
     place.asked.splice(0)
-    const next = await place.store.exchange(claimed.map(success), 10, wishes({ queues: ['default', 'mail'] }))
+    const next = await place.store.exchange(
+      claimed.map(success),
+      10,
+      wishes({ queues: ['default', 'mail'] }),
+    )
     const asked = place.asked.splice(0)
     await finish(place, next.claimed)
     place.asked.splice(0, Infinity, ...asked)
@@ -60,7 +64,9 @@ const STATEMENTS: Readonly<Record<string, (place: Place) => Promise<unknown>>> =
   'a renewal': async (place) => {
     const claimed = await claim(place, BATCH)
     place.asked.splice(0)
-    expect((await place.store.renew(claimed.map((row) => ({ ...row, progress: null })))).lost).toEqual([])
+    expect(
+      (await place.store.renew(claimed.map((row) => ({ ...row, progress: null })))).lost,
+    ).toEqual([])
     const asked = place.asked.splice(0)
     await finish(place, claimed)
     place.asked.splice(0, Infinity, ...asked)
@@ -72,11 +78,14 @@ const STATEMENTS: Readonly<Record<string, (place: Place) => Promise<unknown>>> =
   },
   'taking over': async (place) => {
     const claimed = await claim(place, 100)
-    await place.dataSource.getRepository(DBTaskResult).update(claimed.map(({ values }) => values.id), { leaseUntil: new Date('2026-01-01') })
+    await place.dataSource.getRepository(DBTaskResult).update(
+      claimed.map(({ values }) => values.id),
+      { leaseUntil: new Date('2026-01-01') },
+    )
     place.asked.splice(0)
     expect((await place.store.rescue()).released).toHaveLength(100)
   },
-  'cancelling': async (place) => {
+  cancelling: async (place) => {
     const [row] = await claim(place, 1)
     const waiting = await remoteTask<[]>('spec.add').enqueue()
     const running = await place.backend.getResult(row!.values.id)
@@ -89,53 +98,101 @@ const STATEMENTS: Readonly<Record<string, (place: Place) => Promise<unknown>>> =
   },
 }
 
-for (const many of SIZES) once(`beside ${many} rows that wait, as many that ended and ${many / 5} for tomorrow,`, () => {
-  describeEachDatabase(({ name, connect }) => {
-    let place: Place
+for (const many of SIZES)
+  once(`beside ${many} rows that wait, as many that ended and ${many / 5} for tomorrow,`, () => {
+    describeEachDatabase(({ name, connect }) => {
+      let place: Place
 
-    beforeAll(async () => (place = await open(connect, name, many)), 120_000)
-    afterAll(() => place.store.close())
+      beforeAll(async () => (place = await open(connect, name, many)), 120_000)
+      afterAll(() => place.store.close())
 
-    // First as right after a burst, when the database has no statistics of it yet.
-    for (const state of ['never analysed', 'analysed'] as const)
-      describe(state, () => {
-        beforeAll(async () => {
-          if (state === 'analysed') await place.dataSource.query({ sqlite: 'ANALYZE', postgres: 'ANALYZE db_task_result', mariadb: 'ANALYZE TABLE db_task_result' }[name])
-        }, 60_000)
+      // First as right after a burst, when the database has no statistics of it yet.
+      for (const state of ['never analysed', 'analysed'] as const)
+        describe(state, () => {
+          beforeAll(async () => {
+            if (state === 'analysed')
+              await place.dataSource.query(
+                {
+                  sqlite: 'ANALYZE',
+                  postgres: 'ANALYZE db_task_result',
+                  mariadb: 'ANALYZE TABLE db_task_result',
+                }[name],
+              )
+          }, 60_000)
 
-        it.each(Object.keys(STATEMENTS))('%s looks up what it needs, and no more', async (what) => {
-          place.asked.splice(0)
-          await STATEMENTS[what]!(place)
-          const asked = place.asked.splice(0).filter(({ sql }) => /^\s*(SELECT|UPDATE|DELETE|WITH)\b/.test(sql) && !isLookForLost(name, sql))
+          it.each(Object.keys(STATEMENTS))(
+            '%s looks up what it needs, and no more',
+            async (what) => {
+              place.asked.splice(0)
+              await STATEMENTS[what]!(place)
+              const asked = place.asked
+                .splice(0)
+                .filter(
+                  ({ sql }) =>
+                    /^\s*(SELECT|UPDATE|DELETE|WITH)\b/.test(sql) && !isLookForLost(name, sql),
+                )
 
-          expect(asked.length).toBeGreaterThan(0)
-          const plans = await plansOf(place.dataSource, name, asked)
-          expect(plans.filter(({ lines }) => lines.some((line) => WASTEFUL[name].test(line))).map(({ how, sql, lines }) => `${how} ${sql}\n${lines.join('\n')}`)).toEqual([])
-        }, 60_000)
-      })
+              expect(asked.length).toBeGreaterThan(0)
+              const plans = await plansOf(place.dataSource, name, asked)
+              expect(
+                plans
+                  .filter(({ lines }) => lines.some((line) => WASTEFUL[name].test(line)))
+                  .map(({ how, sql, lines }) => `${how} ${sql}\n${lines.join('\n')}`),
+              ).toEqual([])
+            },
+            60_000,
+          )
+        })
 
-    it('a prune walks by the primary key, a part of the table after the other, and takes what it is to take', async () => {
-      place.asked.splice(0)
-      const old = await place.store.prune({ queues: ['default'], minAge: 10 * 86_400_000, failedMinAge: 10 * 86_400_000, dryRun: true })
-      expect(old).toBeGreaterThan(500)
-      place.asked.splice(0)
-      expect(await place.store.prune({ queues: ['default'], minAge: 10 * 86_400_000, failedMinAge: 10 * 86_400_000, dryRun: false })).toBe(old)
+      it('a prune walks by the primary key, a part of the table after the other, and takes what it is to take', async () => {
+        place.asked.splice(0)
+        const old = await place.store.prune({
+          queues: ['default'],
+          minAge: 10 * 86_400_000,
+          failedMinAge: 10 * 86_400_000,
+          dryRun: true,
+        })
+        expect(old).toBeGreaterThan(500)
+        place.asked.splice(0)
+        expect(
+          await place.store.prune({
+            queues: ['default'],
+            minAge: 10 * 86_400_000,
+            failedMinAge: 10 * 86_400_000,
+            dryRun: false,
+          }),
+        ).toBe(old)
 
-      const asked = place.asked.splice(0)
-      const looks = asked.filter(({ sql }) => /^SELECT .*ORDER BY (t\.)?id LIMIT \S+( |$)/s.test(sql) && !/OFFSET/.test(sql))
-      const walks = asked.filter(({ sql }) => /OFFSET/.test(sql))
-      const deletes = asked.filter(({ sql }) => sql.startsWith('DELETE'))
-      // No look is without an end, but the last.
-      expect(looks.filter(({ sql }) => !/id <= /.test(sql)).length).toBe(1)
-      expect([walks.length, deletes.length]).toEqual([Math.floor((2.2 * many) / 20_000) + 1, expect.any(Number)])
-      const one = (all: Asked[]): Asked[] => all.filter(({ sql }) => /id > |DELETE/.test(sql)).slice(0, 1)
-      const plans = await plansOf(place.dataSource, name, [...one(looks), ...one(walks), ...one(deletes)])
-      // What one part of the table holds may well be sorted.
-      const wasteful = name === 'postgres' ? /Seq Scan|Hash|Merge|Materialize/ : WASTEFUL[name]
-      expect(plans.filter(({ lines }) => lines.some((line) => wasteful.test(line))).map(({ how, sql, lines }) => `${how} ${sql}\n${lines.join('\n')}`)).toEqual([])
-    }, 120_000)
+        const asked = place.asked.splice(0)
+        const looks = asked.filter(
+          ({ sql }) =>
+            /^SELECT .*ORDER BY (t\.)?id LIMIT \S+( |$)/s.test(sql) && !/OFFSET/.test(sql),
+        )
+        const walks = asked.filter(({ sql }) => /OFFSET/.test(sql))
+        const deletes = asked.filter(({ sql }) => sql.startsWith('DELETE'))
+        // No look is without an end, but the last.
+        expect(looks.filter(({ sql }) => !/id <= /.test(sql)).length).toBe(1)
+        expect([walks.length, deletes.length]).toEqual([
+          Math.floor((2.2 * many) / 20_000) + 1,
+          expect.any(Number),
+        ])
+        const one = (all: Asked[]): Asked[] =>
+          all.filter(({ sql }) => /id > |DELETE/.test(sql)).slice(0, 1)
+        const plans = await plansOf(place.dataSource, name, [
+          ...one(looks),
+          ...one(walks),
+          ...one(deletes),
+        ])
+        // What one part of the table holds may well be sorted.
+        const wasteful = name === 'postgres' ? /Seq Scan|Hash|Merge|Materialize/ : WASTEFUL[name]
+        expect(
+          plans
+            .filter(({ lines }) => lines.some((line) => wasteful.test(line)))
+            .map(({ how, sql, lines }) => `${how} ${sql}\n${lines.join('\n')}`),
+        ).toEqual([])
+      }, 120_000)
+    })
   })
-})
 
 /** What runs is in no index where the index is partial: the look for lost rows, one for each worker in ten seconds, reads the table. */
 function isLookForLost(name: DatabaseName, sql: string): boolean {
@@ -169,22 +226,48 @@ interface Plan {
   readonly lines: readonly string[]
 }
 
-async function plansOf(dataSource: DataSource, name: DatabaseName, asked: readonly Asked[]): Promise<Plan[]> {
+async function plansOf(
+  dataSource: DataSource,
+  name: DatabaseName,
+  asked: readonly Asked[],
+): Promise<Plan[]> {
   const plans: Plan[] = []
   for (const { sql, parameters } of asked) {
-    plans.push({ how: 'as asked:', sql, lines: linesOf(await dataSource.query(`EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`, parameters)) })
+    plans.push({
+      how: 'as asked:',
+      sql,
+      lines: linesOf(
+        await dataSource.query(
+          `EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`,
+          parameters,
+        ),
+      ),
+    })
     // A worker's statements have names: after some runs PostgreSQL keeps one plan for whatever values.
-    if (name === 'postgres') plans.push({ how: 'prepared, for any values:', sql, lines: await genericPlan(dataSource, sql, parameters) })
+    if (name === 'postgres')
+      plans.push({
+        how: 'prepared, for any values:',
+        sql,
+        lines: await genericPlan(dataSource, sql, parameters),
+      })
   }
   return plans
 }
 
-async function genericPlan(dataSource: DataSource, sql: string, parameters: readonly unknown[]): Promise<string[]> {
+async function genericPlan(
+  dataSource: DataSource,
+  sql: string,
+  parameters: readonly unknown[],
+): Promise<string[]> {
   const runner = dataSource.createQueryRunner()
   try {
     await runner.query('SET plan_cache_mode = force_generic_plan')
     await runner.query(`PREPARE looked_at AS ${sql}`)
-    return linesOf(await runner.query(`EXPLAIN EXECUTE looked_at${parameters.length > 0 ? `(${parameters.map(literal).join(', ')})` : ''}`))
+    return linesOf(
+      await runner.query(
+        `EXPLAIN EXECUTE looked_at${parameters.length > 0 ? `(${parameters.map(literal).join(', ')})` : ''}`,
+      ),
+    )
   } finally {
     await runner.query('DEALLOCATE ALL')
     await runner.query('RESET plan_cache_mode')
@@ -194,28 +277,54 @@ async function genericPlan(dataSource: DataSource, sql: string, parameters: read
 
 function literal(value: unknown): string {
   if (value === null || value === undefined) return 'NULL'
-  const text = Array.isArray(value) ? `{${value.map((each) => (each === null ? 'NULL' : JSON.stringify(String(each)))).join(',')}}` : String(value as string | number)
+  const text = Array.isArray(value)
+    ? `{${value.map((each) => (each === null ? 'NULL' : JSON.stringify(String(each)))).join(',')}}`
+    : String(value as string | number)
   return `'${text.replaceAll("'", "''")}'`
 }
 
 function linesOf(answer: unknown): string[] {
-  return (answer as Record<string, string | undefined>[]).map((line) => line['QUERY PLAN'] ?? line['detail'] ?? JSON.stringify(line))
+  return (answer as Record<string, string | undefined>[]).map(
+    (line) => line['QUERY PLAN'] ?? line['detail'] ?? JSON.stringify(line),
+  )
 }
 
-async function open(connect: SpecDatabase['connect'], name: DatabaseName, many: number): Promise<Place> {
+async function open(
+  connect: SpecDatabase['connect'],
+  name: DatabaseName,
+  many: number,
+): Promise<Place> {
   const asked: Asked[] = []
   const ignore = (): void => {}
   const logger: Logger = {
-    logQuery: (sql, parameters) => void asked.push({ sql, parameters: Array.isArray(parameters) ? parameters : [] }),
-    logQueryError: ignore, logQuerySlow: ignore, logSchemaBuild: ignore, logMigration: ignore, log: ignore,
+    logQuery: (sql, parameters) =>
+      void asked.push({ sql, parameters: Array.isArray(parameters) ? parameters : [] }),
+    logQueryError: ignore,
+    logQuerySlow: ignore,
+    logSchemaBuild: ignore,
+    logMigration: ignore,
+    log: ignore,
   }
-  const dataSource = await connect({ entities: [DBTaskResult], synchronize: true, ...({ logger } as object) })
-  const later = { sqlite: '', postgres: 'ALTER TABLE db_task_result SET (autovacuum_enabled = false)', mariadb: 'ALTER TABLE db_task_result STATS_AUTO_RECALC = 0' }[name]
+  const dataSource = await connect({
+    entities: [DBTaskResult],
+    synchronize: true,
+    ...({ logger } as object),
+  })
+  const later = {
+    sqlite: '',
+    postgres: 'ALTER TABLE db_task_result SET (autovacuum_enabled = false)',
+    mariadb: 'ALTER TABLE db_task_result STATS_AUTO_RECALC = 0',
+  }[name]
   if (later !== '') await dataSource.query(later)
   await addRows(dataSource, name, { from: 1, count: many, status: 'SUCCESSFUL' })
   await addRows(dataSource, name, { from: many + 1, count: many })
   await addRows(dataSource, name, { from: 2 * many + 1, count: many / 10, runAfter: 'tomorrow' })
-  await addRows(dataSource, name, { from: 2.1 * many + 1, count: many / 10, runAfter: 'tomorrow', priority: 5 })
+  await addRows(dataSource, name, {
+    from: 2.1 * many + 1,
+    count: many / 10,
+    runAfter: 'tomorrow',
+    priority: 5,
+  })
   configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
   const backend = new DatabaseBackend('default', { queues: [], options: { dataSource } })
   return { dataSource, backend, store: await backend.openStore({}), asked }

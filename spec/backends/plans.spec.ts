@@ -31,14 +31,23 @@ once('a claim reads what it takes, and no more,', () => {
           await fill(dataSource, database, table, backlog)
 
           await expectGoodClaims(dataSource, database, store, asked)
-          await dataSource.query({ sqlite: 'ANALYZE', postgres: `ANALYZE ${table}`, mariadb: `ANALYZE TABLE ${table}` }[database.name])
+          await dataSource.query(
+            { sqlite: 'ANALYZE', postgres: `ANALYZE ${table}`, mariadb: `ANALYZE TABLE ${table}` }[
+              database.name
+            ],
+          )
           await expectGoodClaims(dataSource, database, store, asked)
         }, 120_000)
   })
 })
 
 /** Claims, hands in, and looks at the plan of every statement that this took. */
-async function expectGoodClaims(dataSource: DataSource, { name }: SpecDatabase, store: Store, asked: Asked[]): Promise<void> {
+async function expectGoodClaims(
+  dataSource: DataSource,
+  { name }: SpecDatabase,
+  store: Store,
+  asked: Asked[],
+): Promise<void> {
   for (const wishes of WISHES) {
     const took: number[] = []
     for (let i = 0; i < 3; i++) {
@@ -48,7 +57,12 @@ async function expectGoodClaims(dataSource: DataSource, { name }: SpecDatabase, 
       took.push(performance.now() - started)
       expect(claimed).toHaveLength(5)
       // Those that came to the same, and those that did not: databases may be told of them in two ways.
-      const outcomes = claimed.map(({ key, claims }, row) => ({ key, claims, status: 'SUCCESSFUL' as const, returnValue: row < 3 ? null : String(row) }))
+      const outcomes = claimed.map(({ key, claims }, row) => ({
+        key,
+        claims,
+        status: 'SUCCESSFUL' as const,
+        returnValue: row < 3 ? null : String(row),
+      }))
       await store.exchange(outcomes.slice(0, 3), 0, wishes)
       await store.exchange(outcomes.slice(3), 0, wishes)
     }
@@ -56,7 +70,8 @@ async function expectGoodClaims(dataSource: DataSource, { name }: SpecDatabase, 
     // What is wasteful shows in the plans; this is for what no plan shows. Usually 1 to 8 ms, but others may use this machine.
     expect(Math.min(...took)).toBeLessThan(250)
     const plans: string[] = []
-    for (const { sql, parameters } of asked.splice(0)) plans.push(...(await planOf(dataSource, name, sql, parameters)))
+    for (const { sql, parameters } of asked.splice(0))
+      plans.push(...(await planOf(dataSource, name, sql, parameters)))
     expect(plans.filter((line) => WASTEFUL[name].test(line))).toEqual([])
     expect(plans).toContainEqual(expect.stringMatching(BY_READY_INDEX[name]))
   }
@@ -69,7 +84,8 @@ async function expectGoodClaims(dataSource: DataSource, { name }: SpecDatabase, 
 const WASTEFUL = {
   sqlite: /SCAN (?!(v|json_each) VIRTUAL TABLE)|TEMP B-TREE|\(status=\?\)/,
   postgres: /Sort|Seq Scan|Hash|Bitmap/,
-  mariadb: /filesort|temporary|DEPENDENT|"type":"(index|ALL)"(?!.*Table function)|"possible_keys":"[^"]*_(queue_n|backend)_/,
+  mariadb:
+    /filesort|temporary|DEPENDENT|"type":"(index|ALL)"(?!.*Table function)|"possible_keys":"[^"]*_(queue_n|backend)_/,
 }
 
 const BY_READY_INDEX = {
@@ -78,9 +94,17 @@ const BY_READY_INDEX = {
   mariadb: /"type":"range".*"key":"\w+_ready_idx".*"Using index condition; Using where"/,
 }
 
-async function planOf(dataSource: DataSource, name: SpecDatabase['name'], sql: string, parameters: unknown[]): Promise<string[]> {
+async function planOf(
+  dataSource: DataSource,
+  name: SpecDatabase['name'],
+  sql: string,
+  parameters: unknown[],
+): Promise<string[]> {
   if (!/^\s*(SELECT|UPDATE|WITH)\b/.test(sql)) return []
-  const lines = (await dataSource.query(`EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`, parameters)) as Record<string, string | undefined>[]
+  const lines = (await dataSource.query(
+    `EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`,
+    parameters,
+  )) as Record<string, string | undefined>[]
   return lines.map((line) => line['QUERY PLAN'] ?? line['detail'] ?? JSON.stringify(line))
 }
 
@@ -90,34 +114,68 @@ interface Asked {
 }
 
 /** A store on a new table, and all that it asks its database. */
-async function open(database: SpecDatabase, table: string): Promise<{ dataSource: DataSource; store: Store; asked: Asked[] }> {
+async function open(
+  database: SpecDatabase,
+  table: string,
+): Promise<{ dataSource: DataSource; store: Store; asked: Asked[] }> {
   const asked: Asked[] = []
   const ignore = (): void => {}
   const logger: Logger = {
-    logQuery: (sql, parameters) => void asked.push({ sql, parameters: Array.isArray(parameters) ? parameters : [] }),
-    logQueryError: ignore, logQuerySlow: ignore, logSchemaBuild: ignore, logMigration: ignore, log: ignore,
+    logQuery: (sql, parameters) =>
+      void asked.push({ sql, parameters: Array.isArray(parameters) ? parameters : [] }),
+    logQueryError: ignore,
+    logQuerySlow: ignore,
+    logSchemaBuild: ignore,
+    logMigration: ignore,
+    log: ignore,
   }
   const isOurs = table !== DJANGO_TABLE
   const entity = isOurs ? DBTaskResult : dbTaskResultSchema({ tableName: table, managed: false })
-  const dataSource = await database.connect({ entities: [entity], synchronize: isOurs, ...({ logger } as object) })
+  const dataSource = await database.connect({
+    entities: [entity],
+    synchronize: isOurs,
+    ...({ logger } as object),
+  })
   if (!isOurs) for (const sql of djangoDdl[database.name]) await dataSource.query(sql)
   if (!isOurs) for (const sql of (await planMigration(dataSource)).up) await dataSource.query(sql)
-  const store = await new DatabaseBackend('default', { queues: [], options: { dataSource } }).openStore({})
+  const store = await new DatabaseBackend('default', {
+    queues: [],
+    options: { dataSource },
+  }).openStore({})
   stores.push(store)
   return { dataSource, store, asked }
 }
 
 /** Rows in two queues, and no statistics of them: databases make them some time later. */
-async function fill(dataSource: DataSource, { name }: SpecDatabase, table: string, backlog: 'ready' | 'waiting'): Promise<void> {
+async function fill(
+  dataSource: DataSource,
+  { name }: SpecDatabase,
+  table: string,
+  backlog: 'ready' | 'waiting',
+): Promise<void> {
   const { now, tomorrow, zone, later } = SQL[name]
   if (later !== '') await dataSource.query(`ALTER TABLE ${table} ${later}`)
-  await insert(dataSource, name, table, 1, ROWS, backlog === 'ready' ? `'9999-01-01 00:00:00${zone}'` : tomorrow)
+  await insert(
+    dataSource,
+    name,
+    table,
+    1,
+    ROWS,
+    backlog === 'ready' ? `'9999-01-01 00:00:00${zone}'` : tomorrow,
+  )
   if (backlog === 'ready') return
   await insert(dataSource, name, table, ROWS + 1, ROWS + 100, now)
   await insert(dataSource, name, table, ROWS + 101, ROWS + 200, `'9999-01-01 00:00:00${zone}'`)
 }
 
-async function insert(dataSource: DataSource, name: SpecDatabase['name'], table: string, first: number, last: number, runAfter: string): Promise<void> {
+async function insert(
+  dataSource: DataSource,
+  name: SpecDatabase['name'],
+  table: string,
+  first: number,
+  last: number,
+  runAfter: string,
+): Promise<void> {
   const { id, now, numbers } = SQL[name]
   await dataSource.query(`INSERT INTO ${table} (id, status, enqueued_at, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after, exception_class_path, traceback)
     SELECT ${id}, 'READY', ${now}, '{"args": [], "kwargs": {}}', 0, 'spec.add', '[]', CASE n % 2 WHEN 0 THEN 'default' ELSE 'mail' END, 'default', ${runAfter}, '', '' FROM ${numbers(first, last)}`)
@@ -130,7 +188,8 @@ const SQL = {
     tomorrow: "strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 day', (n % 5000) || ' seconds') || '000'",
     zone: '',
     later: '',
-    numbers: (first: number, last: number) => `(WITH RECURSIVE s(n) AS (SELECT ${first} UNION ALL SELECT n + 1 FROM s WHERE n < ${last}) SELECT n FROM s)`,
+    numbers: (first: number, last: number) =>
+      `(WITH RECURSIVE s(n) AS (SELECT ${first} UNION ALL SELECT n + 1 FROM s WHERE n < ${last}) SELECT n FROM s)`,
   },
   postgres: {
     id: "lpad(to_hex(n), 32, '0')::uuid",

@@ -1,34 +1,66 @@
 import type { DataSource } from 'typeorm'
-import { configureTasks, DBTaskResult, DoNotRetry, RetryLater, runUntilEmpty, setLogger, startWorker, task, type TaskContext } from 'typeorm-tasks'
+import {
+  configureTasks,
+  DBTaskResult,
+  DoNotRetry,
+  RetryLater,
+  runUntilEmpty,
+  setLogger,
+  startWorker,
+  task,
+  type TaskContext,
+} from 'typeorm-tasks'
 import { describeEachDatabase } from '../support/databases'
 
 let runs: string[] = []
-const flaky = task('policies.flaky', async (times: number) => {
-  runs.push('flaky')
-  if (runs.length < times) throw new RangeError(`not yet, ${runs.length}`)
-  return runs.length
-}, { retry: { maxAttempts: 3, delay: 20, jitter: 0 } })
-const picky = task('policies.picky', async (): Promise<void> => {
-  runs.push('picky')
-  throw new TypeError('hopeless')
-}, { retry: { maxAttempts: 5, delay: 0, retryOn: [RangeError] } })
-const givesUp = task('policies.givesUp', async (): Promise<void> => {
-  runs.push('givesUp')
-  throw new DoNotRetry('no use', { cause: new RangeError('gone') })
-}, { retry: { maxAttempts: 5, delay: 0 } })
+const flaky = task(
+  'policies.flaky',
+  async (times: number) => {
+    runs.push('flaky')
+    if (runs.length < times) throw new RangeError(`not yet, ${runs.length}`)
+    return runs.length
+  },
+  { retry: { maxAttempts: 3, delay: 20, jitter: 0 } },
+)
+const picky = task(
+  'policies.picky',
+  async (): Promise<void> => {
+    runs.push('picky')
+    throw new TypeError('hopeless')
+  },
+  { retry: { maxAttempts: 5, delay: 0, retryOn: [RangeError] } },
+)
+const givesUp = task(
+  'policies.givesUp',
+  async (): Promise<void> => {
+    runs.push('givesUp')
+    throw new DoNotRetry('no use', { cause: new RangeError('gone') })
+  },
+  { retry: { maxAttempts: 5, delay: 0 } },
+)
 const later = task('policies.later', async () => {
   runs.push('later')
   if (runs.length === 1) throw new RetryLater(20)
   return 'done'
 })
-const heeds = task('policies.heeds', async ({ signal }: TaskContext): Promise<string> => {
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  return `heard ${String((signal.reason as Error).name)}`
-}, { takesContext: true })
-const ignores = task('policies.ignores', async () => {
-  await new Promise((resolve) => setTimeout(resolve, 2_500))
-  return 'too late'
-}, { timeLimit: 50 })
+const heeds = task(
+  'policies.heeds',
+  async ({ signal }: TaskContext): Promise<string> => {
+    await new Promise<void>((resolve) =>
+      signal.addEventListener('abort', () => resolve(), { once: true }),
+    )
+    return `heard ${String((signal.reason as Error).name)}`
+  },
+  { takesContext: true },
+)
+const ignores = task(
+  'policies.ignores',
+  async () => {
+    await new Promise((resolve) => setTimeout(resolve, 2_500))
+    return 'too late'
+  },
+  { timeLimit: 50 },
+)
 
 describeEachDatabase((database) => {
   let dataSource: DataSource
@@ -37,7 +69,13 @@ describeEachDatabase((database) => {
   beforeAll(async () => {
     setLogger({ debug: () => {}, info: () => {}, warn: () => {}, error: () => {} })
     dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
-    configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [], OPTIONS: { dataSource, leaseSeconds: 1 } } })
+    configureTasks({
+      default: {
+        BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+        QUEUES: [],
+        OPTIONS: { dataSource, leaseSeconds: 1 },
+      },
+    })
   })
 
   beforeEach(async () => {
@@ -45,7 +83,9 @@ describeEachDatabase((database) => {
     await rows().clear()
   })
 
-  async function untilFinished(results: { wait(options: { timeout: number }): Promise<unknown> }[]): Promise<void> {
+  async function untilFinished(
+    results: { wait(options: { timeout: number }): Promise<unknown> }[],
+  ): Promise<void> {
     const worker = await startWorker({ interval: 20 })
     await Promise.all(results.map((result) => result.wait({ timeout: 10_000 })))
     await worker.stop()
@@ -57,7 +97,10 @@ describeEachDatabase((database) => {
     await untilFinished([result])
 
     expect(result).toMatchObject({ status: 'SUCCESSFUL', attempts: 3, returnValue: 3 })
-    expect(result.errors.map(({ traceback }) => traceback.split('\n')[0])).toEqual(['RangeError: not yet, 1', 'RangeError: not yet, 2'])
+    expect(result.errors.map(({ traceback }) => traceback.split('\n')[0])).toEqual([
+      'RangeError: not yet, 1',
+      'RangeError: not yet, 2',
+    ])
   })
 
   it('gives up after maxAttempts, and sooner if this enqueue asked for fewer', async () => {
@@ -76,7 +119,10 @@ describeEachDatabase((database) => {
     await untilFinished(results)
 
     expect(runs.toSorted()).toEqual(['givesUp', 'picky'])
-    expect(results.map(({ errors }) => errors[0]!.exceptionClassPath)).toEqual(['TypeError', 'RangeError'])
+    expect(results.map(({ errors }) => errors[0]!.exceptionClassPath)).toEqual([
+      'TypeError',
+      'RangeError',
+    ])
   })
 
   it('runs a task again when it asks for that', async () => {
@@ -90,7 +136,10 @@ describeEachDatabase((database) => {
 
     await untilFinished(results)
 
-    for (const result of results) expect(result.errors).toMatchObject([{ exceptionClassPath: 'typeorm_tasks.TimeLimitExceeded' }])
+    for (const result of results)
+      expect(result.errors).toMatchObject([
+        { exceptionClassPath: 'typeorm_tasks.TimeLimitExceeded' },
+      ])
   })
 
   it('does not run what has waited too long', async () => {
@@ -118,7 +167,8 @@ describeEachDatabase((database) => {
   it('cancels a task that runs, though it goes on to return', async () => {
     const result = await heeds.enqueue()
     const worker = await startWorker({ interval: 20 })
-    while ((await result.refresh()).status !== 'RUNNING') await new Promise((resolve) => setTimeout(resolve, 10))
+    while ((await result.refresh()).status !== 'RUNNING')
+      await new Promise((resolve) => setTimeout(resolve, 10))
 
     await result.cancel()
     await result.wait({ timeout: 5_000 })
@@ -142,9 +192,18 @@ describeEachDatabase((database) => {
   })
 
   it('takes over a row whose lease ran out, unless it must not run twice', async () => {
-    const [again, once] = [await flaky.enqueue(1), await flaky.using({ rerunAfterCrash: false }).enqueue(1)]
+    const [again, once] = [
+      await flaky.enqueue(1),
+      await flaky.using({ rerunAfterCrash: false }).enqueue(1),
+    ]
     const ended = new Date(Date.now() - 60_000)
-    await rows().update({ status: 'READY' }, { status: 'RUNNING', claims: 1, workerIds: ['gone'], startedAt: ended, leaseUntil: ended } as object)
+    await rows().update({ status: 'READY' }, {
+      status: 'RUNNING',
+      claims: 1,
+      workerIds: ['gone'],
+      startedAt: ended,
+      leaseUntil: ended,
+    } as object)
 
     await untilFinished([again, once])
 

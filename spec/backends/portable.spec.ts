@@ -2,13 +2,17 @@ import { Portable } from '../../backends/database/dialects/portable'
 
 // Nothing is imitated: every database here is served by the real dialect of those that have none of their own.
 // It waits for locks, and knows ids by their meaning.
-jest.mock('../../backends/database/dialect', () => ({ dialectFor: (table: ConstructorParameters<typeof Portable>[0]) => new Portable(table) }))
+jest.mock('../../backends/database/dialect', () => ({
+  dialectFor: (table: ConstructorParameters<typeof Portable>[0]) => new Portable(table),
+}))
 
 import { openDatabaseStore } from '../contract/open-store'
 import { storeContract } from '../contract/store.contract'
 import { describeEachDatabase } from '../support/databases'
 
-describeEachDatabase((database) => storeContract(database, openDatabaseStore, { skipsLocked: false, takesOddIds: false }))
+describeEachDatabase((database) =>
+  storeContract(database, openDatabaseStore, { skipsLocked: false, takesOddIds: false }),
+)
 
 import './backends.spec'
 import './end-to-end.spec'

@@ -12,7 +12,11 @@ const notes: [string, string, string][] = [
 ]
 
 /** Its argument says which, since arguments may not hold such texts. */
-const note = task('notes.note', async (context, which: number) => context.reportProgress(1, 1, notes[which]![1]), { takesContext: true })
+const note = task(
+  'notes.note',
+  async (context, which: number) => context.reportProgress(1, 1, notes[which]![1]),
+  { takesContext: true },
+)
 
 describeEachDatabase((database) => {
   let dataSource: DataSource
@@ -20,16 +24,28 @@ describeEachDatabase((database) => {
   beforeAll(async () => {
     setLogger({ debug: () => {}, info: () => {}, warn: () => {}, error: () => {} })
     dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
-    configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', OPTIONS: { dataSource } } })
+    configureTasks({
+      default: {
+        BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+        OPTIONS: { dataSource },
+      },
+    })
   })
 
-  it.each(notes)('stores a note that %s, and the outcomes beside it', async (what, _text, stored) => {
-    const guilty = await note.enqueue(notes.findIndex(([name]) => name === what))
-    const neighbours = await innocent.enqueueMany([[], [], []])
+  it.each(notes)(
+    'stores a note that %s, and the outcomes beside it',
+    async (what, _text, stored) => {
+      const guilty = await note.enqueue(notes.findIndex(([name]) => name === what))
+      const neighbours = await innocent.enqueueMany([[], [], []])
 
-    await runUntilEmpty()
+      await runUntilEmpty()
 
-    expect(await guilty.refresh()).toMatchObject({ status: 'SUCCESSFUL', progress: { done: 1, total: 1, note: stored } })
-    for (const neighbour of neighbours) expect(await neighbour.refresh()).toMatchObject({ status: 'SUCCESSFUL', attempts: 1 })
-  })
+      expect(await guilty.refresh()).toMatchObject({
+        status: 'SUCCESSFUL',
+        progress: { done: 1, total: 1, note: stored },
+      })
+      for (const neighbour of neighbours)
+        expect(await neighbour.refresh()).toMatchObject({ status: 'SUCCESSFUL', attempts: 1 })
+    },
+  )
 })

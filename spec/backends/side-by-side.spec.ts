@@ -36,17 +36,23 @@ describeEachDatabase((database) => {
   it('what was claimed is given back when the outcomes cannot be stored', async () => {
     await forbid('SUCCESSFUL')
 
-    await expect(store.exchange(successes(first), MANY, wishes())).rejects.toThrow('SUCCESSFUL is forbidden')
+    await expect(store.exchange(successes(first), MANY, wishes())).rejects.toThrow(
+      'SUCCESSFUL is forbidden',
+    )
 
     expect(await statuses(first)).toEqual(['RUNNING'])
     const others = await dataSource.getRepository(DBTaskResult).findBy({ status: 'READY' })
-    expect(others.map(({ claims, workerIds }) => [claims, workerIds.length])).toEqual(others.map(() => [1, 0]))
+    expect(others.map(({ claims, workerIds }) => [claims, workerIds.length])).toEqual(
+      others.map(() => [1, 0]),
+    )
     expect(others).toHaveLength(MANY)
   })
 
   it('outcomes that were stored while nothing could be claimed are handed in again without harm', async () => {
     await forbid('RUNNING')
-    await expect(store.exchange(successes(first), MANY, wishes())).rejects.toThrow('RUNNING is forbidden')
+    await expect(store.exchange(successes(first), MANY, wishes())).rejects.toThrow(
+      'RUNNING is forbidden',
+    )
     await dataSource.query('DROP TRIGGER forbidden ON db_task_result')
 
     const { kept } = await store.exchange(successes(first), MANY, wishes())
@@ -57,12 +63,18 @@ describeEachDatabase((database) => {
 
   /** From now on no row takes this status. */
   async function forbid(status: string): Promise<void> {
-    await dataSource.query(`CREATE OR REPLACE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '% is forbidden', NEW.status; END $$`)
-    await dataSource.query(`CREATE TRIGGER forbidden BEFORE UPDATE ON db_task_result FOR EACH ROW WHEN (NEW.status = '${status}') EXECUTE FUNCTION forbid()`)
+    await dataSource.query(
+      `CREATE OR REPLACE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '% is forbidden', NEW.status; END $$`,
+    )
+    await dataSource.query(
+      `CREATE TRIGGER forbidden BEFORE UPDATE ON db_task_result FOR EACH ROW WHEN (NEW.status = '${status}') EXECUTE FUNCTION forbid()`,
+    )
   }
 
   async function statuses(rows: readonly ClaimedRow[]): Promise<string[]> {
-    const found = await dataSource.getRepository(DBTaskResult).findBy({ id: In(rows.map(({ values }) => values.id)) })
+    const found = await dataSource
+      .getRepository(DBTaskResult)
+      .findBy({ id: In(rows.map(({ values }) => values.id)) })
     return [...new Set(found.map(({ status }) => status))]
   }
 })

@@ -20,9 +20,21 @@ describeEachDatabase((database) => {
   let statements: string[]
 
   beforeAll(async () => {
-    const logger = { logQuery: (sql: string) => void statements.push(sql), logQueryError() {}, logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} } as Logger
+    const logger = {
+      logQuery: (sql: string) => void statements.push(sql),
+      logQueryError() {},
+      logQuerySlow() {},
+      logSchemaBuild() {},
+      logMigration() {},
+      log() {},
+    } as Logger
     statements = []
-    dataSource = new DataSource({ ...(await database.fresh()), entities: [DBTaskResult], synchronize: true, logger } as DataSourceOptions)
+    dataSource = new DataSource({
+      ...(await database.fresh()),
+      entities: [DBTaskResult],
+      synchronize: true,
+      logger,
+    } as DataSourceOptions)
     await dataSource.initialize()
     setLogger({ debug() {}, info() {}, warn() {}, error() {} })
     configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
@@ -39,7 +51,10 @@ describeEachDatabase((database) => {
     await add.enqueue(1)
     await add.enqueueMany(Array.from({ length: 1000 }, (_, i): [number] => [i]))
 
-    expect(statements.map((sql) => /INSERT INTO/.exec(sql)?.[0])).toEqual(['INSERT INTO', 'INSERT INTO'])
+    expect(statements.map((sql) => /INSERT INTO/.exec(sql)?.[0])).toEqual([
+      'INSERT INTO',
+      'INSERT INTO',
+    ])
     await dataSource.getRepository(DBTaskResult).clear()
   })
 
@@ -55,7 +70,11 @@ describeEachDatabase((database) => {
   })
 
   it('runs tasks in a fixed number of statements', async () => {
-    const counts = { empty: await statementsFor(0), one: await statementsFor(1), four: await statementsFor(4) }
+    const counts = {
+      empty: await statementsFor(0),
+      one: await statementsFor(1),
+      four: await statementsFor(4),
+    }
 
     expect(counts).toEqual(pinned[database.name])
   })
@@ -64,6 +83,11 @@ describeEachDatabase((database) => {
     await nothing.enqueueMany(Array.from({ length: tasks }, (): [] => []))
     statements = []
     await runUntilEmpty()
-    return statements.length - statements.findIndex((sql) => /^(SET TRANSACTION|WITH RECURSIVE|SELECT max|SELECT DATE_FORMAT)/i.test(sql))
+    return (
+      statements.length -
+      statements.findIndex((sql) =>
+        /^(SET TRANSACTION|WITH RECURSIVE|SELECT max|SELECT DATE_FORMAT)/i.test(sql),
+      )
+    )
   }
 })

@@ -1,42 +1,74 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type EntityManager, EntitySchema } from 'typeorm'
-import { atomic, configureTasks, DBTaskResult, NotSupportedError, runUntilEmpty, setLogger, startWorker, task, type TaskContext, type TaskResult } from 'typeorm-tasks'
+import {
+  atomic,
+  configureTasks,
+  DBTaskResult,
+  NotSupportedError,
+  runUntilEmpty,
+  setLogger,
+  startWorker,
+  task,
+  type TaskContext,
+  type TaskResult,
+} from 'typeorm-tasks'
 import { describeEachDatabase } from '../support/databases'
 
 interface Entry {
   id: number
   text: string
 }
-const Ledger = new EntitySchema<Entry>({ name: 'ledger', columns: { id: { type: Number, primary: true, generated: true }, text: { type: String } } })
+const Ledger = new EntitySchema<Entry>({
+  name: 'ledger',
+  columns: { id: { type: Number, primary: true, generated: true }, text: { type: String } },
+})
 
 const told: string[] = []
 let meanwhile: (context: TaskContext) => Promise<unknown> = async () => {}
 
 const write = (manager: EntityManager, text: string) => manager.insert(Ledger, { text })
 const follow = task('tx.follow', async (text: string) => text)
-const book = task('tx.book', async (context: TaskContext, text: string) => {
-  await write(context.manager, text)
-  context.reportProgress(1, 1, text)
-  await meanwhile(context)
-  return text
-}, { takesContext: true, transactional: true })
-const plain = task('tx.plain', async (context: TaskContext) => {
-  await write(context.manager, 'never')
-}, { takesContext: true })
+const book = task(
+  'tx.book',
+  async (context: TaskContext, text: string) => {
+    await write(context.manager, text)
+    context.reportProgress(1, 1, text)
+    await meanwhile(context)
+    return text
+  },
+  { takesContext: true, transactional: true },
+)
+const plain = task(
+  'tx.plain',
+  async (context: TaskContext) => {
+    await write(context.manager, 'never')
+  },
+  { takesContext: true },
+)
 
 describeEachDatabase((database) => {
   let dataSource: DataSource
   let other: DataSource
   const rows = (from: DataSource = dataSource) => from.getRepository(DBTaskResult)
-  const texts = async () => (await dataSource.getRepository(Ledger).find({ order: { id: 'ASC' } })).map(({ text }) => text)
+  const texts = async () =>
+    (await dataSource.getRepository(Ledger).find({ order: { id: 'ASC' } })).map(({ text }) => text)
 
   beforeAll(async () => {
     const tell = (line: string): void => void told.push(line)
     setLogger({ debug: () => {}, info: () => {}, warn: tell, error: tell })
     dataSource = await database.connect({ entities: [DBTaskResult, Ledger], synchronize: true })
     // As somebody else sees the database: from another connection.
-    other = await new DataSource({ ...dataSource.options, synchronize: false } as ConstructorParameters<typeof DataSource>[0]).initialize()
-    configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [], OPTIONS: { dataSource, leaseSeconds: 2 } } })
+    other = await new DataSource({
+      ...dataSource.options,
+      synchronize: false,
+    } as ConstructorParameters<typeof DataSource>[0]).initialize()
+    configureTasks({
+      default: {
+        BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+        QUEUES: [],
+        OPTIONS: { dataSource, leaseSeconds: 2 },
+      },
+    })
   })
   beforeEach(async () => {
     meanwhile = async () => {}
@@ -65,7 +97,12 @@ describeEachDatabase((database) => {
 
     expect(seen).toEqual([1, 0])
     expect(await texts()).toEqual(['one'])
-    expect(await result.refresh()).toMatchObject({ status: 'SUCCESSFUL', returnValue: 'one', attempts: 1, progress: { done: 1, total: 1, note: 'one' } })
+    expect(await result.refresh()).toMatchObject({
+      status: 'SUCCESSFUL',
+      returnValue: 'one',
+      attempts: 1,
+      progress: { done: 1, total: 1, note: 'one' },
+    })
     expect(result.finishedAt!.getTime()).toBeGreaterThanOrEqual(result.startedAt!.getTime())
     expect(await rows().countBy({ status: 'SUCCESSFUL', taskPath: 'tx.follow' })).toBe(2)
     expect(told).toEqual([])
@@ -94,15 +131,24 @@ describeEachDatabase((database) => {
 
     expect(await texts()).toEqual(['one'])
     expect(await result.refresh()).toMatchObject({ status: 'SUCCESSFUL', attempts: 3 })
-    expect(result.errors.map(({ traceback }) => traceback.split('\n')[0])).toEqual(['RangeError: in run 1', 'RangeError: in run 2'])
-    expect((await rows().findBy({ taskPath: 'tx.follow' })).map(({ argsKwargs }) => argsKwargs.args)).toEqual([['of run 3']])
+    expect(result.errors.map(({ traceback }) => traceback.split('\n')[0])).toEqual([
+      'RangeError: in run 1',
+      'RangeError: in run 2',
+    ])
+    expect(
+      (await rows().findBy({ taskPath: 'tx.follow' })).map(({ argsKwargs }) => argsKwargs.args),
+    ).toEqual([['of run 3']])
   })
 
   it('a return value that JSON cannot carry undoes the writes, too', async () => {
-    const odd = task('tx.odd', async ({ manager }: TaskContext): Promise<unknown> => {
-      await write(manager, 'odd')
-      return new Map()
-    }, { takesContext: true, transactional: true })
+    const odd = task(
+      'tx.odd',
+      async ({ manager }: TaskContext): Promise<unknown> => {
+        await write(manager, 'odd')
+        return new Map()
+      },
+      { takesContext: true, transactional: true },
+    )
     const result = await odd.enqueue()
 
     await runUntilEmpty()
@@ -135,12 +181,18 @@ describeEachDatabase((database) => {
     const worker = await startWorker({ interval: 20 })
     while (!told.some((line) => line.includes('was taken over meanwhile'))) await sleep(5)
 
-    expect(await rows(other).findOneByOrFail({ id: result.id })).toMatchObject({ status: 'RUNNING' })
+    expect(await rows(other).findOneByOrFail({ id: result.id })).toMatchObject({
+      status: 'RUNNING',
+    })
     expect(await texts()).toEqual([])
 
     await result.wait({ timeout: 15_000 })
     await worker.stop()
-    expect(result).toMatchObject({ status: 'SUCCESSFUL', attempts: 2, errors: [{ exceptionClassPath: 'typeorm_tasks.WorkerLost' }] })
+    expect(result).toMatchObject({
+      status: 'SUCCESSFUL',
+      attempts: 2,
+      errors: [{ exceptionClassPath: 'typeorm_tasks.WorkerLost' }],
+    })
     expect(await texts()).toEqual(['one'])
     expect(await rows().count()).toBe(1)
   })
@@ -160,7 +212,12 @@ describeEachDatabase((database) => {
     let isLate = false
     meanwhile = async ({ manager }) => {
       await sleep(2_000)
-      late.push(await write(manager, 'late').then(() => 'written', () => 'refused'))
+      late.push(
+        await write(manager, 'late').then(
+          () => 'written',
+          () => 'refused',
+        ),
+      )
       isLate = true
     }
     const result = await book.using({ timeLimit: 50 }).enqueue('one')
@@ -178,11 +235,13 @@ describeEachDatabase((database) => {
     const ended = new Promise<void>((resolve) => (end = resolve))
     meanwhile = async ({ manager }) => {
       await new Promise<void>((open) => {
-        manager.transaction(async (inner) => {
-          await write(inner, 'inner')
-          open()
-          await ended
-        }).catch(() => {})
+        manager
+          .transaction(async (inner) => {
+            await write(inner, 'inner')
+            open()
+            await ended
+          })
+          .catch(() => {})
       })
     }
     const result = await book.enqueue('one')
@@ -190,7 +249,9 @@ describeEachDatabase((database) => {
     await runUntilEmpty()
     end()
 
-    expect((await result.refresh()).errors[0]!.traceback).toContain('Another transaction was open on the connection')
+    expect((await result.refresh()).errors[0]!.traceback).toContain(
+      'Another transaction was open on the connection',
+    )
     expect(await texts()).toEqual([])
   })
 
@@ -210,7 +271,9 @@ describeEachDatabase((database) => {
 
     await runUntilEmpty()
 
-    expect((await result.refresh()).errors).toMatchObject([{ exceptionClassPath: 'typeorm_tasks.NotSupportedError' }])
+    expect((await result.refresh()).errors).toMatchObject([
+      { exceptionClassPath: 'typeorm_tasks.NotSupportedError' },
+    ])
     expect(result.errors[0]!.traceback).toContain('Give the task `transactional: true`')
     expect(await texts()).toEqual([])
   })

@@ -1,7 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource, DataSourceOptions } from 'typeorm'
-import { addTransactionalDataSource, initializeTransactionalContext, runInTransaction, StorageDriver } from 'typeorm-transactional'
-import { atomic, configureTasks, DBTaskResult, InvalidTaskError, runUntilEmpty, setLogger, startWorker, type Task, task, type TaskResult } from 'typeorm-tasks'
+import {
+  addTransactionalDataSource,
+  initializeTransactionalContext,
+  runInTransaction,
+  StorageDriver,
+} from 'typeorm-transactional'
+import {
+  atomic,
+  configureTasks,
+  DBTaskResult,
+  InvalidTaskError,
+  runUntilEmpty,
+  setLogger,
+  startWorker,
+  type Task,
+  task,
+  type TaskResult,
+} from 'typeorm-tasks'
 import { describeEachDatabase, type SpecDatabase } from '../support/databases'
 
 type Note = Task<[string], string>
@@ -19,7 +35,10 @@ describeEachDatabase((database) => {
     const trouble = (line: string): void => void troubles.push(line)
     setLogger({ debug: () => {}, info: () => {}, warn: trouble, error: trouble })
     for (const way of ways) places[way] = await open(database)
-    addTransactionalDataSource({ name: database.name, dataSource: places['typeorm-transactional']! })
+    addTransactionalDataSource({
+      name: database.name,
+      dataSource: places['typeorm-transactional']!,
+    })
     configure(places)
   })
   afterEach(async () => {
@@ -28,12 +47,21 @@ describeEachDatabase((database) => {
   })
 
   /** Runs `work` in a transaction that its enqueues join by one of the ways. */
-  function inTransaction(way: string, work: (joined: Note, query: (sql: string) => Promise<unknown>) => Promise<void>): Promise<void> {
+  function inTransaction(
+    way: string,
+    work: (joined: Note, query: (sql: string) => Promise<unknown>) => Promise<void>,
+  ): Promise<void> {
     const dataSource = places[way]!
     const own = note.using({ backend: way })
-    if (way === 'manager') return dataSource.transaction((manager) => work(own.using({ manager }), (sql) => manager.query(sql)))
-    if (way === 'atomic') return atomic(dataSource, (manager) => work(own, (sql) => manager.query(sql)))
-    return runInTransaction(() => work(own, (sql) => dataSource.query(sql)), { connectionName: database.name })
+    if (way === 'manager')
+      return dataSource.transaction((manager) =>
+        work(own.using({ manager }), (sql) => manager.query(sql)),
+      )
+    if (way === 'atomic')
+      return atomic(dataSource, (manager) => work(own, (sql) => manager.query(sql)))
+    return runInTransaction(() => work(own, (sql) => dataSource.query(sql)), {
+      connectionName: database.name,
+    })
   }
 
   describe.each(ways)('joined by %s', (way) => {
@@ -60,7 +88,9 @@ describeEachDatabase((database) => {
   })
 
   it('a task of a transaction that commits after 3 s is not started before, and soon after', async () => {
-    const workers = await Promise.all(ways.map((way) => startWorker({ backend: way, interval: 50 })))
+    const workers = await Promise.all(
+      ways.map((way) => startWorker({ backend: way, interval: 50 })),
+    )
     const seen = await Promise.all(ways.map(async (way) => await lateCommit(way)))
     await Promise.all(workers.map((worker) => worker.stop()))
 
@@ -74,8 +104,12 @@ describeEachDatabase((database) => {
     expect(troubles).toEqual([])
   })
 
-  async function lateCommit(way: string): Promise<{ way: string; opened: number; atCommit: number; result: TaskResult<string> }> {
-    await (await note.using({ backend: way }).enqueue('the worker is awake')).wait({ timeout: 5_000 })
+  async function lateCommit(
+    way: string,
+  ): Promise<{ way: string; opened: number; atCommit: number; result: TaskResult<string> }> {
+    await (
+      await note.using({ backend: way }).enqueue('the worker is awake')
+    ).wait({ timeout: 5_000 })
     const times: number[] = []
     const results: TaskResult<string>[] = []
     await inTransaction(way, async (joined, query) => {
@@ -85,7 +119,12 @@ describeEachDatabase((database) => {
       times.push(await databaseNow(database, query))
     })
     const [result] = results
-    return { way, opened: times[0]!, atCommit: times[1]!, result: await result!.wait({ timeout: 5_000 }) }
+    return {
+      way,
+      opened: times[0]!,
+      atCommit: times[1]!,
+      result: await result!.wait({ timeout: 5_000 }),
+    }
   }
 
   it("the rollback of an inner atomic leaves the outer one's tasks", async () => {
@@ -102,7 +141,11 @@ describeEachDatabase((database) => {
     })
 
     const texts = (await rowsOf(dataSource).find()).map(({ argsKwargs }) => argsKwargs.args[0])
-    expect(texts.map(String).toSorted()).toEqual(['inner that stays', 'outer, after', 'outer, before'])
+    expect(texts.map(String).toSorted()).toEqual([
+      'inner that stays',
+      'outer, after',
+      'outer, before',
+    ])
   })
 
   it('an explicit manager goes before the atomic around it', async () => {
@@ -118,10 +161,14 @@ describeEachDatabase((database) => {
   })
 
   it('a manager of another DataSource is refused', async () => {
-    const attempt = places['atomic']!.transaction((manager) => note.using({ backend: 'manager', manager }).enqueue('lost'))
+    const attempt = places['atomic']!.transaction((manager) =>
+      note.using({ backend: 'manager', manager }).enqueue('lost'),
+    )
 
     await expect(attempt).rejects.toThrow(InvalidTaskError)
-    await expect(attempt).rejects.toThrow('The manager belongs to another DataSource than the one of TASKS.')
+    await expect(attempt).rejects.toThrow(
+      'The manager belongs to another DataSource than the one of TASKS.',
+    )
   })
 
   describe('many at once', () => {
@@ -131,8 +178,18 @@ describeEachDatabase((database) => {
     let ids: string[]
 
     beforeAll(async () => {
-      const counting = { logQuery: (sql: string): number => (inserts += Number(sql.includes('INSERT INTO'))), logQueryError() {}, logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} }
-      dataSource = await open(database, { logging: true, logger: counting as NonNullable<DataSourceOptions['logger']> })
+      const counting = {
+        logQuery: (sql: string): number => (inserts += Number(sql.includes('INSERT INTO'))),
+        logQueryError() {},
+        logQuerySlow() {},
+        logSchemaBuild() {},
+        logMigration() {},
+        log() {},
+      }
+      dataSource = await open(database, {
+        logging: true,
+        logger: counting as NonNullable<DataSourceOptions['logger']>,
+      })
       configure({ ...places, many: dataSource }, () => ids.shift()!)
     })
     beforeEach(() => {
@@ -143,7 +200,9 @@ describeEachDatabase((database) => {
     afterAll(() => configure(places))
 
     it('are all there or none, though they take several statements', async () => {
-      await expect(note.using({ backend: 'many' }).enqueueMany(orders)).rejects.toThrow(/duplicate|UNIQUE/i)
+      await expect(note.using({ backend: 'many' }).enqueueMany(orders)).rejects.toThrow(
+        /duplicate|UNIQUE/i,
+      )
 
       expect(inserts).toBe({ sqlite: 1, postgres: 2, mariadb: 9 }[database.name])
       expect(await rowsOf(dataSource).count()).toBe(0)
@@ -151,12 +210,17 @@ describeEachDatabase((database) => {
 
     it('are all there or none too when the transaction around them goes on', async () => {
       await atomic(dataSource, async () => {
-        await note.using({ backend: 'many' }).enqueueMany(orders).catch(() => {})
+        await note
+          .using({ backend: 'many' })
+          .enqueueMany(orders)
+          .catch(() => {})
         ids = [idNumber(1)]
         await note.using({ backend: 'many' }).enqueue('and on')
       })
 
-      expect((await rowsOf(dataSource).find()).map(({ argsKwargs }) => argsKwargs.args[0])).toEqual(['and on'])
+      expect((await rowsOf(dataSource).find()).map(({ argsKwargs }) => argsKwargs.args[0])).toEqual(
+        ['and on'],
+      )
     })
   })
 
@@ -173,13 +237,18 @@ describeEachDatabase((database) => {
       expect((await result.refresh()).status).toBe('SUCCESSFUL')
     })
 
-    it("that a task in the same worker has open and rolls back", async () => {
+    it('that a task in the same worker has open and rolls back', async () => {
       const dataSource = places['atomic']!
-      const slow = task('spec.slow', () => atomic(dataSource, async () => {
-        await note.using({ backend: 'atomic' }).enqueue('never')
-        await sleep(1_000)
-        throw new Error('back')
-      }), { backend: 'atomic' })
+      const slow = task(
+        'spec.slow',
+        () =>
+          atomic(dataSource, async () => {
+            await note.using({ backend: 'atomic' }).enqueue('never')
+            await sleep(1_000)
+            throw new Error('back')
+          }),
+        { backend: 'atomic' },
+      )
       const slowResult = await slow.using({ priority: 1 }).enqueue()
       const quickResult = await note.using({ backend: 'atomic' }).enqueue('quick')
 
@@ -188,19 +257,27 @@ describeEachDatabase((database) => {
       expect((await slowResult.refresh()).errors[0]!.traceback).toMatch(/^Error: back\n/)
       expect((await quickResult.refresh()).returnValue).toBe('quick')
       expect(await rowsOf(dataSource).count()).toBe(2)
-      expect(troubles).toEqual([expect.stringContaining('path=spec.slow state=FAILED error=Error: back')])
+      expect(troubles).toEqual([
+        expect.stringContaining('path=spec.slow state=FAILED error=Error: back'),
+      ])
     })
   })
 })
 
-async function open(database: SpecDatabase, extra: Partial<DataSourceOptions> = {}): Promise<DataSource> {
+async function open(
+  database: SpecDatabase,
+  extra: Partial<DataSourceOptions> = {},
+): Promise<DataSource> {
   return await database.connect({ entities: [DBTaskResult], synchronize: true, ...extra } as object)
 }
 
 function configure(places: Record<string, DataSource>, idFunction?: () => string): void {
   const entries = Object.entries(places).map(([alias, dataSource]) => {
     const OPTIONS = alias === 'many' && idFunction ? { dataSource, idFunction } : { dataSource }
-    return [alias, { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [], OPTIONS }] as const
+    return [
+      alias,
+      { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [], OPTIONS },
+    ] as const
   })
   const settings = Object.fromEntries(entries)
   configureTasks({ default: settings['manager']!, ...settings })
@@ -215,7 +292,10 @@ function idNumber(digit: number): string {
 }
 
 /** The database's time in milliseconds, told inside a transaction as it passes. */
-async function databaseNow({ name }: SpecDatabase, query: (sql: string) => Promise<unknown>): Promise<number> {
+async function databaseNow(
+  { name }: SpecDatabase,
+  query: (sql: string) => Promise<unknown>,
+): Promise<number> {
   const [row] = (await query(NOW[name])) as { now: string | number }[]
   return Math.floor(Number(row!.now))
 }
@@ -223,5 +303,5 @@ async function databaseNow({ name }: SpecDatabase, query: (sql: string) => Promi
 const NOW = {
   sqlite: `SELECT strftime('%s', 'now') * 1000 + substr(strftime('%f', 'now'), 4) AS now`,
   postgres: 'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now',
-  mariadb: 'SELECT TIMESTAMPDIFF(MICROSECOND, \'1970-01-01\', UTC_TIMESTAMP(6)) / 1000 AS now',
+  mariadb: "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000 AS now",
 }

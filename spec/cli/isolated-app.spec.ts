@@ -5,7 +5,9 @@ import { typeormEnv } from '../support/typeorm'
 import { appOf, installed } from './temp-app'
 
 const BIN = join(__dirname, '../../dist/cli/index.js')
-const compiler: Record<string, string> = installed('typescript-5') ? { typescript: 'typescript-5' } : { '@swc/core': '@swc/core' }
+const compiler: Record<string, string> = installed('typescript-5')
+  ? { typescript: 'typescript-5' }
+  : { '@swc/core': '@swc/core' }
 
 const DATA_SOURCE = `
   import 'reflect-metadata'
@@ -34,15 +36,30 @@ const TASKS = `
   }, { isolate: true })`
 
 it('child processes of a worker load the app as the worker does, close it in the end, and print where it prints', async () => {
-  const root = appOf({ 'src/db.ts': DATA_SOURCE, 'src/app.tasks.ts': TASKS }, { 'typeorm-tasks': '..', 'better-sqlite3': 'better-sqlite3', ...compiler })
-  const tasks = (...args: string[]) => promisify(execFile)(process.execPath, [BIN, ...args, '-d', 'src/db.ts', '-v0'], { cwd: root, env: typeormEnv() })
+  const root = appOf(
+    { 'src/db.ts': DATA_SOURCE, 'src/app.tasks.ts': TASKS },
+    { 'typeorm-tasks': '..', 'better-sqlite3': 'better-sqlite3', ...compiler },
+  )
+  const tasks = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [BIN, ...args, '-d', 'src/db.ts', '-v0'], {
+      cwd: root,
+      env: typeormEnv(),
+    })
   await tasks('enqueue', 'app.apart', '["in print"]')
 
   const { stdout, stderr } = await tasks('db_worker', '--batch', '--no-startup-delay')
 
-  expect(stdout.trim().split('\n')).toEqual(['worker opens, synchronize: true', 'child opens, synchronize: false', 'in print', 'child closes', 'worker closes'])
+  expect(stdout.trim().split('\n')).toEqual([
+    'worker opens, synchronize: true',
+    'child opens, synchronize: false',
+    'in print',
+    'child closes',
+    'worker closes',
+  ])
   expect(stderr).toBe('in print\n')
-  const rows = JSON.parse((await tasks('results', '--json')).stdout.replace(/^worker.*\n?/gm, '')) as [{ status: string; traceback: string }]
+  const rows = JSON.parse(
+    (await tasks('results', '--json')).stdout.replace(/^worker.*\n?/gm, ''),
+  ) as [{ status: string; traceback: string }]
   expect(rows).toMatchObject([{ status: 'FAILED', exceptionClassPath: 'TypeError', claims: 1 }])
   expect(rows[0].traceback).toContain('src/app.tasks.ts:6:')
 })

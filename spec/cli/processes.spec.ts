@@ -5,7 +5,16 @@ import { BackOff } from '../../cli/back-off'
 import { describeEachDatabase } from '../support/databases'
 import { cliApp, TASKS_FILE, until, type AppWish, type CliApp, type Running } from './support'
 
-const FLEET = ['db_worker', '--processes', '3', '--worker-id', 'w', '--no-startup-delay', '--interval', '0.1']
+const FLEET = [
+  'db_worker',
+  '--processes',
+  '3',
+  '--worker-id',
+  'w',
+  '--no-startup-delay',
+  '--interval',
+  '0.1',
+]
 const DONE = { code: 0, signal: null }
 
 const TASKS = `${TASKS_FILE}
@@ -35,13 +44,18 @@ const TASKS = `${TASKS_FILE}
 describe('--processes', () => {
   it('runs so many workers, each under a name of its own, and stops them all', async () => {
     const { app, fleet } = await atWork()
-    const ids = await app.enqueue('app.sleep', Array.from({ length: 60 }, () => [100]))
+    const ids = await app.enqueue(
+      'app.sleep',
+      Array.from({ length: 60 }, () => [100]),
+    )
     await ended(app, ids)
 
     fleet.kill('SIGTERM')
 
     expect(await fleet.exited).toEqual(DONE)
-    expect([...new Set((await app.rows()).map(({ workerIds }) => workerIds.join()))].toSorted()).toEqual(['w-1', 'w-2', 'w-3'])
+    expect(
+      [...new Set((await app.rows()).map(({ workerIds }) => workerIds.join()))].toSorted(),
+    ).toEqual(['w-1', 'w-2', 'w-3'])
     expect(fleet.log.match(/Starting worker worker_id=w-\d/g)).toHaveLength(3)
     expect(fleet.log.match(/Received SIGTERM - shutting down gracefully/g)).toHaveLength(3)
   })
@@ -49,29 +63,47 @@ describe('--processes', () => {
   it('gives random names where none is given', async () => {
     const app = await fleetApp()
 
-    const { code, stderr } = await app.tasks('db_worker', '--processes=2', '--batch', '--no-startup-delay')
+    const { code, stderr } = await app.tasks(
+      'db_worker',
+      '--processes=2',
+      '--batch',
+      '--no-startup-delay',
+    )
 
-    const names = [...stderr.matchAll(/Starting worker worker_id=(\w{32}) /g)].map(([, name]) => name)
+    const names = [...stderr.matchAll(/Starting worker worker_id=(\w{32}) /g)].map(
+      ([, name]) => name,
+    )
     expect({ code, names: new Set(names).size }).toEqual({ code: 0, names: 2 })
   })
 
   it('ends a batch with 0 when nothing is left, even if some died on the way', async () => {
     const app = await fleetApp()
     const dying = await app.enqueue('app.kill', [[], []])
-    const ids = await app.enqueue('app.add', Array.from({ length: 20 }, () => [1]))
+    const ids = await app.enqueue(
+      'app.add',
+      Array.from({ length: 20 }, () => [1]),
+    )
 
     const { code, stderr } = await app.tasks(...FLEET, '--batch', '--concurrency', '1')
 
     expect(code).toBe(0)
     expect(stderr.match(/was killed by SIGKILL; another starts in/g)).toHaveLength(2)
     expect(stderr.match(/Exiting gracefully/g)).toHaveLength(3)
-    expect(await Promise.all(dying.map(async (id) => (await app.row(id)).status))).toEqual(['RUNNING', 'RUNNING'])
-    expect(await Promise.all(ids.map(async (id) => (await app.row(id)).status))).toEqual(ids.map(() => 'SUCCESSFUL'))
+    expect(await Promise.all(dying.map(async (id) => (await app.row(id)).status))).toEqual([
+      'RUNNING',
+      'RUNNING',
+    ])
+    expect(await Promise.all(ids.map(async (id) => (await app.row(id)).status))).toEqual(
+      ids.map(() => 'SUCCESSFUL'),
+    )
   })
 
   it('ends with 0 when each has run its --max-tasks', async () => {
     const app = await fleetApp()
-    await app.enqueue('app.add', Array.from({ length: 10 }, () => [1]))
+    await app.enqueue(
+      'app.add',
+      Array.from({ length: 10 }, () => [1]),
+    )
 
     const { code, stderr } = await app.tasks(...FLEET, '--max-tasks', '2')
 
@@ -92,15 +124,34 @@ describe('--processes', () => {
   })
 
   it.each([
-    [['--processes', '0'], "argument --processes: expected a whole number from 1 to 256, got '0'. --help tells more."],
-    [['--processes', '257'], "argument --processes: expected a whole number from 1 to 256, got '257'. --help tells more."],
-    [['--processes', '1.5'], "argument --processes: expected a whole number from 1 to 256, got '1.5'. --help tells more."],
-    [['--processes', '10', '--worker-id', 'w'.repeat(62)], 'argument --worker-id: expected at most 61 characters, got 62, as 10 processes add -1 to -10 to it. Shorten it.'],
-    [['--processes', '2', '--exclude-queues', 'slow'], "argument --exclude-queues: goes with --queue-name '*' only. Add --queue-name '*', or leave it out."],
+    [
+      ['--processes', '0'],
+      "argument --processes: expected a whole number from 1 to 256, got '0'. --help tells more.",
+    ],
+    [
+      ['--processes', '257'],
+      "argument --processes: expected a whole number from 1 to 256, got '257'. --help tells more.",
+    ],
+    [
+      ['--processes', '1.5'],
+      "argument --processes: expected a whole number from 1 to 256, got '1.5'. --help tells more.",
+    ],
+    [
+      ['--processes', '10', '--worker-id', 'w'.repeat(62)],
+      'argument --worker-id: expected at most 61 characters, got 62, as 10 processes add -1 to -10 to it. Shorten it.',
+    ],
+    [
+      ['--processes', '2', '--exclude-queues', 'slow'],
+      "argument --exclude-queues: goes with --queue-name '*' only. Add --queue-name '*', or leave it out.",
+    ],
   ])('%j is refused before anything is started', async (args, message) => {
     const app = await fleetApp()
 
-    expect(await app.tasks('db_worker', '--batch', ...args)).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\n` })
+    expect(await app.tasks('db_worker', '--batch', ...args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: ${message}\n`,
+    })
   })
 })
 
@@ -117,7 +168,9 @@ describe('a worker that dies', () => {
     await fleet.says(how)
     await fleet.says('Starting worker', 4)
 
-    expect(fleet.log).toMatch(new RegExp(`Worker w-\\d \\(process \\d+\\) ${how}; another starts in 0\\.(0[5-9]|10) s`))
+    expect(fleet.log).toMatch(
+      new RegExp(`Worker w-\\d \\(process \\d+\\) ${how}; another starts in 0\\.(0[5-9]|10) s`),
+    )
     const [, dead] = /Worker (w-\d) \(/.exec(fleet.log) ?? []
     const starts = [...fleet.log.matchAll(/worker_id=(w-\d)/g)].map(([, started]) => started)
     expect(starts.slice(0, 3)).toEqual(expect.arrayContaining(['w-1', 'w-2', 'w-3']))
@@ -142,7 +195,10 @@ describe('a worker that dies', () => {
     // Only one place gets them: the other is busy.
     const [long] = await app.enqueue('app.wait')
     await fleet.says(`id=${long} path=app.wait state=RUNNING`)
-    await app.enqueue('app.kill', Array.from({ length: 6 }, () => []))
+    await app.enqueue(
+      'app.kill',
+      Array.from({ length: 6 }, () => []),
+    )
 
     await fleet.says('was killed by SIGKILL', 6)
     const before = performance.now()
@@ -151,7 +207,9 @@ describe('a worker that dies', () => {
 
     expect(await fleet.exited).toEqual(DONE)
     expect(performance.now() - before).toBeLessThan(1_600)
-    const delays = [...fleet.log.matchAll(/another starts in (\S+) s/g)].map(([, delay]) => Number(delay))
+    const delays = [...fleet.log.matchAll(/another starts in (\S+) s/g)].map(([, delay]) =>
+      Number(delay),
+    )
     for (const [at, delay] of delays.entries()) {
       expect(delay).toBeGreaterThanOrEqual(0.05 * 2 ** at - 0.005)
       expect(delay).toBeLessThanOrEqual(0.1 * 2 ** at + 0.005)
@@ -178,7 +236,12 @@ describe('a worker that dies', () => {
 
     expect(code).toBe(1)
     expect(stderr.split('\n')).toEqual([expect.stringContaining('db_task_result'), ''])
-    expect(await app.tasks(...FLEET, '--backend', 'defualt')).toEqual({ code: 2, stdout: '', stderr: 'error: argument --backend: TASKS has no backend "defualt"; it has "default". Did you mean "default"?\n' })
+    expect(await app.tasks(...FLEET, '--backend', 'defualt')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'error: argument --backend: TASKS has no backend "defualt"; it has "default". Did you mean "default"?\n',
+    })
   })
 
   it('is told of, and ends all, if the first is killed before it came to work', async () => {
@@ -187,7 +250,9 @@ describe('a worker that dies', () => {
     const { code, stderr } = await app.tasks(...FLEET)
 
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^Worker w-1 \(process \d+\) was killed by SIGKILL, and is not replaced\n$/)
+    expect(stderr).toMatch(
+      /^Worker w-1 \(process \d+\) was killed by SIGKILL, and is not replaced\n$/,
+    )
   })
 
   it('is given up in a batch when it cannot be started any more', async () => {
@@ -195,41 +260,62 @@ describe('a worker that dies', () => {
     await app.enqueue('app.breakApp')
     await app.enqueue('app.sleep', [[500]])
 
-    const { code, stderr } = await app.tasks(...FLEET, '--processes', '2', '--batch', '--concurrency', '1')
+    const { code, stderr } = await app.tasks(
+      ...FLEET,
+      '--processes',
+      '2',
+      '--batch',
+      '--concurrency',
+      '1',
+    )
 
     expect(code).toBe(1)
-    expect(stderr).toMatch(/Worker w-\d \(process \d+\) ended with exit code 1, and is not replaced/)
+    expect(stderr).toMatch(
+      /Worker w-\d \(process \d+\) ended with exit code 1, and is not replaced/,
+    )
     expect(stderr.match(/the app is broken/g)!.length).toBeGreaterThanOrEqual(5)
     expect(stderr.match(/the app is broken/g)!.length).toBeLessThanOrEqual(10)
   })
 })
 
 describe('the supervisor', () => {
-  it.each(['SIGTERM', 'SIGQUIT'] as const)('lets four idle workers end at once upon %s', async (signal) => {
-    const { fleet } = await atWork({}, '--processes', '4', '--interval', '60')
-    await sleep(300)
+  it.each(['SIGTERM', 'SIGQUIT'] as const)(
+    'lets four idle workers end at once upon %s',
+    async (signal) => {
+      const { fleet } = await atWork({}, '--processes', '4', '--interval', '60')
+      await sleep(300)
 
-    const before = performance.now()
-    fleet.kill(signal)
+      const before = performance.now()
+      fleet.kill(signal)
 
-    expect(await fleet.exited).toEqual(DONE)
-    expect(performance.now() - before).toBeLessThan(1_000)
-  })
+      expect(await fleet.exited).toEqual(DONE)
+      expect(performance.now() - before).toBeLessThan(1_000)
+    },
+  )
 
   it('ends in order when it is told to while the first worker still loads the app', async () => {
-    const app = await cliApp({ files: { 'tasks.js': `console.error('loading'); for (const end = Date.now() + 500; Date.now() < end; );` } })
+    const app = await cliApp({
+      files: {
+        'tasks.js': `console.error('loading'); for (const end = Date.now() + 500; Date.now() < end; );`,
+      },
+    })
     const fleet = app.start(...FLEET)
     await fleet.says('loading')
 
     fleet.kill('SIGTERM')
 
     expect(await fleet.exited).toEqual(DONE)
-    expect(fleet.log).toBe('loading\nReceived SIGTERM: stopping all workers\nReceived SIGTERM - shutting down gracefully... (press Ctrl+C again to force)\n')
+    expect(fleet.log).toBe(
+      'loading\nReceived SIGTERM: stopping all workers\nReceived SIGTERM - shutting down gracefully... (press Ctrl+C again to force)\n',
+    )
   })
 
   it('passes a second SIGINT on: all leave at once, with 130, and give back what they ran', async () => {
     const { app, fleet } = await atWork()
-    const ids = await app.enqueue('app.sleep', Array.from({ length: 6 }, () => [60_000]))
+    const ids = await app.enqueue(
+      'app.sleep',
+      Array.from({ length: 6 }, () => [60_000]),
+    )
     await fleet.says('state=RUNNING', 6)
     fleet.kill('SIGINT')
     await fleet.says('shutting down gracefully', 3)
@@ -240,7 +326,9 @@ describe('the supervisor', () => {
     expect(await fleet.exited).toEqual({ code: 130, signal: null })
     expect(performance.now() - before).toBeLessThan(1_500)
     await fleet.closed
-    expect(await Promise.all(ids.map(async (id) => app.row(id)))).toEqual(ids.map(() => expect.objectContaining({ status: 'READY', workerIds: [] })))
+    expect(await Promise.all(ids.map(async (id) => app.row(id)))).toEqual(
+      ids.map(() => expect.objectContaining({ status: 'READY', workerIds: [] })),
+    )
   })
 
   it('ends a worker by force that computes and cannot hear the second SIGINT', async () => {
@@ -269,14 +357,21 @@ describe('the supervisor', () => {
 
   it('is survived by its workers, when it is killed, only until they have finished', async () => {
     const { app, fleet } = await atWork({}, '--concurrency', '1')
-    const ids = await app.enqueue('app.sleep', Array.from({ length: 4 }, () => [1_000]))
+    const ids = await app.enqueue(
+      'app.sleep',
+      Array.from({ length: 4 }, () => [1_000]),
+    )
     await fleet.says('state=RUNNING', 3)
 
     fleet.kill('SIGKILL')
     await fleet.closed
 
-    expect(fleet.log.match(/The process that watches over this one is gone - shutting down gracefully/g)).toHaveLength(3)
-    expect((await Promise.all(ids.map(async (id) => (await app.row(id)).status))).toSorted()).toEqual(['READY', 'SUCCESSFUL', 'SUCCESSFUL', 'SUCCESSFUL'])
+    expect(
+      fleet.log.match(/The process that watches over this one is gone - shutting down gracefully/g),
+    ).toHaveLength(3)
+    expect(
+      (await Promise.all(ids.map(async (id) => (await app.row(id)).status))).toSorted(),
+    ).toEqual(['READY', 'SUCCESSFUL', 'SUCCESSFUL', 'SUCCESSFUL'])
   })
 
   it('is missed by its workers even if a task has removed all listeners', async () => {
@@ -298,7 +393,9 @@ describe('the supervisor', () => {
     fleet.kill('SIGKILL')
     await fleet.closed
 
-    expect(fleet.log).toContain('The process that watches over this one is gone: stopping all workers')
+    expect(fleet.log).toContain(
+      'The process that watches over this one is gone: stopping all workers',
+    )
     expect(fleet.log.match(/Received SIGTERM - shutting down gracefully/g)).toHaveLength(3)
   })
 })
@@ -306,12 +403,17 @@ describe('the supervisor', () => {
 describeEachDatabase((database) => {
   it('three processes run each task once', async () => {
     const app = await fleetApp({ database: await database.fresh() })
-    const ids = await app.enqueue('app.sleep', Array.from({ length: 60 }, () => [20]))
+    const ids = await app.enqueue(
+      'app.sleep',
+      Array.from({ length: 60 }, () => [20]),
+    )
 
     const { code, stderr } = await app.tasks(...FLEET, '--batch', '--concurrency', '2')
 
     expect(code).toBe(0)
-    expect((await app.rows()).map(({ status, claims }) => [status, claims])).toEqual(ids.map(() => ['SUCCESSFUL', 1]))
+    expect((await app.rows()).map(({ status, claims }) => [status, claims])).toEqual(
+      ids.map(() => ['SUCCESSFUL', 1]),
+    )
     expect(stderr.match(/state=RUNNING/g)).toHaveLength(60)
   })
 })
@@ -321,7 +423,10 @@ function fleetApp(wish: AppWish = {}): Promise<CliApp> {
 }
 
 /** A fleet that is all there. */
-async function atWork(wish: AppWish = {}, ...args: string[]): Promise<{ app: CliApp; fleet: Running }> {
+async function atWork(
+  wish: AppWish = {},
+  ...args: string[]
+): Promise<{ app: CliApp; fleet: Running }> {
   const app = await fleetApp(wish)
   const fleet = app.start(...FLEET, ...args)
   const processes = args.includes('--processes') ? Number(args[args.indexOf('--processes') + 1]) : 3
@@ -330,6 +435,12 @@ async function atWork(wish: AppWish = {}, ...args: string[]): Promise<{ app: Cli
 }
 
 async function ended(app: CliApp, ids: readonly string[]): Promise<void> {
-  const open = async (): Promise<number> => (await app.rows()).filter(({ id, status }) => ids.includes(id) && ['READY', 'RUNNING'].includes(status)).length
-  await until(async () => (await open()) === 0, () => 'the tasks')
+  const open = async (): Promise<number> =>
+    (await app.rows()).filter(
+      ({ id, status }) => ids.includes(id) && ['READY', 'RUNNING'].includes(status),
+    ).length
+  await until(
+    async () => (await open()) === 0,
+    () => 'the tasks',
+  )
 }

@@ -20,7 +20,10 @@ it('runs what the source says now, after a change and after a syntax error was m
   app.write('tasks.js', returning(4))
   await worker.says('Starting worker', 3)
   const [id] = await app.enqueue('app.value')
-  await until(async () => (await app.row(id!)).status === 'SUCCESSFUL', () => 'the task')
+  await until(
+    async () => (await app.row(id!)).status === 'SUCCESSFUL',
+    () => 'the task',
+  )
 
   expect((await app.row(id!)).returnValue).toBe(4)
   worker.kill('SIGTERM')
@@ -37,7 +40,9 @@ it('finishes a running task before the new worker starts', async () => {
   await worker.says('Starting worker', 2)
 
   expect(worker.log).toContain('helper.js changed')
-  expect(worker.log.indexOf('state=SUCCESSFUL')).toBeLessThan(worker.log.lastIndexOf('Starting worker'))
+  expect(worker.log.indexOf('state=SUCCESSFUL')).toBeLessThan(
+    worker.log.lastIndexOf('Starting worker'),
+  )
   expect(await app.row(id!)).toMatchObject({ status: 'SUCCESSFUL', claims: 1 })
   worker.kill('SIGINT')
   expect(await worker.exited).toEqual({ code: 0, signal: null })
@@ -48,7 +53,8 @@ it('does not start anew for databases, logs and what tasks write', async () => {
   const worker = app.start(...RELOADED)
   await worker.says('Starting worker')
 
-  for (const file of ['more.sqlite', 'out.log', 'report.json', '.env.js', 'node_modules/left.js']) app.write(file, '')
+  for (const file of ['more.sqlite', 'out.log', 'report.json', '.env.js', 'node_modules/left.js'])
+    app.write(file, '')
   app.write('seen.js', '')
   await worker.says('Starting worker', 2)
 
@@ -72,5 +78,7 @@ it('is off in a batch, with a warning', async () => {
   const { code, stderr } = await app.tasks('db_worker', '--reload', '--batch', '--no-startup-delay')
 
   expect(code).toBe(0)
-  expect(stderr.split('\n')[0]).toBe('Warning: --reload and --batch cannot be specified together. Disabling autoreload.')
+  expect(stderr.split('\n')[0]).toBe(
+    'Warning: --reload and --batch cannot be specified together. Disabling autoreload.',
+  )
 })

@@ -24,19 +24,25 @@ const HOSTILE = `${TASKS_FILE}
   })`
 
 describe('an idle worker', () => {
-  it.each(['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)('ends within half a second of %s, with one line', async (signal) => {
-    const app = await cliApp()
-    const worker = app.start('db_worker', '--no-startup-delay', '--interval', '60')
-    await worker.says('Starting worker')
-    await sleep(100)
+  it.each(['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)(
+    'ends within half a second of %s, with one line',
+    async (signal) => {
+      const app = await cliApp()
+      const worker = app.start('db_worker', '--no-startup-delay', '--interval', '60')
+      await worker.says('Starting worker')
+      await sleep(100)
 
-    const before = performance.now()
-    worker.kill(signal)
+      const before = performance.now()
+      worker.kill(signal)
 
-    expect(await worker.exited).toEqual(DONE)
-    expect(performance.now() - before).toBeLessThan(500)
-    expect(worker.log.split('\n').slice(1)).toEqual([`Received ${signal} - shutting down gracefully... (press Ctrl+C again to force)`, ''])
-  })
+      expect(await worker.exited).toEqual(DONE)
+      expect(performance.now() - before).toBeLessThan(500)
+      expect(worker.log.split('\n').slice(1)).toEqual([
+        `Received ${signal} - shutting down gracefully... (press Ctrl+C again to force)`,
+        '',
+      ])
+    },
+  )
 
   it('ends at once while it waits at its start', async () => {
     const app = await cliApp()
@@ -50,15 +56,18 @@ describe('an idle worker', () => {
 })
 
 describe('a worker at work', () => {
-  it.each(['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)('finishes its task upon %s and takes no other', async (signal) => {
-    const { app, worker, ids } = await atWork('app.sleep', [[700], [1]], '--concurrency', '1')
+  it.each(['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)(
+    'finishes its task upon %s and takes no other',
+    async (signal) => {
+      const { app, worker, ids } = await atWork('app.sleep', [[700], [1]], '--concurrency', '1')
 
-    worker.kill(signal)
+      worker.kill(signal)
 
-    expect(await worker.exited).toEqual(DONE)
-    expect((await app.row(ids[0]!)).status).toBe('SUCCESSFUL')
-    expect((await app.row(ids[1]!)).status).toBe('READY')
-  })
+      expect(await worker.exited).toEqual(DONE)
+      expect((await app.row(ids[0]!)).status).toBe('SUCCESSFUL')
+      expect((await app.row(ids[1]!)).status).toBe('READY')
+    },
+  )
 
   it('is not hurried by more SIGTERMs', async () => {
     const { app, worker, ids } = await atWork('app.sleep', [[900]])
@@ -80,7 +89,11 @@ describe('a worker at work', () => {
     worker.kill('SIGINT')
 
     expect(await worker.exited).toEqual({ code: 130, signal: null })
-    expect(await app.row(ids[0]!)).toMatchObject({ status: 'READY', workerIds: [], leaseUntil: null })
+    expect(await app.row(ids[0]!)).toMatchObject({
+      status: 'READY',
+      workerIds: [],
+      leaseUntil: null,
+    })
   })
 
   it('gives a task back that does not end within --shutdown-timeout, and says so by 1', async () => {
@@ -89,19 +102,28 @@ describe('a worker at work', () => {
     worker.kill('SIGTERM')
 
     expect(await worker.exited).toEqual({ code: 1, signal: null })
-    expect(worker.log).toContain(`Task id=${ids[0]} path=app.sleep has not finished and is given back`)
-    expect(await app.row(ids[0]!)).toMatchObject({ status: 'READY', workerIds: [], leaseUntil: null })
+    expect(worker.log).toContain(
+      `Task id=${ids[0]} path=app.sleep has not finished and is given back`,
+    )
+    expect(await app.row(ids[0]!)).toMatchObject({
+      status: 'READY',
+      workerIds: [],
+      leaseUntil: null,
+    })
   })
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('still obeys %s after a task has removed all listeners', async (signal) => {
-    const { app, worker, ids } = await atWork('app.unlisten', [[600]])
-    await sleep(200)
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'still obeys %s after a task has removed all listeners',
+    async (signal) => {
+      const { app, worker, ids } = await atWork('app.unlisten', [[600]])
+      await sleep(200)
 
-    worker.kill(signal)
+      worker.kill(signal)
 
-    expect(await worker.exited).toEqual(DONE)
-    expect((await app.row(ids[0]!)).status).toBe('SUCCESSFUL')
-  })
+      expect(await worker.exited).toEqual(DONE)
+      expect((await app.row(ids[0]!)).status).toBe('SUCCESSFUL')
+    },
+  )
 
   it.each([
     ['app.stray', 'RangeError: nobody waits for this'],
@@ -125,7 +147,11 @@ describe('a worker at work', () => {
 })
 
 /** A worker that has started the first of these calls. */
-async function atWork(name: string, calls: unknown[][], ...args: string[]): Promise<{ app: CliApp; worker: Running; ids: string[] }> {
+async function atWork(
+  name: string,
+  calls: unknown[][],
+  ...args: string[]
+): Promise<{ app: CliApp; worker: Running; ids: string[] }> {
   const app = await cliApp({ files: { 'tasks.js': HOSTILE } })
   const ids = await app.enqueue(name, calls)
   const worker = app.start(...WORKER, ...args)

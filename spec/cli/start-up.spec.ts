@@ -23,19 +23,44 @@ interface Loaded {
 function loadedBy({ root, write }: CliApp, ...args: string[]): Loaded {
   write('look.cjs', LOOK)
   const list = join(root, 'loaded.json')
-  const { status, stderr } = spawnSync(process.execPath, ['-r', './look.cjs', BIN, ...args], { cwd: root, env: { ...process.env, LOADED: list }, encoding: 'utf8' })
-  const files = (JSON.parse(readFileSync(list, 'utf8')) as string[]).map((file) => file.split(sep).join('/'))
+  const { status, stderr } = spawnSync(process.execPath, ['-r', './look.cjs', BIN, ...args], {
+    cwd: root,
+    env: { ...process.env, LOADED: list },
+    encoding: 'utf8',
+  })
+  const files = (JSON.parse(readFileSync(list, 'utf8')) as string[]).map((file) =>
+    file.split(sep).join('/'),
+  )
   const dist = join(HERE, 'dist')
   return {
-    code: status, stderr, files,
+    code: status,
+    stderr,
+    files,
     own: files.filter((file) => file.startsWith(`${dist}/`)).map((file) => relative(dist, file)),
-    packages: [...new Set(files.map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]).filter((name) => name !== undefined))],
+    packages: [
+      ...new Set(
+        files
+          .map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1])
+          .filter((name) => name !== undefined),
+      ),
+    ],
   }
 }
 
 /** What a worker of a compiled app with plain tasks has no use for. */
-const IDLE_PACKAGES = ['validator', 'libphonenumber-js', 'class-transformer', 'uuid', 'fastest-levenshtein', 'chokidar', 'cli-progress', 'typescript', '@swc/core']
-const OTHERS = /^(cli\/(commands\/(?!db-worker)|migrations\/|reload|processes|worker-place|stored-results|result-lines|isolated-app)|lib\/isolation\/child\.|backends\/database\/dialects\/(?!sqlite))/
+const IDLE_PACKAGES = [
+  'validator',
+  'libphonenumber-js',
+  'class-transformer',
+  'uuid',
+  'fastest-levenshtein',
+  'chokidar',
+  'cli-progress',
+  'typescript',
+  '@swc/core',
+]
+const OTHERS =
+  /^(cli\/(commands\/(?!db-worker)|migrations\/|reload|processes|worker-place|stored-results|result-lines|isolated-app)|lib\/isolation\/child\.|backends\/database\/dialects\/(?!sqlite))/
 
 let app: CliApp
 beforeAll(async () => {
@@ -47,7 +72,13 @@ describe('db_worker --batch', () => {
     const { code, own, packages, files } = loadedBy(app, 'db_worker', '--batch')
 
     expect(code).toBe(0)
-    expect(own).toEqual(expect.arrayContaining(['cli/commands/db-worker.js', 'lib/worker.js', 'backends/database/dialects/sqlite.js']))
+    expect(own).toEqual(
+      expect.arrayContaining([
+        'cli/commands/db-worker.js',
+        'lib/worker.js',
+        'backends/database/dialects/sqlite.js',
+      ]),
+    )
     expect(own.filter((file) => OTHERS.test(file))).toEqual([])
     expect(packages).toEqual(expect.arrayContaining(['typeorm', 'commander', 'class-validator']))
     expect(packages.filter((name) => IDLE_PACKAGES.includes(name))).toEqual([])
@@ -55,13 +86,19 @@ describe('db_worker --batch', () => {
   })
 
   it('loads what checks arguments for the tasks that list classes', async () => {
-    const classes = await cliApp({ files: { 'tasks.js': `
+    const classes = await cliApp({
+      files: {
+        'tasks.js': `
       const { task } = require('typeorm-tasks')
       const { IsInt } = require('class-validator')
       class Age {}
       IsInt()(Age.prototype, 'years')
       task('app.age', async (age) => [age instanceof Age, age.years], { args: [Age] })`,
-      'node_modules/class-validator/package.json': JSON.stringify({ main: join(HERE, 'node_modules/class-validator/cjs/index.js') }) } })
+        'node_modules/class-validator/package.json': JSON.stringify({
+          main: join(HERE, 'node_modules/class-validator/cjs/index.js'),
+        }),
+      },
+    })
     const ids = await classes.enqueue('app.age', [[{ years: 7 }], [{ years: 'seven' }]])
 
     const { code, packages } = loadedBy(classes, 'db_worker', '--batch')
@@ -69,7 +106,10 @@ describe('db_worker --batch', () => {
     expect(code).toBe(0)
     const [sound, faulty] = await Promise.all(ids.map((id) => classes.row(id)))
     expect(sound).toMatchObject({ status: 'SUCCESSFUL', returnValue: [true, 7] })
-    expect(faulty).toMatchObject({ status: 'FAILED', traceback: expect.stringContaining('years must be an integer number') })
+    expect(faulty).toMatchObject({
+      status: 'FAILED',
+      traceback: expect.stringContaining('years must be an integer number'),
+    })
     expect(packages).toContain('libphonenumber-js') // so the list above is no mere absence of eyes
   })
 
@@ -80,11 +120,19 @@ describe('db_worker --batch', () => {
     const { code, stderr } = loadedBy(bare, 'db_worker', '--batch')
 
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^error: The table "db_task_result" does not exist\..*makemigrations.*\n$/)
+    expect(stderr).toMatch(
+      /^error: The table "db_task_result" does not exist\..*makemigrations.*\n$/,
+    )
   })
 })
 
-it.each(['--help', 'db_worker --help', '--version', 'db_worker --interval soon', 'no_such_command'])('tasks %s loads no more than the command line itself', (call) => {
+it.each([
+  '--help',
+  'db_worker --help',
+  '--version',
+  'db_worker --interval soon',
+  'no_such_command',
+])('tasks %s loads no more than the command line itself', (call) => {
   const { own, packages } = loadedBy(app, ...call.split(' '))
 
   expect(packages).toEqual(['commander'])
@@ -92,7 +140,9 @@ it.each(['--help', 'db_worker --help', '--version', 'db_worker --interval soon',
 })
 
 it('every other command loads its own part', () => {
-  const parts = ['check', 'makemigrations', 'results', 'enqueue', 'prune_db_task_results'].map((command) => loadedBy(app, command).own.filter((file) => file.startsWith('cli/commands/')))
+  const parts = ['check', 'makemigrations', 'results', 'enqueue', 'prune_db_task_results'].map(
+    (command) => loadedBy(app, command).own.filter((file) => file.startsWith('cli/commands/')),
+  )
 
   expect(parts).toEqual([
     ['cli/commands/check.js'],
@@ -105,7 +155,8 @@ it('every other command loads its own part', () => {
 
 it('an option that has the name of a command is no command, and lists of commands are whole', () => {
   write()
-  const told = (...args: string[]): string => spawnSync(process.execPath, [BIN, ...args], { cwd: app.root, encoding: 'utf8' }).stdout
+  const told = (...args: string[]): string =>
+    spawnSync(process.execPath, [BIN, ...args], { cwd: app.root, encoding: 'utf8' }).stdout
 
   expect(told('check', '-d', 'enqueue.js')).toContain('System check identified no issues')
   expect(told('check', '-d', 'results')).toContain('System check identified no issues')

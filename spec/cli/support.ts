@@ -39,7 +39,11 @@ export interface CliApp {
   start(...args: string[]): Running
   write(file: string, text: string): void
   /** Enqueues a task once for each list of arguments, and gives the ids. */
-  enqueue(name: string, calls?: unknown[][], options?: { queueName?: string; backend?: string }): Promise<string[]>
+  enqueue(
+    name: string,
+    calls?: unknown[][],
+    options?: { queueName?: string; backend?: string },
+  ): Promise<string[]>
   rows(): Promise<DBTaskResult[]>
   row(id: string): Promise<DBTaskResult>
 }
@@ -55,15 +59,29 @@ export interface AppWish {
 
 export const DATABASE_TASKS = `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [] } }`
 
-export async function cliApp({ database, files = {}, tasks = DATABASE_TASKS }: AppWish = {}): Promise<CliApp> {
+export async function cliApp({
+  database,
+  files = {},
+  tasks = DATABASE_TASKS,
+}: AppWish = {}): Promise<CliApp> {
   const root = appOf({ 'tasks.js': TASKS_FILE, ...files }, { 'typeorm-tasks': '..' })
-  const options = database ?? { type: 'better-sqlite3', database: join(root, 'app.sqlite'), enableWAL: true }
+  const options = database ?? {
+    type: 'better-sqlite3',
+    database: join(root, 'app.sqlite'),
+    enableWAL: true,
+  }
   const write = (file: string, text: string): void => writeFileSync(join(root, file), text)
   if (!files['ormconfig.js']) write('ormconfig.js', ormconfig(options, tasks))
-  const dataSource = await new DataSource({ ...options, entities: [DBTaskResult], synchronize: true } as DataSourceOptions).initialize()
+  const dataSource = await new DataSource({
+    ...options,
+    entities: [DBTaskResult],
+    synchronize: true,
+  } as DataSourceOptions).initialize()
   opened.push(dataSource)
   return {
-    root, dataSource, write,
+    root,
+    dataSource,
+    write,
     tasks: (...args) => told(root, args),
     start: (...args) => new Running(root, args),
     enqueue: (name, calls = [[]], wish = {}) => enqueue(dataSource, name, calls, wish),
@@ -89,10 +107,15 @@ export class Running {
   readonly #child: ChildProcess
 
   constructor(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.#child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...typeormEnv(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = spawn(process.execPath, [BIN, ...args], {
+      cwd,
+      env: { ...typeormEnv(), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.exited = once(this.#child, 'exit').then(([code, signal]) => ({ code, signal }))
     this.closed = once(this.#child, 'close')
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream!.on('data', (text: Buffer) => (this.log += text.toString()))
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream!.on('data', (text: Buffer) => (this.log += text.toString()))
     running.push(this)
   }
 
@@ -102,8 +125,14 @@ export class Running {
 
   /** Resolves once the log holds the text so many times. */
   async says(text: string | RegExp, times = 1): Promise<void> {
-    const pattern = new RegExp(typeof text === 'string' ? text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : text, 'g')
-    await until(() => (this.log.match(pattern)?.length ?? 0) >= times, () => `"${String(text)}" in:\n${this.log}`)
+    const pattern = new RegExp(
+      typeof text === 'string' ? text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : text,
+      'g',
+    )
+    await until(
+      () => (this.log.match(pattern)?.length ?? 0) >= times,
+      () => `"${String(text)}" in:\n${this.log}`,
+    )
   }
 
   get isOver(): boolean {
@@ -112,7 +141,10 @@ export class Running {
 }
 
 /** Waits for something that another process does. */
-export async function until(isSo: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
+export async function until(
+  isSo: () => boolean | Promise<boolean>,
+  what: () => string,
+): Promise<void> {
   const deadline = Date.now() + 15_000
   while (!(await isSo())) {
     if (Date.now() > deadline) throw new Error(`Waited in vain for ${what()}`)
@@ -132,11 +164,21 @@ afterAll(async () => {
 
 function told(cwd: string, args: readonly string[]): Promise<Told> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [BIN, ...args], { cwd, env: typeormEnv() }, (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }))
+    const child = execFile(
+      process.execPath,
+      [BIN, ...args],
+      { cwd, env: typeormEnv() },
+      (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
+    )
   })
 }
 
-async function enqueue(dataSource: DataSource, name: string, calls: unknown[][], { queueName = 'default', backend = 'default' }: { queueName?: string; backend?: string }): Promise<string[]> {
+async function enqueue(
+  dataSource: DataSource,
+  name: string,
+  calls: unknown[][],
+  { queueName = 'default', backend = 'default' }: { queueName?: string; backend?: string },
+): Promise<string[]> {
   configureTasks({ [backend]: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
   const results = await remoteTask<unknown[]>(name, { queueName, backend }).enqueueMany(calls)
   return results.map(({ id }) => id)

@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -29,11 +37,19 @@ export interface Loaded {
 }
 
 /** A folder outside the repository with these files, and in its node_modules these packages (its name there: ours). */
-export function appOf(files: Record<string, string>, packages: Record<string, string> = {}): string {
+export function appOf(
+  files: Record<string, string>,
+  packages: Record<string, string> = {},
+): string {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'typeorm-tasks-app-')))
   made.push(root)
-  for (const [name, text] of Object.entries({ 'package.json': '{}', ...files })) write(join(root, name), text)
-  for (const [name, ours] of Object.entries({ typeorm: 'typeorm', 'reflect-metadata': 'reflect-metadata', ...packages })) {
+  for (const [name, text] of Object.entries({ 'package.json': '{}', ...files }))
+    write(join(root, name), text)
+  for (const [name, ours] of Object.entries({
+    typeorm: 'typeorm',
+    'reflect-metadata': 'reflect-metadata',
+    ...packages,
+  })) {
     const link = join(root, 'node_modules', name)
     mkdirSync(dirname(link), { recursive: true })
     symlinkSync(join(HERE, 'node_modules', ours), link, 'junction')
@@ -47,11 +63,19 @@ export function installed(name: string): boolean {
 }
 
 /** Loads the app and its tasks with the compiled command line, in a process of its own. */
-export function load(cwd: string, options: { dataSource?: string; nodeArgs?: string[]; initialize?: boolean } = {}): Loaded {
+export function load(
+  cwd: string,
+  options: { dataSource?: string; nodeArgs?: string[]; initialize?: boolean } = {},
+): Loaded {
   const { dataSource, nodeArgs = [], initialize = false } = options
   const given = JSON.stringify({ cwd, ...(dataSource === undefined ? {} : { dataSource }) })
   const call = [...nodeArgs, '-e', SCRIPT, join(HERE, 'dist/cli'), given, String(initialize)]
-  const { stdout, stderr } = spawnSync(process.execPath, call, { cwd, encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' })
+  const { stdout, stderr } = spawnSync(process.execPath, call, {
+    cwd,
+    encoding: 'utf8',
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+  })
   const answer = stdout.split('\n').find((line) => line.startsWith('{"answer"'))
   if (answer === undefined) throw new Error(`no answer; ${stdout}${stderr}`)
   return { ...(JSON.parse(answer) as { answer: Loaded }).answer, stderr }

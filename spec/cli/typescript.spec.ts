@@ -7,7 +7,9 @@ const COMPILERS: Record<string, Record<string, string>> = {
   'TypeScript 7 with @swc/core': { typescript: 'typescript', ...SWC },
   '@swc/core alone': SWC,
 }
-const present = Object.entries(COMPILERS).filter(([, packages]) => Object.values(packages).every(installed))
+const present = Object.entries(COMPILERS).filter(([, packages]) =>
+  Object.values(packages).every(installed),
+)
 
 describe.each(present)('an app with %s', (_, compiler) => {
   it.each([
@@ -22,8 +24,16 @@ describe.each(present)('an app with %s', (_, compiler) => {
     const app = load(root, { initialize: true })
 
     expect(app.error).toBeUndefined()
-    expect(app).toMatchObject({ root, file: `${root}/src/data-source.ts`, language: 'ts', modules: esm ? 'esm' : 'commonjs', initialized: false })
-    expect(app.tasksSettings).toEqual({ default: { from: 'paths', esmOnly: 'import condition', mjs: 'own mjs', here: true } })
+    expect(app).toMatchObject({
+      root,
+      file: `${root}/src/data-source.ts`,
+      language: 'ts',
+      modules: esm ? 'esm' : 'commonjs',
+      initialized: false,
+    })
+    expect(app.tasksSettings).toEqual({
+      default: { from: 'paths', esmOnly: 'import condition', mjs: 'own mjs', here: true },
+    })
     expect(app.columns).toMatchObject({
       User: { id: 'varchar', born: 'datetime', age: 'integer', big: 'boolean' },
       Post: { id: 'varchar' },
@@ -38,26 +48,43 @@ describe.each(present)('an app with %s', (_, compiler) => {
   })
 
   it.each([
-    ['esModuleInterop off', '"module": "commonjs", "esModuleInterop": false', `import * as make from 'callable'`],
-    ['esModuleInterop on', '"module": "commonjs", "esModuleInterop": true', `import make from 'callable'`],
+    [
+      'esModuleInterop off',
+      '"module": "commonjs", "esModuleInterop": false',
+      `import * as make from 'callable'`,
+    ],
+    [
+      'esModuleInterop on',
+      '"module": "commonjs", "esModuleInterop": true',
+      `import make from 'callable'`,
+    ],
     ['a module setting that implies it', '"module": "nodenext"', `import make from 'callable'`],
-  ])('reads imports of CommonJS packages as its tsconfig.json says: %s', (_name, options, statement) => {
-    const root = appOf({
-      'tsconfig.json': `{ "compilerOptions": { ${options}, "baseUrl": "./src" } }`,
-      'node_modules/callable/index.js': `module.exports = () => 'called'`,
-      'src/inner/source.ts': `import { DataSource } from 'typeorm'\nexport const source = new DataSource({ type: 'better-sqlite3', database: ':memory:' })`,
-      'ormconfig.ts': `${statement}\nexport { source } from 'inner/source'\nexport const TASKS = make()`,
-    }, compiler)
+  ])(
+    'reads imports of CommonJS packages as its tsconfig.json says: %s',
+    (_name, options, statement) => {
+      const root = appOf(
+        {
+          'tsconfig.json': `{ "compilerOptions": { ${options}, "baseUrl": "./src" } }`,
+          'node_modules/callable/index.js': `module.exports = () => 'called'`,
+          'src/inner/source.ts': `import { DataSource } from 'typeorm'\nexport const source = new DataSource({ type: 'better-sqlite3', database: ':memory:' })`,
+          'ormconfig.ts': `${statement}\nexport { source } from 'inner/source'\nexport const TASKS = make()`,
+        },
+        compiler,
+      )
 
-    expect(load(root)).toMatchObject({ tasksSettings: 'called' })
-  })
+      expect(load(root)).toMatchObject({ tasksSettings: 'called' })
+    },
+  )
 })
 
 describe('what TypeScript cannot do here is said with its mend', () => {
   const compilers = present.filter(([name]) => name !== '@swc/core alone')
 
   it.each(compilers)('await outside of a function, with %s', (_, compiler) => {
-    const root = appOf({ 'ormconfig.ts': `export const x: number = await Promise.resolve(1)` }, compiler)
+    const root = appOf(
+      { 'ormconfig.ts': `export const x: number = await Promise.resolve(1)` },
+      compiler,
+    )
 
     expect(load(root).error).toMatchObject({
       name: 'LoadError',
@@ -65,15 +92,24 @@ describe('what TypeScript cannot do here is said with its mend', () => {
     })
   })
 
-  it.each(compilers)('a syntax error in an imported file names that file and the line, with %s', (_, compiler) => {
-    const root = appOf({ 'ormconfig.ts': `import './settings'`, 'settings.ts': 'export const a = 1\nexport const = 2\n' }, compiler)
+  it.each(compilers)(
+    'a syntax error in an imported file names that file and the line, with %s',
+    (_, compiler) => {
+      const root = appOf(
+        {
+          'ormconfig.ts': `import './settings'`,
+          'settings.ts': 'export const a = 1\nexport const = 2\n',
+        },
+        compiler,
+      )
 
-    const { message } = load(root).error!
+      const { message } = load(root).error!
 
-    expect(message).toContain(`${root}/settings.ts cannot be compiled: `)
-    expect(message).toMatch(/line 2|\n 2 │|settings\.ts:2/)
-    expect(message).toContain('Check it with: npx tsc --noEmit')
-  })
+      expect(message).toContain(`${root}/settings.ts cannot be compiled: `)
+      expect(message).toMatch(/line 2|\n 2 │|settings\.ts:2/)
+      expect(message).toContain('Check it with: npx tsc --noEmit')
+    },
+  )
 
   it('no compiler at all', () => {
     const root = appOf({ 'ormconfig.ts': `export const a = 1` })
@@ -86,13 +122,20 @@ describe('what TypeScript cannot do here is said with its mend', () => {
   it('TypeScript 7 alone, which programs cannot call', () => {
     const root = appOf({ 'ormconfig.ts': `export const a = 1` }, { typescript: 'typescript' })
 
-    expect(load(root).error!.message).toMatch(/ormconfig\.ts is TypeScript, and TypeScript 7\S* cannot be called by programs\. Run: npm install --save-dev @swc\/core/)
+    expect(load(root).error!.message).toMatch(
+      /ormconfig\.ts is TypeScript, and TypeScript 7\S* cannot be called by programs\. Run: npm install --save-dev @swc\/core/,
+    )
   })
 
   it('a tsconfig.json that cannot be read', () => {
-    const root = appOf({ 'ormconfig.ts': `export const a = 1`, 'tsconfig.json': '{ "extends": "./missing.json" }' }, SWC)
+    const root = appOf(
+      { 'ormconfig.ts': `export const a = 1`, 'tsconfig.json': '{ "extends": "./missing.json" }' },
+      SWC,
+    )
 
-    expect(load(root).error!.message).toMatch(/The tsconfig\.json above .* cannot be read: .*missing\.json/)
+    expect(load(root).error!.message).toMatch(
+      /The tsconfig\.json above .* cannot be read: .*missing\.json/,
+    )
   })
 })
 
@@ -102,17 +145,28 @@ describe('the app starts with a loader of its own', () => {
   it('which stays in charge', () => {
     const own = `require.extensions['.ts'] = (module, file) => module._compile(require('typescript-own').compile(require('node:fs').readFileSync(file, 'utf8')), file)`
     const compile = `exports.compile = () => "const { DataSource } = require('typeorm'); exports.TASKS = { loader: 'own' }; exports.default = new DataSource({ type: 'better-sqlite3', database: ':memory:' })"`
-    const root = appOf({ 'ormconfig.ts': source, 'own.js': own, 'node_modules/typescript-own/index.js': compile })
+    const root = appOf({
+      'ormconfig.ts': source,
+      'own.js': own,
+      'node_modules/typescript-own/index.js': compile,
+    })
 
     expect(load(root, { nodeArgs: ['-r', './own.js'] }).tasksSettings).toEqual({ loader: 'own' })
   })
 
   const withTsNode = installed('ts-node') && installed('typescript-5') ? it : it.skip
   withTsNode('ts-node reads the app where nothing else could', () => {
-    const tsconfig = '{ "compilerOptions": { "module": "commonjs", "experimentalDecorators": true, "skipLibCheck": true }, "ts-node": { "transpileOnly": true } }'
-    const root = appOf({ 'ormconfig.ts': source, 'tsconfig.json': tsconfig }, { 'ts-node': 'ts-node', typescript: 'typescript-5' })
+    const tsconfig =
+      '{ "compilerOptions": { "module": "commonjs", "experimentalDecorators": true, "skipLibCheck": true }, "ts-node": { "transpileOnly": true } }'
+    const root = appOf(
+      { 'ormconfig.ts': source, 'tsconfig.json': tsconfig },
+      { 'ts-node': 'ts-node', typescript: 'typescript-5' },
+    )
 
-    expect(load(root, { nodeArgs: ['-r', 'ts-node/register'] })).toMatchObject({ language: 'ts', tasksSettings: { loader: 'own' } })
+    expect(load(root, { nodeArgs: ['-r', 'ts-node/register'] })).toMatchObject({
+      language: 'ts',
+      tasksSettings: { loader: 'own' },
+    })
   })
 })
 
@@ -123,7 +177,8 @@ function blog(esm: boolean): Record<string, string> {
     'package.json': JSON.stringify(esm ? { type: 'module' } : {}),
     'tsconfig.json': `{ // comments are allowed here
       "compilerOptions": { "module": "${esm ? 'nodenext' : 'commonjs'}", "target": "es2022", "strict": true, "paths": { "@app/*": ["./src/*"] } } }`,
-    'node_modules/only-esm/package.json': '{ "name": "only-esm", "type": "module", "exports": { ".": { "import": "./index.js" } } }',
+    'node_modules/only-esm/package.json':
+      '{ "name": "only-esm", "type": "module", "exports": { ".": { "import": "./index.js" } } }',
     'node_modules/only-esm/index.js': `export const esmOnly = 'import condition'`,
     'src/own.mjs': `export default 'own mjs'`,
     'src/data-source.ts': `import 'reflect-metadata'
@@ -141,7 +196,7 @@ function blog(esm: boolean): Record<string, string> {
       import { esmOnly } from 'only-esm'
       import mjs from '../own.mjs'
       interface Settings { default: object }
-      const here: string = ${esm ? "new URL(import.meta.url).pathname" : '__filename'}
+      const here: string = ${esm ? 'new URL(import.meta.url).pathname' : '__filename'}
       export const settings: Settings = { default: { from: 'paths', esmOnly, mjs, here: existsSync(here) } } satisfies Settings`,
     'src/user.ts': `import { Column, Entity, OneToMany, OneToOne, PrimaryColumn } from 'typeorm'
       import { Post } from './post.js'

@@ -1,4 +1,13 @@
-import { days, instant, jsonArray, jsonObject, queueNamesOrAll, seconds, text, wholeNumber } from '../../cli/values'
+import {
+  days,
+  instant,
+  jsonArray,
+  jsonObject,
+  queueNamesOrAll,
+  seconds,
+  text,
+  wholeNumber,
+} from '../../cli/values'
 
 describe('numbers', () => {
   it('of seconds and days are milliseconds, fractions too', () => {
@@ -8,15 +17,21 @@ describe('numbers', () => {
     expect(days('--min-age-days')('14')).toBe(1_209_600_000)
   })
 
-  it.each(['', ' ', '1s', '0x10', '1,5', 'NaN', 'Infinity', '-0.1', '1e999'])('%j are no seconds', (written) => {
-    expect(() => seconds('--interval')(written)).toThrow(`argument --interval: expected a number of seconds, 0 or more, got '${written}'.`)
-  })
+  it.each(['', ' ', '1s', '0x10', '1,5', 'NaN', 'Infinity', '-0.1', '1e999'])(
+    '%j are no seconds',
+    (written) => {
+      expect(() => seconds('--interval')(written)).toThrow(
+        `argument --interval: expected a number of seconds, 0 or more, got '${written}'.`,
+      )
+    },
+  )
 
   it('reach the ends of their range, and no further', () => {
     const priority = wholeNumber('--priority', { least: -100, most: 100 })
 
     expect([priority('-100'), priority('+100')]).toEqual([-100, 100])
-    for (const written of ['-101', '101', '3.1', '1e-1']) expect(() => priority(written)).toThrow('a whole number from -100 to 100')
+    for (const written of ['-101', '101', '3.1', '1e-1'])
+      expect(() => priority(written)).toThrow('a whole number from -100 to 100')
   })
 })
 
@@ -30,11 +45,15 @@ describe('names', () => {
   })
 
   it.each(['', 'a,,b', 'a,', "a'b", 'a;b', 'q'.repeat(33)])('%j are refused', (written) => {
-    expect(() => queueNamesOrAll('--queue-name')(written)).toThrow('argument --queue-name: expected a queue name of 1 to 32 letters')
+    expect(() => queueNamesOrAll('--queue-name')(written)).toThrow(
+      'argument --queue-name: expected a queue name of 1 to 32 letters',
+    )
   })
 
   it('are no option whose value was forgotten', () => {
-    expect(() => text('--worker-id')('--batch')).toThrow("argument --worker-id: expected a value, got '--batch'.")
+    expect(() => text('--worker-id')('--batch')).toThrow(
+      "argument --worker-id: expected a value, got '--batch'.",
+    )
   })
 })
 
@@ -63,9 +82,14 @@ describe('a time', () => {
     expect(instant('--run-after')('2030-01-31T18:00')).toEqual(new Date(2030, 0, 31, 18))
   })
 
-  it.each(['tomorrow', '1735689600', '31.1.2030', '2030-13-01', '2030-01-31T25:00Z', '-5m', '+5'])('%s is none', (written) => {
-    expect(() => instant('--run-after')(written)).toThrow(`argument --run-after: expected a time such as 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d, got '${written}'.`)
-  })
+  it.each(['tomorrow', '1735689600', '31.1.2030', '2030-13-01', '2030-01-31T25:00Z', '-5m', '+5'])(
+    '%s is none',
+    (written) => {
+      expect(() => instant('--run-after')(written)).toThrow(
+        `argument --run-after: expected a time such as 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d, got '${written}'.`,
+      )
+    },
+  )
 })
 
 describe('JSON', () => {
@@ -75,10 +99,14 @@ describe('JSON', () => {
   })
 
   it.each(['42', '[1', 'null', '{}', ''])('%j is no array', (written) => {
-    expect(() => jsonArray('args')(written)).toThrow(`argument args: expected a JSON array such as '[42, "warm"]' in single quotes, got '${written}'.`)
+    expect(() => jsonArray('args')(written)).toThrow(
+      `argument args: expected a JSON array such as '[42, "warm"]' in single quotes, got '${written}'.`,
+    )
   })
 
   it.each(['[]', 'null', '{a: 1}'])('%j is no object', (written) => {
-    expect(() => jsonObject('--kwargs')(written)).toThrow('argument --kwargs: expected a JSON object')
+    expect(() => jsonObject('--kwargs')(written)).toThrow(
+      'argument --kwargs: expected a JSON object',
+    )
   })
 })

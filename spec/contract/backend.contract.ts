@@ -1,10 +1,27 @@
 import { configureTasks } from 'typeorm-tasks'
 import type { TaskBackend } from '../../lib/backend'
-import { NotFinishedError, NotSerializableError, ResultMismatchError, ResultNotFoundError, TaskFailedError, WaitTimeoutError } from '../../lib/errors'
+import {
+  NotFinishedError,
+  NotSerializableError,
+  ResultMismatchError,
+  ResultNotFoundError,
+  TaskFailedError,
+  WaitTimeoutError,
+} from '../../lib/errors'
 import { backends } from '../../lib/registry'
 import type { BackendClass } from '../../lib/settings'
 import { type TaskEvent, taskEnqueued, taskFinished, taskStarted } from '../../lib/signals'
-import { add, catchLog, contextual, echo, fail, keywords, type Line, nothing, unfit } from '../support/tasks'
+import {
+  add,
+  catchLog,
+  contextual,
+  echo,
+  fail,
+  keywords,
+  type Line,
+  nothing,
+  unfit,
+} from '../support/tasks'
 
 /** What differs from backend to backend, as far as a caller can see. */
 export interface BackendPlace {
@@ -21,15 +38,39 @@ const unknownId = '01900000-0000-7000-8000-000000000000'
 
 /** Values that JSON carries, each as it comes back. */
 const carried: [string, unknown, unknown][] = [
-  ['numbers', [0, -1, 0.1, 1e21, 1.5e300, 5e-324, Number.MAX_SAFE_INTEGER, -0], [0, -1, 0.1, 1e21, 1.5e300, 5e-324, Number.MAX_SAFE_INTEGER, 0]],
-  ['texts that look like other things', ['', '123', 'null', 'true', '{"a":1}', '2026-01-01T00:00:00Z'], ['', '123', 'null', 'true', '{"a":1}', '2026-01-01T00:00:00Z']],
-  ['quotes, backslashes, newlines and emoji', `' " \\ \\u0041 \r\n\t 😀 naïve 日本 ? $1 :name`, `' " \\ \\u0041 \r\n\t 😀 naïve 日本 ? $1 :name`],
+  [
+    'numbers',
+    [0, -1, 0.1, 1e21, 1.5e300, 5e-324, Number.MAX_SAFE_INTEGER, -0],
+    [0, -1, 0.1, 1e21, 1.5e300, 5e-324, Number.MAX_SAFE_INTEGER, 0],
+  ],
+  [
+    'texts that look like other things',
+    ['', '123', 'null', 'true', '{"a":1}', '2026-01-01T00:00:00Z'],
+    ['', '123', 'null', 'true', '{"a":1}', '2026-01-01T00:00:00Z'],
+  ],
+  [
+    'quotes, backslashes, newlines and emoji',
+    `' " \\ \\u0041 \r\n\t 😀 naïve 日本 ? $1 :name`,
+    `' " \\ \\u0041 \r\n\t 😀 naïve 日本 ? $1 :name`,
+  ],
   ['a text alone', '123', '123'],
   ['false and null', [false, true, null], [false, true, null]],
   ['empty things', [[], {}, { a: [] }], [[], {}, { a: [] }]],
-  ['an object that leaves something out', { a: 1, b: undefined, c: { d: undefined } }, { a: 1, c: {} }],
-  ['an object without a prototype', Object.assign(Object.create(null) as object, { a: 1 }), { a: 1 }],
-  ['awkward keys', { '': 1, 'a b': 2, '"': 3, '\\': 4, 'ü😀': 5, constructor: 6 }, { '': 1, 'a b': 2, '"': 3, '\\': 4, 'ü😀': 5, constructor: 6 }],
+  [
+    'an object that leaves something out',
+    { a: 1, b: undefined, c: { d: undefined } },
+    { a: 1, c: {} },
+  ],
+  [
+    'an object without a prototype',
+    Object.assign(Object.create(null) as object, { a: 1 }),
+    { a: 1 },
+  ],
+  [
+    'awkward keys',
+    { '': 1, 'a b': 2, '"': 3, '\\': 4, 'ü😀': 5, constructor: 6 },
+    { '': 1, 'a b': 2, '"': 3, '\\': 4, 'ü😀': 5, constructor: 6 },
+  ],
   ['deep values', nested(25), nested(25)],
 ]
 
@@ -45,26 +86,66 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     configureTasks({ default: { BACKEND, QUEUES: ['default', 'mail'], OPTIONS: options() } })
     lines = catchLog()
     heard = []
-    for (const signal of [taskEnqueued, taskStarted, taskFinished]) disconnect.push(signal.connect((event) => void heard.push([signal.name, event])))
+    for (const signal of [taskEnqueued, taskStarted, taskFinished])
+      disconnect.push(signal.connect((event) => void heard.push([signal.name, event])))
   })
   afterEach(() => {
     for (const undo of disconnect.splice(0)) undo()
   })
 
   it('gives a result of the same shape as every other backend', async () => {
-    const result = await echo.using({ queueName: 'mail' }).enqueueWith({ args: [1, 'two'], kwargs: { three: null } })
+    const result = await echo
+      .using({ queueName: 'mail' })
+      .enqueueWith({ args: [1, 'two'], kwargs: { three: null } })
 
-    expect(Object.keys(result.toJSON()).toSorted()).toEqual(['args', 'attempts', 'backend', 'enqueuedAt', 'errors', 'finishedAt', 'id', 'kwargs', 'priority', 'progress', 'queueName', 'returnValue', 'runAfter', 'startedAt', 'status', 'task', 'workerIds'])
+    expect(Object.keys(result.toJSON()).toSorted()).toEqual([
+      'args',
+      'attempts',
+      'backend',
+      'enqueuedAt',
+      'errors',
+      'finishedAt',
+      'id',
+      'kwargs',
+      'priority',
+      'progress',
+      'queueName',
+      'returnValue',
+      'runAfter',
+      'startedAt',
+      'status',
+      'task',
+      'workerIds',
+    ])
     expect(result.id).toMatch(uuid)
     expect(result.task).toBe(echo)
-    expect(result.toJSON()).toMatchObject({ task: 'spec.echo', args: [1, 'two'], kwargs: { three: null }, backend: 'default', queueName: 'mail', priority: 0, runAfter: null, progress: null })
+    expect(result.toJSON()).toMatchObject({
+      task: 'spec.echo',
+      args: [1, 'two'],
+      kwargs: { three: null },
+      backend: 'default',
+      queueName: 'mail',
+      priority: 0,
+      runAfter: null,
+      progress: null,
+    })
     expect(Math.abs(result.enqueuedAt!.getTime() - Date.now())).toBeLessThan(5_000)
   })
 
   itWaits('gives a result that waits and has nothing to show yet', async () => {
     const result = await add.enqueue(1)
 
-    expect(result).toMatchObject({ status: 'READY', isFinished: false, startedAt: null, finishedAt: null, lastAttemptedAt: null, attempts: 0, workerIds: [], errors: [], args: [1] })
+    expect(result).toMatchObject({
+      status: 'READY',
+      isFinished: false,
+      startedAt: null,
+      finishedAt: null,
+      lastAttemptedAt: null,
+      attempts: 0,
+      workerIds: [],
+      errors: [],
+      args: [1],
+    })
     expect(() => result.returnValue).toThrow(NotFinishedError)
     expect(() => result.returnValue).toThrow(`Task ${result.id} has not finished yet: it is READY.`)
   })
@@ -75,7 +156,13 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
 
     expect((await one.refresh()).returnValue).toBe(11)
     expect((await two.refresh()).returnValue).toBe(3)
-    expect(two).toMatchObject({ status: 'SUCCESSFUL', isFinished: true, attempts: 1, errors: [], workerIds: [expect.stringMatching(/^\S{1,64}$/)] })
+    expect(two).toMatchObject({
+      status: 'SUCCESSFUL',
+      isFinished: true,
+      attempts: 1,
+      errors: [],
+      workerIds: [expect.stringMatching(/^\S{1,64}$/)],
+    })
     expect(two.startedAt!.getTime()).toBeGreaterThanOrEqual(two.enqueuedAt!.getTime())
     expect(two.finishedAt!.getTime()).toBeGreaterThanOrEqual(two.startedAt!.getTime())
     expect(two.lastAttemptedAt).toEqual(two.startedAt)
@@ -88,25 +175,45 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     expect((await result.refresh()).returnValue).toBeNull()
   })
 
-  itRuns('records what a failing task threw, and says so when its return value is read', async () => {
-    const result = await fail.enqueue('too "far"\nsecond line')
-    await work()
+  itRuns(
+    'records what a failing task threw, and says so when its return value is read',
+    async () => {
+      const result = await fail.enqueue('too "far"\nsecond line')
+      await work()
 
-    await result.refresh()
-    expect(result).toMatchObject({ status: 'FAILED', isFinished: true, attempts: 1 })
-    expect(result.errors).toEqual([{ exceptionClassPath: 'RangeError', traceback: expect.stringMatching(/^RangeError: too "far"\nsecond line\n {4}at [\s\S]*\n$/) as string }])
-    expect(() => result.returnValue).toThrow(TaskFailedError)
-    expect(() => result.returnValue).toThrow(`Task ${result.id} failed: RangeError: too "far"`)
-  })
+      await result.refresh()
+      expect(result).toMatchObject({ status: 'FAILED', isFinished: true, attempts: 1 })
+      expect(result.errors).toEqual([
+        {
+          exceptionClassPath: 'RangeError',
+          traceback: expect.stringMatching(
+            /^RangeError: too "far"\nsecond line\n {4}at [\s\S]*\n$/,
+          ) as string,
+        },
+      ])
+      expect(() => result.returnValue).toThrow(TaskFailedError)
+      expect(() => result.returnValue).toThrow(`Task ${result.id} failed: RangeError: too "far"`)
+    },
+  )
 
-  itRuns('F54 fails a task that returns what JSON cannot carry, and keeps nothing of it', async () => {
-    const result = await unfit.enqueue()
-    await work()
+  itRuns(
+    'F54 fails a task that returns what JSON cannot carry, and keeps nothing of it',
+    async () => {
+      const result = await unfit.enqueue()
+      await work()
 
-    await result.refresh()
-    expect(result.errors).toEqual([{ exceptionClassPath: 'typeorm_tasks.NotSerializableError', traceback: expect.stringContaining('return value.when: Date; pass when.toISOString()') as string }])
-    expect(result.toJSON()).toMatchObject({ status: 'FAILED', returnValue: null })
-  })
+      await result.refresh()
+      expect(result.errors).toEqual([
+        {
+          exceptionClassPath: 'typeorm_tasks.NotSerializableError',
+          traceback: expect.stringContaining(
+            'return value.when: Date; pass when.toISOString()',
+          ) as string,
+        },
+      ])
+      expect(result.toJSON()).toMatchObject({ status: 'FAILED', returnValue: null })
+    },
+  )
 
   it.each(carried)('F54 carries %s to the task and back', async (_, value, expected) => {
     const result = await echo.enqueue(value)
@@ -118,8 +225,12 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
 
   it('F55 refuses what JSON cannot carry, and enqueues nothing', async () => {
     await expect(echo.enqueue({ when: new Date(0) })).rejects.toThrow(NotSerializableError)
-    await expect(echo.enqueueMany([[1], [Number.NaN]])).rejects.toThrow('args[0]: NaN; pass null or a finite number')
-    await expect(echo.enqueueWith({ kwargs: { big: 1n } })).rejects.toThrow('kwargs.big: bigint; pass it as text')
+    await expect(echo.enqueueMany([[1], [Number.NaN]])).rejects.toThrow(
+      'args[0]: NaN; pass null or a finite number',
+    )
+    await expect(echo.enqueueWith({ kwargs: { big: 1n } })).rejects.toThrow(
+      'kwargs.big: bigint; pass it as text',
+    )
 
     expect(heard).toEqual([])
   })
@@ -143,14 +254,17 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     if (runs !== 'never') expect(result.returnValue).toBe(11)
   })
 
-  itRuns('hands keyword arguments over as one last object, and none when there are none', async () => {
-    const both = await keywords.enqueueWith({ args: [1], kwargs: { tone: 'warm' } })
-    const none = await keywords.enqueueWith({ args: [1] })
-    await work()
+  itRuns(
+    'hands keyword arguments over as one last object, and none when there are none',
+    async () => {
+      const both = await keywords.enqueueWith({ args: [1], kwargs: { tone: 'warm' } })
+      const none = await keywords.enqueueWith({ args: [1] })
+      await work()
 
-    expect((await both.refresh()).returnValue).toEqual([1, { tone: 'warm' }])
-    expect((await none.refresh()).returnValue).toEqual([1])
-  })
+      expect((await both.refresh()).returnValue).toEqual([1, { tone: 'warm' }])
+      expect((await none.refresh()).returnValue).toEqual([1])
+    },
+  )
 
   itRuns('tells the task its id, its attempt, and keeps its progress', async () => {
     const result = await contextual.enqueue('half')
@@ -175,7 +289,9 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     const results = await Promise.all(Array.from({ length: 40 }, (_, i) => add.enqueue(i, 1)))
     await work()
 
-    expect((await Promise.all(results.map((result) => result.refresh()))).map(({ args }) => args[0])).toEqual(Array.from({ length: 40 }, (_, i) => i))
+    expect(
+      (await Promise.all(results.map((result) => result.refresh()))).map(({ args }) => args[0]),
+    ).toEqual(Array.from({ length: 40 }, (_, i) => i))
   })
 
   it('gives a result again by its id, in any spelling', async () => {
@@ -188,15 +304,19 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
   })
 
   it('knows no result of an unknown id, nor of what is no id at all', async () => {
-    for (const id of [unknownId, '', 'job-1', "' OR 1=1 --", '0'.repeat(33), '\u0000']) await expect(add.getResult(id)).rejects.toThrow(ResultNotFoundError)
-    for (const id of [null, undefined, 7, {}]) await expect(add.getResult(id as unknown as string)).rejects.toThrow(ResultNotFoundError)
+    for (const id of [unknownId, '', 'job-1', "' OR 1=1 --", '0'.repeat(33), '\u0000'])
+      await expect(add.getResult(id)).rejects.toThrow(ResultNotFoundError)
+    for (const id of [null, undefined, 7, {}])
+      await expect(add.getResult(id as unknown as string)).rejects.toThrow(ResultNotFoundError)
   })
 
   it('refuses to give the result of another task', async () => {
     const result = await add.enqueue(1)
 
     await expect(echo.getResult(result.id)).rejects.toThrow(ResultMismatchError)
-    await expect(echo.getResult(result.id)).rejects.toThrow(`The result ${result.id} is of task "spec.add", not of "spec.echo".`)
+    await expect(echo.getResult(result.id)).rejects.toThrow(
+      `The result ${result.id} is of task "spec.add", not of "spec.echo".`,
+    )
   })
 
   if (runs === 'later')
@@ -224,8 +344,12 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     const result = await add.enqueue(1)
 
     await expect(result.wait({ timeout: 30 })).rejects.toThrow(WaitTimeoutError)
-    await expect(result.wait({ timeout: 0 })).rejects.toThrow(`Task ${result.id} did not finish within 0 ms: it is READY.`)
-    await expect(result.wait({ timeout: 10_000, signal: AbortSignal.timeout(30) })).rejects.toThrow('timeout')
+    await expect(result.wait({ timeout: 0 })).rejects.toThrow(
+      `Task ${result.id} did not finish within 0 ms: it is READY.`,
+    )
+    await expect(result.wait({ timeout: 10_000, signal: AbortSignal.timeout(30) })).rejects.toThrow(
+      'timeout',
+    )
     expect(result.status).toBe('READY')
   })
 
@@ -233,17 +357,43 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     const result = await add.enqueue(1, 2)
     await work()
 
-    const expected = [['taskEnqueued', 'READY'], ...(runs === 'never' ? [] : [['taskStarted', 'RUNNING'], ['taskFinished', 'SUCCESSFUL']])]
+    const expected = [
+      ['taskEnqueued', 'READY'],
+      ...(runs === 'never'
+        ? []
+        : [
+            ['taskStarted', 'RUNNING'],
+            ['taskFinished', 'SUCCESSFUL'],
+          ]),
+    ]
     expect(heard.map(([name, event]) => [name, event.result.status])).toEqual(expected)
-    expect(heard.every(([, { backend, result: { id } }]) => backend === theBackend() && id === result.id)).toBe(true)
+    expect(
+      heard.every(
+        ([
+          ,
+          {
+            backend,
+            result: { id },
+          },
+        ]) => backend === theBackend() && id === result.id,
+      ),
+    ).toBe(true)
     if (runs !== 'never') expect(heard[2]?.[1].result.returnValue).toBe(3)
   })
 
   it('F64 lets no listener change a fate, or hold a task up, whether it throws, rejects or never comes back', async () => {
     for (const signal of [taskEnqueued, taskStarted, taskFinished]) {
       disconnect.push(signal.connect(() => new Promise(() => {})))
-      disconnect.push(signal.connect(() => { throw new Error('listener') }))
-      disconnect.push(signal.connect(async () => { throw new Error('later') }))
+      disconnect.push(
+        signal.connect(() => {
+          throw new Error('listener')
+        }),
+      )
+      disconnect.push(
+        signal.connect(async () => {
+          throw new Error('later')
+        }),
+      )
     }
 
     const result = await add.enqueue(1, 2)
@@ -251,7 +401,10 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     await new Promise((resolve) => setImmediate(resolve))
 
     expect((await result.refresh()).status).toBe(runs === 'never' ? 'READY' : 'SUCCESSFUL')
-    const faults = lines.filter(([level, line]) => level === 'error' && line.includes(`failed for task ${result.id}: Error: `))
+    const faults = lines.filter(
+      ([level, line]) =>
+        level === 'error' && line.includes(`failed for task ${result.id}: Error: `),
+    )
     expect(faults).toHaveLength(runs === 'never' ? 2 : 6)
   })
 
@@ -263,13 +416,24 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     const about = (id: string): Line[] => lines.filter(([, line]) => line.includes(id))
     expect(about(good.id)).toEqual([
       ['debug', `Task id=${good.id} path=spec.add enqueued backend=default`],
-      ...(runs === 'never' ? [] : [['info', `Task id=${good.id} path=spec.add state=RUNNING`], ['info', `Task id=${good.id} path=spec.add state=SUCCESSFUL`]]),
+      ...(runs === 'never'
+        ? []
+        : [
+            ['info', `Task id=${good.id} path=spec.add state=RUNNING`],
+            ['info', `Task id=${good.id} path=spec.add state=SUCCESSFUL`],
+          ]),
     ])
-    if (runs !== 'never') expect(about(bad.id).at(-1)).toEqual(['error', `Task id=${bad.id} path=spec.fail state=FAILED error=RangeError: no`])
+    if (runs !== 'never')
+      expect(about(bad.id).at(-1)).toEqual([
+        'error',
+        `Task id=${bad.id} path=spec.fail state=FAILED error=RangeError: no`,
+      ])
   })
 
   it('refuses a queue that is not in QUEUES, when the task is made and again at enqueue', async () => {
-    expect(() => add.using({ queueName: 'mial' })).toThrow('Task "spec.add": queue "mial" is not in QUEUES of TASKS.default (default, mail). Did you mean "mail"?')
+    expect(() => add.using({ queueName: 'mial' })).toThrow(
+      'Task "spec.add": queue "mial" is not in QUEUES of TASKS.default (default, mail). Did you mean "mail"?',
+    )
 
     const mailed = add.using({ queueName: 'mail' })
     configureTasks({ default: { BACKEND, OPTIONS: options() } })
@@ -288,7 +452,10 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     const tomorrow = new Date(Date.now() + 86_400_000)
     expect((await nothing.using({ priority: -100 }).enqueue()).priority).toBe(-100)
 
-    if (runs === 'at enqueue') expect(() => nothing.using({ runAfter: tomorrow })).toThrow('Task "spec.nothing" asks for runAfter, which ImmediateBackend (TASKS.default) does not support. Leave runAfter out, or use the Database backend.')
+    if (runs === 'at enqueue')
+      expect(() => nothing.using({ runAfter: tomorrow })).toThrow(
+        'Task "spec.nothing" asks for runAfter, which ImmediateBackend (TASKS.default) does not support. Leave runAfter out, or use the Database backend.',
+      )
     else expect((await nothing.using({ runAfter: tomorrow }).enqueue()).runAfter).toEqual(tomorrow)
   })
 
@@ -315,7 +482,9 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
   itWaits('refuses a unique key that another task holds', async () => {
     await add.using({ uniqueKey: 'shared' }).enqueue(1)
 
-    await expect(echo.using({ uniqueKey: 'shared' }).enqueue(1)).rejects.toThrow('The unique key "shared" is held by task "spec.add"')
+    await expect(echo.using({ uniqueKey: 'shared' }).enqueue(1)).rejects.toThrow(
+      'The unique key "shared" is held by task "spec.add"',
+    )
   })
 
   it('has nothing to complain about when it is set up well', async () => {

@@ -16,7 +16,17 @@ export function choreContract({ rows, open }: StorePlace): void {
 
     expect(await store.rescue()).toEqual({ released: [id], failed: [] })
 
-    expect(await rows().get(id!)).toMatchObject({ status: 'READY', leaseUntil: null, workerIds: ['gone'], attemptErrors: [{ exceptionClassPath: 'typeorm_tasks.WorkerLost', traceback: expect.stringContaining('The worker gone was lost') as string }] })
+    expect(await rows().get(id!)).toMatchObject({
+      status: 'READY',
+      leaseUntil: null,
+      workerIds: ['gone'],
+      attemptErrors: [
+        {
+          exceptionClassPath: 'typeorm_tasks.WorkerLost',
+          traceback: expect.stringContaining('The worker gone was lost') as string,
+        },
+      ],
+    })
     expect((await rows().get(fresh!)).status).toBe('RUNNING')
     const [again] = (await claim(store, 1)).claimed
     expect(again).toMatchObject({ claims: 2, values: { id, workerIds: ['gone', 'w-1'] } })
@@ -34,7 +44,11 @@ export function choreContract({ rows, open }: StorePlace): void {
     expect(await crash()).toEqual({ released: [id], failed: [] })
     expect(await crash()).toEqual({ released: [], failed: [id] })
 
-    expect(await rows().get(id!)).toMatchObject({ status: 'FAILED', exceptionClassPath: 'typeorm_tasks.WorkerLost', finishedAt: expect.any(Date) as Date })
+    expect(await rows().get(id!)).toMatchObject({
+      status: 'FAILED',
+      exceptionClassPath: 'typeorm_tasks.WorkerLost',
+      finishedAt: expect.any(Date) as Date,
+    })
     expect((await rows().get(id!)).attemptErrors).toHaveLength(1)
   })
 
@@ -43,7 +57,10 @@ export function choreContract({ rows, open }: StorePlace): void {
     await claim(await open(), 1)
     await rows().expire(id!)
 
-    expect(await (await open({ backendName: 'other' })).rescue()).toEqual({ released: [], failed: [] })
+    expect(await (await open({ backendName: 'other' })).rescue()).toEqual({
+      released: [],
+      failed: [],
+    })
   })
 
   it('lets two rescuers put a row back once', async () => {
@@ -58,24 +75,40 @@ export function choreContract({ rows, open }: StorePlace): void {
   })
 
   it('prunes finished rows of an age, each status by its own', async () => {
-    const [, youngSuccess, , youngFailure] = await rows().add(finished('SUCCESSFUL', 15), finished('SUCCESSFUL', 13), finished('FAILED', 31), finished('FAILED', 29))
+    const [, youngSuccess, , youngFailure] = await rows().add(
+      finished('SUCCESSFUL', 15),
+      finished('SUCCESSFUL', 13),
+      finished('FAILED', 31),
+      finished('FAILED', 29),
+    )
     const store = await open()
 
     expect(await store.prune({ ...every, failedMinAge: 30 * day })).toBe(2)
 
-    expect((await Promise.all([youngSuccess, youngFailure].map((id) => rows().get(id!)))).map(({ status }) => status)).toEqual(['SUCCESSFUL', 'FAILED'])
+    expect(
+      (await Promise.all([youngSuccess, youngFailure].map((id) => rows().get(id!)))).map(
+        ({ status }) => status,
+      ),
+    ).toEqual(['SUCCESSFUL', 'FAILED'])
     expect(await store.prune({ ...every, minAge: 20 * day, failedMinAge: 0 })).toBe(1)
     expect(await store.prune({ ...every, minAge: 0 })).toBe(1)
   })
 
   it('never prunes a row that waits or runs, nor one that never finished', async () => {
-    await rows().add({ finishedAt: ago(99 * day) }, { status: 'RUNNING', finishedAt: ago(99 * day) }, { status: 'SUCCESSFUL', finishedAt: null })
+    await rows().add(
+      { finishedAt: ago(99 * day) },
+      { status: 'RUNNING', finishedAt: ago(99 * day) },
+      { status: 'SUCCESSFUL', finishedAt: null },
+    )
 
     expect(await (await open()).prune({ ...every, minAge: 0, failedMinAge: 0 })).toBe(0)
   })
 
   it('prunes the queues and the backend that it is asked to', async () => {
-    await rows().add({ ...finished('FAILED', 20), queueName: 'mail' }, finished('FAILED', 20), { ...finished('FAILED', 20), backendName: 'other' })
+    await rows().add({ ...finished('FAILED', 20), queueName: 'mail' }, finished('FAILED', 20), {
+      ...finished('FAILED', 20),
+      backendName: 'other',
+    })
     const store = await open()
 
     expect(await store.prune({ ...every, queues: ['nobody', 'mail'] })).toBe(1)
@@ -90,7 +123,10 @@ export function choreContract({ rows, open }: StorePlace): void {
     expect(await store.prune({ ...every, dryRun: true })).toBe(2)
     expect(await store.prune({ ...every, dryRun: true, queues: ['default'] })).toBe(2)
 
-    expect(await store.count({ queues: null, excludeQueues: [] })).toMatchObject({ SUCCESSFUL: 2, FAILED: 1 })
+    expect(await store.count({ queues: null, excludeQueues: [] })).toMatchObject({
+      SUCCESSFUL: 2,
+      FAILED: 1,
+    })
   })
 
   it('prunes many rows in chunks and tells how far it is', async () => {
@@ -98,7 +134,9 @@ export function choreContract({ rows, open }: StorePlace): void {
     await rows().add(...Array.from({ length: 501 }, () => finished('FAILED', 20)))
     const told: number[] = []
 
-    expect(await (await open()).prune({ ...every, onProgress: (deleted) => void told.push(deleted) })).toBe(1201)
+    expect(
+      await (await open()).prune({ ...every, onProgress: (deleted) => void told.push(deleted) }),
+    ).toBe(1201)
 
     expect(told).toEqual([500, 1000, 1201])
   })
@@ -108,9 +146,24 @@ export function choreContract({ rows, open }: StorePlace): void {
     const store = await open()
     await claim(store, 1, { queues: ['mail'] })
 
-    expect(await store.count({ queues: null, excludeQueues: [] })).toEqual({ READY: 2, RUNNING: 1, FAILED: 1, SUCCESSFUL: 0 })
-    expect(await store.count({ queues: ['mail'], excludeQueues: [] })).toEqual({ READY: 0, RUNNING: 1, FAILED: 0, SUCCESSFUL: 0 })
-    expect(await store.count({ queues: null, excludeQueues: ['mail'] })).toEqual({ READY: 2, RUNNING: 0, FAILED: 1, SUCCESSFUL: 0 })
+    expect(await store.count({ queues: null, excludeQueues: [] })).toEqual({
+      READY: 2,
+      RUNNING: 1,
+      FAILED: 1,
+      SUCCESSFUL: 0,
+    })
+    expect(await store.count({ queues: ['mail'], excludeQueues: [] })).toEqual({
+      READY: 0,
+      RUNNING: 1,
+      FAILED: 0,
+      SUCCESSFUL: 0,
+    })
+    expect(await store.count({ queues: null, excludeQueues: ['mail'] })).toEqual({
+      READY: 2,
+      RUNNING: 0,
+      FAILED: 1,
+      SUCCESSFUL: 0,
+    })
   })
 
   it('works on beside one that was closed', async () => {

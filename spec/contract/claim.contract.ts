@@ -9,7 +9,9 @@ const minutes = (count: number): Date => new Date(Date.now() + count * 60_000)
 export function claimContract({ dataSource, rows, open, abilities }: StorePlace): void {
   it('gives each row to one worker only, however many ask at once', async () => {
     const ids = await rows().addMany(120)
-    const stores = await Promise.all(['a', 'b', 'c', 'd'].map(async (workerId) => ({ workerId, store: await open() })))
+    const stores = await Promise.all(
+      ['a', 'b', 'c', 'd'].map(async (workerId) => ({ workerId, store: await open() })),
+    )
 
     const shares = await Promise.all(stores.map(({ store, workerId }) => drain(store, 7, workerId)))
 
@@ -33,7 +35,11 @@ export function claimContract({ dataSource, rows, open, abilities }: StorePlace)
 
     const store = await open()
 
-    expect([...idsOf(await claim(store, 2)), ...idsOf(await claim(store, 1)), ...idsOf(await claim(store, 50))]).toEqual(order)
+    expect([
+      ...idsOf(await claim(store, 2)),
+      ...idsOf(await claim(store, 1)),
+      ...idsOf(await claim(store, 50)),
+    ]).toEqual(order)
   })
 
   it('takes no more than there is room for, and nothing without room', async () => {
@@ -47,23 +53,59 @@ export function claimContract({ dataSource, rows, open, abilities }: StorePlace)
   })
 
   it('writes who holds the row, since when and until when, and gives it as it stands', async () => {
-    const [id] = await rows().add({ workerIds: ['earlier'], claims: 4, queueName: 'mail', taskPath: 'mail.send', priority: 3, argsKwargs: { args: [1, { a: null }], kwargs: { tone: 'warm' } }, options: { retry: { maxAttempts: 2 } }, cancelRequestedAt: new Date() })
+    const [id] = await rows().add({
+      workerIds: ['earlier'],
+      claims: 4,
+      queueName: 'mail',
+      taskPath: 'mail.send',
+      priority: 3,
+      argsKwargs: { args: [1, { a: null }], kwargs: { tone: 'warm' } },
+      options: { retry: { maxAttempts: 2 } },
+      cancelRequestedAt: new Date(),
+    })
     const store = await open({ leaseSeconds: 45 })
 
     const [row] = (await claim(store, 1, { workerId: 'w-2' })).claimed
 
     expect(row).toMatchObject({
-      key: rows().key(id!), claims: 5, malformed: null, options: { retry: { maxAttempts: 2 } },
-      values: { id, status: 'RUNNING', taskName: 'mail.send', queueName: 'mail', backend: 'default', priority: 3, args: [1, { a: null }], kwargs: { tone: 'warm' }, workerIds: ['earlier', 'w-2'], runAfter: null, errors: [], finishedAt: null },
+      key: rows().key(id!),
+      claims: 5,
+      malformed: null,
+      options: { retry: { maxAttempts: 2 } },
+      values: {
+        id,
+        status: 'RUNNING',
+        taskName: 'mail.send',
+        queueName: 'mail',
+        backend: 'default',
+        priority: 3,
+        args: [1, { a: null }],
+        kwargs: { tone: 'warm' },
+        workerIds: ['earlier', 'w-2'],
+        runAfter: null,
+        errors: [],
+        finishedAt: null,
+      },
     })
     const written = await rows().get(id!)
-    expect(written).toMatchObject({ status: 'RUNNING', claims: 5, workerIds: ['earlier', 'w-2'], runAfter: NO_DELAY, cancelRequestedAt: null, startedAt: row!.values.startedAt })
+    expect(written).toMatchObject({
+      status: 'RUNNING',
+      claims: 5,
+      workerIds: ['earlier', 'w-2'],
+      runAfter: NO_DELAY,
+      cancelRequestedAt: null,
+      startedAt: row!.values.startedAt,
+    })
     expect(written.leaseUntil!.getTime() - written.startedAt!.getTime()).toBe(45_000)
     expect(Math.abs(written.startedAt!.getTime() - Date.now())).toBeLessThan(5_000)
   })
 
   it('serves the queues it is asked to, and leaves those it is told to', async () => {
-    const [mail, report, odd] = await rows().add({ queueName: 'mail' }, { queueName: 'report' }, { queueName: `o'q"\\;--` })
+    const [mail, report, odd] = await rows().add(
+      { queueName: 'mail' },
+      { queueName: 'report' },
+      { queueName: `o'q"\\;--` },
+    )
     const store = await open()
 
     expect(idsOf(await claim(store, 9, { queues: ['nobody', `o'q"\\;--`] }))).toEqual([odd])
@@ -79,26 +121,39 @@ export function claimContract({ dataSource, rows, open, abilities }: StorePlace)
   })
 
   it('leaves rows alone that are not READY, also such as it has never heard of', async () => {
-    await rows().add({ status: 'RUNNING' }, { status: 'FAILED' }, { status: 'SUCCESSFUL' }, { status: 'CANCELLED' as 'READY' }, { status: 'ready' as 'READY' })
+    await rows().add(
+      { status: 'RUNNING' },
+      { status: 'FAILED' },
+      { status: 'SUCCESSFUL' },
+      { status: 'CANCELLED' as 'READY' },
+      { status: 'ready' as 'READY' },
+    )
 
     expect((await claim(await open(), 9)).claimed).toEqual([])
   })
 
   it('leaves a row alone until its time has come, by the clock of the database', async () => {
-    const [id, later] = await rows().add({ runAfter: new Date(Date.now() + 150) }, { runAfter: minutes(60) })
+    const [id, later] = await rows().add(
+      { runAfter: new Date(Date.now() + 150) },
+      { runAfter: minutes(60) },
+    )
     const store = await open()
 
     let found = (await claim(store, 9)).claimed
     while (found.length === 0) found = (await claim(store, 9)).claimed
 
     expect(found.map(({ values }) => values.id)).toEqual([id])
-    expect(found[0]!.values.startedAt!.getTime()).toBeGreaterThanOrEqual(found[0]!.values.runAfter!.getTime())
+    expect(found[0]!.values.startedAt!.getTime()).toBeGreaterThanOrEqual(
+      found[0]!.values.runAfter!.getTime(),
+    )
     await rows().update(later!, { runAfter: minutes(-1) })
     expect(idsOf(await claim(store, 9))).toEqual([later])
   })
 
   it('finds what is due behind many rows that wait for tomorrow', async () => {
-    await rows().add(...Array.from({ length: 300 }, () => ({ runAfter: minutes(1440), priority: 5 })))
+    await rows().add(
+      ...Array.from({ length: 300 }, () => ({ runAfter: minutes(1440), priority: 5 })),
+    )
     const [id] = await rows().add({})
 
     expect(idsOf(await claim(await open(), 1))).toEqual([id])
@@ -109,7 +164,11 @@ export function claimContract({ dataSource, rows, open, abilities }: StorePlace)
     const store = await open()
     const [row] = (await claim(store, 1)).claimed
 
-    const { kept, claimed } = await store.exchange([{ key: row!.key, claims: row!.claims, status: 'SUCCESSFUL', returnValue: '7' }], 1, wishes())
+    const { kept, claimed } = await store.exchange(
+      [{ key: row!.key, claims: row!.claims, status: 'SUCCESSFUL', returnValue: '7' }],
+      1,
+      wishes(),
+    )
 
     expect(kept).toEqual([true])
     expect(claimed[0]?.values.id).toBe(second)
@@ -136,7 +195,7 @@ export function claimContract({ dataSource, rows, open, abilities }: StorePlace)
 async function drain(store: Store, room: number, workerId: string): Promise<string[]> {
   const ids: string[] = []
   // A worker that finds nothing may only have been passed by; a few empty looks mean that all is taken.
-  for (let empty = 0; empty < 3; ) {
+  for (let empty = 0; empty < 3;) {
     const found = idsOf(await claim(store, room, { workerId }))
     ids.push(...found)
     empty = found.length === 0 ? empty + 1 : 0

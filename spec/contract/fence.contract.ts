@@ -10,10 +10,26 @@ export function fenceContract({ rows, open }: StorePlace): void {
   it('keeps what a task returned', async () => {
     const { store, row, id } = await claimed({ uniqueKey: 'f:once', cancelRequestedAt: null })
 
-    expect(await handIn(store, { ...held(row), status: 'SUCCESSFUL', returnValue: '{"b":[1,null],"a":"x"}' })).toEqual([true])
+    expect(
+      await handIn(store, {
+        ...held(row),
+        status: 'SUCCESSFUL',
+        returnValue: '{"b":[1,null],"a":"x"}',
+      }),
+    ).toEqual([true])
 
     const written = await rows().get(id)
-    expect(written).toMatchObject({ status: 'SUCCESSFUL', returnValue: { b: [1, null], a: 'x' }, exceptionClassPath: '', traceback: '', leaseUntil: null, uniqueKey: null, attemptErrors: null, claims: 1, workerIds: ['w-1'] })
+    expect(written).toMatchObject({
+      status: 'SUCCESSFUL',
+      returnValue: { b: [1, null], a: 'x' },
+      exceptionClassPath: '',
+      traceback: '',
+      leaseUntil: null,
+      uniqueKey: null,
+      attemptErrors: null,
+      claims: 1,
+      workerIds: ['w-1'],
+    })
     expect(written.finishedAt!.getTime()).toBeGreaterThanOrEqual(written.startedAt!.getTime())
   })
 
@@ -22,7 +38,14 @@ export function fenceContract({ rows, open }: StorePlace): void {
 
     expect(await handIn(store, { ...held(row), status: 'FAILED', error })).toEqual([true])
 
-    expect(await rows().get(id)).toMatchObject({ status: 'FAILED', returnValue: null, ...error, leaseUntil: null, uniqueKey: 'p:2026-01-01', finishedAt: expect.any(Date) as Date })
+    expect(await rows().get(id)).toMatchObject({
+      status: 'FAILED',
+      returnValue: null,
+      ...error,
+      leaseUntil: null,
+      uniqueKey: 'p:2026-01-01',
+      finishedAt: expect.any(Date) as Date,
+    })
   })
 
   it('puts a task that is to be tried again back for later, with its errors, oldest first', async () => {
@@ -31,35 +54,82 @@ export function fenceContract({ rows, open }: StorePlace): void {
     const [again] = (await claim(store, 1)).claimed
     expect(again?.values).toMatchObject({ errors: [error], workerIds: ['w-1', 'w-1'] })
 
-    expect(await handIn(store, { ...held(again!), status: 'READY', error: { exceptionClassPath: 'E2', traceback: hostile }, delay: 60_000 })).toEqual([true])
+    expect(
+      await handIn(store, {
+        ...held(again!),
+        status: 'READY',
+        error: { exceptionClassPath: 'E2', traceback: hostile },
+        delay: 60_000,
+      }),
+    ).toEqual([true])
 
     const written = await rows().get(id)
-    expect(written).toMatchObject({ status: 'READY', finishedAt: null, leaseUntil: null, exceptionClassPath: '', traceback: '', uniqueKey: 'f:kept', claims: 2, attemptErrors: [error, { exceptionClassPath: 'E2', traceback: hostile }] })
+    expect(written).toMatchObject({
+      status: 'READY',
+      finishedAt: null,
+      leaseUntil: null,
+      exceptionClassPath: '',
+      traceback: '',
+      uniqueKey: 'f:kept',
+      claims: 2,
+      attemptErrors: [error, { exceptionClassPath: 'E2', traceback: hostile }],
+    })
     expect(Math.abs(written.runAfter.getTime() - Date.now() - 60_000)).toBeLessThan(5_000)
     expect((await claim(store, 1)).claimed).toEqual([])
   })
 
   it('carries quotes, backslashes, emoji, newlines and 60 kB through arguments, return values and tracebacks', async () => {
-    const { store, row, id } = await claimed({ argsKwargs: { args: [hostile], kwargs: { [hostile.slice(0, 60)]: hostile } } })
-    expect(row.values).toMatchObject({ args: [hostile], kwargs: { [hostile.slice(0, 60)]: hostile } })
+    const { store, row, id } = await claimed({
+      argsKwargs: { args: [hostile], kwargs: { [hostile.slice(0, 60)]: hostile } },
+    })
+    expect(row.values).toMatchObject({
+      args: [hostile],
+      kwargs: { [hostile.slice(0, 60)]: hostile },
+    })
 
-    await handIn(store, { ...held(row), status: 'SUCCESSFUL', returnValue: JSON.stringify([hostile]) })
+    await handIn(store, {
+      ...held(row),
+      status: 'SUCCESSFUL',
+      returnValue: JSON.stringify([hostile]),
+    })
     expect((await rows().get(id)).returnValue).toEqual([hostile])
 
     const other = await claimed({})
-    await handIn(other.store, { ...held(other.row), status: 'FAILED', error: { exceptionClassPath: `O'Error"\\`, traceback: `${hostile}\n` } })
-    expect(await rows().get(other.id)).toMatchObject({ exceptionClassPath: `O'Error"\\`, traceback: `${hostile}\n` })
+    await handIn(other.store, {
+      ...held(other.row),
+      status: 'FAILED',
+      error: { exceptionClassPath: `O'Error"\\`, traceback: `${hostile}\n` },
+    })
+    expect(await rows().get(other.id)).toMatchObject({
+      exceptionClassPath: `O'Error"\\`,
+      traceback: `${hostile}\n`,
+    })
   })
 
   it('says of each outcome in a batch whether it was kept', async () => {
     await rows().addMany(4)
     const store = await open()
-    const [a, b, c, d] = (await claim(store, 4)).claimed as [ClaimedRow, ClaimedRow, ClaimedRow, ClaimedRow]
+    const [a, b, c, d] = (await claim(store, 4)).claimed as [
+      ClaimedRow,
+      ClaimedRow,
+      ClaimedRow,
+      ClaimedRow,
+    ]
 
-    const kept = await handIn(store, { ...held(a), status: 'SUCCESSFUL', returnValue: '1' }, { ...held(b, -1), status: 'SUCCESSFUL', returnValue: '2' }, { ...held(c), status: 'FAILED', error }, { ...held(d), status: 'READY', error, delay: 0 })
+    const kept = await handIn(
+      store,
+      { ...held(a), status: 'SUCCESSFUL', returnValue: '1' },
+      { ...held(b, -1), status: 'SUCCESSFUL', returnValue: '2' },
+      { ...held(c), status: 'FAILED', error },
+      { ...held(d), status: 'READY', error, delay: 0 },
+    )
 
     expect(kept).toEqual([true, false, true, true])
-    expect(await Promise.all([a, b, c, d].map(async ({ values }) => (await rows().get(values.id)).status))).toEqual(['SUCCESSFUL', 'RUNNING', 'FAILED', 'READY'])
+    expect(
+      await Promise.all(
+        [a, b, c, d].map(async ({ values }) => (await rows().get(values.id)).status),
+      ),
+    ).toEqual(['SUCCESSFUL', 'RUNNING', 'FAILED', 'READY'])
   })
 
   const late: [string, (row: ClaimedRow) => Outcome][] = [
@@ -73,10 +143,22 @@ export function fenceContract({ rows, open }: StorePlace): void {
     await store.rescue()
     const [again] = (await claim(store, 1)).claimed
 
-    expect(await store.renew([row, again!].map((each) => ({ ...held(each), progress: null })))).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
-    expect(await handIn(store, { ...held(row), status: 'SUCCESSFUL', returnValue: '"early"' }, { ...held(again!), status: 'SUCCESSFUL', returnValue: '"late"' })).toEqual([false, true])
+    expect(
+      await store.renew([row, again!].map((each) => ({ ...held(each), progress: null }))),
+    ).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
+    expect(
+      await handIn(
+        store,
+        { ...held(row), status: 'SUCCESSFUL', returnValue: '"early"' },
+        { ...held(again!), status: 'SUCCESSFUL', returnValue: '"late"' },
+      ),
+    ).toEqual([false, true])
 
-    expect(await rows().get(id)).toMatchObject({ status: 'SUCCESSFUL', returnValue: 'late', claims: 2 })
+    expect(await rows().get(id)).toMatchObject({
+      status: 'SUCCESSFUL',
+      returnValue: 'late',
+      claims: 2,
+    })
   })
 
   it.each(late)('drops %s of a worker whose row was claimed again since', async (_, outcome) => {
@@ -86,20 +168,29 @@ export function fenceContract({ rows, open }: StorePlace): void {
     const before = await rows().get(id)
 
     expect(await handIn(store, outcome(row))).toEqual([false])
-    expect(await store.renew([{ ...held(row), progress: '{"done":1,"total":null,"note":null}' }])).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
+    expect(
+      await store.renew([{ ...held(row), progress: '{"done":1,"total":null,"note":null}' }]),
+    ).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
     expect(await store.release([row])).toBe(0)
 
     expect(await rows().get(id)).toEqual(before)
   })
 
-  it.each(late.slice(0, 2))('drops %s of a worker whose row has finished otherwise', async (_, outcome) => {
-    const { store, row, id } = await claimed({})
-    await rows().update(id, { status: 'FAILED', exceptionClassPath: 'typeorm_tasks.TaskCancelled', traceback: 'cancelled\n' })
-    const before = await rows().get(id)
+  it.each(late.slice(0, 2))(
+    'drops %s of a worker whose row has finished otherwise',
+    async (_, outcome) => {
+      const { store, row, id } = await claimed({})
+      await rows().update(id, {
+        status: 'FAILED',
+        exceptionClassPath: 'typeorm_tasks.TaskCancelled',
+        traceback: 'cancelled\n',
+      })
+      const before = await rows().get(id)
 
-    expect(await handIn(store, outcome(row))).toEqual([false])
-    expect(await rows().get(id)).toEqual(before)
-  })
+      expect(await handIn(store, outcome(row))).toEqual([false])
+      expect(await rows().get(id)).toEqual(before)
+    },
+  )
 
   it('takes the same outcome twice without harm', async () => {
     const { store, row, id } = await claimed({})
@@ -113,12 +204,25 @@ export function fenceContract({ rows, open }: StorePlace): void {
 
   it('never touches a row that Django holds, by any verb', async () => {
     const longAgo = new Date('2026-01-01T00:00:00Z')
-    const [id] = await rows().add({ status: 'RUNNING', claims: 0, leaseUntil: null, startedAt: longAgo, workerIds: ['django'] })
+    const [id] = await rows().add({
+      status: 'RUNNING',
+      claims: 0,
+      leaseUntil: null,
+      startedAt: longAgo,
+      workerIds: ['django'],
+    })
     const before = await rows().get(id!)
     const store = await open()
     const guess = { key: rows().key(id!), claims: 0 }
 
-    expect(await handIn(store, { ...guess, status: 'SUCCESSFUL', returnValue: '1' }, { ...guess, status: 'FAILED', error }, { ...guess, status: 'READY', error, delay: 0 })).toEqual([false, false, false])
+    expect(
+      await handIn(
+        store,
+        { ...guess, status: 'SUCCESSFUL', returnValue: '1' },
+        { ...guess, status: 'FAILED', error },
+        { ...guess, status: 'READY', error, delay: 0 },
+      ),
+    ).toEqual([false, false, false])
     expect((await store.renew([{ ...guess, progress: '{}' }])).lost).toHaveLength(1)
     expect(await store.release([guess])).toBe(0)
     expect(await store.rescue()).toEqual({ released: [], failed: [] })
@@ -133,35 +237,61 @@ export function fenceContract({ rows, open }: StorePlace): void {
 
     expect(await store.release([row])).toBe(1)
 
-    expect(await rows().get(id)).toMatchObject({ status: 'READY', workerIds: [], startedAt: null, leaseUntil: null, claims: 1 })
+    expect(await rows().get(id)).toMatchObject({
+      status: 'READY',
+      workerIds: [],
+      startedAt: null,
+      leaseUntil: null,
+      claims: 1,
+    })
   })
 
   it('gives back only the last attempt of several', async () => {
-    const { store, row, id } = await claimed({ workerIds: ['earlier'], startedAt: new Date('2026-01-01T00:00:00Z') })
+    const { store, row, id } = await claimed({
+      workerIds: ['earlier'],
+      startedAt: new Date('2026-01-01T00:00:00Z'),
+    })
 
     await store.release([row])
 
-    expect(await rows().get(id)).toMatchObject({ status: 'READY', workerIds: ['earlier'], startedAt: expect.any(Date) as Date })
+    expect(await rows().get(id)).toMatchObject({
+      status: 'READY',
+      workerIds: ['earlier'],
+      startedAt: expect.any(Date) as Date,
+    })
   })
 
   it('holds rows for another lease, keeps their progress, and tells which are lost or should stop', async () => {
     await rows().addMany(4)
     const store = await open()
-    const [mine, lost, wanted, silent] = (await claim(store, 4)).claimed as [ClaimedRow, ClaimedRow, ClaimedRow, ClaimedRow]
+    const [mine, lost, wanted, silent] = (await claim(store, 4)).claimed as [
+      ClaimedRow,
+      ClaimedRow,
+      ClaimedRow,
+      ClaimedRow,
+    ]
     for (const { values } of [mine, lost, wanted, silent]) await rows().expire(values.id)
     await rows().update(lost.values.id, { claims: 2 })
     await rows().update(wanted.values.id, { cancelRequestedAt: new Date() })
     await rows().update(silent.values.id, { progress: { done: 3, total: null, note: null } })
 
     const renewed = await store.renew([
-      { ...held(mine), progress: JSON.stringify({ done: 1, total: 4, note: hostile.slice(0, 100) }) },
+      {
+        ...held(mine),
+        progress: JSON.stringify({ done: 1, total: 4, note: hostile.slice(0, 100) }),
+      },
       { ...held(lost), progress: null },
       { ...held(wanted), progress: null },
       { ...held(silent), progress: null },
     ])
 
-    expect({ lost: renewed.lost.map(({ key }) => key), cancelled: renewed.cancelled.map(({ key }) => key) }).toEqual({ lost: [lost.key], cancelled: [wanted.key] })
-    const [first, second, , fourth] = await Promise.all([mine, lost, wanted, silent].map(({ values }) => rows().get(values.id)))
+    expect({
+      lost: renewed.lost.map(({ key }) => key),
+      cancelled: renewed.cancelled.map(({ key }) => key),
+    }).toEqual({ lost: [lost.key], cancelled: [wanted.key] })
+    const [first, second, , fourth] = await Promise.all(
+      [mine, lost, wanted, silent].map(({ values }) => rows().get(values.id)),
+    )
     expect(first).toMatchObject({ progress: { done: 1, total: 4, note: hostile.slice(0, 100) } })
     expect(fourth).toMatchObject({ progress: { done: 3, total: null, note: null } })
     expect(first!.leaseUntil!.getTime()).toBeGreaterThan(Date.now() + 20_000)
@@ -176,7 +306,9 @@ export function fenceContract({ rows, open }: StorePlace): void {
     expect(await store.release([])).toBe(0)
   })
 
-  async function claimed(row: Parameters<ReturnType<typeof rows>['add']>[0]): Promise<{ store: Store; row: ClaimedRow; id: string }> {
+  async function claimed(
+    row: Parameters<ReturnType<typeof rows>['add']>[0],
+  ): Promise<{ store: Store; row: ClaimedRow; id: string }> {
     const [id] = await rows().add(row)
     const store = await open()
     const found = (await claim(store, 1)).claimed[0]

@@ -52,7 +52,9 @@ export class Rows {
 
   /** The id as the database spells it. */
   key(id: string): string {
-    const type = this.#dataSource.getMetadata(DBTaskResult).columns.find(({ propertyName }) => propertyName === 'id')?.type
+    const type = this.#dataSource
+      .getMetadata(DBTaskResult)
+      .columns.find(({ propertyName }) => propertyName === 'id')?.type
     return type === 'uuid' ? id : hexOf(id)
   }
 
@@ -64,7 +66,11 @@ export class Rows {
 }
 
 /** Takes up to `room` rows and hands nothing in. */
-export function claim(store: Store, room: number, differently: Partial<Wishes> = {}): Promise<Exchange> {
+export function claim(
+  store: Store,
+  room: number,
+  differently: Partial<Wishes> = {},
+): Promise<Exchange> {
   return store.exchange([], room, wishes(differently))
 }
 

@@ -34,7 +34,11 @@ export interface StorePlace {
 export type OpenStore = (dataSource: DataSource, wish: StoreWish) => Promise<Store>
 
 /** What each store must do, on one kind of database; `openStore` makes a store of its own connections. */
-export function storeContract(database: SpecDatabase, openStore: OpenStore, abilities: StoreAbilities): void {
+export function storeContract(
+  database: SpecDatabase,
+  openStore: OpenStore,
+  abilities: StoreAbilities,
+): void {
   let dataSource: DataSource
   const stores: Store[] = []
 
@@ -51,7 +55,13 @@ export function storeContract(database: SpecDatabase, openStore: OpenStore, abil
     stores.push(store)
     return store
   }
-  const place: StorePlace = { database, dataSource: () => dataSource, rows: () => new Rows(dataSource), open, abilities }
+  const place: StorePlace = {
+    database,
+    dataSource: () => dataSource,
+    rows: () => new Rows(dataSource),
+    open,
+    abilities,
+  }
 
   describe('claims', () => claimContract(place))
   describe('fences', () => fenceContract(place))

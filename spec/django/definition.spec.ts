@@ -17,7 +17,9 @@ it('enqueue says so when TASKS is empty', async () => {
   configureTasks({})
 
   await expect(add.enqueue(1)).rejects.toThrow(InvalidBackendError)
-  await expect(add.enqueue(1)).rejects.toThrow('TASKS has no backend "default"; it has none. Add it to configureTasks({ … }).')
+  await expect(add.enqueue(1)).rejects.toThrow(
+    'TASKS has no backend "default"; it has none. Add it to configureTasks({ … }).',
+  )
 })
 
 it('a backend without enqueue does not compile', () => {

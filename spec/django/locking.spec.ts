@@ -22,12 +22,24 @@ describeEachDatabase((database) => {
   afterEach(async () => await new Rows(dataSource).clear())
 
   it('a claim that is not committed yet keeps nobody from the rows it did not take', async () => {
-    const [first, second, mail] = await new Rows(dataSource).add({ priority: 9 }, {}, { priority: 10, queueName: 'mail' })
+    const [first, second, mail] = await new Rows(dataSource).add(
+      { priority: 9 },
+      {},
+      { priority: 10, queueName: 'mail' },
+    )
     const other = await backends.get('default').openStore({})
     const runner = dataSource.createQueryRunner()
     await runner.startTransaction(database.name === 'sqlite' ? undefined : 'READ COMMITTED')
 
-    const held = await dialectFor(await tableOf(dataSource)).claim(Session.of(runner.manager, dataSource), { room: 1, wishes: wishes({ queues: ['default'] }), backendName: 'default', leaseSeconds: 30 })
+    const held = await dialectFor(await tableOf(dataSource)).claim(
+      Session.of(runner.manager, dataSource),
+      {
+        room: 1,
+        wishes: wishes({ queues: ['default'] }),
+        backendName: 'default',
+        leaseSeconds: 30,
+      },
+    )
     const claiming = claim(other, 9)
     const answered = await Promise.race([claiming.then(() => true), sleep(300, false)])
     await runner.commitTransaction()
@@ -43,9 +55,14 @@ describeEachDatabase((database) => {
 
   it('batches that serve different queues at once leave nothing of their own', async () => {
     const queues = ['mail', 'reports']
-    for (const queueName of queues) await add.using({ queueName }).enqueueMany(Array.from({ length: 100 }, (_, i): [number] => [i]))
+    for (const queueName of queues)
+      await add
+        .using({ queueName })
+        .enqueueMany(Array.from({ length: 100 }, (_, i): [number] => [i]))
 
-    const ended = await Promise.all([...queues, ...queues].map((queue) => runUntilEmpty({ queues: [queue], concurrency: 5 })))
+    const ended = await Promise.all(
+      [...queues, ...queues].map((queue) => runUntilEmpty({ queues: [queue], concurrency: 5 })),
+    )
 
     expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'SUCCESSFUL' })).toBe(200)
     expect(ended.reduce((sum, { started }) => sum + started, 0)).toBe(200)

@@ -21,7 +21,9 @@ describe('a result of a task that this process does not know', () => {
     expect(result).toMatchObject({ taskName: 'spec.elswhere', status: 'READY', args: [1] })
     expect(result.toJSON()).toMatchObject({ task: 'spec.elswhere' })
     expect(() => result.task).toThrow(TaskNotFoundError)
-    expect(() => result.task).toThrow(/^No task is named "spec\.elswhere"; this process knows \d+\. Import the file that defines it/)
+    expect(() => result.task).toThrow(
+      /^No task is named "spec\.elswhere"; this process knows \d+\. Import the file that defines it/,
+    )
   })
 })
 
@@ -31,7 +33,12 @@ describe('the Immediate backend', () => {
   it('has run the task when enqueue resolves', async () => {
     const result = await add.enqueue(1, 2)
 
-    expect(result).toMatchObject({ status: 'SUCCESSFUL', returnValue: 3, attempts: 1, isFinished: true })
+    expect(result).toMatchObject({
+      status: 'SUCCESSFUL',
+      returnValue: 3,
+      attempts: 1,
+      isFinished: true,
+    })
     expect(result.workerIds).toEqual([expect.stringMatching(/^[A-Za-z0-9]{32}$/)])
     expect((await contextual.enqueue('x')).returnValue).toMatchObject({ attempt: 1 })
   })
@@ -39,8 +46,14 @@ describe('the Immediate backend', () => {
   it('records a failure without throwing it, and logs it once', async () => {
     const result = await fail.enqueue('no')
 
-    expect(result).toMatchObject({ status: 'FAILED', attempts: 1, errors: [{ exceptionClassPath: 'RangeError' }] })
-    expect(lines.filter(([level]) => level === 'error')).toEqual([['error', `Task id=${result.id} path=spec.fail state=FAILED error=RangeError: no`]])
+    expect(result).toMatchObject({
+      status: 'FAILED',
+      attempts: 1,
+      errors: [{ exceptionClassPath: 'RangeError' }],
+    })
+    expect(lines.filter(([level]) => level === 'error')).toEqual([
+      ['error', `Task id=${result.id} path=spec.fail state=FAILED error=RangeError: no`],
+    ])
   })
 })
 

@@ -60,7 +60,9 @@ const once = typeormVersion.startsWith('0.3') ? describe.skip : describe
 
 once('on the command line', () => {
   it('process.exit() in a task ends the worker, whose row stays RUNNING', async () => {
-    const app = await cliApp({ files: { 'tasks.js': `${TASKS_FILE}\n  task('app.exit', () => process.exit(7))` } })
+    const app = await cliApp({
+      files: { 'tasks.js': `${TASKS_FILE}\n  task('app.exit', () => process.exit(7))` },
+    })
     const [id] = await app.enqueue('app.exit')
 
     const { code } = await app.tasks('db_worker', '--batch', '--no-startup-delay')
@@ -81,7 +83,12 @@ once('on the command line', () => {
       return performance.now() - started
     }
 
-    const [waits, told, eager, batch] = await Promise.all([took('one'), took('two', '--no-startup-delay'), took('three', '--interval', '0'), took('four', '--batch')])
+    const [waits, told, eager, batch] = await Promise.all([
+      took('one'),
+      took('two', '--no-startup-delay'),
+      took('three', '--interval', '0'),
+      took('four', '--batch'),
+    ])
 
     expect(waits).toBeGreaterThan(1_900)
     expect(told).toBeLessThan(1_500)

@@ -28,7 +28,15 @@ describe('instantOf', () => {
     expect(instantOf(text)?.toISOString()).toBe(iso)
   })
 
-  test.each(['', 'soon', '1790000000', '2026-13-01 00:00:00', '0000-00-00 00:00:00', '2026-01-02 25:00:00', '2026-01-02 03:04:05 CET'])('gives null for %p', (text) => {
+  test.each([
+    '',
+    'soon',
+    '1790000000',
+    '2026-13-01 00:00:00',
+    '0000-00-00 00:00:00',
+    '2026-01-02 25:00:00',
+    '2026-01-02 03:04:05 CET',
+  ])('gives null for %p', (text) => {
     expect(instantOf(text)).toBeNull()
   })
 })
@@ -42,7 +50,10 @@ describe('ids', () => {
     expect([dashed(hex), dashed(hex.toUpperCase()), dashed(uuid)]).toEqual([uuid, uuid, uuid])
   })
 
-  test.each(['job-1', '', '01ARZ3NDEKTSV4RRFFQ69G5FAV', `${'0'.repeat(31)}g`])('stay as they are when they are no UUID: %p', (text) => {
-    expect([hexOf(text), dashed(text)]).toEqual([text, text])
-  })
+  test.each(['job-1', '', '01ARZ3NDEKTSV4RRFFQ69G5FAV', `${'0'.repeat(31)}g`])(
+    'stay as they are when they are no UUID: %p',
+    (text) => {
+      expect([hexOf(text), dashed(text)]).toEqual([text, text])
+    },
+  )
 })

@@ -29,8 +29,14 @@ describeEachDatabase((database) => {
     let app: DataSource
 
     beforeAll(async () => {
-      const options = { ...(await database.fresh(type ? { type } : {})), migrations: [`${migrations}/*.js`] } as DataSourceOptions
-      await using(new DataSource({ ...options, entities: [Book] } as DataSourceOptions), async (before) => await before.synchronize())
+      const options = {
+        ...(await database.fresh(type ? { type } : {})),
+        migrations: [`${migrations}/*.js`],
+      } as DataSourceOptions
+      await using(
+        new DataSource({ ...options, entities: [Book] } as DataSourceOptions),
+        async (before) => await before.synchronize(),
+      )
       app = new DataSource({ ...options, entities: [Book, DBTaskResult] } as DataSourceOptions)
     })
     afterAll(async () => {
@@ -39,7 +45,16 @@ describeEachDatabase((database) => {
 
     const make = async (): Promise<string[]> => {
       const printed: string[] = []
-      await makemigrations({ app: { dataSource: app, language: 'js', modules: 'commonjs', root: folder, file: join(folder, 'ormconfig.js') }, print: (line) => printed.push(line) })
+      await makemigrations({
+        app: {
+          dataSource: app,
+          language: 'js',
+          modules: 'commonjs',
+          root: folder,
+          file: join(folder, 'ormconfig.js'),
+        },
+        print: (line) => printed.push(line),
+      })
       return printed
     }
 
@@ -67,19 +82,27 @@ describeEachDatabase((database) => {
       const row = readyRow()
       await app.getRepository(DBTaskResult).save(row)
       expect(await app.getRepository(DBTaskResult).find()).toEqual([row])
-      await expect(app.getRepository(DBTaskResult).insert(readyRow({ priority: 101 }) as object)).rejects.toThrow(/priority_check/)
+      await expect(
+        app.getRepository(DBTaskResult).insert(readyRow({ priority: 101 }) as object),
+      ).rejects.toThrow(/priority_check/)
     })
 
     test('a change of the app itself is none of its business', async () => {
-      const bigger = new DataSource({ ...app.options, entities: [Book, Author, DBTaskResult] } as DataSourceOptions)
+      const bigger = new DataSource({
+        ...app.options,
+        entities: [Book, Author, DBTaskResult],
+      } as DataSourceOptions)
       expect(await planMigration(bigger)).toEqual({ up: [], down: [] })
     })
 
     test('a table that lacks something gets just that', async () => {
       const complete = await schemaOf(app)
       await app.query(`ALTER TABLE db_task_result DROP COLUMN ${app.driver.escape('options')}`)
-      await app.query(`DROP INDEX db_task_result_ready_idx${database.name === 'mariadb' ? ' ON db_task_result' : ''}`)
-      if (database.name === 'mariadb') await app.query('ALTER TABLE db_task_result DROP CONSTRAINT db_task_result_priority_check')
+      await app.query(
+        `DROP INDEX db_task_result_ready_idx${database.name === 'mariadb' ? ' ON db_task_result' : ''}`,
+      )
+      if (database.name === 'mariadb')
+        await app.query('ALTER TABLE db_task_result DROP CONSTRAINT db_task_result_priority_check')
       const lacking = await schemaOf(app)
       const { up, down } = await planMigration(app)
       for (const sql of up) await app.query(sql)
@@ -93,7 +116,11 @@ describeEachDatabase((database) => {
   })
 
   test('a prefix and a table name are kept by the migration', async () => {
-    const options = { ...(await database.fresh()), entityPrefix: 'app_', entities: [dbTaskResultSchema({ tableName: 'jobs' })] } as DataSourceOptions
+    const options = {
+      ...(await database.fresh()),
+      entityPrefix: 'app_',
+      entities: [dbTaskResultSchema({ tableName: 'jobs' })],
+    } as DataSourceOptions
     await using(new DataSource(options), async (app) => {
       for (const sql of (await planMigration(app)).up) await app.query(sql)
       expect(await planMigration(app)).toEqual({ up: [], down: [] })
@@ -109,7 +136,10 @@ class Author {
   id!: number
 }
 
-async function using(dataSource: DataSource, work: (dataSource: DataSource) => Promise<void>): Promise<void> {
+async function using(
+  dataSource: DataSource,
+  work: (dataSource: DataSource) => Promise<void>,
+): Promise<void> {
   await dataSource.initialize()
   try {
     await work(dataSource)
@@ -124,5 +154,8 @@ async function differences(app: DataSource): Promise<string[]> {
 
 /** Columns change places when one is taken out and put back, and TypeORM adds parentheses where it rebuilds a table. */
 function sorted(schema: string[]): string[] {
-  return schema.flatMap((said) => said.split(/,\s*\n?/)).map((part) => part.replaceAll(/[()]/g, '').trim()).toSorted((a, b) => a.localeCompare(b))
+  return schema
+    .flatMap((said) => said.split(/,\s*\n?/))
+    .map((part) => part.replaceAll(/[()]/g, '').trim())
+    .toSorted((a, b) => a.localeCompare(b))
 }

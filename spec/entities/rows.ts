@@ -1,7 +1,15 @@
 import type { DBTaskResult } from '../../entities'
 import { NO_DELAY } from '../../entities/formats'
 
-const ours = { claims: 0, leaseUntil: null, cancelRequestedAt: null, uniqueKey: null, attemptErrors: null, progress: null, options: null }
+const ours = {
+  claims: 0,
+  leaseUntil: null,
+  cancelRequestedAt: null,
+  uniqueKey: null,
+  attemptErrors: null,
+  progress: null,
+  options: null,
+}
 
 /** The part of a row that Django knows. */
 export type DjangoRow = Omit<DBTaskResult, keyof typeof ours>

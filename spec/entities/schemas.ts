@@ -4,15 +4,25 @@ import type { DataSource } from 'typeorm'
 export async function schemaOf(dataSource: DataSource): Promise<string[]> {
   const { type } = dataSource.options
   if (type === 'postgres') return await strings(dataSource, postgresSql)
-  if (type === 'better-sqlite3') return (await strings(dataSource, sqliteSql)).map((sql) => sql.replaceAll(/\s+/g, ' '))
-  const tables = await strings(dataSource, "SELECT TABLE_NAME AS said FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME <> 'migrations' ORDER BY 1")
-  return await Promise.all(tables.map(async (table) => {
-    const [row] = (await dataSource.query(`SHOW CREATE TABLE \`${table}\``)) as Record<string, string>[]
-    return row!['Create Table']!
-  }))
+  if (type === 'better-sqlite3')
+    return (await strings(dataSource, sqliteSql)).map((sql) => sql.replaceAll(/\s+/g, ' '))
+  const tables = await strings(
+    dataSource,
+    "SELECT TABLE_NAME AS said FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME <> 'migrations' ORDER BY 1",
+  )
+  return await Promise.all(
+    tables.map(async (table) => {
+      const [row] = (await dataSource.query(`SHOW CREATE TABLE \`${table}\``)) as Record<
+        string,
+        string
+      >[]
+      return row!['Create Table']!
+    }),
+  )
 }
 
-const sqliteSql = "SELECT sql AS said FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT IN ('migrations', 'sqlite_sequence') ORDER BY name"
+const sqliteSql =
+  "SELECT sql AS said FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT IN ('migrations', 'sqlite_sequence') ORDER BY name"
 
 const postgresSql = `
   SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS said

@@ -15,12 +15,24 @@ beforeAll(async () => {
   copyInto(app, 'examples/express-sqlite', ['package.json', 'tsconfig.json', 'src', 'public'])
   run('tsc')
   run('typeorm', 'migration:run', '-d', 'dist/data-source.js')
-  start('tasks', 'db_worker', '-d', 'dist/data-source.js', '--interval', '0.1', '--no-startup-delay', '-v', '0')
+  start(
+    'tasks',
+    'db_worker',
+    '-d',
+    'dist/data-source.js',
+    '--interval',
+    '0.1',
+    '--no-startup-delay',
+    '-v',
+    '0',
+  )
   url = await listening(start('node', 'dist/server.js'))
 })
 
 afterAll(async () => {
-  for (const child of running.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)) {
+  for (const child of running.filter(
+    ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+  )) {
     child.kill('SIGTERM')
     await once(child, 'exit')
   }
@@ -36,8 +48,14 @@ it('a request is answered at once with an id, and polling that id brings progres
   const seen = await poll(taskId)
 
   expect(seen.at(-1)).toMatchObject({ id: taskId, status: 'SUCCESSFUL', result: { sources: 56 } })
-  expect(seen.some(({ status, progress }) => status === 'RUNNING' && progress?.total === 4 && progress.done > 0)).toBe(true)
-  expect(rows('SELECT image, taskId, sources FROM extraction')).toEqual([{ image: 'M31.fits', taskId, sources: 56 }])
+  expect(
+    seen.some(
+      ({ status, progress }) => status === 'RUNNING' && progress?.total === 4 && progress.done > 0,
+    ),
+  ).toBe(true)
+  expect(rows('SELECT image, taskId, sources FROM extraction')).toEqual([
+    { image: 'M31.fits', taskId, sources: 56 },
+  ])
 })
 
 it('a request whose transaction fails leaves no task behind', async () => {
@@ -53,14 +71,22 @@ it('requests at the same time do not disturb each other', async () => {
   const responses = await Promise.all(['a', 'b', 'b', 'c', 'a'].map((image) => post({ image })))
 
   expect(responses.map(({ status }) => status)).toEqual([202, 202, 409, 202, 409])
-  expect(rows(`SELECT t.id FROM db_task_result t WHERE t.args_kwargs LIKE '%"a"%' OR t.args_kwargs LIKE '%"b"%' OR t.args_kwargs LIKE '%"c"%'`)).toHaveLength(3)
+  expect(
+    rows(
+      `SELECT t.id FROM db_task_result t WHERE t.args_kwargs LIKE '%"a"%' OR t.args_kwargs LIKE '%"b"%' OR t.args_kwargs LIKE '%"c"%'`,
+    ),
+  ).toHaveLength(3)
 })
 
 it('what is missing or unknown is answered with the reason', async () => {
   expect((await post({})).status).toBe(400)
   const unknown = await fetch(`${url}/tasks/01a1fd2a-d893-726e-ba16-ba199ad8f208`)
   expect(unknown.status).toBe(404)
-  expect(await unknown.json()).toEqual({ error: expect.stringContaining('No task result has the id "01a1fd2a-d893-726e-ba16-ba199ad8f208"') })
+  expect(await unknown.json()).toEqual({
+    error: expect.stringContaining(
+      'No task result has the id "01a1fd2a-d893-726e-ba16-ba199ad8f208"',
+    ),
+  })
 })
 
 it('serves the page that polls', async () => {
@@ -68,8 +94,12 @@ it('serves the page that polls', async () => {
 })
 
 it('has the migrations that its entities ask for', () => {
-  expect(run('tasks', 'makemigrations', '--check', '-d', 'src/data-source.ts')).toContain('No changes detected')
-  expect(run('typeorm', 'schema:log', '-d', 'dist/data-source.js')).toContain('Your schema is up to date')
+  expect(run('tasks', 'makemigrations', '--check', '-d', 'src/data-source.ts')).toContain(
+    'No changes detected',
+  )
+  expect(run('typeorm', 'schema:log', '-d', 'dist/data-source.js')).toContain(
+    'Your schema is up to date',
+  )
 })
 
 interface Answer {
@@ -81,7 +111,11 @@ interface Answer {
 
 async function poll(id: string): Promise<Answer[]> {
   const seen: Answer[] = []
-  for (const deadline = performance.now() + 20_000; performance.now() < deadline; await sleep(100)) {
+  for (
+    const deadline = performance.now() + 20_000;
+    performance.now() < deadline;
+    await sleep(100)
+  ) {
     seen.push((await (await fetch(`${url}/tasks/${id}`)).json()) as Answer)
     if (['SUCCESSFUL', 'FAILED'].includes(seen.at(-1)!.status)) break
   }
@@ -89,7 +123,11 @@ async function poll(id: string): Promise<Answer[]> {
 }
 
 function post(body: object): Promise<Response> {
-  return fetch(`${url}/extractions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  return fetch(`${url}/extractions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
 }
 
 function rows(sql: string): unknown[] {
@@ -102,11 +140,19 @@ function rows(sql: string): unknown[] {
 }
 
 function run(command: string, ...args: string[]): string {
-  return execFileSync(command, args, { cwd: app, encoding: 'utf8', env: { ...process.env, PATH: pathOf(app) } })
+  return execFileSync(command, args, {
+    cwd: app,
+    encoding: 'utf8',
+    env: { ...process.env, PATH: pathOf(app) },
+  })
 }
 
 function start(command: string, ...args: string[]): ChildProcess {
-  const child = spawn(command, args, { cwd: app, env: { ...process.env, PATH: pathOf(app), PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(command, args, {
+    cwd: app,
+    env: { ...process.env, PATH: pathOf(app), PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   running.push(child)
   return child
 }

@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -20,7 +28,8 @@ afterAll(() => {
 export function newApp(packages: readonly string[]): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'typeorm-tasks-example-')))
   made.push(folder)
-  for (const name of packages) link(join(repository, 'node_modules', name), join(folder, 'node_modules', name))
+  for (const name of packages)
+    link(join(repository, 'node_modules', name), join(folder, 'node_modules', name))
   link(repository, join(folder, 'node_modules/typeorm-tasks'))
   mkdirSync(join(folder, 'node_modules/.bin'))
   for (const [name, file] of Object.entries(commands)) {
@@ -32,7 +41,8 @@ export function newApp(packages: readonly string[]): string {
 
 /** Copies files and folders of the repository into the app. */
 export function copyInto(folder: string, from: string, names: readonly string[]): void {
-  for (const name of names) cpSync(join(repository, from, name), join(folder, name), { recursive: true })
+  for (const name of names)
+    cpSync(join(repository, from, name), join(folder, name), { recursive: true })
 }
 
 /** Where a shell finds the app's commands, without npx. */

@@ -21,38 +21,55 @@ interface Window {
   readonly nothing: readonly number[]
 }
 
-for (const { fresh, name } of databases()) if (name === 'postgres')
-  it(`F44 while a session keeps an old snapshot for ${SECONDS} s on ${name}, claims stay about as quick as they were, and are so again after it`, async () => {
-    const dataSource = await new DataSource({ ...(await fresh()), entities: [DBTaskResult], synchronize: true }).initialize()
-    const store = await new DatabaseBackend('default', { queues: [], options: { dataSource } }).openStore({})
-    configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
-    try {
-      await work(dataSource, store, 2)
-      const snapshot = dataSource.createQueryRunner()
-      await snapshot.startTransaction('REPEATABLE READ')
-      await snapshot.query('SELECT COUNT(*) FROM db_task_result')
+for (const { fresh, name } of databases())
+  if (name === 'postgres')
+    it(
+      `F44 while a session keeps an old snapshot for ${SECONDS} s on ${name}, claims stay about as quick as they were, and are so again after it`,
+      async () => {
+        const dataSource = await new DataSource({
+          ...(await fresh()),
+          entities: [DBTaskResult],
+          synchronize: true,
+        }).initialize()
+        const store = await new DatabaseBackend('default', {
+          queues: [],
+          options: { dataSource },
+        }).openStore({})
+        configureTasks({
+          default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } },
+        })
+        try {
+          await work(dataSource, store, 2)
+          const snapshot = dataSource.createQueryRunner()
+          await snapshot.startTransaction('REPEATABLE READ')
+          await snapshot.query('SELECT COUNT(*) FROM db_task_result')
 
-      const start = await work(dataSource, store, Math.max(3, SECONDS / 10))
-      const all = await work(dataSource, store, SECONDS * 0.7)
-      const end = await work(dataSource, store, Math.max(3, SECONDS / 10))
-      await snapshot.rollbackTransaction()
-      await snapshot.release()
-      const dead = await deadTuples(dataSource)
-      await dataSource.query('VACUUM db_task_result')
-      await sleep(500)
-      const after = await work(dataSource, store, 3)
+          const start = await work(dataSource, store, Math.max(3, SECONDS / 10))
+          const all = await work(dataSource, store, SECONDS * 0.7)
+          const end = await work(dataSource, store, Math.max(3, SECONDS / 10))
+          await snapshot.rollbackTransaction()
+          await snapshot.release()
+          const dead = await deadTuples(dataSource)
+          await dataSource.query('VACUUM db_task_result')
+          await sleep(500)
+          const after = await work(dataSource, store, 3)
 
-      const tasks = (start.claims.length + all.claims.length + end.claims.length) * BATCH
-      say(`postgres, a snapshot held for ${SECONDS} s and ${tasks} tasks, ${dead} dead rows: 99 of 100 claims within ${p99(start.claims).toFixed(1)} ms at the start, ${p99(end.claims).toFixed(1)} at the end, ${p99(after.claims).toFixed(1)} after it (SELECT 1: ${p99(start.nothing).toFixed(1)}, ${p99(end.nothing).toFixed(1)}, ${p99(after.nothing).toFixed(1)})`)
-      // What the machine itself became slower by is not the claim's.
-      const load = (before: Window, later: Window): number => Math.max(1, p99(later.nothing) / p99(before.nothing))
-      expect(p99(end.claims)).toBeLessThan(3 * p99(start.claims) * load(start, end))
-      expect(median(after.claims)).toBeLessThan(2 * median(start.claims) * load(start, after))
-    } finally {
-      await store.close()
-      await dataSource.destroy()
-    }
-  }, SECONDS * 2_000 + 60_000)
+          const tasks = (start.claims.length + all.claims.length + end.claims.length) * BATCH
+          say(
+            `postgres, a snapshot held for ${SECONDS} s and ${tasks} tasks, ${dead} dead rows: 99 of 100 claims within ${p99(start.claims).toFixed(1)} ms at the start, ${p99(end.claims).toFixed(1)} at the end, ${p99(after.claims).toFixed(1)} after it (SELECT 1: ${p99(start.nothing).toFixed(1)}, ${p99(end.nothing).toFixed(1)}, ${p99(after.nothing).toFixed(1)})`,
+          )
+          // What the machine itself became slower by is not the claim's.
+          const load = (before: Window, later: Window): number =>
+            Math.max(1, p99(later.nothing) / p99(before.nothing))
+          expect(p99(end.claims)).toBeLessThan(3 * p99(start.claims) * load(start, end))
+          expect(median(after.claims)).toBeLessThan(2 * median(start.claims) * load(start, after))
+        } finally {
+          await store.close()
+          await dataSource.destroy()
+        }
+      },
+      SECONDS * 2_000 + 60_000,
+    )
 
 /** Enqueues, claims and finishes 500 tasks a second, or as many as this machine can. */
 async function work(dataSource: DataSource, store: Store, seconds: number): Promise<Window> {
@@ -63,9 +80,20 @@ async function work(dataSource: DataSource, store: Store, seconds: number): Prom
     await remoteTask<unknown[]>('spec.nothing').enqueueMany(Array.from({ length: BATCH }, () => []))
     nothing.push(await timed(() => dataSource.query('SELECT 1')))
     let claimed: Awaited<ReturnType<Store['exchange']>>['claimed'] = []
-    claims.push(await timed(async () => (claimed = (await store.exchange([], BATCH, wishes())).claimed)))
+    claims.push(
+      await timed(async () => (claimed = (await store.exchange([], BATCH, wishes())).claimed)),
+    )
     expect(claimed).toHaveLength(BATCH)
-    await store.exchange(claimed.map(({ key, claims: claim }) => ({ key, claims: claim, status: 'SUCCESSFUL', returnValue: null })), 0, wishes())
+    await store.exchange(
+      claimed.map(({ key, claims: claim }) => ({
+        key,
+        claims: claim,
+        status: 'SUCCESSFUL',
+        returnValue: null,
+      })),
+      0,
+      wishes(),
+    )
   }
   return { claims, nothing }
 }
@@ -82,7 +110,9 @@ function median(times: readonly number[]): number {
 
 async function deadTuples(dataSource: DataSource): Promise<number> {
   await dataSource.query('SELECT pg_stat_force_next_flush()').catch(() => {})
-  const [record] = (await dataSource.query("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'db_task_result'")) as { n_dead_tup: string }[]
+  const [record] = (await dataSource.query(
+    "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'db_task_result'",
+  )) as { n_dead_tup: string }[]
   return Number(record?.n_dead_tup)
 }
 

@@ -8,7 +8,10 @@ const CRASH_POINT = join(__dirname, 'kit/crash-point.cjs')
 
 scenarios((add, { name }) => {
   add('F1 ten tasks of a killed worker run again in time, and are recorded once', async (field) => {
-    const ids = await field.enqueue('sleep', Array.from({ length: 10 }, () => [3_500]))
+    const ids = await field.enqueue(
+      'sleep',
+      Array.from({ length: 10 }, () => [3_500]),
+    )
     const worker = await field.worker()
     await field.sees('start', 10)
     await field.worker()
@@ -18,90 +21,155 @@ scenarios((add, { name }) => {
 
     const { events } = field
     expect(Math.max(...restartDelays(events, killed))).toBeLessThan(TAKEOVER_BOUND)
-    expect(ids.map((id) => [claimsOf(events, id), claimsOf(events, id, 'end')])).toEqual(ids.map(() => [[1, 2], [2]]))
-    expect((await field.rows()).map(({ status, workerIds, attemptErrors }) => [status, workerIds, attemptErrors?.map(({ exceptionClassPath }) => exceptionClassPath)]))
-      .toEqual(ids.map(() => ['SUCCESSFUL', ['w1', 'w2'], ['typeorm_tasks.WorkerLost']]))
+    expect(ids.map((id) => [claimsOf(events, id), claimsOf(events, id, 'end')])).toEqual(
+      ids.map(() => [[1, 2], [2]]),
+    )
+    expect(
+      (await field.rows()).map(({ status, workerIds, attemptErrors }) => [
+        status,
+        workerIds,
+        attemptErrors?.map(({ exceptionClassPath }) => exceptionClassPath),
+      ]),
+    ).toEqual(ids.map(() => ['SUCCESSFUL', ['w1', 'w2'], ['typeorm_tasks.WorkerLost']]))
   })
 
-  add('F2 a worker that comes back under the name of a killed one gets nothing before the lease has ended', async (field) => {
-    const [id] = await field.enqueue('sleep', [[500, 'long enough to be killed']])
-    const crashing = { preload: CRASH_POINT, env: { CRASH_AT: 'returned' } }
-    const worker = await field.worker(['--worker-id', 'same'], crashing)
-    expect(await worker.ended).toEqual({ code: null, signal: 'SIGKILL' })
-    const killed = Date.now()
+  add(
+    'F2 a worker that comes back under the name of a killed one gets nothing before the lease has ended',
+    async (field) => {
+      const [id] = await field.enqueue('sleep', [[500, 'long enough to be killed']])
+      const crashing = { preload: CRASH_POINT, env: { CRASH_AT: 'returned' } }
+      const worker = await field.worker(['--worker-id', 'same'], crashing)
+      expect(await worker.ended).toEqual({ code: null, signal: 'SIGKILL' })
+      const killed = Date.now()
 
-    await field.worker(['--worker-id', 'same'])
-    await field.finished()
+      await field.worker(['--worker-id', 'same'])
+      await field.finished()
 
-    const [again] = restartDelays(field.events, killed)
-    expect(again).toBeLessThan(TAKEOVER_BOUND)
-    expect(await field.row(id!)).toMatchObject({ status: 'SUCCESSFUL', claims: 2, workerIds: ['same', 'same'] })
-  })
+      const [again] = restartDelays(field.events, killed)
+      expect(again).toBeLessThan(TAKEOVER_BOUND)
+      expect(await field.row(id!)).toMatchObject({
+        status: 'SUCCESSFUL',
+        claims: 2,
+        workerIds: ['same', 'same'],
+      })
+    },
+  )
 
-  add('F3 a worker that dies between claim and start: the task starts once, elsewhere', async (field) => {
-    const { id, killed } = await crashedAt(field, 'claimed', 'count')
-    await field.finished()
+  add(
+    'F3 a worker that dies between claim and start: the task starts once, elsewhere',
+    async (field) => {
+      const { id, killed } = await crashedAt(field, 'claimed', 'count')
+      await field.finished()
 
-    expect(claimsOf(field.events, id)).toEqual([2])
-    expect(Math.max(...restartDelays(field.events, killed))).toBeLessThan(TAKEOVER_BOUND)
-    expect(await field.row(id)).toMatchObject({ status: 'SUCCESSFUL', claims: 2, workerIds: ['w1', 'w2'] })
-    return { unstarted: true }
-  })
+      expect(claimsOf(field.events, id)).toEqual([2])
+      expect(Math.max(...restartDelays(field.events, killed))).toBeLessThan(TAKEOVER_BOUND)
+      expect(await field.row(id)).toMatchObject({
+        status: 'SUCCESSFUL',
+        claims: 2,
+        workerIds: ['w1', 'w2'],
+      })
+      return { unstarted: true }
+    },
+  )
 
-  add('F4 a worker that dies between the return of a task and its record: the effect happens twice and is recorded once', async (field) => {
-    const { id } = await crashedAt(field, 'returned', 'count')
-    await field.finished()
+  add(
+    'F4 a worker that dies between the return of a task and its record: the effect happens twice and is recorded once',
+    async (field) => {
+      const { id } = await crashedAt(field, 'returned', 'count')
+      await field.finished()
 
-    expect(claimsOf(field.events, id, 'effect')).toEqual([1, 2])
-    expect(await field.row(id)).toMatchObject({ status: 'SUCCESSFUL', claims: 2, returnValue: { claim: 2, value: null } })
-  })
+      expect(claimsOf(field.events, id, 'effect')).toEqual([1, 2])
+      expect(await field.row(id)).toMatchObject({
+        status: 'SUCCESSFUL',
+        claims: 2,
+        returnValue: { claim: 2, value: null },
+      })
+    },
+  )
 
-  add('F5 a worker that dies before it hears that the outcome is stored: the task ends once, run once or twice', async (field) => {
-    const { id } = await crashedAt(field, 'finishing', 'count')
-    await field.finished()
+  add(
+    'F5 a worker that dies before it hears that the outcome is stored: the task ends once, run once or twice',
+    async (field) => {
+      const { id } = await crashedAt(field, 'finishing', 'count')
+      await field.finished()
 
-    const row = await field.row(id)
-    expect(row.status).toBe('SUCCESSFUL')
-    expect(claimsOf(field.events, id)).toEqual(name === 'sqlite' || row.claims === 1 ? [1] : [1, 2])
-  })
+      const row = await field.row(id)
+      expect(row.status).toBe('SUCCESSFUL')
+      expect(claimsOf(field.events, id)).toEqual(
+        name === 'sqlite' || row.claims === 1 ? [1] : [1, 2],
+      )
+    },
+  )
 
-  add('F6 a worker that dies while it renews a lease: the task runs again in time', async (field) => {
-    const { id, killed } = await crashedAt(field, 'renewing', 'sleep', [2_500])
-    await field.finished()
+  add(
+    'F6 a worker that dies while it renews a lease: the task runs again in time',
+    async (field) => {
+      const { id, killed } = await crashedAt(field, 'renewing', 'sleep', [2_500])
+      await field.finished()
 
-    expect(await field.row(id)).toMatchObject({ status: 'SUCCESSFUL', claims: 2 })
-    expect(Math.max(...restartDelays(field.events, killed))).toBeLessThan(TAKEOVER_BOUND)
-  })
+      expect(await field.row(id)).toMatchObject({ status: 'SUCCESSFUL', claims: 2 })
+      expect(Math.max(...restartDelays(field.events, killed))).toBeLessThan(TAKEOVER_BOUND)
+    },
+  )
 
-  add('F7 a task that kills its workers is FAILED after three of them, and the others run', async (field) => {
-    const [poison] = await field.enqueue('poison', [['kill']])
-    // One at a time: what runs beside a poison dies with it, as F9 shows.
-    const deaths = superviseUntil(field, poison!, { args: ['--concurrency', '1'] })
-    const others = await field.enqueue('count', [[], [], []])
+  add(
+    'F7 a task that kills its workers is FAILED after three of them, and the others run',
+    async (field) => {
+      const [poison] = await field.enqueue('poison', [['kill']])
+      // One at a time: what runs beside a poison dies with it, as F9 shows.
+      const deaths = superviseUntil(field, poison!, { args: ['--concurrency', '1'] })
+      const others = await field.enqueue('count', [[], [], []])
 
-    expect(await deaths).toEqual([1, 2, 3].map(() => ({ code: null, signal: 'SIGKILL' })))
+      expect(await deaths).toEqual([1, 2, 3].map(() => ({ code: null, signal: 'SIGKILL' })))
 
-    await field.finished(others)
-    const row = await field.row(poison!)
-    expect(row).toMatchObject({ status: 'FAILED', claims: 3, exceptionClassPath: 'typeorm_tasks.WorkerLost', attemptErrors: [{ exceptionClassPath: 'typeorm_tasks.WorkerLost' }, { exceptionClassPath: 'typeorm_tasks.WorkerLost' }] })
-    expect(row.traceback).toMatch(/The worker w\d+ was lost/)
-    expect(row.workerIds).toHaveLength(3)
-  })
+      await field.finished(others)
+      const row = await field.row(poison!)
+      expect(row).toMatchObject({
+        status: 'FAILED',
+        claims: 3,
+        exceptionClassPath: 'typeorm_tasks.WorkerLost',
+        attemptErrors: [
+          { exceptionClassPath: 'typeorm_tasks.WorkerLost' },
+          { exceptionClassPath: 'typeorm_tasks.WorkerLost' },
+        ],
+      })
+      expect(row.traceback).toMatch(/The worker w\d+ was lost/)
+      expect(row.workerIds).toHaveLength(3)
+    },
+  )
 
-  const deaths: [string, string, readonly string[], (ended: { code: number | null; signal: string | null }) => boolean][] = [
+  const deaths: [
+    string,
+    string,
+    readonly string[],
+    (ended: { code: number | null; signal: string | null }) => boolean,
+  ][] = [
     ['process.exit(0)', 'exit', [], ({ code }) => code !== 0],
     ['process.abort()', 'abort', [], ({ signal }) => signal === 'SIGABRT'],
-    ['running out of memory', 'heap', ['--max-old-space-size=64'], ({ code, signal }) => code !== 0 || signal !== null],
+    [
+      'running out of memory',
+      'heap',
+      ['--max-old-space-size=64'],
+      ({ code, signal }) => code !== 0 || signal !== null,
+    ],
   ]
   for (const [what, how, node, isRight] of deaths)
-    add(`F8 ${what} in a task is never a success, and after two workers it is FAILED`, async (field) => {
-      const [poison] = await field.enqueue('poison', [[how]])
-      const ended = await superviseUntil(field, poison!, { node })
+    add(
+      `F8 ${what} in a task is never a success, and after two workers it is FAILED`,
+      async (field) => {
+        const [poison] = await field.enqueue('poison', [[how]])
+        const ended = await superviseUntil(field, poison!, { node })
 
-      expect(ended.filter((each) => !isRight(each))).toEqual([])
-      expect(ended).toHaveLength(2)
-      expect(await field.row(poison!)).toMatchObject({ status: 'FAILED', claims: 2, exceptionClassPath: 'typeorm_tasks.WorkerLost' })
-    }, { settings: { maxCrashes: 2 } })
+        expect(ended.filter((each) => !isRight(each))).toEqual([])
+        expect(ended).toHaveLength(2)
+        expect(await field.row(poison!)).toMatchObject({
+          status: 'FAILED',
+          claims: 2,
+          exceptionClassPath: 'typeorm_tasks.WorkerLost',
+        })
+      },
+      { settings: { maxCrashes: 2 } },
+    )
 
   add('F9 three tasks beside one that kills their worker run again and succeed', async (field) => {
     const innocents = await field.enqueue('sleep', [[2_000], [2_000], [2_000]])
@@ -112,7 +180,9 @@ scenarios((add, { name }) => {
 
     await field.finished()
 
-    expect((await field.rows()).map(({ status, claims }) => [status, claims])).toEqual([...innocents, poison].map(() => ['SUCCESSFUL', 2]))
+    expect((await field.rows()).map(({ status, claims }) => [status, claims])).toEqual(
+      [...innocents, poison].map(() => ['SUCCESSFUL', 2]),
+    )
   })
 })
 
@@ -123,7 +193,12 @@ function kill(worker: WorkerProcess): number {
 }
 
 /** A task whose first worker kills itself at that point; a second worker is there to go on. */
-async function crashedAt(field: Field, point: string, task: string, args: unknown[] = []): Promise<{ id: string; killed: number }> {
+async function crashedAt(
+  field: Field,
+  point: string,
+  task: string,
+  args: unknown[] = [],
+): Promise<{ id: string; killed: number }> {
   const [id] = await field.enqueue(task, [args])
   const worker = await field.worker([], { preload: CRASH_POINT, env: { CRASH_AT: point } })
   expect(await worker.ended).toEqual({ code: null, signal: 'SIGKILL' })
@@ -133,11 +208,21 @@ async function crashedAt(field: Field, point: string, task: string, args: unknow
 }
 
 /** Starts a worker whenever there is none, until the row has ended; gives how the dead ones ended. */
-async function superviseUntil(field: Field, id: string, { args = [], node = [] }: { args?: readonly string[]; node?: readonly string[] }): Promise<Ended[]> {
+async function superviseUntil(
+  field: Field,
+  id: string,
+  { args = [], node = [] }: { args?: readonly string[]; node?: readonly string[] },
+): Promise<Ended[]> {
   const ended: Ended[] = []
   for (let tries = 0; tries < 12; tries++) {
     const worker = await field.worker(args, { node })
-    const end = await Promise.race([worker.ended, field.finished([id], LEASE * 10).then(() => undefined, () => undefined)])
+    const end = await Promise.race([
+      worker.ended,
+      field.finished([id], LEASE * 10).then(
+        () => undefined,
+        () => undefined,
+      ),
+    ])
     if (end === undefined) return ended
     ended.push(end)
   }

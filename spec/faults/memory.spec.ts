@@ -31,35 +31,57 @@ interface Measure {
 describeEachDatabase(({ name, fresh }) => {
   const howMany = tasksOn(name)
 
-  it(`F68 a worker that has run ${howMany} tasks holds no more memory and no more handles than after the first thousand`, async () => {
-    const app = await cliApp({ database: (await fresh()) as DataSourceOptions, files: { 'tasks.js': TASKS_FILE } })
-    const worker = app.start('db_worker', '-v', '0', '--no-startup-delay', '--interval', '0.2')
-    await run(app, 1_000)
-    const before = await measure(app)
+  it(
+    `F68 a worker that has run ${howMany} tasks holds no more memory and no more handles than after the first thousand`,
+    async () => {
+      const app = await cliApp({
+        database: (await fresh()) as DataSourceOptions,
+        files: { 'tasks.js': TASKS_FILE },
+      })
+      const worker = app.start('db_worker', '-v', '0', '--no-startup-delay', '--interval', '0.2')
+      await run(app, 1_000)
+      const before = await measure(app)
 
-    await run(app, howMany)
+      await run(app, howMany)
 
-    const after = await measure(app)
-    const grown = (after.heap - before.heap) / MEGABYTE
-    say(`${name}: after ${howMany} tasks the heap is ${(after.heap / MEGABYTE).toFixed(1)} MB, ${grown.toFixed(1)} MB more than at the start; ${before.handles.length} handles before, ${after.handles.length} after`)
-    worker.kill('SIGTERM')
-    expect(await worker.exited).toEqual({ code: 0, signal: null })
-    expect(grown).toBeLessThan(20)
-    expect(after.handles).toEqual(before.handles)
-    expect(worker.log).not.toMatch(/Warning/)
-  }, PATIENCE)
+      const after = await measure(app)
+      const grown = (after.heap - before.heap) / MEGABYTE
+      say(
+        `${name}: after ${howMany} tasks the heap is ${(after.heap / MEGABYTE).toFixed(1)} MB, ${grown.toFixed(1)} MB more than at the start; ${before.handles.length} handles before, ${after.handles.length} after`,
+      )
+      worker.kill('SIGTERM')
+      expect(await worker.exited).toEqual({ code: 0, signal: null })
+      expect(grown).toBeLessThan(20)
+      expect(after.handles).toEqual(before.handles)
+      expect(worker.log).not.toMatch(/Warning/)
+    },
+    PATIENCE,
+  )
 })
 
 async function run(app: CliApp, howMany: number): Promise<void> {
   for (let made = 0; made < howMany; made += 1_000) {
-    await app.enqueue('app.nothing', Array.from({ length: 1_000 }, () => []))
-    await until(async () => (await waiting(app)) < BACKLOG, PATIENCE, () => 'the worker to run tasks')
+    await app.enqueue(
+      'app.nothing',
+      Array.from({ length: 1_000 }, () => []),
+    )
+    await until(
+      async () => (await waiting(app)) < BACKLOG,
+      PATIENCE,
+      () => 'the worker to run tasks',
+    )
   }
-  await until(async () => (await waiting(app)) === 0, PATIENCE, () => 'the worker to run all tasks')
+  await until(
+    async () => (await waiting(app)) === 0,
+    PATIENCE,
+    () => 'the worker to run all tasks',
+  )
 }
 
 async function waiting(app: CliApp): Promise<number> {
-  const [record] = (await app.dataSource.query("SELECT COUNT(*) AS n FROM db_task_result WHERE status IN ('READY', 'RUNNING')")) as { n: string }[]
+  const [record] = (await app.dataSource.query(
+    "SELECT COUNT(*) AS n FROM db_task_result WHERE status IN ('READY', 'RUNNING')",
+  )) as { n: string }[]
   return Number(record?.n)
 }
 
@@ -67,6 +89,10 @@ async function waiting(app: CliApp): Promise<number> {
 async function measure(app: CliApp): Promise<Measure> {
   await sleep(500)
   const [id] = await app.enqueue('app.measure')
-  await until(async () => (await waiting(app)) === 0, 30_000, () => 'the measure')
+  await until(
+    async () => (await waiting(app)) === 0,
+    30_000,
+    () => 'the measure',
+  )
   return (await app.row(id!)).returnValue as unknown as Measure
 }

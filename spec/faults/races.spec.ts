@@ -19,18 +19,60 @@ interface Race {
   readonly backend: DatabaseBackend
 }
 
-const finish: Contender = async ({ stores: [store], row }) => (await store.exchange([{ key: row.key, claims: row.claims, status: 'SUCCESSFUL', returnValue: '1' }], 0, wishes())).kept[0]!
-const renew: Contender = async ({ stores: [store], row }) => (await store.renew([{ key: row.key, claims: row.claims, progress: null }])).lost.length === 0
+const finish: Contender = async ({ stores: [store], row }) =>
+  (
+    await store.exchange(
+      [{ key: row.key, claims: row.claims, status: 'SUCCESSFUL', returnValue: '1' }],
+      0,
+      wishes(),
+    )
+  ).kept[0]!
+const renew: Contender = async ({ stores: [store], row }) =>
+  (await store.renew([{ key: row.key, claims: row.claims, progress: null }])).lost.length === 0
 const release: Contender = async ({ stores: [store], row }) => (await store.release([row])) === 1
-const rescue: Contender = async ({ stores: [, store], id }) => (await store.rescue()).released.includes(id)
-const rescueToo: Contender = async ({ stores: [store], id }) => (await store.rescue()).released.includes(id)
+const rescue: Contender = async ({ stores: [, store], id }) =>
+  (await store.rescue()).released.includes(id)
+const rescueToo: Contender = async ({ stores: [store], id }) =>
+  (await store.rescue()).released.includes(id)
 
 /** Both want an expired row, in either order; exactly one gets it, and the row says which. */
 const races: [string, Contender, Contender, readonly [object, object]][] = [
-  ['finish against rescue', finish, rescue, [{ status: 'SUCCESSFUL', attemptErrors: null }, { status: 'READY', returnValue: null }]],
-  ['renewal against rescue', renew, rescue, [{ status: 'RUNNING', attemptErrors: null }, { status: 'READY', leaseUntil: null }]],
-  ['release against rescue', release, rescue, [{ status: 'READY', workerIds: [], attemptErrors: null }, { status: 'READY', workerIds: ['w-1'], attemptErrors: [{}] }]],
-  ['rescue against rescue', rescueToo, rescue, [{ status: 'READY', attemptErrors: [{}] }, { status: 'READY', attemptErrors: [{}] }]],
+  [
+    'finish against rescue',
+    finish,
+    rescue,
+    [
+      { status: 'SUCCESSFUL', attemptErrors: null },
+      { status: 'READY', returnValue: null },
+    ],
+  ],
+  [
+    'renewal against rescue',
+    renew,
+    rescue,
+    [
+      { status: 'RUNNING', attemptErrors: null },
+      { status: 'READY', leaseUntil: null },
+    ],
+  ],
+  [
+    'release against rescue',
+    release,
+    rescue,
+    [
+      { status: 'READY', workerIds: [], attemptErrors: null },
+      { status: 'READY', workerIds: ['w-1'], attemptErrors: [{}] },
+    ],
+  ],
+  [
+    'rescue against rescue',
+    rescueToo,
+    rescue,
+    [
+      { status: 'READY', attemptErrors: [{}] },
+      { status: 'READY', attemptErrors: [{}] },
+    ],
+  ],
 ]
 
 describeEachDatabase((database) => {
@@ -40,7 +82,12 @@ describeEachDatabase((database) => {
 
   beforeAll(async () => {
     // SQLite's driver must not wait for a lock that this very process holds.
-    const options = { ...(await database.fresh()), ...(database.name === 'sqlite' ? { timeout: 0 } : {}), entities: [DBTaskResult], synchronize: true }
+    const options = {
+      ...(await database.fresh()),
+      ...(database.name === 'sqlite' ? { timeout: 0 } : {}),
+      entities: [DBTaskResult],
+      synchronize: true,
+    }
     dataSource = await new DataSource(options).initialize()
     backend = new DatabaseBackend('default', { queues: [], options: { dataSource } })
     stores = [await backend.openStore({}), await backend.openStore({})]

@@ -1,6 +1,7 @@
 import { Bag } from '../../lib/bag'
 
-const things = (...names: string[]): { name: string; at: number }[] => names.map((name) => ({ name, at: -1 }))
+const things = (...names: string[]): { name: string; at: number }[] =>
+  names.map((name) => ({ name, at: -1 }))
 
 it('a bag holds what was put in, once each, and gives up what is taken out', () => {
   const bag = new Bag<{ name: string; at: number }>()
@@ -10,7 +11,12 @@ it('a bag holds what was put in, once each, and gives up what is taken out', () 
   bag.delete(all[1]!)
   bag.delete(all[3]!)
 
-  expect(bag.all().map(({ name }) => name).toSorted()).toEqual(['a', 'c'])
+  expect(
+    bag
+      .all()
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(['a', 'c'])
   expect(all.map(({ at }) => at >= 0)).toEqual([true, false, true, false])
 })
 
@@ -36,5 +42,9 @@ it('a bag that is emptied can be filled again', () => {
   bag.clear()
   bag.add(second!)
 
-  expect({ size: bag.size, first: first!.at, second: second!.at }).toEqual({ size: 1, first: -1, second: 0 })
+  expect({ size: bag.size, first: first!.at, second: second!.at }).toEqual({
+    size: 1,
+    first: -1,
+    second: 0,
+  })
 })

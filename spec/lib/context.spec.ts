@@ -4,7 +4,10 @@ import type { Progress, TaskResult } from '../../lib/result'
 /** What reaches the surroundings of a run for one note. */
 function noteOf(note: string): string | null {
   const reports: Progress[] = []
-  const context = new TaskContext({} as TaskResult<unknown>, { signal: new AbortController().signal, report: (progress) => void reports.push(progress) })
+  const context = new TaskContext({} as TaskResult<unknown>, {
+    signal: new AbortController().signal,
+    report: (progress) => void reports.push(progress),
+  })
   context.reportProgress(1, 2, note)
   return reports[0]!.note
 }

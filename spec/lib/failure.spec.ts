@@ -5,7 +5,10 @@ import { headline, MAX_TRACEBACK, recordOf } from '../../lib/failure'
 it("keeps an error's class and its whole stack, ending with a newline as Python's tracebacks do", () => {
   const error = new RangeError('too far')
 
-  expect(recordOf(error)).toEqual({ exceptionClassPath: 'RangeError', traceback: `${error.stack}\n` })
+  expect(recordOf(error)).toEqual({
+    exceptionClassPath: 'RangeError',
+    traceback: `${error.stack}\n`,
+  })
 })
 
 it("names the library's own errors so that they can be told apart", () => {
@@ -18,7 +21,9 @@ it("names the library's own errors so that they can be told apart", () => {
 it('tells the causes of an error, each with its stack', () => {
   const error = new Error('outer', { cause: new TypeError('inner', { cause: 'a text' }) })
 
-  expect(recordOf(error).traceback).toMatch(/^Error: outer\n[\s\S]*\nCaused by: TypeError: inner\n[\s\S]*\nCaused by: Thrown, though no Error: a text\n$/)
+  expect(recordOf(error).traceback).toMatch(
+    /^Error: outer\n[\s\S]*\nCaused by: TypeError: inner\n[\s\S]*\nCaused by: Thrown, though no Error: a text\n$/,
+  )
 })
 
 it('shows a message that was changed after the error was made', () => {
@@ -30,12 +35,21 @@ it('shows a message that was changed after the error was made', () => {
 })
 
 it.each([
-  ['RangeError: too far\n    at run (app.js:1:2)\nCaused by: TypeError: inner\n', 'RangeError: too far'],
-  ['Traceback (most recent call last):\n  File "tasks.py", line 3, in add\n    return a + b\nTypeError: no sum\n', 'TypeError: no sum'],
+  [
+    'RangeError: too far\n    at run (app.js:1:2)\nCaused by: TypeError: inner\n',
+    'RangeError: too far',
+  ],
+  [
+    'Traceback (most recent call last):\n  File "tasks.py", line 3, in add\n    return a + b\nTypeError: no sum\n',
+    'TypeError: no sum',
+  ],
   ['', ''],
-])('finds the line that says what failed in a traceback of JavaScript and of Python: %j', (traceback, line) => {
-  expect(headline({ exceptionClassPath: 'x', traceback })).toBe(line)
-})
+])(
+  'finds the line that says what failed in a traceback of JavaScript and of Python: %j',
+  (traceback, line) => {
+    expect(headline({ exceptionClassPath: 'x', traceback })).toBe(line)
+  },
+)
 
 class Hostile {
   toString(): string {
@@ -71,9 +85,19 @@ const thrown: [string, unknown, string, string][] = [
   ['a frozen error', frozen, 'Error', 'Error: frozen'],
   ['a revoked proxy', revoked.proxy, 'Error', 'An error that cannot be shown'],
   ['an error of a class of its own', new CustomError('own'), 'CustomError', 'own'],
-  ['an error of another realm', runInNewContext('new TypeError("far away")'), 'TypeError', 'TypeError: far away\n    at '],
+  [
+    'an error of another realm',
+    runInNewContext('new TypeError("far away")'),
+    'TypeError',
+    'TypeError: far away\n    at ',
+  ],
   ['an error without name and stack', nameless, 'Error', 'x'],
-  ['an error with \\u0000 and half a surrogate pair', new Error('a\u0000b\ud83d'), 'Error', 'Error: a\\u0000b\ufffd'],
+  [
+    'an error with \\u0000 and half a surrogate pair',
+    new Error('a\u0000b\ud83d'),
+    'Error',
+    'Error: a\\u0000b\ufffd',
+  ],
 ]
 
 it.each(thrown)('describes whatever was thrown: %s', (_, error, exceptionClassPath, shown) => {
@@ -92,5 +116,9 @@ it('cuts a message of megabytes and says how long it was', () => {
 })
 
 it('does not split a pair of surrogates where it cuts', () => {
-  expect(recordOf(`${'x'.repeat(MAX_TRACEBACK - 1 - 'Thrown, though no Error: '.length)}😀`).traceback.isWellFormed()).toBe(true)
+  expect(
+    recordOf(
+      `${'x'.repeat(MAX_TRACEBACK - 1 - 'Thrown, though no Error: '.length)}😀`,
+    ).traceback.isWellFormed(),
+  ).toBe(true)
 })

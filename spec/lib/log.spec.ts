@@ -14,7 +14,11 @@ it('F72 keeps one event on one line, whatever names and messages hold', () => {
 
 it('writes warnings and errors to the console, and no more, until a logger is set', () => {
   const written: string[] = []
-  const spies = (['debug', 'info', 'log', 'warn', 'error'] as const).map((level) => jest.spyOn(console, level).mockImplementation((...given: unknown[]) => void written.push([level, ...given].join(' '))))
+  const spies = (['debug', 'info', 'log', 'warn', 'error'] as const).map((level) =>
+    jest
+      .spyOn(console, level)
+      .mockImplementation((...given: unknown[]) => void written.push([level, ...given].join(' '))),
+  )
 
   for (const level of ['debug', 'info', 'warn', 'error'] as const) log[level]('line')
   setLogger(console)

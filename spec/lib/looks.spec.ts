@@ -28,14 +28,26 @@ it('what it is told counts like work, until it has asked', () => {
   const looks = new Looks()
   looks.tell()
 
-  expect({ isTold: looks.isTold, patience: looks.patience(INTERVAL) }).toEqual({ isTold: true, patience: 10 })
+  expect({ isTold: looks.isTold, patience: looks.patience(INTERVAL) }).toEqual({
+    isTold: true,
+    patience: 10,
+  })
   looks.begin()
   looks.end([], 10, 0)
-  expect({ isTold: looks.isTold, patience: looks.patience(INTERVAL) }).toEqual({ isTold: false, patience: 20 })
+  expect({ isTold: looks.isTold, patience: looks.patience(INTERVAL) }).toEqual({
+    isTold: false,
+    patience: 20,
+  })
 })
 
 it('what is told while it asks is not forgotten, nor what the same exchange makes READY', () => {
-  const retry: Outcome = { key: 'a', claims: 1, status: 'READY', error: { exceptionClassPath: 'Error', traceback: 'Error\n' }, delay: 0 }
+  const retry: Outcome = {
+    key: 'a',
+    claims: 1,
+    status: 'READY',
+    error: { exceptionClassPath: 'Error', traceback: 'Error\n' },
+    delay: 0,
+  }
   const [told, retried] = [new Looks(), new Looks()]
 
   told.begin()

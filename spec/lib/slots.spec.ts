@@ -16,7 +16,10 @@ import { ManualClock, settled } from '../support/manual-clock'
 import { catchLog } from '../support/tasks'
 
 const gates = new Map<string, () => void>()
-const gated = task('slots.gated', (name: string) => new Promise<string>((resolve) => gates.set(name, () => resolve(name))))
+const gated = task(
+  'slots.gated',
+  (name: string) => new Promise<string>((resolve) => gates.set(name, () => resolve(name))),
+)
 const young = task('slots.young', () => 'ran', { maxAge: 1_000 })
 
 let clock: ManualClock
@@ -42,7 +45,11 @@ describe('rows that were claimed ahead', () => {
     slots.start()
     await settled()
     expect([...gates.keys()]).toEqual(['a'])
-    expect({ free: slots.free, started: slots.started, taken: slots.taken }).toEqual({ free: -2, started: 1, taken: 3 })
+    expect({ free: slots.free, started: slots.started, taken: slots.taken }).toEqual({
+      free: -2,
+      started: 1,
+      taken: 3,
+    })
 
     gates.get('a')!()
     await settled()
@@ -64,7 +71,11 @@ describe('rows that were claimed ahead', () => {
       return exchange(outcomes, room, wishes)
     }
 
-    await new Worker(new DummyBackend('default', { queues: [], options: {} }), store, wishOf({ batch: true })).run()
+    await new Worker(
+      new DummyBackend('default', { queues: [], options: {} }),
+      store,
+      wishOf({ batch: true }),
+    ).run()
 
     stop()
     expect({ started, kept: store.kept.length }).toEqual({ started: 2_000, kept: 2_000 })
@@ -108,7 +119,13 @@ describe('rows that were claimed ahead', () => {
     gates.get('a')!()
     await settled()
 
-    expect(slots.outcomes().map((outcome) => (outcome.status === 'FAILED' ? outcome.error.exceptionClassPath : outcome.status))).toEqual(['SUCCESSFUL', 'typeorm_tasks.TaskCancelled'])
+    expect(
+      slots
+        .outcomes()
+        .map((outcome) =>
+          outcome.status === 'FAILED' ? outcome.error.exceptionClassPath : outcome.status,
+        ),
+    ).toEqual(['SUCCESSFUL', 'typeorm_tasks.TaskCancelled'])
     expect([...gates.keys()]).toEqual(['a'])
   })
 
@@ -119,7 +136,10 @@ describe('rows that were claimed ahead', () => {
     gates.get('a')!()
     await settled()
 
-    expect(slots.outcomes()[1]).toMatchObject({ status: 'FAILED', error: { exceptionClassPath: 'typeorm_tasks.MaxAgeExceeded' } })
+    expect(slots.outcomes()[1]).toMatchObject({
+      status: 'FAILED',
+      error: { exceptionClassPath: 'typeorm_tasks.MaxAgeExceeded' },
+    })
   })
 
   it('are no loss to tell of, when a renewal that was under way finds them given back', async () => {
@@ -131,7 +151,9 @@ describe('rows that were claimed ahead', () => {
 
     slots.lose(waiting!)
 
-    expect(lines.map(([, line]) => line)).not.toContainEqual(expect.stringContaining('was taken over'))
+    expect(lines.map(([, line]) => line)).not.toContainEqual(
+      expect.stringContaining('was taken over'),
+    )
   })
 
   it('do not start while outcomes cannot be stored', async () => {

@@ -17,7 +17,9 @@ class SlowStore extends FakeStore {
 
   override async renew(rows: readonly Renewal[]): Promise<Renewed> {
     this.calls.push('renew')
-    await new Promise<void>((resolve, reject) => (this.answer = (error) => (error ? reject(error) : resolve())))
+    await new Promise<void>(
+      (resolve, reject) => (this.answer = (error) => (error ? reject(error) : resolve())),
+    )
     this.calls.push('renewed')
     return super.renew(rows)
   }
@@ -39,7 +41,11 @@ beforeEach(async () => {
   setClock(clock)
   store = new SlowStore()
   store.add(endless.name)
-  worker = new Worker(new DummyBackend('default', { queues: [], options: {} }), store, wishOf({ workerId: 'w-1', startupDelay: 0 }))
+  worker = new Worker(
+    new DummyBackend('default', { queues: [], options: {} }),
+    store,
+    wishOf({ workerId: 'w-1', startupDelay: 0 }),
+  )
   void worker.run()
   await settled()
   store.calls.length = 0
@@ -67,5 +73,7 @@ it('a worker that stood still and cannot renew gives its tasks up before it take
   await settled()
 
   expect(store.calls).toEqual(['renew', 'rescue'])
-  expect(lines.map(([, line]) => line)).toContainEqual(expect.stringContaining('could not be held for a whole lease'))
+  expect(lines.map(([, line]) => line)).toContainEqual(
+    expect.stringContaining('could not be held for a whole lease'),
+  )
 })

@@ -25,7 +25,10 @@ beforeAll(async () => {
 })
 beforeEach(() => {
   catchLog()
-  configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } }, other: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
+  configureTasks({
+    default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } },
+    other: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } },
+  })
 })
 afterEach(async () => await rows().clear())
 
@@ -46,10 +49,19 @@ it('runs a task that waits for another that it enqueued', async () => {
 
 it('serves its queue, its backend, and no more tasks than it should', async () => {
   await nothing.using({ queueName: 'mail' }).enqueueMany([[], [], []])
-  const [left, other] = [await nothing.enqueue(), await nothing.using({ backend: 'other' }).enqueue()]
+  const [left, other] = [
+    await nothing.enqueue(),
+    await nothing.using({ backend: 'other' }).enqueue(),
+  ]
 
-  expect(await runUntilEmpty({ queues: ['mail'], maxTasks: 2 })).toEqual({ started: 2, abandoned: 0 })
-  expect(await runUntilEmpty({ queues: '*', excludeQueues: ['default'] })).toEqual({ started: 1, abandoned: 0 })
+  expect(await runUntilEmpty({ queues: ['mail'], maxTasks: 2 })).toEqual({
+    started: 2,
+    abandoned: 0,
+  })
+  expect(await runUntilEmpty({ queues: '*', excludeQueues: ['default'] })).toEqual({
+    started: 1,
+    abandoned: 0,
+  })
   expect((await left.refresh()).status).toBe('READY')
   expect(await runUntilEmpty({ backend: 'other' })).toEqual({ started: 1, abandoned: 0 })
   expect((await other.refresh()).status).toBe('SUCCESSFUL')
@@ -90,15 +102,23 @@ it('prunes finished results of fourteen days, or as told', async () => {
   expect(await pruneResults({ dryRun: true })).toBe(1)
   expect(await pruneResults()).toBe(1)
   expect(await pruneResults({ queues: ['mail'], minAge: 0 })).toBe(0)
-  expect(await pruneResults({ minAge: 0, failedMinAge: 86_400_000, onProgress: (deleted) => void told.push(deleted) })).toBe(2)
+  expect(
+    await pruneResults({
+      minAge: 0,
+      failedMinAge: 86_400_000,
+      onProgress: (deleted) => void told.push(deleted),
+    }),
+  ).toBe(2)
   expect(await pruneResults({ queues: '*', minAge: 0 })).toBe(1)
 
   expect(told).toEqual([2])
   expect(await rows().countBy({ status: 'READY' })).toBe(1)
 })
 
-const milliseconds = (option: string, got: string): string => `Worker, ${option}: expected a finite number of milliseconds, 0 or more, got ${got}.`
-const workerId = (got: string): string => `Worker, workerId: expected 1 to 64 printable characters, got ${got}.`
+const milliseconds = (option: string, got: string): string =>
+  `Worker, ${option}: expected a finite number of milliseconds, 0 or more, got ${got}.`
+const workerId = (got: string): string =>
+  `Worker, workerId: expected 1 to 64 printable characters, got ${got}.`
 const badOptions: [unknown, string][] = [
   [{ interval: -1 }, milliseconds('interval', '-1')],
   [{ interval: Number.POSITIVE_INFINITY }, milliseconds('interval', 'Infinity')],
@@ -113,8 +133,14 @@ const badOptions: [unknown, string][] = [
   [{ workerId: 'a\nb' }, workerId("'a\nb'")],
   [{ batch: 'yes' }, "Worker, batch: expected true or false, got 'yes'."],
   [{ queues: [] }, "Worker: queues is empty. Name at least one, or '*' for all."],
-  [{ queues: 'mail' }, "Worker, queues: expected a list of queue names, or '*' for all, got 'mail'."],
-  [{ excludeQueues: ['mail'] }, "Worker: excludeQueues goes with all queues only. Set queues to '*', or leave excludeQueues out."],
+  [
+    { queues: 'mail' },
+    "Worker, queues: expected a list of queue names, or '*' for all, got 'mail'.",
+  ],
+  [
+    { excludeQueues: ['mail'] },
+    "Worker: excludeQueues goes with all queues only. Set queues to '*', or leave excludeQueues out.",
+  ],
   [{ queue: ['mail'] }, 'Worker: unknown option "queue". Did you mean "queues"?'],
 ]
 
@@ -124,8 +150,12 @@ it.each(badOptions)('refuses the worker options %j', async (options, told) => {
 
 it('refuses what prune cannot mean', async () => {
   await expect(pruneResults({ minAge: -1 })).rejects.toThrow(InvalidSettingsError)
-  await expect(pruneResults({ minAge: -1 })).rejects.toThrow('Prune, minAge: expected a finite number of milliseconds, 0 or more, got -1.')
-  await expect(pruneResults({ minage: 1 } as PruneOptions)).rejects.toThrow('Prune: unknown option "minage". Did you mean "minAge"?')
+  await expect(pruneResults({ minAge: -1 })).rejects.toThrow(
+    'Prune, minAge: expected a finite number of milliseconds, 0 or more, got -1.',
+  )
+  await expect(pruneResults({ minage: 1 } as PruneOptions)).rejects.toThrow(
+    'Prune: unknown option "minage". Did you mean "minAge"?',
+  )
 })
 
 it('knows no worker of an unknown backend', async () => {

@@ -3,7 +3,12 @@ import { configureTasks } from 'typeorm-tasks'
 import { DummyBackend } from '../../backends/dummy'
 import { ImmediateBackend } from '../../backends/immediate'
 import { remoteTask, task } from '../../lib/define'
-import { InvalidBackendError, InvalidTaskError, NotSupportedError, TaskNotFoundError } from '../../lib/errors'
+import {
+  InvalidBackendError,
+  InvalidTaskError,
+  NotSupportedError,
+  TaskNotFoundError,
+} from '../../lib/errors'
 import { backends, tasks } from '../../lib/registry'
 import type { Task } from '../../lib/task'
 import type { CallOptions, TaskOptions } from '../../lib/task-options'
@@ -11,12 +16,23 @@ import { add, catchLog, contextual, echo, fail, keywords } from '../support/task
 
 beforeEach(() => {
   catchLog()
-  configureTasks({ default: { BACKEND: DummyBackend, QUEUES: ['default', 'mail'] }, other: { BACKEND: DummyBackend } })
+  configureTasks({
+    default: { BACKEND: DummyBackend, QUEUES: ['default', 'mail'] },
+    other: { BACKEND: DummyBackend },
+  })
 })
 
 describe('a task', () => {
-  it('has Django\'s defaults', () => {
-    expect(task('spec.defaults', () => 1).toJSON()).toEqual({ name: 'spec.defaults', priority: 0, queueName: 'default', backend: 'default', takesContext: false, runAfter: null, uniqueKey: null })
+  it("has Django's defaults", () => {
+    expect(task('spec.defaults', () => 1).toJSON()).toEqual({
+      name: 'spec.defaults',
+      priority: 0,
+      queueName: 'default',
+      backend: 'default',
+      takesContext: false,
+      runAfter: null,
+      uniqueKey: null,
+    })
   })
 
   it('has what it was given', () => {
@@ -40,7 +56,9 @@ describe('a task', () => {
     expect(() => tasks.get('spec.ad')).toThrow(TaskNotFoundError)
     expect(() => tasks.get('spec.ad')).toThrow('No task is named "spec.ad"; this process knows')
     expect(() => tasks.get('spec.ad')).toThrow('Did you mean "spec.add"?')
-    expect(() => tasks.get('reports.build')).toThrow('Import the file that defines it, or add that file to TASK_MODULES.')
+    expect(() => tasks.get('reports.build')).toThrow(
+      'Import the file that defines it, or add that file to TASK_MODULES.',
+    )
   })
 })
 
@@ -49,9 +67,18 @@ describe('using()', () => {
     const before = add.toJSON()
     const later = new Date(Date.now() + 1000)
 
-    const copy = add.using({ priority: 5, queueName: 'mail' }).using({ runAfter: later, uniqueKey: 'one' }).using({ priority: 6 })
+    const copy = add
+      .using({ priority: 5, queueName: 'mail' })
+      .using({ runAfter: later, uniqueKey: 'one' })
+      .using({ priority: 6 })
 
-    expect(copy.toJSON()).toEqual({ ...before, priority: 6, queueName: 'mail', runAfter: later, uniqueKey: 'one' })
+    expect(copy.toJSON()).toEqual({
+      ...before,
+      priority: 6,
+      queueName: 'mail',
+      runAfter: later,
+      uniqueKey: 'one',
+    })
     expect(add.toJSON()).toEqual(before)
   })
 
@@ -65,9 +92,15 @@ describe('using()', () => {
   })
 
   it('with an option that is undefined changes nothing', () => {
-    const options = { priority: undefined, queueName: undefined, runAfter: undefined } as unknown as CallOptions
+    const options = {
+      priority: undefined,
+      queueName: undefined,
+      runAfter: undefined,
+    } as unknown as CallOptions
 
-    expect(add.using({ priority: 3, uniqueKey: 'k' }).using(options).toJSON()).toEqual(add.using({ priority: 3, uniqueKey: 'k' }).toJSON())
+    expect(add.using({ priority: 3, uniqueKey: 'k' }).using(options).toJSON()).toEqual(
+      add.using({ priority: 3, uniqueKey: 'k' }).toJSON(),
+    )
   })
 
   it('sends the task to another backend', async () => {
@@ -82,10 +115,14 @@ describe('using()', () => {
 })
 
 describe('bad options', () => {
-  const priority = (got: string): string => `Task "spec.add", priority: expected a whole number from -100 to 100, got ${got}.`
-  const queue = (got: string): string => `Task "spec.add", queueName: expected a queue name of 1 to 32 letters, digits and _ . : @ / -, got ${got}. Rename the queue.`
-  const runAfter = (got: string): string => `Task "spec.add", runAfter: expected a valid Date before the year 9999, or null, got ${got}.`
-  const uniqueKey = (got: string): string => `Task "spec.add", uniqueKey: expected 1 to 126 printable characters, or null, got ${got}.`
+  const priority = (got: string): string =>
+    `Task "spec.add", priority: expected a whole number from -100 to 100, got ${got}.`
+  const queue = (got: string): string =>
+    `Task "spec.add", queueName: expected a queue name of 1 to 32 letters, digits and _ . : @ / -, got ${got}. Rename the queue.`
+  const runAfter = (got: string): string =>
+    `Task "spec.add", runAfter: expected a valid Date before the year 9999, or null, got ${got}.`
+  const uniqueKey = (got: string): string =>
+    `Task "spec.add", uniqueKey: expected 1 to 126 printable characters, or null, got ${got}.`
 
   const bad: [unknown, string][] = [
     [{ priority: 101 }, priority('101')],
@@ -94,8 +131,14 @@ describe('bad options', () => {
     [{ priority: '5' }, priority("'5'")],
     [{ priority: Number.NaN }, priority('NaN')],
     [{ priority: null }, priority('null')],
-    [{ queueName: 'mial' }, 'Task "spec.add": queue "mial" is not in QUEUES of TASKS.default (default, mail). Did you mean "mail"?'],
-    [{ queueName: 'reports' }, 'Task "spec.add": queue "reports" is not in QUEUES of TASKS.default (default, mail). Add it there, or choose one of them.'],
+    [
+      { queueName: 'mial' },
+      'Task "spec.add": queue "mial" is not in QUEUES of TASKS.default (default, mail). Did you mean "mail"?',
+    ],
+    [
+      { queueName: 'reports' },
+      'Task "spec.add": queue "reports" is not in QUEUES of TASKS.default (default, mail). Add it there, or choose one of them.',
+    ],
     [{ queueName: 'x'.repeat(33) }, queue(`'${'x'.repeat(33)}'`)],
     [{ queueName: '' }, queue("''")],
     [{ queueName: "o'brien" }, queue("'o'brien'")],
@@ -115,11 +158,26 @@ describe('bad options', () => {
     [{ uniqueKey: 7 }, uniqueKey('7')],
     [{ prioritty: 1 }, 'Task "spec.add": unknown option "prioritty". Did you mean "priority"?'],
     [{ runafter: null }, 'Task "spec.add": unknown option "runafter". Did you mean "runAfter"?'],
-    [{ retry: {} }, 'Task "spec.add", retry.maxAttempts: expected a whole number from 1 to 1000, got undefined.'],
-    [{ retry: { maxAttempts: 3, delays: 1 } }, 'Task "spec.add", retry: unknown option "delays". Did you mean "delay"?'],
-    [{ retry: { maxAttempts: 3, retryOn: [] } }, 'Task "spec.add", retry.retryOn: a function or a class cannot be written into a row.'],
-    [{ timeLimit: 0 }, 'Task "spec.add", timeLimit: expected a number of milliseconds, 1 or more, got 0.'],
-    [{ maxAge: -1 }, 'Task "spec.add", maxAge: expected a number of milliseconds, 0 or more, got -1.'],
+    [
+      { retry: {} },
+      'Task "spec.add", retry.maxAttempts: expected a whole number from 1 to 1000, got undefined.',
+    ],
+    [
+      { retry: { maxAttempts: 3, delays: 1 } },
+      'Task "spec.add", retry: unknown option "delays". Did you mean "delay"?',
+    ],
+    [
+      { retry: { maxAttempts: 3, retryOn: [] } },
+      'Task "spec.add", retry.retryOn: a function or a class cannot be written into a row.',
+    ],
+    [
+      { timeLimit: 0 },
+      'Task "spec.add", timeLimit: expected a number of milliseconds, 1 or more, got 0.',
+    ],
+    [
+      { maxAge: -1 },
+      'Task "spec.add", maxAge: expected a number of milliseconds, 0 or more, got -1.',
+    ],
     [{ rerunAfterCrash: 'no' }, 'Task "spec.add", rerunAfterCrash: expected true or false, got '],
     [{ takesContext: true }, 'Task "spec.add": unknown option "takesContext".'],
   ]
@@ -136,38 +194,67 @@ describe('bad options', () => {
     [{ priority: 101 }, 'priority: expected a whole number'],
     [{ queueName: 'reports' }, 'queue "reports" is not in QUEUES'],
   ])('are refused when the task is made: %j', (options, told) => {
-    expect(() => task('spec.bad', () => 1, options as TaskOptions & { takesContext: false })).toThrow(InvalidTaskError)
-    expect(() => task('spec.bad', () => 1, options as TaskOptions & { takesContext: false })).toThrow(told)
+    expect(() =>
+      task('spec.bad', () => 1, options as TaskOptions & { takesContext: false }),
+    ).toThrow(InvalidTaskError)
+    expect(() =>
+      task('spec.bad', () => 1, options as TaskOptions & { takesContext: false }),
+    ).toThrow(told)
     expect(tasks.find('spec.bad')).toBeUndefined()
   })
 
   it('name an alias that TASKS does not have', () => {
     expect(() => add.using({ backend: 'othr' })).toThrow(InvalidBackendError)
-    expect(() => add.using({ backend: 'othr' })).toThrow('TASKS has no backend "othr"; it has "default", "other". Did you mean "other"?')
-    expect(() => task('spec.bad', () => 1, { backend: 'mail' })).toThrow('TASKS has no backend "mail"; it has "default", "other". Add it to configureTasks({ … }).')
+    expect(() => add.using({ backend: 'othr' })).toThrow(
+      'TASKS has no backend "othr"; it has "default", "other". Did you mean "other"?',
+    )
+    expect(() => task('spec.bad', () => 1, { backend: 'mail' })).toThrow(
+      'TASKS has no backend "mail"; it has "default", "other". Add it to configureTasks({ … }).',
+    )
   })
 
   it('are what Immediate cannot do', () => {
     configureTasks({ default: { BACKEND: ImmediateBackend } })
 
-    expect(() => add.using({ runAfter: new Date() })).toThrow('Task "spec.add" asks for runAfter, which ImmediateBackend (TASKS.default) does not support.')
+    expect(() => add.using({ runAfter: new Date() })).toThrow(
+      'Task "spec.add" asks for runAfter, which ImmediateBackend (TASKS.default) does not support.',
+    )
   })
 
   it.each([-100, 100, 0])('do not include the priority %i', (priority) => {
     expect(add.using({ priority }).priority).toBe(priority)
   })
 
-  it.each(['q', 'x'.repeat(32), 'a.b:c@d/e-f_1', 'почта'])('do not include the queue name %s', (queueName) => {
-    configureTasks({ default: { BACKEND: DummyBackend, QUEUES: [] } })
+  it.each(['q', 'x'.repeat(32), 'a.b:c@d/e-f_1', 'почта'])(
+    'do not include the queue name %s',
+    (queueName) => {
+      configureTasks({ default: { BACKEND: DummyBackend, QUEUES: [] } })
 
-    expect(add.using({ queueName }).queueName).toBe(queueName)
-  })
+      expect(add.using({ queueName }).queueName).toBe(queueName)
+    },
+  )
 })
 
 describe('a name', () => {
-  it.each(['.mail.send', 'mail.send.', 'mail..send', 'mail send', 'mail-send', '1mail', '', '@acme/mail.send', 'src/tasks.js#add', 'mäil', 'x'.repeat(300), "a'; DROP TABLE x", 'a\n'])('that is no dotted identifier is refused: %p', (name) => {
+  it.each([
+    '.mail.send',
+    'mail.send.',
+    'mail..send',
+    'mail send',
+    'mail-send',
+    '1mail',
+    '',
+    '@acme/mail.send',
+    'src/tasks.js#add',
+    'mäil',
+    'x'.repeat(300),
+    "a'; DROP TABLE x",
+    'a\n',
+  ])('that is no dotted identifier is refused: %p', (name) => {
     expect(() => task(name, () => 1)).toThrow(InvalidTaskError)
-    expect(() => task(name, () => 1)).toThrow(`A task's name must be a dotted identifier of at most 255 characters, got '${name}'. Name it like "mail.sendWelcome"`)
+    expect(() => task(name, () => 1)).toThrow(
+      `A task's name must be a dotted identifier of at most 255 characters, got '${name}'. Name it like "mail.sendWelcome"`,
+    )
     expect(() => remoteTask<[]>(name)).toThrow(InvalidTaskError)
   })
 
@@ -191,7 +278,9 @@ describe('a name', () => {
     const here = task('spec.taken', () => 1)
 
     expect(() => elsewhere('spec.taken')).toThrow(InvalidTaskError)
-    expect(() => elsewhere('spec.taken')).toThrow(/^Two tasks are named "spec\.taken": .*spec[/\\]lib[/\\]task\.spec\.ts:\d+ and .*elsewhere\.js:1\. Rename one of them\.$/)
+    expect(() => elsewhere('spec.taken')).toThrow(
+      /^Two tasks are named "spec\.taken": .*spec[/\\]lib[/\\]task\.spec\.ts:\d+ and .*elsewhere\.js:1\. Rename one of them\.$/,
+    )
     expect(tasks.get('spec.taken')).toBe(here)
   })
 })
@@ -202,19 +291,27 @@ describe('a remote task', () => {
   it('is enqueued, and its results are read', async () => {
     const result = await remote.enqueue(7)
 
-    expect((await remote.getResult(result.id)).toJSON()).toMatchObject({ task: 'django_app.tasks.thumbnail', args: [7], priority: 2 })
+    expect((await remote.getResult(result.id)).toJSON()).toMatchObject({
+      task: 'django_app.tasks.thumbnail',
+      args: [7],
+      priority: 2,
+    })
   })
 
   it('does not run here', async () => {
     await expect(remote.call(7)).rejects.toThrow(NotSupportedError)
-    await expect(remote.call(7)).rejects.toThrow('Task "django_app.tasks.thumbnail" is remote: its code lives elsewhere. Enqueue it, and run a worker there.')
+    await expect(remote.call(7)).rejects.toThrow(
+      'Task "django_app.tasks.thumbnail" is remote: its code lives elsewhere. Enqueue it, and run a worker there.',
+    )
     expect(tasks.find('django_app.tasks.thumbnail')).toBeUndefined()
   })
 
   it('fails when the backend would run it here', async () => {
     configureTasks({ default: { BACKEND: ImmediateBackend } })
 
-    expect((await remote.enqueue(7)).errors[0]!.exceptionClassPath).toBe('typeorm_tasks.NotSupportedError')
+    expect((await remote.enqueue(7)).errors[0]!.exceptionClassPath).toBe(
+      'typeorm_tasks.NotSupportedError',
+    )
   })
 })
 
@@ -232,7 +329,9 @@ it('remembers what was asked of Dummy until it is cleared', async () => {
   await add.enqueue(1)
   await echo.using({ queueName: 'mail' }).enqueue('x')
 
-  expect(dummy.results.map(({ taskName, args, queueName }) => ({ taskName, args, queueName }))).toEqual([
+  expect(
+    dummy.results.map(({ taskName, args, queueName }) => ({ taskName, args, queueName })),
+  ).toEqual([
     { taskName: 'spec.add', args: [1], queueName: 'default' },
     { taskName: 'spec.echo', args: ['x'], queueName: 'mail' },
   ])
@@ -242,6 +341,8 @@ it('remembers what was asked of Dummy until it is cleared', async () => {
 
 /** Defines a task as another file would. */
 function elsewhere(name: string): void {
-  const define = runInThisContext('(task, name) => task(name, () => 1)', { filename: '/app/elsewhere.js' }) as (...given: unknown[]) => void
+  const define = runInThisContext('(task, name) => task(name, () => 1)', {
+    filename: '/app/elsewhere.js',
+  }) as (...given: unknown[]) => void
   define(task, name)
 }

@@ -11,7 +11,10 @@ function judged(before: string): { message: string; isWhole: boolean } {
       try { configureTasks({ default: settings }) } catch (error) { return error.message }
     }).join('|')
     console.log(JSON.stringify({ message, isWhole: require.resolve('class-validator') in require.cache }))`
-  const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { cwd: root, encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], {
+    cwd: root,
+    encoding: 'utf8',
+  })
   if (stdout === '') throw new Error(stderr)
   return JSON.parse(stdout) as { message: string; isWhole: boolean }
 }

@@ -25,11 +25,21 @@ function worker(options: WorkerOptions = {}): Worker {
 
 /** Tasks that stay until they are let go. */
 const gates = new Map<string, () => void>()
-const gated = task('spec.gated', (name: string) => new Promise<string>((resolve) => gates.set(name, () => resolve(name))))
+const gated = task(
+  'spec.gated',
+  (name: string) => new Promise<string>((resolve) => gates.set(name, () => resolve(name))),
+)
 const open = (name: string): void => gates.get(name)!()
 
 /** A task that ends only when it is asked to, and says why. */
-const obedient = task('spec.obedient', (context) => new Promise<string>((resolve) => context.signal.addEventListener('abort', () => resolve(String(context.signal.reason)))), { takesContext: true })
+const obedient = task(
+  'spec.obedient',
+  (context) =>
+    new Promise<string>((resolve) =>
+      context.signal.addEventListener('abort', () => resolve(String(context.signal.reason))),
+    ),
+  { takesContext: true },
+)
 
 describe('a batch', () => {
   it('prints exactly four lines for one task', async () => {
@@ -52,7 +62,15 @@ describe('a batch', () => {
 
     expect(store.kept).toEqual([
       { key: good.key, claims: 1, status: 'SUCCESSFUL', returnValue: '3' },
-      { key: bad.key, claims: 1, status: 'FAILED', error: { exceptionClassPath: 'RangeError', traceback: expect.stringContaining('RangeError: no') as string } },
+      {
+        key: bad.key,
+        claims: 1,
+        status: 'FAILED',
+        error: {
+          exceptionClassPath: 'RangeError',
+          traceback: expect.stringContaining('RangeError: no') as string,
+        },
+      },
     ])
     expect(store.closed).toBe(1)
   })
@@ -104,7 +122,9 @@ describe('concurrency', () => {
     }
 
     await running
-    expect(store.kept.map((outcome) => outcome.status === 'SUCCESSFUL' && outcome.returnValue)).toEqual(['"c"', '"a"', '"b"'])
+    expect(
+      store.kept.map((outcome) => outcome.status === 'SUCCESSFUL' && outcome.returnValue),
+    ).toEqual(['"c"', '"a"', '"b"'])
   })
 
   it('never runs more at a time than it may, and asks for as many as it has room', async () => {
@@ -190,7 +210,15 @@ describe('a row', () => {
 
     await worker({ batch: true }).run()
 
-    expect(store.kept).toMatchObject([{ status: 'FAILED', error: { exceptionClassPath: 'typeorm_tasks.TaskNotFoundError', traceback: expect.stringContaining('Did you mean "spec.add"?') as string } }])
+    expect(store.kept).toMatchObject([
+      {
+        status: 'FAILED',
+        error: {
+          exceptionClassPath: 'typeorm_tasks.TaskNotFoundError',
+          traceback: expect.stringContaining('Did you mean "spec.add"?') as string,
+        },
+      },
+    ])
   })
 
   it('that is malformed fails without being run', async () => {
@@ -198,7 +226,17 @@ describe('a row', () => {
 
     await worker({ batch: true }).run()
 
-    expect(store.kept).toMatchObject([{ status: 'FAILED', error: { exceptionClassPath: 'typeorm_tasks.MalformedRowError', traceback: expect.stringContaining('The row is malformed: queue_name is NULL. Enqueue it again through the library.') as string } }])
+    expect(store.kept).toMatchObject([
+      {
+        status: 'FAILED',
+        error: {
+          exceptionClassPath: 'typeorm_tasks.MalformedRowError',
+          traceback: expect.stringContaining(
+            'The row is malformed: queue_name is NULL. Enqueue it again through the library.',
+          ) as string,
+        },
+      },
+    ])
   })
 
   it('that was taken over meanwhile has its outcome dropped, and no one is told that it finished', async () => {
@@ -212,7 +250,10 @@ describe('a row', () => {
 
     expect(store.kept).toEqual([])
     expect(finished).toEqual([])
-    expect(lines.at(-2)).toEqual(['warn', `Task id=${values.id} path=spec.add was taken over meanwhile; what claim 1 came to is dropped`])
+    expect(lines.at(-2)).toEqual([
+      'warn',
+      `Task id=${values.id} path=spec.add was taken over meanwhile; what claim 1 came to is dropped`,
+    ])
   })
 })
 
@@ -230,8 +271,13 @@ describe('a database that does not answer', () => {
     expect(store.kept).toEqual([])
     for (let i = 0; i < 3; i++) await clock.advance(1_000)
 
-    expect(store.kept).toEqual([{ key: row.key, claims: 1, status: 'SUCCESSFUL', returnValue: '"kept"' }])
-    expect(lines.filter(([level]) => level === 'error')).toEqual([['error', 'The database did not answer (1): connection lost'], ['error', 'The database did not answer (2): connection lost']])
+    expect(store.kept).toEqual([
+      { key: row.key, claims: 1, status: 'SUCCESSFUL', returnValue: '"kept"' },
+    ])
+    expect(lines.filter(([level]) => level === 'error')).toEqual([
+      ['error', 'The database did not answer (1): connection lost'],
+      ['error', 'The database did not answer (2): connection lost'],
+    ])
     patient.stop()
     await running
   })
@@ -295,9 +341,19 @@ describe('stop()', () => {
     await clock.advance(1_000)
 
     expect(await running).toEqual({ started: 2, abandoned: 1 })
-    expect(store.kept).toEqual([{ key: heeds.key, claims: 1, status: 'SUCCESSFUL', returnValue: '"WorkerStops: The worker stops. The task is given back and runs again."' }])
+    expect(store.kept).toEqual([
+      {
+        key: heeds.key,
+        claims: 1,
+        status: 'SUCCESSFUL',
+        returnValue: '"WorkerStops: The worker stops. The task is given back and runs again."',
+      },
+    ])
     expect(store.released).toMatchObject([{ key: stubborn.key, claims: 1 }])
-    expect(lines.at(-1)).toEqual(['warn', `Task id=${stubborn.values.id} path=spec.gated has not finished and is given back`])
+    expect(lines.at(-1)).toEqual([
+      'warn',
+      `Task id=${stubborn.values.id} path=spec.gated has not finished and is given back`,
+    ])
 
     open('stubborn')
     await settled()
@@ -328,7 +384,10 @@ it('changes no fate when loggers and listeners fail in the worst of ways', async
     throw hostile
   }
   setLogger({ debug: broken, info: broken, warn: broken, error: broken })
-  const disconnect = [taskStarted, taskFinished].flatMap((signal) => [signal.connect(broken), signal.connect(() => Promise.reject(hostile))])
+  const disconnect = [taskStarted, taskFinished].flatMap((signal) => [
+    signal.connect(broken),
+    signal.connect(() => Promise.reject(hostile)),
+  ])
   store.add(add.name, [1])
 
   await worker({ batch: true }).run()
@@ -339,12 +398,16 @@ it('changes no fate when loggers and listeners fail in the worst of ways', async
 })
 
 it('writes the latest progress of a running task, and the last with its outcome', async () => {
-  const reporting = task('spec.reporting', async (context) => {
-    context.reportProgress(1, 3)
-    context.reportProgress(2, 3, 'almost')
-    await new Promise<void>((resolve) => gates.set('progress', resolve))
-    context.reportProgress(3, 3)
-  }, { takesContext: true })
+  const reporting = task(
+    'spec.reporting',
+    async (context) => {
+      context.reportProgress(1, 3)
+      context.reportProgress(2, 3, 'almost')
+      await new Promise<void>((resolve) => gates.set('progress', resolve))
+      context.reportProgress(3, 3)
+    },
+    { takesContext: true },
+  )
   const { key } = store.add(reporting.name)
   const running = worker({ batch: true }).run()
 
@@ -352,13 +415,17 @@ it('writes the latest progress of a running task, and the last with its outcome'
   open('progress')
   await running
 
-  expect(store.renewals).toEqual([{ key, claims: 1, progress: '{"done":2,"total":3,"note":"almost"}' }])
+  expect(store.renewals).toEqual([
+    { key, claims: 1, progress: '{"done":2,"total":3,"note":"almost"}' },
+  ])
   expect(store.kept).toMatchObject([{ progress: '{"done":3,"total":3,"note":null}' }])
 })
 
 it('lets go of a transactional run that has stored its own success, when its row is gone at the confirmation', async () => {
   class Transacting extends DummyBackend {
-    override async completeInTransaction(work: (manager: never) => Promise<unknown>): Promise<void> {
+    override async completeInTransaction(
+      work: (manager: never) => Promise<unknown>,
+    ): Promise<void> {
       await work({} as never)
     }
   }
@@ -366,8 +433,15 @@ it('lets go of a transactional run that has stored its own success, when its row
   const { values } = store.add(stored.name)
   store.holds = () => false
 
-  const report = await new Worker(new Transacting('default', { queues: [], options: {} }), store, wishOf({ batch: true })).run()
+  const report = await new Worker(
+    new Transacting('default', { queues: [], options: {} }),
+    store,
+    wishOf({ batch: true }),
+  ).run()
 
   expect(report).toEqual({ started: 1, abandoned: 0 })
-  expect(lines).toContainEqual(['warn', `Task id=${values.id} path=spec.stored was taken over meanwhile; what claim 1 came to is dropped`])
+  expect(lines).toContainEqual([
+    'warn',
+    `Task id=${values.id} path=spec.stored was taken over meanwhile; what claim 1 came to is dropped`,
+  ])
 })

@@ -8,8 +8,17 @@ const { tableOf } = require('../../dist/backends/database/table')
 async function main() {
   const quiet = () => {}
   setLogger({ debug: quiet, info: quiet, warn: quiet, error: quiet })
-  const dataSource = await new DataSource({ type: 'sqljs', entities: [DBTaskResult], synchronize: true }).initialize()
-  configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', OPTIONS: { dataSource } } })
+  const dataSource = await new DataSource({
+    type: 'sqljs',
+    entities: [DBTaskResult],
+    synchronize: true,
+  }).initialize()
+  configureTasks({
+    default: {
+      BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+      OPTIONS: { dataSource },
+    },
+  })
   const add = task('sums.add', (a, b) => a + b)
   const fail = task('sums.fail', () => {
     throw new RangeError('too far')
@@ -18,7 +27,14 @@ async function main() {
   await runUntilEmpty()
   await Promise.all([sum.refresh(), failure.refresh()])
   const { name } = dialectFor(await tableOf(dataSource))
-  console.log(JSON.stringify({ dialect: name, status: sum.status, returnValue: sum.returnValue, failed: [failure.status, failure.errors[0].exceptionClassPath] }))
+  console.log(
+    JSON.stringify({
+      dialect: name,
+      status: sum.status,
+      returnValue: sum.returnValue,
+      failed: [failure.status, failure.errors[0].exceptionClassPath],
+    }),
+  )
   await dataSource.destroy()
 }
 

@@ -8,29 +8,84 @@ export interface StrangerApp {
 }
 
 export const apps: readonly StrangerApp[] = [
-  { title: 'JavaScript, CommonJS, SQLite', typeorm: '1', database: 'sqlite', language: 'js', modules: 'commonjs' },
-  { title: 'JavaScript, ES modules, PostgreSQL', typeorm: '1', database: 'postgres', language: 'js', modules: 'esm' },
-  { title: 'TypeScript, CommonJS, MariaDB', typeorm: '1', database: 'mariadb', language: 'ts', modules: 'commonjs' },
-  { title: 'TypeScript, ES modules, PostgreSQL', typeorm: '1', database: 'postgres', language: 'ts', modules: 'esm' },
-  { title: 'TypeScript, CommonJS, PostgreSQL, TypeORM 0.3', typeorm: '0.3', database: 'postgres', language: 'ts', modules: 'commonjs' },
-  { title: 'JavaScript, ES modules, MariaDB, TypeORM 0.3', typeorm: '0.3', database: 'mariadb', language: 'js', modules: 'esm' },
-  { title: 'TypeScript, ES modules, SQLite, TypeORM 0.3', typeorm: '0.3', database: 'sqlite', language: 'ts', modules: 'esm' },
+  {
+    title: 'JavaScript, CommonJS, SQLite',
+    typeorm: '1',
+    database: 'sqlite',
+    language: 'js',
+    modules: 'commonjs',
+  },
+  {
+    title: 'JavaScript, ES modules, PostgreSQL',
+    typeorm: '1',
+    database: 'postgres',
+    language: 'js',
+    modules: 'esm',
+  },
+  {
+    title: 'TypeScript, CommonJS, MariaDB',
+    typeorm: '1',
+    database: 'mariadb',
+    language: 'ts',
+    modules: 'commonjs',
+  },
+  {
+    title: 'TypeScript, ES modules, PostgreSQL',
+    typeorm: '1',
+    database: 'postgres',
+    language: 'ts',
+    modules: 'esm',
+  },
+  {
+    title: 'TypeScript, CommonJS, PostgreSQL, TypeORM 0.3',
+    typeorm: '0.3',
+    database: 'postgres',
+    language: 'ts',
+    modules: 'commonjs',
+  },
+  {
+    title: 'JavaScript, ES modules, MariaDB, TypeORM 0.3',
+    typeorm: '0.3',
+    database: 'mariadb',
+    language: 'js',
+    modules: 'esm',
+  },
+  {
+    title: 'TypeScript, ES modules, SQLite, TypeORM 0.3',
+    typeorm: '0.3',
+    database: 'sqlite',
+    language: 'ts',
+    modules: 'esm',
+  },
 ]
 
 /** The files of an app, by path. */
 export function filesOf(app: StrangerApp, connection: object): Record<string, string> {
   const esm = app.modules === 'esm'
   const manifest = { name: 'stranger', private: true, ...(esm ? { type: 'module' } : {}) }
-  return app.language === 'ts' ? { 'package.json': JSON.stringify(manifest), ...typeScript(connection, esm) } : { 'package.json': JSON.stringify(manifest), ...javaScript(connection, esm) }
+  return app.language === 'ts'
+    ? { 'package.json': JSON.stringify(manifest), ...typeScript(connection, esm) }
+    : { 'package.json': JSON.stringify(manifest), ...javaScript(connection, esm) }
 }
 
-const work = (annotated: boolean): string => `async (a${annotated ? ': number' : ''}, b${annotated ? ': number' : ''}) => ({ sum: a + b })`
+const work = (annotated: boolean): string =>
+  `async (a${annotated ? ': number' : ''}, b${annotated ? ': number' : ''}) => ({ sum: a + b })`
 
 function typeScript(connection: object, esm: boolean): Record<string, string> {
   const ending = esm ? '.js' : ''
   return {
     'tsconfig.json': JSON.stringify({
-      compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, experimentalDecorators: true, emitDecoratorMetadata: true, outDir: 'dist', rootDir: '.', skipLibCheck: true, types: ['node'] },
+      compilerOptions: {
+        target: 'es2022',
+        module: 'nodenext',
+        strict: true,
+        experimentalDecorators: true,
+        emitDecoratorMetadata: true,
+        outDir: 'dist',
+        rootDir: '.',
+        skipLibCheck: true,
+        types: ['node'],
+      },
       include: ['src', 'migrations'],
     }),
     'src/note.ts': `import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm'
@@ -52,14 +107,32 @@ export const TASKS = configureTasks({ default: { BACKEND: 'typeorm-tasks/backend
     'src/sums.tasks.ts': `import { task } from 'typeorm-tasks'
 export const add = task('sums.add', ${work(true)})
 `,
-    'src/enqueue.ts': script(esm, [`import { dataSource } from './data-source${ending}'`, `import { add } from './sums.tasks${ending}'`], ENQUEUE),
-    'src/read.ts': script(esm, [`import { DBTaskResult } from 'typeorm-tasks'`, `import { dataSource } from './data-source${ending}'`], READ.replace('process.argv[2]', 'String(process.argv[2])')),
+    'src/enqueue.ts': script(
+      esm,
+      [
+        `import { dataSource } from './data-source${ending}'`,
+        `import { add } from './sums.tasks${ending}'`,
+      ],
+      ENQUEUE,
+    ),
+    'src/read.ts': script(
+      esm,
+      [
+        `import { DBTaskResult } from 'typeorm-tasks'`,
+        `import { dataSource } from './data-source${ending}'`,
+      ],
+      READ.replace('process.argv[2]', 'String(process.argv[2])'),
+    ),
   }
 }
 
 function javaScript(connection: object, esm: boolean): Record<string, string> {
-  const imports = (line: string): string => (esm ? line : line.replace(/import (\{.*\}) from ('.*')/, 'const $1 = require($2)'))
-  const exported = (line: string): string => (esm ? `export ${line}` : `${line}\nmodule.exports = { ...module.exports, ${/const (\w+)/.exec(line)?.[1] ?? ''} }`)
+  const imports = (line: string): string =>
+    esm ? line : line.replace(/import (\{.*\}) from ('.*')/, 'const $1 = require($2)')
+  const exported = (line: string): string =>
+    esm
+      ? `export ${line}`
+      : `${line}\nmodule.exports = { ...module.exports, ${/const (\w+)/.exec(line)?.[1] ?? ''} }`
   return {
     'note.js': `${imports(`import { EntitySchema } from 'typeorm'`)}
 ${exported(`const Note = new EntitySchema({ name: 'Note', columns: { id: { type: Number, primary: true, generated: true }, text: { type: String } } })`)}
@@ -73,8 +146,22 @@ ${exported(`const TASKS = configureTasks({ default: { BACKEND: 'typeorm-tasks/ba
     'sums.tasks.js': `${imports(`import { task } from 'typeorm-tasks'`)}
 ${exported(`const add = task('sums.add', ${work(false)})`)}
 `,
-    'enqueue.js': script(true, [imports(`import { dataSource } from './data-source.js'`), imports(`import { add } from './sums.tasks.js'`)], ENQUEUE),
-    'read.js': script(true, [imports(`import { DBTaskResult } from 'typeorm-tasks'`), imports(`import { dataSource } from './data-source.js'`)], READ),
+    'enqueue.js': script(
+      true,
+      [
+        imports(`import { dataSource } from './data-source.js'`),
+        imports(`import { add } from './sums.tasks.js'`),
+      ],
+      ENQUEUE,
+    ),
+    'read.js': script(
+      true,
+      [
+        imports(`import { DBTaskResult } from 'typeorm-tasks'`),
+        imports(`import { dataSource } from './data-source.js'`),
+      ],
+      READ,
+    ),
   }
 }
 

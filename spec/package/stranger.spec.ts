@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { databases } from '../support/databases'
@@ -17,8 +27,15 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 const installed: Partial<Record<'1' | '0.3', string>> = {}
 
 beforeAll(() => {
-  const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], { cwd: repository, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) as { filename: string }[]
-  for (const version of ['1', '0.3'] as const) installed[version] = install(version, join(scratch, packed!.filename))
+  const [packed] = JSON.parse(
+    execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], {
+      cwd: repository,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }),
+  ) as { filename: string }[]
+  for (const version of ['1', '0.3'] as const)
+    installed[version] = install(version, join(scratch, packed!.filename))
 })
 
 describe.each(apps)('an app of $title', (app) => {
@@ -32,7 +49,9 @@ describe.each(apps)('an app of $title', (app) => {
     expect(made).toMatchObject({ status: 0 })
     expect(readdirSync(join(folder, 'migrations'))).toHaveLength(1)
     migrate(app, folder)
-    expect(typeorm(app, folder, ['migration:generate', 'migrations/own', ...formOf(app)])).toMatchObject({ status: 0 })
+    expect(
+      typeorm(app, folder, ['migration:generate', 'migrations/own', ...formOf(app)]),
+    ).toMatchObject({ status: 0 })
     expect(textOf(folder, 'own')).toContain('note')
     expect(textOf(folder, 'own')).not.toContain('db_task_result')
     migrate(app, folder)
@@ -42,9 +61,17 @@ describe.each(apps)('an app of $title', (app) => {
     expect(worked).toMatchObject({ status: 0 })
     expect(worked.stderr).toContain(`Task id=${id} path=sums.add state=SUCCESSFUL`)
 
-    expect(JSON.parse(node(folder, entry(app, 'read'), id).stdout)).toEqual({ status: 'SUCCESSFUL', returnValue: { sum: 42 }, workers: 1 })
-    expect(typeorm(app, folder, ['migration:generate', 'migrations/again', '--check']).stdout).toContain('No changes in database schema were found')
-    expect(tasks(folder, ['makemigrations', '--check', ...sourceOf(app)])).toMatchObject({ status: 0 })
+    expect(JSON.parse(node(folder, entry(app, 'read'), id).stdout)).toEqual({
+      status: 'SUCCESSFUL',
+      returnValue: { sum: 42 },
+      workers: 1,
+    })
+    expect(
+      typeorm(app, folder, ['migration:generate', 'migrations/again', '--check']).stdout,
+    ).toContain('No changes in database schema were found')
+    expect(tasks(folder, ['makemigrations', '--check', ...sourceOf(app)])).toMatchObject({
+      status: 0,
+    })
   })
 })
 
@@ -58,9 +85,31 @@ function install(version: '1' | '0.3', tarball: string): string {
   const folder = join(scratch, `installed-${version}`)
   mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-  execFileSync('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball, `typeorm@${versions[version]}`, 'reflect-metadata@0.2', 'pg@8', 'mysql2@3'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(
+    'npm',
+    [
+      'install',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      tarball,
+      `typeorm@${versions[version]}`,
+      'reflect-metadata@0.2',
+      'pg@8',
+      'mysql2@3',
+    ],
+    { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
+  )
   // Compiled once for the repository; building it again would take a minute. The compilers are the app's own choice.
-  for (const name of ['better-sqlite3', 'bindings', 'file-uri-to-path', '@swc/core', '@types/node', 'undici-types']) link(name, folder)
+  for (const name of [
+    'better-sqlite3',
+    'bindings',
+    'file-uri-to-path',
+    '@swc/core',
+    '@types/node',
+    'undici-types',
+  ])
+    link(name, folder)
   link('typescript-5', folder, 'typescript')
   return folder
 }
@@ -79,7 +128,11 @@ async function newApp(app: StrangerApp, connection: object): Promise<string> {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     writeFileSync(join(folder, path), text)
   }
-  symlinkSync(join(installed[app.typeorm]!, 'node_modules'), join(folder, 'node_modules'), 'junction')
+  symlinkSync(
+    join(installed[app.typeorm]!, 'node_modules'),
+    join(folder, 'node_modules'),
+    'junction',
+  )
   return folder
 }
 
@@ -96,7 +149,8 @@ function migrate(app: StrangerApp, folder: string): void {
 }
 
 function textOf(folder: string, name: string): string {
-  const file = readdirSync(join(folder, 'migrations')).find((found) => found.includes(name)) ?? 'none'
+  const file =
+    readdirSync(join(folder, 'migrations')).find((found) => found.includes(name)) ?? 'none'
   return readFileSync(join(folder, 'migrations', file), 'utf8')
 }
 
@@ -118,16 +172,29 @@ function tasks(folder: string, args: string[]): Ran {
 }
 
 function typeorm(app: StrangerApp, folder: string, [command = '', ...args]: string[]): Ran {
-  return node(folder, 'node_modules/typeorm/cli.js', command, ...args, '-d', app.language === 'ts' ? 'dist/src/data-source.js' : 'data-source.js')
+  return node(
+    folder,
+    'node_modules/typeorm/cli.js',
+    command,
+    ...args,
+    '-d',
+    app.language === 'ts' ? 'dist/src/data-source.js' : 'data-source.js',
+  )
 }
 
 function node(folder: string, ...args: string[]): Ran {
   const env = { ...process.env, NODE_ENV: '', NODE_OPTIONS: '' }
   const ran = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env })
   // What it said is what one needs to see when it failed.
-  return ran.status === 0 ? ran : { ...ran, stderr: `${args.join(' ')}\n${ran.stdout}${ran.stderr}` }
+  return ran.status === 0
+    ? ran
+    : { ...ran, stderr: `${args.join(' ')}\n${ran.stdout}${ran.stderr}` }
 }
 
 function versionOf(name: string): string {
-  return (JSON.parse(readFileSync(join(repository, 'node_modules', name, 'package.json'), 'utf8')) as { version: string }).version
+  return (
+    JSON.parse(readFileSync(join(repository, 'node_modules', name, 'package.json'), 'utf8')) as {
+      version: string
+    }
+  ).version
 }

@@ -48,5 +48,7 @@ async function notesIn(database: SpecDatabase) {
 
 async function tablesOf(dataSource: DataSource, { name }: SpecDatabase): Promise<unknown[]> {
   if (name === 'sqlite') return await dataSource.query('SELECT name FROM sqlite_master')
-  return await dataSource.query(`SELECT table_name FROM information_schema.tables WHERE table_schema = ${name === 'postgres' ? "'public'" : 'DATABASE()'}`)
+  return await dataSource.query(
+    `SELECT table_name FROM information_schema.tables WHERE table_schema = ${name === 'postgres' ? "'public'" : 'DATABASE()'}`,
+  )
 }

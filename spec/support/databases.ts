@@ -6,10 +6,18 @@ import type { DatabaseName } from './servers/wanted'
 type OptionsOf<Type> = Extract<DataSourceOptions, { type: Type }>
 
 /** The options of a database that is there and empty. */
-export type FreshOptions = OptionsOf<'better-sqlite3'> | OptionsOf<'postgres'> | (OptionsOf<'mariadb' | 'mysql'> & { type: 'mariadb' | 'mysql' })
+export type FreshOptions =
+  | OptionsOf<'better-sqlite3'>
+  | OptionsOf<'postgres'>
+  | (OptionsOf<'mariadb' | 'mysql'> & { type: 'mariadb' | 'mysql' })
 
 /** What to add to the options of a fresh database. */
-export type Extra = Partial<Pick<DataSourceOptions, 'entities' | 'migrations' | 'synchronize' | 'subscribers' | 'logging' | 'namingStrategy'>>
+export type Extra = Partial<
+  Pick<
+    DataSourceOptions,
+    'entities' | 'migrations' | 'synchronize' | 'subscribers' | 'logging' | 'namingStrategy'
+  >
+>
 
 export interface FreshWish {
   /** MariaDB may be spoken to under either of TypeORM's two names; 'mariadb' unless told. */
@@ -58,7 +66,8 @@ function specDatabase(name: DatabaseName): SpecDatabase {
 }
 
 function optionsFor(name: DatabaseName, address: Address, wish: FreshWish): FreshOptions {
-  if (name === 'sqlite') return { type: 'better-sqlite3', database: address.database, enableWAL: true }
+  if (name === 'sqlite')
+    return { type: 'better-sqlite3', database: address.database, enableWAL: true }
   if (name === 'postgres') return { type: 'postgres', ...address }
   return { type: wish.type ?? 'mariadb', ...address }
 }
@@ -68,7 +77,14 @@ const made: { name: DatabaseName; database: string }[] = []
 
 // The module is loaded once for each spec file, so this is the end of that file.
 afterAll(async () => {
-  await Promise.all(opened.splice(0).filter((dataSource) => dataSource.isInitialized).map((dataSource) => dataSource.destroy()))
+  await Promise.all(
+    opened
+      .splice(0)
+      .filter((dataSource) => dataSource.isInitialized)
+      .map((dataSource) => dataSource.destroy()),
+  )
   // A database that the spec still uses stays until its server is removed.
-  await Promise.allSettled(made.splice(0).map(({ name, database }) => ask(`/drop/${name}`, database)))
+  await Promise.allSettled(
+    made.splice(0).map(({ name, database }) => ask(`/drop/${name}`, database)),
+  )
 })

@@ -1,6 +1,17 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { ResultValues } from '../../lib/result'
-import type { ClaimedRow, Counts, Exchange, Held, Outcome, Renewal, Renewed, Rescued, Store, Wishes } from '../../lib/store'
+import type {
+  ClaimedRow,
+  Counts,
+  Exchange,
+  Held,
+  Outcome,
+  Renewal,
+  Renewed,
+  Rescued,
+  Store,
+  Wishes,
+} from '../../lib/store'
 
 /** A store in memory, at the seam where a database would be: it gives what waits, and remembers what it was told. */
 export class FakeStore implements Store {
@@ -17,13 +28,39 @@ export class FakeStore implements Store {
   holds = (_outcome: Outcome): boolean => true
 
   /** Puts a row in, to be claimed. */
-  add(taskName: string, args: readonly unknown[] = [], differently: Partial<ClaimedRow> = {}): ClaimedRow {
+  add(
+    taskName: string,
+    args: readonly unknown[] = [],
+    differently: Partial<ClaimedRow> = {},
+  ): ClaimedRow {
     const id = uuidv7()
     const values: ResultValues = {
-      id, taskName, args, kwargs: {}, status: 'RUNNING', enqueuedAt: new Date(0), startedAt: new Date(1), finishedAt: null, priority: 0, queueName: 'default',
-      backend: 'default', runAfter: null, workerIds: ['w-1'], errors: [], returnValue: null, progress: null,
+      id,
+      taskName,
+      args,
+      kwargs: {},
+      status: 'RUNNING',
+      enqueuedAt: new Date(0),
+      startedAt: new Date(1),
+      finishedAt: null,
+      priority: 0,
+      queueName: 'default',
+      backend: 'default',
+      runAfter: null,
+      workerIds: ['w-1'],
+      errors: [],
+      returnValue: null,
+      progress: null,
     }
-    const row = { key: id, claims: 1, values, malformed: null, cancelled: false, options: {}, ...differently }
+    const row = {
+      key: id,
+      claims: 1,
+      values,
+      malformed: null,
+      cancelled: false,
+      options: {},
+      ...differently,
+    }
     this.waiting.push(row)
     return row
   }

@@ -46,12 +46,17 @@ export class ManualClock implements Clock {
   async leap(ms: number): Promise<void> {
     await settled()
     this.#time += ms
-    for (const { wake } of this.#sleepers.filter(({ until }) => until <= this.#time).toSorted((a, b) => b.until - a.until)) wake()
+    for (const { wake } of this.#sleepers
+      .filter(({ until }) => until <= this.#time)
+      .toSorted((a, b) => b.until - a.until))
+      wake()
     await settled()
   }
 
   #nextUntil(end: number): Sleeper | undefined {
-    return this.#sleepers.filter(({ until }) => until <= end).toSorted((a, b) => a.until - b.until)[0]
+    return this.#sleepers
+      .filter(({ until }) => until <= end)
+      .toSorted((a, b) => a.until - b.until)[0]
   }
 }
 

@@ -16,7 +16,11 @@ export interface ManyRows {
 }
 
 /** Rows that the database itself writes: a hundred thousand in a second. No statistics of them are made. */
-export async function addRows(dataSource: DataSource, name: DatabaseName, { from, count, status = 'READY', runAfter, priority = 0, queue }: ManyRows): Promise<void> {
+export async function addRows(
+  dataSource: DataSource,
+  name: DatabaseName,
+  { from, count, status = 'READY', runAfter, priority = 0, queue }: ManyRows,
+): Promise<void> {
   const { id, now, ago, tomorrow, none, numbers } = SQL[name]
   const isDone = status !== 'READY'
   await dataSource.query(`INSERT INTO db_task_result (id, status, enqueued_at, started_at, finished_at, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after, exception_class_path, traceback, claims)
@@ -31,7 +35,8 @@ const SQL = {
     ago: "strftime('%Y-%m-%d %H:%M:%f', 'now', (-(n / 100 % 20)) || ' days', '-1 hours') || '000'",
     tomorrow: "strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 day', (n % 5000) || ' seconds') || '000'",
     none: "'9999-01-01 00:00:00'",
-    numbers: (first: number, last: number) => `(WITH RECURSIVE s(n) AS (SELECT ${first} UNION ALL SELECT n + 1 FROM s WHERE n < ${last}) SELECT n FROM s)`,
+    numbers: (first: number, last: number) =>
+      `(WITH RECURSIVE s(n) AS (SELECT ${first} UNION ALL SELECT n + 1 FROM s WHERE n < ${last}) SELECT n FROM s)`,
   },
   postgres: {
     id: "('00000000000070008000' || lpad(to_hex(n), 12, '0'))::uuid",

@@ -34,15 +34,25 @@ function missing() {
 
 function versions(results) {
   const projects = new Set(results.testResults.map((file) => file.displayName?.name))
-  return ['typeorm-1', 'typeorm-0.3'].filter((name) => projects.has(name)).map((name) => versionOf(name === 'typeorm-1' ? 'typeorm' : name))
+  return ['typeorm-1', 'typeorm-0.3']
+    .filter((name) => projects.has(name))
+    .map((name) => versionOf(name === 'typeorm-1' ? 'typeorm' : name))
 }
 
 function versionOf(name) {
-  return JSON.parse(readFileSync(path.join(path.dirname(require.resolve(name)), 'package.json'), 'utf8')).version
+  return JSON.parse(
+    readFileSync(path.join(path.dirname(require.resolve(name)), 'package.json'), 'utf8'),
+  ).version
 }
 
 // A spec file that does not even load has no tests to count; it is one failure all the same.
-function tally({ numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites }) {
+function tally({
+  numPassedTests,
+  numFailedTests,
+  numPendingTests,
+  numTodoTests,
+  numRuntimeErrorTestSuites,
+}) {
   const skipped = numPendingTests + numTodoTests
   const parts = [`${numPassedTests} passed`, `${numFailedTests + numRuntimeErrorTestSuites} failed`]
   return [...parts, ...(skipped > 0 ? [`${skipped} skipped`] : [])].join(', ')

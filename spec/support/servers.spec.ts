@@ -51,17 +51,26 @@ it('gives child processes the TypeORM of the spec, by require and by import', ()
   const require = `console.log(require('typeorm').DataSource.prototype.buildMetadatas !== undefined, require.resolve('typeorm'))`
   const imported = `import { DataSource } from 'typeorm'; import { createRequire } from 'node:module'
     console.log(DataSource === createRequire(import.meta.url)('typeorm').DataSource)`
-  const run = (...args: string[]) => execFileSync(process.execPath, args, { env: typeormEnv(), encoding: 'utf8' }).trim()
+  const run = (...args: string[]) =>
+    execFileSync(process.execPath, args, { env: typeormEnv(), encoding: 'utf8' }).trim()
 
-  expect(run('-e', require)).toBe(`true ${process.cwd()}/node_modules/${typeormVersion.startsWith('0.3') ? 'typeorm-0.3' : 'typeorm'}/index.js`)
+  expect(run('-e', require)).toBe(
+    `true ${process.cwd()}/node_modules/${typeormVersion.startsWith('0.3') ? 'typeorm-0.3' : 'typeorm'}/index.js`,
+  )
   expect(run('--input-type=module', '-e', imported)).toBe('true')
 })
 
 it('says which database name in DB is wrong', () => {
-  expect(() => wanted('sqlite,postgre')).toThrow('DB names the database "postgre"; known are sqlite, postgres, mariadb. Did you mean "postgres"?')
+  expect(() => wanted('sqlite,postgre')).toThrow(
+    'DB names the database "postgre"; known are sqlite, postgres, mariadb. Did you mean "postgres"?',
+  )
 })
 
-async function once(type: 'postgres' | 'mariadb', address: Awaited<ReturnType<Server['fresh']>>, sql: string): Promise<unknown> {
+async function once(
+  type: 'postgres' | 'mariadb',
+  address: Awaited<ReturnType<Server['fresh']>>,
+  sql: string,
+): Promise<unknown> {
   const dataSource = await new DataSource({ type, ...address }).initialize()
   try {
     return await dataSource.query(sql)

@@ -20,16 +20,24 @@ export const fail = task('spec.fail', (message: string): never => {
 export const unfit = task('spec.unfit', (): unknown => ({ when: new Date(0) }))
 
 /** Says what its context says, and reports its progress. */
-export const contextual = task('spec.contextual', (context, note: string) => {
-  context.reportProgress(1, 2, note)
-  return { id: context.taskResult.id, attempt: context.attempt, aborted: context.signal.aborted }
-}, { takesContext: true })
+export const contextual = task(
+  'spec.contextual',
+  (context, note: string) => {
+    context.reportProgress(1, 2, note)
+    return { id: context.taskResult.id, attempt: context.attempt, aborted: context.signal.aborted }
+  },
+  { takesContext: true },
+)
 
 /** Works until it is asked to stop, then says why. */
-export const patient = task('spec.patient', async (context) => {
-  await sleep(60_000, undefined, { signal: context.signal, ref: false }).catch(() => {})
-  return String(context.signal.reason)
-}, { takesContext: true })
+export const patient = task(
+  'spec.patient',
+  async (context) => {
+    await sleep(60_000, undefined, { signal: context.signal, ref: false }).catch(() => {})
+    return String(context.signal.reason)
+  },
+  { takesContext: true },
+)
 
 /** A log line and its level. */
 export type Line = [keyof Logger, string]

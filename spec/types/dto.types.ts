@@ -26,14 +26,31 @@ class FromText {
 }
 
 // A class of data changes nothing about the task's type.
-const send = task('types.dto.send', async (mail: Mail, note?: string) => `${mail.to} ${note ?? ''}`, { args: [Mail], priority: 1 })
+const send = task(
+  'types.dto.send',
+  async (mail: Mail, note?: string) => `${mail.to} ${note ?? ''}`,
+  { args: [Mail], priority: 1 },
+)
 same<typeof send, Task<[mail: Mail, note?: string | undefined], string>>(true)
-task('types.dto.second', (copies: number, mail: Mail) => copies + mail.to.length, { args: [null, Mail] })
+task('types.dto.second', (copies: number, mail: Mail) => copies + mail.to.length, {
+  args: [null, Mail],
+})
 task('types.dto.interface', (letter: Letter) => letter.to, { args: [Mail] })
-task('types.dto.context', (context, mail: Mail) => `${context.attempt} ${mail.to}`, { takesContext: true, args: [Mail] })
-task('types.dto.context.typed', (context: TaskContext, mail: Mail) => `${context.attempt} ${mail.to}`, { takesContext: true, args: [Mail] })
+task('types.dto.context', (context, mail: Mail) => `${context.attempt} ${mail.to}`, {
+  takesContext: true,
+  args: [Mail],
+})
+task(
+  'types.dto.context.typed',
+  (context: TaskContext, mail: Mail) => `${context.attempt} ${mail.to}`,
+  { takesContext: true, args: [Mail] },
+)
 same<typeof left, Task<[mail?: Mail | undefined, other?: Mail | null | undefined], number>>(true)
-const left = task('types.dto.optional', (mail?: Mail, other: Mail | null = null) => Number(mail === other), { args: [{ optional: Mail }, { optional: Mail }] })
+const left = task(
+  'types.dto.optional',
+  (mail?: Mail, other: Mail | null = null) => Number(mail === other),
+  { args: [{ optional: Mail }, { optional: Mail }] },
+)
 task('types.dto.nullable', (mail: Mail | null) => mail === null, { args: [{ optional: Mail }] })
 task('types.dto.none', () => 1, { args: [] })
 const listedElsewhere = [Mail] as const

@@ -1,5 +1,12 @@
 // Checked by the compiler alone: what must not compile says so, and would be an unused @ts-expect-error if it did.
-import { task, remoteTask, type Task, type TaskContext, type TaskResult, taskOf } from 'typeorm-tasks'
+import {
+  task,
+  remoteTask,
+  type Task,
+  type TaskContext,
+  type TaskResult,
+  taskOf,
+} from 'typeorm-tasks'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const same = <A, B>(_: Same<A, B>): void => {}
@@ -27,8 +34,18 @@ enum Tone {
 }
 
 // The example everybody reads first.
-const sendWelcome = task('types.sendWelcome', async (userId: number, tone: 'warm' | 'plain' = 'warm') => ({ sentTo: userId, tone }), { queueName: 'mail', priority: 10 })
-same<typeof sendWelcome, Task<[userId: number, tone?: 'warm' | 'plain' | undefined], { sentTo: number; tone: 'warm' | 'plain' }>>(true)
+const sendWelcome = task(
+  'types.sendWelcome',
+  async (userId: number, tone: 'warm' | 'plain' = 'warm') => ({ sentTo: userId, tone }),
+  { queueName: 'mail', priority: 10 },
+)
+same<
+  typeof sendWelcome,
+  Task<
+    [userId: number, tone?: 'warm' | 'plain' | undefined],
+    { sentTo: number; tone: 'warm' | 'plain' }
+  >
+>(true)
 
 export async function whatEnqueueTakes(): Promise<void> {
   const result = await sendWelcome.enqueue(42, 'plain')
@@ -37,7 +54,9 @@ export async function whatEnqueueTakes(): Promise<void> {
   await sendWelcome.enqueue(42)
   await sendWelcome.using({ runAfter: new Date(), priority: 1 }).enqueue(42)
   await sendWelcome.enqueueMany([[1], [2, 'warm']])
-  same<Awaited<ReturnType<typeof sendWelcome.call>>, { sentTo: number; tone: 'warm' | 'plain' }>(true)
+  same<Awaited<ReturnType<typeof sendWelcome.call>>, { sentTo: number; tone: 'warm' | 'plain' }>(
+    true,
+  )
   same<Awaited<ReturnType<typeof sendWelcome.getResult>>, typeof result>(true)
   same<Awaited<ReturnType<typeof result.wait>>, typeof result>(true)
 
@@ -75,16 +94,28 @@ task('types.null', async () => null)
 task('types.interface', (to: Address) => to.street)
 task('types.optional', (a: string, b?: number, c: boolean = true) => [a, b ?? 0, c] as const)
 task('types.tuple', (pair: [string, number], rest: readonly [1, ...string[]]) => [pair, rest])
-task('types.union', (value: { kind: 'a'; n: number } | { kind: 'b'; s: string } | null) => value?.kind ?? null)
+task(
+  'types.union',
+  (value: { kind: 'a'; n: number } | { kind: 'b'; s: string } | null) => value?.kind ?? null,
+)
 task('types.json', (value: Json): Json => [value])
 task('types.tree', (tree: Tree): Tree => tree)
-task('types.record', (value: Record<string, number[]>, part: Partial<Address>) => ({ ...value, part: part.street ?? '' }))
+task('types.record', (value: Record<string, number[]>, part: Partial<Address>) => ({
+  ...value,
+  part: part.street ?? '',
+}))
 task('types.literals', (tone: Tone, level: 1 | 2, flag: true) => ({ tone, level, flag }))
 task('types.unknown', (value: unknown) => value)
-task('types.readonly', (list: readonly string[], frozen: Readonly<Address>) => [list.length, frozen.street] as const)
+task(
+  'types.readonly',
+  (list: readonly string[], frozen: Readonly<Address>) => [list.length, frozen.street] as const,
+)
 task('types.rest', (first: string, ...others: number[]) => others.length + first.length)
 same<typeof rest, Task<[first: string, ...others: number[]], number>>(true)
-const rest = task('types.rest2', (first: string, ...others: number[]) => others.length + first.length)
+const rest = task(
+  'types.rest2',
+  (first: string, ...others: number[]) => others.length + first.length,
+)
 function declared(to: Address, times: number = 1): Promise<string> {
   return Promise.resolve(to.street.repeat(times))
 }
@@ -153,10 +184,16 @@ interface DatedTree {
 }
 
 // The context is the function's, not the caller's.
-const contextual = task('types.context', async (context, to: string) => `${context.attempt} ${to}`, { takesContext: true })
+const contextual = task(
+  'types.context',
+  async (context, to: string) => `${context.attempt} ${to}`,
+  { takesContext: true },
+)
 same<typeof contextual, Task<[to: string], string>>(true)
 task('types.context.alone', (context) => context.reportProgress(1, 2), { takesContext: true })
-task('types.context.typed', (context: TaskContext, n: number) => (context.signal.aborted ? 0 : n), { takesContext: true })
+task('types.context.typed', (context: TaskContext, n: number) => (context.signal.aborted ? 0 : n), {
+  takesContext: true,
+})
 // @ts-expect-error a context that was not asked for is no argument
 task('types.bad', (context: TaskContext) => context.attempt)
 // @ts-expect-error Date behind the context
@@ -173,7 +210,9 @@ export async function whatAContextualTaskTakes(): Promise<void> {
 }
 
 // Tasks that live elsewhere.
-const thumbnail = remoteTask<[id: number, size?: 'small' | 'large'], string>('django_app.tasks.thumbnail')
+const thumbnail = remoteTask<[id: number, size?: 'small' | 'large'], string>(
+  'django_app.tasks.thumbnail',
+)
 same<typeof thumbnail, Task<[id: number, size?: 'small' | 'large'], string>>(true)
 // @ts-expect-error Date
 remoteTask<[when: Date]>('django_app.tasks.bad')

@@ -54,7 +54,11 @@ interface Spot {
  * While others claim, a worker passes over what they have locked, and that may be all there is at the moment. Before it
  * goes away with empty hands (a batch would end), it looks whether that is so.
  */
-export async function claimPatiently(session: Session, at: At, claim: Claim): Promise<ClaimedRaw[]> {
+export async function claimPatiently(
+  session: Session,
+  at: At,
+  claim: Claim,
+): Promise<ClaimedRaw[]> {
   for (let pause = FIRST_PAUSE; ; pause *= 1.5) {
     if (!(await isWorthwhile(session, at, claim))) return []
     const rows = await take(session, at, claim)
@@ -72,7 +76,11 @@ async function isWorthwhile(session: Session, at: At, claim: Claim): Promise<boo
 async function take(session: Session, at: At, claim: Claim): Promise<ClaimedRaw[]> {
   let { rows, next } = await step(session, at, claim, { below: ABOVE_ALL, isPastDue: false })
   try {
-    while (next && rows.length < claim.room && (await look(session, at, claim, next.below)) !== null) {
+    while (
+      next &&
+      rows.length < claim.room &&
+      (await look(session, at, claim, next.below)) !== null
+    ) {
       const more = await step(session, at, { ...claim, room: claim.room - rows.length }, next)
       rows = [...rows, ...more.rows]
       next = more.next
@@ -91,13 +99,24 @@ async function take(session: Session, at: At, claim: Claim): Promise<ClaimedRaw[
  * wait for it while it waits for them: both only pass by, but MariaDB takes them for deadlocked (measured: three times in 60
  * drains of 40,000 rows by eight workers; an outcome that travels alone costs nothing that could be measured).
  */
-function step(session: Session, at: At, claim: Claim, { below, isPastDue }: Spot): Promise<{ rows: ClaimedRaw[]; next: Spot | null }> {
+function step(
+  session: Session,
+  at: At,
+  claim: Claim,
+  { below, isPastDue }: Spot,
+): Promise<{ rows: ClaimedRaw[]; next: Spot | null }> {
   return uncommitted(session, async (inside) => {
     const level = await look(inside, at, claim, below)
     if (level === null) return { rows: [], next: null }
     const [range, ...further] = rangesOf(isPastDue ? { ...level, due: null } : level)
     const rows = range ? await takeOf(inside, at.path, claim, level, range) : []
-    return { rows, next: further.length > 0 ? { below, isPastDue: true } : { below: level.priority, isPastDue: false } }
+    return {
+      rows,
+      next:
+        further.length > 0
+          ? { below, isPastDue: true }
+          : { below: level.priority, isPastDue: false },
+    }
   })
 }
 
@@ -109,14 +128,31 @@ function uncommitted<T>(session: Session, work: (inside: Session) => Promise<T>)
   return session.transaction(work, 'READ UNCOMMITTED')
 }
 
-async function takeOf(session: Session, path: string, claim: Claim, { now, priority }: Level, [range, from]: Range): Promise<ClaimedRaw[]> {
+async function takeOf(
+  session: Session,
+  path: string,
+  claim: Claim,
+  { now, priority }: Level,
+  [range, from]: Range,
+): Promise<ClaimedRaw[]> {
   const started = { now, worker: claim.wishes.workerId }
-  const rows = await lock(session, path, claim, range, { ...started, ...from, priority, room: claim.room })
-  if (rows.length > 0) await hold(session, path, claim, { ...started, keys: rows.map((row) => row.row_key) })
+  const rows = await lock(session, path, claim, range, {
+    ...started,
+    ...from,
+    priority,
+    room: claim.room,
+  })
+  if (rows.length > 0)
+    await hold(session, path, claim, { ...started, keys: rows.map((row) => row.row_key) })
   return rows
 }
 
-async function hold(session: Session, path: string, { leaseSeconds }: Claim, values: Values): Promise<void> {
+async function hold(
+  session: Session,
+  path: string,
+  { leaseSeconds }: Claim,
+  values: Values,
+): Promise<void> {
   await session.query(
     `UPDATE ${path} t ${BY_KEY} SET t.status = 'RUNNING', t.started_at = ${STARTED_AT}, t.lease_until = ${leaseFrom('CAST(:now AS DATETIME(6))')}, t.claims = ${CLAIMS},
       t.cancel_requested_at = NULL, t.worker_ids = ${WORKER_IDS} WHERE t.id IN (:keys)`,
@@ -125,18 +161,32 @@ async function hold(session: Session, path: string, { leaseSeconds }: Claim, val
 }
 
 /** The highest priority below another at which there is something to run, for the most part by one statement. It locks nothing. */
-async function look(session: Session, at: At, claim: Claim, below = ABOVE_ALL): Promise<Level | null> {
+async function look(
+  session: Session,
+  at: At,
+  claim: Claim,
+  below = ABOVE_ALL,
+): Promise<Level | null> {
   let guess = at.guesses.get(below) ?? 0
   for (;;) {
     const { priority, ...level } = await lookAt(session, at.path, claim, below, guess)
     if (priority === null) return null
     if (Number(priority) !== guess) at.guesses.set(below, (guess = Number(priority)))
-    else return level.due === null && level.undelayed === null ? look(session, at, claim, guess) : { ...level, priority: guess }
+    else
+      return level.due === null && level.undelayed === null
+        ? look(session, at, claim, guess)
+        : { ...level, priority: guess }
   }
 }
 
 /** Which priority comes next, and what there is at the one that is guessed to. A condition that depended on the former would be looked up in all READY rows. */
-async function lookAt(session: Session, path: string, claim: Claim, below: number, guess: number): Promise<Seen> {
+async function lookAt(
+  session: Session,
+  path: string,
+  claim: Claim,
+  below: number,
+  guess: number,
+): Promise<Seen> {
   const wanted = `FROM ${path} t WHERE t.status = 'READY' AND t.priority = :guess AND ${isWanted(claim)}`
   const { records } = await session.query(
     `SELECT ${told(NOW)} AS now, (SELECT priority FROM ${path} WHERE status = 'READY' AND priority < :below ORDER BY priority DESC LIMIT 1) AS priority,
@@ -155,7 +205,11 @@ async function lookAt(session: Session, path: string, claim: Claim, below: numbe
 function rangesOf({ due, undelayed }: Level): Range[] {
   const ranges: Range[] = []
   if (due !== null) ranges.push(['t.run_after >= :due AND t.run_after <= :now', { due }])
-  if (undelayed !== null) ranges.push([`t.run_after >= ${NO_DELAY} AND t.run_after <= ${NO_DELAY} AND t.enqueued_at >= :undelayed`, { undelayed }])
+  if (undelayed !== null)
+    ranges.push([
+      `t.run_after >= ${NO_DELAY} AND t.run_after <= ${NO_DELAY} AND t.enqueued_at >= :undelayed`,
+      { undelayed },
+    ])
   return ranges
 }
 
@@ -163,7 +217,13 @@ function rangesOf({ due, undelayed }: Level): Range[] {
  * In the order of the index, without a sort: what a locking read has to sort, it locks, every row of it. Status and delay are
  * ranges, though of one value: with equalities the read would begin where they do, and `undelayed` be looked at row by row.
  */
-async function lock(session: Session, path: string, claim: Claim, range: string, values: Values): Promise<ClaimedRaw[]> {
+async function lock(
+  session: Session,
+  path: string,
+  claim: Claim,
+  range: string,
+  values: Values,
+): Promise<ClaimedRaw[]> {
   const { records } = await session.query(
     `SELECT ${READ}, ${MADE} FROM ${path} t
       WHERE t.status >= 'READY' AND t.status <= 'READY' AND t.priority = :priority AND ${range} AND ${isWanted(claim)}

@@ -29,10 +29,26 @@ export function told(instant: string): string {
 }
 
 /** Where each value stands in what is sent of a row; no row has both arguments and claims. By their names it takes half as long again to find them. */
-const PLACES = { row_key: 0, args_kwargs: 1, claims: 1, progress: 2, status: 3, return_value: 4, exception_class_path: 5, traceback: 6, attempt_error: 7, delay: 8 }
+const PLACES = {
+  row_key: 0,
+  args_kwargs: 1,
+  claims: 1,
+  progress: 2,
+  status: 3,
+  return_value: 4,
+  exception_class_path: 5,
+  traceback: 6,
+  attempt_error: 7,
+  delay: 8,
+}
 /** Texts name their character set: else they have the database's own, and one of latin1 or utf8mb3 turns 日本 and 😀 into question marks. */
 const UTF8 = 'CHARACTER SET utf8mb4'
-const TYPES: Readonly<Record<string, string>> = { row_key: `CHAR(36) ${UTF8}`, claims: 'INT', delay: 'DOUBLE', status: `VARCHAR(10) ${UTF8}` }
+const TYPES: Readonly<Record<string, string>> = {
+  row_key: `CHAR(36) ${UTF8}`,
+  claims: 'INT',
+  delay: 'DOUBLE',
+  status: `VARCHAR(10) ${UTF8}`,
+}
 
 type Name = keyof typeof PLACES
 

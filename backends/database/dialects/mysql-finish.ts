@@ -13,11 +13,21 @@ export const FENCE = `${IS_RUNNING} AND t.claims = v.claims AND t.lease_until IS
  * is said once for a list of ids (measured: 6 ms in place of 10 for 400 rows). Always one statement: two in a transaction would
  * take the locks of rows in another order than a renewal does.
  */
-export async function finish(session: Session, path: string, same: string, batch: readonly FinishRow[]): Promise<number> {
+export async function finish(
+  session: Session,
+  path: string,
+  same: string,
+  batch: readonly FinishRow[],
+): Promise<number> {
   const [first] = batch
-  const { affected } = first && batch.every((row) => isLike(row, first))
-    ? await session.query(finishAlike(path), { claims: first.claims, returnValue: first.return_value, keys: batch.map((row) => row.row_key) })
-    : await session.query(finishOf(path, same), valuesOf(batch))
+  const { affected } =
+    first && batch.every((row) => isLike(row, first))
+      ? await session.query(finishAlike(path), {
+          claims: first.claims,
+          returnValue: first.return_value,
+          keys: batch.map((row) => row.row_key),
+        })
+      : await session.query(finishOf(path, same), valuesOf(batch))
   return affected
 }
 
@@ -41,7 +51,12 @@ function finishAlike(path: string): string {
 }
 
 function isLike(row: FinishRow, first: FinishRow): boolean {
-  return row.status === 'SUCCESSFUL' && row.progress === null && row.claims === first.claims && row.return_value === first.return_value
+  return (
+    row.status === 'SUCCESSFUL' &&
+    row.progress === null &&
+    row.claims === first.claims &&
+    row.return_value === first.return_value
+  )
 }
 
 /**

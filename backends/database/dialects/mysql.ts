@@ -14,7 +14,10 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
   const same = sameId(hexIds)
   const when = `${told('enqueued_at')} AS enqueued_at`
   const returning = isMariaDb ? ` RETURNING CAST(id AS CHAR) AS row_key, unique_key, ${when}` : ''
-  const insert = insertInto(path, `SELECT ${valuesOfNew('v.row_key', 'v.args_kwargs', IN_TURN)} FROM ${rows('row_key', 'args_kwargs')}`)
+  const insert = insertInto(
+    path,
+    `SELECT ${valuesOfNew('v.row_key', 'v.args_kwargs', IN_TURN)} FROM ${rows('row_key', 'args_kwargs')}`,
+  )
   const at = { path, guesses: new Map<number, number>(), wasFull: false }
   return sqlDialect({
     name: 'mysql',
@@ -59,7 +62,8 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
 }
 
 function prunable(): string {
-  const older = (age: string): string => `t.finished_at <= ${NOW} - INTERVAL (${age} * 1000) MICROSECOND`
+  const older = (age: string): string =>
+    `t.finished_at <= ${NOW} - INTERVAL (${age} * 1000) MICROSECOND`
   return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
 }
 

@@ -6,7 +6,11 @@ import type { FinishRow, NewRows, RenewRow, SharedValues } from '../dialect'
 import type { RawRow } from '../row'
 
 /** A new row as the entity. */
-export function newEntity(call: NewRows['calls'][number], row: SharedValues, enqueuedAt: Date): Partial<DBTaskResult> {
+export function newEntity(
+  call: NewRows['calls'][number],
+  row: SharedValues,
+  enqueuedAt: Date,
+): Partial<DBTaskResult> {
   return {
     id: call.row_key,
     status: 'READY',
@@ -27,16 +31,30 @@ export function newEntity(call: NewRows['calls'][number], row: SharedValues, enq
 }
 
 /** What a claim changes. */
-export function afterClaim({ claims, workerIds }: DBTaskResult, workerId: string, leaseSeconds: number): Partial<DBTaskResult> {
+export function afterClaim(
+  { claims, workerIds }: DBTaskResult,
+  workerId: string,
+  leaseSeconds: number,
+): Partial<DBTaskResult> {
   // What somebody else wrote in place of a list stays, so that the row is told to be malformed.
   const earlier = Array.isArray(workerIds) ? workerIds : [workerIds]
   const startedAt = new Date()
   const leaseUntil = new Date(startedAt.getTime() + leaseSeconds * 1000)
-  return { status: 'RUNNING', startedAt, leaseUntil, claims: claims + 1, workerIds: [...earlier, workerId], cancelRequestedAt: null }
+  return {
+    status: 'RUNNING',
+    startedAt,
+    leaseUntil,
+    claims: claims + 1,
+    workerIds: [...earlier, workerId],
+    cancelRequestedAt: null,
+  }
 }
 
 /** What an outcome changes. */
-export function afterFinish({ attemptErrors, progress, runAfter, uniqueKey }: DBTaskResult, row: FinishRow): Partial<DBTaskResult> {
+export function afterFinish(
+  { attemptErrors, progress, runAfter, uniqueKey }: DBTaskResult,
+  row: FinishRow,
+): Partial<DBTaskResult> {
   const isFinal = row.status !== 'READY'
   return {
     status: row.status as TaskStatus,
@@ -45,8 +63,12 @@ export function afterFinish({ attemptErrors, progress, runAfter, uniqueKey }: DB
     traceback: row.traceback,
     finishedAt: isFinal ? new Date() : null,
     runAfter: row.delay === null ? runAfter : new Date(Date.now() + row.delay),
-    attemptErrors: row.attempt_error === null ? attemptErrors : [...(attemptErrors ?? []), JSON.parse(row.attempt_error) as ErrorRecord],
-    progress: row.progress === null ? progress : (JSON.parse(row.progress) as DBTaskResult['progress']),
+    attemptErrors:
+      row.attempt_error === null
+        ? attemptErrors
+        : [...(attemptErrors ?? []), JSON.parse(row.attempt_error) as ErrorRecord],
+    progress:
+      row.progress === null ? progress : (JSON.parse(row.progress) as DBTaskResult['progress']),
     uniqueKey: isFinal && uniqueKey?.startsWith('f:') ? null : uniqueKey,
     leaseUntil: null,
     cancelRequestedAt: null,
@@ -54,24 +76,47 @@ export function afterFinish({ attemptErrors, progress, runAfter, uniqueKey }: DB
 }
 
 /** What cancelling a row that waits changes. */
-export function afterCancel({ uniqueKey }: DBTaskResult, error: ErrorRecord): Partial<DBTaskResult> {
-  return { status: 'FAILED', finishedAt: new Date(), ...error, uniqueKey: uniqueKey?.startsWith('f:') ? null : uniqueKey }
+export function afterCancel(
+  { uniqueKey }: DBTaskResult,
+  error: ErrorRecord,
+): Partial<DBTaskResult> {
+  return {
+    status: 'FAILED',
+    finishedAt: new Date(),
+    ...error,
+    uniqueKey: uniqueKey?.startsWith('f:') ? null : uniqueKey,
+  }
 }
 
 /** What holding a row for longer changes. */
 export function afterRenewal({ progress }: RenewRow, leaseSeconds: number): Partial<DBTaskResult> {
   const leaseUntil = new Date(Date.now() + leaseSeconds * 1000)
-  return progress === null ? { leaseUntil } : { leaseUntil, progress: JSON.parse(progress) as DBTaskResult['progress'] }
+  return progress === null
+    ? { leaseUntil }
+    : { leaseUntil, progress: JSON.parse(progress) as DBTaskResult['progress'] }
 }
 
 /** What giving a row back unfinished changes. */
 export function afterRelease({ startedAt, workerIds }: DBTaskResult): Partial<DBTaskResult> {
-  return { status: 'READY', leaseUntil: null, workerIds: workerIds.slice(0, -1), startedAt: workerIds.length > 1 ? startedAt : null }
+  return {
+    status: 'READY',
+    leaseUntil: null,
+    workerIds: workerIds.slice(0, -1),
+    startedAt: workerIds.length > 1 ? startedAt : null,
+  }
 }
 
 /** Whether the row already is as the outcome says. */
-export function stands({ claims, exceptionClassPath, leaseUntil, status }: DBTaskResult, row: FinishRow): boolean {
-  return claims === row.claims && status === row.status && exceptionClassPath === row.exception_class_path && leaseUntil === null
+export function stands(
+  { claims, exceptionClassPath, leaseUntil, status }: DBTaskResult,
+  row: FinishRow,
+): boolean {
+  return (
+    claims === row.claims &&
+    status === row.status &&
+    exceptionClassPath === row.exception_class_path &&
+    leaseUntil === null
+  )
 }
 
 /** The id as the database spells it. */

@@ -12,16 +12,26 @@ export function fence({ row_key, claims }: HeldRow): Where {
 
 /** A row that somebody cancelled ends as cancelled and no other way. */
 export function finishable(row: FinishRow): Where {
-  return row.exception_class_path === CANCELLED ? fence(row) : { ...fence(row), cancelRequestedAt: IsNull() }
+  return row.exception_class_path === CANCELLED
+    ? fence(row)
+    : { ...fence(row), cancelRequestedAt: IsNull() }
 }
 
 export function prunable({ backendName, queues, minAge, failedMinAge }: Prunable): Where[] {
-  const older = (status: DBTaskResult['status'], age: number): Where => ({ status, backendName, finishedAt: LessThanOrEqual(new Date(Date.now() - age)), ...inQueues({ queues, excludeQueues: [] }) })
+  const older = (status: DBTaskResult['status'], age: number): Where => ({
+    status,
+    backendName,
+    finishedAt: LessThanOrEqual(new Date(Date.now() - age)),
+    ...inQueues({ queues, excludeQueues: [] }),
+  })
   return [older('SUCCESSFUL', minAge), older('FAILED', failedMinAge)]
 }
 
 export function inPart({ after, upTo }: Part): Where {
-  const bounds = [...(after === null ? [] : [MoreThan(after)]), ...(upTo === null ? [] : [LessThanOrEqual(upTo)])]
+  const bounds = [
+    ...(after === null ? [] : [MoreThan(after)]),
+    ...(upTo === null ? [] : [LessThanOrEqual(upTo)]),
+  ]
   return bounds.length === 0 ? {} : { id: And(...bounds) }
 }
 

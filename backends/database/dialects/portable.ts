@@ -3,12 +3,33 @@ import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { NO_DELAY } from '../../../entities/formats'
 import type { ErrorRecord } from '../../../lib/failure'
 import { patiently } from '../contention'
-import type { Claim, Dialect, FinishRow, HeldRow, How, NewRows, Part, Prunable, QueueWish, RenewRow } from '../dialect'
+import type {
+  Claim,
+  Dialect,
+  FinishRow,
+  HeldRow,
+  How,
+  NewRows,
+  Part,
+  Prunable,
+  QueueWish,
+  RenewRow,
+} from '../dialect'
 import type { RawRow } from '../row'
 import type { Session } from '../session'
 import type { Table } from '../table'
 import { fence, finishable, inPart, inQueues, prunable, type Where } from './portable-where'
-import { afterCancel, afterClaim, afterFinish, afterRelease, afterRenewal, keyOf, newEntity, rawOf, stands } from './portable-rows'
+import {
+  afterCancel,
+  afterClaim,
+  afterFinish,
+  afterRelease,
+  afterRenewal,
+  keyOf,
+  newEntity,
+  rawOf,
+  stands,
+} from './portable-rows'
 
 type Changes = Partial<DBTaskResult>
 
@@ -34,11 +55,24 @@ export class Portable implements Dialect {
     this.#hexIds = hexIds
   }
 
-  async insert(session: Session, { shared, calls }: NewRows, { unlessTaken }: How): Promise<(key: string) => string | undefined> {
+  async insert(
+    session: Session,
+    { shared, calls }: NewRows,
+    { unlessTaken }: How,
+  ): Promise<(key: string) => string | undefined> {
     const entities = calls.map((call) => newEntity(call, shared, new Date()))
     await (unlessTaken ? insertUnlessTaken(session, entities) : insertAll(session, entities))
-    const written = this.#rawRows(await byKeys(session.manager, calls.map((call) => call.row_key)))
-    const times = new Map(written.filter((row) => row.unique_key === shared.unique_key).map((row) => [row.row_key, row.enqueued_at ?? '']))
+    const written = this.#rawRows(
+      await byKeys(
+        session.manager,
+        calls.map((call) => call.row_key),
+      ),
+    )
+    const times = new Map(
+      written
+        .filter((row) => row.unique_key === shared.unique_key)
+        .map((row) => [row.row_key, row.enqueued_at ?? '']),
+    )
     return (key) => times.get(key)
   }
 
@@ -59,7 +93,11 @@ export class Portable implements Dialect {
     const kept = new Set<string>()
     for (const row of rows) {
       const entity = stored.get(row.row_key)
-      if (entity && (stands(entity, row) || (await update(manager, finishable(row), afterFinish(entity, row))))) kept.add(row.row_key)
+      if (
+        entity &&
+        (stands(entity, row) || (await update(manager, finishable(row), afterFinish(entity, row))))
+      )
+        kept.add(row.row_key)
     }
     return kept
   }
@@ -69,15 +107,33 @@ export class Portable implements Dialect {
     const taken = new Set<string>()
     for (const row of rows) {
       const entity = stored.get(row.row_key)
-      if (entity && (await update(manager, { ...finishable(row), leaseUntil: LessThan(new Date()) }, afterFinish(entity, row)))) taken.add(row.row_key)
+      if (
+        entity &&
+        (await update(
+          manager,
+          { ...finishable(row), leaseUntil: LessThan(new Date()) },
+          afterFinish(entity, row),
+        ))
+      )
+        taken.add(row.row_key)
     }
     return taken
   }
 
-  async renew({ manager }: Session, rows: readonly RenewRow[], leaseSeconds: number): Promise<Map<string, boolean>> {
+  async renew(
+    { manager }: Session,
+    rows: readonly RenewRow[],
+    leaseSeconds: number,
+  ): Promise<Map<string, boolean>> {
     const held: RenewRow[] = []
-    for (const row of rows) if (await update(manager, fence(row), afterRenewal(row, leaseSeconds))) held.push(row)
-    return new Map([...(await this.#byKey(manager, held))].map(([key, entity]) => [key, entity.cancelRequestedAt !== null]))
+    for (const row of rows)
+      if (await update(manager, fence(row), afterRenewal(row, leaseSeconds))) held.push(row)
+    return new Map(
+      [...(await this.#byKey(manager, held))].map(([key, entity]) => [
+        key,
+        entity.cancelRequestedAt !== null,
+      ]),
+    )
   }
 
   async release({ manager }: Session, rows: readonly HeldRow[]): Promise<number> {
@@ -85,23 +141,56 @@ export class Portable implements Dialect {
     let released = 0
     for (const row of rows) {
       const entity = stored.get(row.row_key)
-      if (entity && (await update(manager, { ...fence(row), cancelRequestedAt: IsNull() }, afterRelease(entity)))) released++
+      if (
+        entity &&
+        (await update(
+          manager,
+          { ...fence(row), cancelRequestedAt: IsNull() },
+          afterRelease(entity),
+        ))
+      )
+        released++
     }
     return released
   }
 
   async expired({ manager }: Session, backendName: string, limit: number): Promise<RawRow[]> {
-    return this.#rawRows(await manager.find(DBTaskResult, { where: { backendName, status: 'RUNNING', leaseUntil: LessThan(new Date()) }, take: limit }))
+    return this.#rawRows(
+      await manager.find(DBTaskResult, {
+        where: { backendName, status: 'RUNNING', leaseUntil: LessThan(new Date()) },
+        take: limit,
+      }),
+    )
   }
 
-  async furtherOn({ manager }: Session, after: string | null, rows: number): Promise<string | null> {
-    const [entity] = await manager.find(DBTaskResult, { select: { id: true }, where: inPart({ after, upTo: null }), order: { id: 'ASC' }, skip: rows - 1, take: 1 })
+  async furtherOn(
+    { manager }: Session,
+    after: string | null,
+    rows: number,
+  ): Promise<string | null> {
+    const [entity] = await manager.find(DBTaskResult, {
+      select: { id: true },
+      where: inPart({ after, upTo: null }),
+      order: { id: 'ASC' },
+      skip: rows - 1,
+      take: 1,
+    })
     return entity ? keyOf(entity, this.#hexIds) : null
   }
 
-  async prunable({ manager }: Session, wish: Prunable, part: Part, limit: number): Promise<string[]> {
+  async prunable(
+    { manager }: Session,
+    wish: Prunable,
+    part: Part,
+    limit: number,
+  ): Promise<string[]> {
     const where = prunable(wish).map((each) => ({ ...each, ...inPart(part) }))
-    const entities = await manager.find(DBTaskResult, { select: { id: true }, where, order: { id: 'ASC' }, take: limit })
+    const entities = await manager.find(DBTaskResult, {
+      select: { id: true },
+      where,
+      order: { id: 'ASC' },
+      take: limit,
+    })
     return entities.map((entity) => keyOf(entity, this.#hexIds))
   }
 
@@ -110,26 +199,53 @@ export class Portable implements Dialect {
   }
 
   async deleteFinished({ manager }: Session, keys: readonly string[]): Promise<number> {
-    return (await manager.delete(DBTaskResult, { id: In(keys), status: In(['SUCCESSFUL', 'FAILED']) })).affected ?? 0
+    return (
+      (await manager.delete(DBTaskResult, { id: In(keys), status: In(['SUCCESSFUL', 'FAILED']) }))
+        .affected ?? 0
+    )
   }
 
-  async count({ manager }: Session, backendName: string, wish: QueueWish): Promise<Record<string, number>> {
-    const query = manager.createQueryBuilder(DBTaskResult, 't').select('t.status', 'status').addSelect('COUNT(*)', 'n')
-    const records = await query.where({ backendName, ...inQueues(wish) }).groupBy('t.status').getRawMany<{ status: string; n: number | string }>()
+  async count(
+    { manager }: Session,
+    backendName: string,
+    wish: QueueWish,
+  ): Promise<Record<string, number>> {
+    const query = manager
+      .createQueryBuilder(DBTaskResult, 't')
+      .select('t.status', 'status')
+      .addSelect('COUNT(*)', 'n')
+    const records = await query
+      .where({ backendName, ...inQueues(wish) })
+      .groupBy('t.status')
+      .getRawMany<{ status: string; n: number | string }>()
     return Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
   }
 
   async cancelReady({ manager }: Session, id: string, error: ErrorRecord): Promise<number> {
     const entity = await manager.findOneBy(DBTaskResult, { id })
-    return entity && (await update(manager, { id, status: 'READY' }, afterCancel(entity, error))) ? 1 : 0
+    return entity && (await update(manager, { id, status: 'READY' }, afterCancel(entity, error)))
+      ? 1
+      : 0
   }
 
   async requestCancel({ manager }: Session, id: string): Promise<number> {
-    return (await update(manager, { id, status: 'RUNNING', leaseUntil: Not(IsNull()) }, { cancelRequestedAt: new Date() })) ? 1 : 0
+    return (await update(
+      manager,
+      { id, status: 'RUNNING', leaseUntil: Not(IsNull()) },
+      { cancelRequestedAt: new Date() },
+    ))
+      ? 1
+      : 0
   }
 
-  async #byKey(manager: EntityManager, rows: readonly HeldRow[]): Promise<Map<string, DBTaskResult>> {
-    const entities = await byKeys(manager, rows.map((row) => row.row_key))
+  async #byKey(
+    manager: EntityManager,
+    rows: readonly HeldRow[],
+  ): Promise<Map<string, DBTaskResult>> {
+    const entities = await byKeys(
+      manager,
+      rows.map((row) => row.row_key),
+    )
     return new Map(entities.map((entity) => [keyOf(entity, this.#hexIds), entity]))
   }
 
@@ -147,16 +263,24 @@ async function claimRows(manager: EntityManager, claim: Claim): Promise<DBTaskRe
       const changes = afterClaim(entity, claim.wishes.workerId, claim.leaseSeconds)
       const { id, claims } = entity
       // Patience for each: to begin anew would leave those already taken to nobody.
-      if (await patiently(() => update(manager, { id, claims, status: 'READY' }, changes))) taken.push(Object.assign(entity, changes))
+      if (await patiently(() => update(manager, { id, claims, status: 'READY' }, changes)))
+        taken.push(Object.assign(entity, changes))
     }
   }
   return taken
 }
 
-function best(manager: EntityManager, { wishes, backendName }: Claim, room: number): Promise<DBTaskResult[]> {
+function best(
+  manager: EntityManager,
+  { wishes, backendName }: Claim,
+  room: number,
+): Promise<DBTaskResult[]> {
   const ready: Where = { status: 'READY', backendName, ...inQueues(wishes) }
   return manager.find(DBTaskResult, {
-    where: [{ ...ready, runAfter: LessThanOrEqual(new Date()) }, { ...ready, runAfter: NO_DELAY }],
+    where: [
+      { ...ready, runAfter: LessThanOrEqual(new Date()) },
+      { ...ready, runAfter: NO_DELAY },
+    ],
     order: { priority: 'DESC', runAfter: 'ASC', enqueuedAt: 'ASC' },
     take: room,
   })
@@ -169,9 +293,14 @@ async function insertAll(session: Session, entities: readonly Changes[]): Promis
   })
 }
 
-async function insertUnlessTaken({ manager }: Session, entities: readonly Changes[]): Promise<void> {
+async function insertUnlessTaken(
+  { manager }: Session,
+  entities: readonly Changes[],
+): Promise<void> {
   for (const entity of entities) {
-    const isTaken = async (): Promise<boolean> => typeof entity.uniqueKey === 'string' && (await manager.existsBy(DBTaskResult, { uniqueKey: entity.uniqueKey }))
+    const isTaken = async (): Promise<boolean> =>
+      typeof entity.uniqueKey === 'string' &&
+      (await manager.existsBy(DBTaskResult, { uniqueKey: entity.uniqueKey }))
     if (await isTaken()) continue
     try {
       await guarded(manager, (inside) => write(inside, [entity]))
@@ -182,27 +311,50 @@ async function insertUnlessTaken({ manager }: Session, entities: readonly Change
 }
 
 /** What fails in an open transaction would end it, save in a savepoint. */
-function guarded(manager: EntityManager, work: (manager: EntityManager) => Promise<void>): Promise<void> {
+function guarded(
+  manager: EntityManager,
+  work: (manager: EntityManager) => Promise<void>,
+): Promise<void> {
   const { queryRunner } = manager
-  return queryRunner?.isTransactionActive && queryRunner.connection.driver.transactionSupport === 'nested' ? manager.transaction(work) : work(manager)
+  return queryRunner?.isTransactionActive &&
+    queryRunner.connection.driver.transactionSupport === 'nested'
+    ? manager.transaction(work)
+    : work(manager)
 }
 
 async function write(manager: EntityManager, entities: readonly Changes[]): Promise<void> {
-  await manager.createQueryBuilder().insert().into(DBTaskResult).values([...entities] as object[]).updateEntity(false).callListeners(false).execute()
+  await manager
+    .createQueryBuilder()
+    .insert()
+    .into(DBTaskResult)
+    .values([...entities] as object[])
+    .updateEntity(false)
+    .callListeners(false)
+    .execute()
 }
 
 /** Whether the row was as `where` says, and so was changed. */
 async function update(manager: EntityManager, where: Where, changes: Changes): Promise<boolean> {
-  const { affected } = await manager.createQueryBuilder().update(DBTaskResult).set(changes as object).where(where).updateEntity(false).callListeners(false).execute()
+  const { affected } = await manager
+    .createQueryBuilder()
+    .update(DBTaskResult)
+    .set(changes as object)
+    .where(where)
+    .updateEntity(false)
+    .callListeners(false)
+    .execute()
   return (affected ?? 0) > 0
 }
 
 async function byKeys(manager: EntityManager, keys: readonly string[]): Promise<DBTaskResult[]> {
   const found: DBTaskResult[] = []
-  for (const chunk of chunked(keys, LIST_CHUNK)) found.push(...(await manager.findBy(DBTaskResult, { id: In(chunk) })))
+  for (const chunk of chunked(keys, LIST_CHUNK))
+    found.push(...(await manager.findBy(DBTaskResult, { id: In(chunk) })))
   return found
 }
 
 function chunked<T>(list: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size))
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
+    list.slice(i * size, (i + 1) * size),
+  )
 }

@@ -2,11 +2,20 @@ import type { Claim, Dialect } from '../dialect'
 import { channelOf } from '../hints'
 import type { ClaimedRaw } from '../row'
 import type { Session } from '../session'
-import { type Batch, OWN_COLUMNS, queueFilter, queueValues, sqlDialect, type Statements, UNCANCELLED } from '../sql-dialect'
+import {
+  type Batch,
+  OWN_COLUMNS,
+  queueFilter,
+  queueValues,
+  sqlDialect,
+  type Statements,
+  UNCANCELLED,
+} from '../sql-dialect'
 import type { Values } from '../statement'
 import type { Table } from '../table'
 
-const text = (time: string): string => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`
+const text = (time: string): string =>
+  `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`
 const instant = (column: string): string => `${text(`t.${column}`)} AS ${column}`
 
 /** As text, since an app may have changed how its driver reads json and timestamps. */
@@ -34,7 +43,12 @@ const STARTED_AT = `(SELECT ${text('statement_timestamp()')}) AS started_at`
  */
 const FENCE = `t.id = v.row_key AND t.status || '' = 'RUNNING' AND t.claims = v.claims AND v.claims + 0 = v.claims AND t.lease_until IS NOT NULL`
 
-const TYPES: Readonly<Record<string, string>> = { row_key: 'uuid', claims: 'int', delay: 'double precision', args_kwargs: 'jsonb' }
+const TYPES: Readonly<Record<string, string>> = {
+  row_key: 'uuid',
+  claims: 'int',
+  delay: 'double precision',
+  args_kwargs: 'jsonb',
+}
 
 /**
  * Batches travel as one array for each column. Of an array that it cannot see PostgreSQL takes it that it has ten rows, of a
@@ -63,7 +77,10 @@ export function postgres({ path, type, name }: Table): Dialect {
     claim: (session, claim) => claimRows(session, path, claim),
     exchange: (session, rows, claim) => exchangeRows(session, path, columnsOf(rows), claim),
     sql: {
-      ...insertsOf(path, type === 'postgres' ? `, pg_notify('${channel}', 'ready ' || :queue_name)` : ''),
+      ...insertsOf(
+        path,
+        type === 'postgres' ? `, pg_notify('${channel}', 'ready ' || :queue_name)` : '',
+      ),
       byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
       enqueuedAt: '',
       byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
@@ -110,7 +127,10 @@ const ROOM = '(SELECT :room::int)'
  * between the last two, so one walk in index order would pass all of them. Hence a walk from priority to priority
  * (each step one look into the index), and in each two ranges. Nothing is sorted, and what is not needed not read.
  */
-function claimOf(path: string, { wishes }: Claim): { readonly best: string; readonly take: string } {
+function claimOf(
+  path: string,
+  { wishes }: Claim,
+): { readonly best: string; readonly take: string } {
   const range = (runAfter: string): string => `SELECT r.id FROM (SELECT c.id FROM ${path} c
       WHERE c.status = 'READY' AND c.priority = levels.priority AND c.run_after ${runAfter} AND c.backend_name = :backendName ${queueFilter(wishes)}
       ORDER BY c.run_after, c.enqueued_at LIMIT ${ROOM} FOR UPDATE SKIP LOCKED) r`
@@ -136,31 +156,58 @@ function claimValues({ room, wishes, backendName, leaseSeconds }: Claim): Values
 
 async function claimRows(session: Session, path: string, claim: Claim): Promise<ClaimedRaw[]> {
   const { best, take } = claimOf(path, claim)
-  const { records } = await session.query(`WITH RECURSIVE ${best}, taken AS (${take}) SELECT ${STARTED_AT}, taken.* FROM taken`, claimValues(claim))
+  const { records } = await session.query(
+    `WITH RECURSIVE ${best}, taken AS (${take}) SELECT ${STARTED_AT}, taken.* FROM taken`,
+    claimValues(claim),
+  )
   return records as unknown as ClaimedRaw[]
 }
 
 /** One statement and one commit for what ended and what begins. Rows that it finishes it does not see as READY: all of it looks at one instant. */
-async function exchangeRows(session: Session, path: string, batch: Values, claim: Claim): Promise<{ done: number; claimed: ClaimedRaw[] }> {
+async function exchangeRows(
+  session: Session,
+  path: string,
+  batch: Values,
+  claim: Claim,
+): Promise<{ done: number; claimed: ClaimedRaw[] }> {
   const { best, take } = claimOf(path, claim)
   const { records } = await session.query(
     `WITH RECURSIVE done AS (${finishOf(path)} RETURNING 1), ${best}, taken AS (${take})
       SELECT (SELECT count(*)::int FROM done) AS done, ${STARTED_AT}, taken.* FROM (SELECT 1) one LEFT JOIN taken ON true`,
     { ...claimValues(claim), ...batch },
   )
-  return { done: Number(records[0]?.['done'] ?? 0), claimed: records.filter((record) => record['row_key'] !== null) as unknown as ClaimedRaw[] }
+  return {
+    done: Number(records[0]?.['done'] ?? 0),
+    claimed: records.filter((record) => record['row_key'] !== null) as unknown as ClaimedRaw[],
+  }
 }
 
 function prunable(): string {
-  const older = (age: string): string => `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
+  const older = (age: string): string =>
+    `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
   return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
 }
 
 /** `telling` is what an INSERT gives back besides, so that workers hear of it. */
-function insertsOf(path: string, telling: string): Pick<Statements, 'insert' | 'insertAndTell' | 'insertOne' | 'insertOneAndTell' | 'insertUnlessTaken'> {
-  const insert = insertInto(path, { id: 'v.row_key', args: 'v.args_kwargs', from: `FROM ${rows('row_key', 'args_kwargs')}` })
-  const insertOne = insertInto(path, { id: ':row_key::uuid', args: ':args_kwargs::jsonb', from: '' })
-  const writing = (told: string): string => `WITH written AS (${insert} RETURNING 1) SELECT ${WRITTEN}${told}`
+function insertsOf(
+  path: string,
+  telling: string,
+): Pick<
+  Statements,
+  'insert' | 'insertAndTell' | 'insertOne' | 'insertOneAndTell' | 'insertUnlessTaken'
+> {
+  const insert = insertInto(path, {
+    id: 'v.row_key',
+    args: 'v.args_kwargs',
+    from: `FROM ${rows('row_key', 'args_kwargs')}`,
+  })
+  const insertOne = insertInto(path, {
+    id: ':row_key::uuid',
+    args: ':args_kwargs::jsonb',
+    from: '',
+  })
+  const writing = (told: string): string =>
+    `WITH written AS (${insert} RETURNING 1) SELECT ${WRITTEN}${told}`
   return {
     insert: writing(''),
     insertAndTell: writing(telling),
@@ -171,7 +218,10 @@ function insertsOf(path: string, telling: string): Pick<Statements, 'insert' | '
 }
 
 /** A single row is not worth a list (measured: a tenth of the time that it takes but for the commit). */
-function insertInto(path: string, { id, args, from }: { id: string; args: string; from: string }): string {
+function insertInto(
+  path: string,
+  { id, args, from }: { id: string; args: string; from: string },
+): string {
   return `INSERT INTO ${path} AS t (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
     enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS})
   SELECT ${id}, 'READY', ${args}, :priority::int, :task_path, '[]'::jsonb, :queue_name, :backend_name, (:run_after::text || '+00')::timestamptz,
@@ -193,13 +243,19 @@ function finishOf(path: string): string {
 }
 
 /** What outcomes mostly say. A column that says it of all rows travels as NULL, which `unnest` takes for a column of NULLs. */
-const USUAL: Readonly<Record<string, string | null>> = { status: 'SUCCESSFUL', exception_class_path: '', traceback: '' }
+const USUAL: Readonly<Record<string, string | null>> = {
+  status: 'SUCCESSFUL',
+  exception_class_path: '',
+  traceback: '',
+}
 
 function columnsOf(batch: Batch): Values {
   const values: Record<string, Values[string]> = {}
   for (const name of Object.keys(batch[0] ?? {}) as 'row_key'[]) {
     const usual = USUAL[name] ?? null
-    values[name] = batch.every((row) => row[name] === usual) ? null : { column: batch.map((row) => row[name]) }
+    values[name] = batch.every((row) => row[name] === usual)
+      ? null
+      : { column: batch.map((row) => row[name]) }
   }
   return values
 }

@@ -4,7 +4,21 @@ import type { Session } from '../session'
 import { OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
 import type { Table } from '../table'
 
-const TEXTS = ['args_kwargs', 'task_path', 'worker_ids', 'run_after', 'enqueued_at', 'started_at', 'finished_at', 'lease_until', 'cancel_requested_at', 'return_value', 'attempt_errors', 'progress', 'options']
+const TEXTS = [
+  'args_kwargs',
+  'task_path',
+  'worker_ids',
+  'run_after',
+  'enqueued_at',
+  'started_at',
+  'finished_at',
+  'lease_until',
+  'cancel_requested_at',
+  'return_value',
+  'attempt_errors',
+  'progress',
+  'options',
+]
 
 /** As text, since SQLite keeps whatever somebody puts in. Without a table's name, which RETURNING would not take. */
 const ROW = `CAST(id AS TEXT) AS row_key, status, priority, queue_name, backend_name, exception_class_path, traceback, claims, unique_key,
@@ -27,7 +41,11 @@ function rows(...columns: string[]): string {
 
 /** SQLite 3.35 and later. Each statement is a transaction of its own, so none reads first and then fails to write. */
 export function sqlite({ path }: Table): Dialect {
-  const insert = insertInto(path, { id: 'v.row_key', args: 'v.args_kwargs', from: `FROM ${rows('row_key', 'args_kwargs')} WHERE true` })
+  const insert = insertInto(path, {
+    id: 'v.row_key',
+    args: 'v.args_kwargs',
+    from: `FROM ${rows('row_key', 'args_kwargs')} WHERE true`,
+  })
   const insertOne = insertInto(path, { id: ':row_key', args: ':args_kwargs', from: '' })
   const finish = `UPDATE ${path} AS t SET status = v.status, return_value = v.return_value, exception_class_path = v.exception_class_path, traceback = v.traceback,
       finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
@@ -78,7 +96,10 @@ export function sqlite({ path }: Table): Dialect {
 }
 
 /** The time is asked once for all rows. A single row does without JSON (measured: 26 µs in place of 30). */
-function insertInto(path: string, { id, args, from }: { id: string; args: string; from: string }): string {
+function insertInto(
+  path: string,
+  { id, args, from }: { id: string; args: string; from: string },
+): string {
   return `INSERT INTO ${path} (id, status, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
       enqueued_at, exception_class_path, traceback, unique_key, options, ${OWN_COLUMNS})
     SELECT ${id}, 'READY', ${args}, :priority, :task_path, '[]', :queue_name, :backend_name, :run_after, (SELECT ${NOW}), '', '', :unique_key, :options, 0, NULL, NULL, NULL, NULL
@@ -94,14 +115,27 @@ async function claimRows(session: Session, path: string, claim: Claim): Promise<
   let priority = await nextPriority(session, path, ABOVE_ALL)
   while (priority !== null && taken.length < claim.room) {
     for (const runAfter of [`<= ${NOW}`, `= '9999-01-01 00:00:00'`])
-      if (taken.length < claim.room) taken.push(...(await claimRange(session, path, claim, priority, runAfter, claim.room - taken.length)))
+      if (taken.length < claim.room)
+        taken.push(
+          ...(await claimRange(
+            session,
+            path,
+            claim,
+            priority,
+            runAfter,
+            claim.room - taken.length,
+          )),
+        )
     priority = await nextPriority(session, path, priority)
   }
   return taken
 }
 
 async function nextPriority(session: Session, path: string, below: number): Promise<number | null> {
-  const { records } = await session.query(`SELECT max(priority) AS priority FROM ${path} WHERE status = 'READY' AND priority < :below`, { below })
+  const { records } = await session.query(
+    `SELECT max(priority) AS priority FROM ${path} WHERE status = 'READY' AND priority < :below`,
+    { below },
+  )
   return (records[0]?.['priority'] ?? null) as number | null
 }
 
@@ -110,7 +144,14 @@ async function nextPriority(session: Session, path: string, below: number): Prom
  * would be worse than of no use: SQLite has no statistics unless told to make them, and would walk all READY rows for it
  * (measured with 100,000: 50 to 120 ms in place of 1).
  */
-async function claimRange(session: Session, path: string, claim: Claim, priority: number, runAfter: string, room: number): Promise<RawRow[]> {
+async function claimRange(
+  session: Session,
+  path: string,
+  claim: Claim,
+  priority: number,
+  runAfter: string,
+  room: number,
+): Promise<RawRow[]> {
   const { wishes, backendName, leaseSeconds } = claim
   const { records } = await session.query(
     `UPDATE ${path} SET status = 'RUNNING', started_at = ${NOW}, lease_until = ${LEASE}, claims = coalesce(claims, 0) + 1, cancel_requested_at = NULL,
@@ -126,6 +167,7 @@ async function claimRange(session: Session, path: string, claim: Claim, priority
 }
 
 function prunable(): string {
-  const older = (age: string): string => `finished_at <= ${instant(`'-' || (${age} / 1000.0) || ' seconds'`)}`
+  const older = (age: string): string =>
+    `finished_at <= ${instant(`'-' || (${age} / 1000.0) || ' seconds'`)}`
   return `backend_name = :backendName AND ((status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (status = 'FAILED' AND ${older(':failedMinAge')}))`
 }

@@ -6,12 +6,16 @@ import { Extraction } from './extraction.entity'
 const STEPS = 4
 
 /** Stands for two seconds of hard work, which no web request should wait for. */
-export const extractSources = task('extraction.extractSources', async (context: TaskContext, image: string) => {
-  for (let step = 1; step <= STEPS; step++) {
-    await sleep(500, undefined, { signal: context.signal })
-    context.reportProgress(step, STEPS, `part ${step} of ${image}`)
-  }
-  const sources = image.length * 7
-  await dataSource.getRepository(Extraction).update({ image }, { sources })
-  return { sources }
-}, { takesContext: true })
+export const extractSources = task(
+  'extraction.extractSources',
+  async (context: TaskContext, image: string) => {
+    for (let step = 1; step <= STEPS; step++) {
+      await sleep(500, undefined, { signal: context.signal })
+      context.reportProgress(step, STEPS, `part ${step} of ${image}`)
+    }
+    const sources = image.length * 7
+    await dataSource.getRepository(Extraction).update({ image }, { sources })
+    return { sources }
+  },
+  { takesContext: true },
+)

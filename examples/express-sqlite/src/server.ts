@@ -13,7 +13,8 @@ app.use(express.json())
 /** Starts a task and answers at once; the extraction and its task are stored together or not at all. */
 app.post('/extractions', async (request, response) => {
   const image: unknown = request.body?.image
-  if (typeof image !== 'string' || image === '') return void response.status(400).json({ error: 'Send { "image": "a name" }.' })
+  if (typeof image !== 'string' || image === '')
+    return void response.status(400).json({ error: 'Send { "image": "a name" }.' })
   try {
     response.status(202).json(await inTransaction((manager) => orderExtraction(manager, image)))
   } catch (error) {
@@ -27,14 +28,22 @@ app.get('/tasks/:id', async (request, response) => {
   try {
     const result = await extractSources.getResult(request.params.id)
     const { id, status, progress } = result
-    response.json({ id, status, progress, result: status === 'SUCCESSFUL' ? result.returnValue : null })
+    response.json({
+      id,
+      status,
+      progress,
+      result: status === 'SUCCESSFUL' ? result.returnValue : null,
+    })
   } catch (error) {
     if (!(error instanceof ResultNotFoundError)) throw error
     response.status(404).json({ error: error.message })
   }
 })
 
-async function orderExtraction(manager: EntityManager, image: string): Promise<{ id: number; taskId: string }> {
+async function orderExtraction(
+  manager: EntityManager,
+  image: string,
+): Promise<{ id: number; taskId: string }> {
   const task = await extractSources.using({ manager }).enqueue(image)
   // If the image was ordered before, this fails, and the task that was just enqueued goes with it.
   return manager.save(Extraction, { image, taskId: task.id, sources: null })
@@ -53,7 +62,9 @@ async function main(): Promise<void> {
   await dataSource.initialize()
   const server = app.listen(Number(process.env['PORT'] ?? 3000), () => {
     const address = server.address()
-    console.log(`Listening on http://localhost:${typeof address === 'object' ? address?.port : address}`)
+    console.log(
+      `Listening on http://localhost:${typeof address === 'object' ? address?.port : address}`,
+    )
   })
 }
 

@@ -8,7 +8,22 @@ import { describeBesideDjango } from './harness/shared-table'
 /** Enqueueing and a batch of a worker, on a machine that is four times slower than usual. */
 const LIMIT_MS = 120_000
 
-const NESTED = { 'clé 😀': ['naïve', '漢字', '👩‍👩‍👧', '"\\\n', null, true, false, 0, -1.5, 2 ** 53 - 1, { deep: [[]] }], empty: {} }
+const NESTED = {
+  'clé 😀': [
+    'naïve',
+    '漢字',
+    '👩‍👩‍👧',
+    '"\\\n',
+    null,
+    true,
+    false,
+    0,
+    -1.5,
+    2 ** 53 - 1,
+    { deep: [[]] },
+  ],
+  empty: {},
+}
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/
 
 beforeAll(() => catchLog())
@@ -37,7 +52,16 @@ describeBesideDjango((shared) => {
     beforeAll(async () => {
       const { django, run } = shared()
       ids = named(names, await django.enqueue(...Object.values(calls)))
-      await run('db_worker', '--batch', '--queue-name', '*', '--worker-id', 'ours-1', '--concurrency', '1')
+      await run(
+        'db_worker',
+        '--batch',
+        '--queue-name',
+        '*',
+        '--worker-id',
+        'ours-1',
+        '--concurrency',
+        '1',
+      )
       refreshed = named(names, await django.refresh(...names.map((name) => ids[name])))
     }, LIMIT_MS)
 
@@ -49,30 +73,59 @@ describeBesideDjango((shared) => {
       ['nothing', null],
     ] as const)('refresh() in Django sees the outcome of %s', (name, value) => {
       const result = refreshed[name]
-      expect(result).toMatchObject({ status: 'SUCCESSFUL', is_finished: true, return_value: value, errors: [], worker_ids: ['ours-1'], attempts: 1 })
-      for (const instant of [result.enqueued_at, result.started_at, result.finished_at]) expect(instant).toMatch(INSTANT)
-      expect(result.enqueued_at <= result.started_at! && result.started_at! <= result.finished_at!).toBe(true)
+      expect(result).toMatchObject({
+        status: 'SUCCESSFUL',
+        is_finished: true,
+        return_value: value,
+        errors: [],
+        worker_ids: ['ours-1'],
+        attempts: 1,
+      })
+      for (const instant of [result.enqueued_at, result.started_at, result.finished_at])
+        expect(instant).toMatch(INSTANT)
+      expect(
+        result.enqueued_at <= result.started_at! && result.started_at! <= result.finished_at!,
+      ).toBe(true)
       expect(result.last_attempted_at).toBe(result.started_at)
     })
 
     it('get_result() in Django gives what refresh() gives', async () => {
-      expect(named(names, await shared().django.get(...names.map((name) => ids[name])))).toEqual(refreshed)
+      expect(named(names, await shared().django.get(...names.map((name) => ids[name])))).toEqual(
+        refreshed,
+      )
     })
 
     it('a failure is read in Django, with its class and its traceback; the class cannot be imported there', () => {
       const { status, return_value, is_finished, errors } = refreshed.fail
-      expect({ status, return_value, is_finished }).toEqual({ status: 'FAILED', return_value: { raises: 'ValueError: Task failed' }, is_finished: true })
-      expect(errors).toEqual([{
-        exception_class_path: 'DomainError',
-        exception_class: { raises: expect.stringMatching(/^ImportError: DomainError doesn't look like a module path/) },
-        traceback: expect.stringMatching(/^DomainError: broken 😀\n[^]*\nCaused by: RangeError: the inner one\n[^]*\n$/),
-      }])
+      expect({ status, return_value, is_finished }).toEqual({
+        status: 'FAILED',
+        return_value: { raises: 'ValueError: Task failed' },
+        is_finished: true,
+      })
+      expect(errors).toEqual([
+        {
+          exception_class_path: 'DomainError',
+          exception_class: {
+            raises: expect.stringMatching(
+              /^ImportError: DomainError doesn't look like a module path/,
+            ),
+          },
+          traceback: expect.stringMatching(
+            /^DomainError: broken 😀\n[^]*\nCaused by: RangeError: the inner one\n[^]*\n$/,
+          ),
+        },
+      ])
     })
 
     it('a task that our app does not know is FAILED, and the worker goes on', () => {
       expect(refreshed.unknown).toMatchObject({
         status: 'FAILED',
-        errors: [{ exception_class_path: 'typeorm_tasks.TaskNotFoundError', exception_class: { raises: expect.stringMatching(/^ImportError|^ModuleNotFoundError/) } }],
+        errors: [
+          {
+            exception_class_path: 'typeorm_tasks.TaskNotFoundError',
+            exception_class: { raises: expect.stringMatching(/^ImportError|^ModuleNotFoundError/) },
+          },
+        ],
       })
     })
 
@@ -82,22 +135,50 @@ describeBesideDjango((shared) => {
 
     it('the order is by priority, then by run_after, undelayed ones last', () => {
       expect(shared().runs()).toEqual(['ours high', 'ours past', 'ours plain', 'ours low'])
-      expect(refreshed.high).toMatchObject({ priority: 100, queue_name: 'mail', status: 'SUCCESSFUL' })
+      expect(refreshed.high).toMatchObject({
+        priority: 100,
+        queue_name: 'mail',
+        status: 'SUCCESSFUL',
+      })
     })
 
     it('what is delayed stays READY, with its run_after', () => {
-      expect(refreshed.future).toMatchObject({ status: 'READY', is_finished: false, started_at: null, finished_at: null, worker_ids: [], return_value: { raises: 'ValueError: Task has not finished yet' } })
+      expect(refreshed.future).toMatchObject({
+        status: 'READY',
+        is_finished: false,
+        started_at: null,
+        finished_at: null,
+        worker_ids: [],
+        return_value: { raises: 'ValueError: Task has not finished yet' },
+      })
       expect(refreshed.future.run_after).toMatch(INSTANT)
       expect(refreshed.plain.run_after).toBeNull()
     })
 
     it('our results are those of Django', async () => {
-      for (const name of names) expect(await ourView(calls[name].task, ids[name])).toEqual(commonView(refreshed[name]))
+      for (const name of names)
+        expect(await ourView(calls[name].task, ids[name])).toEqual(commonView(refreshed[name]))
     })
   })
 
   describe('what we enqueue, the worker of Django runs:', () => {
-    const names = ['add', 'greet', 'greetDefault', 'echo', 'nothing', 'fail', 'notJson', 'later', 'who', 'low', 'plain', 'past', 'high', 'future', 'unknown'] as const
+    const names = [
+      'add',
+      'greet',
+      'greetDefault',
+      'echo',
+      'nothing',
+      'fail',
+      'notJson',
+      'later',
+      'who',
+      'low',
+      'plain',
+      'past',
+      'high',
+      'future',
+      'unknown',
+    ] as const
     let results: Record<(typeof names)[number], Awaited<ReturnType<typeof enqueue>>>
     let before: number
 
@@ -106,7 +187,10 @@ describeBesideDjango((shared) => {
       before = shared().runs().length
       results = named(names, [
         await enqueue('add', 1, 2),
-        await remoteTask<[string]>('shared.tasks.greet').enqueueWith({ args: ['Zoë'], kwargs: { greeting: 'Olá 😀' } }),
+        await remoteTask<[string]>('shared.tasks.greet').enqueueWith({
+          args: ['Zoë'],
+          kwargs: { greeting: 'Olá 😀' },
+        }),
         await enqueue('greet', 'Zoë'),
         await enqueue('echo', NESTED),
         await enqueue('nothing'),
@@ -134,7 +218,13 @@ describeBesideDjango((shared) => {
       ['later', '😀'],
     ] as const)('refresh() of ours sees the outcome of %s', (name, value) => {
       const result = results[name]
-      expect(result.toJSON()).toMatchObject({ status: 'SUCCESSFUL', returnValue: value, errors: [], workerIds: ['django-1'], attempts: 1 })
+      expect(result.toJSON()).toMatchObject({
+        status: 'SUCCESSFUL',
+        returnValue: value,
+        errors: [],
+        workerIds: ['django-1'],
+        attempts: 1,
+      })
       expect(result.returnValue).toEqual(value)
       expect(result.startedAt!.getTime()).toBeGreaterThanOrEqual(result.enqueuedAt!.getTime())
       expect(result.finishedAt!.getTime()).toBeGreaterThanOrEqual(result.startedAt!.getTime())
@@ -146,69 +236,129 @@ describeBesideDjango((shared) => {
 
     it('an exception of Python is read with its class and its traceback', () => {
       expect(results.fail).toMatchObject({ status: 'FAILED', isFinished: true })
-      expect(() => results.fail.returnValue).toThrow(`Task ${results.fail.id} failed: shared.tasks.DomainError: broken 😀`)
-      expect(results.fail.errors).toEqual([{
-        exceptionClassPath: 'shared.tasks.DomainError',
-        traceback: expect.stringMatching(/^Traceback \(most recent call last\):\n[^]*KeyError: 'the inner one'[^]*\nshared\.tasks\.DomainError: broken 😀\n$/),
-      }])
+      expect(() => results.fail.returnValue).toThrow(
+        `Task ${results.fail.id} failed: shared.tasks.DomainError: broken 😀`,
+      )
+      expect(results.fail.errors).toEqual([
+        {
+          exceptionClassPath: 'shared.tasks.DomainError',
+          traceback: expect.stringMatching(
+            /^Traceback \(most recent call last\):\n[^]*KeyError: 'the inner one'[^]*\nshared\.tasks\.DomainError: broken 😀\n$/,
+          ),
+        },
+      ])
     })
 
     it('a return value that is no JSON, and a task that Django does not know, are FAILED', () => {
-      expect(results.notJson.errors).toMatchObject([{ exceptionClassPath: 'builtins.TypeError', traceback: expect.stringContaining('not JSON serializable') }])
-      expect(results.unknown.errors).toMatchObject([{ exceptionClassPath: 'builtins.ModuleNotFoundError', traceback: expect.stringContaining('node_app') }])
+      expect(results.notJson.errors).toMatchObject([
+        {
+          exceptionClassPath: 'builtins.TypeError',
+          traceback: expect.stringContaining('not JSON serializable'),
+        },
+      ])
+      expect(results.unknown.errors).toMatchObject([
+        {
+          exceptionClassPath: 'builtins.ModuleNotFoundError',
+          traceback: expect.stringContaining('node_app'),
+        },
+      ])
       expect([results.notJson.status, results.unknown.status]).toEqual(['FAILED', 'FAILED'])
     })
 
     it('the context of Django has our id', () => {
-      expect(results.who.returnValue).toEqual({ id: results.who.id, attempt: 1, workers: ['django-1'] })
+      expect(results.who.returnValue).toEqual({
+        id: results.who.id,
+        attempt: 1,
+        workers: ['django-1'],
+      })
     })
 
     it('the order is by priority, then by run_after, undelayed ones last; the future one stays READY', () => {
-      expect(shared().runs().slice(before)).toEqual(['django high', 'django past', 'django plain', 'django low'])
+      expect(shared().runs().slice(before)).toEqual([
+        'django high',
+        'django past',
+        'django plain',
+        'django low',
+      ])
       expect(results.future).toMatchObject({ status: 'READY', attempts: 0, startedAt: null })
-      expect(Math.abs(results.future.runAfter!.getTime() - Date.now() - 3_600_000)).toBeLessThan(LIMIT_MS)
+      expect(Math.abs(results.future.runAfter!.getTime() - Date.now() - 3_600_000)).toBeLessThan(
+        LIMIT_MS,
+      )
     })
 
     it('the results of Django are ours', async () => {
       const known = names.filter((name) => name !== 'unknown')
       const theirs = await shared().django.get(...known.map((name) => results[name].id))
-      for (const [i, name] of known.entries()) expect(commonView(theirs[i]!)).toEqual(await ourView(results[name].taskName, results[name].id))
+      for (const [i, name] of known.entries())
+        expect(commonView(theirs[i]!)).toEqual(
+          await ourView(results[name].taskName, results[name].id),
+        )
     })
 
     it('a repository reads the rows', async () => {
-      const rows = await shared().dataSource.getRepository<{ id: string; status: string }>('DBTaskResult').findBy({ status: 'SUCCESSFUL' })
+      const rows = await shared()
+        .dataSource.getRepository<{ id: string; status: string }>('DBTaskResult')
+        .findBy({ status: 'SUCCESSFUL' })
       const found = rows.map(({ id }) => dashed(id))
       expect(found).toEqual(expect.arrayContaining([results.add.id, results.echo.id]))
       expect(found).not.toContain(results.fail.id)
     })
   })
 
-  it('neither side has anything left to migrate, and both find the set-up sound', async () => {
-    const { django, run } = shared()
-    expect(await run('makemigrations', '--check')).toContain('No changes detected')
-    await run('check')
-    await django.manage('migrate', '--check')
-    await django.manage('check')
-  }, LIMIT_MS)
+  it(
+    'neither side has anything left to migrate, and both find the set-up sound',
+    async () => {
+      const { django, run } = shared()
+      expect(await run('makemigrations', '--check')).toContain('No changes detected')
+      await run('check')
+      await django.manage('migrate', '--check')
+      await django.manage('check')
+    },
+    LIMIT_MS,
+  )
 
-  it('pruning on either side deletes finished rows of both', async () => {
-    const { dataSource, django, run } = shared()
-    const count = async (): Promise<number> => Number(((await dataSource.query(`SELECT COUNT(*) AS n FROM ${DJANGO_TABLE} WHERE finished_at IS NOT NULL`)) as { n: unknown }[])[0]!.n)
-    const finished = await count()
-    expect(finished).toBeGreaterThan(20)
+  it(
+    'pruning on either side deletes finished rows of both',
+    async () => {
+      const { dataSource, django, run } = shared()
+      const count = async (): Promise<number> =>
+        Number(
+          (
+            (await dataSource.query(
+              `SELECT COUNT(*) AS n FROM ${DJANGO_TABLE} WHERE finished_at IS NOT NULL`,
+            )) as { n: unknown }[]
+          )[0]!.n,
+        )
+      const finished = await count()
+      expect(finished).toBeGreaterThan(20)
 
-    expect(await run('prune_db_task_results', '--min-age-days', '0', '--queue-name', 'mail')).toContain('Deleted 2 task result(s)')
-    expect(await django.manage('prune_db_task_results', '--min-age-days', '0', '--queue-name', 'default')).toContain(`Deleted ${finished - 2} task result(s)`)
+      expect(
+        await run('prune_db_task_results', '--min-age-days', '0', '--queue-name', 'mail'),
+      ).toContain('Deleted 2 task result(s)')
+      expect(
+        await django.manage(
+          'prune_db_task_results',
+          '--min-age-days',
+          '0',
+          '--queue-name',
+          'default',
+        ),
+      ).toContain(`Deleted ${finished - 2} task result(s)`)
 
-    expect(await count()).toBe(0)
-  }, LIMIT_MS)
+      expect(await count()).toBe(0)
+    },
+    LIMIT_MS,
+  )
 })
 
 function enqueue(name: string, ...args: unknown[]) {
   return remoteTask(`shared.tasks.${name}`).enqueue(...args)
 }
 
-function named<Name extends string, Value>(names: readonly Name[], values: readonly Value[]): Record<Name, Value> {
+function named<Name extends string, Value>(
+  names: readonly Name[],
+  values: readonly Value[],
+): Record<Name, Value> {
   expect(values).toHaveLength(names.length)
   return Object.fromEntries(names.map((name, i) => [name, values[i]])) as Record<Name, Value>
 }
@@ -217,10 +367,24 @@ function named<Name extends string, Value>(names: readonly Name[], values: reado
 function commonView(result: DjangoResult): object {
   const millis = (instant: string | null): string | null => instant && `${instant.slice(0, 23)}Z`
   return {
-    id: result.id, task: result.task, status: result.status, args: result.args, kwargs: result.kwargs, priority: result.priority,
-    queue_name: result.queue_name, backend: result.backend, worker_ids: result.worker_ids, attempts: result.attempts,
-    enqueued_at: millis(result.enqueued_at), started_at: millis(result.started_at), finished_at: millis(result.finished_at), run_after: millis(result.run_after),
-    errors: result.errors.map(({ exception_class_path, traceback }) => ({ exception_class_path, traceback })),
+    id: result.id,
+    task: result.task,
+    status: result.status,
+    args: result.args,
+    kwargs: result.kwargs,
+    priority: result.priority,
+    queue_name: result.queue_name,
+    backend: result.backend,
+    worker_ids: result.worker_ids,
+    attempts: result.attempts,
+    enqueued_at: millis(result.enqueued_at),
+    started_at: millis(result.started_at),
+    finished_at: millis(result.finished_at),
+    run_after: millis(result.run_after),
+    errors: result.errors.map(({ exception_class_path, traceback }) => ({
+      exception_class_path,
+      traceback,
+    })),
   }
 }
 
@@ -229,9 +393,23 @@ async function ourView(task: string, id: string): Promise<object> {
   const result = await remoteTask(task).getResult(id)
   const millis = (instant: Date | null): string | null => instant && instant.toISOString()
   return {
-    id: result.id, task: result.taskName, status: result.status, args: result.args, kwargs: result.kwargs, priority: result.priority,
-    queue_name: result.queueName, backend: result.backend, worker_ids: result.workerIds, attempts: result.attempts,
-    enqueued_at: millis(result.enqueuedAt), started_at: millis(result.startedAt), finished_at: millis(result.finishedAt), run_after: millis(result.runAfter),
-    errors: result.errors.map(({ exceptionClassPath, traceback }) => ({ exception_class_path: exceptionClassPath, traceback })),
+    id: result.id,
+    task: result.taskName,
+    status: result.status,
+    args: result.args,
+    kwargs: result.kwargs,
+    priority: result.priority,
+    queue_name: result.queueName,
+    backend: result.backend,
+    worker_ids: result.workerIds,
+    attempts: result.attempts,
+    enqueued_at: millis(result.enqueuedAt),
+    started_at: millis(result.startedAt),
+    finished_at: millis(result.finishedAt),
+    run_after: millis(result.runAfter),
+    errors: result.errors.map(({ exceptionClassPath, traceback }) => ({
+      exception_class_path: exceptionClassPath,
+      traceback,
+    })),
   }
 }

@@ -14,16 +14,26 @@ let opening
 
 /** Notes that a run has started, under which claim. */
 exports.begin = async function begin({ attempt, taskResult: { id } }) {
-  const ledger = await (opening ??= new DataSource({ ...direct, extra: pool, ...(isPostgres ? { applicationName: 'ledger' } : {}), entities: [] }).initialize())
+  const ledger = await (opening ??= new DataSource({
+    ...direct,
+    extra: pool,
+    ...(isPostgres ? { applicationName: 'ledger' } : {}),
+    entities: [],
+  }).initialize())
   const key = direct.type === 'better-sqlite3' ? id.replaceAll('-', '') : id
   const [{ claims }] = await ledger.query(`SELECT claims FROM db_task_result WHERE id = '${key}'`)
   const run = { id, attempt, claim: Number(claims) }
-  await ledger.query(`INSERT INTO fault_ledger (task_id, claim_no, pid) VALUES ('${id}', ${run.claim}, ${process.pid})`)
+  await ledger.query(
+    `INSERT INTO fault_ledger (task_id, claim_no, pid) VALUES ('${id}', ${run.claim}, ${process.pid})`,
+  )
   exports.note('start', run)
   return run
 }
 
 /** One line, in one write: lines of several processes do not mix. */
 exports.note = function note(event, run, text) {
-  appendFileSync(EVENTS, `${JSON.stringify({ event, ...run, pid: process.pid, at: now(), note: text })}\n`)
+  appendFileSync(
+    EVENTS,
+    `${JSON.stringify({ event, ...run, pid: process.pid, at: now(), note: text })}\n`,
+  )
 }

@@ -15,9 +15,13 @@ observed('long.fail', ({ run }) => {
 })
 
 /** Fails so many times. */
-observed('long.flaky', ({ run, context: { attempt } }, failures) => {
-  if (attempt <= failures) throw new RangeError(`claim ${run.claim}`)
-}, { retry: { maxAttempts: 4, delay: 200 } })
+observed(
+  'long.flaky',
+  ({ run, context: { attempt } }, failures) => {
+    if (attempt <= failures) throw new RangeError(`claim ${run.claim}`)
+  },
+  { retry: { maxAttempts: 4, delay: 200 } },
+)
 
 /** Takes the whole process, for so long. */
 observed('long.block', (_, ms) => {
@@ -26,4 +30,6 @@ observed('long.block', (_, ms) => {
 })
 
 /** May take 300 ms, and listens. */
-observed('long.limited', ({ context: { signal } }, ms) => sleep(ms, undefined, { signal }), { timeLimit: 300 })
+observed('long.limited', ({ context: { signal } }, ms) => sleep(ms, undefined, { signal }), {
+  timeLimit: 300,
+})

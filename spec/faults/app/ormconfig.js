@@ -5,4 +5,10 @@ const { app, settings } = require('./fault.json')
 
 exports.dataSource = new DataSource({ ...app, entities: [DBTaskResult] })
 
-exports.TASKS = { default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [], OPTIONS: settings } }
+exports.TASKS = {
+  default: {
+    BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+    QUEUES: [],
+    OPTIONS: settings,
+  },
+}

@@ -7,17 +7,21 @@ const here = require('node:path').join(__dirname, 'here')
 
 /** A task whose runs are in the journal, and whose result, or error, names the claim that it ran under. */
 function observed(name, work, options = {}) {
-  task(`fault.${name}`, async (context, ...args) => {
-    const run = await begin(context)
-    try {
-      const value = await work({ run, context }, ...args)
-      note('end', run)
-      return { claim: run.claim, value: value ?? null }
-    } catch (error) {
-      note('thrown', run)
-      throw error
-    }
-  }, { takesContext: true, ...options })
+  task(
+    `fault.${name}`,
+    async (context, ...args) => {
+      const run = await begin(context)
+      try {
+        const value = await work({ run, context }, ...args)
+        note('end', run)
+        return { claim: run.claim, value: value ?? null }
+      } catch (error) {
+        note('thrown', run)
+        throw error
+      }
+    },
+    { takesContext: true, ...options },
+  )
 }
 
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms))
@@ -34,7 +38,10 @@ observed('count', ({ run }) => note('effect', run))
 
 /** Sleeps until its signal aborts; then it throws the reason, or whatever it is told to. */
 observed('listen', async ({ run, context: { signal } }, ms, reaction = 'reason') => {
-  await Promise.race([sleep(ms), new Promise((wake) => signal.addEventListener('abort', wake, { once: true }))])
+  await Promise.race([
+    sleep(ms),
+    new Promise((wake) => signal.addEventListener('abort', wake, { once: true })),
+  ])
   if (!signal.aborted) return
   note('abort', run, signal.reason?.name ?? String(signal.reason))
   if (reaction === 'return') return 'ended early'
@@ -47,18 +54,29 @@ observed('fail', ({ run }) => {
 
 /** Notes it when its signal aborts, and goes on all the same. */
 observed('stubborn', async ({ run, context: { signal } }, ms) => {
-  signal.addEventListener('abort', () => note('abort', run, signal.reason?.name ?? String(signal.reason)), { once: true })
+  signal.addEventListener(
+    'abort',
+    () => note('abort', run, signal.reason?.name ?? String(signal.reason)),
+    { once: true },
+  )
   await sleep(ms)
 })
 
 /** As `stubborn`; but from its second claim on it ends at once, well or badly. */
 observed('second', async (surroundings, ms, outcome = 'ends') => {
-  const { run, context: { signal } } = surroundings
+  const {
+    run,
+    context: { signal },
+  } = surroundings
   if (run.claim > 1) {
     if (outcome === 'fails') throw new RangeError(`claim ${run.claim}`)
     return
   }
-  signal.addEventListener('abort', () => note('abort', run, signal.reason?.name ?? String(signal.reason)), { once: true })
+  signal.addEventListener(
+    'abort',
+    () => note('abort', run, signal.reason?.name ?? String(signal.reason)),
+    { once: true },
+  )
   await sleep(ms)
 })
 
@@ -76,7 +94,7 @@ const DEATHS = {
   exit: () => process.exit(0),
   abort: () => process.abort(),
   heap: () => {
-    for (const heap = []; ; ) heap.push(Array.from({ length: 10_000 }, (_, i) => ({ i })))
+    for (const heap = []; ;) heap.push(Array.from({ length: 10_000 }, (_, i) => ({ i })))
   },
 }
 
@@ -85,7 +103,8 @@ observed('gather', async (_, workers) => {
   const { readdir, writeFile } = require('node:fs/promises')
   await require('node:fs/promises').mkdir(here, { recursive: true })
   await writeFile(`${here}/${process.pid}`, '')
-  for (let tries = 0; tries < 3_000 && (await readdir(here)).length < workers; tries++) await sleep(10)
+  for (let tries = 0; tries < 3_000 && (await readdir(here)).length < workers; tries++)
+    await sleep(10)
 })
 
 /** Leaves something behind that ends badly when it has returned. */
@@ -105,7 +124,17 @@ const ODDITIES = {
   text: () => 'a text',
   nothing: () => undefined,
   null: () => null,
-  'hostile toString': () => ({ toString: () => { throw new Error('no') }, get message() { throw new Error('no') }, get constructor() { throw new Error('no') } }),
+  'hostile toString': () => ({
+    toString: () => {
+      throw new Error('no')
+    },
+    get message() {
+      throw new Error('no')
+    },
+    get constructor() {
+      throw new Error('no')
+    },
+  }),
   frozen: () => Object.freeze(new RangeError('frozen')),
   cyclic: () => {
     const error = new Error('cyclic')

@@ -4,7 +4,14 @@ import type { DatabaseName } from '../../support/servers/wanted'
 import type { Change, RowState } from './history'
 
 const TABLE = 'db_task_result'
-const COLUMNS = ['status', 'claims', 'lease_until', 'worker_ids', 'attempt_errors', 'exception_class_path']
+const COLUMNS = [
+  'status',
+  'claims',
+  'lease_until',
+  'worker_ids',
+  'attempt_errors',
+  'exception_class_path',
+]
 
 /** Makes the database itself write down every change of a task's row, in the very transaction of that change, and the ledger. */
 export async function installAudit(dataSource: DataSource, name: DatabaseName): Promise<void> {
@@ -13,12 +20,23 @@ export async function installAudit(dataSource: DataSource, name: DatabaseName): 
 
 /** Every change of every row, in the order they were made. */
 export async function readChanges(dataSource: DataSource): Promise<Change[]> {
-  const records = (await dataSource.query('SELECT seq, id, noted_at, was, is_now FROM fault_audit ORDER BY seq')) as Record<'seq' | 'id' | 'noted_at' | 'was' | 'is_now', string | null>[]
-  return records.map(({ seq, id, noted_at, was, is_now }) => ({ seq: Number(seq), id: dashed(String(id)), at: precise(noted_at) ?? 0, before: stateOf(was), after: stateOf(is_now) }))
+  const records = (await dataSource.query(
+    'SELECT seq, id, noted_at, was, is_now FROM fault_audit ORDER BY seq',
+  )) as Record<'seq' | 'id' | 'noted_at' | 'was' | 'is_now', string | null>[]
+  return records.map(({ seq, id, noted_at, was, is_now }) => ({
+    seq: Number(seq),
+    id: dashed(String(id)),
+    at: precise(noted_at) ?? 0,
+    before: stateOf(was),
+    after: stateOf(is_now),
+  }))
 }
 
 export async function readLedger(dataSource: DataSource): Promise<{ id: string; claim: number }[]> {
-  const records = (await dataSource.query('SELECT task_id, claim_no FROM fault_ledger')) as { task_id: string; claim_no: number }[]
+  const records = (await dataSource.query('SELECT task_id, claim_no FROM fault_ledger')) as {
+    task_id: string
+    claim_no: number
+  }[]
   return records.map(({ task_id, claim_no }) => ({ id: dashed(task_id), claim: Number(claim_no) }))
 }
 
@@ -35,32 +53,62 @@ const NOW: Record<DatabaseName, string> = {
 }
 
 const LEDGER: Record<DatabaseName, readonly string[]> = {
-  sqlite: ['CREATE TABLE fault_ledger (task_id TEXT NOT NULL, claim_no INTEGER NOT NULL, pid INTEGER NOT NULL, UNIQUE (task_id, claim_no))'],
-  postgres: ['CREATE TABLE fault_ledger (task_id text NOT NULL, claim_no integer NOT NULL, pid integer NOT NULL, UNIQUE (task_id, claim_no))'],
-  mariadb: ['CREATE TABLE fault_ledger (task_id varchar(64) NOT NULL, claim_no int NOT NULL, pid int NOT NULL, UNIQUE (task_id, claim_no))'],
+  sqlite: [
+    'CREATE TABLE fault_ledger (task_id TEXT NOT NULL, claim_no INTEGER NOT NULL, pid INTEGER NOT NULL, UNIQUE (task_id, claim_no))',
+  ],
+  postgres: [
+    'CREATE TABLE fault_ledger (task_id text NOT NULL, claim_no integer NOT NULL, pid integer NOT NULL, UNIQUE (task_id, claim_no))',
+  ],
+  mariadb: [
+    'CREATE TABLE fault_ledger (task_id varchar(64) NOT NULL, claim_no int NOT NULL, pid int NOT NULL, UNIQUE (task_id, claim_no))',
+  ],
 }
 
 const AUDIT: Record<DatabaseName, readonly string[]> = {
   sqlite: [
     'CREATE TABLE fault_audit (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT, noted_at TEXT, was TEXT, is_now TEXT)',
-    ...triggers((event, was, isNow) => `CREATE TRIGGER fault_audit_${event} AFTER ${event} ON ${TABLE} BEGIN
-      INSERT INTO fault_audit (id, noted_at, was, is_now) VALUES (${isNow === 'NULL' ? 'OLD' : 'NEW'}.id, ${NOW.sqlite}, ${was}, ${isNow}); END`, (alias) => jsonObject('json_object', alias)),
+    ...triggers(
+      (event, was, isNow) => `CREATE TRIGGER fault_audit_${event} AFTER ${event} ON ${TABLE} BEGIN
+      INSERT INTO fault_audit (id, noted_at, was, is_now) VALUES (${isNow === 'NULL' ? 'OLD' : 'NEW'}.id, ${NOW.sqlite}, ${was}, ${isNow}); END`,
+      (alias) => jsonObject('json_object', alias),
+    ),
   ],
   postgres: [
     'CREATE TABLE fault_audit (seq bigserial PRIMARY KEY, id text, noted_at text, was json, is_now json)',
-    ...triggers((event, was, isNow) => `CREATE FUNCTION fault_audit_${event}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    ...triggers(
+      (
+        event,
+        was,
+        isNow,
+      ) => `CREATE FUNCTION fault_audit_${event}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO fault_audit (id, noted_at, was, is_now) VALUES (${isNow === 'NULL' ? 'OLD' : 'NEW'}.id::text, ${NOW.postgres}, ${was}, ${isNow}); RETURN NULL; END $$;
-      CREATE TRIGGER fault_audit_${event} AFTER ${event} ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION fault_audit_${event}()`, (alias) => jsonObject('json_build_object', alias)),
+      CREATE TRIGGER fault_audit_${event} AFTER ${event} ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION fault_audit_${event}()`,
+      (alias) => jsonObject('json_build_object', alias),
+    ),
   ],
   mariadb: [
     'CREATE TABLE fault_audit (seq bigint AUTO_INCREMENT PRIMARY KEY, id varchar(64), noted_at varchar(40), was longtext, is_now longtext)',
-    ...triggers((event, was, isNow) => `CREATE TRIGGER fault_audit_${event} AFTER ${event} ON ${TABLE} FOR EACH ROW
-      INSERT INTO fault_audit (id, noted_at, was, is_now) VALUES (CAST(${isNow === 'NULL' ? 'OLD' : 'NEW'}.id AS CHAR(40)), ${NOW.mariadb}, ${was}, ${isNow})`, (alias) => jsonObject('JSON_OBJECT', alias)),
+    ...triggers(
+      (
+        event,
+        was,
+        isNow,
+      ) => `CREATE TRIGGER fault_audit_${event} AFTER ${event} ON ${TABLE} FOR EACH ROW
+      INSERT INTO fault_audit (id, noted_at, was, is_now) VALUES (CAST(${isNow === 'NULL' ? 'OLD' : 'NEW'}.id AS CHAR(40)), ${NOW.mariadb}, ${was}, ${isNow})`,
+      (alias) => jsonObject('JSON_OBJECT', alias),
+    ),
   ],
 }
 
-function triggers(statement: (event: string, was: string, isNow: string) => string, row: (alias: string) => string): string[] {
-  return [statement('INSERT', 'NULL', row('NEW')), statement('UPDATE', row('OLD'), row('NEW')), statement('DELETE', row('OLD'), 'NULL')]
+function triggers(
+  statement: (event: string, was: string, isNow: string) => string,
+  row: (alias: string) => string,
+): string[] {
+  return [
+    statement('INSERT', 'NULL', row('NEW')),
+    statement('UPDATE', row('OLD'), row('NEW')),
+    statement('DELETE', row('OLD'), 'NULL'),
+  ]
 }
 
 function jsonObject(fn: string, alias: string): string {

@@ -11,9 +11,20 @@ const { DatabaseStore } = require(join(dist, 'backends/database/store.js'))
 
 const BREAKS = {
   // Only where the outcome of a run is written: renewals would tell on the others.
-  fence: (sql) => (/SET status = v\.status/.test(sql) ? sql.replaceAll(/ AND t\.status = 'RUNNING'| AND t\.claims = v\.claims| AND t\.lease_until IS NOT NULL/g, '') : sql),
-  lease: (sql) => sql.replaceAll(/(t\.)?lease_until < (replace\([\s\S]*?'\.000000', ''\)|\w+\(\d?\))/g, 'true'),
-  counter: (sql) => sql.replace("SET status = 'READY', lease_until = NULL,", "SET status = 'READY', lease_until = NULL, claims = t.claims - 1,"),
+  fence: (sql) =>
+    /SET status = v\.status/.test(sql)
+      ? sql.replaceAll(
+          / AND t\.status = 'RUNNING'| AND t\.claims = v\.claims| AND t\.lease_until IS NOT NULL/g,
+          '',
+        )
+      : sql,
+  lease: (sql) =>
+    sql.replaceAll(/(t\.)?lease_until < (replace\([\s\S]*?'\.000000', ''\)|\w+\(\d?\))/g, 'true'),
+  counter: (sql) =>
+    sql.replace(
+      "SET status = 'READY', lease_until = NULL,",
+      "SET status = 'READY', lease_until = NULL, claims = t.claims - 1,",
+    ),
 }
 
 const rewrite = BREAKS[process.env.BREAK]

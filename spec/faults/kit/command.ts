@@ -11,9 +11,17 @@ export class Command {
   readonly #child: ChildProcess
 
   constructor(cwd: string, ...args: readonly string[]) {
-    this.#child = spawn(process.execPath, [join(ROOT, 'dist/cli/index.js'), ...args], { cwd, env: typeormEnv(), stdio: ['ignore', 'pipe', 'pipe'] })
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (text: Buffer) => (this.said += text.toString()))
-    this.ended = once(this.#child, 'close').then(() => ({ code: this.#child.exitCode, said: this.said }))
+    this.#child = spawn(process.execPath, [join(ROOT, 'dist/cli/index.js'), ...args], {
+      cwd,
+      env: typeormEnv(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (text: Buffer) => (this.said += text.toString()))
+    this.ended = once(this.#child, 'close').then(() => ({
+      code: this.#child.exitCode,
+      said: this.said,
+    }))
   }
 
   kill(): void {

@@ -13,14 +13,16 @@ let awaited
 
 DatabaseStore.prototype.exchange = async function (outcomes, room, wishes) {
   if (point === 'returned' && outcomes.length > 0) die()
-  if (point === 'finishing' && outcomes.length > 0) return dieWhenSent(/finished_at/, exchange.call(this, outcomes, room, wishes))
+  if (point === 'finishing' && outcomes.length > 0)
+    return dieWhenSent(/finished_at/, exchange.call(this, outcomes, room, wishes))
   const answer = await exchange.call(this, outcomes, room, wishes)
   if (point === 'claimed' && answer.claimed.length > 0) die()
   return answer
 }
 
 DatabaseStore.prototype.renew = async function (rows) {
-  if (point === 'renewing' && rows.length > 0) return dieWhenSent(/lease_until/, renew.call(this, rows))
+  if (point === 'renewing' && rows.length > 0)
+    return dieWhenSent(/lease_until/, renew.call(this, rows))
   return renew.call(this, rows)
 }
 

@@ -23,7 +23,11 @@ dialects.dialectFor = (...given) => {
       if (fault.code === undefined) return real(...rest)
       if (fault.after) await real(...rest)
       process.stderr.write(`FAULT ${verb} ${fault.code}\n`)
-      throw new QueryFailedError('-- a statement', [], Object.assign(new Error(`injected ${fault.code}`), { code: fault.code }))
+      throw new QueryFailedError(
+        '-- a statement',
+        [],
+        Object.assign(new Error(`injected ${fault.code}`), { code: fault.code }),
+      )
     }
   }
   return dialect

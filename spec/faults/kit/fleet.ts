@@ -16,7 +16,12 @@ export class Fleet {
   readonly #stalled = new Set<WorkerProcess>()
   readonly #replacing: Promise<void>[] = []
 
-  static async start(field: Field, size: number, args: readonly string[], environment: () => NodeJS.ProcessEnv = () => ({})): Promise<Fleet> {
+  static async start(
+    field: Field,
+    size: number,
+    args: readonly string[],
+    environment: () => NodeJS.ProcessEnv = () => ({}),
+  ): Promise<Fleet> {
     const fleet = new Fleet(field, args, environment)
     await Promise.all(Array.from({ length: size }, () => fleet.#add()))
     return fleet
@@ -61,12 +66,21 @@ export class Fleet {
   /** Waits for those that are to come, and tells of workers that ended though nobody asked them to. */
   async deserters(): Promise<string[]> {
     await Promise.all(this.#replacing)
-    return [...this.#workers].filter(({ isOver }) => isOver).map(({ name, log }) => `${name} ended by itself: ${log.trim().split('\n').slice(-3).join(' | ')}`)
+    return [...this.#workers]
+      .filter(({ isOver }) => isOver)
+      .map(
+        ({ name, log }) =>
+          `${name} ended by itself: ${log.trim().split('\n').slice(-3).join(' | ')}`,
+      )
   }
 
   /** Waits until there is one: others may have been taken, and not be replaced yet. */
   async #take(random: Random): Promise<WorkerProcess> {
-    await until(() => this.#workers.size > 0, 60_000, () => 'a worker to be there')
+    await until(
+      () => this.#workers.size > 0,
+      60_000,
+      () => 'a worker to be there',
+    )
     const worker = random.pick([...this.#workers])
     this.#workers.delete(worker)
     return worker

@@ -48,7 +48,11 @@ function lockable(options: FreshOptions): Ground {
     outage: async (down = LOCK) => {
       const file = new Sqlite(String(options.database), { timeout: 0 })
       // Somebody who stands still may hold the file; waiting in the driver would stop all else here.
-      await until(() => isTaken(file), 60_000, () => 'the file to be free')
+      await until(
+        () => isTaken(file),
+        60_000,
+        () => 'the file to be free',
+      )
       await sleep(down)
       file.exec('ROLLBACK')
       file.close()

@@ -9,7 +9,11 @@ export interface Handle {
 /** What happens to rows; workers and handles are counted, and wrap round. */
 export type Step =
   | { readonly do: 'claim'; readonly worker: number; readonly room: number }
-  | { readonly do: 'complete' | 'fail' | 'retry' | 'endAsCancelled'; readonly worker: number; readonly handle: number }
+  | {
+      readonly do: 'complete' | 'fail' | 'retry' | 'endAsCancelled'
+      readonly worker: number
+      readonly handle: number
+    }
   | { readonly do: 'renew' | 'release' | 'crash' | 'stall' | 'reap'; readonly worker: number }
   | { readonly do: 'expire' | 'cancel'; readonly row: number }
 
@@ -36,7 +40,16 @@ export class Model {
   readonly handles: Handle[][]
 
   constructor(rows: number, workers: number) {
-    this.rows = Array.from({ length: rows }, () => ({ status: 'READY', claims: 0, attempts: 0, errors: [], error: '', isHeld: false, isExpired: false, isCancelled: false }))
+    this.rows = Array.from({ length: rows }, () => ({
+      status: 'READY',
+      claims: 0,
+      attempts: 0,
+      errors: [],
+      error: '',
+      isHeld: false,
+      isExpired: false,
+      isCancelled: false,
+    }))
     this.handles = Array.from({ length: workers }, () => [])
   }
 
@@ -55,25 +68,48 @@ export class Model {
   /** Does the step and gives the answer that the store must give. */
   take(step: Step): unknown {
     switch (step.do) {
-      case 'claim': return this.#claim(step.worker, step.room)
-      case 'complete': return this.#finish(step, { status: 'SUCCESSFUL', error: '' })
-      case 'fail': return this.#finish(step, { status: 'FAILED', error: 'RangeError' })
-      case 'retry': return this.#finish(step, { status: 'READY', error: 'RangeError' })
-      case 'endAsCancelled': return this.#finish(step, { status: 'FAILED', error: CANCELLED })
-      case 'renew': return this.#renew(this.handles[step.worker]!)
-      case 'release': return this.handles[step.worker]!.filter((handle) => this.#release(handle)).length
-      case 'crash': return void (this.handles[step.worker]!.length = 0)
-      case 'stall': return this.handles[step.worker]!.forEach((handle) => this.#isFenced(handle) && (this.rows[handle.row]!.isExpired = true))
-      case 'expire': return void (this.rows[step.row]!.isExpired = this.rows[step.row]!.isHeld)
-      case 'cancel': return this.#cancel(this.rows[step.row]!)
-      case 'reap': return this.#reap()
+      case 'claim':
+        return this.#claim(step.worker, step.room)
+      case 'complete':
+        return this.#finish(step, { status: 'SUCCESSFUL', error: '' })
+      case 'fail':
+        return this.#finish(step, { status: 'FAILED', error: 'RangeError' })
+      case 'retry':
+        return this.#finish(step, { status: 'READY', error: 'RangeError' })
+      case 'endAsCancelled':
+        return this.#finish(step, { status: 'FAILED', error: CANCELLED })
+      case 'renew':
+        return this.#renew(this.handles[step.worker]!)
+      case 'release':
+        return this.handles[step.worker]!.filter((handle) => this.#release(handle)).length
+      case 'crash':
+        return void (this.handles[step.worker]!.length = 0)
+      case 'stall':
+        return this.handles[step.worker]!.forEach(
+          (handle) => this.#isFenced(handle) && (this.rows[handle.row]!.isExpired = true),
+        )
+      case 'expire':
+        return void (this.rows[step.row]!.isExpired = this.rows[step.row]!.isHeld)
+      case 'cancel':
+        return this.#cancel(this.rows[step.row]!)
+      case 'reap':
+        return this.#reap()
     }
   }
 
   #claim(worker: number, room: number): Handle[] {
-    const ready = this.rows.map((row, at) => ({ row, at })).filter(({ row }) => row.status === 'READY').slice(0, room)
+    const ready = this.rows
+      .map((row, at) => ({ row, at }))
+      .filter(({ row }) => row.status === 'READY')
+      .slice(0, room)
     const claimed = ready.map(({ row, at }) => {
-      Object.assign(row, { status: 'RUNNING', claims: row.claims + 1, attempts: row.attempts + 1, isHeld: true, isExpired: false })
+      Object.assign(row, {
+        status: 'RUNNING',
+        claims: row.claims + 1,
+        attempts: row.attempts + 1,
+        isHeld: true,
+        isExpired: false,
+      })
       return { row: at, claims: row.claims }
     })
     this.handles[worker]!.push(...claimed)
@@ -86,12 +122,18 @@ export class Model {
   }
 
   /** Whether the row now says so; what stands already counts. */
-  #finish({ worker, handle: at }: { worker: number; handle: number }, { status, error }: { status: Outcome['status']; error: string }): boolean | undefined {
+  #finish(
+    { worker, handle: at }: { worker: number; handle: number },
+    { status, error }: { status: Outcome['status']; error: string },
+  ): boolean | undefined {
     const handle = this.handle(worker, at)
     if (!handle) return undefined
     const row = this.rows[handle.row]!
     const last = status === 'READY' ? '' : error
-    if (!this.#isFenced(handle) || (row.isCancelled && error !== CANCELLED)) return row.claims === handle.claims && row.status === status && !row.isHeld && row.error === last
+    if (!this.#isFenced(handle) || (row.isCancelled && error !== CANCELLED))
+      return (
+        row.claims === handle.claims && row.status === status && !row.isHeld && row.error === last
+      )
     if (status === 'READY') row.errors.push(error)
     this.#end(row, status, last)
     return true
@@ -105,7 +147,10 @@ export class Model {
   #renew(handles: readonly Handle[]): unknown {
     const held = handles.filter((handle) => this.#isFenced(handle))
     for (const { row } of held) this.rows[row]!.isExpired = false
-    return { lost: handles.filter((handle) => !held.includes(handle)), cancelled: held.filter(({ row }) => this.rows[row]!.isCancelled) }
+    return {
+      lost: handles.filter((handle) => !held.includes(handle)),
+      cancelled: held.filter(({ row }) => this.rows[row]!.isCancelled),
+    }
   }
 
   #release(handle: Handle): boolean {
@@ -132,7 +177,8 @@ export class Model {
         this.#end(row, 'READY', '')
       }
     }
-    const at = (status: string): number[] => expired.filter((row) => row.status === status).map((row) => this.rows.indexOf(row))
+    const at = (status: string): number[] =>
+      expired.filter((row) => row.status === status).map((row) => this.rows.indexOf(row))
     return { released: at('READY'), failed: at('FAILED') }
   }
 }

@@ -48,7 +48,10 @@ it('cuts all connections, and takes new ones', async () => {
   await next.hears('AGAIN')
 })
 
-it.each([['toServer', ''], ['toClient', 'lost']] as const)('drops what goes %s and keeps the connection', async (direction, arrives) => {
+it.each([
+  ['toServer', ''],
+  ['toClient', 'lost'],
+] as const)('drops what goes %s and keeps the connection', async (direction, arrives) => {
   const [client, other] = [await guest(), await guest()]
   proxy.blackHole(direction, 1)
 
@@ -91,7 +94,9 @@ it('refuses connections, and takes them again on the same port', async () => {
 
 it('leads to another server from now on', async () => {
   const client = await guest()
-  const other = createServer((socket) => void socket.on('error', () => {}).on('data', () => socket.write('other')))
+  const other = createServer(
+    (socket) => void socket.on('error', () => {}).on('data', () => socket.write('other')),
+  )
   other.listen(0, '127.0.0.1')
   await once(other, 'listening')
 
@@ -136,7 +141,12 @@ async function guest() {
     isClosed: false,
     closed,
     say: (text: string) => void socket.write(text),
-    hears: (text: string) => until(() => client.text === text, 2_000, () => `"${text}", heard "${client.text}"`),
+    hears: (text: string) =>
+      until(
+        () => client.text === text,
+        2_000,
+        () => `"${text}", heard "${client.text}"`,
+      ),
   }
   socket.on('data', (data) => (client.text += data.toString()))
   void closed.then(() => (client.isClosed = true))

@@ -115,7 +115,11 @@ export class Proxy {
   async #forward(pair: Pair, data: Buffer): Promise<void> {
     if (this.#delay > 0) await sleep(this.#delay)
     if (pair.silent.has('toServer') || pair.server.destroyed) return
-    if (this.#losing && this.#losing.left > 0 && this.#losing.pattern.test(data.toString('latin1'))) {
+    if (
+      this.#losing &&
+      this.#losing.left > 0 &&
+      this.#losing.pattern.test(data.toString('latin1'))
+    ) {
       this.#losing.left--
       pair.silent.add('toClient')
       pair.server.once('data', () => {

@@ -1,7 +1,19 @@
 import { Random } from './random'
 
 /** What a soak does to its workers and its database, and by how much more often than others. */
-const FAULTS = { enqueue: 12, kill: 3, stop: 2, stall: 2, outage: 1, cut: 2, slow: 1, silence: 1, snapshot: 1, lock: 2, cancel: 3 } as const
+const FAULTS = {
+  enqueue: 12,
+  kill: 3,
+  stop: 2,
+  stall: 2,
+  outage: 1,
+  cut: 2,
+  slow: 1,
+  silence: 1,
+  snapshot: 1,
+  lock: 2,
+  cancel: 3,
+} as const
 /** Those that need a server and a network. */
 const SERVED = ['cut', 'slow', 'silence', 'snapshot']
 
@@ -25,7 +37,9 @@ const BETWEEN_OUTAGES = 6_000
 /** All that a soak of so many milliseconds will do; the same seed gives the same. */
 export function scheduleOf(seed: number, length: number, hasServer: boolean): Act[] {
   const random = new Random(seed)
-  const urn = (Object.keys(FAULTS) as Fault[]).filter((fault) => hasServer || !SERVED.includes(fault)).flatMap((fault) => Array<Fault>(FAULTS[fault]).fill(fault))
+  const urn = (Object.keys(FAULTS) as Fault[])
+    .filter((fault) => hasServer || !SERVED.includes(fault))
+    .flatMap((fault) => Array<Fault>(FAULTS[fault]).fill(fault))
   const acts: Act[] = []
   let lastOutage = 0
   for (let at = 0; at < length; at += random.whole(SHORTEST, LONGEST)) {

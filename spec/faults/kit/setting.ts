@@ -2,7 +2,8 @@
 export function setting(name: string, short: number): number {
   const given = process.env[`FAULT_${name}`] ?? ''
   const value = given === '' ? short : Number(given)
-  if (!Number.isFinite(value) || value < 0) throw new Error(`FAULT_${name} is "${given}"; it must be a number, 0 or more.`)
+  if (!Number.isFinite(value) || value < 0)
+    throw new Error(`FAULT_${name} is "${given}"; it must be a number, 0 or more.`)
   return value
 }
 

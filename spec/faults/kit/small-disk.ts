@@ -11,7 +11,9 @@ export class SmallDisk {
   static ofMegabytes(size: number): SmallDisk | undefined {
     const disk = new SmallDisk()
     try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', disk.folder], { stdio: 'ignore' })
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', disk.folder], {
+        stdio: 'ignore',
+      })
     } catch {
       rmdirSync(disk.folder)
       return undefined

@@ -10,7 +10,9 @@ export const TAKEOVER_BOUND = LEASE + RESCUE + POLL + 1_000
 
 /** Milliseconds from an instant of this process's clock to the last start of each task. */
 export function restartDelays(events: readonly TaskEvent[], since: number): number[] {
-  const last = new Map(events.filter(({ event }) => event === 'start').map(({ id, at }) => [id, at]))
+  const last = new Map(
+    events.filter(({ event }) => event === 'start').map(({ id, at }) => [id, at]),
+  )
   return [...last.values()].map((at) => at - since)
 }
 

@@ -63,7 +63,8 @@ export class Turmoil {
       kill: async () => void (await this.#fleet.kill(random)),
       stop: () => this.#stop(random),
       stall: () => this.#fleet.stall(random, ms),
-      outage: () => (this.#outage ??= this.#ground.outage(ms).finally(() => (this.#outage = undefined))),
+      outage: () =>
+        (this.#outage ??= this.#ground.outage(ms).finally(() => (this.#outage = undefined))),
       cut: async () => this.#proxy?.cut(),
       slow: () => this.#slow(ms),
       silence: () => this.#silence(ms),
@@ -77,17 +78,26 @@ export class Turmoil {
 
   /** Not when too much waits already: a backlog would only make the end longer. */
   async #enqueue(random: Random): Promise<void> {
-    const [record] = (await this.#field.dataSource.query("SELECT COUNT(*) AS n FROM db_task_result WHERE status = 'READY'")) as { n: string }[]
+    const [record] = (await this.#field.dataSource.query(
+      "SELECT COUNT(*) AS n FROM db_task_result WHERE status = 'READY'",
+    )) as { n: string }[]
     if (Number(record?.n) > BACKLOG) return
     const drawn = Array.from({ length: random.whole(5, 40) }, () => random.pick(URN))
     for (const name of new Set(drawn.map(([, each]) => each)))
-      await this.#whenFree(() => this.#field.enqueue(name, drawn.filter(([, each]) => each === name).map(([, , args]) => args(random)), { priority: random.whole(-3, 3) }))
+      await this.#whenFree(() =>
+        this.#field.enqueue(
+          name,
+          drawn.filter(([, each]) => each === name).map(([, , args]) => args(random)),
+          { priority: random.whole(-3, 3) },
+        ),
+      )
   }
 
   async #cancel(random: Random): Promise<void> {
     // Of the latest, since others have ended.
     const latest = this.#field.enqueued.slice(-60)
-    for (let i = 0; i < 3 && latest.length > 0; i++) await this.#whenFree(async () => (await this.#field.result(random.pick(latest))).cancel())
+    for (let i = 0; i < 3 && latest.length > 0; i++)
+      await this.#whenFree(async () => (await this.#field.result(random.pick(latest))).cancel())
   }
 
   /** On SQLite any other writer of that moment is in the way, and nothing was written. */
@@ -101,7 +111,11 @@ export class Turmoil {
 
   async #lock(ms: number): Promise<void> {
     if (this.#ground.name === 'sqlite') return this.#lockFile(Math.min(ms, 2_000))
-    await this.#inTransaction('READ COMMITTED', "SELECT id FROM db_task_result WHERE status IN ('READY', 'RUNNING') LIMIT 4 FOR UPDATE", ms)
+    await this.#inTransaction(
+      'READ COMMITTED',
+      "SELECT id FROM db_task_result WHERE status IN ('READY', 'RUNNING') LIMIT 4 FOR UPDATE",
+      ms,
+    )
   }
 
   async #lockFile(ms: number): Promise<void> {
@@ -118,7 +132,11 @@ export class Turmoil {
     return this.#inTransaction('REPEATABLE READ', 'SELECT COUNT(*) FROM db_task_result', ms)
   }
 
-  async #inTransaction(isolation: 'READ COMMITTED' | 'REPEATABLE READ', sql: string, ms: number): Promise<void> {
+  async #inTransaction(
+    isolation: 'READ COMMITTED' | 'REPEATABLE READ',
+    sql: string,
+    ms: number,
+  ): Promise<void> {
     const session = await this.#field.another()
     const runner = session.createQueryRunner()
     try {
@@ -136,7 +154,8 @@ export class Turmoil {
     const worker = await this.#fleet.stop(random)
     const { code, signal } = await worker.ended
     // 1: it had to give rows back, or its database was away.
-    if (code !== 0 && code !== 1) this.oddities.push(`I7: ${worker.name} was asked to stop and ended with ${code ?? signal}`)
+    if (code !== 0 && code !== 1)
+      this.oddities.push(`I7: ${worker.name} was asked to stop and ended with ${code ?? signal}`)
   }
 
   /** The task of an app whose driver has no timeout waits until the network gives its connection up. */

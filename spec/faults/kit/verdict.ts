@@ -12,7 +12,10 @@ export interface Verdict {
 export async function judge(field: Field, expected: Expected): Promise<Verdict> {
   const found = await field.breaches(expected).catch((error: Error) => [error.message])
   const breaches = found.map((breach) => (/^I\d: /.test(breach) ? breach : `I7: ${breach}`))
-  const line = INVARIANTS.map((invariant) => `${invariant} ${told(breaches.filter((breach) => breach.startsWith(invariant)).length)}`).join(' · ')
+  const line = INVARIANTS.map(
+    (invariant) =>
+      `${invariant} ${told(breaches.filter((breach) => breach.startsWith(invariant)).length)}`,
+  ).join(' · ')
   return { breaches, line }
 }
 

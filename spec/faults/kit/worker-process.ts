@@ -30,14 +30,45 @@ export class WorkerProcess {
   log = ''
   readonly #child: ChildProcess
 
-  constructor(cwd: string, name: string, args: readonly string[], { env = {}, preload, node = [], command = (line) => line }: WorkerWish = {}) {
-    const [file = '', ...rest] = command([process.execPath, ...node, BIN, 'db_worker', '--no-startup-delay', '--interval', '0.2', '--worker-id', name, ...args])
-    const loaded = preload === undefined ? {} : { NODE_OPTIONS: `${typeormEnv()['NODE_OPTIONS'] ?? ''} --require ${JSON.stringify(preload)}`.trim() }
+  constructor(
+    cwd: string,
+    name: string,
+    args: readonly string[],
+    { env = {}, preload, node = [], command = (line) => line }: WorkerWish = {},
+  ) {
+    const [file = '', ...rest] = command([
+      process.execPath,
+      ...node,
+      BIN,
+      'db_worker',
+      '--no-startup-delay',
+      '--interval',
+      '0.2',
+      '--worker-id',
+      name,
+      ...args,
+    ])
+    const loaded =
+      preload === undefined
+        ? {}
+        : {
+            NODE_OPTIONS:
+              `${typeormEnv()['NODE_OPTIONS'] ?? ''} --require ${JSON.stringify(preload)}`.trim(),
+          }
     this.name = name
     // A group of its own, so that whatever it starts can be ended with it.
-    this.#child = spawn(file, rest, { cwd, detached: true, env: { ...typeormEnv(), ...loaded, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-    this.ended = once(this.#child, 'close').then(() => ({ code: this.#child.exitCode, signal: this.#child.signalCode }))
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (text: Buffer) => (this.log += text.toString()))
+    this.#child = spawn(file, rest, {
+      cwd,
+      detached: true,
+      env: { ...typeormEnv(), ...loaded, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.ended = once(this.#child, 'close').then(() => ({
+      code: this.#child.exitCode,
+      signal: this.#child.signalCode,
+    }))
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (text: Buffer) => (this.log += text.toString()))
   }
 
   get pid(): number {
@@ -56,8 +87,15 @@ export class WorkerProcess {
   /** Resolves once its log has the text, or fails when it has ended without. */
   async says(text: string | RegExp, times = 1, bound = 20_000): Promise<void> {
     const isSaid = (): boolean => this.log.split(text).length > times
-    await until(() => isSaid() || this.isOver, bound, () => `${this.name} to say "${String(text)}" ${times} times; it said:\n${this.log}`)
-    if (!isSaid()) throw new Error(`${this.name} ended before it said "${String(text)}" ${times} times; it said:\n${this.log}`)
+    await until(
+      () => isSaid() || this.isOver,
+      bound,
+      () => `${this.name} to say "${String(text)}" ${times} times; it said:\n${this.log}`,
+    )
+    if (!isSaid())
+      throw new Error(
+        `${this.name} ended before it said "${String(text)}" ${times} times; it said:\n${this.log}`,
+      )
   }
 
   /** Asks it to stop, and waits for that. */

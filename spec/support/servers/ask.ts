@@ -5,7 +5,8 @@ import type { DeskCard } from './desk'
 /** The desk of this run, as jest's global set-up left its card in the environment. */
 export function deskCard(): DeskCard {
   const card = process.env['SPEC_DESK']
-  if (card === undefined) throw new Error('No databases were set up for this process. Run the specs with `npx jest`.')
+  if (card === undefined)
+    throw new Error('No databases were set up for this process. Run the specs with `npx jest`.')
   return JSON.parse(card) as DeskCard
 }
 
@@ -16,11 +17,21 @@ export async function ask(path: string, body = ''): Promise<unknown> {
   throw new Error(answer)
 }
 
-function post(port: number, path: string, body: string): Promise<{ statusCode: number | undefined; answer: string }> {
+function post(
+  port: number,
+  path: string,
+  body: string,
+): Promise<{ statusCode: number | undefined; answer: string }> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path, method: 'POST', agent: false }, (response) => {
-      text(response).then((answer) => resolve({ statusCode: response.statusCode, answer }), reject)
-    })
+    const sent = request(
+      { host: '127.0.0.1', port, path, method: 'POST', agent: false },
+      (response) => {
+        text(response).then(
+          (answer) => resolve({ statusCode: response.statusCode, answer }),
+          reject,
+        )
+      },
+    )
     sent.on('error', reject)
     sent.end(body)
   })

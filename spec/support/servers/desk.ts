@@ -1,5 +1,10 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from 'node:http'
 import { text } from 'node:stream/consumers'
 import { startMariaDb } from './mariadb'
 import { startPostgres } from './postgres'
@@ -14,7 +19,11 @@ interface Served {
   stop(): Promise<void>
 }
 
-const starters: Record<DatabaseName, () => Promise<Served>> = { sqlite: startSqlite, postgres: startPostgres, mariadb: startMariaDb }
+const starters: Record<DatabaseName, () => Promise<Served>> = {
+  sqlite: startSqlite,
+  postgres: startPostgres,
+  mariadb: startMariaDb,
+}
 
 /** What a worker process of jest must know to ask the desk. */
 export interface DeskCard extends Wanted {
@@ -28,7 +37,9 @@ export interface DeskCard extends Wanted {
 export class Desk {
   readonly #servers = new Map<DatabaseName, Promise<Served>>()
   readonly #made = new Map<DatabaseName, number>()
-  readonly #http: HttpServer = createServer((request, response) => void this.#serve(request, response))
+  readonly #http: HttpServer = createServer(
+    (request, response) => void this.#serve(request, response),
+  )
 
   async open(): Promise<number> {
     this.#http.listen(0, '127.0.0.1')
@@ -42,15 +53,24 @@ export class Desk {
     this.#http.close()
     this.#http.closeAllConnections()
     const servers = await Promise.allSettled(this.#servers.values())
-    await Promise.all(servers.filter((server) => server.status === 'fulfilled').map((server) => server.value.stop()))
+    await Promise.all(
+      servers
+        .filter((server) => server.status === 'fulfilled')
+        .map((server) => server.value.stop()),
+    )
   }
 
   /** One line for each server that was used: its name, version and how many databases it gave. */
   async ran(): Promise<string[]> {
-    const lines = databaseNames.filter((name) => this.#servers.has(name)).map(async (name) => {
-      const version = await this.#server(name).then((server) => server.version, () => 'did not start')
-      return `${name} ${version} (${this.#made.get(name) ?? 0} databases)`
-    })
+    const lines = databaseNames
+      .filter((name) => this.#servers.has(name))
+      .map(async (name) => {
+        const version = await this.#server(name).then(
+          (server) => server.version,
+          () => 'did not start',
+        )
+        return `${name} ${version} (${this.#made.get(name) ?? 0} databases)`
+      })
     return await Promise.all(lines)
   }
 

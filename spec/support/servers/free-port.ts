@@ -8,6 +8,7 @@ export async function freePort(): Promise<number> {
   const address = server.address()
   server.close()
   await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('The system gave no loopback port.')
+  if (address === null || typeof address === 'string')
+    throw new Error('The system gave no loopback port.')
   return address.port
 }

@@ -33,7 +33,12 @@ export async function startPgBouncer(serverPort: number): Promise<PgBouncer> {
   writeFileSync(join(place.folder, 'users'), `"${user.username}" "${user.password}"\n`)
   writeFileSync(join(place.folder, 'settings'), settings(place, serverPort, port))
   const log = openSync(join(place.folder, 'log'), 'a')
-  const child = spawn(program, [join(place.folder, 'settings')], { ...place.as, cwd: place.folder, detached: true, stdio: ['ignore', log, log] })
+  const child = spawn(program, [join(place.folder, 'settings')], {
+    ...place.as,
+    cwd: place.folder,
+    detached: true,
+    stdio: ['ignore', log, log],
+  })
   closeSync(log)
   await once(child, 'spawn')
   writeFileSync(place.pidFile, String(child.pid))

@@ -15,9 +15,15 @@ export interface Place {
 }
 
 /** Makes a folder, among the temporary ones unless told, that is removed, together with the server in it, even if this process is killed. */
-export function makePlace(name: string, account?: string, signal: NodeJS.Signals = 'SIGKILL', parent = tmpdir()): Place {
+export function makePlace(
+  name: string,
+  account?: string,
+  signal: NodeJS.Signals = 'SIGKILL',
+  parent = tmpdir(),
+): Place {
   const folder = mkdtempSync(join(parent, `tasks-${name}-`))
-  const as: Place['as'] = account !== undefined && process.getuid?.() === 0 ? accountOf(account) : {}
+  const as: Place['as'] =
+    account !== undefined && process.getuid?.() === 0 ? accountOf(account) : {}
   if (as.uid !== undefined && as.gid !== undefined) chownSync(folder, as.uid, as.gid)
   return { folder, pidFile: join(folder, 'pid'), as, leave: watch(folder, signal) }
 }
@@ -35,7 +41,11 @@ rm -rf "$1"
 
 function watch(folder: string, signal: NodeJS.Signals): () => void {
   const args = ['-c', watchman, 'watchman', folder, signal.replace('SIG', '')]
-  const child = spawn('/bin/sh', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' })
+  const child = spawn('/bin/sh', args, {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    cwd: '/',
+  })
   child.unref()
   if ('unref' in child.stdin && typeof child.stdin.unref === 'function') child.stdin.unref()
   return () => child.stdin.end('done\n')
@@ -43,7 +53,10 @@ function watch(folder: string, signal: NodeJS.Signals): () => void {
 
 function accountOf(name: string): { uid: number; gid: number } {
   const account = [name, 'nobody'].find(exists)
-  if (account === undefined) throw new Error(`A database server does not run as root, and there is neither an account "${name}" nor "nobody".`)
+  if (account === undefined)
+    throw new Error(
+      `A database server does not run as root, and there is neither an account "${name}" nor "nobody".`,
+    )
   return { uid: idOf('-u', account), gid: idOf('-g', account) }
 }
 
@@ -56,5 +69,7 @@ function exists(account: string): boolean {
 }
 
 function idOf(flag: '-u' | '-g', account: string): number {
-  return Number(execFileSync('id', [flag, account], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+  return Number(
+    execFileSync('id', [flag, account], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+  )
 }

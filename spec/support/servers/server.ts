@@ -124,7 +124,12 @@ export class Server {
     const [file, ...args] = this.#recipe.command(this.#place, port)
     const log = openSync(this.#log, 'a')
     // A process group of its own: Ctrl-C in the terminal must reach jest alone, which then ends the server.
-    const child = spawn(file, args, { ...this.#place.as, cwd: this.#place.folder, detached: true, stdio: ['ignore', log, log] })
+    const child = spawn(file, args, {
+      ...this.#place.as,
+      cwd: this.#place.folder,
+      detached: true,
+      stdio: ['ignore', log, log],
+    })
     closeSync(log)
     await once(child, 'spawn')
     this.#process = child
@@ -136,7 +141,8 @@ export class Server {
   async #answering(child: ChildProcess, port: number): Promise<void> {
     const until = Date.now() + patience
     while (Date.now() < until) {
-      if (!isAlive(child)) throw new Error(`${this.name} ended while it was starting:\n${this.#lastWords()}`)
+      if (!isAlive(child))
+        throw new Error(`${this.name} ended while it was starting:\n${this.#lastWords()}`)
       try {
         this.version = await this.#recipe.version(port)
         return
@@ -144,7 +150,9 @@ export class Server {
         await sleep(50)
       }
     }
-    throw new Error(`${this.name} did not answer on port ${port} within ${patience / 1000} s:\n${this.#lastWords()}`)
+    throw new Error(
+      `${this.name} did not answer on port ${port} within ${patience / 1000} s:\n${this.#lastWords()}`,
+    )
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

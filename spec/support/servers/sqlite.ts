@@ -17,7 +17,9 @@ export async function startSqlite(): Promise<SqliteFolder> {
     version: await sqliteVersion(),
     fresh: async () => ({ database: join(place.folder, `spec_${++made}.sqlite`) }),
     drop: async (database) => {
-      await Promise.all(['', '-wal', '-shm', '-journal'].map((end) => rm(database + end, { force: true })))
+      await Promise.all(
+        ['', '-wal', '-shm', '-journal'].map((end) => rm(database + end, { force: true })),
+      )
     },
     stop: async () => {
       await rm(place.folder, { recursive: true, force: true })

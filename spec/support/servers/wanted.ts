@@ -13,7 +13,10 @@ export interface Wanted {
 
 /** Reads `DB`, a comma list of names (all when absent), and looks for the programs. */
 export function wanted(list = process.env['DB']): Wanted {
-  const names = list === undefined || list.trim() === '' ? databaseNames : list.split(',').map((name) => databaseName(name.trim()))
+  const names =
+    list === undefined || list.trim() === ''
+      ? databaseNames
+      : list.split(',').map((name) => databaseName(name.trim()))
   const missing: Partial<Record<DatabaseName, string>> = {}
   if (names.includes('postgres') && findPostgres() === undefined) missing.postgres = postgresMend
   if (names.includes('mariadb') && findMariaDb() === undefined) missing.mariadb = mariaDbMend
@@ -23,5 +26,7 @@ export function wanted(list = process.env['DB']): Wanted {
 function databaseName(text: string): DatabaseName {
   const found = databaseNames.find((name) => name === text)
   if (found !== undefined) return found
-  throw new Error(`DB names the database "${text}"; known are ${databaseNames.join(', ')}. ${didYouMean(text, databaseNames) ?? ''}`.trim())
+  throw new Error(
+    `DB names the database "${text}"; known are ${databaseNames.join(', ')}. ${didYouMean(text, databaseNames) ?? ''}`.trim(),
+  )
 }

@@ -14,7 +14,15 @@ task('shared.tasks.nothing', async () => {})
 task('shared.tasks.fail', async (message) => {
   throw new DomainError(message, { cause: new RangeError('the inner one') })
 })
-task('shared.tasks.who_runs', async ({ taskResult, attempt }) => ({ id: taskResult.id, attempt, workers: taskResult.workerIds }), { takesContext: true })
+task(
+  'shared.tasks.who_runs',
+  async ({ taskResult, attempt }) => ({
+    id: taskResult.id,
+    attempt,
+    workers: taskResult.workerIds,
+  }),
+  { takesContext: true },
+)
 task('shared.tasks.logged', async (tag, seconds = 0) => {
   appendFileSync(process.env.SHARED_RUN_LOG, ['ours ', tag, '\n'].join(''))
   await sleep(seconds * 1000)
@@ -27,7 +35,11 @@ task('node_app.hold', async (file) => {
 task('node_app.fail', async () => {
   throw new TypeError('broken 😀')
 })
-task('node_app.progress', async (context) => {
-  context.reportProgress(1, 2, 'half')
-  return 'done'
-}, { takesContext: true })
+task(
+  'node_app.progress',
+  async (context) => {
+    context.reportProgress(1, 2, 'half')
+    return 'done'
+  },
+  { takesContext: true },
+)

@@ -5,7 +5,10 @@ import { join } from 'node:path'
 const FETCH = join(__dirname, 'fetch.sh')
 
 /** Where fetch.sh unpacks Django. */
-export const djangoFolder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'typeorm-tasks/django')
+export const djangoFolder = join(
+  process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'),
+  'typeorm-tasks/django',
+)
 
 export const djangoMend = `Unpack it (nothing is installed): ${FETCH}`
 

@@ -73,7 +73,8 @@ export class Django {
   async manage(...args: string[]): Promise<string> {
     const running = this.start(...args)
     const code = await running.exited
-    if (code !== 0) throw new Error(`manage.py ${args.join(' ')} ended with ${code}:\n${running.log}`)
+    if (code !== 0)
+      throw new Error(`manage.py ${args.join(' ')} ended with ${code}:\n${running.log}`)
     return running.log
   }
 
@@ -111,7 +112,9 @@ export class Django {
 
   /** Ends all processes. */
   async close(): Promise<void> {
-    const left = this.#children.filter((child) => child.exitCode === null && child.signalCode === null)
+    const left = this.#children.filter(
+      (child) => child.exitCode === null && child.signalCode === null,
+    )
     for (const child of left) child.kill('SIGKILL')
     await Promise.all(left.map((child) => once(child, 'exit')))
   }
@@ -135,7 +138,8 @@ export class DjangoProcess {
 
   constructor(readonly child: ChildProcessWithoutNullStreams) {
     this.exited = once(child, 'close').then(([code]) => code as number | null)
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (this.log += text))
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => (this.log += text))
   }
 
   get isOver(): boolean {
@@ -145,9 +149,20 @@ export class DjangoProcess {
 
 /** The entry of Django's DATABASES for a database of the specs. */
 function djangoDatabase(options: FreshOptions): object {
-  if (options.type === 'better-sqlite3') return { ENGINE: 'django.db.backends.sqlite3', NAME: options.database, OPTIONS: { timeout: 30 } }
+  if (options.type === 'better-sqlite3')
+    return {
+      ENGINE: 'django.db.backends.sqlite3',
+      NAME: options.database,
+      OPTIONS: { timeout: 30 },
+    }
   const { host, port, username, password, database } = options
-  const address = { HOST: host, PORT: String(port), USER: username, PASSWORD: password, NAME: database }
+  const address = {
+    HOST: host,
+    PORT: String(port),
+    USER: username,
+    PASSWORD: password,
+    NAME: database,
+  }
   if (options.type === 'postgres') return { ENGINE: 'django.db.backends.postgresql', ...address }
   return { ENGINE: 'django.db.backends.mysql', ...address, OPTIONS: { charset: 'utf8mb4' } }
 }

@@ -8,7 +8,11 @@ import { DatabaseBackend } from 'typeorm-tasks/backends/database'
 import { Running } from '../../../cli/support'
 import { appOf } from '../../../cli/temp-app'
 import { DJANGO_TABLE } from '../../../entities/django-table'
-import { describeEachDatabase, type FreshOptions, type SpecDatabase } from '../../../support/databases'
+import {
+  describeEachDatabase,
+  type FreshOptions,
+  type SpecDatabase,
+} from '../../../support/databases'
 import { Django } from './django'
 import { isDjangoUnpacked } from './django-folder'
 
@@ -25,7 +29,9 @@ export interface SharedTable {
 }
 
 /** Runs the specs in `body` on each database beside a real Django; they are skipped where Django is not unpacked. */
-export function describeBesideDjango(body: (shared: () => SharedTable, database: SpecDatabase) => void): void {
+export function describeBesideDjango(
+  body: (shared: () => SharedTable, database: SpecDatabase) => void,
+): void {
   const run = isDjangoUnpacked() ? describe : describe.skip
   run('beside a real Django', () => {
     describeEachDatabase((database) => {
@@ -40,21 +46,41 @@ export function describeBesideDjango(body: (shared: () => SharedTable, database:
 }
 
 /** Django migrates first, then our app, by the commands that the documentation names. */
-async function sharedTable(options: FreshOptions): Promise<SharedTable & { close(): Promise<void> }> {
-  const root = appOf({ 'tasks.js': readFileSync(join(__dirname, 'app-tasks.js'), 'utf8'), 'ormconfig.js': ormconfig(options) }, { 'typeorm-tasks': '..' })
+async function sharedTable(
+  options: FreshOptions,
+): Promise<SharedTable & { close(): Promise<void> }> {
+  const root = appOf(
+    {
+      'tasks.js': readFileSync(join(__dirname, 'app-tasks.js'), 'utf8'),
+      'ormconfig.js': ormconfig(options),
+    },
+    { 'typeorm-tasks': '..' },
+  )
   const runLog = join(root, 'runs.log')
   const django = new Django(options, runLog)
   await django.manage('migrate', '--verbosity', '0')
   const tasks = (...args: string[]): Running => new Running(root, args, { SHARED_RUN_LOG: runLog })
   await succeeding(tasks('makemigrations'))
-  await promisify(execFile)(process.execPath, [require.resolve('typeorm/cli.js'), 'migration:run', '-d', 'ormconfig.js'], { cwd: root })
+  await promisify(execFile)(
+    process.execPath,
+    [require.resolve('typeorm/cli.js'), 'migration:run', '-d', 'ormconfig.js'],
+    { cwd: root },
+  )
 
-  const dataSource = await new DataSource({ ...options, entities: [dbTaskResultSchema({ tableName: DJANGO_TABLE, managed: false })] }).initialize()
+  const dataSource = await new DataSource({
+    ...options,
+    entities: [dbTaskResultSchema({ tableName: DJANGO_TABLE, managed: false })],
+  }).initialize()
   configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
   return {
-    django, dataSource, tasks,
+    django,
+    dataSource,
+    tasks,
     run: (...args) => succeeding(tasks(...args)),
-    runs: () => readFileSync(runLog, { encoding: 'utf8', flag: 'a+' }).split('\n').filter((line) => line !== ''),
+    runs: () =>
+      readFileSync(runLog, { encoding: 'utf8', flag: 'a+' })
+        .split('\n')
+        .filter((line) => line !== ''),
     close: async () => {
       await django.close()
       await dataSource.destroy()

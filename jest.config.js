@@ -33,7 +33,14 @@ const common = {
   globalTeardown: '<rootDir>/spec/support/global-teardown.ts',
 }
 
+// Specs import inner modules by aliases, which spec/tsconfig.json holds: a file that moves is renamed there alone.
+const { paths } = require('./spec/tsconfig.json').compilerOptions
+const innerModules = Object.fromEntries(
+  Object.entries(paths).map(([alias, [path]]) => [`^${alias}$`, path.replace('..', '<rootDir>')]),
+)
+
 const ourDoors = {
+  ...innerModules,
   '^typeorm-tasks$': '<rootDir>/index.ts',
   '^typeorm-tasks/entities$': '<rootDir>/entities/index.ts',
   '^typeorm-tasks/backends/database$': '<rootDir>/backends/database/index.ts',

@@ -1,12 +1,12 @@
 import { type Order, TaskBackend } from '../lib/backend'
-import { ResultNotFoundError, TaskCancelled } from '../lib/errors'
-import { recordOf } from '../lib/failure'
+import { ResultNotFoundError, TaskCancelled } from '../lib/errors/errors'
+import { recordOf } from '../lib/errors/error-record'
 import { type ResultValues, TaskResult } from '../lib/result'
-import { taskEnqueued } from '../lib/signals'
-import { logEnqueued } from '../lib/state-lines'
-import type { TaskValues } from '../lib/task'
+import { taskEnqueued } from '../lib/events/signals'
+import { logEnqueued } from '../lib/events/task-log'
+import type { TaskValues } from '../lib/tasks/task'
 import { assertHolds } from './unique-key'
-import { valuesOf } from './values-of'
+import { valuesOf } from './new-record'
 
 /** Keeps what is enqueued and runs nothing: for tests that look at what was asked for. */
 export class DummyBackend extends TaskBackend {

@@ -1,8 +1,8 @@
 import { Entity } from 'typeorm'
-import type { ErrorRecord } from '../lib/failure'
+import type { ErrorRecord } from '../lib/errors/error-record'
 import type { Progress, TaskStatus } from '../lib/result'
 import { Constrained } from './indexes'
-import { Stored } from './stored'
+import { Stored } from './columns'
 
 /** The table's name, unless `dbTaskResultSchema` gives another. */
 export const TABLE_NAME = 'db_task_result'

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm'
-import { InvalidTaskError, NotSupportedError, didYouMean } from './errors'
+import { InvalidTaskError, NotSupportedError, didYouMean } from './errors/errors'
 import type { TaskResult } from './result'
 import type { Outcome, Store, StoreOptions } from './store'
-import type { Task } from './task'
+import type { Task } from './tasks/task'
 
 /** A wish to run a task, before it is written: plain values, already checked. */
 export interface Order {

@@ -1,6 +1,11 @@
 import type { TaskBackend } from './backend'
-import { InvalidBackendError, InvalidTaskError, TaskNotFoundError, didYouMean } from './errors'
-import type { Task } from './task'
+import {
+  InvalidBackendError,
+  InvalidTaskError,
+  TaskNotFoundError,
+  didYouMean,
+} from './errors/errors'
+import type { Task } from './tasks/task'
 
 type AnyTask = Task<unknown[], unknown>
 

@@ -6,10 +6,10 @@ import {
   TaskFailedError,
   WaitTimeoutError,
   shown,
-} from './errors'
-import type { ErrorRecord } from './failure'
+} from './errors/errors'
+import type { ErrorRecord } from './errors/error-record'
 import { tasks } from './registry'
-import type { Task } from './task'
+import type { Task } from './tasks/task'
 
 export type TaskStatus = 'READY' | 'RUNNING' | 'FAILED' | 'SUCCESSFUL'
 

@@ -1,5 +1,11 @@
-import { LeaseLost, TaskCancelled, type TasksError, TimeLimitExceeded, WorkerStops } from './errors'
-import { isA } from './failure'
+import {
+  LeaseLost,
+  TaskCancelled,
+  type TasksError,
+  TimeLimitExceeded,
+  WorkerStops,
+} from './errors/errors'
+import { isA } from './errors/error-record'
 
 /** The stronger reason counts, whichever came first. */
 const STRENGTH = [WorkerStops, TimeLimitExceeded, TaskCancelled, LeaseLost]

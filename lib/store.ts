@@ -1,4 +1,4 @@
-import type { ErrorRecord } from './failure'
+import type { ErrorRecord } from './errors/error-record'
 import type { ResultValues } from './result'
 
 /**

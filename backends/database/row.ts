@@ -1,8 +1,8 @@
 import { dashed, instantOf, NO_DELAY, utcText } from '../../entities/formats'
-import type { ErrorRecord } from '../../lib/failure'
+import type { ErrorRecord } from '../../lib/errors/error-record'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/result'
 import type { ClaimedRow } from '../../lib/store'
-import type { NewRows, SharedValues } from './dialect'
+import type { NewRows, SharedValues } from './dialects/dialect'
 
 /** A row as the dialects' select lists give it: everything but numbers as text, instants in UTC. */
 export interface RawRow {

@@ -1,4 +1,4 @@
-import { recordOf } from '../../lib/failure'
+import { recordOf } from '../../lib/errors/error-record'
 import type {
   ClaimedRow,
   Counts,
@@ -13,14 +13,14 @@ import type {
   Store,
   Wishes,
 } from '../../lib/store'
-import { TaskCancelled, WorkerLost } from '../../lib/errors'
-import { inTime } from '../../lib/in-time'
-import type { Sessions } from './bookkeeping'
-import { patiently } from './contention'
-import type { Claim, Dialect, FinishRow, HeldRow } from './dialect'
+import { TaskCancelled, WorkerLost } from '../../lib/errors/errors'
+import { inTime } from '../../lib/timeout'
+import type { Sessions } from './connections/worker-connections'
+import { patiently } from './connections/retry-contention'
+import type { Claim, Dialect, FinishRow, HeldRow } from './dialects/dialect'
 import { prune } from './pruning'
 import { claimedRow } from './row'
-import { explained } from './trouble'
+import { explained } from './connections/database-errors'
 
 const RESCUE_CHUNK = 100
 /** Rows of which it is asked who has them now. */

@@ -1,8 +1,8 @@
 import { TableColumn, type DataSource, type EntityMetadata, type Table } from 'typeorm'
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata'
 import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata'
-import { familyOf } from '../../entities/family'
-import { DataSourceError } from '../../lib/errors'
+import { familyOf } from '../../entities/database-family'
+import { DataSourceError } from '../../lib/errors/errors'
 import { escapedIndex, escapedTable } from './names'
 import type { Plan } from './plan'
 

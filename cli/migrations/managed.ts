@@ -1,5 +1,5 @@
 import type { DataSource, EntityMetadata } from 'typeorm'
-import { familyOf } from '../../entities/family'
+import { familyOf } from '../../entities/database-family'
 import { escapedTable } from './names'
 import type { Plan } from './plan'
 

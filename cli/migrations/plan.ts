@@ -1,6 +1,6 @@
 import { DataSource, TypeORMError, type DataSourceOptions, type EntityMetadata } from 'typeorm'
 import { DBTaskResult, dbTaskResultSchema } from '../../entities'
-import { DatabaseError, DataSourceError, TasksError } from '../../lib/errors'
+import { DatabaseError, DataSourceError, TasksError } from '../../lib/errors/errors'
 import { planForeign } from './foreign'
 import { planManaged } from './managed'
 

@@ -1,15 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { clock } from '../clock'
-import { LoadError, type TasksError, WorkerStops } from '../errors'
-import type { ErrorRecord } from '../failure'
-import { inGrace } from '../grace'
-import { log } from '../log'
-import type { Assignment } from '../run'
+import { LoadError, type TasksError, WorkerStops } from '../errors/errors'
+import type { ErrorRecord } from '../errors/error-record'
+import { inGrace } from '../execution/abort'
+import { log } from '../events/logger'
+import type { Assignment } from '../execution/in-process'
 import type { Outcome } from '../store'
-import type { Verdict } from '../verdict'
-import type { Isolation } from './isolation'
-import { type FromChild, type ToChild, isOurs, textOf } from './messages'
+import type { Verdict } from '../execution/run-outcome'
+import type { Isolation } from './isolation-options'
+import { type FromChild, type ToChild, isOurs, textOf } from './ipc-messages'
 import { ownArguments } from './own-arguments'
 import { ProcessLost } from './process-lost'
 
@@ -46,7 +46,7 @@ export class Child {
 
   constructor(isolation: Isolation) {
     this.#module = isolation.module
-    this.#process = fork(join(__dirname, 'child.js'), [], {
+    this.#process = fork(join(__dirname, 'child-main.js'), [], {
       execArgv: ownArguments(),
       serialization: 'json',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

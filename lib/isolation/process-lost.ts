@@ -1,4 +1,4 @@
-import { TasksError } from '../errors'
+import { TasksError } from '../errors/errors'
 
 /** The child process of an isolated task ended before the task did: an exit, a crash, memory that ran out, a kill. */
 export class ProcessLost extends TasksError {

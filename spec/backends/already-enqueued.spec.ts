@@ -1,5 +1,5 @@
 import { AlreadyEnqueuedError, configureTasks, DBTaskResult } from 'typeorm-tasks'
-import { DatabaseBackend } from '../../backends/database'
+import { DatabaseBackend } from '#backends/database'
 import type { DataSource } from 'typeorm'
 import { describeEachDatabase } from '../support/databases'
 import { add, catchLog } from '../support/tasks'

@@ -1,9 +1,9 @@
 import type { DataSource } from 'typeorm'
 import { DBTaskResult } from 'typeorm-tasks'
-import { DatabaseBackend } from '../../backends/database'
-import { DummyBackend } from '../../backends/dummy'
-import { ImmediateBackend } from '../../backends/immediate'
-import { runUntilEmpty } from '../../lib/start-worker'
+import { DatabaseBackend } from '#backends/database'
+import { DummyBackend } from '#dummy'
+import { ImmediateBackend } from '#immediate'
+import { runUntilEmpty } from '#start-worker'
 import { backendContract } from '../contract/backend.contract'
 import { describeEachDatabase } from '../support/databases'
 

@@ -1,9 +1,9 @@
 import type { DataSource } from 'typeorm'
 import { DBTaskResult } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
-import { growthProblems, type Limits } from '../../backends/database/check-growth'
-import { tableOf } from '../../backends/database/table'
-import type { Problem } from '../../lib/backend'
+import { growthProblems, type Limits } from '#growth'
+import { tableOf } from '#database/table'
+import type { Problem } from '#lib/backend'
 import { describeEachDatabase } from '../support/databases'
 import { addRows } from '../support/many-rows'
 

@@ -9,7 +9,7 @@ import {
   startWorker,
 } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
-import { tooOld } from '../../backends/database/check-server'
+import { tooOld } from '#server'
 import { describeEachDatabase, type FreshOptions } from '../support/databases'
 import { startMariaDb } from '../support/servers/mariadb'
 import { startPostgres } from '../support/servers/postgres'

@@ -1,8 +1,8 @@
 import type { DataSource, Logger } from 'typeorm'
 import { configureTasks, DBTaskResult, remoteTask } from 'typeorm-tasks'
-import { DatabaseBackend } from '../../backends/database'
-import { backends } from '../../lib/registry'
-import type { Outcome, Store } from '../../lib/store'
+import { DatabaseBackend } from '#backends/database'
+import { backends } from '#registry'
+import type { Outcome, Store } from '#lib/store'
 import { Rows, wishes } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 

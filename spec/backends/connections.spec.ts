@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource, DataSourceOptions } from 'typeorm'
 import { DBTaskResult } from 'typeorm-tasks'
-import { openBookkeeping } from '../../backends/database/bookkeeping'
-import { Connections } from '../../backends/database/connections'
-import { HeldConnection } from '../../backends/database/held-connection'
-import { Session } from '../../backends/database/session'
-import { inTime, NoAnswer } from '../../lib/in-time'
+import { openBookkeeping } from '#worker-connections'
+import { Connections } from '#trusted-pool'
+import { HeldConnection } from '#dedicated-connection'
+import { Session } from '#session'
+import { inTime, NoAnswer } from '#timeout'
 import { databases } from '../support/databases'
 
 const SLEEP = { postgres: 'SELECT pg_sleep(20)', mariadb: 'SELECT SLEEP(20)' }

@@ -6,8 +6,8 @@ import {
   QueryFailedError,
 } from 'typeorm'
 import { configureTasks, DBTaskResult } from 'typeorm-tasks'
-import { DatabaseBackend } from '../../backends/database'
-import { codeOf } from '../../backends/database/contention'
+import { DatabaseBackend } from '#backends/database'
+import { codeOf } from '#retry-contention'
 import { describeEachDatabase } from '../support/databases'
 import { add } from '../support/tasks'
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
 import { configureTasks, remoteTask, runUntilEmpty, startWorker, task } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
-import { dashed, hexOf } from '../../entities/formats'
+import { dashed, hexOf } from '#formats'
 import { DJANGO_TABLE } from '../entities/django-table'
 import { databases, describeEachDatabase } from '../support/databases'
 import {

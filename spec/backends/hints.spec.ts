@@ -8,10 +8,10 @@ import {
   startWorker,
   type TaskResult,
 } from 'typeorm-tasks'
-import { DatabaseBackend } from '../../backends/database'
-import { channelOf, isDueToTell } from '../../backends/database/hints'
-import { setClock } from '../../lib/clock'
-import { task } from '../../lib/define'
+import { DatabaseBackend } from '#backends/database'
+import { channelOf, isDueToTell } from '#notifications'
+import { setClock } from '#clock'
+import { task } from '#define'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
 

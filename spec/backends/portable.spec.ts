@@ -1,8 +1,8 @@
-import { Portable } from '../../backends/database/dialects/portable'
+import { Portable } from '#portable/dialect'
 
 // Nothing is imitated: every database here is served by the real dialect of those that have none of their own.
 // It waits for locks, and knows ids by their meaning.
-jest.mock('../../backends/database/dialect', () => ({
+jest.mock('#dialects/dialect', () => ({
   dialectFor: (table: ConstructorParameters<typeof Portable>[0]) => new Portable(table),
 }))
 

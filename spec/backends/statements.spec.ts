@@ -1,7 +1,7 @@
 import { DataSource, type DataSourceOptions, type Logger } from 'typeorm'
 import { configureTasks, DBTaskResult, runUntilEmpty } from 'typeorm-tasks'
-import { DatabaseBackend } from '../../backends/database'
-import { setLogger } from '../../lib/log'
+import { DatabaseBackend } from '#backends/database'
+import { setLogger } from '#logger'
 import { describeEachDatabase } from '../support/databases'
 import { add, nothing } from '../support/tasks'
 

@@ -1,8 +1,8 @@
 import type { DataSource } from 'typeorm'
-import type { Claim, Dialect, FinishRow } from '../../backends/database/dialect'
-import { mysql } from '../../backends/database/dialects/mysql'
-import { Session } from '../../backends/database/session'
-import { DBTaskResult } from '../../entities'
+import type { Claim, Dialect, FinishRow } from '#dialects/dialect'
+import { mysql } from '#mysql/dialect'
+import { Session } from '#session'
+import { DBTaskResult } from '#entities'
 import { databases } from '../support/databases'
 
 const mariadb = databases().find(({ name }) => name === 'mariadb')

@@ -7,11 +7,11 @@ import {
   runUntilEmpty,
   task,
 } from 'typeorm-tasks'
-import { DatabaseBackend } from '../../backends/database'
-import { DummyBackend } from '../../backends/dummy'
-import { ImmediateBackend } from '../../backends/immediate'
-import { backends } from '../../lib/registry'
-import { MAX_JSON_BYTES } from '../../lib/json'
+import { DatabaseBackend } from '#backends/database'
+import { DummyBackend } from '#dummy'
+import { ImmediateBackend } from '#immediate'
+import { backends } from '#registry'
+import { MAX_JSON_BYTES } from '#json'
 import { databases } from '../support/databases'
 import { add, catchLog, echo } from '../support/tasks'
 

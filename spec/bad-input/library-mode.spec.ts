@@ -10,7 +10,7 @@ import {
   startWorker,
   type WorkerOptions,
 } from 'typeorm-tasks'
-import { DatabaseBackend } from '../../backends/database'
+import { DatabaseBackend } from '#backends/database'
 import { readyRow } from '../entities/rows'
 import { databases } from '../support/databases'
 import { add, catchLog } from '../support/tasks'

@@ -13,10 +13,10 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DataSource, type DataSourceOptions } from 'typeorm'
-import { makemigrations, type MakemigrationsOptions } from '../../cli/commands/makemigrations'
-import { migrationsFolder } from '../../cli/migrations/folder'
-import { renderMigration } from '../../cli/migrations/render'
-import { DBTaskResult } from '../../entities'
+import { makemigrations, type MakemigrationsOptions } from '#makemigrations'
+import { migrationsFolder } from '#folder'
+import { renderMigration } from '#render'
+import { DBTaskResult } from '#entities'
 
 let root: string
 beforeEach(() => {

@@ -60,7 +60,7 @@ const IDLE_PACKAGES = [
   '@swc/core',
 ]
 const OTHERS =
-  /^(cli\/(commands\/(?!db-worker)|migrations\/|reload|processes|worker-place|stored-results|result-lines|isolated-app)|lib\/isolation\/child\.|backends\/database\/dialects\/(?!sqlite))/
+  /^(cli\/(commands\/(?!db-worker)|migrations\/|process\/(reload|supervis)|result-format|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect))/
 
 let app: CliApp
 beforeAll(async () => {
@@ -75,7 +75,7 @@ describe('db_worker --batch', () => {
     expect(own).toEqual(
       expect.arrayContaining([
         'cli/commands/db-worker.js',
-        'lib/worker.js',
+        'lib/worker/worker.js',
         'backends/database/dialects/sqlite.js',
       ]),
     )

@@ -83,8 +83,8 @@ export function load(
 
 const SCRIPT = String.raw`
 const [cli, given, initialize] = process.argv.slice(1)
-const { loadApp } = require(cli + '/app.js')
-const { loadTaskModules } = require(cli + '/task-modules.js')
+const { loadApp } = require(cli + '/app/load-app.js')
+const { loadTaskModules } = require(cli + '/app/task-modules.js')
 const say = (answer) => console.log(JSON.stringify({ answer }))
 const main = async () => {
   const app = await loadApp(JSON.parse(given))

@@ -7,7 +7,7 @@ import {
   seconds,
   text,
   wholeNumber,
-} from '../../cli/values'
+} from '#option-parsers'
 
 describe('numbers', () => {
   it('of seconds and days are milliseconds, fractions too', () => {

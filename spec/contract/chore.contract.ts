@@ -1,4 +1,4 @@
-import type { DBTaskResult } from '../../entities'
+import type { DBTaskResult } from '#entities'
 import { claim, idsOf } from './rows'
 import type { StorePlace } from './store.contract'
 

@@ -1,4 +1,4 @@
-import type { ClaimedRow, Outcome, Store } from '../../lib/store'
+import type { ClaimedRow, Outcome, Store } from '#lib/store'
 import { claim, wishes } from './rows'
 import type { StorePlace } from './store.contract'
 

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm'
-import { DBTaskResult } from '../../entities'
-import { hexOf, utcText } from '../../entities/formats'
-import type { Exchange, Store, Wishes } from '../../lib/store'
+import { DBTaskResult } from '#entities'
+import { hexOf, utcText } from '#formats'
+import type { Exchange, Store, Wishes } from '#lib/store'
 import { readyRow } from '../entities/rows'
 
 /** The wishes of a worker that serves every queue, unless told otherwise. */

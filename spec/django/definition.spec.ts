@@ -1,5 +1,5 @@
 import { configureTasks, InvalidBackendError, TaskBackend } from 'typeorm-tasks'
-import { DummyBackend } from '../../backends/dummy'
+import { DummyBackend } from '#dummy'
 import { add } from '../support/tasks'
 
 beforeEach(() => void configureTasks({ default: { BACKEND: DummyBackend } }))

@@ -1,7 +1,7 @@
 import { configureTasks, remoteTask, ResultNotFoundError, TaskNotFoundError } from 'typeorm-tasks'
-import { DummyBackend } from '../../backends/dummy'
-import { ImmediateBackend } from '../../backends/immediate'
-import { backends } from '../../lib/registry'
+import { DummyBackend } from '#dummy'
+import { ImmediateBackend } from '#immediate'
+import { backends } from '#registry'
 import { add, catchLog, contextual, fail, type Line } from '../support/tasks'
 
 let lines: Line[]

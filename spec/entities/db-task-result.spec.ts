@@ -8,7 +8,7 @@ import {
   Not,
   type DataSourceOptions,
 } from 'typeorm'
-import { DBTaskResult } from '../../entities'
+import { DBTaskResult } from '#entities'
 import { describeEachDatabase, type FreshOptions } from '../support/databases'
 import { djangoRow, readyRow } from './rows'
 

@@ -1,4 +1,4 @@
-import { dashed, hexOf, instantOf, NO_DELAY, utcText } from '../../entities/formats'
+import { dashed, hexOf, instantOf, NO_DELAY, utcText } from '#formats'
 
 describe('utcText', () => {
   test('is Django\'s text for "no delay"', () => {

@@ -1,5 +1,5 @@
-import type { DBTaskResult } from '../../entities'
-import { NO_DELAY } from '../../entities/formats'
+import type { DBTaskResult } from '#entities'
+import { NO_DELAY } from '#formats'
 
 const ours = {
   claims: 0,

@@ -1,6 +1,6 @@
 import { DataSource, type DataSourceOptions } from 'typeorm'
-import { planMigration } from '../../cli/migrations/plan'
-import { DBTaskResult, dbTaskResultSchema } from '../../entities'
+import { planMigration } from '#plan'
+import { DBTaskResult, dbTaskResultSchema } from '#entities'
 import { databases, describeEachDatabase, type SpecDatabase } from '../support/databases'
 import { DJANGO_TABLE, djangoDdl } from './django-table'
 import { djangoRow, readyRow } from './rows'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DBTaskResult } from '../../entities'
+import { DBTaskResult } from '#entities'
 import { readyRow } from '../entities/rows'
 import { Command } from './kit/command'
 import type { Field } from './kit/field'

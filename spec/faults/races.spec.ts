@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { DataSource } from 'typeorm'
-import { DatabaseBackend } from '../../backends/database'
-import { DBTaskResult } from '../../entities'
-import type { ClaimedRow, Store } from '../../lib/store'
+import { DatabaseBackend } from '#backends/database'
+import { DBTaskResult } from '#entities'
+import type { ClaimedRow, Store } from '#lib/store'
 import { claim, Rows, wishes } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 

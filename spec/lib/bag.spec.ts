@@ -1,4 +1,4 @@
-import { Bag } from '../../lib/bag'
+import { Bag } from '#indexed-set'
 
 const things = (...names: string[]): { name: string; at: number }[] =>
   names.map((name) => ({ name, at: -1 }))

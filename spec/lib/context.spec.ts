@@ -1,5 +1,5 @@
-import { TaskContext } from '../../lib/context'
-import type { Progress, TaskResult } from '../../lib/result'
+import { TaskContext } from '#context'
+import type { Progress, TaskResult } from '#result'
 
 /** What reaches the surroundings of a run for one note. */
 function noteOf(note: string): string | null {

@@ -1,8 +1,8 @@
 import { configureTasks } from 'typeorm-tasks'
-import { DummyBackend } from '../../backends/dummy'
-import { task, type TaskDecorator, taskOf } from '../../lib/define'
-import { InvalidTaskError } from '../../lib/errors'
-import { tasks } from '../../lib/registry'
+import { DummyBackend } from '#dummy'
+import { task, type TaskDecorator, taskOf } from '#define'
+import { InvalidTaskError } from '#errors'
+import { tasks } from '#registry'
 import { catchLog } from '../support/tasks'
 
 beforeEach(() => {

@@ -19,13 +19,13 @@ import {
   runUntilEmpty,
   type TaskResult,
 } from 'typeorm-tasks'
-import { DatabaseBackend } from '../../backends/database'
-import { DummyBackend } from '../../backends/dummy'
-import { ImmediateBackend } from '../../backends/immediate'
-import { remoteTask, task } from '../../lib/define'
-import { backends } from '../../lib/registry'
-import { TaskResult as Result } from '../../lib/result'
-import { runOnce } from '../../lib/run'
+import { DatabaseBackend } from '#backends/database'
+import { DummyBackend } from '#dummy'
+import { ImmediateBackend } from '#immediate'
+import { remoteTask, task } from '#define'
+import { backends } from '#registry'
+import { TaskResult as Result } from '#result'
+import { runOnce } from '#in-process'
 import { databases } from '../support/databases'
 import { catchLog } from '../support/tasks'
 
@@ -485,7 +485,7 @@ describe('without class-transformer', () => {
       },
       { virtual: true },
     )
-    alone = require('../../lib/define') as typeof alone
+    alone = require('#define') as typeof alone
   })
   afterAll(() => {
     jest.dontMock('class-transformer')

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
-import { InvalidTaskError } from '../../lib/errors'
-import { MAX_TRACEBACK, recordOf } from '../../lib/failure'
+import { InvalidTaskError } from '#errors'
+import { MAX_TRACEBACK, recordOf } from '#error-record'
 
 it("keeps an error's class and its whole stack, ending with a newline as Python's tracebacks do", () => {
   const error = new RangeError('too far')

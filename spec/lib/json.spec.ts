@@ -1,12 +1,12 @@
 import { runInNewContext } from 'node:vm'
-import { NotSerializableError } from '../../lib/errors'
+import { NotSerializableError } from '#errors'
 import {
   encodeArguments,
   encodeJson,
   encodeReturnValue,
   MAX_JSON_BYTES,
   MAX_JSON_DEPTH,
-} from '../../lib/json'
+} from '#json'
 
 class Point {
   x = 1

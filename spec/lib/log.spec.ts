@@ -1,5 +1,5 @@
-import { log, setLogger } from '../../lib/log'
-import { Signal, type TaskEvent } from '../../lib/signals'
+import { log, setLogger } from '#logger'
+import { Signal, type TaskEvent } from '#signals'
 import { catchLog } from '../support/tasks'
 
 afterEach(() => setLogger())

@@ -1,5 +1,5 @@
-import { Looks } from '../../lib/looks'
-import type { Outcome } from '../../lib/store'
+import { Looks } from '#polling'
+import type { Outcome } from '#lib/store'
 
 const INTERVAL = 1_000
 

@@ -1,17 +1,17 @@
 import { runInThisContext } from 'node:vm'
 import { configureTasks } from 'typeorm-tasks'
-import { DummyBackend } from '../../backends/dummy'
-import { ImmediateBackend } from '../../backends/immediate'
-import { remoteTask, task } from '../../lib/define'
+import { DummyBackend } from '#dummy'
+import { ImmediateBackend } from '#immediate'
+import { remoteTask, task } from '#define'
 import {
   InvalidBackendError,
   InvalidTaskError,
   NotSupportedError,
   TaskNotFoundError,
-} from '../../lib/errors'
-import { backends, tasks } from '../../lib/registry'
-import type { Task } from '../../lib/task'
-import type { CallOptions, TaskOptions } from '../../lib/task-options'
+} from '#errors'
+import { backends, tasks } from '#registry'
+import type { Task } from '#task'
+import type { CallOptions, TaskOptions } from '#task-options'
 import { add, catchLog, contextual, echo, fail, keywords } from '../support/tasks'
 
 beforeEach(() => {

@@ -1,9 +1,10 @@
 // An app on sql.js, which has no dialect of its own; prints what became of its tasks.
 require('reflect-metadata')
 const { DataSource } = require('typeorm')
+const { built } = require('../support/built.cjs')
 const { configureTasks, DBTaskResult, runUntilEmpty, setLogger, task } = require('../../dist')
-const { dialectFor } = require('../../dist/backends/database/dialect')
-const { tableOf } = require('../../dist/backends/database/table')
+const { dialectFor } = require(built('#dialects/dialect'))
+const { tableOf } = require(built('#database/table'))
 
 async function main() {
   const quiet = () => {}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource } from 'typeorm'
-import { planMigration } from '../../cli/migrations/plan'
-import { dbTaskResultSchema } from '../../entities'
+import { planMigration } from '#plan'
+import { dbTaskResultSchema } from '#entities'
 import { DJANGO_TABLE, djangoDdl } from '../entities/django-table'
 import type { SpecDatabase } from './databases'
 

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { ResultValues } from '../../lib/result'
+import type { ResultValues } from '#result'
 import type {
   ClaimedRow,
   Counts,
@@ -11,7 +11,7 @@ import type {
   Rescued,
   Store,
   Wishes,
-} from '../../lib/store'
+} from '#lib/store'
 
 /** A store in memory, at the seam where a database would be: it gives what waits, and remembers what it was told. */
 export class FakeStore implements Store {

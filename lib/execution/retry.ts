@@ -1,0 +1,60 @@
+import {
+  DoNotRetry,
+  InvalidTaskError,
+  MalformedRowError,
+  MaxAgeExceeded,
+  NotSerializableError,
+  NotSupportedError,
+  RetryLater,
+  TaskNotFoundError,
+} from '../errors/errors'
+import { type ErrorRecord, isA, recordOf } from '../errors/error-record'
+import type { ErrorClass, Retry } from '../tasks/run-policy'
+
+/** They say that the task can never work, not that it did not work this time. */
+const HOPELESS: readonly ErrorClass[] = [
+  DoNotRetry,
+  InvalidTaskError,
+  MalformedRowError,
+  MaxAgeExceeded,
+  NotSerializableError,
+  NotSupportedError,
+  TaskNotFoundError,
+]
+
+const WORKER_LOST = 'typeorm_tasks.WorkerLost'
+const ONE_HOUR = 60 * 60 * 1000
+
+/** Milliseconds until a failed task is worth another run; null: it has failed for good. `earlier`: the errors of its earlier runs. */
+export function delayAfter(
+  error: unknown,
+  retry: Retry | null,
+  earlier: readonly ErrorRecord[],
+): number | null {
+  if (isA(error, RetryLater)) return error.delay
+  // A lost worker is counted by maxCrashes, and no failure of the task.
+  const failures =
+    1 + earlier.filter(({ exceptionClassPath }) => exceptionClassPath !== WORKER_LOST).length
+  if (retry === null || failures >= retry.maxAttempts || !isWorthIt(error, retry)) return null
+  return delayOf(retry, failures)
+}
+
+function delayOf(
+  { delay = 1_000, factor = 2, maxDelay = ONE_HOUR, jitter = 0.2 }: Retry,
+  failures: number,
+): number {
+  const grown = Math.min(maxDelay, delay * factor ** (failures - 1))
+  return Math.round(grown * (1 - jitter * Math.random()))
+}
+
+function isWorthIt(error: unknown, { retryOn }: Retry): boolean {
+  if (HOPELESS.some((kind) => isA(error, kind))) return false
+  if (retryOn === undefined) return true
+  return typeof retryOn === 'function' ? retryOn(error) : retryOn.some((kind) => isA(error, kind))
+}
+
+/** What is stored of an error: of one that was thrown to decide about retries its cause, if it has one. */
+export function recordOfFailure(error: unknown): ErrorRecord {
+  const isDecision = isA(error, DoNotRetry) || isA(error, RetryLater)
+  return recordOf(isDecision && error.cause !== undefined ? error.cause : error)
+}

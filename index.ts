@@ -1,7 +1,7 @@
 import { DatabaseBackend } from './backends/database'
 import { DummyBackend } from './backends/dummy'
 import { ImmediateBackend } from './backends/immediate'
-import { backends } from './lib/registry'
+import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
 export { DBTaskResult, dbTaskResultSchema } from './entities'
@@ -10,10 +10,13 @@ export { type Order, type BackendSettings, type Problem, TaskBackend } from './l
 export { TaskContext } from './lib/tasks/context'
 export { remoteTask, task, taskOf, type TaskDecorator } from './lib/tasks/define'
 export * from './lib/errors/errors'
+export * from './lib/errors/run-errors'
+export { didYouMean, shown } from './lib/errors/suggestions'
 export type { ErrorRecord } from './lib/errors/error-record'
 export type { Jsonable } from './lib/tasks/json'
 export { type Logger, setLogger } from './lib/events/logger'
-export { type Progress, TaskResult, type TaskStatus, type WaitOptions } from './lib/result'
+export { TaskResult, type WaitOptions } from './lib/result'
+export type { Progress, TaskStatus } from './lib/record'
 export {
   type BackendClass,
   type BackendConfig,
@@ -54,7 +57,6 @@ export type { ErrorClass, Retry } from './lib/tasks/run-policy'
 export { Task } from './lib/tasks/task'
 export type { CallOptions, TaskOptions } from './lib/tasks/task-options'
 export type { WorkerReport } from './lib/worker/worker'
-export { ProcessLost } from './lib/isolation/process-lost'
 export type { IsolationOptions } from './lib/isolation/isolation-options'
 export type { WorkerOptions } from './lib/worker/worker-options'
 

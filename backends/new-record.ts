@@ -1,5 +1,5 @@
 import type { Order } from '../lib/backend'
-import type { ResultValues } from '../lib/result'
+import type { ResultValues } from '../lib/record'
 import { newId } from './ids'
 
 /** The row an order would become; arguments take the way through JSON that they take in a database. */

@@ -1,7 +1,7 @@
 import { TaskBackend, type Problem } from '../lib/backend'
 import { InvalidBackendError, UsageError } from '../lib/errors/errors'
 import { log } from '../lib/events/logger'
-import { backends } from '../lib/registry'
+import { backends } from '../lib/backend-registry'
 import { tell } from './output'
 
 /** The backend of an alias. @throws UsageError for an alias that TASKS does not have. */

@@ -1,4 +1,5 @@
-import { TasksError, UsageError, didYouMean, shown } from '../lib/errors/errors'
+import { TasksError, UsageError } from '../lib/errors/errors'
+import { didYouMean, shown } from '../lib/errors/suggestions'
 import { MAX_QUEUE_NAME, assertQueueName } from '../lib/tasks/task-options'
 
 /** Reads what was written after an option. @throws UsageError naming the option, what was expected and what was found. */

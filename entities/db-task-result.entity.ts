@@ -1,6 +1,7 @@
 import { Entity } from 'typeorm'
 import type { ErrorRecord } from '../lib/errors/error-record'
-import type { Progress, TaskStatus } from '../lib/result'
+import type { Progress } from '../lib/record'
+import type { TaskStatus } from '../lib/record'
 import { Constrained } from './indexes'
 import { Stored } from './columns'
 

@@ -1,8 +1,9 @@
 import type { EntityManager } from 'typeorm'
-import { InvalidTaskError, NotSupportedError, didYouMean } from './errors/errors'
+import { InvalidTaskError, NotSupportedError } from './errors/errors'
+import { didYouMean } from './errors/suggestions'
 import type { TaskResult } from './result'
 import type { Outcome, Store, StoreOptions } from './store'
-import type { Task } from './tasks/task'
+import type { Task } from './task-type'
 
 /** A wish to run a task, before it is written: plain values, already checked. */
 export interface Order {

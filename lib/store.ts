@@ -1,5 +1,5 @@
 import type { ErrorRecord } from './errors/error-record'
-import type { ResultValues } from './result'
+import type { ResultValues } from './record'
 
 /**
  * What a worker needs of a backend: six verbs over plain values, each taking a batch.

@@ -1,12 +1,9 @@
 import type { DataSource, EntityManager } from 'typeorm'
 import { dashed, hexOf } from '../../entities/formats'
 import { type BackendSettings, type Order, type Problem, TaskBackend } from '../../lib/backend'
-import {
-  InvalidSettingsError,
-  ResultNotFoundError,
-  TaskCancelled,
-  shown,
-} from '../../lib/errors/errors'
+import { InvalidSettingsError, ResultNotFoundError } from '../../lib/errors/errors'
+import { shown } from '../../lib/errors/suggestions'
+import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import { inTime } from '../../lib/timeout'
 import { isHeard } from '../../lib/events/logger'
@@ -21,7 +18,8 @@ import { openBookkeeping } from './connections/worker-connections'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { type DataSourceOption, dataSourceOf } from './connections/data-source'
-import { type Dialect, dialectFor } from './dialects/dialect'
+import { type Dialect } from './dialects/dialect'
+import { dialectFor } from './dialects/dialect-for'
 import { dbResultOf } from './row-to-entity'
 import { hearInProcess, isDueToTell, listenerOn, tellInProcess } from './notifications'
 import { type RawRow, valuesOf } from './row'

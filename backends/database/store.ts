@@ -13,11 +13,14 @@ import type {
   Store,
   Wishes,
 } from '../../lib/store'
-import { TaskCancelled, WorkerLost } from '../../lib/errors/errors'
+import { TaskCancelled } from '../../lib/errors/run-errors'
+import { WorkerLost } from '../../lib/errors/run-errors'
 import { inTime } from '../../lib/timeout'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/retry-contention'
-import type { Claim, Dialect, FinishRow, HeldRow } from './dialects/dialect'
+import type { Claim, Dialect } from './dialects/dialect'
+import type { FinishRow } from './row'
+import type { HeldRow } from './row'
 import { prune } from './pruning'
 import { claimedRow } from './row'
 import { explained } from './connections/database-errors'

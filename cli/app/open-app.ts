@@ -7,7 +7,7 @@ import { unreachable } from '../../backends/database/connections/database-errors
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
 import { reaching } from '../../lib/worker/wait-for-database'
-import { backends } from '../../lib/registry'
+import { backends } from '../../lib/backend-registry'
 import { configureTasks } from '../../index'
 import { type App, loadApp } from './load-app'
 import { loadTaskModules } from './task-modules'

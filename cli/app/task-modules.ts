@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { LoadError, shown } from '../../lib/errors/errors'
+import { LoadError } from '../../lib/errors/errors'
+import { shown } from '../../lib/errors/suggestions'
 import type { App } from './load-app'
 import { tsconfigOf } from '../typescript/compiler'
 import { filesBelow } from './find-files'

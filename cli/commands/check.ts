@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { backends, tasks } from '../../lib/registry'
+import { tasks } from '../../lib/registry'
+import { backends } from '../../lib/backend-registry'
 import { doing, examples, type Globals } from '../command'
 import { late } from '../lazy'
 import { isWanted, print, tell } from '../output'

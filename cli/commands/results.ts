@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { DataSource } from 'typeorm'
-import type { TaskStatus } from '../../lib/result'
+import type { TaskStatus } from '../../lib/record'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { print, printable, table } from '../output'

@@ -4,7 +4,7 @@ import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata'
 import { familyOf } from '../../entities/database-family'
 import { DataSourceError } from '../../lib/errors/errors'
 import { escapedIndex, escapedTable } from './names'
-import type { Plan } from './plan'
+import type { Plan } from './names'
 
 /** The columns of the row that Django does not know. */
 const OURS: readonly string[] = [

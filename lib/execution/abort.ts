@@ -1,4 +1,7 @@
 import { clock, OVER } from '../clock'
+import { isA } from '../errors/error-record'
+import type { TasksError } from '../errors/errors'
+import { LeaseLost, TaskCancelled, TimeLimitExceeded, WorkerStops } from '../errors/run-errors'
 
 /** A run that was told to stop has this long to end by itself. */
 export const ABORT_GRACE = 1_000
@@ -19,4 +22,21 @@ export async function inGrace<T>(
     else signal.addEventListener('abort', wait, { once: true, signal: done.signal })
   })
   return Promise.race([run, over]).finally(() => done.abort(OVER))
+}
+
+/** The stronger reason counts, whichever came first. */
+const STRENGTH = [WorkerStops, TimeLimitExceeded, TaskCancelled, LeaseLost]
+
+/** Whether a run ended because its worker told it to, and for no reason of its own. */
+export function isDueToStop(cause: unknown, { reason }: AbortSignal): boolean {
+  if (!(reason instanceof WorkerStops)) return false
+  return (
+    cause === reason ||
+    (isA(cause, Error) && (cause.cause === reason || cause.name === 'AbortError'))
+  )
+}
+
+/** How strong a reason to stop is; of two the stronger one counts. */
+export function strengthOf(reason: TasksError): number {
+  return STRENGTH.findIndex((kind) => reason instanceof kind)
 }

@@ -1,4 +1,5 @@
-import { NotSupportedError, WorkerStops } from '../errors/errors'
+import { NotSupportedError } from '../errors/errors'
+import { WorkerStops } from '../errors/run-errors'
 import { clock } from '../clock'
 import { ABORT_GRACE } from './abort'
 import { log } from '../events/logger'

@@ -3,10 +3,12 @@ import { TaskContext, type Surroundings } from '../tasks/context'
 import { type ErrorRecord, recordOf } from '../errors/error-record'
 import { encodeReturnValue } from '../tasks/json'
 import { tasks } from '../registry'
-import { type Progress, TaskResult } from '../result'
+import { TaskResult } from '../result'
+import { type Progress } from '../record'
 import type { Outcome } from '../store'
 import type { Task } from '../tasks/task'
-import { type Terms, type Verdict, failed } from './run-outcome'
+import { type Verdict, failed } from './run-outcome'
+import { type Terms } from './retry'
 
 /** One claimed row that is to be run, and who hears of it. */
 export interface Assignment extends Terms {

@@ -1,6 +1,7 @@
-import { MalformedRowError, MaxAgeExceeded } from '../errors/errors'
+import { MalformedRowError } from '../errors/errors'
+import { MaxAgeExceeded } from '../errors/run-errors'
 import { checkPolicy, DEFAULT_POLICY, overridden, type Policy } from '../tasks/run-policy'
-import type { ResultValues } from '../result'
+import type { ResultValues } from '../record'
 import type { ClaimedRow } from '../store'
 import type { Task } from '../tasks/task'
 

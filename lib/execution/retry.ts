@@ -1,15 +1,36 @@
 import {
-  DoNotRetry,
   InvalidTaskError,
   MalformedRowError,
-  MaxAgeExceeded,
   NotSerializableError,
   NotSupportedError,
-  RetryLater,
   TaskNotFoundError,
 } from '../errors/errors'
+import { DoNotRetry } from '../errors/run-errors'
+import { RetryLater } from '../errors/run-errors'
+import { MaxAgeExceeded } from '../errors/run-errors'
 import { type ErrorRecord, isA, recordOf } from '../errors/error-record'
-import type { ErrorClass, Retry } from '../tasks/run-policy'
+import type { ErrorClass, Policy, Retry } from '../tasks/run-policy'
+import type { ClaimedRow } from '../store'
+import { log } from '../events/logger'
+
+/** What a failure is judged by. */
+export interface Terms {
+  readonly row: ClaimedRow
+  readonly policy: Policy
+  readonly signal: AbortSignal
+}
+
+/** A `retryOn` of the app's may throw; then there is no other run. */
+export function worthAnother(cause: unknown, { row, policy }: Terms): number | null {
+  try {
+    return delayAfter(cause, policy.retry, row.values.errors)
+  } catch (error) {
+    log.error(
+      `Task id=${row.values.id} path=${row.values.taskName}: retryOn failed: ${recordOf(error).traceback.split('\n')[0]}`,
+    )
+    return null
+  }
+}
 
 /** They say that the task can never work, not that it did not work this time. */
 const HOPELESS: readonly ErrorClass[] = [

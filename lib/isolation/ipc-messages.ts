@@ -1,12 +1,10 @@
-import {
-  LeaseLost,
-  TaskCancelled,
-  type TasksError,
-  TimeLimitExceeded,
-  WorkerStops,
-} from '../errors/errors'
+import { type TasksError } from '../errors/errors'
+import { WorkerStops } from '../errors/run-errors'
+import { LeaseLost } from '../errors/run-errors'
+import { TaskCancelled } from '../errors/run-errors'
+import { TimeLimitExceeded } from '../errors/run-errors'
 import type { ErrorRecord } from '../errors/error-record'
-import type { Progress } from '../result'
+import type { Progress } from '../record'
 import type { ClaimedRow, Outcome } from '../store'
 import type { Verdict } from '../execution/run-outcome'
 

@@ -1,10 +1,11 @@
 import { clock } from '../clock'
 import { log } from '../events/logger'
 import type { Assignment, Way } from '../execution/in-process'
-import { type Terms, type Verdict, failed } from '../execution/run-outcome'
+import { type Verdict, failed } from '../execution/run-outcome'
+import { type Terms } from '../execution/retry'
 import { Child, NotBegun } from './child-process'
 import type { Isolation } from './isolation-options'
-import { ProcessLost } from './process-lost'
+import { ProcessLost } from '../errors/run-errors'
 
 /** So long may a child take to end in order; then it is killed. */
 const LEAVING = 1_000

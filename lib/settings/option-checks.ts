@@ -1,4 +1,5 @@
-import { InvalidSettingsError, didYouMean, shown } from '../errors/errors'
+import { InvalidSettingsError } from '../errors/errors'
+import { didYouMean, shown } from '../errors/suggestions'
 import { assertQueueName } from '../tasks/task-options'
 
 /** @throws InvalidSettingsError unless `options` is an object with none but the known keys. */

@@ -1,5 +1,6 @@
 import type { ValidationError } from 'class-validator'
-import { InvalidSettingsError, didYouMean, shown } from '../errors/errors'
+import { InvalidSettingsError } from '../errors/errors'
+import { didYouMean, shown } from '../errors/suggestions'
 import { Validator, getMetadataStorage } from '../tasks/class-validator'
 
 /**

@@ -1,4 +1,5 @@
-import { InvalidTaskError, shown } from '../errors/errors'
+import { InvalidTaskError } from '../errors/errors'
+import { shown } from '../errors/suggestions'
 import type { Jsonable } from './json'
 
 /** A class whose instances hold one argument: anything that can be made without arguments of its own. */

@@ -1,4 +1,5 @@
-import { InvalidTaskError, didYouMean, shown } from '../errors/errors'
+import { InvalidTaskError } from '../errors/errors'
+import { didYouMean, shown } from '../errors/suggestions'
 
 /** One call of a task, keyword arguments apart. */
 export interface CallArguments {

@@ -1,7 +1,9 @@
 import type { EntityManager } from 'typeorm'
-import { InvalidTaskError, NotSupportedError, shown } from '../errors/errors'
+import { InvalidTaskError, NotSupportedError } from '../errors/errors'
+import { shown } from '../errors/suggestions'
 import { storable } from '../errors/error-record'
-import type { Progress, TaskResult } from '../result'
+import type { TaskResult } from '../result'
+import type { Progress } from '../record'
 
 /** A note is cut after so many characters. */
 const MAX_NOTE = 1000

@@ -1,5 +1,6 @@
 import { types } from 'node:util'
-import { NotSerializableError, shown } from '../errors/errors'
+import { NotSerializableError } from '../errors/errors'
+import { shown } from '../errors/suggestions'
 
 /**
  * The largest JSON text of a task's arguments or of its return value, in bytes.

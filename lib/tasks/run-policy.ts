@@ -1,4 +1,5 @@
-import { InvalidTaskError, didYouMean, shown } from '../errors/errors'
+import { InvalidTaskError } from '../errors/errors'
+import { didYouMean, shown } from '../errors/suggestions'
 
 /** When a failed run is tried again. */
 export interface Retry {

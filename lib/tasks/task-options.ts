@@ -1,8 +1,15 @@
 import type { EntityManager } from 'typeorm'
 import { type ArgumentClass, assertArgumentClasses } from './argument-classes'
-import { InvalidTaskError, didYouMean, shown } from '../errors/errors'
-import { DEFAULT_POLICY, POLICY_OPTIONS, type Retry, checkPolicy, policyIn } from './run-policy'
-import type { TaskValues } from './task'
+import { InvalidTaskError } from '../errors/errors'
+import { didYouMean, shown } from '../errors/suggestions'
+import {
+  DEFAULT_POLICY,
+  POLICY_OPTIONS,
+  type Policy,
+  type Retry,
+  checkPolicy,
+  policyIn,
+} from './run-policy'
 
 /** What a task asks for, wherever it is enqueued from. */
 export interface TaskOptions {
@@ -38,6 +45,29 @@ export interface TaskOptions {
    * and a time limit ends it for good. Default false.
    */
   isolate?: boolean
+}
+
+/** What a task is, apart from its code. */
+export interface TaskValues {
+  readonly name: string
+  readonly priority: number
+  readonly queueName: string
+  /** An alias of TASKS. */
+  readonly backend: string
+  readonly takesContext: boolean
+  /** Its run and its completion are one transaction. */
+  readonly transactional: boolean
+  /** Its run has a child process of its own. */
+  readonly isolate: boolean
+  /** The classes of the arguments; empty where none are listed. */
+  readonly args: readonly ArgumentClass[]
+  /** What holds for its runs. */
+  readonly policy: Policy
+  /** What of that this copy changed, to be written into the row. */
+  readonly overrides: Partial<Policy>
+  readonly runAfter: Date | null
+  readonly uniqueKey: string | null
+  readonly manager: EntityManager | undefined
 }
 
 /** What one enqueue may change. */

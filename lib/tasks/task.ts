@@ -7,31 +7,22 @@ import { assertReceivable, plainArguments, receivedArguments } from './dto'
 import { NotSupportedError, ResultMismatchError } from '../errors/errors'
 import { encodeArguments } from './json'
 import { type Policy, policyIn } from './run-policy'
-import { backends } from '../registry'
+import { backends } from '../backend-registry'
 import { TaskResult } from '../result'
-import { type CallOptions, checkCallOptions, checkTaskValues } from './task-options'
+import {
+  type CallOptions,
+  checkCallOptions,
+  checkTaskValues,
+  type TaskValues,
+} from './task-options'
 
-/** What a task is, apart from its code. */
-export interface TaskValues {
-  readonly name: string
-  readonly priority: number
-  readonly queueName: string
-  /** An alias of TASKS. */
-  readonly backend: string
-  readonly takesContext: boolean
-  /** Its run and its completion are one transaction. */
-  readonly transactional: boolean
-  /** Its run has a child process of its own. */
-  readonly isolate: boolean
-  /** The classes of the arguments; empty where none are listed. */
-  readonly args: readonly ArgumentClass[]
-  /** What holds for its runs. */
-  readonly policy: Policy
-  /** What of that this copy changed, to be written into the row. */
-  readonly overrides: Partial<Policy>
-  readonly runAfter: Date | null
-  readonly uniqueKey: string | null
-  readonly manager: EntityManager | undefined
+/** Under another name, since the module below has a `Task` of its own. */
+type TaskClass<Args extends unknown[], Return> = Task<Args, Return>
+
+declare module '../task-type' {
+  interface TaskTypes<Args extends unknown[], Return> {
+    readonly task: TaskClass<Args, Return>
+  }
 }
 
 export type TaskFunction = (...given: never[]) => unknown

@@ -2,20 +2,16 @@ import { assertYoung, policyFor } from '../execution/preflight'
 import type { TaskBackend } from '../backend'
 import type { Bagged } from './indexed-set'
 import { clock, OVER } from '../clock'
-import {
-  LeaseLost,
-  TaskCancelled,
-  type TasksError,
-  TimeLimitExceeded,
-  WorkerStops,
-} from '../errors/errors'
+import { type TasksError } from '../errors/errors'
+import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../errors/run-errors'
 import { DEFAULT_POLICY, type Policy } from '../tasks/run-policy'
-import { type Progress, TaskResult } from '../result'
+import { TaskResult } from '../result'
+import { type Progress } from '../record'
 import { tasks } from '../registry'
 import type { Way } from '../execution/in-process'
 import { taskStarted } from '../events/signals'
 import { logState } from '../events/task-log'
-import { strengthOf } from '../stop-reasons'
+import { strengthOf } from '../execution/abort'
 import type { ClaimedRow, Outcome, Renewal } from '../store'
 import { type Verdict, failed, stopped } from '../execution/run-outcome'
 import { type Run, wayOf } from '../execution/executor'

@@ -1,7 +1,7 @@
 import { assertNoChild } from '../isolation/isolation-options'
 import { type PruneOptions, pruneWishOf } from './prune-options'
 import { reaching } from './wait-for-database'
-import { backends } from '../registry'
+import { backends } from '../backend-registry'
 import type { Hint } from '../store'
 import type * as loop from './worker'
 import { type WorkerOptions, wishOf } from './worker-options'

@@ -1,7 +1,7 @@
 import type { DataSource, Logger } from 'typeorm'
 import { configureTasks, DBTaskResult, remoteTask } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
-import { backends } from '#registry'
+import { backends } from '../../lib/backend-registry'
 import type { Outcome, Store } from '#lib/store'
 import { Rows, wishes } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm'
-import type { Claim, Dialect, FinishRow } from '#dialects/dialect'
+import type { Claim, Dialect } from '#dialects/dialect'
+import type { FinishRow } from '../../backends/database/row'
 import { mysql } from '#mysql/dialect'
 import { Session } from '#session'
 import { DBTaskResult } from '#entities'

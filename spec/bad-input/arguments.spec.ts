@@ -10,7 +10,7 @@ import {
 import { DatabaseBackend } from '#backends/database'
 import { DummyBackend } from '#dummy'
 import { ImmediateBackend } from '#immediate'
-import { backends } from '#registry'
+import { backends } from '../../lib/backend-registry'
 import { MAX_JSON_BYTES } from '#json'
 import { databases } from '../support/databases'
 import { add, catchLog, echo } from '../support/tasks'

@@ -8,7 +8,7 @@ import {
   TaskFailedError,
   WaitTimeoutError,
 } from '#errors'
-import { backends } from '#registry'
+import { backends } from '../../lib/backend-registry'
 import type { BackendClass } from '#configure'
 import { type TaskEvent, taskEnqueued, taskFinished, taskStarted } from '#signals'
 import {

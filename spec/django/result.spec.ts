@@ -1,7 +1,7 @@
 import { configureTasks, remoteTask, ResultNotFoundError, TaskNotFoundError } from 'typeorm-tasks'
 import { DummyBackend } from '#dummy'
 import { ImmediateBackend } from '#immediate'
-import { backends } from '#registry'
+import { backends } from '../../lib/backend-registry'
 import { add, catchLog, contextual, fail, type Line } from '../support/tasks'
 
 let lines: Line[]

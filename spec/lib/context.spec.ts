@@ -1,5 +1,6 @@
 import { TaskContext } from '#context'
-import type { Progress, TaskResult } from '#result'
+import type { TaskResult } from '#result'
+import type { Progress } from '../../lib/record'
 
 /** What reaches the surroundings of a run for one note. */
 function noteOf(note: string): string | null {

@@ -9,7 +9,8 @@ import {
   NotSupportedError,
   TaskNotFoundError,
 } from '#errors'
-import { backends, tasks } from '#registry'
+import { tasks } from '#registry'
+import { backends } from '../../lib/backend-registry'
 import type { Task } from '#task'
 import type { CallOptions, TaskOptions } from '#task-options'
 import { add, catchLog, contextual, echo, fail, keywords } from '../support/tasks'

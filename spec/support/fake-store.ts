@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { ResultValues } from '#result'
+import type { ResultValues } from '../../lib/record'
 import type {
   ClaimedRow,
   Counts,

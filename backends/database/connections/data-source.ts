@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm'
-import { DataSourceError, InvalidSettingsError, shown } from '../../../lib/errors/errors'
+import { DataSourceError, InvalidSettingsError } from '../../../lib/errors/errors'
+import { shown } from '../../../lib/errors/suggestions'
 
 /** A DataSource, or a function that gives one: for apps that make theirs late. */
 export type DataSourceOption = DataSource | (() => DataSource | Promise<DataSource>) | undefined

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { DataSource, QueryRunner } from 'typeorm'
 import { codeOf } from './retry-contention'
-import type { Ask } from './prepared'
-import type { Answer } from './session'
+import type { Ask } from './statement'
+import type { Answer } from './statement'
 
 /** What of a pool, or of a connection, of node-postgres is used here. */
 interface Asked {

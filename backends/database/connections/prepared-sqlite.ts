@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import type { Ask } from './prepared'
+import type { Ask } from './statement'
 
 /** What of a connection of better-sqlite3 is used here. */
 interface Connection {

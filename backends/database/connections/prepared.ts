@@ -1,11 +1,8 @@
 import { type DataSource, QueryFailedError, type QueryRunner } from 'typeorm'
 import { onPostgres } from './prepared-postgres'
 import { onSqlite } from './prepared-sqlite'
-import type { Answer } from './session'
+import type { Answer, Ask } from './statement'
 import type { Statement } from './statement'
-
-/** Runs a statement by a driver itself. */
-export type Ask = (statement: Statement) => Answer | Promise<Answer>
 
 /**
  * Runs a statement prepared, by the driver itself (measured: a small INSERT takes half the time). Undefined where that

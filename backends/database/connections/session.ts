@@ -2,12 +2,7 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
 import { familyOf } from '../../../entities/database-family'
 import { direct } from './prepared'
 import { discard } from './driver-connection'
-import { type Statement, type Values, bind } from './statement'
-
-export interface Answer {
-  readonly records: Record<string, unknown>[]
-  readonly affected: number
-}
+import { type Answer, type Statement, type Values, bind } from './statement'
 
 /** Lends a runner for as long as `work` takes. */
 export type Lend = <T>(work: (runner: QueryRunner) => Promise<T>) => Promise<T>

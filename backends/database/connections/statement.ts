@@ -84,3 +84,9 @@ function isList(value: Values[string] | undefined): value is readonly string[] {
 function isColumn(value: Values[string] | undefined): value is Column {
   return typeof value === 'object' && value !== null && 'column' in value
 }
+export interface Answer {
+  readonly records: Record<string, unknown>[]
+  readonly affected: number
+}
+/** Runs a statement by a driver itself. */
+export type Ask = (statement: Statement) => Answer | Promise<Answer>

@@ -1,12 +1,7 @@
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Wishes } from '../../../lib/store'
-import type * as ofMysql from './mysql/dialect'
-import type * as fallback from './portable/dialect'
-import type * as ofPostgres from './postgres'
-import type * as ofSqlite from './sqlite'
-import type { ClaimedRaw, RawRow } from '../row'
+import type { ClaimedRaw, FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
 import type { Session } from '../connections/session'
-import type { Table } from '../table'
 
 /**
  * What the store and the backend want of the table, in verbs over plain rows, each in batches. Every change of a
@@ -86,80 +81,9 @@ export interface Part {
   readonly upTo: string | null
 }
 
-export interface HeldRow {
-  readonly row_key: string
-  readonly claims: number
-}
-
-export interface FinishRow extends HeldRow {
-  readonly status: string
-  readonly return_value: string | null
-  readonly exception_class_path: string
-  readonly traceback: string
-  /** An error to append to those of earlier attempts, as JSON; null: none. */
-  readonly attempt_error: string | null
-  /** JSON; null leaves what is there. */
-  readonly progress: string | null
-  /** Milliseconds until the next attempt; null leaves run_after as it is. */
-  readonly delay: number | null
-}
-
-export interface RenewRow extends HeldRow {
-  readonly progress: string | null
-}
-
 export interface How {
   /** Leaves out rows whose unique key is taken. */
   readonly unlessTaken: boolean
   /** Idle workers are told, where the database can pass that on. */
   readonly tells: boolean
-}
-
-/** Rows of one task: what differs from row to row, and what does not. */
-export interface NewRows {
-  readonly shared: SharedValues
-  readonly calls: readonly { readonly row_key: string; readonly args_kwargs: string }[]
-}
-
-export interface SharedValues {
-  readonly priority: number
-  readonly task_path: string
-  readonly queue_name: string
-  readonly backend_name: string
-  readonly run_after: string
-  readonly unique_key: string | null
-  readonly options: string | null
-}
-
-/** The dialect for a table: SQL of its own where we know the driver well, else what TypeORM can say everywhere. */
-export function dialectFor(table: Table): Dialect {
-  const known = dialects.get(table)
-  if (known) return known
-  const dialect = (DIALECTS[table.type] ?? portable)(table)
-  dialects.set(table, dialect)
-  return dialect
-}
-
-const dialects = new WeakMap<Table, Dialect>()
-
-// An app has one database as a rule, and need not load what the others say.
-type Maker = (table: Table) => Dialect
-const postgres: Maker = (table) => (require('./postgres') as typeof ofPostgres).postgres(table)
-const mysql: Maker = (table) => (require('./mysql/dialect') as typeof ofMysql).mysql(table)
-const sqlite: Maker = (table) => (require('./sqlite') as typeof ofSqlite).sqlite(table)
-// In two steps: after `new`, the compiler drops the parentheses around what is loaded, and what is left means something else.
-const portable: Maker = (table) => {
-  const { Portable } = require('./portable/dialect') as typeof fallback
-  return new Portable(table)
-}
-
-/** By TypeORM's `type`. `sqlite` and the drivers for phones and browsers are SQLite too, but do not all tell what a statement gave back. */
-const DIALECTS: Readonly<Record<string, Maker | undefined>> = {
-  postgres,
-  'aurora-postgres': postgres,
-  cockroachdb: postgres,
-  mysql,
-  mariadb: mysql,
-  'aurora-mysql': mysql,
-  'better-sqlite3': sqlite,
 }

@@ -1,7 +1,10 @@
 import { CANCELLED } from '../../../lib/errors/error-record'
-import type { Claim, Dialect, FinishRow, How, NewRows, Part, Prunable, QueueWish } from './dialect'
+import type { Claim, Dialect, How, Part, Prunable, QueueWish } from './dialect'
+import type { NewRows } from '../row'
+import type { FinishRow } from '../row'
 import type { ClaimedRaw, RawRow } from '../row'
-import type { Answer, Session } from '../connections/session'
+import type { Session } from '../connections/session'
+import type { Answer } from '../connections/statement'
 import type { Values } from '../connections/statement'
 
 /** Rows by their keys, all of one shape. */

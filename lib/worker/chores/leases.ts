@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { clock } from '../../clock'
-import { LeaseLost, TaskCancelled } from '../../errors/errors'
+import { LeaseLost } from '../../errors/run-errors'
+import { TaskCancelled } from '../../errors/run-errors'
 import { briefly } from '../../errors/error-record'
 import { inTime } from '../../timeout'
 import { log } from '../../events/logger'

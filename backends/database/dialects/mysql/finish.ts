@@ -1,4 +1,4 @@
-import type { FinishRow } from '../dialect'
+import type { FinishRow } from '../../row'
 import type { Session } from '../../connections/session'
 import { UNCANCELLED } from '../sql-dialect'
 import { BY_KEY, NOW, rows, valuesOf } from './columns'

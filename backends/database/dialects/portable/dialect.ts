@@ -3,18 +3,11 @@ import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { NO_DELAY } from '../../../../entities/formats'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import { patiently } from '../../connections/retry-contention'
-import type {
-  Claim,
-  Dialect,
-  FinishRow,
-  HeldRow,
-  How,
-  NewRows,
-  Part,
-  Prunable,
-  QueueWish,
-  RenewRow,
-} from '../dialect'
+import type { Claim, Dialect, How, Part, Prunable, QueueWish } from '../dialect'
+import type { NewRows } from '../../row'
+import type { RenewRow } from '../../row'
+import type { FinishRow } from '../../row'
+import type { HeldRow } from '../../row'
 import type { RawRow } from '../../row'
 import type { Session } from '../../connections/session'
 import type { Table } from '../../table'

@@ -1,8 +1,11 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { hexOf, instantOf, NO_DELAY, utcText } from '../../../../entities/formats'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
-import type { TaskStatus } from '../../../../lib/result'
-import type { FinishRow, NewRows, RenewRow, SharedValues } from '../dialect'
+import type { TaskStatus } from '../../../../lib/record'
+import type { NewRows } from '../../row'
+import type { SharedValues } from '../../row'
+import type { RenewRow } from '../../row'
+import type { FinishRow } from '../../row'
 import type { RawRow } from '../../row'
 
 /** A new row as the entity. */

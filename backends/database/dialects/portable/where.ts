@@ -1,7 +1,9 @@
 import { And, type FindOptionsWhere, In, IsNull, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { CANCELLED } from '../../../../lib/errors/error-record'
-import type { FinishRow, HeldRow, Part, Prunable, QueueWish } from '../dialect'
+import type { Part, Prunable, QueueWish } from '../dialect'
+import type { FinishRow } from '../../row'
+import type { HeldRow } from '../../row'
 
 export type Where = FindOptionsWhere<DBTaskResult>
 

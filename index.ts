@@ -6,7 +6,14 @@ import { registerBackend } from './lib/settings/configure'
 
 export { DBTaskResult, dbTaskResultSchema } from './entities'
 export { atomic } from './backends/database'
-export { type Order, type BackendSettings, type Problem, TaskBackend } from './lib/backend'
+export {
+  type CountQuery,
+  type ListQuery,
+  type Order,
+  type BackendSettings,
+  type Problem,
+  TaskBackend,
+} from './lib/backend'
 export { TaskContext } from './lib/tasks/context'
 export { remoteTask, task, taskOf, type TaskDecorator } from './lib/tasks/define'
 export * from './lib/errors/errors'
@@ -16,7 +23,7 @@ export type { ErrorRecord } from './lib/errors/error-record'
 export type { Jsonable } from './lib/tasks/json'
 export { type Logger, setLogger } from './lib/events/logger'
 export { TaskResult, type WaitOptions } from './lib/result'
-export type { Progress, TaskStatus } from './lib/record'
+export type { Counts, Progress, TaskStatus } from './lib/record'
 export {
   type BackendClass,
   type BackendConfig,
@@ -39,9 +46,9 @@ export {
 } from './lib/worker/start-worker'
 export type {
   ClaimedRow,
-  Counts,
   Exchange,
   Held,
+  Judge,
   Hint,
   Lost,
   Outcome,

@@ -29,3 +29,6 @@ export interface ResultValues {
   readonly returnValue: unknown
   readonly progress: Progress | null
 }
+
+/** How many results stand in each status. */
+export type Counts = Readonly<Record<TaskStatus, number>>

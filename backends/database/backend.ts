@@ -1,12 +1,19 @@
 import type { DataSource, EntityManager } from 'typeorm'
 import { dashed, hexOf } from '../../entities/formats'
-import { type BackendSettings, type Order, type Problem, TaskBackend } from '../../lib/backend'
+import {
+  type BackendSettings,
+  type CountQuery,
+  type Order,
+  type Problem,
+  TaskBackend,
+} from '../../lib/backend'
 import { InvalidSettingsError, ResultNotFoundError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import { inTime } from '../../lib/timeout'
 import { isHeard } from '../../lib/events/logger'
+import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
@@ -125,6 +132,16 @@ export class DatabaseBackend extends TaskBackend {
           return tellInProcess(dataSource, { what: 'cancel', key })
       }
     })
+  }
+
+  override async counts({ queues = null, excludeQueues = [] }: CountQuery = {}): Promise<Counts> {
+    return this.#inTable(undefined, async ({ session, dialect }) => ({
+      READY: 0,
+      RUNNING: 0,
+      FAILED: 0,
+      SUCCESSFUL: 0,
+      ...(await dialect.count(session, this.alias, { queues, excludeQueues })),
+    }))
   }
 
   override async check(): Promise<Problem[]> {

@@ -5,12 +5,16 @@ import {
   NotSupportedError,
   TaskNotFoundError,
 } from '../errors/errors'
-import { DoNotRetry } from '../errors/run-errors'
-import { RetryLater } from '../errors/run-errors'
-import { MaxAgeExceeded } from '../errors/run-errors'
+import {
+  DoNotRetry,
+  MaxAgeExceeded,
+  RetryLater,
+  TaskCancelled,
+  WorkerLost,
+} from '../errors/run-errors'
 import { type ErrorRecord, isA, recordOf } from '../errors/error-record'
 import type { ErrorClass, Policy, Retry } from '../tasks/run-policy'
-import type { ClaimedRow } from '../store'
+import type { ClaimedRow, Outcome } from '../store'
 import { log } from '../events/logger'
 
 /** What a failure is judged by. */
@@ -53,9 +57,7 @@ export function delayAfter(
   earlier: readonly ErrorRecord[],
 ): number | null {
   if (isA(error, RetryLater)) return error.delay
-  // A lost worker is counted by maxCrashes, and no failure of the task.
-  const failures =
-    1 + earlier.filter(({ exceptionClassPath }) => exceptionClassPath !== WORKER_LOST).length
+  const failures = 1 + earlier.filter((record) => !isCrash(record)).length
   if (retry === null || failures >= retry.maxAttempts || !isWorthIt(error, retry)) return null
   return delayOf(retry, failures)
 }
@@ -78,4 +80,21 @@ function isWorthIt(error: unknown, { retryOn }: Retry): boolean {
 export function recordOfFailure(error: unknown): ErrorRecord {
   const isDecision = isA(error, DoNotRetry) || isA(error, RetryLater)
   return recordOf(isDecision && error.cause !== undefined ? error.cause : error)
+}
+
+/** Decides what a row becomes whose worker was lost: it runs again, unless that happened too often or it must not run twice. */
+export function afterCrash(row: ClaimedRow, maxCrashes: number): Outcome {
+  const held = { key: row.key, claims: row.claims }
+  if (row.cancelled) return { ...held, status: 'FAILED', error: recordOf(new TaskCancelled()) }
+  const error = recordOf(new WorkerLost(row.values.workerIds.at(-1) ?? 'unknown'))
+  const crashes = 1 + row.values.errors.filter(isCrash).length
+  const isOver = crashes >= maxCrashes || row.options['rerunAfterCrash'] === false
+  return isOver
+    ? { ...held, status: 'FAILED', error }
+    : { ...held, status: 'READY', error, delay: null }
+}
+
+/** A lost worker is counted by `maxCrashes`, and is no failure of the task. */
+function isCrash({ exceptionClassPath }: ErrorRecord): boolean {
+  return exceptionClassPath === WORKER_LOST
 }

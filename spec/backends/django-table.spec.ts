@@ -1,3 +1,4 @@
+import { rescue } from '../contract/rows'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
 import { configureTasks, remoteTask, runUntilEmpty, startWorker, task } from 'typeorm-tasks'
@@ -197,7 +198,7 @@ describeEachDatabase((database) => {
           options: { dataSource },
         }).openStore({})
 
-        const rescued = await store.rescue()
+        const rescued = await rescue(store)
         const { kept, claimed } = await store.exchange(
           [{ key: running.id, claims: 0, status: 'SUCCESSFUL', returnValue: '1' }],
           10,

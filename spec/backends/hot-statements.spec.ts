@@ -4,7 +4,7 @@ import { remoteTask } from '#define'
 import { DBTaskResult } from '#entities'
 import { configureTasks } from '#configure'
 import type { ClaimedRow, Outcome, Store } from '#lib/store'
-import { wishes } from '../contract/rows'
+import { rescue, wishes } from '../contract/rows'
 import { describeEachDatabase, type SpecDatabase } from '../support/databases'
 import { addRows, type DatabaseName } from '../support/many-rows'
 import { typeormVersion } from '../support/typeorm'
@@ -83,7 +83,7 @@ const STATEMENTS: Readonly<Record<string, (place: Place) => Promise<unknown>>> =
       { leaseUntil: new Date('2026-01-01') },
     )
     place.asked.splice(0)
-    expect((await place.store.rescue()).released).toHaveLength(100)
+    expect((await rescue(place.store)).released).toHaveLength(100)
   },
   cancelling: async (place) => {
     const [row] = await claim(place, 1)

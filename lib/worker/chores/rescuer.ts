@@ -1,6 +1,7 @@
 import { clock } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
+import { afterCrash } from '../../execution/retry'
 import type { Store } from '../../store'
 
 /** At most so many milliseconds between looks, however long the lease. */
@@ -44,7 +45,9 @@ export class Rescuer {
     try {
       // One look takes some rows only: as long as there were any there may be more.
       for (let found = 1; found > 0 && !this.#closed.signal.aborted;) {
-        const { released, failed } = await this.#store.rescue()
+        const { released, failed } = await this.#store.rescue((row) =>
+          afterCrash(row, this.#store.maxCrashes),
+        )
         for (const id of released)
           log.warn(`Task id=${id} was left behind by its worker and runs again`)
         for (const id of failed)

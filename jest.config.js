@@ -1,6 +1,6 @@
 // Every spec runs on both TypeORM versions, save those that never meet TypeORM: `once` names them.
 // DB=sqlite,postgres,mariadb chooses databases; TYPEORM=1 or 0.3 chooses the TypeORM.
-const once = ['faults', 'lib', 'house', 'cli', 'docs', 'examples', 'package', 'types']
+const once = ['faults', 'process', 'types', 'unit']
 
 const common = {
   rootDir: __dirname,

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm'
 import { DBTaskResult } from '#entities'
 import { hexOf, utcText } from '#formats'
 import type { Exchange, Store, Wishes } from '#lib/store'
-import { readyRow } from '../entities/rows'
+import { readyRow } from '../support/row-values'
 
 /** The wishes of a worker that serves every queue, unless told otherwise. */
 export function wishes(differently: Partial<Wishes> = {}): Wishes {

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { setLogger } from '../lib/log'
+import { setLogger } from '../lib/events/logger'
 
 let verbosity = 1
 
@@ -36,13 +36,12 @@ export function leave(code: number): void {
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
 }
 
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g
+
 /** Text that somebody else wrote, without what a terminal would obey; lines and tabs stay. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replace(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return text.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Rows under a header, in aligned columns. */

@@ -1,4 +1,4 @@
-import { djangoMend, isDjangoUnpacked } from '../django/real/harness/django-folder'
+import { djangoMend, isDjangoUnpacked } from '../django/harness/django-folder'
 import { Desk, type DeskCard } from './servers/desk'
 import { wanted, type Wanted } from './servers/wanted'
 

@@ -1,38 +1,54 @@
 import { DatabaseBackend } from './backends/database'
 import { DummyBackend } from './backends/dummy'
 import { ImmediateBackend } from './backends/immediate'
-import { backends } from './lib/registry'
-import { registerBackend } from './lib/settings'
+import { backends } from './lib/backend-registry'
+import { registerBackend } from './lib/settings/configure'
 
 export { DBTaskResult, dbTaskResultSchema } from './entities'
 export { atomic } from './backends/database'
-export { type Order, type BackendSettings, type Problem, TaskBackend } from './lib/backend'
-export { TaskContext } from './lib/context'
-export { remoteTask, task, taskOf, type TaskDecorator } from './lib/define'
-export * from './lib/errors'
-export type { ErrorRecord } from './lib/failure'
-export type { Jsonable } from './lib/json'
-export { type Logger, setLogger } from './lib/log'
-export { type Progress, TaskResult, type TaskStatus, type WaitOptions } from './lib/result'
+export {
+  type CountQuery,
+  type ListQuery,
+  type Order,
+  type BackendSettings,
+  type Problem,
+  TaskBackend,
+} from './lib/backend'
+export { TaskContext } from './lib/tasks/context'
+export { remoteTask, task, taskOf, type TaskDecorator } from './lib/tasks/define'
+export * from './lib/errors/errors'
+export * from './lib/errors/run-errors'
+export { didYouMean, shown } from './lib/errors/suggestions'
+export type { ErrorRecord } from './lib/errors/error-record'
+export type { Jsonable } from './lib/tasks/json'
+export { type Logger, setLogger } from './lib/events/logger'
+export { TaskResult, type WaitOptions } from './lib/result'
+export type { Counts, Progress, TaskStatus } from './lib/record'
 export {
   type BackendClass,
   type BackendConfig,
   configureTasks,
   type TasksSettings,
-} from './lib/settings'
-export { Signal, type TaskEvent, taskEnqueued, taskFinished, taskStarted } from './lib/signals'
+} from './lib/settings/configure'
+export {
+  Signal,
+  type TaskEvent,
+  taskEnqueued,
+  taskFinished,
+  taskStarted,
+} from './lib/events/signals'
 export {
   pruneResults,
   type PruneOptions,
   runUntilEmpty,
   type RunningWorker,
   startWorker,
-} from './lib/start-worker'
+} from './lib/worker/start-worker'
 export type {
   ClaimedRow,
-  Counts,
   Exchange,
   Held,
+  Judge,
   Hint,
   Lost,
   Outcome,
@@ -44,13 +60,12 @@ export type {
   StoreOptions,
   Wishes,
 } from './lib/store'
-export type { ErrorClass, Retry } from './lib/policy'
-export { Task } from './lib/task'
-export type { CallOptions, TaskOptions } from './lib/task-options'
-export type { WorkerReport } from './lib/worker'
-export { ProcessLost } from './lib/isolation/process-lost'
-export type { IsolationOptions } from './lib/isolation/isolation'
-export type { WorkerOptions } from './lib/worker-options'
+export type { ErrorClass, Retry } from './lib/tasks/run-policy'
+export { Task } from './lib/tasks/task'
+export type { CallOptions, TaskOptions } from './lib/tasks/task-options'
+export type { WorkerReport } from './lib/worker/worker'
+export type { IsolationOptions } from './lib/isolation/isolation-options'
+export type { WorkerOptions } from './lib/worker/worker-options'
 
 registerBackend('typeorm-tasks/backends/immediate#ImmediateBackend', () => ImmediateBackend)
 registerBackend('typeorm-tasks/backends/dummy#DummyBackend', () => DummyBackend)

@@ -1,12 +1,14 @@
 import { type Order, TaskBackend } from '../lib/backend'
-import { ResultNotFoundError, TaskCancelled } from '../lib/errors'
-import { recordOf } from '../lib/failure'
-import { type ResultValues, TaskResult } from '../lib/result'
-import { taskEnqueued } from '../lib/signals'
-import { logEnqueued } from '../lib/state-lines'
-import type { TaskValues } from '../lib/task'
+import { ResultNotFoundError } from '../lib/errors/errors'
+import { TaskCancelled } from '../lib/errors/run-errors'
+import { recordOf } from '../lib/errors/error-record'
+import { TaskResult } from '../lib/result'
+import { type ResultValues } from '../lib/record'
+import { taskEnqueued } from '../lib/events/signals'
+import { logEnqueued } from '../lib/events/task-log'
+import type { TaskValues } from '../lib/tasks/task-options'
 import { assertHolds } from './unique-key'
-import { valuesOf } from './values-of'
+import { valuesOf } from './new-record'
 
 /** Keeps what is enqueued and runs nothing: for tests that look at what was asked for. */
 export class DummyBackend extends TaskBackend {

@@ -1,11 +1,12 @@
 import { type Order, TaskBackend } from '../lib/backend'
-import { ResultNotFoundError } from '../lib/errors'
-import { randomWorkerId } from '../lib/random-id'
-import { type ResultValues, TaskResult } from '../lib/result'
-import { type Ending, runOnce } from '../lib/run'
-import { taskEnqueued, taskFinished, taskStarted } from '../lib/signals'
-import { logEnqueued, logState } from '../lib/state-lines'
-import { valuesOf } from './values-of'
+import { ResultNotFoundError } from '../lib/errors/errors'
+import { randomWorkerId } from '../lib/worker/worker-id'
+import { TaskResult } from '../lib/result'
+import { type ResultValues } from '../lib/record'
+import { type Ending, runOnce } from '../lib/execution/in-process'
+import { taskEnqueued, taskFinished, taskStarted } from '../lib/events/signals'
+import { logEnqueued, logState } from '../lib/events/task-log'
+import { valuesOf } from './new-record'
 
 /** So many finished results are kept for `getResult`; older ones are forgotten. */
 export const KEPT_RESULTS = 1_000

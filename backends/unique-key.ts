@@ -1,6 +1,6 @@
-import { ResultMismatchError } from '../lib/errors'
-import type { ResultValues } from '../lib/result'
-import type { TaskValues } from '../lib/task'
+import { ResultMismatchError } from '../lib/errors/errors'
+import type { ResultValues } from '../lib/record'
+import type { TaskValues } from '../lib/tasks/task-options'
 
 /**
  * A unique key gives the waiting task in the place of a new one, so both must be of one task.

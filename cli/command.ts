@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
-import type { Globals } from './opened-app'
-import { type Reader, text } from './values'
+import type { Globals } from './app/open-app'
+import { type Reader, text } from './option-parsers'
 
 export type { Globals }
 

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { setLogger } from '../lib/log'
+import { setLogger } from '../lib/events/logger'
 
 let verbosity = 1
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
-import { UsageError } from '../lib/errors'
-import { lateCommands } from './late'
+import { UsageError } from '../lib/errors/errors'
+import { lateCommands } from './lazy'
 import { leave, printError, setVerbosity } from './output'
-import { text, wholeNumber } from './values'
+import { text, wholeNumber } from './option-parsers'
 
 /** Runs the command that `argv` asks for, and ends the process with its exit code. */
 export async function run(argv: readonly string[]): Promise<void> {

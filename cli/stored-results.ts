@@ -1,13 +1,13 @@
 import { type DataSource, In } from 'typeorm'
 import { DatabaseBackend } from '../backends/database'
-import { onTable } from '../backends/database/retry'
+import { onTable } from '../backends/database/browse'
 import { DBTaskResult } from '../entities/db-task-result.entity'
-import type { TaskStatus } from '../lib/result'
-import { backends } from '../lib/registry'
-import type { App } from './app'
-import { backendOf } from './served-backend'
+import type { TaskStatus } from '../lib/record'
+import { backends } from '../lib/backend-registry'
+import type { App } from './app/load-app'
+import { backendOf } from './backend-option'
 
-export { retryFailed, rowOf } from '../backends/database/retry'
+export { retryFailed, rowOf } from '../backends/database/browse'
 
 export interface ListWish {
   readonly limit: number

@@ -1,8 +1,9 @@
 import { Entity } from 'typeorm'
-import type { ErrorRecord } from '../lib/failure'
-import type { Progress, TaskStatus } from '../lib/result'
+import type { ErrorRecord } from '../lib/errors/error-record'
+import type { Progress } from '../lib/record'
+import type { TaskStatus } from '../lib/record'
 import { Constrained } from './indexes'
-import { Stored } from './stored'
+import { Stored } from './columns'
 
 /** The table's name, unless `dbTaskResultSchema` gives another. */
 export const TABLE_NAME = 'db_task_result'

@@ -1,7 +1,7 @@
 import { EntitySchema, type DataSourceOptions, type EntitySchemaColumnOptions } from 'typeorm'
 import { DBTaskResult, TABLE_NAME } from './db-task-result.entity'
 import { constraintsOf } from './indexes'
-import { columnOptions, storedColumns } from './stored'
+import { columnOptions, storedColumns } from './columns'
 
 export interface DBTaskResultSchemaOptions {
   /** The type of the DataSource; need not be said, since the DataSource that lists the schema decides. */

@@ -1,5 +1,5 @@
 import type { ValueTransformer } from 'typeorm'
-import type { Built } from './building'
+import type { Built } from './metadata-hook'
 import { dashed, hexOf, instantOf, utcText } from './formats'
 
 /** Dashed in the API, 32 hex digits in the database. */

@@ -1,8 +1,10 @@
 import type { EntityManager } from 'typeorm'
-import { InvalidTaskError, NotSupportedError, didYouMean } from './errors'
+import { InvalidTaskError, NotSupportedError } from './errors/errors'
+import { didYouMean } from './errors/suggestions'
+import type { Counts, TaskStatus } from './record'
 import type { TaskResult } from './result'
 import type { Outcome, Store, StoreOptions } from './store'
-import type { Task } from './task'
+import type { Task } from './task-type'
 
 /** A wish to run a task, before it is written: plain values, already checked. */
 export interface Order {
@@ -24,6 +26,25 @@ export interface Problem {
   readonly level: 'error' | 'warning'
   readonly message: string
   readonly mend: string
+}
+
+/** Which results to list, the newest first. */
+export interface ListQuery {
+  /** At most so many. */
+  readonly limit: number
+  readonly status?: TaskStatus
+  /** Absent or null: all. */
+  readonly queues?: readonly string[] | null
+  readonly taskName?: string
+  /** Only results older than that of this id: the last one of a page, to get the next page. */
+  readonly before?: string
+}
+
+/** Which results to count. */
+export interface CountQuery {
+  /** Absent or null: all. */
+  readonly queues?: readonly string[] | null
+  readonly excludeQueues?: readonly string[]
 }
 
 /** Where tasks go when they are enqueued. A backend needs `enqueue`; all else has a default. */
@@ -61,6 +82,25 @@ export abstract class TaskBackend {
 
   async cancel(result: TaskResult<unknown>): Promise<void> {
     throw this.#lacks(`cancel task ${result.id}`)
+  }
+
+  /** Results of this backend, the newest first. */
+  async list(_query: ListQuery): Promise<TaskResult<unknown>[]> {
+    throw this.#lacks('list results')
+  }
+
+  /**
+   * Puts a FAILED task back into its queue, due at once, its error kept among those of earlier attempts.
+   *
+   * @throws ResultNotFoundError for an id it does not hold; NotSupportedError unless the task is FAILED.
+   */
+  async retry(id: string): Promise<TaskResult<unknown>> {
+    throw this.#lacks(`retry task ${id}`)
+  }
+
+  /** How many results of this backend stand in each status. */
+  async counts(_query: CountQuery = {}): Promise<Counts> {
+    throw this.#lacks('count results')
   }
 
   /** What is wrong with the set-up; nothing by default. */

@@ -1,8 +1,5 @@
-import type { TaskBackend } from './backend'
-import { InvalidBackendError, InvalidTaskError, TaskNotFoundError, didYouMean } from './errors'
-import type { Task } from './task'
-
-type AnyTask = Task<unknown[], unknown>
+import { InvalidTaskError, TaskNotFoundError } from './errors/errors'
+import type { AnyTask } from './task-type'
 
 /** Where a task was defined: file and line. */
 export interface Place {
@@ -49,51 +46,8 @@ class TaskRegistry {
   }
 }
 
-class BackendRegistry {
-  #byAlias: Map<string, TaskBackend> | undefined
-  #fallback: (() => Map<string, TaskBackend>) | undefined
-
-  /** What holds as long as nothing is configured. */
-  setFallback(make: () => Map<string, TaskBackend>): void {
-    this.#fallback = make
-  }
-
-  configure(byAlias: Map<string, TaskBackend> | undefined): void {
-    this.#byAlias = byAlias
-  }
-
-  get isConfigured(): boolean {
-    return this.#byAlias !== undefined
-  }
-
-  /** @throws InvalidBackendError for an alias that TASKS does not have. */
-  get(alias: string): TaskBackend {
-    const backend = this.#all().get(alias)
-    if (!backend) throw unknownAlias(alias, [...this.#all().keys()])
-    return backend
-  }
-
-  all(): TaskBackend[] {
-    return [...this.#all().values()]
-  }
-
-  #all(): Map<string, TaskBackend> {
-    return this.#byAlias ?? this.#fallback?.() ?? new Map<string, TaskBackend>()
-  }
-}
-
 /** Every task this process can run, by name. */
 export const tasks = new TaskRegistry()
-
-/** Every backend of TASKS, by alias. */
-export const backends = new BackendRegistry()
-
-function unknownAlias(alias: string, known: string[]): InvalidBackendError {
-  return new InvalidBackendError(
-    `TASKS has no backend "${alias}"; it has ${known.length === 0 ? 'none' : known.map((name) => `"${name}"`).join(', ')}.`,
-    didYouMean(alias, known) ?? 'Add it to configureTasks({ … }).',
-  )
-}
 
 function shownPlace({ file, line }: Place): string {
   return `${file}:${line}`

@@ -1,44 +1,15 @@
-import type { TaskBackend } from './backend'
+import type { Progress, ResultValues, TaskStatus } from './record'
 import { clock } from './clock'
 import {
   InvalidTaskError,
   NotFinishedError,
   TaskFailedError,
   WaitTimeoutError,
-  shown,
-} from './errors'
-import type { ErrorRecord } from './failure'
+} from './errors/errors'
+import { shown } from './errors/suggestions'
+import { type ErrorRecord, headline } from './errors/error-record'
 import { tasks } from './registry'
-import type { Task } from './task'
-
-export type TaskStatus = 'READY' | 'RUNNING' | 'FAILED' | 'SUCCESSFUL'
-
-export interface Progress {
-  readonly done: number
-  readonly total: number | null
-  readonly note: string | null
-}
-
-/** A result's facts as one plain value; what backends read and write. */
-export interface ResultValues {
-  readonly id: string
-  readonly taskName: string
-  readonly status: TaskStatus
-  readonly enqueuedAt: Date | null
-  readonly startedAt: Date | null
-  readonly finishedAt: Date | null
-  readonly args: readonly unknown[]
-  readonly kwargs: Readonly<Record<string, unknown>>
-  readonly priority: number
-  readonly queueName: string
-  readonly backend: string
-  readonly runAfter: Date | null
-  readonly workerIds: readonly string[]
-  /** Oldest first; the last one is that of the run that failed for good. */
-  readonly errors: readonly ErrorRecord[]
-  readonly returnValue: unknown
-  readonly progress: Progress | null
-}
+import type { Task } from './task-type'
 
 export interface WaitOptions {
   /** Milliseconds until `wait` gives up. */
@@ -47,12 +18,18 @@ export interface WaitOptions {
   signal?: AbortSignal
 }
 
+/** What a result asks of its backend. */
+export interface ResultSource {
+  getResult(id: string): Promise<TaskResult<unknown>>
+  cancel(result: TaskResult<unknown>): Promise<void>
+}
+
 const FIRST_POLL = 10
 const SLOWEST_POLL = 500
 
 /** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
 export class TaskResult<Return> {
-  readonly #backend: TaskBackend
+  readonly #backend: ResultSource
   #values: ResultValues | (() => ResultValues)
   #source: (() => unknown) | undefined
 
@@ -61,7 +38,7 @@ export class TaskResult<Return> {
    * `source` gives what the backend read them from, e.g. the row; see `dbResult`.
    */
   constructor(
-    backend: TaskBackend,
+    backend: ResultSource,
     values: ResultValues | (() => ResultValues),
     source?: () => unknown,
   ) {
@@ -161,10 +138,7 @@ export class TaskResult<Return> {
    */
   get returnValue(): Return {
     if (this.status === 'FAILED')
-      throw new TaskFailedError(
-        this.id,
-        this.errors.at(-1)?.traceback.split('\n')[0] ?? 'no error was stored.',
-      )
+      throw new TaskFailedError(this.id, headline(this.errors.at(-1)) ?? 'no error was stored.')
     if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
     return this.#read().returnValue as Return
   }

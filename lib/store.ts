@@ -1,27 +1,30 @@
-import type { ErrorRecord } from './failure'
-import type { ResultValues } from './result'
+import type { ErrorRecord } from './errors/error-record'
+import type { ResultValues } from './record'
 
 /**
- * What a worker needs of a backend: six verbs over plain values, each taking a batch.
+ * What a worker needs of a backend: five verbs over plain values, each taking a batch.
  * Every write but the claim is fenced: it changes a row only while that claim still holds it.
  */
 export interface Store {
   /** Seconds that a claim or a renewal holds a row. */
   readonly leaseSeconds: number
+  /** How many lost workers a row may cost before it is given up. */
+  readonly maxCrashes: number
   /** Hands in what came of earlier rows and takes up to `room` rows to run next, best first. */
   exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange>
   /** Holds rows for another lease, and writes what progress they report. */
   renew(rows: readonly Renewal[]): Promise<Renewed>
   /** Gives rows back unfinished, as if they had not been claimed: the attempt is taken off. */
   release(rows: readonly Held[]): Promise<number>
-  /** Takes over rows whose lease ran out. */
-  rescue(): Promise<Rescued>
+  /** Takes over rows whose lease ran out: the store finds them, `judge` decides what each becomes. */
+  rescue(judge: Judge): Promise<Rescued>
   /** Deletes finished rows. */
   prune(wish: PruneWish): Promise<number>
-  /** How many rows stand in each status, for the wished queues. */
-  count(wishes: Pick<Wishes, 'queues' | 'excludeQueues'>): Promise<Counts>
   close(): Promise<void>
 }
+
+/** Decides what a row becomes whose worker was lost. */
+export type Judge = (row: ClaimedRow) => Outcome
 
 export interface StoreOptions {
   /** Seconds a claim holds a row without renewal; the backend's own setting by default. */
@@ -111,5 +114,3 @@ export interface PruneWish {
   /** Called after each chunk with the number deleted so far. */
   readonly onProgress?: (deleted: number) => void
 }
-
-export type Counts = Readonly<Record<ResultValues['status'], number>>

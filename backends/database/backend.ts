@@ -1,31 +1,41 @@
 import type { DataSource, EntityManager } from 'typeorm'
 import { dashed, hexOf } from '../../entities/formats'
-import { type BackendSettings, type Order, type Problem, TaskBackend } from '../../lib/backend'
-import { InvalidSettingsError, ResultNotFoundError, TaskCancelled, shown } from '../../lib/errors'
-import { recordOf } from '../../lib/failure'
-import { inTime } from '../../lib/in-time'
-import { isHeard } from '../../lib/log'
+import {
+  type BackendSettings,
+  type CountQuery,
+  type Order,
+  type Problem,
+  TaskBackend,
+} from '../../lib/backend'
+import { InvalidSettingsError, ResultNotFoundError } from '../../lib/errors/errors'
+import { shown } from '../../lib/errors/suggestions'
+import { TaskCancelled } from '../../lib/errors/run-errors'
+import { recordOf } from '../../lib/errors/error-record'
+import { inTime } from '../../lib/timeout'
+import { isHeard } from '../../lib/events/logger'
+import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
-import { validateShape } from '../../lib/shape'
-import { taskEnqueued } from '../../lib/signals'
-import { logEnqueued } from '../../lib/state-lines'
+import { validateShape } from '../../lib/settings/validation'
+import { taskEnqueued } from '../../lib/events/signals'
+import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
-import { IsInt, IsOptional, Max, Min, ValidateBy } from '../../lib/validator'
+import { IsInt, IsOptional, Max, Min, ValidateBy } from '../../lib/tasks/class-validator'
 import { isUuid, newId } from '../ids'
-import { openBookkeeping } from './bookkeeping'
-import { assertUsable, checkDatabase } from './check'
-import { completeInTransaction } from './completion'
-import { type DataSourceOption, dataSourceOf } from './data-source'
-import { type Dialect, dialectFor } from './dialect'
-import { dbResultOf } from './db-result'
-import { hearInProcess, isDueToTell, listenerOn, tellInProcess } from './hints'
+import { openBookkeeping } from './connections/worker-connections'
+import { assertUsable, checkDatabase } from './checks/check'
+import { completeInTransaction } from './complete-in-transaction'
+import { type DataSourceOption, dataSourceOf } from './connections/data-source'
+import { type Dialect } from './dialects/dialect'
+import { dialectFor } from './dialects/dialect-for'
+import { dbResultOf } from './row-to-entity'
+import { hearInProcess, isDueToTell, listenerOn, tellInProcess } from './notifications'
 import { type RawRow, valuesOf } from './row'
-import { Session } from './session'
+import { Session } from './connections/session'
 import { DatabaseStore } from './store'
 import { type Table, tableOf } from './table'
-import { managerFor } from './transactions'
-import { explained, unreachable } from './trouble'
-import { type Written, writeOrders } from './write-orders'
+import { managerFor } from './ambient-transaction'
+import { explained, unreachable } from './connections/database-errors'
+import { type Written, writeOrders } from './insert'
 
 /** Milliseconds for the checks before a worker starts; they may have to wait for others' locks. */
 const CHECKING = 40_000
@@ -122,6 +132,16 @@ export class DatabaseBackend extends TaskBackend {
           return tellInProcess(dataSource, { what: 'cancel', key })
       }
     })
+  }
+
+  override async counts({ queues = null, excludeQueues = [] }: CountQuery = {}): Promise<Counts> {
+    return this.#inTable(undefined, async ({ session, dialect }) => ({
+      READY: 0,
+      RUNNING: 0,
+      FAILED: 0,
+      SUCCESSFUL: 0,
+      ...(await dialect.count(session, this.alias, { queues, excludeQueues })),
+    }))
   }
 
   override async check(): Promise<Problem[]> {

@@ -1,3 +1,3 @@
 export { DatabaseBackend, DatabaseOptions } from './backend'
-export { setDefaultDataSource } from './data-source'
-export { atomic } from './transactions'
+export { setDefaultDataSource } from './connections/data-source'
+export { atomic } from './ambient-transaction'

@@ -1,6 +1,6 @@
 import { clock } from '../../lib/clock'
-import type { Dialect, Part, Prunable } from './dialect'
-import type { Session } from './session'
+import type { Dialect, Part, Prunable } from './dialects/dialect'
+import type { Session } from './connections/session'
 
 /** Rows deleted by one statement: few enough that no claim waits for it. */
 const CHUNK = 500

@@ -1,8 +1,7 @@
 import { dashed, instantOf, NO_DELAY, utcText } from '../../entities/formats'
-import type { ErrorRecord } from '../../lib/failure'
-import type { Progress, ResultValues, TaskStatus } from '../../lib/result'
+import type { ErrorRecord } from '../../lib/errors/error-record'
+import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
 import type { ClaimedRow } from '../../lib/store'
-import type { NewRows, SharedValues } from './dialect'
 
 /** A row as the dialects' select lists give it: everything but numbers as text, instants in UTC. */
 export interface RawRow {
@@ -43,6 +42,44 @@ type Silent =
 
 /** A row as a claim gives it. */
 export type ClaimedRaw = Omit<RawRow, Silent> & Partial<Pick<RawRow, Silent>>
+
+export interface HeldRow {
+  readonly row_key: string
+  readonly claims: number
+}
+
+export interface FinishRow extends HeldRow {
+  readonly status: string
+  readonly return_value: string | null
+  readonly exception_class_path: string
+  readonly traceback: string
+  /** An error to append to those of earlier attempts, as JSON; null: none. */
+  readonly attempt_error: string | null
+  /** JSON; null leaves what is there. */
+  readonly progress: string | null
+  /** Milliseconds until the next attempt; null leaves run_after as it is. */
+  readonly delay: number | null
+}
+
+export interface RenewRow extends HeldRow {
+  readonly progress: string | null
+}
+
+/** Rows of one task: what differs from row to row, and what does not. */
+export interface NewRows {
+  readonly shared: SharedValues
+  readonly calls: readonly { readonly row_key: string; readonly args_kwargs: string }[]
+}
+
+export interface SharedValues {
+  readonly priority: number
+  readonly task_path: string
+  readonly queue_name: string
+  readonly backend_name: string
+  readonly run_after: string
+  readonly unique_key: string | null
+  readonly options: string | null
+}
 
 /** A row as it was just written. */
 export function newRow(

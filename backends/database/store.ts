@@ -1,9 +1,8 @@
-import { recordOf } from '../../lib/failure'
 import type {
   ClaimedRow,
-  Counts,
   Exchange,
   Held,
+  Judge,
   Lost,
   Outcome,
   PruneWish,
@@ -13,14 +12,15 @@ import type {
   Store,
   Wishes,
 } from '../../lib/store'
-import { TaskCancelled, WorkerLost } from '../../lib/errors'
-import { inTime } from '../../lib/in-time'
-import type { Sessions } from './bookkeeping'
-import { patiently } from './contention'
-import type { Claim, Dialect, FinishRow, HeldRow } from './dialect'
+import { inTime } from '../../lib/timeout'
+import type { Sessions } from './connections/worker-connections'
+import { patiently } from './connections/retry-contention'
+import type { Claim, Dialect } from './dialects/dialect'
+import type { FinishRow } from './row'
+import type { HeldRow } from './row'
 import { prune } from './pruning'
 import { claimedRow } from './row'
-import { explained } from './trouble'
+import { explained } from './connections/database-errors'
 
 const RESCUE_CHUNK = 100
 /** Rows of which it is asked who has them now. */
@@ -36,7 +36,7 @@ export interface StoreSettings {
   readonly maxCrashes: number
 }
 
-/** The six verbs of a worker, by way of the dialect's. */
+/** The five verbs of a worker, by way of the dialect's. */
 export class DatabaseStore implements Store {
   readonly #sessions: Sessions
   readonly #dialect: Dialect
@@ -45,6 +45,10 @@ export class DatabaseStore implements Store {
 
   get leaseSeconds(): number {
     return this.#settings.leaseSeconds
+  }
+
+  get maxCrashes(): number {
+    return this.#settings.maxCrashes
   }
 
   constructor(
@@ -92,14 +96,14 @@ export class DatabaseStore implements Store {
   }
 
   /** Looks for rows without locking them, and then takes over only those whose lease has still ended: others look, too. */
-  async rescue(): Promise<Rescued> {
+  async rescue(judge: Judge): Promise<Rescued> {
     const expired = (
       await this.#ask(() =>
         this.#dialect.expired(this.#sessions.chore, this.#settings.backendName, RESCUE_CHUNK),
       )
     ).map(claimedRow)
     if (expired.length === 0) return { released: [], failed: [] }
-    const outcomes = expired.map((row) => this.#afterCrash(row))
+    const outcomes = expired.map(judge)
     const taken = await this.#ask(() =>
       this.#dialect.takeOver(this.#sessions.chore, outcomes.map(finishRow)),
     )
@@ -132,13 +136,6 @@ export class DatabaseStore implements Store {
       tell,
     })
     return deleted
-  }
-
-  async count(wishes: Pick<Wishes, 'queues' | 'excludeQueues'>): Promise<Counts> {
-    const found = await this.#ask(() =>
-      this.#dialect.count(this.#sessions.walk, this.#settings.backendName, wishes),
-    )
-    return { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, ...found }
   }
 
   close(): Promise<void> {
@@ -220,21 +217,6 @@ export class DatabaseStore implements Store {
       this.#dialect.claim(this.#sessions.exchange, this.#claimOf(room, wishes)),
     )
     return raw.map(claimedRow).toSorted(inDjangosOrder)
-  }
-
-  /** A row whose worker is gone runs again, unless that happened too often or it must not run twice. */
-  #afterCrash(row: ClaimedRow): Outcome {
-    const error = recordOf(new WorkerLost(row.values.workerIds.at(-1) ?? 'unknown'))
-    const crashes =
-      1 +
-      row.values.errors.filter((earlier) => earlier.exceptionClassPath === error.exceptionClassPath)
-        .length
-    const held = { key: row.key, claims: row.claims }
-    if (row.cancelled) return { ...held, status: 'FAILED', error: recordOf(new TaskCancelled()) }
-    const isOver = crashes >= this.#settings.maxCrashes || row.options['rerunAfterCrash'] === false
-    return isOver
-      ? { ...held, status: 'FAILED', error }
-      : { ...held, status: 'READY', error, delay: null }
   }
 }
 

@@ -1,8 +1,8 @@
 import type { DataSource } from 'typeorm'
-import { familyOf } from '../../entities/family'
+import { familyOf } from '../../entities/database-family'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
-import { DataSourceError } from '../../lib/errors'
-import { unreachable } from './trouble'
+import { DataSourceError } from '../../lib/errors/errors'
+import { unreachable } from './connections/database-errors'
 
 /** What statements need to know about the tasks table of one DataSource. */
 export interface Table {

@@ -13,7 +13,7 @@ const {
   task,
   taskFinished,
 } = require('./dist/index.js')
-const { backends } = require('./dist/lib/registry.js')
+const { backends } = require('./dist/lib/backend-registry.js')
 const { DatabaseBackend } = require('./dist/backends/database/index.js')
 
 let hub

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
-import { backends, tasks } from '../../lib/registry'
+import { tasks } from '../../lib/registry'
+import { backends } from '../../lib/backend-registry'
 import { doing, examples, type Globals } from '../command'
-import { late } from '../late'
+import { late } from '../lazy'
 import { isWanted, print, tell } from '../output'
 
 export function checkCommand(): Command {

@@ -1,16 +1,16 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
-import type { OpenWorker } from '../../lib/start-worker'
-import type { WorkerOptions } from '../../lib/worker-options'
-import { UsageError } from '../../lib/errors'
-import { log } from '../../lib/log'
-import { PATIENCE } from '../../lib/reaching'
+import type { OpenWorker } from '../../lib/worker/start-worker'
+import type { WorkerOptions } from '../../lib/worker/worker-options'
+import { UsageError } from '../../lib/errors/errors'
+import { log } from '../../lib/events/logger'
+import { PATIENCE } from '../../lib/worker/wait-for-database'
 import { backendOption, doing, examples, type Globals, option } from '../command'
-import { late } from '../late'
-import { tellAtWork } from '../own-process'
-import { Shutdown } from '../shutdown'
-import { queueNames, queueNamesOrAll, seconds, text, wholeNumber } from '../values'
-import type { PlaceWish } from '../worker-place'
+import { late } from '../lazy'
+import { tellAtWork } from '../process/self'
+import { Shutdown } from '../process/shutdown'
+import { queueNames, queueNamesOrAll, seconds, text, wholeNumber } from '../option-parsers'
+import type { PlaceWish } from '../process/supervised-worker'
 
 interface DbWorkerOptions extends Globals {
   readonly queueName: string[] | '*'
@@ -192,7 +192,7 @@ function workerOptions({
     concurrency,
     shutdownTimeout,
     isolation: {
-      module: join(__dirname, '../isolated-app.js'),
+      module: join(__dirname, '../app/isolated-app.js'),
       options: { dataSource, verbosity },
     },
     startupDelay: startupDelay && interval > 0 && !batch ? STARTUP_DELAY : 0,

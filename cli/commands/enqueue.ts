@@ -1,11 +1,11 @@
 import { Argument, Command } from 'commander'
-import type { Task } from '../../lib/task'
+import type { Task } from '../../lib/tasks/task'
 import { tasks } from '../../lib/registry'
-import type { CallOptions, TaskOptions } from '../../lib/task-options'
+import type { CallOptions, TaskOptions } from '../../lib/tasks/task-options'
 import { doing, examples, type Globals, option } from '../command'
-import { late } from '../late'
+import { late } from '../lazy'
 import { print } from '../output'
-import * as read from '../values'
+import * as read from '../option-parsers'
 
 interface EnqueueOptions extends Globals {
   readonly kwargs?: Record<string, unknown>

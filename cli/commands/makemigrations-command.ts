@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { doing, examples, type Globals, option } from '../command'
-import { late } from '../late'
+import { late } from '../lazy'
 import { print } from '../output'
-import { text } from '../values'
+import { text } from '../option-parsers'
 
 interface MakemigrationsCommandOptions extends Globals {
   readonly check?: boolean

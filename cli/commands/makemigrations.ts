@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { DataSource } from 'typeorm'
-import { UsageError } from '../../lib/errors'
+import { UsageError } from '../../lib/errors/errors'
 import { migrationsFolder, shown, type Folder } from '../migrations/folder'
 import { planMigration } from '../migrations/plan'
 import { renderMigration } from '../migrations/render'

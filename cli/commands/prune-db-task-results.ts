@@ -1,9 +1,9 @@
 import { Command } from 'commander'
-import type { PruneOptions } from '../../lib/start-worker'
+import type { PruneOptions } from '../../lib/worker/start-worker'
 import { backendOption, doing, examples, type Globals, option } from '../command'
-import { late } from '../late'
+import { late } from '../lazy'
 import { isWanted, print } from '../output'
-import { days, queueNamesOrAll } from '../values'
+import { days, queueNamesOrAll } from '../option-parsers'
 
 interface PruneCommandOptions extends Globals {
   readonly queueName: string[] | '*'

@@ -1,12 +1,12 @@
 import { Command } from 'commander'
 import type { DataSource } from 'typeorm'
-import type { TaskStatus } from '../../lib/result'
+import type { TaskStatus } from '../../lib/record'
 import { doing, examples, type Globals, option } from '../command'
-import { late } from '../late'
+import { late } from '../lazy'
 import { print, printable, table } from '../output'
 import type * as stored from '../stored-results'
-import { asJson, cellsOf, fieldsOf, HEADER } from '../result-lines'
-import { oneOf, queueNamesOrAll, text, wholeNumber } from '../values'
+import { asJson, cellsOf, fieldsOf, HEADER } from '../result-format'
+import { oneOf, queueNamesOrAll, text, wholeNumber } from '../option-parsers'
 
 interface ListOptions extends Globals {
   readonly status?: TaskStatus

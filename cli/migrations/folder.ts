@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { getTsconfig } from 'get-tsconfig'
 import type { DataSourceOptions } from 'typeorm'
-import { UsageError } from '../../lib/errors'
+import { UsageError } from '../../lib/errors/errors'
 
 /** The app, as far as the place of a new migration depends on it. */
 export interface Place {

@@ -1,10 +1,10 @@
 import { TableColumn, type DataSource, type EntityMetadata, type Table } from 'typeorm'
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata'
 import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata'
-import { familyOf } from '../../entities/family'
-import { DataSourceError } from '../../lib/errors'
+import { familyOf } from '../../entities/database-family'
+import { DataSourceError } from '../../lib/errors/errors'
 import { escapedIndex, escapedTable } from './names'
-import type { Plan } from './plan'
+import type { Plan } from './names'
 
 /** The columns of the row that Django does not know. */
 const OURS: readonly string[] = [

@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata } from 'typeorm'
-import { familyOf } from '../../entities/family'
+import { familyOf } from '../../entities/database-family'
 import { escapedTable } from './names'
-import type { Plan } from './plan'
+import type { Plan } from './names'
 
 /** What TypeORM itself would do to our table, and on MySQL the check, which TypeORM does not make there. */
 export async function planManaged(own: DataSource, metadata: EntityMetadata): Promise<Plan> {

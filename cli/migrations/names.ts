@@ -20,3 +20,8 @@ export function escapedIndex(
 function schemaOf(schema: string | undefined): string[] {
   return schema ? [schema] : []
 }
+/** The statements that bring the tasks table up to date, and those that undo them, each in its order. */
+export interface Plan {
+  readonly up: readonly string[]
+  readonly down: readonly string[]
+}

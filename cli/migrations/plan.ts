@@ -1,14 +1,9 @@
 import { DataSource, TypeORMError, type DataSourceOptions, type EntityMetadata } from 'typeorm'
 import { DBTaskResult, dbTaskResultSchema } from '../../entities'
-import { DatabaseError, DataSourceError, TasksError } from '../../lib/errors'
+import { DatabaseError, DataSourceError, TasksError } from '../../lib/errors/errors'
 import { planForeign } from './foreign'
 import { planManaged } from './managed'
-
-/** The statements that bring the tasks table up to date, and those that undo them, each in its order. */
-export interface Plan {
-  readonly up: readonly string[]
-  readonly down: readonly string[]
-}
+import type { Plan } from './names'
 
 /** What the database lacks of the tasks table; of the app's other tables nothing is looked at. */
 export async function planMigration(app: DataSource): Promise<Plan> {

@@ -1,4 +1,4 @@
-import type { Plan } from './plan'
+import type { Plan } from './names'
 
 export interface Rendering extends Plan {
   /** Words of the file's and the class's name. */

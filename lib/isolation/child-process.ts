@@ -1,17 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { clock } from '../clock'
-import { LoadError, type TasksError, WorkerStops } from '../errors'
-import type { ErrorRecord } from '../failure'
-import { inGrace } from '../grace'
-import { log } from '../log'
-import type { Assignment } from '../run'
+import { LoadError, type TasksError } from '../errors/errors'
+import { WorkerStops, ProcessLost } from '../errors/run-errors'
+import type { ErrorRecord } from '../errors/error-record'
+import { inGrace } from '../execution/abort'
+import { log } from '../events/logger'
+import type { Assignment } from '../execution/in-process'
 import type { Outcome } from '../store'
-import type { Verdict } from '../verdict'
-import type { Isolation } from './isolation'
-import { type FromChild, type ToChild, isOurs, textOf } from './messages'
-import { ownArguments } from './own-arguments'
-import { ProcessLost } from './process-lost'
+import type { Verdict } from '../execution/run-outcome'
+import type { Isolation } from './isolation-options'
+import { type FromChild, type ToChild, isOurs, textOf } from './ipc-messages'
 
 /** Loading an app takes a while; what takes longer hangs. */
 const LOADING = 60_000
@@ -46,7 +45,7 @@ export class Child {
 
   constructor(isolation: Isolation) {
     this.#module = isolation.module
-    this.#process = fork(join(__dirname, 'child.js'), [], {
+    this.#process = fork(join(__dirname, 'child-main.js'), [], {
       execArgv: ownArguments(),
       serialization: 'json',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -238,4 +237,16 @@ function notLoaded(module: string, error: ErrorRecord): LoadError {
     `The child process could not load ${module}: ${error.traceback.trimEnd()}`,
     '',
   )
+}
+
+/** The options that node was started with here, for a child of the same kind: loaders, limits of memory. Not a debugger's port, which is taken, and no script of the command line. */
+export function ownArguments(given: readonly string[] = process.execArgv): string[] {
+  return given.filter(
+    (argument, at) =>
+      !/^--(inspect|debug)/.test(argument) && !isScript(argument) && !isScript(given[at - 1] ?? ''),
+  )
+}
+
+function isScript(argument: string): boolean {
+  return ['-e', '--eval', '-p', '--print', '-pe'].includes(argument)
 }

@@ -1,5 +1,5 @@
 import { configureTasks } from 'typeorm-tasks'
-import type { TaskBackend } from '../../lib/backend'
+import type { TaskBackend } from '#lib/backend'
 import {
   NotFinishedError,
   NotSerializableError,
@@ -7,10 +7,10 @@ import {
   ResultNotFoundError,
   TaskFailedError,
   WaitTimeoutError,
-} from '../../lib/errors'
-import { backends } from '../../lib/registry'
-import type { BackendClass } from '../../lib/settings'
-import { type TaskEvent, taskEnqueued, taskFinished, taskStarted } from '../../lib/signals'
+} from '#errors'
+import { backends } from '../../lib/backend-registry'
+import type { BackendClass } from '#configure'
+import { type TaskEvent, taskEnqueued, taskFinished, taskStarted } from '#signals'
 import {
   add,
   catchLog,

@@ -1,5 +1,5 @@
-import { NO_DELAY } from '../../entities/formats'
-import type { Store } from '../../lib/store'
+import { NO_DELAY } from '#formats'
+import type { Store } from '#lib/store'
 import { claim, idsOf, wishes } from './rows'
 import type { StorePlace } from './store.contract'
 

@@ -1,5 +1,5 @@
-import type { ClaimedRow, Outcome, Store } from '../../lib/store'
-import { claim, wishes } from './rows'
+import type { ClaimedRow, Outcome, Store } from '#lib/store'
+import { claim, rescue, wishes } from './rows'
 import type { StorePlace } from './store.contract'
 
 const error = { exceptionClassPath: 'RangeError', traceback: 'RangeError: too far\n    at home\n' }
@@ -140,7 +140,7 @@ export function fenceContract({ rows, open }: StorePlace): void {
   it('tells a worker that has claimed its own row again that the earlier claim is lost, in the same batch', async () => {
     const { store, row, id } = await claimed({})
     await rows().expire(id)
-    await store.rescue()
+    await rescue(store)
     const [again] = (await claim(store, 1)).claimed
 
     expect(
@@ -225,7 +225,7 @@ export function fenceContract({ rows, open }: StorePlace): void {
     ).toEqual([false, false, false])
     expect((await store.renew([{ ...guess, progress: '{}' }])).lost).toHaveLength(1)
     expect(await store.release([guess])).toBe(0)
-    expect(await store.rescue()).toEqual({ released: [], failed: [] })
+    expect(await rescue(store)).toEqual({ released: [], failed: [] })
     expect(await store.prune({ queues: null, minAge: 0, failedMinAge: 0, dryRun: false })).toBe(0)
     expect((await claim(store, 9)).claimed).toEqual([])
 

@@ -1,4 +1,4 @@
-import { DatabaseBackend } from '../../backends/database'
+import { DatabaseBackend } from '#backends/database'
 import type { OpenStore } from './store.contract'
 
 /** A store of the Database backend, with connections of its own. */

@@ -1,8 +1,9 @@
 import type { DataSource } from 'typeorm'
-import { DBTaskResult } from '../../entities'
-import { hexOf, utcText } from '../../entities/formats'
-import type { Exchange, Store, Wishes } from '../../lib/store'
-import { readyRow } from '../entities/rows'
+import { DBTaskResult } from '#entities'
+import { hexOf, utcText } from '#formats'
+import { afterCrash } from '#retry'
+import type { Exchange, Rescued, Store, Wishes } from '#lib/store'
+import { readyRow } from '../support/row-values'
 
 /** The wishes of a worker that serves every queue, unless told otherwise. */
 export function wishes(differently: Partial<Wishes> = {}): Wishes {
@@ -30,6 +31,10 @@ export class Rows {
 
   async addMany(count: number): Promise<string[]> {
     return this.add(...Array.from({ length: count }, () => ({})))
+  }
+
+  async count(): Promise<number> {
+    return this.#dataSource.getRepository(DBTaskResult).count()
   }
 
   async get(id: string): Promise<DBTaskResult> {
@@ -63,6 +68,11 @@ export class Rows {
     const text = utcText(new Date(Date.now() + msFromNow))
     return `'${text}${this.#dataSource.options.type === 'postgres' ? 'Z' : ''}'`
   }
+}
+
+/** Takes over what dead workers held, as a worker does. */
+export function rescue(store: Store): Promise<Rescued> {
+  return store.rescue((row) => afterCrash(row, store.maxCrashes))
 }
 
 /** Takes up to `room` rows and hands nothing in. */

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
-import { DBTaskResult } from '../../entities'
-import type { Store } from '../../lib/store'
+import { DBTaskResult } from '#entities'
+import type { Store } from '#lib/store'
 import type { SpecDatabase } from '../support/databases'
 import { claimContract } from './claim.contract'
 import { choreContract } from './chore.contract'

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import type { DataSource } from 'typeorm'
-import { DatabaseBackend } from '../../backends/database'
-import { DBTaskResult } from '../../entities'
-import type { Held, Outcome, Store } from '../../lib/store'
-import { Rows, wishes } from '../contract/rows'
+import { DatabaseBackend } from '#backends/database'
+import { DBTaskResult } from '#entities'
+import type { Held, Outcome, Store } from '#lib/store'
+import { rescue, Rows, wishes } from '../contract/rows'
 import { databases } from '../support/databases'
 import { CANCELLED, type Handle, MAX_CRASHES, Model, type Step } from './kit/model'
 import { say, seed, setting } from './kit/setting'
@@ -153,7 +153,7 @@ describe.each(databases())('on $name', (database) => {
       case 'release':
         return stores[each.worker]!.release(model.handles[each.worker]!.map(heldBy))
       case 'reap': {
-        const { released, failed } = await stores[each.worker]!.rescue()
+        const { released, failed } = await rescue(stores[each.worker]!)
         return { released: inOrder(released), failed: inOrder(failed) }
       }
       case 'cancel':

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { DataSource } from 'typeorm'
-import { DatabaseBackend } from '../../backends/database'
-import { DBTaskResult } from '../../entities'
-import type { ClaimedRow, Store } from '../../lib/store'
-import { claim, Rows, wishes } from '../contract/rows'
+import { DatabaseBackend } from '#backends/database'
+import { DBTaskResult } from '#entities'
+import type { ClaimedRow, Store } from '#lib/store'
+import { claim, rescue, Rows, wishes } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
 const LOCKED = 150
@@ -30,17 +30,17 @@ const finish: Contender = async ({ stores: [store], row }) =>
 const renew: Contender = async ({ stores: [store], row }) =>
   (await store.renew([{ key: row.key, claims: row.claims, progress: null }])).lost.length === 0
 const release: Contender = async ({ stores: [store], row }) => (await store.release([row])) === 1
-const rescue: Contender = async ({ stores: [, store], id }) =>
-  (await store.rescue()).released.includes(id)
+const rescueFirst: Contender = async ({ stores: [, store], id }) =>
+  (await rescue(store)).released.includes(id)
 const rescueToo: Contender = async ({ stores: [store], id }) =>
-  (await store.rescue()).released.includes(id)
+  (await rescue(store)).released.includes(id)
 
 /** Both want an expired row, in either order; exactly one gets it, and the row says which. */
 const races: [string, Contender, Contender, readonly [object, object]][] = [
   [
     'finish against rescue',
     finish,
-    rescue,
+    rescueFirst,
     [
       { status: 'SUCCESSFUL', attemptErrors: null },
       { status: 'READY', returnValue: null },
@@ -49,7 +49,7 @@ const races: [string, Contender, Contender, readonly [object, object]][] = [
   [
     'renewal against rescue',
     renew,
-    rescue,
+    rescueFirst,
     [
       { status: 'RUNNING', attemptErrors: null },
       { status: 'READY', leaseUntil: null },
@@ -58,7 +58,7 @@ const races: [string, Contender, Contender, readonly [object, object]][] = [
   [
     'release against rescue',
     release,
-    rescue,
+    rescueFirst,
     [
       { status: 'READY', workerIds: [], attemptErrors: null },
       { status: 'READY', workerIds: ['w-1'], attemptErrors: [{}] },
@@ -67,7 +67,7 @@ const races: [string, Contender, Contender, readonly [object, object]][] = [
   [
     'rescue against rescue',
     rescueToo,
-    rescue,
+    rescueFirst,
     [
       { status: 'READY', attemptErrors: [{}] },
       { status: 'READY', attemptErrors: [{}] },
@@ -124,7 +124,7 @@ describeEachDatabase((database) => {
 
         // If all passed it over it is there to be taken still.
         const wins = won.filter(Boolean).length
-        if (wins === 0) expect(await rescue(race)).toBe(true)
+        if (wins === 0) expect(await rescueFirst(race)).toBe(true)
         else expect(wins).toBe(1)
         const winner = wins === 0 ? other : asked[won.indexOf(true)]
         expect(await seen(race.id)).toMatchObject(ends[winner === one ? 0 : 1])

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { dashed } from '../../entities/formats'
+import { dashed } from '#formats'
 import { databases } from '../support/databases'
 import { checkEffects, installEffects, readEffects } from './kit/effects'
 import { Field } from './kit/field'

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource } from 'typeorm'
-import { planMigration } from '../../cli/migrations/plan'
-import { dbTaskResultSchema } from '../../entities'
-import { DJANGO_TABLE, djangoDdl } from '../entities/django-table'
+import { planMigration } from '#plan'
+import { dbTaskResultSchema } from '#entities'
+import { DJANGO_TABLE, djangoDdl } from './django-ddl'
 import { hasHexIds, isMySqlFamily, type SpecDatabase } from './databases'
 
 type Name = SpecDatabase['name']

@@ -1,8 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { ResultValues } from '../../lib/result'
+import type { ResultValues } from '../../lib/record'
 import type {
   ClaimedRow,
-  Counts,
   Exchange,
   Held,
   Outcome,
@@ -11,11 +10,12 @@ import type {
   Rescued,
   Store,
   Wishes,
-} from '../../lib/store'
+} from '#lib/store'
 
 /** A store in memory, at the seam where a database would be: it gives what waits, and remembers what it was told. */
 export class FakeStore implements Store {
   leaseSeconds = 30
+  maxCrashes = 3
   readonly waiting: ClaimedRow[] = []
   readonly asked: { outcomes: readonly Outcome[]; room: number; wishes: Wishes }[] = []
   readonly kept: Outcome[] = []
@@ -90,10 +90,6 @@ export class FakeStore implements Store {
 
   async prune(): Promise<number> {
     return 0
-  }
-
-  async count(): Promise<Counts> {
-    return { READY: this.waiting.length, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
   }
 
   async close(): Promise<void> {

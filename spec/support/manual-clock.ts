@@ -1,4 +1,4 @@
-import { type Clock, setClock } from '../../lib/clock'
+import { type Clock, setClock } from '#clock'
 
 /** A clock that stands still until a spec moves it. */
 export class ManualClock implements Clock {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { task } from '../../lib/define'
-import { type Logger, setLogger } from '../../lib/log'
+import { task } from '#define'
+import { type Logger, setLogger } from '#logger'
 
 /** Gives back what it got. */
 export const echo = task('spec.echo', (value: unknown) => value)

@@ -1,7 +1,7 @@
-import type { Claim, Dialect } from '../dialect'
-import { channelOf } from '../hints'
+import type { Claim, Dialect } from './dialect'
+import { channelOf } from '../notifications'
 import type { ClaimedRaw } from '../row'
-import type { Session } from '../session'
+import type { Session } from '../connections/session'
 import {
   type Batch,
   OWN_COLUMNS,
@@ -10,8 +10,8 @@ import {
   sqlDialect,
   type Statements,
   UNCANCELLED,
-} from '../sql-dialect'
-import type { Values } from '../statement'
+} from './sql-dialect'
+import type { Values } from '../connections/statement'
 import type { Table } from '../table'
 
 const text = (time: string): string =>

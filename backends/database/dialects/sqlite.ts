@@ -1,7 +1,7 @@
-import type { Claim, Dialect } from '../dialect'
+import type { Claim, Dialect } from './dialect'
 import type { RawRow } from '../row'
-import type { Session } from '../session'
-import { OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from '../sql-dialect'
+import type { Session } from '../connections/session'
+import { OWN_COLUMNS, queueFilter, queueValues, sqlDialect, UNCANCELLED } from './sql-dialect'
 import type { Table } from '../table'
 
 const TEXTS = [

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import { dashed, instantOf } from '../../../entities/formats'
+import { dashed, instantOf } from '#formats'
 import type { DatabaseName } from '../../support/servers/wanted'
 import type { Change, RowState } from './history'
 

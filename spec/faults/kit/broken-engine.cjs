@@ -4,10 +4,9 @@
 //   lease    a row is taken over though its lease has not ended
 //   counter  a row that is given back gets its number of claims back, too
 //   batch    outcomes that could not be handed in are forgotten
-const { join } = require('node:path')
-const dist = join(__dirname, '../../../dist')
-const { Session } = require(join(dist, 'backends/database/session.js'))
-const { DatabaseStore } = require(join(dist, 'backends/database/store.js'))
+const { built } = require('../../support/built.cjs')
+const { Session } = require(built('#session'))
+const { DatabaseStore } = require(built('#database/store'))
 
 const BREAKS = {
   // Only where the outcome of a run is written: renewals would tell on the others.

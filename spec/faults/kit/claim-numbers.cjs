@@ -1,8 +1,8 @@
 // Preloaded into a worker: tells its tasks the claim that they run under. A task that read it from its row, as the journal
 // of the other specs does, might be told that of the worker which has replaced it meanwhile.
 const { AsyncLocalStorage } = require('node:async_hooks')
-const { join } = require('node:path')
-const { Slot } = require(join(__dirname, '../../../dist/lib/slot.js'))
+const { built } = require('../../support/built.cjs')
+const { Slot } = require(built('#claimed-task'))
 if (process.env.CLOCK_SHIFT) require('./shifted-clock.cjs')
 
 const claims = new AsyncLocalStorage()

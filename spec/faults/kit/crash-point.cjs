@@ -3,9 +3,9 @@
 //   returned   a task has returned, its outcome is not sent
 //   finishing  the outcome is sent, the answer not read (SQLite, where a statement is a call: written, and nobody told)
 //   renewing   the same with a renewal
-const { join } = require('node:path')
+const { built } = require('../../support/built.cjs')
 const { Socket } = require('node:net')
-const { DatabaseStore } = require(join(__dirname, '../../../dist/backends/database/store.js'))
+const { DatabaseStore } = require(built('#database/store'))
 
 const point = process.env.CRASH_AT
 const { exchange, renew } = DatabaseStore.prototype

@@ -1,6 +1,6 @@
 // Preloaded into a worker: it is told to stop when it has claimed rows and not started them.
-const { join } = require('node:path')
-const { DatabaseStore } = require(join(__dirname, '../../../dist/backends/database/store.js'))
+const { built } = require('../../support/built.cjs')
+const { DatabaseStore } = require(built('#database/store'))
 
 const { exchange } = DatabaseStore.prototype
 DatabaseStore.prototype.exchange = async function (outcomes, room, wishes) {

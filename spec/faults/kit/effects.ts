@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
-import type { DBTaskResult } from '../../../entities'
-import { dashed } from '../../../entities/formats'
+import type { DBTaskResult } from '#entities'
+import { dashed } from '#formats'
 
 /** What transactional tasks write, in the transaction that completes their rows. */
 export interface Effect {

@@ -1,9 +1,9 @@
 // Preloaded into a worker: the verbs of the database fail as FAULTS says, a list of { verb, code, times, after }, each verb
 // in the list's order. They fail with the codes of the real drivers, before the statement is run or, with `after`, when it
 // has been; without a code it goes well so many times.
-const { join } = require('node:path')
+const { built } = require('../../support/built.cjs')
 const { QueryFailedError } = require('typeorm')
-const dialects = require(join(__dirname, '../../../dist/backends/database/dialect.js'))
+const dialects = require(built('#dialects/dialect'))
 
 const faults = JSON.parse(process.env.FAULTS)
 const { dialectFor } = dialects

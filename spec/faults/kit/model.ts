@@ -1,4 +1,4 @@
-import type { Outcome } from '../../../lib/store'
+import type { Outcome } from '#lib/store'
 
 /** A claim that a worker has, or believes to have. */
 export interface Handle {

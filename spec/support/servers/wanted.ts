@@ -1,4 +1,4 @@
-import { didYouMean } from '../../../lib/errors'
+import { didYouMean } from '../../../lib/errors/suggestions'
 import { findMariaDb, mariaDbMend } from './mariadb'
 import { hasMySql, mySqlMend } from './mysql'
 import { findPostgres, postgresMend } from './postgres'

@@ -1,0 +1,149 @@
+import type { DataSource } from 'typeorm'
+import { type Family, familyOf } from '../../../entities/database-family'
+import type { Problem } from '../../../lib/backend'
+import type { Table } from '../table'
+
+/** From when on growth is worth a word. */
+export interface Limits {
+  /** Dead rows, where they are also more than the living ones. */
+  readonly dead: number
+  /** Changes that InnoDB keeps for somebody's old snapshot. */
+  readonly history: number
+  /** Rows of which the oldest ended so many days ago. */
+  readonly rows: number
+  readonly days: number
+}
+
+const LIMITS: Limits = { dead: 50_000, history: 1_000_000, rows: 1_000_000, days: 30 }
+
+/** Warnings of a table that grows: by what nobody cleans up, and by what nobody prunes. What may not be asked is left out. */
+export async function growthProblems(
+  dataSource: DataSource,
+  table: Table,
+  limits = LIMITS,
+): Promise<Problem[]> {
+  const family = familyOf(table.type)
+  const looks =
+    family === 'postgres'
+      ? [deadRows, unpruned]
+      : family === 'mysql'
+        ? [history, unpruned]
+        : family === 'sqlite'
+          ? [unpruned]
+          : []
+  const problems: Problem[] = []
+  // One after the other: side by side they would need two connections of the app.
+  for (const look of looks) {
+    const problem = await look(dataSource, table, limits).catch(() => undefined)
+    if (problem) problems.push(problem)
+  }
+  return problems
+}
+
+type Look = (dataSource: DataSource, table: Table, limits: Limits) => Promise<Problem | undefined>
+
+const deadRows: Look = async (dataSource, { path, name }, limits) => {
+  const [found] = (await dataSource.query(DEAD, [path])) as Dead[]
+  if (!found || Number(found.dead) < limits.dead || Number(found.dead) < Number(found.living))
+    return undefined
+  return {
+    level: 'warning',
+    message: `The table "${name}" holds ${found.dead} dead rows beside ${found.living} living ones, and was last vacuumed ${found.vacuumed ?? 'never'}: claims walk past the dead.`,
+    mend: deadMend(path, found, await holderOf(dataSource)),
+  }
+}
+
+interface Dead {
+  readonly living: string
+  readonly dead: string
+  readonly vacuumed: string | null
+  readonly off: boolean
+}
+
+const DEAD = `SELECT s.n_live_tup AS living, s.n_dead_tup AS dead, to_char(greatest(s.last_vacuum, s.last_autovacuum) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS vacuumed,
+    current_setting('autovacuum') = 'off' OR coalesce(c.reloptions::text ~ 'autovacuum_enabled=(false|off|no|0)', false) AS off
+  FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = to_regclass($1)`
+
+/** Who sees the table as it was longest ago: for them the dead are kept, whatever autovacuum does. Younger than a minute it is not the cause. */
+const HOLDER = `SELECT what FROM (
+    SELECT format('the transaction of process %s (%s, %s), open since %s', pid, coalesce(nullif(application_name, ''), usename), state, to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')) AS what, age(backend_xmin) AS age
+      FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid() AND xact_start < now() - INTERVAL '1 minute'
+    UNION ALL SELECT format('the prepared transaction "%s"', gid), age(transaction) FROM pg_prepared_xacts WHERE database = current_database() AND prepared < now() - INTERVAL '1 minute'
+    UNION ALL SELECT format('the replication slot "%s"', slot_name), age(xmin) FROM pg_replication_slots WHERE xmin IS NOT NULL
+  ) held ORDER BY age DESC LIMIT 1`
+
+async function holderOf(dataSource: DataSource): Promise<string | undefined> {
+  const [holder] = (await dataSource.query(HOLDER).catch(() => [])) as { what: string }[]
+  return holder?.what
+}
+
+function deadMend(path: string, { off }: Dead, holder: string | undefined): string {
+  if (holder !== undefined)
+    return `They cannot go before ${holder} ends: end it, then run VACUUM ${path}.`
+  if (off)
+    return `Turn autovacuum on, for the server and for the table (ALTER TABLE ${path} RESET (autovacuum_enabled)); until then run VACUUM ${path}.`
+  return `Run VACUUM ${path}, and have autovacuum come sooner: ALTER TABLE ${path} SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0).`
+}
+
+const history: Look = async (dataSource, _, limits) => {
+  const [found] = (await dataSource.query(
+    "SELECT COUNT AS length FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rseg_history_len'",
+  )) as { length: string | number }[]
+  if (!found || Number(found.length) < limits.history) return undefined
+  const [oldest] = (await dataSource.query(
+    'SELECT trx_mysql_thread_id AS thread, trx_started AS since FROM information_schema.INNODB_TRX ORDER BY trx_started LIMIT 1',
+  )) as { thread: number }[]
+  return {
+    level: 'warning',
+    message: `InnoDB keeps ${found.length} changes that it has not cleaned up (its history list): claims walk past what they left.`,
+    mend: oldest
+      ? `They are kept for the oldest transaction, of connection ${oldest.thread}: end it (KILL ${oldest.thread}), if it has been open for long.`
+      : 'Give purge more threads (innodb_purge_threads), or the server a faster disk.',
+  }
+}
+
+/** Ids are in the order of time, so the first row is the oldest. */
+const unpruned: Look = async (dataSource, { path, name, type }, { rows, days }) => {
+  const asked = AGE[familyOf(type)]
+  if (!asked) return undefined
+  const [estimate] = (await dataSource.query(asked.rows(path), asked.values(path, name))) as {
+    n: string | number | null
+  }[]
+  if (Number(estimate?.n ?? 0) < rows) return undefined
+  const [oldest] = (await dataSource.query(
+    `SELECT CASE WHEN finished_at < ${asked.daysAgo(days)} THEN 1 ELSE 0 END AS old FROM ${path} ORDER BY id LIMIT 1`,
+  )) as { old: string | number }[]
+  if (Number(oldest?.old) !== 1) return undefined
+  return {
+    level: 'warning',
+    message: `The table "${name}" has about ${Number(estimate?.n)} rows, and the oldest ended more than ${days} days ago: it seems that nobody prunes.`,
+    mend: 'Run `npx tasks prune_db_task_results` each day, by cron or a timer.',
+  }
+}
+
+interface Age {
+  /** The number of rows as the database takes it to be: to count takes as long as to read the table. */
+  readonly rows: (path: string) => string
+  readonly values: (path: string, name: string) => unknown[]
+  readonly daysAgo: (days: number) => string
+}
+
+const AGE: Readonly<Partial<Record<Family, Age>>> = {
+  postgres: {
+    rows: () =>
+      'SELECT greatest(s.n_live_tup, c.reltuples::bigint) AS n FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = to_regclass($1)',
+    values: (path) => [path],
+    daysAgo: (days) => `now() - ${days} * INTERVAL '1 day'`,
+  },
+  mysql: {
+    rows: () =>
+      'SELECT TABLE_ROWS AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+    values: (_, name) => [name],
+    daysAgo: (days) => `UTC_TIMESTAMP() - INTERVAL ${days} DAY`,
+  },
+  sqlite: {
+    rows: (path) => `SELECT max(rowid) - min(rowid) + 1 AS n FROM ${path}`,
+    values: () => [],
+    daysAgo: (days) => `datetime('now', '-${days} days')`,
+  },
+}

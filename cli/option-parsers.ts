@@ -1,0 +1,168 @@
+import { TasksError, UsageError } from '../lib/errors/errors'
+import { didYouMean, shown } from '../lib/errors/suggestions'
+import { MAX_QUEUE_NAME, assertQueueName } from '../lib/tasks/task-options'
+
+/** Reads what was written after an option. @throws UsageError naming the option, what was expected and what was found. */
+export type Reader<Value> = (written: string) => Value
+
+export interface Range {
+  readonly least: number
+  readonly most?: number
+}
+
+/** Seconds, fractions too, as milliseconds. */
+export function seconds(option: string): Reader<number> {
+  return (written) => number(option, written, { least: 0 }, 'a number of seconds, 0 or more') * 1000
+}
+
+/** Days, fractions too, as milliseconds. */
+export function days(option: string): Reader<number> {
+  return (written) =>
+    number(option, written, { least: 0, most: 36_500 }, 'a number of days from 0 to 36500') *
+    24 *
+    60 *
+    60 *
+    1000
+}
+
+export function wholeNumber(option: string, range: Range): Reader<number> {
+  const expected =
+    range.most === undefined
+      ? `a whole number, ${range.least} or more`
+      : `a whole number from ${range.least} to ${range.most}`
+  return (written) => {
+    const value = number(option, written, range, expected)
+    if (!Number.isSafeInteger(value)) throw unexpected(option, expected, written)
+    return value
+  }
+}
+
+export function text(option: string, most = Number.POSITIVE_INFINITY): Reader<string> {
+  const expected =
+    most === Number.POSITIVE_INFINITY ? 'a value' : `1 to ${most} printable characters`
+  return (written) => {
+    if (
+      written.startsWith('--') ||
+      written.length === 0 ||
+      written.length > most ||
+      !/^\P{Cc}+$/u.test(written)
+    )
+      throw unexpected(option, expected, written)
+    return written
+  }
+}
+
+/** A queue's name. */
+export function queueName(option: string): Reader<string> {
+  return (written) => {
+    if (written.startsWith('--'))
+      throw unexpected(option, `a queue name of 1 to ${MAX_QUEUE_NAME} characters`, written)
+    return worded(() => (assertQueueName(written, `argument ${option}`), written))
+  }
+}
+
+/** Names with commas between them. */
+export function queueNames(option: string): Reader<string[]> {
+  const one = queueName(option)
+  return (written) => written.split(',').map((name) => one(name.trim()))
+}
+
+/** The same, or `*` for all queues. */
+export function queueNamesOrAll(option: string): Reader<string[] | '*'> {
+  const some = queueNames(option)
+  return (written) => (written.split(',').some((name) => name.trim() === '*') ? '*' : some(written))
+}
+
+export function oneOf<Word extends string>(option: string, words: readonly Word[]): Reader<Word> {
+  return (written) => {
+    const found = words.find((word) => word === written.toUpperCase())
+    if (found !== undefined) return found
+    throw new UsageError(
+      `argument ${option}: expected one of ${words.join(', ')}, got ${shown(written)}.`,
+      didYouMean(written, words) ?? '',
+    )
+  }
+}
+
+const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** An instant, or how long from now: `+30s`, `5m`, `2h`, `1d`. */
+export function instant(option: string): Reader<Date> {
+  return (written) => {
+    const [, amount, unit] = /^\+?(\d+(?:\.\d+)?)([smhd])$/.exec(written) ?? []
+    const date =
+      amount === undefined
+        ? isoDate(written)
+        : new Date(Date.now() + Number(amount) * UNITS[unit as keyof typeof UNITS])
+    if (Number.isNaN(date.getTime()))
+      throw unexpected(
+        option,
+        'a time such as 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d',
+        written,
+      )
+    return date
+  }
+}
+
+export function jsonArray(option: string): Reader<unknown[]> {
+  return (written) => {
+    const value = json(written)
+    if (!Array.isArray(value))
+      throw unexpected(option, `a JSON array such as '[42, "warm"]' in single quotes`, written)
+    return value
+  }
+}
+
+export function jsonObject(option: string): Reader<Record<string, unknown>> {
+  return (written) => {
+    const value = json(written)
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw unexpected(option, `a JSON object such as '{"tone": "warm"}' in single quotes`, written)
+    return value as Record<string, unknown>
+  }
+}
+
+/** A fault that the library found in what was written on the command line. */
+export function worded<Value>(judge: () => Value): Value {
+  try {
+    return judge()
+  } catch (error) {
+    throw error instanceof TasksError
+      ? new UsageError(error.message.slice(0, -error.mend.length).trim(), error.mend, {
+          cause: error,
+        })
+      : error
+  }
+}
+
+function number(
+  option: string,
+  written: string,
+  { least, most = Number.MAX_VALUE }: Range,
+  expected: string,
+): number {
+  const value = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(written) ? Number(written) : Number.NaN
+  if (!(value >= least && value <= most)) throw unexpected(option, expected, written)
+  return value
+}
+
+/** A time without a zone is local, a day alone is UTC's: as everywhere in JavaScript. */
+function isoDate(written: string): Date {
+  const iso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[-+]\d\d:\d\d)?)?$/.test(written)
+  return new Date(iso ? written.replace(' ', 'T') : Number.NaN)
+}
+
+function json(written: string): unknown {
+  try {
+    return JSON.parse(written) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+function unexpected(option: string, expected: string, written: string): UsageError {
+  return new UsageError(
+    `argument ${option}: expected ${expected}, got ${shown(written)}.`,
+    '--help tells more.',
+  )
+}

@@ -1,0 +1,89 @@
+import type { ChildProcess } from 'node:child_process'
+import { basename, relative, resolve } from 'node:path'
+import { type FSWatcher, watch } from 'chokidar'
+import { log } from '../../lib/events/logger'
+import { packageAbove } from '../app/load-file'
+import { SIGNALS, spawnSelf } from './self'
+
+/** Editors and `git checkout` write many files in a row. */
+const SETTLING = 200
+
+const SOURCE = /\.[cm]?[jt]sx?$|^(package|tsconfig.*)\.json$/
+
+/** Runs this same command in a child process, anew after each change of the app's source; gives the last child's exit code. */
+export async function superviseReloads(dataSource = 'ormconfig'): Promise<number> {
+  const { root } = packageAbove(resolve(dataSource))
+  log.info(`Watching ${root} for changes`)
+  const watcher = watch(root, {
+    ignoreInitial: true,
+    ignored: (path, stats) => isIgnored(root, path, stats?.isFile() ?? false),
+  })
+  try {
+    return await new Supervisor(watcher, root).finished
+  } finally {
+    await watcher.close()
+  }
+}
+
+/** Keeps one worker process, and puts a new one in its place when the source changes. */
+class Supervisor {
+  readonly finished: Promise<number>
+  readonly #root: string
+  #child: ChildProcess | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isRestarting = false
+  #isStopping = false
+  #lastCode = 0
+  #finish: (code: number) => void = () => {}
+
+  constructor(watcher: FSWatcher, root: string) {
+    this.#root = root
+    this.finished = new Promise((resolveFinished) => (this.#finish = resolveFinished))
+    watcher.on('all', (_, path) => this.#changed(path))
+    for (const signal of SIGNALS) process.on(signal, () => this.#signalled(signal))
+    this.#start()
+  }
+
+  #start(): void {
+    this.#isRestarting = false
+    const child = spawnSelf((args) => [...args.filter((arg) => arg !== '--reload'), '--no-reload'])
+    this.#child = child
+    child.on('exit', (code) => this.#ended(code ?? 1))
+  }
+
+  #ended(code: number): void {
+    this.#child = undefined
+    this.#lastCode = code
+    if (this.#isStopping) this.#finish(code)
+    else if (this.#isRestarting) this.#start()
+    else if (code === 0) this.#finish(code)
+    else log.warn(`The worker ended with exit code ${code}; it starts anew at the next change`)
+  }
+
+  #changed(path: string): void {
+    if (this.#isStopping || this.#isRestarting) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#restart(path), SETTLING)
+  }
+
+  #restart(path: string): void {
+    if (this.#isStopping) return
+    log.info(`${relative(this.#root, path)} changed: restarting the worker`)
+    if (!this.#child) return this.#start()
+    this.#isRestarting = true
+    this.#child.kill('SIGTERM')
+  }
+
+  #signalled(signal: NodeJS.Signals): void {
+    this.#isStopping = true
+    if (this.#child) this.#child.kill(signal)
+    else this.#finish(this.#lastCode)
+  }
+}
+
+/** Only source: databases, logs and what tasks write must not start the worker anew. */
+function isIgnored(root: string, path: string, isFile: boolean): boolean {
+  if (path === root) return false
+  const name = basename(path)
+  return name === 'node_modules' || name.startsWith('.') || (isFile && !SOURCE.test(name))
+}

@@ -1,0 +1,189 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import Module, { createRequire, isBuiltin, register } from 'node:module'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { createPathsMatcher } from 'get-tsconfig'
+import { LoadError } from '../../lib/errors/errors'
+import { compilerOf, tsconfigOf, type Compile } from './compiler'
+import { importedEntry } from './esm-package'
+
+// Node's own loader: undocumented, and what every require hook (ts-node, swc-node, tsx) builds upon.
+const loader = Module as unknown as ModuleInternals
+const nodeResolve = loader._resolveFilename
+let ours = false
+
+/**
+ * Lets Node load the app's TypeScript, each file compiled to CommonJS by the app's own compiler; a loader that is
+ * there already stays in charge. CommonJS because Node's `require` loads ES modules too, and because entities that
+ * import each other survive it; top-level await is the price.
+ */
+export function installTypeScript(appFile: string): void {
+  if ('.ts' in loader._extensions) return
+  const compile = compilerOf(appFile)
+  for (const extension of ['.ts', '.mts', '.cts'])
+    loader._extensions[extension] = (module, file) => run(module, file, compile)
+  loader._resolveFilename = resolveWithTypeScript
+  answerImports()
+  process.setSourceMapsEnabled(true) // a task's traceback names lines of the .ts file
+  ours = true
+}
+
+/** Whether a file's name says TypeScript. */
+export function isTypeScript(file: string): boolean {
+  return /\.[mc]?ts$/.test(file)
+}
+
+/** Whether the app was started with a TypeScript loader of its own: `node -r ts-node/register` and the like. */
+export function hasOwnLoader(): boolean {
+  return !ours && '.ts' in loader._extensions
+}
+
+function run(module: CompilingModule, file: string, compile: Compile): void {
+  const code = compile(readFileSync(file, 'utf8'), file)
+  try {
+    module._compile(code, file, 'commonjs')
+  } catch (cause) {
+    throw isTopLevelAwait(cause, file) ? topLevelAwait(file, cause) : cause
+  }
+}
+
+function isTopLevelAwait(error: unknown, file: string): boolean {
+  return (
+    error instanceof SyntaxError &&
+    error.message.startsWith('await is only valid') &&
+    error.stack?.includes(file) === true
+  )
+}
+
+function topLevelAwait(file: string, cause: unknown): LoadError {
+  return new LoadError(
+    `${file} uses await outside of a function, which cannot be loaded from TypeScript.`,
+    'Export the Promise itself in place of awaiting it, or give compiled JavaScript with --data-source.',
+    { cause },
+  )
+}
+
+function resolveWithTypeScript(
+  this: unknown,
+  request: string,
+  parent: Parent,
+  ...rest: unknown[]
+): string {
+  const from = parent?.filename
+  if (!from || !isTypeScript(from)) return nodeResolve.call(this, request, parent, ...rest)
+  return sourceOf(request, from) ?? nodeOrEsm.call(this, request, parent, ...rest)
+}
+
+function nodeOrEsm(this: unknown, request: string, parent: Parent, ...rest: unknown[]): string {
+  try {
+    return nodeResolve.call(this, request, parent, ...rest)
+  } catch (error) {
+    const entry =
+      codeOf(error) === 'ERR_PACKAGE_PATH_NOT_EXPORTED' && parent?.filename
+        ? importedEntry(request, parent.filename)
+        : undefined
+    if (entry !== undefined) return entry
+    throw error
+  }
+}
+
+/** The file TypeScript means where Node would find another or none. */
+function sourceOf(request: string, from: string): string | undefined {
+  if (/^\.{1,2}(\/|$)/.test(request)) return typeScriptAt(resolve(dirname(from), request))
+  if (isBuiltin(request) || isAbsolute(request) || from.includes('node_modules')) return undefined
+  for (const path of mapped(request, from)) {
+    const file = typeScriptAt(path) ?? javaScriptAt(path)
+    if (file) return file
+  }
+  return undefined
+}
+
+/** `x.ts` for `x`, for `x.js` and before a compiled `x.js` beside it; `x/index.ts` for the folder `x`. */
+function typeScriptAt(path: string): string | undefined {
+  const swapped = path.replace(/\.([mc]?)js$/, '.$1ts')
+  const names = [swapped, `${path}.ts`, `${path}.mts`, `${path}.cts`]
+  if (!isFile(`${path}.js`)) names.push(join(path, 'index.ts'))
+  return names.find((name) => isTypeScript(name) && isFile(name))
+}
+
+function javaScriptAt(path: string): string | undefined {
+  try {
+    return nodeResolve(path, null)
+  } catch {
+    return undefined
+  }
+}
+
+const matchers = new Map<string, ReturnType<typeof createPathsMatcher>>()
+
+/** Where tsconfig's `paths` and `baseUrl` say that a name may be. */
+function mapped(request: string, from: string): string[] {
+  const config = tsconfigOf(from)
+  if (!config) return []
+  if (!matchers.has(config.path)) matchers.set(config.path, createPathsMatcher(config))
+  return matchers.get(config.path)?.(request) ?? []
+}
+
+/**
+ * `import()` of TypeScript, which TypeORM does with the globs of an app of `"type": "module"`: answered by a module
+ * that hands on what `require` gives, so that each file is loaded once, whoever asks. Node below 22.15 asks hooks in
+ * another thread, which cannot know the names; there everything is under `default`, where TypeORM finds it too.
+ */
+function answerImports(): void {
+  const hooks = (Module as unknown as { registerHooks?: (hooks: { load: Load }) => void })
+    .registerHooks
+  if (!hooks) return register(`data:text/javascript,${encodeURIComponent(OTHER_THREAD)}`)
+  hooks({
+    load: (url, context, next) =>
+      isTypeScript(url) && url.startsWith('file:') ? handedOn(url) : next(url, context),
+  })
+}
+
+function handedOn(url: string): object {
+  const file = fileURLToPath(url)
+  const exported = createRequire(file)(file) as object
+  const names = Object.keys(exported).filter((name) => name !== '__esModule')
+  const lines = names.map(
+    (name, n) =>
+      `const v${n} = loaded[${JSON.stringify(name)}]; export { v${n} as ${JSON.stringify(name)} }`,
+  )
+  return {
+    format: 'module',
+    shortCircuit: true,
+    source: [requiring(pathToFileURL(file).href), ...lines].join('\n'),
+  }
+}
+
+function requiring(url: string): string {
+  return `import { createRequire } from 'node:module'; import { fileURLToPath } from 'node:url'; const url = ${JSON.stringify(url)}; const loaded = createRequire(url)(fileURLToPath(url));`
+}
+
+const OTHER_THREAD = `export async function load(url, context, next) {
+  if (!/^file:.*\\.[mc]?ts$/.test(url)) return next(url, context)
+  return { format: 'module', shortCircuit: true, source: (${requiring.toString()})(url) + 'export default loaded' }
+}`
+
+/** Whether a file, not a folder, is there. */
+export function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile() // statSync alone throws for a path through a file: own.mjs/index.ts
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
+type Parent = { filename?: string | null } | null | undefined
+type Load = (
+  url: string,
+  context: unknown,
+  next: (url: string, context: unknown) => object,
+) => object
+
+interface CompilingModule {
+  _compile(code: string, file: string, format: 'commonjs'): void
+}
+
+interface ModuleInternals {
+  _extensions: Record<string, (module: CompilingModule, file: string) => void>
+  _resolveFilename: (this: unknown, request: string, parent: Parent, ...rest: unknown[]) => string
+}

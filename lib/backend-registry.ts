@@ -1,0 +1,46 @@
+import type { TaskBackend } from './backend'
+import { InvalidBackendError } from './errors/errors'
+import { didYouMean } from './errors/suggestions'
+
+class BackendRegistry {
+  #byAlias: Map<string, TaskBackend> | undefined
+  #fallback: (() => Map<string, TaskBackend>) | undefined
+
+  /** What holds as long as nothing is configured. */
+  setFallback(make: () => Map<string, TaskBackend>): void {
+    this.#fallback = make
+  }
+
+  configure(byAlias: Map<string, TaskBackend> | undefined): void {
+    this.#byAlias = byAlias
+  }
+
+  get isConfigured(): boolean {
+    return this.#byAlias !== undefined
+  }
+
+  /** @throws InvalidBackendError for an alias that TASKS does not have. */
+  get(alias: string): TaskBackend {
+    const backend = this.#all().get(alias)
+    if (!backend) throw unknownAlias(alias, [...this.#all().keys()])
+    return backend
+  }
+
+  all(): TaskBackend[] {
+    return [...this.#all().values()]
+  }
+
+  #all(): Map<string, TaskBackend> {
+    return this.#byAlias ?? this.#fallback?.() ?? new Map<string, TaskBackend>()
+  }
+}
+
+/** Every backend of TASKS, by alias. */
+export const backends = new BackendRegistry()
+
+function unknownAlias(alias: string, known: string[]): InvalidBackendError {
+  return new InvalidBackendError(
+    `TASKS has no backend "${alias}"; it has ${known.length === 0 ? 'none' : known.map((name) => `"${name}"`).join(', ')}.`,
+    didYouMean(alias, known) ?? 'Add it to configureTasks({ … }).',
+  )
+}

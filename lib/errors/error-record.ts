@@ -1,0 +1,100 @@
+import { types } from 'node:util'
+import { TasksError } from './errors'
+
+/** What is kept of an error: enough to show it, and nothing that could be executed. */
+export interface ErrorRecord {
+  /** The error's class, e.g. `TypeError`; `typeorm_tasks.…` for the library's own. */
+  readonly exceptionClassPath: string
+  /** The error's stack with its causes; ends with a newline, as Python's tracebacks do. */
+  readonly traceback: string
+}
+
+/** The class path of a cancelled task, by which Django can tell it, too. */
+export const CANCELLED = 'typeorm_tasks.TaskCancelled'
+
+/** A traceback is cut after so many characters: a message of megabytes helps nobody. */
+export const MAX_TRACEBACK = 64 * 1024
+
+const MAX_CAUSES = 5
+
+/** Describes whatever was thrown: errors, strings, undefined, hostile proxies. Never throws itself. */
+export function recordOf(error: unknown): ErrorRecord {
+  return {
+    exceptionClassPath: storable(guarded(() => classPath(error), 'Error')),
+    traceback: bounded(guarded(() => traceback(error), 'An error that cannot be shown')),
+  }
+}
+
+/** `instanceof` for whatever may have been thrown: a revoked proxy throws at the very question. */
+export function isA<Kind>(
+  value: unknown,
+  kind: abstract new (...given: never[]) => Kind,
+): value is Kind {
+  try {
+    return value instanceof kind
+  } catch {
+    return false
+  }
+}
+
+/** The first line of that, for a log. */
+export function briefly(error: unknown): string {
+  return recordOf(error).traceback.split('\n')[0] ?? ''
+}
+
+/** The line that says what failed: the first of a JavaScript stack, the last of a Python traceback. */
+export function headline(error: ErrorRecord | undefined): string | undefined {
+  const lines = error?.traceback.trimEnd().split('\n')
+  return lines?.at(lines[0] === 'Traceback (most recent call last):' ? -1 : 0)
+}
+
+function classPath(error: unknown): string {
+  if (error instanceof TasksError) return `typeorm_tasks.${error.name}`
+  if (typeof error !== 'object' || error === null) return 'Error'
+  return String(error.constructor?.name || 'Error').slice(0, 200)
+}
+
+function traceback(error: unknown, depth = 0): string {
+  if (!isError(error)) return `Thrown, though no Error: ${plain(error)}`
+  const own = stackOf(error)
+  if (error.cause === undefined || depth === MAX_CAUSES) return own
+  return `${own}\nCaused by: ${traceback(error.cause, depth + 1)}`
+}
+
+/** The stack alone misses a message that was changed after the error was made. */
+function stackOf(error: Error): string {
+  const stack = typeof error.stack === 'string' ? error.stack : ''
+  const headline = `${error.name}: ${error.message}`
+  return stack.includes(error.message) && stack !== '' ? stack : `${headline}\n${stack}`.trimEnd()
+}
+
+/** Also one of another realm, as Node's own errors are under jest. */
+function isError(error: unknown): error is Error {
+  return error instanceof Error || types.isNativeError(error)
+}
+
+function plain(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value)
+  return JSON.stringify(value) ?? Object.prototype.toString.call(value)
+}
+
+function guarded(describe: () => string, otherwise: string): string {
+  try {
+    return describe()
+  } catch {
+    return otherwise
+  }
+}
+
+function bounded(text: string): string {
+  const cut =
+    text.length > MAX_TRACEBACK
+      ? `${text.slice(0, MAX_TRACEBACK)}\n… cut, ${text.length} characters in all`
+      : text
+  return storable(cut.endsWith('\n') ? cut : `${cut}\n`)
+}
+
+/** PostgreSQL keeps no NUL in text, and no database half a surrogate pair, which is what a cut may leave. */
+export function storable(text: string): string {
+  return text.replaceAll('\u0000', '\\u0000').toWellFormed()
+}

@@ -1,0 +1,109 @@
+import { InvalidTaskError, TasksError } from './errors'
+import { shown } from './suggestions'
+
+/** What is recorded for a run whose worker disappeared: its lease ran out before it finished. */
+export class WorkerLost extends TasksError {
+  readonly code = 'WORKER_LOST'
+
+  constructor(workerId: string) {
+    super(
+      `The worker ${workerId} was lost: it did not renew its lease.`,
+      'Look for a crash, a kill or a blocked event loop there.',
+    )
+  }
+}
+
+/** A run took longer than its task's `timeLimit`. Also the reason with which its signal aborts. */
+export class TimeLimitExceeded extends TasksError {
+  readonly code = 'TIME_LIMIT_EXCEEDED'
+
+  constructor(timeLimit: number) {
+    super(
+      `The run took longer than its time limit of ${timeLimit} ms.`,
+      'Raise timeLimit, or do less in one task.',
+    )
+  }
+}
+
+/** A task waited longer than its `maxAge` and was not run. */
+export class MaxAgeExceeded extends TasksError {
+  readonly code = 'MAX_AGE_EXCEEDED'
+
+  constructor(age: number, maxAge: number) {
+    super(
+      `The task waited ${age} ms, longer than its maximum age of ${maxAge} ms.`,
+      'Raise maxAge, or run more workers.',
+    )
+  }
+}
+
+/** Somebody cancelled the task. Also the reason with which its signal aborts. */
+export class TaskCancelled extends TasksError {
+  readonly code = 'TASK_CANCELLED'
+
+  constructor() {
+    super('The task was cancelled.', '')
+  }
+}
+
+/** The reason with which a task's signal aborts when its worker no longer holds the row: another one may run it already. */
+export class LeaseLost extends TasksError {
+  readonly code = 'LEASE_LOST'
+
+  constructor() {
+    super(
+      'The worker no longer holds the task: its lease could not be renewed.',
+      'What this run comes to is dropped.',
+    )
+  }
+}
+
+/** The reason with which a task's signal aborts when its worker stops: its row is given back, to be run again elsewhere. */
+export class WorkerStops extends TasksError {
+  readonly code = 'WORKER_STOPS'
+
+  constructor() {
+    super('The worker stops.', 'The task is given back and runs again.')
+  }
+}
+
+/** Thrown by a task: not now, but `delay` milliseconds later. Counts as an attempt; not limited by `retry.maxAttempts`. */
+export class RetryLater extends TasksError {
+  readonly code = 'RETRY_LATER'
+  readonly delay: number
+
+  constructor(delay: number, options: ErrorOptions & { reason?: string } = {}) {
+    super(options.reason ?? `The task asks to be run again in ${delay} ms.`, '', options)
+    if (!Number.isFinite(delay) || delay < 0)
+      throw new InvalidTaskError(
+        `RetryLater: expected a delay of 0 milliseconds or more, got ${shown(delay)}.`,
+        'Pass the delay in milliseconds.',
+      )
+    this.delay = delay
+  }
+}
+
+/** Thrown by a task: it failed, and trying again would not help, whatever its `retry` says. Its cause is what counts. */
+export class DoNotRetry extends TasksError {
+  readonly code = 'DO_NOT_RETRY'
+
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, '', options)
+  }
+}
+
+/** The child process of an isolated task ended before the task did: an exit, a crash, memory that ran out, a kill. */
+export class ProcessLost extends TasksError {
+  readonly code = 'PROCESS_LOST'
+  /** `exit code 1`, `SIGKILL`. */
+  readonly how: string
+
+  constructor(how: string, options?: ErrorOptions) {
+    super(
+      `The process of the task ended before the task did: ${how}.`,
+      'Look at what it printed last: process.exit, memory that ran out, a crash in native code, an error that nothing caught, a kill.',
+      options,
+    )
+    this.how = how
+  }
+}

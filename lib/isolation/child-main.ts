@@ -1,0 +1,60 @@
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { recordOf } from '../errors/error-record'
+import { load } from './load-module'
+import { enterChild } from './isolation-options'
+import { type FromChild, type ToChild, isOurs } from './ipc-messages'
+import { Bench } from './task-host'
+
+/** The child process itself, as `fork` starts it: it loads the app, and then runs what its worker hands it, one task at a time. */
+const bench = new Bench(tell)
+let leave: () => unknown = () => {}
+
+enterChild()
+watchParent()
+// A terminal sends Ctrl+C to all: the worker decides what that means for a run.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => {})
+process.on('message', (message) => isOurs<ToChild>(message) && hear(message))
+process.once('disconnect', () => void end())
+process.on('uncaughtExceptionMonitor', (error) =>
+  tell({ typeormTasks: 'fault', error: recordOf(error) }),
+)
+
+function hear(message: ToChild): void {
+  if (message.typeormTasks === 'load') void begin(message)
+  else if (message.typeormTasks === 'run') void bench.run(message)
+  else if (message.typeormTasks === 'abort') bench.abort(message.reason)
+  else bench.complete(message.outcome)
+}
+
+async function begin({ module, options }: ToChild & { typeormTasks: 'load' }): Promise<void> {
+  try {
+    leave = await load(module, JSON.parse(options) as unknown)
+    tell({ typeormTasks: 'ready' })
+  } catch (error) {
+    tell({ typeormTasks: 'broken', error: recordOf(error) })
+  }
+}
+
+/** Nobody would hear what a run comes to; an idle process closes what the app has opened. */
+async function end(): Promise<void> {
+  try {
+    if (!bench.isBusy) await leave()
+  } finally {
+    process.exit()
+  }
+}
+
+function watchParent(): void {
+  const limits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, codeRangeSizeMb: 8 }
+  new Worker(join(__dirname, 'parent-watchdog.js'), {
+    workerData: { parent: process.ppid },
+    env: {},
+    execArgv: [],
+    resourceLimits: limits,
+  }).unref()
+}
+
+function tell(message: FromChild): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+}

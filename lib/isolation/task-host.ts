@@ -1,0 +1,85 @@
+import { LeaseLost } from '../errors/run-errors'
+import { DEFAULT_POLICY, type Policy, overridden } from '../tasks/run-policy'
+import { tasks } from '../registry'
+import { backends } from '../backend-registry'
+import type { ClaimedRow, Outcome } from '../store'
+import { type Verdict, failed } from '../execution/run-outcome'
+import { wayHere } from '../execution/executor'
+import { type FromChild, type ToChild, reasonOf, rowOf } from './ipc-messages'
+
+interface Current {
+  readonly abort: AbortController
+  readonly policy: Policy
+  /** Waits for the answer to `completing`. */
+  answer: (outcome: Outcome | null) => void
+}
+
+/** Where a child process runs its tasks, one after the other. */
+export class Bench {
+  readonly #tell: (message: FromChild) => void
+  #current: Current | undefined
+
+  constructor(tell: (message: FromChild) => void) {
+    this.#tell = tell
+  }
+
+  get isBusy(): boolean {
+    return this.#current !== undefined
+  }
+
+  async run({ backend, row: text }: ToChild & { typeormTasks: 'run' }): Promise<void> {
+    const row = rowOf(text)
+    const policy = overridden(
+      tasks.find(row.values.taskName)?.policy ?? DEFAULT_POLICY,
+      row.options,
+    )
+    const current: Current = { abort: new AbortController(), policy, answer: () => {} }
+    this.#current = current
+    const verdict = await this.#carriedOut(backend, row, current)
+    this.#current = undefined
+    this.#tell({ typeormTasks: 'ended', verdict })
+  }
+
+  /** The worker tells the run to stop. */
+  abort(reason: string): void {
+    this.#current?.abort.abort(reasonOf(reason, this.#current.policy.timeLimit))
+  }
+
+  /** The worker's answer to a run that is about to commit. */
+  complete(outcome: Outcome | null): void {
+    this.#current?.answer(outcome)
+  }
+
+  /** What decides about retries asks for the error itself, so the verdict is made here. */
+  async #carriedOut(alias: string, row: ClaimedRow, current: Current): Promise<Verdict> {
+    const {
+      policy,
+      abort: { signal },
+    } = current
+    try {
+      const backend = backends.get(alias)
+      return await wayHere(tasks.find(row.values.taskName))({
+        row,
+        policy,
+        signal,
+        backend,
+        begins: () => this.#tell({ typeormTasks: 'began' }),
+        report: (progress) =>
+          void (this.#current === current && this.#tell({ typeormTasks: 'progress', progress })),
+        completion: (returnValue) => this.#completion(returnValue, current),
+      })
+    } catch (error) {
+      return failed(error, { row, policy, signal })
+    }
+  }
+
+  /** The worker is asked, and not only told: else it could hear of the commit from the database first, and take the row for lost. */
+  async #completion(returnValue: string | null, current: Current): Promise<Outcome> {
+    const answered = new Promise<Outcome | null>((resolve) => (current.answer = resolve))
+    this.#tell({ typeormTasks: 'completing', returnValue })
+    const outcome = await answered
+    if (outcome) return outcome
+    current.abort.signal.throwIfAborted()
+    throw new LeaseLost()
+  }
+}

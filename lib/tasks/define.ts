@@ -1,0 +1,155 @@
+import type { ArgumentClass, ArgumentClasses, Given, NotTheClasses } from './argument-classes'
+import type { TaskContext } from './context'
+import { InvalidTaskError } from '../errors/errors'
+import type { Jsonable, NotCarriedByJson } from './json'
+import { callerPlace } from './call-site'
+import { tasks } from '../registry'
+import { Task, type TaskFunction } from './task'
+import { type TaskOptions, taskValues } from './task-options'
+
+type WithContext = TaskOptions & { takesContext: true }
+
+type WithoutContext = TaskOptions & { takesContext?: false }
+
+type Classes = readonly ArgumentClass[]
+
+type Listing<Listed> = { args?: Listed }
+
+/** Nothing more to ask of the function, or a type that none satisfies, with the reason in words. */
+type Carried<Args extends unknown[], Return> = [Args] extends [Jsonable<Args>]
+  ? [Return] extends [Jsonable<Return>]
+    ? unknown
+    : NotCarriedByJson<'the return value'>
+  : NotCarriedByJson<'an argument'>
+
+/** The listed classes are those of the parameters, and JSON carries the rest. A list that is typed as no more than a list is left to run time. */
+type Fit<Args extends unknown[], Return, Listed extends Classes> = number extends Listed['length']
+  ? Carried<Args, Return>
+  : [Listed] extends [ArgumentClasses<Args>]
+    ? Carried<Given<Args, Listed>, Return>
+    : NotTheClasses<Listed>
+
+type ArgsOf<Fn extends TaskFunction> =
+  Parameters<Fn> extends [TaskContext, ...infer Args] ? Args : Parameters<Fn>
+
+/** Marks a static method as a task; `taskOf` gives its handle. For both kinds of TypeScript decorators. */
+export interface TaskDecorator<Listed extends Classes = readonly []> {
+  <Fn extends TaskFunction>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>>,
+  ): void
+  <Fn extends TaskFunction>(
+    method: Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>,
+    context: ClassMethodDecoratorContext,
+  ): void
+}
+
+const tasksOfMethods = new WeakMap<TaskFunction, Task<unknown[], unknown>>()
+
+/**
+ * Defines a task: `fn` under a name that outlives builds and renamings.
+ *
+ * ```ts
+ * export const sendWelcome = task('mail.sendWelcome', async (userId: number) => { … }, { queueName: 'mail' })
+ * await sendWelcome.enqueue(42)
+ * ```
+ *
+ * @throws InvalidTaskError for a bad name or option, or a name that another file has taken.
+ */
+export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
+  name: string,
+  fn: ((context: TaskContext, ...args: Args) => Return) & Fit<Args, Awaited<Return>, Listed>,
+  options: WithContext & Listing<Listed>,
+): Task<Given<Args, Listed>, Awaited<Return>>
+export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
+  name: string,
+  fn: ((...args: Args) => Return) & Fit<Args, Awaited<Return>, Listed>,
+  options?: WithoutContext & Listing<Listed>,
+): Task<Given<Args, Listed>, Awaited<Return>>
+export function task<const Listed extends Classes = readonly []>(
+  name: string,
+  options?: TaskOptions & Listing<Listed>,
+): TaskDecorator<Listed>
+export function task(
+  name: string,
+  fnOrOptions?: TaskFunction | TaskOptions,
+  options: TaskOptions = {},
+): unknown {
+  if (typeof fnOrOptions === 'function') return define(name, fnOrOptions, options)
+  return decorator(name, fnOrOptions ?? {})
+}
+
+/**
+ * The typed handle of a static method marked with `@task`.
+ *
+ * @throws InvalidTaskError if the method is not marked.
+ */
+export function taskOf<Fn extends TaskFunction>(
+  method: Fn,
+): Task<ArgsOf<Fn>, Awaited<ReturnType<Fn>>> {
+  const found = tasksOfMethods.get(method)
+  if (!found)
+    throw new InvalidTaskError(
+      `The method "${method.name}" is not marked as a task.`,
+      'Put @task(name) on it.',
+    )
+  return found as Task<ArgsOf<Fn>, Awaited<ReturnType<Fn>>>
+}
+
+/**
+ * The handle of a task whose code lives elsewhere, in a Django app or another service: it can be enqueued,
+ * and its results read; running it here is an error.
+ */
+export function remoteTask<Args extends unknown[], Return = unknown>(
+  name: string & Carried<Args, Return>,
+  options: Omit<TaskOptions, 'takesContext' | 'args'> & Listing<ArgumentClasses<Args>> = {},
+): Task<Args, Return> {
+  return new Task<Args, Return>(taskValues(name, options as TaskOptions), null)
+}
+
+function define(name: string, fn: TaskFunction, options: TaskOptions): Task<unknown[], unknown> {
+  const defined = new Task<unknown[], unknown>(taskValues(name, options), fn)
+  tasks.add(defined, callerPlace())
+  return defined
+}
+
+function decorator(name: string, options: TaskOptions): TaskDecorator {
+  return (
+    target: unknown,
+    keyOrContext: unknown,
+    descriptor?: TypedPropertyDescriptor<TaskFunction>,
+  ) => {
+    const method = isNewer(keyOrContext) ? target : descriptor?.value
+    if (typeof method !== 'function' || !isStatic(target, keyOrContext))
+      throw new InvalidTaskError(
+        `Task "${name}" marks something other than a static method.`,
+        'Make the method static, or define the task with task(name, fn).',
+      )
+    const fn = method as TaskFunction
+    const owner = ownerOf(target, keyOrContext)
+    tasksOfMethods.set(
+      fn,
+      define(name, (...given) => Reflect.apply(fn, owner(), given), options),
+    )
+  }
+}
+
+/** The class whose method this is, so that `this` is right in it; newer decorators learn it only later. */
+function ownerOf(target: unknown, keyOrContext: unknown): () => unknown {
+  const owner = { class: target }
+  if (isNewer(keyOrContext))
+    keyOrContext.addInitializer(function (this: unknown) {
+      owner.class = this
+    })
+  return () => owner.class
+}
+
+/** Older decorators get the class itself for a static method, newer ones say so in their context. */
+function isStatic(target: unknown, keyOrContext: unknown): boolean {
+  return isNewer(keyOrContext) ? keyOrContext.static : typeof target === 'function'
+}
+
+function isNewer(keyOrContext: unknown): keyOrContext is ClassMethodDecoratorContext {
+  return typeof keyOrContext === 'object' && keyOrContext !== null
+}

@@ -1,0 +1,206 @@
+import { types } from 'node:util'
+import { NotSerializableError } from '../errors/errors'
+import { shown } from '../errors/suggestions'
+
+/**
+ * The largest JSON text of a task's arguments or of its return value, in bytes.
+ * Escaped three times over on its way (JSON in JSON in SQL, each doubling a quote), it still fits into the
+ * smallest default packet of the supported databases: MariaDB's 16 MiB.
+ */
+export const MAX_JSON_BYTES = 1024 * 1024
+
+/** How deep a value may nest. MariaDB's JSON functions stop at 32 levels, two of which the row itself takes. */
+export const MAX_JSON_DEPTH = 28
+
+/** `T` where JSON can carry it; `never` in the place of whatever it cannot. */
+export type Jsonable<T> = 0 extends 1 & T
+  ? T
+  : unknown extends T
+    ? T
+    : T extends Plain | void
+      ? T
+      : T extends NotJson
+        ? never
+        : { [K in keyof T]: Jsonable<T[K]> }
+
+/** What needs no closer look: above all recursive types, which looked at member by member would never end. */
+type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly Plain[]
+  | { readonly [key: string]: Plain }
+
+type NotJson =
+  | bigint
+  | symbol
+  | Date
+  | RegExp
+  | Error
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | WeakMap<WeakKey, unknown>
+  | WeakSet<WeakKey>
+  | PromiseLike<unknown>
+  | ArrayBufferView
+  | ArrayBuffer
+  | ((...given: never[]) => unknown)
+
+/** A compile error with words in it, where arguments or a return value do not fit into JSON. */
+export interface NotCarriedByJson<Where extends string> {
+  readonly 'JSON cannot carry this': Where
+}
+
+/**
+ * The JSON text of a value.
+ *
+ * @throws NotSerializableError with the path of the first thing JSON or one of the databases cannot carry.
+ */
+export function encodeJson(value: unknown, path: string): string {
+  assertCarried(value, new Way(path))
+  const text = JSON.stringify(value)
+  const bytes = Buffer.byteLength(text)
+  if (bytes > MAX_JSON_BYTES)
+    throw new NotSerializableError(
+      `${path} is ${bytes} bytes of JSON; the limit is ${MAX_JSON_BYTES}.`,
+      'Store the data elsewhere and pass a reference to it.',
+    )
+  return text
+}
+
+/** The text of the column `args_kwargs`. Optional arguments that were left out at the end are dropped. */
+export function encodeArguments(
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+): string {
+  const given =
+    args.at(-1) === undefined
+      ? args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1)
+      : args
+  return `{"args": ${encodeJson(given, 'args')}, "kwargs": ${encodeJson(kwargs, 'kwargs')}}`
+}
+
+/** The JSON text of a return value, or null (SQL NULL) for undefined and null. */
+export function encodeReturnValue(value: unknown): string | null {
+  return value === undefined || value === null ? null : encodeJson(value, 'return value')
+}
+
+/** Where the walk through a value is; put into words only for an error. */
+class Way {
+  readonly above: object[] = []
+  readonly #root: string
+  readonly #steps: (string | number)[] = []
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  into(object: object, step: string | number): void {
+    this.above.push(object)
+    this.#steps.push(step)
+  }
+
+  back(): void {
+    this.above.pop()
+    this.#steps.pop()
+  }
+
+  get path(): string {
+    return this.#steps.reduce<string>(
+      (path, step) => (typeof step === 'number' ? `${path}[${step}]` : under(path, step)),
+      this.#root,
+    )
+  }
+}
+
+function assertCarried(value: unknown, way: Way): void {
+  if (value === null || typeof value === 'boolean') return
+  if (typeof value === 'string') return assertText(value, way)
+  if (typeof value === 'number') return assertNumber(value, way)
+  if (typeof value !== 'object') return refuse(way.path, shownType(value), mendFor(value))
+  assertObject(value, way)
+}
+
+function assertObject(value: object, way: Way): void {
+  if (way.above.includes(value)) refuse(way.path, 'a cycle', 'pass an id in place of the object')
+  if (way.above.length >= MAX_JSON_DEPTH)
+    refuse(way.path, `nested deeper than ${MAX_JSON_DEPTH} levels`, 'flatten the value')
+  if (Array.isArray(value)) assertArray(value, way)
+  else assertPlain(value, way)
+}
+
+function assertArray(value: readonly unknown[], way: Way): void {
+  // An index loop, since forEach would leave out the holes of a sparse array.
+  for (let i = 0; i < value.length; i++) {
+    way.into(value, i)
+    assertCarried(value[i], way)
+    way.back()
+  }
+}
+
+function assertPlain(value: object, way: Way): void {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
+    refuse(way.path, shownType(value), mendFor(value, way.path))
+  for (const [key, item] of Object.entries(value)) {
+    assertKey(key, way)
+    // As JSON.stringify has it: an undefined property is a property left out.
+    if (item === undefined) continue
+    way.into(value, key)
+    assertCarried(item, way)
+    way.back()
+  }
+}
+
+function assertKey(key: string, way: Way): void {
+  if (key === '__proto__') refuse(way.path, 'a key named __proto__', 'rename the key')
+  const fault = faultOf(key)
+  if (fault) refuse(`the key ${JSON.stringify(key)} of ${way.path}`, ...fault)
+}
+
+function assertText(text: string, way: Way): void {
+  const fault = faultOf(text)
+  if (fault) refuse(way.path, ...fault)
+}
+
+/** What keeps a database from taking a text, and its mend. */
+function faultOf(text: string): [what: string, mend: string] | undefined {
+  if (text.includes('\u0000'))
+    return ['text with \\u0000', "remove it: text.replaceAll('\\u0000', '')"]
+  if (!text.isWellFormed())
+    return ['text with half of a surrogate pair', 'mend it: text.toWellFormed()']
+  return undefined
+}
+
+function assertNumber(value: number, way: Way): void {
+  if (!Number.isFinite(value)) refuse(way.path, String(value), 'pass null or a finite number')
+}
+
+function refuse(path: string, what: string, mend: string): never {
+  throw new NotSerializableError(`${path}: ${what};`, mend)
+}
+
+function mendFor(value: unknown, path = 'it'): string {
+  if (types.isDate(value)) return `pass ${lastName(path)}.toISOString()`
+  if (types.isMap(value)) return `pass Object.fromEntries(${lastName(path)})`
+  if (types.isSet(value)) return `pass [...${lastName(path)}]`
+  if (typeof value === 'bigint') return 'pass it as text: value.toString()'
+  if (value === undefined) return 'pass null'
+  if (typeof value === 'object') return `pass a plain object: { ...${lastName(path)} }`
+  return 'pass plain data'
+}
+
+function shownType(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return value.constructor?.name || shown(value)
+  return value === undefined ? 'undefined' : typeof value
+}
+
+function under(path: string, key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
+}
+
+function lastName(path: string): string {
+  return path.includes('.') ? path.slice(path.lastIndexOf('.') + 1) : path
+}

@@ -1,0 +1,239 @@
+import type { EntityManager } from 'typeorm'
+import type { ArgumentClass } from './argument-classes'
+import type { Order, TaskBackend } from '../backend'
+import { type CallArguments, assertCall, assertCalls } from './call-arguments'
+import { TaskContext } from './context'
+import { assertReceivable, plainArguments, receivedArguments } from './dto'
+import { NotSupportedError, ResultMismatchError } from '../errors/errors'
+import { encodeArguments } from './json'
+import { type Policy, policyIn } from './run-policy'
+import { backends } from '../backend-registry'
+import { TaskResult } from '../result'
+import {
+  type CallOptions,
+  checkCallOptions,
+  checkTaskValues,
+  type TaskValues,
+} from './task-options'
+
+/** Under another name, since the module below has a `Task` of its own. */
+type TaskClass<Args extends unknown[], Return> = Task<Args, Return>
+
+declare module '../task-type' {
+  interface TaskTypes<Args extends unknown[], Return> {
+    readonly task: TaskClass<Args, Return>
+  }
+}
+
+export type TaskFunction = (...given: never[]) => unknown
+
+/** A function that can be run in the background: an immutable value, made by `task(…)`. */
+export class Task<Args extends unknown[], Return> implements TaskValues {
+  readonly name: string
+  readonly priority: number
+  readonly queueName: string
+  readonly backend: string
+  readonly takesContext: boolean
+  readonly transactional: boolean
+  readonly isolate: boolean
+  readonly args: readonly ArgumentClass[]
+  readonly policy: Policy
+  readonly overrides: Partial<Policy>
+  readonly runAfter: Date | null
+  readonly uniqueKey: string | null
+  readonly manager: EntityManager | undefined
+  readonly #fn: TaskFunction | null
+
+  /** `fn` is null for a task whose code lives elsewhere. */
+  constructor(values: TaskValues, fn: TaskFunction | null) {
+    this.name = values.name
+    this.priority = values.priority
+    this.queueName = values.queueName
+    this.backend = values.backend
+    this.takesContext = values.takesContext
+    this.transactional = values.transactional
+    this.isolate = values.isolate
+    this.args = values.args
+    this.policy = values.policy
+    this.overrides = values.overrides
+    this.runAfter = values.runAfter
+    this.uniqueKey = values.uniqueKey
+    this.manager = values.manager
+    this.#fn = fn
+    checkTaskValues(this)
+    if (backends.isConfigured) this.#validate()
+  }
+
+  /**
+   * A changed copy; this task stays as it is. What is undefined changes nothing.
+   *
+   * @throws InvalidTaskError for an unknown option, or a value out of its range.
+   */
+  using(changes: CallOptions = {}): Task<Args, Return> {
+    checkCallOptions(this.name, changes)
+    const given = Object.entries(changes).filter(([, value]) => value !== undefined)
+    const changed = policyIn(changes)
+    const others = given.filter(([name]) => !Object.hasOwn(changed, name))
+    return new Task(
+      {
+        ...valuesOf(this),
+        ...Object.fromEntries(others),
+        policy: { ...this.policy, ...changed },
+        overrides: { ...this.overrides, ...changed },
+      },
+      this.#fn,
+    )
+  }
+
+  /** Hands the task to its backend; resolves once it is stored. */
+  async enqueue(...args: Args): Promise<TaskResult<Return>> {
+    return this.#enqueue(args, {})
+  }
+
+  /** As `enqueue`, with keyword arguments; on the running side they arrive as one last object argument. */
+  async enqueueWith(call: CallArguments = {}): Promise<TaskResult<Return>> {
+    assertCall(this.name, call)
+    return this.#enqueue(call.args ?? [], call.kwargs ?? {})
+  }
+
+  /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
+  async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
+    assertCalls(this.name, calls)
+    const backend = this.#validate()
+    const orders: Order[] = []
+    for (const [i, args] of calls.entries()) {
+      const order = this.#order(args, {})
+      if (this.args.length > 0) await assertReceivable(this, order.argsKwargs, `call ${i}, `)
+      orders.push(order)
+    }
+    return (await backend.enqueueMany(orders)) as TaskResult<Return>[]
+  }
+
+  /** Runs the task here and now, without a queue and in no transaction but that of `using({ manager })`; errors come out as they are. */
+  async call(...args: Args): Promise<Return> {
+    return (await this.run(args, () => detachedContext(this, args))) as Return
+  }
+
+  /**
+   * The stored result of that id.
+   *
+   * @throws ResultNotFoundError if there is none.
+   * @throws ResultMismatchError if it is another task's.
+   */
+  async getResult(id: string): Promise<TaskResult<Return>> {
+    const result = await backends.get(this.backend).getResult(id, this.manager)
+    if (result.taskName !== this.name)
+      throw new ResultMismatchError(
+        `The result ${id} is of task "${result.taskName}", not of "${this.name}".`,
+        `Ask "${result.taskName}" for it.`,
+      )
+    return result as TaskResult<Return>
+  }
+
+  /** Calls the function with what a row holds, and gives what it gives, or a promise of it; `context` is asked only if the task takes one. */
+  run(args: readonly unknown[], context: () => TaskContext): unknown {
+    const fn = this.#fn
+    if (fn === null)
+      throw new NotSupportedError(
+        `Task "${this.name}" is remote: its code lives elsewhere.`,
+        'Enqueue it, and run a worker there.',
+      )
+    const run = (given: readonly unknown[]): unknown =>
+      Reflect.apply(fn, undefined, this.takesContext ? [context(), ...given] : given)
+    return this.args.length === 0 ? run(args) : receivedArguments(this, args).then(run)
+  }
+
+  /** Tasks are equal, not identical, after `using({})`; this shows what counts. */
+  toJSON(): Record<string, unknown> {
+    const {
+      manager: _,
+      args: _classes,
+      policy: _policy,
+      overrides: _overrides,
+      transactional: _transactional,
+      isolate: _isolate,
+      ...shown
+    } = valuesOf(this)
+    return shown
+  }
+
+  #validate(): TaskBackend {
+    const backend = backends.get(this.backend)
+    backend.validate(this)
+    return backend
+  }
+
+  async #enqueue(
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>>,
+  ): Promise<TaskResult<Return>> {
+    const backend = this.#validate()
+    const order = this.#order(args, kwargs)
+    if (this.args.length > 0) await assertReceivable(this, order.argsKwargs)
+    return (await backend.enqueue(order)) as TaskResult<Return>
+  }
+
+  #order(given: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Order {
+    const args = plainArguments(this, given)
+    return { task: this, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
+  }
+}
+
+function valuesOf({
+  name,
+  priority,
+  queueName,
+  backend,
+  takesContext,
+  transactional,
+  isolate,
+  args,
+  policy,
+  overrides,
+  runAfter,
+  uniqueKey,
+  manager,
+}: TaskValues): TaskValues {
+  return {
+    name,
+    priority,
+    queueName,
+    backend,
+    takesContext,
+    transactional,
+    isolate,
+    args,
+    policy,
+    overrides,
+    runAfter,
+    uniqueKey,
+    manager,
+  }
+}
+
+function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContext {
+  const now = new Date()
+  const values = {
+    id: '',
+    taskName: task.name,
+    status: 'RUNNING',
+    enqueuedAt: now,
+    startedAt: now,
+    finishedAt: null,
+    args,
+    kwargs: {},
+    priority: task.priority,
+    queueName: task.queueName,
+    backend: task.backend,
+    runAfter: null,
+    workerIds: ['call'],
+    errors: [],
+    returnValue: null,
+    progress: null,
+  } as const
+  return new TaskContext(new TaskResult(backends.get(task.backend), values), {
+    signal: new AbortController().signal,
+    report: () => {},
+    ...(task.manager ? { manager: task.manager } : {}),
+  })
+}

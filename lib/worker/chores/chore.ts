@@ -1,0 +1,5 @@
+/** Work of a worker beside its loop, which knows no chore by name. `start-worker` makes the list. */
+export interface Chore {
+  /** Goes on until `signal` aborts; never rejects, whatever the database does. */
+  run(signal: AbortSignal): Promise<void>
+}

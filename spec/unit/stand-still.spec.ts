@@ -1,0 +1,79 @@
+import { DummyBackend } from '#dummy'
+import { setClock } from '#clock'
+import { task } from '#define'
+import type { Renewal, Renewed, Rescued } from '#lib/store'
+import { Worker } from '#worker'
+import { wishOf } from '#worker-options'
+import { FakeStore } from '../support/fake-store'
+import { ManualClock, settled } from '../support/manual-clock'
+import { catchLog, type Line } from '../support/tasks'
+
+const endless = task('spec.endless', () => new Promise<void>(() => {}))
+
+/** Notes in which order it is asked, and answers renewals when it is told to. */
+class SlowStore extends FakeStore {
+  readonly calls: string[] = []
+  answer: (error?: Error) => void = () => {}
+
+  override async renew(rows: readonly Renewal[]): Promise<Renewed> {
+    this.calls.push('renew')
+    await new Promise<void>(
+      (resolve, reject) => (this.answer = (error) => (error ? reject(error) : resolve())),
+    )
+    this.calls.push('renewed')
+    return super.renew(rows)
+  }
+
+  override async rescue(): Promise<Rescued> {
+    this.calls.push('rescue')
+    return super.rescue()
+  }
+}
+
+let clock: ManualClock
+let lines: Line[]
+let store: SlowStore
+let worker: Worker
+
+beforeEach(async () => {
+  lines = catchLog()
+  clock = new ManualClock()
+  setClock(clock)
+  store = new SlowStore()
+  store.add(endless.name)
+  worker = new Worker(
+    new DummyBackend('default', { queues: [], options: {} }),
+    store,
+    wishOf({ workerId: 'w-1', startupDelay: 0 }),
+  )
+  void worker.run()
+  await settled()
+  store.calls.length = 0
+})
+afterEach(() => {
+  store.answer()
+  void worker.leave()
+  setClock()
+})
+
+it('a worker that stood still for a while renews what it holds before it looks for what others left behind', async () => {
+  await clock.leap(45_000)
+  expect(store.calls).toEqual(['renew'])
+
+  store.answer()
+  await settled()
+
+  expect(store.calls).toEqual(['renew', 'renewed', 'rescue'])
+})
+
+it('a worker that stood still and cannot renew gives its tasks up before it takes over what is left behind', async () => {
+  await clock.leap(45_000)
+
+  store.answer(new Error('the database is away'))
+  await settled()
+
+  expect(store.calls).toEqual(['renew', 'rescue'])
+  expect(lines.map(([, line]) => line)).toContainEqual(
+    expect.stringContaining('could not be held for a whole lease'),
+  )
+})

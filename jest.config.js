@@ -1,5 +1,5 @@
 // One jest project for each tier, which is a folder of spec/. `npm test` and its kin choose them: scripts/test.mjs.
-// DB=sqlite,postgres,mariadb chooses databases; TYPEORM=1 or 0.3 chooses the TypeORM.
+// DB=sqlite,postgres,mariadb,mysql chooses databases; TYPEORM=1 or 0.3 chooses the TypeORM.
 
 // Specs import inner modules by aliases, which spec/tsconfig.json holds: a file that moves is renamed there alone.
 const { paths } = require('./spec/tsconfig.json').compilerOptions

@@ -19,7 +19,7 @@ function tellMissing({ missing }: Wanted): void {
   const lines = Object.entries(missing).map(([name, mend]) => `MISSING: ${name}. ${mend}`)
   if (isTrue(process.env['CI']))
     throw new Error(
-      `Under CI every database must be there.\n${lines.join('\n')}\nOr choose databases: DB=sqlite npx jest`,
+      `Under CI every database must be there.\n${lines.join('\n')}\nOr choose databases: DB=sqlite`,
     )
   lines.push('The specs of a missing database are skipped.')
   const width = Math.max(...lines.map((line) => line.length))

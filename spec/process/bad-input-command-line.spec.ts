@@ -1,9 +1,5 @@
 import { readdirSync } from 'node:fs'
 import { cliApp, DATABASE_TASKS, ormconfig, type CliApp, type Told } from '../support/cli-app'
-import { typeormVersion } from '../support/typeorm'
-
-// The command line brings its TypeORM along.
-const once = typeormVersion.startsWith('0.3') ? describe.skip : describe
 
 const COMMANDS = [
   ['check'],
@@ -15,7 +11,7 @@ const COMMANDS = [
 const QUEUE = 'expected a queue name of 1 to 32 letters, digits and _ . : @ / -'
 const LONG = 'q'.repeat(33)
 
-once('a set-up that is not right is said in one line, by every command, which ends in 1', () => {
+describe('a set-up that is not right is said in one line, by every command, which ends in 1', () => {
   /** What each command says; `check` adds a count of its own to it. */
   async function everyCommand(
     app: CliApp,
@@ -128,7 +124,7 @@ once('a set-up that is not right is said in one line, by every command, which en
   })
 })
 
-once('a wrong call ends in 2, and changes nothing', () => {
+describe('a wrong call ends in 2, and changes nothing', () => {
   let app: CliApp
   beforeAll(async () => {
     app = await cliApp({ tasks: DATABASE_TASKS })

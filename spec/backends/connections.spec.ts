@@ -159,10 +159,10 @@ for (const database of databases()) {
         getMetadata: () => dataSource.getMetadata(DBTaskResult),
       } as unknown as DataSource
 
-      const { exchange, close, dataSource: bookkeeping } = await openWorkerSessions(replicated, 30)
+      const { exchange, close, dataSource: workers } = await openWorkerSessions(replicated, 30)
 
       expect((await exchange.query(whoAmI)).records).toHaveLength(1)
-      expect(bookkeeping.driver.isReplicated).toBe(false)
+      expect(workers.driver.isReplicated).toBe(false)
       await close()
     })
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { DataSource } from 'typeorm'
 import { DataSourceError } from '../lib/errors/errors'
-import { familyOf, type Family } from './database-family'
+import { familyOf, type Family, isMariaDb } from './database-family'
 
 /** What our column types depend on: the DataSource whose metadata is being built, and its server. */
 export interface Built {
@@ -60,6 +60,7 @@ async function lookAt(dataSource: DataSource): Promise<Built> {
   const { type } = dataSource.options
   const mariaDb =
     type === 'mariadb' ||
+    // MySQL itself is not asked, before its version 10.3.
     (type === 'mysql' && isVersion(dataSource, 10, 3) && (await isMariaDb(dataSource)))
   const mariaDbUuid = mariaDb && isVersion(dataSource, 10, 7)
   if (mariaDb && type === 'mysql') teachMariaDb(dataSource)
@@ -70,12 +71,6 @@ async function lookAt(dataSource: DataSource): Promise<Built> {
 function isVersion({ driver }: DataSource, wantedMajor: number, wantedMinor: number): boolean {
   const [major = 0, minor = 0] = (driver.version ?? '').split('.').map(Number)
   return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)
-}
-
-/** TypeORM keeps only the digits of the version, so the server is asked again; MySQL is not, before its version 10.3. */
-async function isMariaDb(dataSource: DataSource): Promise<boolean> {
-  const [row] = (await dataSource.query('SELECT VERSION() AS version')) as { version: string }[]
-  return /mariadb/i.test(row?.version ?? '')
 }
 
 /**

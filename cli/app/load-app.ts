@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { types } from 'node:util'
 import type { DataSource } from 'typeorm'
+import { isDataSource } from '../../entities/database-family'
 import { LoadError } from '../../lib/errors/errors'
 import { loadFile, packageAbove } from './load-file'
 import { installTypeScript, isFile, isTypeScript } from '../typescript/require-hook'
@@ -129,16 +130,6 @@ function moduleSystemOf(file: string, loaded: unknown): App['modules'] {
   const { type } = packageAbove(file)
   const unsaid = type === undefined && types.isModuleNamespaceObject(loaded) // Node looked at the text, and will again
   return type === 'module' || unsaid ? 'esm' : 'commonjs'
-}
-
-/** By TypeORM's mark, as `instanceof` fails where the app and this library see two copies of TypeORM. */
-function isDataSource(value: unknown): value is DataSource {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    '@instanceof' in value &&
-    value['@instanceof'] === Symbol.for('DataSource')
-  )
 }
 
 function isBag(value: unknown): value is Exports {

@@ -18,7 +18,6 @@ export function plainArguments(
   { name, args: classes }: Listing,
   given: readonly unknown[],
 ): readonly unknown[] {
-  if (classes.length === 0) return given
   return given.map((value, i) => {
     const { Class } = readEntry(classes[i])
     return Class && value instanceof Class

@@ -174,7 +174,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   }
 
   #order(given: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Order {
-    const args = plainArguments(this, given)
+    const args = this.args.length === 0 ? given : plainArguments(this, given)
     return { task: this, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
   }
 }

@@ -135,3 +135,16 @@ it('F72 says nothing in its statements that a value could have written', () => {
   )
   expect(statements).toEqual([])
 })
+
+it('tells databases apart in dialects/ and profiles/ alone', () => {
+  const name =
+    /\bfamilyOf\b|'(postgres|cockroachdb|aurora-\w+|mysql2?|mariadb|better-sqlite3|sqlite3?|sqljs|mssql|oracle|spanner|sap)'/
+  const outside = sourcesOf('backends/database').filter(
+    (file) => !/^backends\/database\/(dialects|profiles)\//.test(file),
+  )
+  expect(outside.length).toBeGreaterThan(20)
+  expect(outside.filter((file) => name.test(readFileSync(join(root, file), 'utf8')))).toEqual([])
+  // That the pattern finds such names at all.
+  const within = sourcesOf('backends/database/profiles')
+  expect(within.filter((file) => name.test(readFileSync(join(root, file), 'utf8')))).not.toEqual([])
+})

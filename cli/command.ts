@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander'
-import type { Globals } from './app/open-app'
 import { type Reader, text } from './option-parsers'
 
-export type { Globals }
+/** Options that every command takes. */
+export interface Globals {
+  readonly dataSource?: string
+  readonly verbosity: number
+}
 
 /** An option whose value is read by `reader`. */
 export function option<Value>(

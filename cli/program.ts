@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { UsageError } from '../lib/errors/errors'
-import { lateCommands } from './lazy'
+import { lateCommands } from './commands'
 import { leave, printError, setVerbosity } from './output'
 import { text, wholeNumber } from './option-parsers'
 

@@ -9,14 +9,9 @@ import { log } from '../../lib/events/logger'
 import { reaching } from '../../lib/worker/wait-for-database'
 import { backends } from '../../lib/backend-registry'
 import { configureTasks } from '../../index'
+import type { Globals } from '../command'
 import { type App, loadApp } from './load-app'
 import { loadTaskModules } from './task-modules'
-
-/** Options that every command takes. */
-export interface Globals {
-  readonly dataSource?: string
-  readonly verbosity: number
-}
 
 /** Connections that tasks hold on to must not keep the process. */
 const CLOSING = 2_000

@@ -1,10 +1,10 @@
+import type * as tinyglobby from 'tinyglobby'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { LoadError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
 import type { App } from './load-app'
 import { tsconfigOf } from '../typescript/compiler'
 import { filesBelow } from './find-files'
-import { late } from '../lazy'
 import { loadFile } from './load-file'
 import { hasOwnLoader, isTypeScript } from '../typescript/require-hook'
 
@@ -81,7 +81,9 @@ async function search(
   pattern: string,
   where: { cwd: string; ignore: string[] },
 ): Promise<string[]> {
-  const found = await late.tinyglobby().glob(pattern, {
+  // Loaded here because most apps have no TASK_MODULES.
+  const { glob } = require('tinyglobby') as typeof tinyglobby
+  const found = await glob(pattern, {
     ...where,
     absolute: true,
     followSymbolicLinks: false,

@@ -1,6 +1,8 @@
 import { log } from '../../lib/events/logger'
-import { Interrupts } from '../interrupts'
 import { isWatched, SIGNALS } from './self'
+
+/** npm passes on the Ctrl+C that the terminal has sent to its child already: within this time both are one. */
+const TWICE_BY_NPM = 500
 
 /** How a worker process ends: in order when asked or when an error is loose, at once when asked by Ctrl+C again. */
 export class Shutdown {
@@ -61,6 +63,19 @@ export class Shutdown {
     )
     if (error instanceof Error && error.stack !== undefined) log.debug(error.stack)
     this.#ask('The process may be in a bad state')
+  }
+}
+
+/** Tells the second Ctrl+C, which forces an end, from the first. */
+export class Interrupts {
+  #first: number | undefined
+
+  /** Counts one. */
+  isSecond(): boolean {
+    const first = this.#first
+    this.#first ??= performance.now()
+    const underNpm = process.env['npm_lifecycle_event'] !== undefined && process.stdin.isTTY
+    return first !== undefined && !(underNpm && performance.now() - first < TWICE_BY_NPM)
   }
 }
 

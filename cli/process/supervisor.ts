@@ -1,7 +1,7 @@
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
-import { Interrupts } from '../interrupts'
 import { isWatched, SIGNALS } from './self'
+import { Interrupts } from './shutdown'
 import { WorkerPlace, type PlaceWish } from './supervised-worker'
 
 /** So long after a second Ctrl+C a worker may still be there; one that computes cannot hear it. */

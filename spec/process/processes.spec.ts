@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BackOff } from '#back-off'
+import { BackOff } from '#supervised-worker'
 import { describeEachDatabase } from '../support/databases'
 import {
   cliApp,

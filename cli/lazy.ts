@@ -10,8 +10,8 @@ import type * as servedBackend from './backend-option'
 import type * as storedResults from './stored-results'
 
 /**
- * What a command loads when it is to do its work, so that help and wrong calls need none of it. Never by `import()`:
- * what that loads for itself took a worker a tenth of its start.
+ * Modules that a command loads when it starts its work, so that help and wrong calls load none of them. By `require`, not
+ * `import()`: the ES module loader took a tenth of a worker's start-up time.
  */
 export const late = {
   app: () => require('./app/load-app') as typeof app,

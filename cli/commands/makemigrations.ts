@@ -13,17 +13,17 @@ interface MakemigrationsCommandOptions extends Globals {
 
 export function makemigrationsCommand(): Command {
   return new Command('makemigrations')
-    .summary('write the migration of the tasks table')
+    .summary('write a migration for the tasks table')
     .description(
-      "Writes a TypeORM migration for the tasks table into the app's own migrations, and touches no other table. With nothing to do it says so.",
+      'Writes a TypeORM migration for the tasks table into the app\'s migrations folder. Changes no other table. Prints "No changes detected" if the table is up to date.',
     )
-    .option('--check', 'Write nothing; exit code 1 if a migration is missing.')
-    .option('--dry-run', 'Print the migration and write nothing.')
-    .addOption(option('--name <name>', 'The name of the migration; default: DbTaskResult.', text))
+    .option('--check', 'Write nothing; exit 1 if a migration is missing.')
+    .option('--dry-run', 'Print the migration instead of writing it.')
+    .addOption(option('--name <name>', 'Name of the migration. (default: DbTaskResult)', text))
     .addOption(
       option(
         '--outdir <folder>',
-        "The folder to write to; default: that of the DataSource's migrations.",
+        "Folder to write to. (default: the folder of the DataSource's migrations)",
         text,
       ),
     )

@@ -8,18 +8,18 @@ import { renderMigration } from './render'
 
 export interface MakemigrationsOptions {
   readonly app: MigratedApp
-  /** Writes nothing; exit code 1 if there is something to write. */
+  /** Write nothing; return 1 if a migration is missing. */
   readonly check?: boolean
-  /** Prints the file in the place of writing it. */
+  /** Print the file instead of writing it. */
   readonly dryRun?: boolean
-  /** The migration's name, `DbTaskResult` unless told. */
+  /** Name of the migration. Default: `DbTaskResult`. */
   readonly name?: string
-  /** The folder to write to; the app's own migrations folder unless told. */
+  /** Folder to write to. Default: the app's migrations folder. */
   readonly outdir?: string
   readonly print: (line: string) => void
 }
 
-/** What the command needs to know of the app. */
+/** What the command needs to know about the app. */
 export interface MigratedApp {
   readonly dataSource: DataSource
   readonly language: 'ts' | 'js'
@@ -28,7 +28,7 @@ export interface MigratedApp {
   readonly file: string
 }
 
-/** Writes a TypeORM migration of the tasks table alone into the app's migrations, and gives the exit code. */
+/** Writes a TypeORM migration for the tasks table only, and returns the exit code. @throws UsageError for a bad name or folder */
 export async function makemigrations({
   app,
   check,
@@ -57,7 +57,7 @@ export async function makemigrations({
       dryRun
         ? `${shown(file)}\n\n${text}`
         : [
-            'The tasks table is not up to date; it lacks:',
+            'The tasks table is not up to date. Missing:',
             ...plan.up.map((statement) => `  ${statement}`),
           ].join('\n'),
     )
@@ -75,7 +75,7 @@ async function write(
   await writeFile(file, text, { flag: 'wx' })
   print(`Wrote ${shown(file)}`)
   for (const note of folder.notes) print(note)
-  print("Run it as the app's other migrations: npx typeorm migration:run -d <data source file>")
+  print("Run it like the app's other migrations: npx typeorm migration:run -d <data source file>")
 }
 
 function folderFor(app: MigratedApp, outdir: string | undefined): Folder {
@@ -91,7 +91,7 @@ function folderFor(app: MigratedApp, outdir: string | undefined): Folder {
 function assertName(name: string): void {
   if (!/^[A-Za-z][\w-]*$/.test(name))
     throw new UsageError(
-      `--name ${JSON.stringify(name)} is no name for a migration.`,
-      'Use letters, digits, "-" and "_", a letter first.',
+      `argument --name: ${JSON.stringify(name)} is not a valid migration name.`,
+      'Use letters, digits, "-" and "_", starting with a letter.',
     )
 }

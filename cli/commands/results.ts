@@ -21,38 +21,11 @@ type OneOptions = Pick<ListOptions, keyof Globals | 'backend' | 'json'>
 const STATUSES = ['READY', 'RUNNING', 'FAILED', 'SUCCESSFUL'] as const
 
 export function resultsCommand(): Command {
-  const backend = option(
-    '--backend <alias>',
-    "The alias in TASKS of the backend; default: every backend's rows in the table.",
-    text,
-  )
-  return new Command('results')
-    .summary('list results, show one, retry or cancel one')
-    .description('Lists results, the newest first. With an id it shows that one.')
-    .argument('[id]', 'The id of the result to show.')
-    .addOption(
-      option('--status <status>', `Only those in this status: ${STATUSES.join(', ')}.`, (name) =>
-        oneOf<TaskStatus>(name, STATUSES),
-      ),
-    )
-    .addOption(
-      option(
-        '--queue-name <names>',
-        "Only those of these queues, with commas between them; '*' for all.",
-        queueNamesOrAll,
-        '*' as string[] | '*',
-      ),
-    )
-    .addOption(
-      option(
-        '--limit <number>',
-        'How many at most.',
-        (name) => wholeNumber(name, { least: 1, most: 100_000 }),
-        20,
-      ),
-    )
-    .addOption(backend)
-    .option('--json', 'Print JSON, with all that the rows hold.')
+  const command = new Command('results')
+    .summary('list, show, retry or cancel results')
+    .description('Lists results, newest first. With an id it shows one result.')
+    .argument('[id]', 'Id of the result to show.')
+  return withListOptions(command)
     .addHelpText(
       'after',
       examples(
@@ -67,28 +40,62 @@ export function resultsCommand(): Command {
       ),
     )
     .addCommand(
-      subcommand('show', 'Shows all that is known of one result, its traceback in full.').action(
+      subcommand('show', 'Shows every field of one result, with its full traceback.').action(
         doing(show),
       ),
     )
     .addCommand(
       subcommand(
         'retry',
-        'Puts a FAILED task back into its queue; its error is kept among those of earlier attempts.',
+        'Puts a FAILED task back into its queue; its error is kept with those of earlier attempts.',
       ).action(doing(retry)),
     )
     .addCommand(
       subcommand(
         'cancel',
-        'Cancels a task: a waiting one is FAILED at once, a running one as soon as its worker renews its lease.',
+        'Cancels a task: a waiting one fails immediately, a running one when its worker renews its lease.',
       ).action(doing(cancel)),
     )
+}
+
+function withListOptions(command: Command): Command {
+  return command
+    .addOption(
+      option('--status <status>', `Only this status: ${STATUSES.join(', ')}.`, (name) =>
+        oneOf<TaskStatus>(name, STATUSES),
+      ),
+    )
+    .addOption(
+      option(
+        '--queue-name <names>',
+        "Only these queues, separated by commas; '*' for all.",
+        queueNamesOrAll,
+        '*' as string[] | '*',
+        '*',
+      ),
+    )
+    .addOption(
+      option(
+        '--limit <number>',
+        'Maximum number of results.',
+        (name) => wholeNumber(name, { least: 1, most: 100_000 }),
+        20,
+      ),
+    )
+    .addOption(
+      option(
+        '--backend <alias>',
+        "Alias in TASKS of the backend. (default: every backend's rows in the table)",
+        text,
+      ),
+    )
+    .option('--json', 'Print JSON with all fields.')
 }
 
 function subcommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .argument('<id>', 'The id of the result.')
+    .argument('<id>', 'Id of the result.')
     .addHelpText(
       'after',
       examples(`npx tasks results ${name} 01981c1e-7c2a-7b3c-8d4e-5f6071829304`),

@@ -6,7 +6,7 @@ import { DataSourceError } from '../../lib/errors/errors'
 import { escapedIndex, escapedTable } from './names'
 import type { Plan } from './names'
 
-/** The columns of the row that Django does not know. */
+/** Columns that Django's table does not have. */
 const OURS: readonly string[] = [
   'claims',
   'lease_until',
@@ -17,7 +17,7 @@ const OURS: readonly string[] = [
   'options',
 ]
 
-/** Our columns and indexes for a table that Django made; nothing of Django's is touched. */
+/** Adds our columns and indexes to a table that Django created. Changes nothing of Django's. @throws DataSourceError if the table is missing or outdated */
 export async function planForeign(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
   const table = await tableOf(own, metadata)
   const steps = [
@@ -27,7 +27,7 @@ export async function planForeign(own: DataSource, metadata: EntityMetadata): Pr
   return { up: steps.map(({ up }) => up), down: steps.map(({ down }) => down).toReversed() }
 }
 
-/** Our claims need no direction. Django's do: what its worker has to sort, it locks, every READY row of it. */
+/** Our claims do not need this sort direction, but Django's do: without it, its worker sorts, and locks every READY row it sorts. */
 const DJANGOS_ORDER = ' DESC'
 
 interface Step {
@@ -44,8 +44,8 @@ async function tableOf(own: DataSource, metadata: EntityMetadata): Promise<Table
     await runner.release()
   }
   throw new DataSourceError(
-    `The table ${metadata.tablePath} does not exist, and the entity says that it belongs to somebody else (managed: false).`,
-    "Run Django's own migrations first (python manage.py migrate), or leave `managed: false` out.",
+    `The table ${metadata.tablePath} does not exist, and the entity does not create it (managed: false).`,
+    "Run Django's own migrations first (python manage.py migrate), or remove `managed: false`.",
   )
 }
 
@@ -59,7 +59,7 @@ function missingColumns(table: Table, metadata: EntityMetadata): ColumnMetadata[
   if (djangos.length === 0) return missing
   throw new DataSourceError(
     `The table ${metadata.tablePath} has no column ${djangos.join(', ')}.`,
-    "Bring it up to date with Django's own migrations (python manage.py migrate) first.",
+    "Update it with Django's own migrations first (python manage.py migrate).",
   )
 }
 

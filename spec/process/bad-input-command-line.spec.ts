@@ -35,7 +35,7 @@ describe('a set-up that is not right is said in one line, by every command, whic
       },
     })
 
-    const stderr = `error: ${app.root}/ormconfig.js exports 2 DataSources: read, write. Export one from this file, or name with --data-source a file that exports only the one that holds the tasks.\n`
+    const stderr = `error: ${app.root}/ormconfig.js exports 2 DataSources: read, write. Export only one, or pass with --data-source a file that exports only the DataSource with the tasks table.\n`
     const commands = [...COMMANDS, ['makemigrations']]
     expect(await everyCommand(app, commands)).toEqual(commands.map(() => ({ code: 1, stderr })))
   })
@@ -150,7 +150,7 @@ describe('a wrong call ends in 2, and changes nothing', () => {
     ],
     [
       ['enqueue', 'app.add', '--kwargs', '[1]'],
-      `argument --kwargs: expected a JSON object such as '{"tone": "warm"}' in single quotes, got '[1]'. --help tells more.`,
+      `argument --kwargs: expected a JSON object such as '{"tone": "warm"}' in single quotes, got '[1]'. See --help.`,
     ],
     [
       ['results', '--queue-name', '"mail"'],
@@ -162,7 +162,7 @@ describe('a wrong call ends in 2, and changes nothing', () => {
     ],
     [
       ['db_worker', '--max-tasks', '1.5'],
-      "argument --max-tasks: expected a whole number, 0 or more, got '1.5'. --help tells more.",
+      "argument --max-tasks: expected a whole number, 0 or more, got '1.5'. See --help.",
     ],
   ])('%j', async (args, message) => {
     expect(await app.tasks(...args)).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\n` })

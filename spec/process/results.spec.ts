@@ -95,7 +95,7 @@ describe('a list', () => {
     [
       ['--limit', '0'],
       2,
-      "argument --limit: expected a whole number from 1 to 100000, got '0'. --help tells more.",
+      "argument --limit: expected a whole number from 1 to 100000, got '0'. See --help.",
     ],
     [
       ['--backend', 'nope'],

@@ -102,7 +102,7 @@ export class DatabaseBackend extends TaskBackend {
       const { queueName } = first.task
       const isTold = isDueNow(first) && isDueToTell(dataSource, session.isInTransaction, queueName)
       const written = await writeOrders(
-        { session, dialect, backendName: this.alias, tells: isTold },
+        { session, dialect, backendName: this.alias, notify: isTold },
         keyed,
       )
       // Before its transaction has ended there is nothing to be seen of it.

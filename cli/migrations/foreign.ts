@@ -1,21 +1,16 @@
 import { TableColumn, type DataSource, type EntityMetadata, type Table } from 'typeorm'
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata'
 import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata'
+import { COLUMNS } from '../../entities/columns'
 import { familyOf } from '../../entities/database-family'
 import { DataSourceError } from '../../lib/errors/errors'
 import { escapedIndex, escapedTable } from './names'
 import type { Plan } from './names'
 
-/** The columns of the row that Django does not know. */
-const OURS: readonly string[] = [
-  'claims',
-  'lease_until',
-  'cancel_requested_at',
-  'unique_key',
-  'attempt_errors',
-  'progress',
-  'options',
-]
+/** The columns that Django does not know. */
+const OURS: ReadonlySet<string> = new Set(
+  COLUMNS.filter(({ isOurs }) => isOurs).map(({ name }) => name),
+)
 
 /** Our columns and indexes for a table that Django made; nothing of Django's is touched. */
 export async function planForeign(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
@@ -53,9 +48,7 @@ function missingColumns(table: Table, metadata: EntityMetadata): ColumnMetadata[
   const missing = metadata.columns.filter(
     ({ databaseName }) => !table.findColumnByName(databaseName),
   )
-  const djangos = missing
-    .map(({ databaseName }) => databaseName)
-    .filter((name) => !OURS.includes(name))
+  const djangos = missing.map(({ databaseName }) => databaseName).filter((name) => !OURS.has(name))
   if (djangos.length === 0) return missing
   throw new DataSourceError(
     `The table ${metadata.tablePath} has no column ${djangos.join(', ')}.`,

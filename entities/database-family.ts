@@ -1,11 +1,6 @@
 /** Databases that share a dialect of SQL and so the types of our columns. */
 export type Family = 'postgres' | 'mysql' | 'sqlite' | 'other'
 
-/** The family of a TypeORM DataSource `type`; what is not known is `other`, served by portable means. */
-export function familyOf(type: string): Family {
-  return FAMILIES[type] ?? 'other'
-}
-
 const FAMILIES: Readonly<Record<string, Family | undefined>> = {
   postgres: 'postgres',
   'aurora-postgres': 'postgres',
@@ -21,4 +16,9 @@ const FAMILIES: Readonly<Record<string, Family | undefined>> = {
   expo: 'sqlite',
   nativescript: 'sqlite',
   'react-native': 'sqlite',
+}
+
+/** The family of a TypeORM DataSource `type`; `other` for types that are not known; the portable dialect serves those. */
+export function familyOf(type: string): Family {
+  return FAMILIES[type] ?? 'other'
 }

@@ -4,7 +4,7 @@ import type { Progress, TaskStatus } from '../lib/record'
 import { Constrained } from './indexes'
 import { WithColumns } from './column-options'
 
-/** The table's name, unless `dbTaskResultSchema` gives another. */
+/** The table's name; `dbTaskResultSchema` may set another. */
 export const TABLE_NAME = 'db_task_result'
 
 /**
@@ -63,7 +63,7 @@ export class DBTaskResult {
   /** How often the row was claimed. Only grows; writes of a worker that holds an older number change nothing. */
   claims!: number
 
-  /** Until when the worker that claimed the row holds it, by the database's clock. */
+  /** End of the lease of the worker that claimed the row, by the database's clock. */
   leaseUntil!: Date | null
 
   /** When the worker that runs the task was asked to abort it. */

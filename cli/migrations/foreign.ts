@@ -12,7 +12,7 @@ const OURS: ReadonlySet<string> = new Set(
   COLUMNS.filter(({ isOurs }) => isOurs).map(({ name }) => name),
 )
 
-/** Our columns and indexes for a table that Django made; nothing of Django's is touched. */
+/** A migration that adds our columns and indexes to a table that Django made, and changes nothing of Django's. */
 export async function planForeign(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
   const table = await tableOf(own, metadata)
   const steps = [
@@ -22,7 +22,7 @@ export async function planForeign(own: DataSource, metadata: EntityMetadata): Pr
   return { up: steps.map(({ up }) => up), down: steps.map(({ down }) => down).toReversed() }
 }
 
-/** Our claims need no direction. Django's do: what its worker has to sort, it locks, every READY row of it. */
+/** Our claims need no direction. Those of Django's worker do: every READY row that it has to sort, it also locks. */
 const DJANGOS_ORDER = ' DESC'
 
 interface Step {

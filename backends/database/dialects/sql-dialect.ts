@@ -35,8 +35,8 @@ export interface Statements {
 }
 
 /**
- * The verbs by a statement each. They take it that an INSERT and an UPDATE can return rows; a dialect overrides the verbs
- * that it says in another way.
+ * The verbs by one statement each, where INSERT and UPDATE can return rows. A dialect overrides the verbs for which it
+ * needs something else.
  */
 export abstract class SqlDialect extends Dialect {
   protected readonly sql: Statements
@@ -148,7 +148,7 @@ export abstract class SqlDialect extends Dialect {
     return isSingle ? this.sql.insertOne : this.sql.insert
   }
 
-  /** The keys of the rows that hold their outcome, of which `changed` were just written. If some were not, the database is asked. */
+  /** The keys of the rows that hold their outcome, of which `changed` were just written. If some were not, a query finds those that hold it already. */
   protected async kept(
     session: Session,
     rows: Batch,
@@ -159,7 +159,7 @@ export abstract class SqlDialect extends Dialect {
   }
 }
 
-/** The instants of inserts that tell the rows apart. */
+/** The instant of the insert by key, where the INSERT returned a record for each row it wrote. */
 export function enqueuedAtByKey(
   records: Answer['records'],
   { shared }: NewRows,

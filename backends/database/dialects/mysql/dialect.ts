@@ -53,7 +53,7 @@ export class MySql extends SqlDialect {
     return this.#claims.claim(session, claim)
   }
 
-  /** Rows of one INSERT differ in their instants; MySQL, whose INSERT returns nothing, is asked for them. */
+  /** Rows of one INSERT have different instants. An INSERT of MySQL returns nothing, so there a query reads them. */
   override async insert(
     session: Session,
     newRows: NewRows,

@@ -3,11 +3,6 @@ import type { DataSource } from 'typeorm'
 /** Databases that share a dialect of SQL and so the types of our columns. */
 export type Family = 'postgres' | 'mysql' | 'sqlite' | 'other'
 
-/** The family of a TypeORM DataSource `type`; what is not known is `other`, served by portable means. */
-export function familyOf(type: string): Family {
-  return FAMILIES[type] ?? 'other'
-}
-
 const FAMILIES: Readonly<Record<string, Family | undefined>> = {
   postgres: 'postgres',
   'aurora-postgres': 'postgres',
@@ -23,6 +18,11 @@ const FAMILIES: Readonly<Record<string, Family | undefined>> = {
   expo: 'sqlite',
   nativescript: 'sqlite',
   'react-native': 'sqlite',
+}
+
+/** The family of a TypeORM DataSource `type`; `other` for types that are not known; the portable dialect serves those. */
+export function familyOf(type: string): Family {
+  return FAMILIES[type] ?? 'other'
 }
 
 /**

@@ -3,13 +3,13 @@ import { DataSource } from 'typeorm'
 import { DataSourceError } from '../lib/errors/errors'
 import { familyOf, type Family, isMariaDb } from './database-family'
 
-/** What our column types depend on: the DataSource whose metadata is being built, and its server. */
+/** What column types depend on: the DataSource whose metadata is being built, and its server. */
 export interface Built {
   readonly dataSource: DataSource
   readonly family: Family
   /** MariaDB 10.7 and later has a uuid type; MySQL has none, though TypeORM may call both `mysql`. */
   readonly mariaDbUuid: boolean
-  /** Whether the driver gives JSON columns already parsed; known once `asksJson` was answered. */
+  /** Whether the driver returns JSON columns parsed; set after the build if `asksJson` is set. */
   parsesJson: boolean
   /** Set by columns that need to know `parsesJson`. */
   asksJson: boolean
@@ -29,7 +29,7 @@ export const ourTargets = new Set<unknown>()
 watchBuilding()
 
 /**
- * TypeORM tells column types nothing about the DataSource they are for, but reads them anew for each.
+ * TypeORM does not pass the DataSource to column types, but reads them again for each DataSource.
  * So types are getters, and the one method that reads them is wrapped. An async store and not a variable:
  * apps initialise several DataSources at once.
  */
@@ -75,7 +75,7 @@ function isVersion({ driver }: DataSource, wantedMajor: number, wantedMinor: num
 
 /**
  * Under the type `mysql` TypeORM knows two things about MariaDB wrong: it turns uuid into varchar(36), and takes the default
- * NULL that MariaDB reports for nullable columns for a change. It is put right for our columns; the app's own stay as they are.
+ * NULL that MariaDB reports for nullable columns for a change. Both are corrected for our columns; the app's own stay as they are.
  */
 function teachMariaDb({ driver }: DataSource): void {
   const normalizeType = driver.normalizeType.bind(driver)

@@ -101,7 +101,7 @@ export class DatabaseBackend extends TaskBackend {
       const notifies =
         isDueNow(first) && isDueToTell(dataSource, session.isInTransaction, queueName)
       const written = await writeOrders(
-        { session, dialect, backendName: this.alias, tells: notifies },
+        { session, dialect, backendName: this.alias, notify: notifies },
         keyed,
       )
       // In a transaction the row cannot be seen before the commit.

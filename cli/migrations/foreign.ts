@@ -1,23 +1,18 @@
 import { TableColumn, type DataSource, type EntityMetadata, type Table } from 'typeorm'
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata'
 import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata'
+import { COLUMNS } from '../../entities/columns'
 import { familyOf } from '../../entities/database-family'
 import { DataSourceError } from '../../lib/errors/errors'
 import { escapedIndex, escapedTable } from './names'
 import type { Plan } from './names'
 
-/** Columns that Django's table does not have. */
-const OURS: readonly string[] = [
-  'claims',
-  'lease_until',
-  'cancel_requested_at',
-  'unique_key',
-  'attempt_errors',
-  'progress',
-  'options',
-]
+/** The columns that Django does not know. */
+const OURS: ReadonlySet<string> = new Set(
+  COLUMNS.filter(({ isOurs }) => isOurs).map(({ name }) => name),
+)
 
-/** Adds our columns and indexes to a table that Django created. Changes nothing of Django's. @throws DataSourceError if the table is missing or outdated */
+/** A migration that adds our columns and indexes to a table that Django made, and changes nothing of Django's. */
 export async function planForeign(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
   const table = await tableOf(own, metadata)
   const steps = [
@@ -53,9 +48,7 @@ function missingColumns(table: Table, metadata: EntityMetadata): ColumnMetadata[
   const missing = metadata.columns.filter(
     ({ databaseName }) => !table.findColumnByName(databaseName),
   )
-  const djangos = missing
-    .map(({ databaseName }) => databaseName)
-    .filter((name) => !OURS.includes(name))
+  const djangos = missing.map(({ databaseName }) => databaseName).filter((name) => !OURS.has(name))
   if (djangos.length === 0) return missing
   throw new DataSourceError(
     `The table ${metadata.tablePath} has no column ${djangos.join(', ')}.`,

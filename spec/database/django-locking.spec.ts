@@ -6,7 +6,7 @@ import { dialectFor } from '#dialect-for'
 import { Session } from '#session'
 import { tableOf } from '#database/table'
 import { backends } from '../../lib/backend-registry'
-import { claim, idsOf, Rows, wishes } from '../contract/rows'
+import { claim, idsOf, Rows } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 import { add, catchLog } from '../support/tasks'
 
@@ -34,8 +34,9 @@ describeEachDatabase((database) => {
     const held = await dialectFor(await tableOf(dataSource)).claim(
       Session.of(runner.manager, dataSource),
       {
-        room: 1,
-        wishes: wishes({ queues: ['default'] }),
+        limit: 1,
+        filter: { queues: ['default'], excludeQueues: [] },
+        workerId: 'w-1',
         backendName: 'default',
         leaseSeconds: 30,
       },

@@ -6,7 +6,7 @@ import type { ClaimedRow, Outcome, Store } from '#lib/store'
 import { Rows, wishes } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
-/** Enough that PostgreSQL finishes and claims on two connections at a time; see `sideBySideFrom`. */
+/** Enough that PostgreSQL finishes and claims on two connections at a time; see SIDE_BY_SIDE_FROM of its dialect. */
 const MANY = 150
 
 describeEachDatabase(

@@ -1,20 +1,12 @@
-import type { EntityManager } from 'typeorm'
-import type { ArgumentClass } from './argument-classes'
 import type { Order, TaskBackend } from '../backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
 import { assertReceivable, plainArguments, receivedArguments } from './dto'
 import { NotSupportedError, ResultMismatchError } from '../errors/errors'
 import { encodeArguments } from './json'
-import { type Policy, policyIn } from './run-policy'
 import { backends } from '../backend-registry'
 import { TaskResult } from '../result'
-import {
-  type CallOptions,
-  checkCallOptions,
-  checkTaskValues,
-  type TaskValues,
-} from './task-options'
+import { type CallOptions, type TaskValues, changedValues, checkTaskValues } from './task-options'
 
 /** Under another name, since the module below has a `Task` of its own. */
 type TaskClass<Args extends unknown[], Return> = Task<Args, Return>
@@ -27,38 +19,17 @@ declare module '../task-type' {
 
 export type TaskFunction = (...given: never[]) => unknown
 
+/** The constructor takes over all of its values, so that none has to be listed here. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging, typescript/no-empty-interface, no-unused-vars
+export interface Task<Args extends unknown[], Return> extends TaskValues {}
+
 /** A function that can be run in the background: an immutable value, made by `task(…)`. */
-export class Task<Args extends unknown[], Return> implements TaskValues {
-  readonly name: string
-  readonly priority: number
-  readonly queueName: string
-  readonly backend: string
-  readonly takesContext: boolean
-  readonly transactional: boolean
-  readonly isolate: boolean
-  readonly args: readonly ArgumentClass[]
-  readonly policy: Policy
-  readonly overrides: Partial<Policy>
-  readonly runAfter: Date | null
-  readonly uniqueKey: string | null
-  readonly manager: EntityManager | undefined
+export class Task<Args extends unknown[], Return> {
   readonly #fn: TaskFunction | null
 
   /** `fn` is null for a task whose code lives elsewhere. */
   constructor(values: TaskValues, fn: TaskFunction | null) {
-    this.name = values.name
-    this.priority = values.priority
-    this.queueName = values.queueName
-    this.backend = values.backend
-    this.takesContext = values.takesContext
-    this.transactional = values.transactional
-    this.isolate = values.isolate
-    this.args = values.args
-    this.policy = values.policy
-    this.overrides = values.overrides
-    this.runAfter = values.runAfter
-    this.uniqueKey = values.uniqueKey
-    this.manager = values.manager
+    Object.assign(this, values)
     this.#fn = fn
     checkTaskValues(this)
     if (backends.isConfigured) this.#validate()
@@ -70,19 +41,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
    * @throws InvalidTaskError for an unknown option, or a value out of its range.
    */
   using(changes: CallOptions = {}): Task<Args, Return> {
-    checkCallOptions(this.name, changes)
-    const given = Object.entries(changes).filter(([, value]) => value !== undefined)
-    const changed = policyIn(changes)
-    const others = given.filter(([name]) => !Object.hasOwn(changed, name))
-    return new Task(
-      {
-        ...valuesOf(this),
-        ...Object.fromEntries(others),
-        policy: { ...this.policy, ...changed },
-        overrides: { ...this.overrides, ...changed },
-      },
-      this.#fn,
-    )
+    return new Task(changedValues(this, changes), this.#fn)
   }
 
   /** Hands the task to its backend; resolves once it is stored. */
@@ -143,18 +102,10 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     return this.args.length === 0 ? run(args) : receivedArguments(this, args).then(run)
   }
 
-  /** Tasks are equal, not identical, after `using({})`; this shows what counts. */
+  /** What a person tells tasks by. */
   toJSON(): Record<string, unknown> {
-    const {
-      manager: _,
-      args: _classes,
-      policy: _policy,
-      overrides: _overrides,
-      transactional: _transactional,
-      isolate: _isolate,
-      ...shown
-    } = valuesOf(this)
-    return shown
+    const { name, priority, queueName, backend, takesContext, runAfter, uniqueKey } = this
+    return { name, priority, queueName, backend, takesContext, runAfter, uniqueKey }
   }
 
   #validate(): TaskBackend {
@@ -176,38 +127,6 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   #order(given: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Order {
     const args = plainArguments(this, given)
     return { task: this, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
-  }
-}
-
-function valuesOf({
-  name,
-  priority,
-  queueName,
-  backend,
-  takesContext,
-  transactional,
-  isolate,
-  args,
-  policy,
-  overrides,
-  runAfter,
-  uniqueKey,
-  manager,
-}: TaskValues): TaskValues {
-  return {
-    name,
-    priority,
-    queueName,
-    backend,
-    takesContext,
-    transactional,
-    isolate,
-    args,
-    policy,
-    overrides,
-    runAfter,
-    uniqueKey,
-    manager,
   }
 }
 

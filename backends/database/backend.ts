@@ -93,7 +93,7 @@ export class DatabaseBackend extends TaskBackend {
     return result as TaskResult<unknown>
   }
 
-  /** One statement for as many orders as fit into one; several in one transaction. All are of one task. */
+  /** One statement for as many orders as fit into one; several in one transaction. All have the same manager. */
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
@@ -108,7 +108,9 @@ export class DatabaseBackend extends TaskBackend {
       // Before its transaction has ended there is nothing to be seen of it.
       if (isTold && !session.isInTransaction)
         tellInProcess(dataSource, { what: 'ready', queue: queueName })
-      return written.map((each) => this.#written(each, first.task.name, dataSource))
+      return written.map((each, i) =>
+        this.#written(each, (orders[i] ?? first).task.name, dataSource),
+      )
     })
   }
 

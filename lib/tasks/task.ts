@@ -1,9 +1,10 @@
-import type { Order, TaskBackend } from '../backend'
+import type { Order } from '../backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
-import { assertReceivable, plainArguments, receivedArguments } from './dto'
+import { assertReceivable, receivedArguments } from './dto'
 import { NotSupportedError, ResultMismatchError } from '../errors/errors'
-import { encodeArguments } from './json'
+import { enqueueManyThrough, enqueueThrough } from '../middleware'
+import { backendFor, orderOf, storeOrder, storeOrders } from './orders'
 import { backends } from '../backend-registry'
 import { TaskResult } from '../result'
 import { type CallOptions, type TaskValues, changedValues, checkTaskValues } from './task-options'
@@ -32,7 +33,7 @@ export class Task<Args extends unknown[], Return> {
     Object.assign(this, values)
     this.#fn = fn
     checkTaskValues(this)
-    if (backends.isConfigured) this.#validate()
+    if (backends.isConfigured) backendFor(this)
   }
 
   /**
@@ -58,14 +59,15 @@ export class Task<Args extends unknown[], Return> {
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
   async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
     assertCalls(this.name, calls)
-    const backend = this.#validate()
+    backendFor(this)
     const orders: Order[] = []
     for (const [i, args] of calls.entries()) {
-      const order = this.#order(args, {})
+      const order = orderOf(this, args, {})
       if (this.args.length > 0) await assertReceivable(this, order.argsKwargs, `call ${i}, `)
       orders.push(order)
     }
-    return (await backend.enqueueMany(orders)) as TaskResult<Return>[]
+    const stored = await enqueueManyThrough(orders, (given) => storeOrders(given, orders))
+    return stored as TaskResult<Return>[]
   }
 
   /** Runs the task here and now, without a queue and in no transaction but that of `using({ manager })`; errors come out as they are. */
@@ -108,25 +110,15 @@ export class Task<Args extends unknown[], Return> {
     return { name, priority, queueName, backend, takesContext, runAfter, uniqueKey }
   }
 
-  #validate(): TaskBackend {
-    const backend = backends.get(this.backend)
-    backend.validate(this)
-    return backend
-  }
-
   async #enqueue(
     args: readonly unknown[],
     kwargs: Readonly<Record<string, unknown>>,
   ): Promise<TaskResult<Return>> {
-    const backend = this.#validate()
-    const order = this.#order(args, kwargs)
+    backendFor(this)
+    const order = orderOf(this, args, kwargs)
     if (this.args.length > 0) await assertReceivable(this, order.argsKwargs)
-    return (await backend.enqueue(order)) as TaskResult<Return>
-  }
-
-  #order(given: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Order {
-    const args = plainArguments(this, given)
-    return { task: this, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
+    const stored = await enqueueThrough(order, (given) => storeOrder(given, order))
+    return stored as TaskResult<Return>
   }
 }
 

@@ -91,12 +91,12 @@ export function setMiddleware(list: readonly Middleware[]): readonly Middleware[
 }
 
 /** Enqueues through the middleware; `store` gets the order as it comes out of it. */
-export async function enqueueThrough(
+export function enqueueThrough(
   order: Order,
   store: Handler<Order, TaskResult<unknown>>,
 ): Promise<TaskResult<unknown>> {
   if (enqueueLayers.length === 0) return store(order)
-  return asResult(await chain(enqueueLayers, store)(order))
+  return chain(enqueueLayers, store)(order).then(asResult)
 }
 
 /**
@@ -153,14 +153,14 @@ async function storeTogether(passages: readonly Passage[], store: StoreMany): Pr
   }
 }
 
-/** The layers around `innermost`, the first one outermost. Errors that a layer throws become rejections. */
+/** The layers around `innermost`, the first one outermost. Whatever throws becomes a rejection. */
 function chain<Given, Gives>(
   layers: readonly Layer<Given, Gives>[],
   innermost: Handler<Given, Gives>,
 ): Handler<Given, Gives> {
   return layers.reduceRight<Handler<Given, Gives>>(
     (next, layer) => async (given) => layer(given, (changed = given) => next(changed)),
-    innermost,
+    async (given) => innermost(given),
   )
 }
 

@@ -35,6 +35,7 @@ const UNDELAYED = utcText(NO_DELAY)
 
 /** Writes orders as rows and gives the rows back, in order. What does not fit one statement goes into one transaction. */
 export function writeOrders(place: Place, orders: readonly KeyedOrder[]): Promise<Written[]> {
+  if (orders.length === 1) return writeChunk(place, orders)
   const chunks = alikeRuns(orders, place.backendName).flatMap((alike) =>
     chunked(alike, place.dialect.maxStatement),
   )

@@ -172,16 +172,6 @@ export function completed<Table extends Readonly<Record<string, OptionRow>>>(
   return Object.fromEntries(values) as Completed<Table>
 }
 
-/** Those of the named options that are not undefined. A plain loop, since `using` calls it at each enqueue. */
-export function givenOf<Name extends string>(
-  options: { readonly [Each in Name]?: unknown },
-  names: readonly Name[],
-): { [Each in Name]?: unknown } {
-  const given: { [Each in Name]?: unknown } = {}
-  for (const name of names) if (options[name] !== undefined) given[name] = options[name]
-  return given
-}
-
 /** An object that is no list. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

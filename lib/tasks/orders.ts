@@ -25,10 +25,14 @@ export function backendFor(task: AnyTask): TaskBackend {
   return backend
 }
 
-/** Stores an order as it comes out of the middleware; `made` went in, and is checked already. */
-export async function storeOrder(order: Order, made: Order): Promise<TaskResult<unknown>> {
-  const checked = order === made ? order : await checkedAnew(order)
-  return backends.get(checked.task.backend).enqueue(checked)
+/**
+ * Stores an order as it comes out of the middleware; `made` went in, and is checked already. Not async, since one more
+ * promise here took up to a twentieth of the time of an enqueue (SQLite in memory).
+ */
+export function storeOrder(order: Order, made: Order): Promise<TaskResult<unknown>> {
+  return order === made
+    ? backends.get(order.task.backend).enqueue(order)
+    : checkedAnew(order).then((checked) => backends.get(checked.task.backend).enqueue(checked))
 }
 
 /** The same for many orders, all or none. */

@@ -5,7 +5,6 @@ import {
   TRUE_OR_FALSE,
   assertKnown,
   check,
-  givenOf,
   isRecord,
   isWithin,
   or,
@@ -111,8 +110,10 @@ export const DEFAULT_POLICY = Object.fromEntries(
 ) as unknown as Policy
 
 /** The policy options among `options`, without those that are undefined. */
-export function policyIn(options: { readonly [Name in keyof Policy]?: unknown }): Partial<Policy> {
-  return givenOf(options, POLICY_OPTIONS) as Partial<Policy>
+function policyIn(options: { readonly [Name in keyof Policy]?: unknown }): Partial<Policy> {
+  return Object.fromEntries(
+    POLICY_OPTIONS.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined),
+  ) as Partial<Policy>
 }
 
 /** The policy for a row: that of its task, changed by what `using` wrote into the row. A `retryOn` cannot be written, so the task's stays. */

@@ -5,10 +5,10 @@ import {
   ALIAS,
   type OptionRow,
   QUEUE_NAME,
+  type Subject,
   TRUE_OR_FALSE,
   assertKnown,
   check,
-  givenOf,
   isRecord,
   isWithin,
   or,
@@ -16,14 +16,7 @@ import {
   taskSubject,
 } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
-import {
-  DEFAULT_POLICY,
-  POLICY_TABLE,
-  type Policy,
-  type Retry,
-  checkPolicy,
-  policyIn,
-} from './run-policy'
+import { DEFAULT_POLICY, POLICY_TABLE, type Policy, type Retry } from './run-policy'
 
 /** What a task and one enqueue of it may ask for. */
 export interface SharedOptions {
@@ -156,31 +149,27 @@ const DEFAULTS = {
   overrides: {},
 }
 
-/** The values of a new task. @throws InvalidTaskError for an unknown option. */
+/** The values of a new task. @throws InvalidTaskError for an unknown option, or a value out of its range. */
 export function taskValues(name: string, options: TaskOptions): TaskValues {
-  assertKnown(taskSubject(String(name)), options, TASK_OPTIONS)
-  const policy = { ...DEFAULT_POLICY, ...policyIn(options) }
-  return { name, manager: undefined, ...DEFAULTS, ...ownIn(options), policy }
+  const { own, policy } = checked(taskSubject(String(name)), options, TASK_OPTIONS)
+  checkTaskName(name)
+  return { name, manager: undefined, ...DEFAULTS, ...own, policy: { ...DEFAULT_POLICY, ...policy } }
 }
 
-/** The values of a task, changed by what `using` was given. @throws InvalidTaskError for an option that `using` does not know. */
-export function changedValues(values: TaskValues, changes: CallOptions): TaskValues {
-  checkCallOptions(values.name, changes)
-  const policy = policyIn(changes)
+/** The values that `using` changes. @throws InvalidTaskError for an unknown option, or a value out of its range. */
+export function changedValues(task: TaskValues, changes: CallOptions): Partial<TaskValues> {
+  const { own, policy } = checked(taskSubject(task.name), changes, CALL_OPTIONS)
+  if (changes.retry && 'retryOn' in changes.retry)
+    throw new InvalidTaskError(
+      `Task "${task.name}", retry.retryOn: a function or a class cannot be written into a row.`,
+      'Give it where the task is defined.',
+    )
+  if (Object.keys(policy).length === 0) return own
   return {
-    ...values,
-    ...ownIn(changes),
-    policy: { ...values.policy, ...policy },
-    overrides: { ...values.overrides, ...policy },
+    ...own,
+    policy: { ...task.policy, ...policy },
+    overrides: { ...task.overrides, ...policy },
   }
-}
-
-/** @throws InvalidTaskError naming the value and its limit. */
-export function checkTaskValues(values: TaskValues): void {
-  checkTaskName(values.name)
-  const subject = taskSubject(values.name)
-  for (const name of OWN_OPTIONS) check(subject, name, values[name], OPTIONS[name])
-  checkPolicy(values.name, values.policy)
 }
 
 function namesOf(
@@ -191,18 +180,22 @@ function namesOf(
     .map(([name]) => name)
 }
 
-/** The options that are no policy, without those that are undefined. */
-function ownIn(options: { readonly [Name in OwnOption]?: unknown }): Partial<OwnValues> {
-  return givenOf(options, OWN_OPTIONS) as Partial<OwnValues>
-}
-
-function checkCallOptions(name: string, options: CallOptions): void {
-  assertKnown(taskSubject(name), options, CALL_OPTIONS)
-  if (options.retry && 'retryOn' in options.retry)
-    throw new InvalidTaskError(
-      `Task "${name}", retry.retryOn: a function or a class cannot be written into a row.`,
-      'Give it where the task is defined.',
-    )
+/** The options, checked, without those that are undefined, and those of the policy apart. */
+function checked(
+  subject: Subject,
+  options: TaskOptions | CallOptions,
+  known: readonly string[],
+): { own: Partial<TaskValues>; policy: Partial<Policy> } {
+  assertKnown(subject, options, known)
+  const own: Record<string, unknown> = {}
+  const policy: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options) as [keyof AllOptions, unknown][]) {
+    if (value === undefined) continue
+    check(subject, name, value, OPTIONS[name])
+    if (Object.hasOwn(POLICY_TABLE, name)) policy[name] = value
+    else own[name] = value
+  }
+  return { own, policy }
 }
 
 function checkTaskName(name: unknown): void {

@@ -7,7 +7,7 @@ import { enqueueManyThrough, enqueueThrough } from '../middleware'
 import { backendFor, orderOf, storeOrder, storeOrders } from './orders'
 import { backends } from '../backend-registry'
 import { TaskResult } from '../result'
-import { type CallOptions, type TaskValues, changedValues, checkTaskValues } from './task-options'
+import { type CallOptions, type TaskValues, changedValues } from './task-options'
 
 /** Under another name, since the module below has a `Task` of its own. */
 type TaskClass<Args extends unknown[], Return> = Task<Args, Return>
@@ -28,11 +28,10 @@ export interface Task<Args extends unknown[], Return> extends TaskValues {}
 export class Task<Args extends unknown[], Return> {
   readonly #fn: TaskFunction | null
 
-  /** `fn` is null for a task whose code lives elsewhere. */
-  constructor(values: TaskValues, fn: TaskFunction | null) {
-    Object.assign(this, values)
+  /** `fn` is null for a task whose code lives elsewhere. `values` and the `changes` to them are checked already. */
+  constructor(values: TaskValues, fn: TaskFunction | null, changes: Partial<TaskValues> = {}) {
+    Object.assign(this, values, changes)
     this.#fn = fn
-    checkTaskValues(this)
     if (backends.isConfigured) backendFor(this)
   }
 
@@ -42,7 +41,7 @@ export class Task<Args extends unknown[], Return> {
    * @throws InvalidTaskError for an unknown option, or a value out of its range.
    */
   using(changes: CallOptions = {}): Task<Args, Return> {
-    return new Task(changedValues(this, changes), this.#fn)
+    return new Task(this, this.#fn, changedValues(this, changes))
   }
 
   /** Hands the task to its backend; resolves once it is stored. */

@@ -10,11 +10,7 @@ export function backendOf(alias: string): TaskBackend {
     return backends.get(alias)
   } catch (error) {
     if (!(error instanceof InvalidBackendError)) throw error
-    throw new UsageError(
-      `argument --backend: ${error.message.slice(0, -error.mend.length).trim()}`,
-      error.mend,
-      { cause: error },
-    )
+    throw new UsageError(`argument --backend: ${error.what}`, error.mend, { cause: error })
   }
 }
 

@@ -1,6 +1,6 @@
-import { TasksError, UsageError } from '../lib/errors/errors'
+import { UsageError } from '../lib/errors/errors'
 import { didYouMean, shown } from '../lib/errors/suggestions'
-import { MAX_QUEUE_NAME, assertQueueName } from '../lib/tasks/task-options'
+import { MAX_QUEUE_NAME, QUEUE_NAME, check } from '../lib/errors/option-checks'
 
 /** Parses an option's value. @throws UsageError that names the option, the expected and the given value. */
 export type Reader<Value> = (written: string) => Value
@@ -57,7 +57,8 @@ export function queueName(option: string): Reader<string> {
   return (written) => {
     if (written.startsWith('--'))
       throw unexpected(option, `a queue name of 1 to ${MAX_QUEUE_NAME} characters`, written)
-    return worded(() => (assertQueueName(written, `argument ${option}`), written))
+    check({ what: `argument ${option}`, Fault: UsageError, mend: '' }, '', written, QUEUE_NAME)
+    return written
   }
 }
 
@@ -120,19 +121,6 @@ export function jsonObject(option: string): Reader<Record<string, unknown>> {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw unexpected(option, `a JSON object such as '{"tone": "warm"}' in single quotes`, written)
     return value as Record<string, unknown>
-  }
-}
-
-/** Runs `judge`; turns the library's own errors into wrong calls (exit code 2). */
-export function worded<Value>(judge: () => Value): Value {
-  try {
-    return judge()
-  } catch (error) {
-    throw error instanceof TasksError
-      ? new UsageError(error.message.slice(0, -error.mend.length).trim(), error.mend, {
-          cause: error,
-        })
-      : error
   }
 }
 

@@ -19,7 +19,7 @@ import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
-import { IsInt, IsOptional, Max, Min, ValidateBy } from '../../lib/tasks/class-validator'
+import { IsInt, IsOptional, Max, Min, ValidateBy } from '../../lib/settings/class-validator'
 import { isUuid, newId } from '../ids'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
@@ -91,7 +91,7 @@ export class DatabaseBackend extends TaskBackend {
     return result as TaskResult<unknown>
   }
 
-  /** One statement for as many orders as fit into one; several in one transaction. All are of one task. */
+  /** One statement for as many orders as fit into one; several in one transaction. All have the same manager. */
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
@@ -107,7 +107,9 @@ export class DatabaseBackend extends TaskBackend {
       // In a transaction the row cannot be seen before the commit.
       if (notifies && !session.isInTransaction)
         tellInProcess(dataSource, { what: 'ready', queue: queueName })
-      return written.map((each) => this.#written(each, first.task.name, dataSource))
+      return written.map((each, i) =>
+        this.#written(each, (orders[i] ?? first).task.name, dataSource),
+      )
     })
   }
 

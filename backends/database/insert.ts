@@ -34,12 +34,15 @@ export interface Written {
 const ATTEMPTS = 3
 const UNDELAYED = utcText(NO_DELAY)
 
-/** Writes orders, all of one task, as rows. Returns the rows, in order. More than fit one statement go into one transaction. */
+/** Writes orders as rows. Returns the rows, in order. What does not fit one statement goes into one transaction. */
 export function writeOrders(
   target: InsertTarget,
   orders: readonly KeyedOrder[],
 ): Promise<Written[]> {
-  const chunks = chunked(orders, target.dialect.maxStatement)
+  if (orders.length === 1) return writeChunk(target, orders)
+  const chunks = alikeRuns(orders, target.backendName).flatMap((alike) =>
+    chunked(alike, target.dialect.maxStatement),
+  )
   if (chunks.length <= 1) return writeChunk(target, orders)
   return target.session.joined(async (session) => {
     const written: Written[] = []
@@ -125,6 +128,21 @@ function optionsOf({ overrides, policy }: Order['task']): string | null {
 /** `f:` marks a key that is freed when its task finishes. */
 function uniqueKeyOf({ uniqueKey }: Order['task']): string | null {
   return uniqueKey === null ? null : `f:${uniqueKey}`
+}
+
+/** One statement has orders of one task with the same options, as all of `enqueueMany` are unless a middleware changed some. */
+function alikeRuns(orders: readonly KeyedOrder[], backendName: string): KeyedOrder[][] {
+  const textOf = ({ order: { task } }: KeyedOrder): string =>
+    JSON.stringify(sharedValues(task, backendName))
+  const runs: KeyedOrder[][] = []
+  for (const keyed of orders) {
+    const [before] = runs.at(-1) ?? []
+    const isAlike =
+      before && (before.order.task === keyed.order.task || textOf(before) === textOf(keyed))
+    if (isAlike) runs.at(-1)?.push(keyed)
+    else runs.push([keyed])
+  }
+  return runs
 }
 
 function chunked(orders: readonly KeyedOrder[], limit: number): KeyedOrder[][] {

@@ -2,6 +2,7 @@ import type { TaskBackend } from '../backend'
 import { TaskContext, type Surroundings } from '../tasks/context'
 import { type ErrorRecord, recordOf } from '../errors/error-record'
 import { encodeReturnValue } from '../tasks/json'
+import { runThrough } from '../middleware'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
 import { type Progress } from '../record'
@@ -88,7 +89,10 @@ function called(
   result: TaskResult<unknown>,
   surroundings: Surroundings,
 ): unknown {
-  return find().run(givenTo(result), () => new TaskContext(result, surroundings))
+  return runThrough(
+    () => new TaskContext(result, surroundings),
+    (context) => find().run(givenTo(result), context),
+  )
 }
 
 function successful(value: unknown): Successful {

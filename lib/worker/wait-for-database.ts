@@ -20,7 +20,7 @@ export async function reaching<T>(work: () => Promise<T>, patience = PATIENCE): 
     } catch (error) {
       if (!(error instanceof DatabaseUnreachableError) || clock.now() + pause > deadline)
         throw error
-      log.warn(`${error.message.slice(0, -error.mend.length).trim()} It is tried again.`)
+      log.warn(`${error.what} It is tried again.`)
     }
     await clock.sleep(pause * (0.5 + Math.random()))
   }

@@ -139,6 +139,19 @@ describe("a worker in the app's own process", () => {
     },
   )
 
+  it('passes the middleware that its module sets, in the child', async () => {
+    const wrapped = `require('typeorm-tasks').setMiddleware([{
+      run: async (context, next) => ({ ...(await next()), attempt: context.attempt, isWrappedApart: process.env.SPEC_PARENT !== String(process.pid) }),
+    }])`
+    const { results } = await run('tasks.js', commonJs(wrapped), 'isolation: { module: MODULE }')
+
+    const value = { isApart: true, attempt: 1, isWrappedApart: true }
+    expect(results).toEqual([
+      ['SUCCESSFUL', value],
+      ['SUCCESSFUL', value],
+    ])
+  })
+
   const failures: [string, string, string, string, string][] = [
     [
       'that was told of no module fails them, and does not run them in its own process',

@@ -63,7 +63,7 @@ function problemOf(error: unknown): Problem {
   if (error instanceof TasksError)
     return {
       level: 'error',
-      message: error.message.slice(0, -error.mend.length).trim(),
+      message: error.what,
       mend: error.mend,
     }
   if (codeOf(error) === '') throw error

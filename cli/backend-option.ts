@@ -34,6 +34,12 @@ export function servedBackend(alias: string): TaskBackend {
   )
 }
 
+/** The backend that somebody asks about results: the one of the alias, else the first of TASKS that keeps rows for workers. */
+export function browsedBackend(alias: string | undefined): TaskBackend {
+  if (alias !== undefined) return backendOf(alias)
+  return backends.all().find(isServed) ?? backendOf('default')
+}
+
 /** Whether the backend's set-up is sound; tells what is wrong with it. */
 export async function isSound(backend: TaskBackend): Promise<boolean> {
   const problems = await backend.check()

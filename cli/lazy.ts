@@ -14,7 +14,6 @@ import type * as openedApp from './app/open-app'
 import type * as processes from './process/supervisor'
 import type * as reload from './process/reload-supervisor'
 import type * as servedBackend from './backend-option'
-import type * as storedResults from './stored-results'
 
 /** The commands by their names, in the order of the help. */
 export const lateCommands = {
@@ -45,5 +44,4 @@ export const late = {
   servedBackend: () => require('./backend-option') as typeof servedBackend,
   startWorker: () => require('../lib/worker/start-worker') as typeof startWorker,
   tinyglobby: () => require('tinyglobby') as typeof tinyglobby,
-  storedResults: () => require('./stored-results') as typeof storedResults,
 }

@@ -30,14 +30,16 @@ export interface Problem {
 
 /** Which results to list, the newest first. */
 export interface ListQuery {
-  /** At most so many. */
+  /** The greatest number of results to give. */
   readonly limit: number
   readonly status?: TaskStatus
   /** Absent or null: all. */
   readonly queues?: readonly string[] | null
   readonly taskName?: string
-  /** Only results older than that of this id: the last one of a page, to get the next page. */
+  /** Only results older than the one of this id. To get the next page, give the id of the last result of a page. */
   readonly before?: string
+  /** Also results of other backends that are kept in the same place, such as one table. Default false. */
+  readonly everyBackend?: boolean
 }
 
 /** Which results to count. */
@@ -84,13 +86,14 @@ export abstract class TaskBackend {
     throw this.#lacks(`cancel task ${result.id}`)
   }
 
-  /** Results of this backend, the newest first. */
+  /** Results of this backend, the newest first. For a page to look at: a list must stay short of what fits in memory. */
   async list(_query: ListQuery): Promise<TaskResult<unknown>[]> {
     throw this.#lacks('list results')
   }
 
   /**
-   * Puts a FAILED task back into its queue, due at once, its error kept among those of earlier attempts.
+   * Puts a FAILED task back into its queue, due at once. Its error is kept among those of earlier attempts. Resolves to the
+   * result as it is then.
    *
    * @throws ResultNotFoundError for an id it does not hold; NotSupportedError unless the task is FAILED.
    */
@@ -98,7 +101,7 @@ export abstract class TaskBackend {
     throw this.#lacks(`retry task ${id}`)
   }
 
-  /** How many results of this backend stand in each status. */
+  /** The number of results of this backend in each status. */
   async counts(_query: CountQuery = {}): Promise<Counts> {
     throw this.#lacks('count results')
   }

@@ -1,8 +1,10 @@
 import type { DataSource, EntityManager } from 'typeorm'
+import type { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, hexOf } from '../../entities/formats'
 import {
   type BackendSettings,
   type CountQuery,
+  type ListQuery,
   type Order,
   type Problem,
   TaskBackend,
@@ -27,7 +29,8 @@ import { completeInTransaction } from './complete-in-transaction'
 import { type DataSourceOption, dataSourceOf } from './connections/data-source'
 import { type Dialect } from './dialects/dialect'
 import { dialectFor } from './dialects/dialect-for'
-import { dbResultOf } from './row-to-entity'
+import { type Browsed, listRows, retryRow } from './browse'
+import { dbResultOf, rawOf } from './row-to-entity'
 import { hearInProcess, isDueToTell, listenerOn, tellInProcess } from './notifications'
 import { type RawRow, valuesOf } from './row'
 import { Session } from './connections/session'
@@ -134,6 +137,18 @@ export class DatabaseBackend extends TaskBackend {
     })
   }
 
+  override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {
+    return this.#browse(async (browsed) =>
+      (await listRows(browsed, this.alias, query)).map((row) => this.#resultOf(row, browsed)),
+    )
+  }
+
+  override async retry(id: string): Promise<TaskResult<unknown>> {
+    return this.#browse(async (browsed) =>
+      this.#resultOf(await retryRow(browsed, String(id)), browsed),
+    )
+  }
+
   override async counts({ queues = null, excludeQueues = [] }: CountQuery = {}): Promise<Counts> {
     return this.#inTable(undefined, async ({ session, dialect }) => ({
       READY: 0,
@@ -207,6 +222,20 @@ export class DatabaseBackend extends TaskBackend {
     } catch (error) {
       throw explained(error, table.name)
     }
+  }
+
+  #browse<T>(work: (browsed: Browsed) => Promise<T>): Promise<T> {
+    return this.#inTable(undefined, ({ session: { manager }, table, dataSource }) =>
+      work({ manager, table, dataSource }),
+    )
+  }
+
+  #resultOf(row: DBTaskResult, { table }: Browsed): TaskResult<unknown> {
+    return new TaskResult(
+      this,
+      () => valuesOf(rawOf(row, table.hexIds)),
+      () => row,
+    )
   }
 
   #newKey({ hexIds }: Table): string {

@@ -9,6 +9,7 @@ import type { RenewRow } from '../../row'
 import type { FinishRow } from '../../row'
 import type { HeldRow } from '../../row'
 import type { RawRow } from '../../row'
+import { rawOf } from '../../row-to-entity'
 import type { Session } from '../../connections/session'
 import type { Table } from '../../table'
 import { fence, finishable, inPart, inQueues, prunable, type Where } from './where'
@@ -20,7 +21,6 @@ import {
   afterRenewal,
   keyOf,
   newEntity,
-  rawOf,
   stands,
 } from './rows'
 

@@ -1,12 +1,11 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
-import { hexOf, instantOf, NO_DELAY, utcText } from '../../../../entities/formats'
+import { hexOf, instantOf, NO_DELAY } from '../../../../entities/formats'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { TaskStatus } from '../../../../lib/record'
 import type { NewRows } from '../../row'
 import type { SharedValues } from '../../row'
 import type { RenewRow } from '../../row'
 import type { FinishRow } from '../../row'
-import type { RawRow } from '../../row'
 
 /** A new row as the entity. */
 export function newEntity(
@@ -125,40 +124,4 @@ export function stands(
 /** The id as the database spells it. */
 export function keyOf({ id }: DBTaskResult, hexIds: boolean): string {
   return hexIds ? hexOf(id) : id
-}
-
-/** The entity as a raw row. */
-export function rawOf(entity: DBTaskResult, hexIds: boolean): RawRow {
-  return {
-    row_key: keyOf(entity, hexIds),
-    status: entity.status,
-    args_kwargs: json(entity.argsKwargs),
-    priority: entity.priority,
-    task_path: entity.taskPath,
-    worker_ids: json(entity.workerIds),
-    queue_name: entity.queueName,
-    backend_name: entity.backendName,
-    run_after: instant(entity.runAfter),
-    enqueued_at: instant(entity.enqueuedAt),
-    started_at: instant(entity.startedAt),
-    finished_at: instant(entity.finishedAt),
-    return_value: json(entity.returnValue),
-    exception_class_path: entity.exceptionClassPath,
-    traceback: entity.traceback,
-    claims: entity.claims,
-    lease_until: instant(entity.leaseUntil),
-    cancel_requested_at: instant(entity.cancelRequestedAt),
-    unique_key: entity.uniqueKey,
-    attempt_errors: json(entity.attemptErrors),
-    progress: json(entity.progress),
-    options: json(entity.options),
-  }
-}
-
-function json(value: unknown): string | null {
-  return value === null || value === undefined ? null : JSON.stringify(value)
-}
-
-function instant(date: Date | null): string | null {
-  return date === null ? null : utcText(date)
 }

@@ -21,8 +21,9 @@ import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
-import { IsInt, IsOptional, Max, Min, ValidateBy } from '../../lib/tasks/class-validator'
+import { IsOptional, ValidateBy } from '../../lib/tasks/class-validator'
 import { isUuid, newId } from '../ids'
+import { LeaseOptions } from '../lease-options'
 import { openBookkeeping } from './connections/worker-connections'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
@@ -40,8 +41,9 @@ import { managerFor } from './ambient-transaction'
 import { explained, unreachable } from './connections/database-errors'
 import { type Written, writeOrders } from './insert'
 
-/** Milliseconds for the checks before a worker starts; they may have to wait for others' locks. */
+/** Milliseconds for the checks before a worker starts; they may have to wait for locks of other sessions. */
 const CHECKING = 40_000
+/** Milliseconds. */
 const CLOSING = 3_000
 
 const isFunction = ValidateBy({
@@ -53,7 +55,7 @@ const isFunction = ValidateBy({
 })
 
 /** `TASKS.….OPTIONS` of the Database backend. */
-export class DatabaseOptions {
+export class DatabaseOptions extends LeaseOptions {
   /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
   @IsOptional()
   dataSource?: DataSourceOption
@@ -62,20 +64,6 @@ export class DatabaseOptions {
   @IsOptional()
   @isFunction
   idFunction?: () => string
-
-  /** Seconds a claimed row is held without renewal. Default 30. */
-  @IsOptional()
-  @IsInt({ message: 'a whole number of seconds from 1 to 86400' })
-  @Min(1, { message: 'a whole number of seconds from 1 to 86400' })
-  @Max(86_400, { message: 'a whole number of seconds from 1 to 86400' })
-  leaseSeconds?: number
-
-  /** After so many lost workers a task is given up. Default 3. */
-  @IsOptional()
-  @IsInt({ message: 'a whole number from 1 to 1000' })
-  @Min(1, { message: 'a whole number from 1 to 1000' })
-  @Max(1000, { message: 'a whole number from 1 to 1000' })
-  maxCrashes?: number
 }
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */

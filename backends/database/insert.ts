@@ -1,9 +1,9 @@
-import { dashed, NO_DELAY, utcText } from '../../entities/formats'
+import { dashed } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
 import { AlreadyEnqueuedError } from '../../lib/errors/errors'
 import { assertHolds } from '../unique-key'
 import type { Dialect } from './dialects/dialect'
-import type { SharedValues } from './row'
+import { sharedValues, uniqueKeyOf } from './order-to-row'
 import { type RawRow, newRow } from './row'
 import type { Session } from './connections/session'
 import { isTaken } from './connections/database-errors'
@@ -31,7 +31,6 @@ export interface Written {
 }
 
 const TRIES = 3
-const UNDELAYED = utcText(NO_DELAY)
 
 /** Writes orders, all of one task, as rows and gives the rows back, in order. More than fit one statement go into one transaction. */
 export function writeOrders(place: Place, orders: readonly KeyedOrder[]): Promise<Written[]> {
@@ -98,29 +97,6 @@ async function takenBy(place: Place, keyed: KeyedOrder): Promise<Written> {
 function heldBy(row: RawRow, { order }: KeyedOrder): Written {
   assertHolds({ id: dashed(row.row_key), taskName: row.task_path ?? '' }, order.task)
   return { key: row.row_key, row: () => row, isNew: false }
-}
-
-function sharedValues(task: Order['task'], backendName: string): SharedValues {
-  return {
-    priority: task.priority,
-    task_path: task.name,
-    queue_name: task.queueName,
-    backend_name: backendName,
-    run_after: task.runAfter ? utcText(task.runAfter) : UNDELAYED,
-    unique_key: uniqueKeyOf(task),
-    options: optionsOf(task),
-  }
-}
-
-/** What the worker, or whoever takes over from it, must know though it may not know the task. */
-function optionsOf({ overrides, policy }: Order['task']): string | null {
-  const options = policy.rerunAfterCrash ? overrides : { ...overrides, rerunAfterCrash: false }
-  return Object.keys(options).length === 0 ? null : JSON.stringify(options)
-}
-
-/** `f:` marks a key that is free again once its task has finished. */
-function uniqueKeyOf({ uniqueKey }: Order['task']): string | null {
-  return uniqueKey === null ? null : `f:${uniqueKey}`
 }
 
 function chunked(orders: readonly KeyedOrder[], limit: number): KeyedOrder[][] {

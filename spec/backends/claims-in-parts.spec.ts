@@ -3,14 +3,15 @@ import { configureTasks, DBTaskResult, remoteTask } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import { backends } from '../../lib/backend-registry'
 import type { Outcome, Store } from '#lib/store'
-import { Rows, wishes } from '../contract/rows'
+import { DatabaseRows } from '../contract/database-rows'
+import { wishes } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
 // Elsewhere a claim is one statement.
 describeEachDatabase((database) => {
   if (database.name !== 'mariadb') return
   let dataSource: DataSource
-  let rows: Rows
+  let rows: DatabaseRows
   let store: Store
   const asked: string[] = []
 
@@ -31,7 +32,7 @@ describeEachDatabase((database) => {
     })
     configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
     store = await backends.get('default').openStore({})
-    rows = new Rows(dataSource)
+    rows = new DatabaseRows(dataSource)
   })
   afterEach(async () => await store.close())
 

@@ -6,12 +6,11 @@ jest.mock('#dialects/dialect', () => ({
   dialectFor: (table: ConstructorParameters<typeof Portable>[0]) => new Portable(table),
 }))
 
-import { openDatabaseStore } from '../contract/open-store'
-import { storeContract } from '../contract/store.contract'
+import { databaseStoreContract } from '../contract/open-store'
 import { describeEachDatabase } from '../support/databases'
 
 describeEachDatabase((database) =>
-  storeContract(database, openDatabaseStore, { skipsLocked: false, takesOddIds: false }),
+  databaseStoreContract(database, { skipsLocked: false, takesOddIds: false }),
 )
 
 import './backends.spec'

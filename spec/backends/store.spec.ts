@@ -1,8 +1,7 @@
-import { openDatabaseStore } from '../contract/open-store'
-import { storeContract } from '../contract/store.contract'
+import { databaseStoreContract } from '../contract/open-store'
 import { describeEachDatabase } from '../support/databases'
 
 describeEachDatabase((database) => {
   const isSqlite = database.name === 'sqlite'
-  storeContract(database, openDatabaseStore, { skipsLocked: !isSqlite, takesOddIds: isSqlite })
+  databaseStoreContract(database, { skipsLocked: !isSqlite, takesOddIds: isSqlite })
 })

@@ -1,13 +1,13 @@
 import type { DBTaskResult } from '#entities'
 import { claim, idsOf, rescue } from './rows'
-import type { StorePlace } from './store.contract'
+import type { ContractPlace } from './store.contract'
 
 const day = 24 * 60 * 60 * 1000
 const ago = (ms: number): Date => new Date(Date.now() - ms)
 const every = { queues: null, minAge: 14 * day, failedMinAge: 14 * day, dryRun: false }
 
 /** What happens beside the way of the data: rescue and prune. */
-export function choreContract({ rows, open }: StorePlace): void {
+export function choreContract({ rows, open }: ContractPlace): void {
   it('puts a row back whose lease ran out, and says that its worker was lost', async () => {
     const [id, fresh] = await rows().add({ priority: 1 }, {})
     const store = await open()

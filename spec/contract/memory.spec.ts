@@ -11,11 +11,8 @@ describe('the store of the Memory backend', () =>
       const table = new MemoryTable()
       return {
         rows: new MemoryRows(table),
-        open: ({ backendName = 'default', leaseSeconds = 30, maxCrashes = 3 }) =>
-          new MemoryBackend(backendName, {
-            queues: [],
-            options: { table, maxCrashes },
-          }).openStore({ leaseSeconds }),
+        backend: (alias, options) =>
+          new MemoryBackend(alias, { queues: [], options: { table, ...options } }),
       }
     },
     {

@@ -1,3 +1,4 @@
+import type { TaskBackend } from '#lib/backend'
 import type { Store } from '#lib/store'
 import { choreContract } from './chore.contract'
 import { claimContract } from './claim.contract'
@@ -25,15 +26,16 @@ export interface StoreAbilities {
   readonly keepsAnyPriority: boolean
 }
 
-/** Where rows are, and how to get a store on them. */
+/** Where rows are, and backends on them. */
 export interface StorePlace {
   readonly rows: Rows
-  readonly open: (wish: StoreWish) => Promise<Store>
+  readonly backend: (alias: string, options: { readonly maxCrashes: number }) => TaskBackend
 }
 
 /** What a suite works with: rows past the store, and stores. Stores are closed after each spec. */
 export interface ContractPlace {
   readonly rows: () => Rows
+  readonly backend: (alias?: string) => TaskBackend
   readonly open: (wish?: StoreWish) => Promise<Store>
   readonly abilities: StoreAbilities
 }
@@ -51,12 +53,18 @@ export function storeContract(placeOf: () => Promise<StorePlace>, abilities: Sto
     await opened.rows.clear()
   })
 
-  const open = async (wish: StoreWish = {}): Promise<Store> => {
-    const store = await opened.open(wish)
+  const backend = (alias = 'default', maxCrashes = 3): TaskBackend =>
+    opened.backend(alias, { maxCrashes })
+  const open = async ({
+    backendName,
+    leaseSeconds = 30,
+    maxCrashes,
+  }: StoreWish = {}): Promise<Store> => {
+    const store = await backend(backendName, maxCrashes).openStore({ leaseSeconds })
     stores.push(store)
     return store
   }
-  const place: ContractPlace = { rows: () => opened.rows, open, abilities }
+  const place: ContractPlace = { rows: () => opened.rows, backend, open, abilities }
 
   describe('claims', () => claimContract(place))
   describe('fences', () => fenceContract(place))

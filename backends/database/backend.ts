@@ -9,8 +9,7 @@ import {
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
-import { InvalidSettingsError, ResultNotFoundError } from '../../lib/errors/errors'
-import { shown } from '../../lib/errors/suggestions'
+import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import { inTime } from '../../lib/timeout'
@@ -22,7 +21,7 @@ import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { IsOptional, ValidateBy } from '../../lib/tasks/class-validator'
-import { isUuid, newId } from '../ids'
+import { assertId, isUuid, newId } from '../ids'
 import { LeaseOptions } from '../lease-options'
 import { openBookkeeping } from './connections/worker-connections'
 import { assertUsable, checkDatabase } from './checks/check'
@@ -227,18 +226,9 @@ export class DatabaseBackend extends TaskBackend {
   }
 
   #newKey({ hexIds }: Table): string {
-    const id = this.#options.idFunction ? this.#idBy(this.#options.idFunction) : newId()
+    const { idFunction } = this.#options
+    const id = idFunction ? assertId(idFunction(), this.alias) : newId()
     return hexIds ? id.replaceAll('-', '') : id
-  }
-
-  #idBy(idFunction: () => unknown): string {
-    const id = idFunction()
-    if (typeof id !== 'string' || !isUuid(id))
-      throw new InvalidSettingsError(
-        `TASKS.${this.alias}.OPTIONS.idFunction: expected it to give a UUID, got ${shown(id)}.`,
-        'Return e.g. crypto.randomUUID().',
-      )
-    return id.toLowerCase()
   }
 
   #result(row: () => RawRow, dataSource: DataSource): TaskResult<unknown> {

@@ -23,26 +23,23 @@ export interface Browsed {
   readonly table: Table
 }
 
-/** Rows, the newest first. */
+/**
+ * Rows, the newest first.
+ *
+ * @throws ResultNotFoundError if `before` is no id.
+ */
 export async function listRows(
   { manager, dataSource, table }: Browsed,
   alias: string,
-  { limit, status, queues, taskName, before, everyBackend = false }: ListQuery,
+  query: ListQuery,
 ): Promise<DBTaskResult[]> {
-  if (before !== undefined && !isUuid(dashed(before))) throw new ResultNotFoundError(before)
-  const wanted: Where = {
-    ...(everyBackend ? {} : { backendName: alias }),
-    ...(status ? { status } : {}),
-    ...(queues ? { queueName: In(queues) } : {}),
-    ...(taskName === undefined ? {} : { taskPath: taskName }),
-  }
   // Ids that this library makes are in the order of time, so this needs no sort. Those in a table that Django made are not.
   const isOurs = dataSource.getMetadata(DBTaskResult).synchronize
-  const pages = before === undefined ? [{}] : isOurs ? [older(before)] : olderByTime(before, table)
+  const wanted = wantedRows(query, alias)
   return manager.find(DBTaskResult, {
-    where: pages.map((page) => ({ ...wanted, ...page })),
+    where: olderRows(query.before, isOurs, table).map((older) => ({ ...wanted, ...older })),
     order: isOurs ? { id: 'DESC' } : { enqueuedAt: 'DESC', id: 'DESC' },
-    take: limit,
+    take: query.limit,
   })
 }
 
@@ -76,7 +73,23 @@ async function rowOf(manager: EntityManager, id: string): Promise<DBTaskResult> 
   return found
 }
 
-function older(id: string): Where {
+function wantedRows({ status, queues, taskName, everyBackend }: ListQuery, alias: string): Where {
+  return {
+    ...(everyBackend ? {} : { backendName: alias }),
+    ...(status ? { status } : {}),
+    ...(queues ? { queueName: In(queues) } : {}),
+    ...(taskName === undefined ? {} : { taskPath: taskName }),
+  }
+}
+
+/** Alternatives of which a row must meet one. */
+function olderRows(before: string | undefined, isOurs: boolean, table: Table): Where[] {
+  if (before === undefined) return [{}]
+  if (!isUuid(dashed(before))) throw new ResultNotFoundError(before)
+  return isOurs ? [olderById(before)] : olderByTime(before, table)
+}
+
+function olderById(id: string): Where {
   return { id: LessThan(dashed(id)) }
 }
 
@@ -88,7 +101,10 @@ function olderByTime(id: string, { path, hexIds }: Table): Where[] {
         `${column} ${compared} (SELECT b.enqueued_at FROM ${path} b WHERE b.id = :before)`,
       { before: hexIds ? hexOf(id) : dashed(id) },
     )
-  return [{ enqueuedAt: enqueuedAt('<') }, { enqueuedAt: enqueuedAt('='), ...older(id) }] as Where[]
+  return [
+    { enqueuedAt: enqueuedAt('<') },
+    { enqueuedAt: enqueuedAt('='), ...olderById(id) },
+  ] as Where[]
 }
 
 function readyAgain({ attemptErrors, exceptionClassPath, traceback }: DBTaskResult) {

@@ -3,13 +3,16 @@ import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { hexOf, instantOf, utcText } from '../../entities/formats'
 import { type RawRow, valuesOf } from './row'
 
+/** All columns of a row, whatever the class of the object. */
+export type Columns = Pick<DBTaskResult, keyof DBTaskResult>
+
 /** The row as the entity that the repository would give. */
 export function dbResultOf(raw: RawRow, dataSource: DataSource): DBTaskResult {
   return Object.assign(dataSource.getRepository(DBTaskResult).create(), columnsOf(raw))
 }
 
 /** The row by the names of the entity's properties, in their order. */
-export function columnsOf(raw: RawRow): DBTaskResult {
+export function columnsOf(raw: RawRow): Columns {
   const values = valuesOf(raw)
   const { args, kwargs } = values
   return {
@@ -40,7 +43,7 @@ export function columnsOf(raw: RawRow): DBTaskResult {
 }
 
 /** The entity as a raw row. */
-export function rawOf(entity: DBTaskResult, hexIds: boolean): RawRow {
+export function rawOf(entity: Columns, hexIds: boolean): RawRow {
   return {
     row_key: hexIds ? hexOf(entity.id) : entity.id,
     status: entity.status,

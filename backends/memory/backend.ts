@@ -5,7 +5,7 @@ import { IsOptional } from '../../lib/tasks/class-validator'
 import { LeaseOptions } from '../lease-options'
 import { KeptInMemory } from './kept-in-memory'
 import { MemoryStore } from './store'
-import { MemoryTable } from './table'
+import type { MemoryTable } from './table'
 
 /** `TASKS.….OPTIONS` of the Memory backend. */
 export class MemoryOptions extends LeaseOptions {

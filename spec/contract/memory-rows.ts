@@ -3,7 +3,7 @@ import { dashed, utcText } from '#formats'
 import { clock } from '#clock'
 import type { MemoryRow } from '#memory/row'
 import type { MemoryTable } from '#memory/table'
-import { columnsOf, rawOf } from '#row-to-entity'
+import { type Columns, columnsOf, rawOf } from '#row-to-entity'
 import { readyRow } from '../entities/rows'
 import type { RawColumns, Rows } from './rows'
 
@@ -72,7 +72,7 @@ export class MemoryRows implements Rows {
     return this.#table.get(id)
   }
 
-  #write(row: DBTaskResult): void {
+  #write(row: Columns): void {
     const left = row.leaseUntil && row.leaseUntil.getTime() - this.#table.now()
     const leaseEnds = left === null ? null : clock.now() + left
     this.#table.rows.set(row.id, { ...rawOf(row, false), leaseEnds })

@@ -6,7 +6,7 @@ import type { TaskResult } from './result'
 import type { Outcome, Store, StoreOptions } from './store'
 import type { Task } from './task-type'
 
-/** A wish to run a task, before it is written: plain values, already checked. */
+/** A call of a task that is to be run, before it is written: plain values, already checked. */
 export interface Order {
   readonly task: Task<unknown[], unknown>
   readonly args: readonly unknown[]
@@ -49,7 +49,7 @@ export interface CountQuery {
   readonly excludeQueues?: readonly string[]
 }
 
-/** Where tasks go when they are enqueued. A backend needs `enqueue`; all else has a default. */
+/** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */
 export abstract class TaskBackend {
   /** Honours `runAfter`. */
   readonly supportsDefer: boolean = false
@@ -119,17 +119,18 @@ export abstract class TaskBackend {
   }
 
   /**
-   * Runs `work` in a transaction of the app's database, which commits together with what `work` says came of its row,
-   * or not at all. Needed where `supportsTransactions`.
+   * Runs `work` in a transaction of the app's database, and writes the outcome that `work` gives in the same transaction.
+   * Needed where `supportsTransactions`.
    *
-   * @throws LeaseLost if the row is not held any more, or was cancelled; what `work` throws. Then nothing is written.
+   * @throws LeaseLost if the claim does not hold the row any more, or it was cancelled; what `work` throws. Then nothing is
+   * written.
    */
   async completeInTransaction(_work: (manager: EntityManager) => Promise<Outcome>): Promise<void> {
     throw this.#lacks('run a transactional task')
   }
 
   /**
-   * Refuses what this backend can never do for the task.
+   * Refuses a task that asks for what this backend can never do.
    *
    * @throws InvalidTaskError, NotSupportedError
    */

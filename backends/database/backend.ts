@@ -83,7 +83,7 @@ export class DatabaseBackend extends TaskBackend {
     return result as TaskResult<unknown>
   }
 
-  /** One statement for as many orders as fit into one; several in one transaction. All are of one task. */
+  /** Writes as many orders with one statement as fit into one; several statements are one transaction. All orders are of one task. */
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
@@ -95,7 +95,7 @@ export class DatabaseBackend extends TaskBackend {
         { session, dialect, backendName: this.alias, tells: isTold },
         keyed,
       )
-      // Before its transaction has ended there is nothing to be seen of it.
+      // Inside a transaction the row cannot be seen yet.
       if (isTold && !session.isInTransaction)
         tellInProcess(dataSource, { what: 'ready', queue: queueName })
       return written.map((each) => this.#written(each, first.task.name, dataSource))
@@ -111,11 +111,11 @@ export class DatabaseBackend extends TaskBackend {
     })
   }
 
-  /** A waiting row is FAILED at once; a running one as soon as its worker, wherever it is, hears of it or renews its lease. */
+  /** A waiting row is FAILED at once. A running one is FAILED as soon as its worker hears of it or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
     await this.#inTable(undefined, async ({ session, table, dialect, dataSource }) => {
       const key = table.hexIds ? hexOf(id) : id
-      // Whatever it is between the two looks, it is one of both in the end, or has finished.
+      // The row may be claimed, or given back, between the two statements: then the second round finds it.
       for (let look = 0; look < 2; look++) {
         if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) > 0) return
         if ((await dialect.requestCancel(session, key)) > 0)

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm'
 import { DBTaskResult } from '#entities'
 import { hexOf, utcText } from '#formats'
-import { readyRow } from '../entities/rows'
+import { readyRow } from '../support/row-values'
 import type { RawColumns, Rows } from './rows'
 
 const JSON_COLUMNS = ['args_kwargs', 'worker_ids']

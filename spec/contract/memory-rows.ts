@@ -4,7 +4,7 @@ import { clock } from '#clock'
 import type { MemoryRow } from '#memory/row'
 import type { MemoryTable } from '#memory/table'
 import { type Columns, columnsOf, rawOf } from '#row-to-entity'
-import { readyRow } from '../entities/rows'
+import { readyRow } from '../support/row-values'
 import type { RawColumns, Rows } from './rows'
 
 /** The rows of Memory backends. */

@@ -1,6 +1,6 @@
 import { DatabaseBackend } from '#backends/database'
 import { DBTaskResult } from '#entities'
-import type { SpecDatabase } from '../support/databases'
+import { isMySqlFamily, type SpecDatabase } from '../support/databases'
 import { DatabaseRows } from './database-rows'
 import { type StoreAbilities, storeContract } from './store.contract'
 
@@ -21,9 +21,9 @@ export function databaseStoreContract(
     },
     {
       ...abilities,
-      keepsAnyText: name === 'sqlite' || name === 'mariadb',
+      keepsAnyText: name !== 'postgres',
       keepsAnyInstant: name === 'sqlite',
-      keepsAnyPriority: name === 'mariadb',
+      keepsAnyPriority: isMySqlFamily(name),
     },
   )
 }

@@ -3,16 +3,17 @@ import { DatabaseBackend } from '#backends/database'
 import { DBTaskResult } from '#entities'
 import type { Store } from '#lib/store'
 import { claim, wishes } from '../contract/rows'
-import { databases } from '../support/databases'
+import { describeEachDatabase } from '../support/databases'
+import { serverNames, type ServerName } from '../support/servers/start'
 import { say } from './kit/setting'
 import { addReady, analyze } from './kit/volume'
 
 const READY = 10_000
 const EACH = 1_200
 
-for (const { name, connect } of databases())
-  if (name !== 'sqlite')
-    describe(`with ${READY} tasks of many priorities and queues on ${name}`, () => {
+describeEachDatabase(
+  ({ name, connect }) =>
+    describe(`with ${READY} tasks of many priorities and queues`, () => {
       let dataSource: DataSource
       let stores: Store[]
 
@@ -61,7 +62,9 @@ for (const { name, connect } of databases())
         expect(eight / one).toBeGreaterThan(0.6)
         expect((await deadlocks(dataSource, name)) - before).toBe(0)
       }, 60_000)
-    })
+    }),
+  { only: serverNames },
+)
 
 /** Claims and finishes so many rows with all of them; gives rows a second. */
 async function throughput(stores: readonly Store[], seen: Set<string>): Promise<number> {
@@ -97,10 +100,12 @@ async function throughput(stores: readonly Store[], seen: Set<string>): Promise<
 }
 
 /** How many the server has counted. */
-async function deadlocks(dataSource: DataSource, name: 'postgres' | 'mariadb'): Promise<number> {
+async function deadlocks(dataSource: DataSource, name: ServerName): Promise<number> {
   const sql = {
     postgres: 'SELECT deadlocks AS value FROM pg_stat_database WHERE datname = current_database()',
     mariadb: "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'",
+    mysql:
+      "SELECT count AS value FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'",
   }[name]
   const [record] = (await dataSource.query(sql)) as { value?: string; Value?: string }[]
   return Number(record?.value ?? record?.Value)

@@ -2,19 +2,19 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSourceOptions } from 'typeorm'
 import { databases } from '../support/databases'
-import { startMariaDb } from '../support/servers/mariadb'
-import { startPostgres } from '../support/servers/postgres'
 import type { Server } from '../support/servers/server'
+import { startServer } from '../support/servers/start'
 import type { DatabaseName } from '../support/servers/wanted'
 import { Field } from './kit/field'
 import { SmallDisk } from './kit/small-disk'
 
-const MEGABYTES = { sqlite: 16, postgres: 160, mariadb: 320 }
+const MEGABYTES = { sqlite: 16, postgres: 160, mariadb: 320, mysql: 320 }
 /** What each database says of a full disk; InnoDB, which cannot write pages that it has promised to, ends its server. */
 const SAYS = {
   sqlite: /disk is full/,
   postgres: /No space left on device/,
   mariadb: /is full|No space left|Connection lost|ECONNRE/,
+  mysql: /is full|No space left|Connection lost|ECONNRE/,
 }
 const preload = join(__dirname, 'kit/claim-numbers.cjs')
 const BIG = 'x'.repeat(200_000)
@@ -79,7 +79,7 @@ async function databaseOn(
         enableWAL: true,
       },
     }
-  const server = await { postgres: startPostgres, mariadb: startMariaDb }[name](disk.folder)
+  const server = await startServer(name, disk.folder)
   return { options: { type: name, ...(await server.fresh()) } as DataSourceOptions, server }
 }
 

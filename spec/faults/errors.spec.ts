@@ -12,12 +12,19 @@ const CONTENTION: Record<DatabaseName, readonly string[]> = {
   sqlite: ['SQLITE_BUSY', 'SQLITE_BUSY_SNAPSHOT', 'SQLITE_LOCKED'],
   postgres: ['40001', '40P01', '55P03'],
   mariadb: ['ER_LOCK_WAIT_TIMEOUT', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD'],
+  mysql: ['ER_LOCK_WAIT_TIMEOUT', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD'],
 }
 /** The database, or the way to it, is in trouble. */
 const TROUBLE: Record<DatabaseName, readonly string[]> = {
   sqlite: ['SQLITE_FULL', 'SQLITE_IOERR'],
   postgres: ['57014', '57P01', '53300', '25006', '08006', 'ECONNRESET'],
   mariadb: [
+    'ER_CON_COUNT_ERROR',
+    'ER_OPTION_PREVENTS_STATEMENT',
+    'ECONNRESET',
+    'PROTOCOL_CONNECTION_LOST',
+  ],
+  mysql: [
     'ER_CON_COUNT_ERROR',
     'ER_OPTION_PREVENTS_STATEMENT',
     'ECONNRESET',
@@ -30,6 +37,7 @@ const REFUSAL: Record<DatabaseName, string> = {
   sqlite: 'SQLITE_READONLY',
   postgres: '42501',
   mariadb: 'ER_TABLEACCESS_DENIED_ERROR',
+  mysql: 'ER_TABLEACCESS_DENIED_ERROR',
 }
 
 interface Fault {

@@ -22,7 +22,7 @@ scenarios((add) => {
       await free()
       await field.finished()
     },
-    { on: ['postgres', 'mariadb'] },
+    { on: ['postgres', 'mariadb', 'mysql'] },
   )
 
   add(
@@ -44,7 +44,7 @@ scenarios((add) => {
 
       expect((await field.row(held!)).status).toBe('SUCCESSFUL')
     },
-    { on: ['postgres', 'mariadb'] },
+    { on: ['postgres', 'mariadb', 'mysql'] },
   )
 
   add(
@@ -63,7 +63,7 @@ scenarios((add) => {
 
       expect((await field.rows()).map(({ status }) => status)).toEqual(ids.map(() => 'SUCCESSFUL'))
     },
-    { on: ['postgres', 'mariadb'] },
+    { on: ['postgres', 'mariadb', 'mysql'] },
   )
 
   add(
@@ -150,7 +150,10 @@ scenarios((add) => {
         ids.map(() => ['SUCCESSFUL', 1]),
       )
     },
-    { on: ['postgres', 'mariadb'], app: { poolSize: 2, extra: { max: 2, connectionLimit: 2 } } },
+    {
+      on: ['postgres', 'mariadb', 'mysql'],
+      app: { poolSize: 2, extra: { max: 2, connectionLimit: 2 } },
+    },
   )
 
   add(
@@ -185,7 +188,7 @@ scenarios((add) => {
 async function lockRow(field: Field, id: string): Promise<() => Promise<void>> {
   const runner = (await field.another()).createQueryRunner()
   await runner.startTransaction()
-  await runner.query(`SELECT id FROM db_task_result WHERE id = '${id}' FOR UPDATE`)
+  await runner.query(`SELECT id FROM db_task_result WHERE id = '${field.key(id)}' FOR UPDATE`)
   return async () => {
     await runner.rollbackTransaction()
     await runner.release()
@@ -198,7 +201,7 @@ async function crossing(field: Field, ids: readonly string[]): Promise<void> {
   await runner.startTransaction()
   try {
     for (const id of ids) {
-      await runner.query(`SELECT id FROM db_task_result WHERE id = '${id}' FOR UPDATE`)
+      await runner.query(`SELECT id FROM db_task_result WHERE id = '${field.key(id)}' FOR UPDATE`)
       await sleep(60)
     }
   } catch {

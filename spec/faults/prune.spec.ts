@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DBTaskResult } from '#entities'
-import { readyRow } from '../entities/rows'
+import { readyRow } from '../support/row-values'
 import { Command } from './kit/command'
 import type { Field } from './kit/field'
 import { scenarios } from './kit/scenario'
@@ -80,6 +80,7 @@ scenarios((add) => {
         sqlite: "'2026-01-01 00:00:00.000000'",
         postgres: "'2026-01-01 00:00:00+00'",
         mariadb: "'2026-01-01 00:00:00'",
+        mysql: "'2026-01-01 00:00:00'",
       }[field.name]
       await field.dataSource.query(
         `UPDATE db_task_result SET status = 'RUNNING', claims = 1, worker_ids = '["gone"]', started_at = enqueued_at, lease_until = ${past}`,

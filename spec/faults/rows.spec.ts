@@ -209,8 +209,8 @@ async function tamper(field: Field, id: string, set: string): Promise<void> {
   await field.dataSource.query(`UPDATE db_task_result SET ${set} WHERE id = ${idText(field, id)}`)
 }
 
-function idText({ name }: Field, id: string): string {
-  return `'${name === 'sqlite' ? id.replaceAll('-', '') : id}'`
+function idText(field: Field, id: string): string {
+  return `'${field.key(id)}'`
 }
 
 function longAgo({ name }: Field): string {

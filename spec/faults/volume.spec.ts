@@ -5,6 +5,7 @@ import { DBTaskResult } from '#entities'
 import type { Store } from '#lib/store'
 import { wishes } from '../contract/rows'
 import { databases } from '../support/databases'
+import { explain } from '../support/explain'
 import type { DatabaseName } from '../support/servers/wanted'
 import { say, setting } from './kit/setting'
 import { addFinished, addReady, analyze, p99 } from './kit/volume'
@@ -19,6 +20,7 @@ const WASTEFUL = {
   sqlite: /SCAN (?!(v|json_each) VIRTUAL TABLE)|TEMP B-TREE|\(status=\?\)/,
   postgres: /Sort|Seq Scan|Hash|Bitmap/,
   mariadb: /filesort|temporary|"type":"(index|ALL)"/,
+  mysql: /filesort|temporary|"type":"(index|ALL)"/,
 }
 
 describe.each(databases())(
@@ -161,11 +163,7 @@ async function planOf(
     /JSON_TABLE|json_each|jsonb_to_recordset|json_populate/i.test(sql)
   )
     return []
-  const lines = (await dataSource.query(
-    `EXPLAIN ${name === 'sqlite' ? 'QUERY PLAN ' : ''}${sql}`,
-    parameters,
-  )) as Record<string, string | undefined>[]
-  return lines.map((line) => line['QUERY PLAN'] ?? line['detail'] ?? JSON.stringify(line))
+  return await explain(dataSource, name, sql, parameters)
 }
 
 function listening(asked: { sql: string; parameters: unknown[] }[]): Logger {

@@ -25,30 +25,62 @@ export interface FreshWish {
 }
 
 /** One kind of database that the specs run on. */
-export interface SpecDatabase {
-  readonly name: DatabaseName
+export interface SpecDatabase<Name extends DatabaseName = DatabaseName> {
+  readonly name: Name
   /** Makes a new empty database; it is dropped after the spec file. */
   fresh(wish?: FreshWish): Promise<FreshOptions>
   /** Makes a new empty database and an open DataSource on it; both are gone after the spec file. */
   connect(extra?: Extra, wish?: FreshWish): Promise<DataSource>
 }
 
-/** Runs the specs in `body` once for each database, named in the title; those of a missing database are skipped. */
-export function describeEachDatabase(body: (database: SpecDatabase) => void): void {
+/** MySQL and MariaDB, which one dialect serves. */
+export function isMySqlFamily(name: DatabaseName): name is 'mariadb' | 'mysql' {
+  return name === 'mariadb' || name === 'mysql'
+}
+
+/** Whether ids are 32 hex digits without dashes here, there being no type for them. */
+export function hasHexIds(name: DatabaseName): boolean {
+  return name === 'sqlite' || name === 'mysql'
+}
+
+/** The type of TypeORM for each way to speak to this database; MariaDB has two. */
+export function typesOf(name: DatabaseName): readonly ('mariadb' | 'mysql' | undefined)[] {
+  return name === 'mariadb' ? ['mariadb', 'mysql'] : [undefined]
+}
+
+/**
+ * Runs the specs in `body` once for each database, or for those of `only`, named in the title. Those of a missing database are skipped.
+ * For a database that is not in `only` a skipped test stands: jest fails a file that has no test at all.
+ */
+export function describeEachDatabase<Name extends DatabaseName = DatabaseName>(
+  body: (database: SpecDatabase<Name>) => void,
+  { only }: { only?: readonly Name[] } = {},
+): void {
   const { names, missing } = deskCard()
   for (const name of names) {
+    if (!isIn(name, only)) {
+      it.skip(`not on ${name}`, () => {})
+      continue
+    }
     const run = missing[name] === undefined ? describe : describe.skip
     run(`on ${name}`, () => body(specDatabase(name)))
   }
 }
 
+function isIn<Name extends DatabaseName>(
+  name: DatabaseName,
+  only: readonly Name[] | undefined,
+): name is Name {
+  return only === undefined || only.some((each) => each === name)
+}
+
 /** The databases of this run: those that DB asks for and that this machine has. */
 export function databases(): SpecDatabase[] {
   const { names, missing } = deskCard()
-  return names.filter((name) => missing[name] === undefined).map(specDatabase)
+  return names.filter((name) => missing[name] === undefined).map((name) => specDatabase(name))
 }
 
-function specDatabase(name: DatabaseName): SpecDatabase {
+function specDatabase<Name extends DatabaseName>(name: Name): SpecDatabase<Name> {
   const fresh = async (wish: FreshWish = {}): Promise<FreshOptions> => {
     const address = (await ask(`/fresh/${name}`)) as Address
     made.push({ name, database: address.database })
@@ -69,7 +101,7 @@ function optionsFor(name: DatabaseName, address: Address, wish: FreshWish): Fres
   if (name === 'sqlite')
     return { type: 'better-sqlite3', database: address.database, enableWAL: true }
   if (name === 'postgres') return { type: 'postgres', ...address }
-  return { type: wish.type ?? 'mariadb', ...address }
+  return { type: name === 'mysql' ? 'mysql' : (wish.type ?? 'mariadb'), ...address }
 }
 
 const opened: DataSource[] = []

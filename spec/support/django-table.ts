@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource } from 'typeorm'
 import { planMigration } from '#plan'
 import { dbTaskResultSchema } from '#entities'
-import { DJANGO_TABLE, djangoDdl } from '../entities/django-table'
-import type { SpecDatabase } from './databases'
+import { DJANGO_TABLE, djangoDdl } from './django-ddl'
+import { hasHexIds, isMySqlFamily, type SpecDatabase } from './databases'
 
 type Name = SpecDatabase['name']
 
@@ -47,7 +47,7 @@ export function djangoRow(name: Name, differently: Partial<DjangoInsert> = {}): 
   made += 1
   const hex = `0e13b43b18a1440fbb09${made.toString(16).padStart(12, '0')}`
   return {
-    id: name === 'sqlite' ? hex : hex.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
+    id: hasHexIds(name) ? hex : hex.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
     status: 'READY',
     args_kwargs: '{"args": [7], "kwargs": {}}',
     priority: 0,
@@ -101,7 +101,7 @@ export async function rawRow(
     ...JSONS.map((column) => asText(name, column)),
     ...INSTANTS.map((column) => instant(name, column)),
   ]
-  const key = name === 'sqlite' ? 'id' : name === 'postgres' ? 'id::text' : 'CAST(id AS CHAR)'
+  const key = hasHexIds(name) ? 'id' : name === 'postgres' ? 'id::text' : 'CAST(id AS CHAR)'
   const [row] = (await dataSource.query(
     `SELECT ${key} AS id, ${columns.join(', ')} FROM ${DJANGO_TABLE} WHERE id = ${name === 'postgres' ? '$1' : '?'}`,
     [id],
@@ -125,7 +125,7 @@ const INSTANTS = ['run_after', 'enqueued_at', 'started_at', 'finished_at']
 function asText(name: Name, column: string): string {
   return name === 'postgres'
     ? `${column}::text AS ${column}`
-    : name === 'mariadb'
+    : isMySqlFamily(name)
       ? `CAST(${column} AS CHAR) AS ${column}`
       : column
 }
@@ -161,13 +161,14 @@ const NOW = {
   sqlite: "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'",
   postgres: 'clock_timestamp()',
   mariadb: 'UTC_TIMESTAMP(6)',
+  mysql: 'UTC_TIMESTAMP(6)',
 }
 
 async function djangoClaim(
   run: (sql: string) => Promise<unknown>,
   name: Name,
 ): Promise<string | undefined> {
-  if (name === 'mariadb') await run('SET TRANSACTION ISOLATION LEVEL READ COMMITTED')
+  if (isMySqlFamily(name)) await run('SET TRANSACTION ISOLATION LEVEL READ COMMITTED')
   await run(name === 'sqlite' ? 'BEGIN EXCLUSIVE' : 'BEGIN')
   const noDelay = `'9999-01-01 00:00:00${name === 'postgres' ? '+00' : ''}'`
   const [row] =

@@ -54,4 +54,17 @@ const SQL = {
     none: "'9999-01-01 00:00:00'",
     numbers: (first: number, last: number) => `(SELECT seq AS n FROM seq_${first}_to_${last}) s`,
   },
+  mysql: {
+    id: "CONCAT('00000000000070008000', LOWER(LPAD(HEX(n), 12, '0')))",
+    now: 'UTC_TIMESTAMP(6)',
+    ago: 'UTC_TIMESTAMP(6) - INTERVAL (FLOOR(n / 100) % 20) DAY - INTERVAL 1 HOUR',
+    tomorrow: 'UTC_TIMESTAMP(6) + INTERVAL 1 DAY + INTERVAL n % 5000 SECOND',
+    none: "'9999-01-01 00:00:00'",
+    numbers: mySqlNumbers,
+  },
+}
+
+/** MySQL has neither a table nor a function of numbers, and ends a recursion after 1000. */
+export function mySqlNumbers(first: number, last: number): string {
+  return `(SELECT i + ${first - 1} AS n FROM JSON_TABLE(CONCAT('[', REPEAT('0,', ${last - first}), '0]'), '$[*]' COLUMNS (i FOR ORDINALITY)) j) s`
 }

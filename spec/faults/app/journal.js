@@ -7,7 +7,11 @@ const { direct } = require('./fault.json')
 
 const EVENTS = join(__dirname, 'events')
 const isPostgres = direct.type === 'postgres'
-const pool = isPostgres ? { max: 2 } : direct.type === 'mariadb' ? { connectionLimit: 2 } : {}
+const pool = isPostgres
+  ? { max: 2 }
+  : ['mariadb', 'mysql'].includes(direct.type)
+    ? { connectionLimit: 2 }
+    : {}
 // A scenario may have set this process's clock wrong.
 const now = () => globalThis.realNow?.() ?? Date.now()
 let opening
@@ -20,7 +24,7 @@ exports.begin = async function begin({ attempt, taskResult: { id } }) {
     ...(isPostgres ? { applicationName: 'ledger' } : {}),
     entities: [],
   }).initialize())
-  const key = direct.type === 'better-sqlite3' ? id.replaceAll('-', '') : id
+  const key = ['better-sqlite3', 'mysql'].includes(direct.type) ? id.replaceAll('-', '') : id
   const [{ claims }] = await ledger.query(`SELECT claims FROM db_task_result WHERE id = '${key}'`)
   const run = { id, attempt, claim: Number(claims) }
   await ledger.query(

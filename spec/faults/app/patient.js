@@ -8,7 +8,11 @@ const { note } = require('./journal')
 
 const isSqlite = direct.type === 'better-sqlite3'
 const pool =
-  direct.type === 'postgres' ? { max: 2 } : direct.type === 'mariadb' ? { connectionLimit: 2 } : {}
+  direct.type === 'postgres'
+    ? { max: 2 }
+    : ['mariadb', 'mysql'].includes(direct.type)
+      ? { connectionLimit: 2 }
+      : {}
 let opening
 
 /** A task whose runs are in the journal and in the ledger; it returns the claim that it ran under. */

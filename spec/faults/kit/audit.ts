@@ -50,7 +50,12 @@ const NOW: Record<DatabaseName, string> = {
   sqlite: "strftime('%Y-%m-%d %H:%M:%f', 'now')",
   postgres: "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
   mariadb: 'CAST(UTC_TIMESTAMP(6) AS CHAR)',
+  mysql: 'CAST(UTC_TIMESTAMP(6) AS CHAR)',
 }
+
+const MYSQL_LEDGER = [
+  'CREATE TABLE fault_ledger (task_id varchar(64) NOT NULL, claim_no int NOT NULL, pid int NOT NULL, UNIQUE (task_id, claim_no))',
+]
 
 const LEDGER: Record<DatabaseName, readonly string[]> = {
   sqlite: [
@@ -59,10 +64,22 @@ const LEDGER: Record<DatabaseName, readonly string[]> = {
   postgres: [
     'CREATE TABLE fault_ledger (task_id text NOT NULL, claim_no integer NOT NULL, pid integer NOT NULL, UNIQUE (task_id, claim_no))',
   ],
-  mariadb: [
-    'CREATE TABLE fault_ledger (task_id varchar(64) NOT NULL, claim_no int NOT NULL, pid int NOT NULL, UNIQUE (task_id, claim_no))',
-  ],
+  mariadb: MYSQL_LEDGER,
+  mysql: MYSQL_LEDGER,
 }
+
+const MYSQL_AUDIT = [
+  'CREATE TABLE fault_audit (seq bigint AUTO_INCREMENT PRIMARY KEY, id varchar(64), noted_at varchar(40), was longtext, is_now longtext)',
+  ...triggers(
+    (
+      event,
+      was,
+      isNow,
+    ) => `CREATE TRIGGER fault_audit_${event} AFTER ${event} ON ${TABLE} FOR EACH ROW
+    INSERT INTO fault_audit (id, noted_at, was, is_now) VALUES (CAST(${isNow === 'NULL' ? 'OLD' : 'NEW'}.id AS CHAR(40)), ${NOW.mariadb}, ${was}, ${isNow})`,
+    (alias) => jsonObject('JSON_OBJECT', alias),
+  ),
+]
 
 const AUDIT: Record<DatabaseName, readonly string[]> = {
   sqlite: [
@@ -86,18 +103,8 @@ const AUDIT: Record<DatabaseName, readonly string[]> = {
       (alias) => jsonObject('json_build_object', alias),
     ),
   ],
-  mariadb: [
-    'CREATE TABLE fault_audit (seq bigint AUTO_INCREMENT PRIMARY KEY, id varchar(64), noted_at varchar(40), was longtext, is_now longtext)',
-    ...triggers(
-      (
-        event,
-        was,
-        isNow,
-      ) => `CREATE TRIGGER fault_audit_${event} AFTER ${event} ON ${TABLE} FOR EACH ROW
-      INSERT INTO fault_audit (id, noted_at, was, is_now) VALUES (CAST(${isNow === 'NULL' ? 'OLD' : 'NEW'}.id AS CHAR(40)), ${NOW.mariadb}, ${was}, ${isNow})`,
-      (alias) => jsonObject('JSON_OBJECT', alias),
-    ),
-  ],
+  mariadb: MYSQL_AUDIT,
+  mysql: MYSQL_AUDIT,
 }
 
 function triggers(

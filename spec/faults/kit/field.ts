@@ -7,7 +7,8 @@ import { remoteTask } from '#define'
 import type { TaskResult } from '#result'
 import { configureTasks } from '#configure'
 import type { CallOptions } from '#task-options'
-import { appOf } from '../../cli/temp-app'
+import { appOf } from '../../support/temp-app'
+import { hasHexIds, isMySqlFamily } from '../../support/databases'
 import type { DatabaseName } from '../../support/servers/wanted'
 import { databaseNow, installAudit, readChanges, readLedger } from './audit'
 import { check } from './check'
@@ -155,6 +156,11 @@ export class Field {
       bound,
       () => 'the database to answer',
     )
+  }
+
+  /** The id as the database spells it. */
+  key(id: string): string {
+    return hasHexIds(this.name) ? id.replaceAll('-', '') : id
   }
 
   /** Changes a row behind everybody's back. */
@@ -309,7 +315,7 @@ export class Field {
 function onePool(name: DatabaseName): object {
   return name === 'postgres'
     ? { extra: { max: 1 } }
-    : name === 'mariadb'
+    : isMySqlFamily(name)
       ? { extra: { connectionLimit: 1 } }
       : {}
 }

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import type { DataSourceOptions } from 'typeorm'
 import type { FreshOptions, SpecDatabase } from '../../support/databases'
-import { startMariaDb } from '../../support/servers/mariadb'
-import { startPostgres } from '../../support/servers/postgres'
+import { startServer, type ServerName } from '../../support/servers/start'
 import type { DatabaseName } from '../../support/servers/wanted'
 import { until } from './until'
 
@@ -25,8 +24,8 @@ export async function groundOf({ name, fresh }: SpecDatabase): Promise<Ground> {
   return name === 'sqlite' ? lockable(await fresh()) : served(name)
 }
 
-async function served(name: Exclude<DatabaseName, 'sqlite'>): Promise<Ground> {
-  const server = await { postgres: startPostgres, mariadb: startMariaDb }[name]()
+async function served(name: ServerName): Promise<Ground> {
+  const server = await startServer(name)
   return {
     name,
     options: { type: name, ...(await server.fresh()) } as DataSourceOptions as FreshOptions,

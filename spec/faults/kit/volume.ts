@@ -1,4 +1,6 @@
 import type { DataSource } from 'typeorm'
+import { isMySqlFamily } from '../../support/databases'
+import { mySqlNumbers } from '../../support/many-rows'
 import type { DatabaseName } from '../../support/servers/wanted'
 
 /** Rows of tasks that ended, an hour ago and earlier, written by the database itself. */
@@ -37,6 +39,7 @@ export async function analyze(dataSource: DataSource, name: DatabaseName): Promi
       sqlite: 'ANALYZE',
       postgres: 'VACUUM ANALYZE db_task_result',
       mariadb: 'ANALYZE TABLE db_task_result',
+      mysql: 'ANALYZE TABLE db_task_result',
     }[name],
   )
 }
@@ -67,7 +70,7 @@ async function add(
   const { id, now, tomorrow, none, numbers } = SQL[name]
   for (let at = first; at <= last; at += CHUNK)
     await dataSource.query(`INSERT INTO db_task_result (id, status, enqueued_at, started_at, finished_at, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after, exception_class_path, traceback, claims)
-      SELECT ${id}, '${status}', ${now}, ${finishedAt}, ${finishedAt}, '{"args": [], "kwargs": {}}', CAST(n % 9 AS ${name === 'mariadb' ? 'SIGNED' : 'integer'}) - 4, 'spec.add', '${workerIds}', CASE n % 3 WHEN 0 THEN 'default' WHEN 1 THEN 'mail' ELSE 'slow' END, 'default',
+      SELECT ${id}, '${status}', ${now}, ${finishedAt}, ${finishedAt}, '{"args": [], "kwargs": {}}', CAST(n % 9 AS ${isMySqlFamily(name) ? 'SIGNED' : 'integer'}) - 4, 'spec.add', '${workerIds}', CASE n % 3 WHEN 0 THEN 'default' WHEN 1 THEN 'mail' ELSE 'slow' END, 'default',
         CASE WHEN '${status}' = 'READY' AND n % 10 = 0 THEN ${tomorrow} ELSE ${none} END, '', '', ${claims} FROM ${numbers(at, Math.min(last, at + CHUNK - 1))}`)
 }
 
@@ -96,5 +99,13 @@ const SQL = {
     hoursAgo: 'UTC_TIMESTAMP(6) - INTERVAL 1 HOUR - INTERVAL (n % 500) HOUR',
     none: "'9999-01-01 00:00:00'",
     numbers: (first: number, last: number) => `(SELECT seq AS n FROM seq_${first}_to_${last}) s`,
+  },
+  mysql: {
+    id: "LOWER(LPAD(HEX(n), 32, '0'))",
+    now: 'UTC_TIMESTAMP(6)',
+    tomorrow: 'UTC_TIMESTAMP(6) + INTERVAL 1 DAY',
+    hoursAgo: 'UTC_TIMESTAMP(6) - INTERVAL 1 HOUR - INTERVAL (n % 500) HOUR',
+    none: "'9999-01-01 00:00:00'",
+    numbers: mySqlNumbers,
   },
 }

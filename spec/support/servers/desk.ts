@@ -7,6 +7,7 @@ import {
 } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { startMariaDb } from './mariadb'
+import { openMySql } from './mysql'
 import { startPostgres } from './postgres'
 import { startSqlite } from './sqlite'
 import { databaseNames, type DatabaseName, type Wanted } from './wanted'
@@ -23,6 +24,7 @@ const starters: Record<DatabaseName, () => Promise<Served>> = {
   sqlite: startSqlite,
   postgres: startPostgres,
   mariadb: startMariaDb,
+  mysql: openMySql,
 }
 
 /** What a worker process of jest must know to ask the desk. */

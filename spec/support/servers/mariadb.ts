@@ -1,8 +1,8 @@
-import type { RowDataPacket } from 'mysql2/promise'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { folderWith, install, searchPath } from './binaries'
-import { Server, user, type Recipe } from './server'
+import { folderWith, install, said, searchPath } from './binaries'
+import { create, drop, initSql, query, version } from './mysql-family'
+import { Server, type Recipe } from './server'
 
 /** Starts a MariaDB of the spec's own; its data is in `parent`, which is the folder for temporary ones unless told. */
 export async function startMariaDb(parent?: string): Promise<Server> {
@@ -20,7 +20,13 @@ export interface MariaDbPrograms {
 export function findMariaDb(): MariaDbPrograms | undefined {
   const chosen = process.env['MARIADB_BIN']
   const folders = chosen === undefined ? searchPath() : [chosen]
-  const server = firstOf(folders, 'mariadbd', 'mysqld')
+  // Older packages have it under MySQL's name only.
+  const server =
+    firstOf(folders, 'mariadbd') ??
+    firstOf(
+      folders.filter((folder) => said(join(folder, 'mysqld'), '--version')?.includes('MariaDB')),
+      'mysqld',
+    )
   const installer = firstOf(folders, 'mariadb-install-db', 'mysql_install_db')
   return server === undefined || installer === undefined ? undefined : { server, installer }
 }
@@ -71,38 +77,9 @@ function recipe(programs: MariaDbPrograms): Recipe {
       ...settings,
     ],
     query,
-    version: async (port) =>
-      String((await query(port, 'SELECT VERSION() AS version'))[0]?.['version']).replace(/-.*/, ''),
-    create: (database) => `CREATE DATABASE \`${database}\` CHARACTER SET utf8mb4`,
-    drop: (database) => `DROP DATABASE IF EXISTS \`${database}\``,
-  }
-}
-
-const initSql = ['localhost', '%']
-  .map((host) =>
-    [
-      `CREATE USER IF NOT EXISTS '${user.username}'@'${host}' IDENTIFIED BY '${user.password}';`,
-      `GRANT ALL ON *.* TO '${user.username}'@'${host}' WITH GRANT OPTION;`,
-    ].join('\n'),
-  )
-  .join('\n')
-
-async function query(port: number, sql: string): Promise<Record<string, unknown>[]> {
-  const { createConnection } = await import('mysql2/promise')
-  const connection = await createConnection({
-    host: '127.0.0.1',
-    port,
-    user: user.username,
-    password: user.password,
-    connectTimeout: 5_000,
-  })
-  try {
-    // A spec that leaves a transaction open must not hold up the drop of its database.
-    await connection.query('SET lock_wait_timeout = 2')
-    const [rows] = await connection.query<RowDataPacket[]>(sql)
-    return rows
-  } finally {
-    await connection.end()
+    version,
+    create,
+    drop,
   }
 }
 

@@ -1,8 +1,9 @@
 import { didYouMean } from '../../../lib/errors/suggestions'
 import { findMariaDb, mariaDbMend } from './mariadb'
+import { hasMySql, mySqlMend } from './mysql'
 import { findPostgres, postgresMend } from './postgres'
 
-export const databaseNames = ['sqlite', 'postgres', 'mariadb'] as const
+export const databaseNames = ['sqlite', 'postgres', 'mariadb', 'mysql'] as const
 export type DatabaseName = (typeof databaseNames)[number]
 
 /** The databases a run is to use, and what to do about those that this machine lacks. */
@@ -20,6 +21,7 @@ export function wanted(list = process.env['DB']): Wanted {
   const missing: Partial<Record<DatabaseName, string>> = {}
   if (names.includes('postgres') && findPostgres() === undefined) missing.postgres = postgresMend
   if (names.includes('mariadb') && findMariaDb() === undefined) missing.mariadb = mariaDbMend
+  if (names.includes('mysql') && !hasMySql()) missing.mysql = mySqlMend
   return { names, missing }
 }
 

@@ -38,7 +38,7 @@ export function mysql({ path, hexIds, isMariaDb }: Table): Dialect {
       takeOver: '',
       lockExpired: `SELECT ${KEY} FROM ${path} t WHERE t.id IN (:keys) AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`,
       settled: `SELECT ${KEY} FROM ${path} t JOIN ${rows('row_key', 'claims', 'status', 'exception_class_path')} ON ${same}
-        WHERE t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL
+        WHERE t.claims = v.claims AND t.status = CONVERT(v.status USING ascii) AND t.lease_until IS NULL
           AND t.exception_class_path = CONVERT(v.exception_class_path USING utf8mb4) COLLATE utf8mb4_bin`,
       renew: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'progress')} ON ${same}
         SET t.lease_until = ${leaseFrom(NOW)}, t.progress = COALESCE(v.progress, t.progress) WHERE ${FENCE}`,

@@ -1,7 +1,0 @@
-import { databaseStoreContract } from '../contract/open-store'
-import { describeEachDatabase } from '../support/databases'
-
-describeEachDatabase((database) => {
-  const isSqlite = database.name === 'sqlite'
-  databaseStoreContract(database, { skipsLocked: !isSqlite, takesOddIds: isSqlite })
-})

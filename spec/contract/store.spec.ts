@@ -1,0 +1,7 @@
+import { databaseStoreContract } from './open-store'
+import { describeEachDatabase } from '../support/databases'
+
+describeEachDatabase((database) => {
+  const isSqlite = database.name === 'sqlite'
+  databaseStoreContract(database, { skipsLocked: !isSqlite, takesOddIds: isSqlite })
+})

@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DataSource, type DataSourceOptions } from 'typeorm'
+import {
+  configureTasks,
+  DBTaskResult,
+  remoteTask,
+  type RunningWorker,
+  startWorker,
+  type TaskResult,
+} from 'typeorm-tasks'
+import { DatabaseBackend } from '#backends/database'
+import { channelOf, isDueToTell } from '#notifications'
+import { setClock } from '#clock'
+import { task } from '#define'
+import { describeEachDatabase } from '../support/databases'
+import { catchLog } from '../support/tasks'
+
+/** When the run of a task was told to end, by the task's id. */
+const aborted = new Map<string, number>()
+const started = new Set<string>()
+task(
+  'hints.listen',
+  async ({ signal, taskResult }) => {
+    started.add(taskResult.id)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    aborted.set(taskResult.id, performance.now())
+    throw signal.reason
+  },
+  { takesContext: true },
+)
+
+task('hints.quick', ({ taskResult }) => void started.add(taskResult.id), { takesContext: true })
+
+it('a channel has a name that PostgreSQL takes, however long the name of the table is', () => {
+  expect(channelOf({ name: 'db_task_result' })).toBe('tasks:db_task_result')
+  const long = ['ä'.repeat(31), `${'ä'.repeat(30)}b`].map((name) => channelOf({ name }))
+  expect(long.map((channel) => Buffer.byteLength(channel) < 64)).toEqual([true, true])
+  expect(long[0]).not.toBe(long[1])
+})
+
+describe('workers are told of rows', () => {
+  const app = (): DataSource => ({}) as DataSource
+  const toldAt = (times: number[], of = app()): number[] =>
+    times.filter((time) => {
+      setClock({ now: () => time, sleep: async () => {} })
+      return isDueToTell(of, false, 'default')
+    })
+  afterEach(() => setClock())
+
+  it('one by one, as long as they come 10 ms apart', () => {
+    expect(toldAt([0, 10, 20, 33, 60, 100])).toEqual([0, 10, 20, 33, 60, 100])
+  })
+
+  it('every 50 ms, while they follow each other closely', () => {
+    expect(toldAt([0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99, 108, 150])).toEqual([
+      0, 54, 108, 150,
+    ])
+  })
+
+  it('of each queue, in a transaction and outside of one, by itself', () => {
+    const one = app()
+    expect(toldAt([0, 1], one)).toEqual([0])
+    expect(isDueToTell(one, true, 'default')).toBe(true)
+    expect(isDueToTell(one, false, 'mail')).toBe(true)
+    expect(isDueToTell(app(), false, 'default')).toBe(true)
+  })
+})
+
+describeEachDatabase(
+  (database) => {
+    let dataSource: DataSource
+    let elsewhere: DataSource
+    let worker: RunningWorker | undefined
+
+    beforeAll(async () => {
+      dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
+      elsewhere = new DataSource({ ...dataSource.options, synchronize: false } as DataSourceOptions)
+      await elsewhere.initialize()
+    })
+    afterAll(() => elsewhere.destroy())
+    beforeEach(() => void catchLog())
+    afterEach(async () => {
+      await worker?.stop()
+      worker = undefined
+    })
+
+    it('a running task hears at once that it was cancelled in its own process', async () => {
+      const result = await running(30)
+
+      expect(await cancelled(result)).toBeLessThan(500)
+    })
+
+    it('a running task hears of its cancel elsewhere: at once on PostgreSQL, else at the next renewal', async () => {
+      const result = await running(database.name === 'postgres' ? 30 : 3)
+
+      expect(await cancelled(await there(result))).toBeLessThan(
+        database.name === 'postgres' ? 500 : 1_800,
+      )
+
+      await worker!.stop()
+      expect((await result.refresh()).errors[0]!.exceptionClassPath).toBe(
+        'typeorm_tasks.TaskCancelled',
+      )
+    })
+
+    it('an idle worker is woken by a row enqueued in its own process', async () => {
+      expect(await startedWithin(dataSource)).toBeLessThan(1_000)
+    })
+
+    it('an idle worker is woken by a row enqueued elsewhere', async () => {
+      expect(await startedWithin(elsewhere)).toBeLessThan(1_000)
+    })
+
+    it('the connection that listens is made anew when it is lost, also while the worker is full', async () => {
+      const result = await running(30, 1)
+
+      await elsewhere.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      )
+      await sleep(1_500)
+
+      expect(await cancelled(await there(result))).toBeLessThan(500)
+    })
+
+    it('a cancel that is rolled back is not told', async () => {
+      const result = await running(30)
+      const told: string[] = []
+      const listener = elsewhere.createQueryRunner()
+      const client = (await listener.connect()) as {
+        on(event: 'notification', heard: (said: { payload: string }) => void): void
+      }
+      client.on('notification', ({ payload }) => told.push(payload))
+      await listener.query('LISTEN "tasks:db_task_result"')
+
+      const { atomic } = await import('typeorm-tasks')
+      const rolledBack = atomic(dataSource, async () => {
+        await result.cancel()
+        throw new Error('back')
+      })
+      await expect(rolledBack).rejects.toThrow('back')
+      await sleep(200)
+      expect(told).toEqual([])
+
+      await result.cancel()
+      await sleep(200)
+      expect(told).toEqual([`cancel ${result.id}`])
+      await listener.query('UNLISTEN *')
+      await listener.release()
+    })
+
+    it('what others say on the channel harms nobody', async () => {
+      const result = await running(30)
+
+      for (const words of ['', 'cancel', 'work default', `cancel ${result.id}`, 'cancel nonsense'])
+        await elsewhere.query(`SELECT pg_notify('tasks:db_task_result', $1)`, [words])
+      await sleep(300)
+
+      expect(aborted.has(result.id)).toBe(false)
+      expect(await cancelled(result)).toBeLessThan(500)
+    })
+
+    async function running(leaseSeconds: number, concurrency = 5): Promise<TaskResult<unknown>> {
+      configureTasks({
+        default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource, leaseSeconds } },
+      })
+      worker = await startWorker({ concurrency, interval: 200 })
+      const result = await remoteTask('hints.listen').enqueue()
+      while (!started.has(result.id)) await sleep(5)
+      return result
+    }
+
+    /** Milliseconds from an enqueue by way of `producer` to its start, in a worker that looks by itself only once a minute. */
+    async function startedWithin(producer: DataSource): Promise<number> {
+      configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
+      worker = await startWorker({ interval: 60_000 })
+      await sleep(500)
+      const before = performance.now()
+      const [{ id }] = (await new DatabaseBackend('default', {
+        queues: [],
+        options: { dataSource: producer },
+      }).enqueueMany([
+        {
+          task: remoteTask('hints.quick') as never,
+          args: [],
+          kwargs: {},
+          argsKwargs: '{"args": [], "kwargs": {}}',
+        },
+      ])) as [TaskResult<unknown>]
+      while (!started.has(id) && performance.now() - before < 10_000) await sleep(5)
+      return performance.now() - before
+    }
+
+    /** The same result, as another process holds it. */
+    async function there({ id }: TaskResult<unknown>): Promise<TaskResult<unknown>> {
+      return new DatabaseBackend('default', {
+        queues: [],
+        options: { dataSource: elsewhere },
+      }).getResult(id)
+    }
+
+    async function cancelled(result: TaskResult<unknown>): Promise<number> {
+      const before = performance.now()
+      await result.cancel()
+      while (!aborted.has(result.id) && performance.now() - before < 10_000) await sleep(5)
+      return (aborted.get(result.id) ?? Number.POSITIVE_INFINITY) - before
+    }
+  },
+  { only: ['postgres'] },
+)

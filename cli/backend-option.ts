@@ -30,6 +30,12 @@ export function servedBackend(alias: string): TaskBackend {
   )
 }
 
+/** The backend that somebody asks about results: the one of the alias, else the first of TASKS that keeps rows for workers. */
+export function browsedBackend(alias: string | undefined): TaskBackend {
+  if (alias !== undefined) return backendOf(alias)
+  return backends.all().find(isServed) ?? backendOf('default')
+}
+
 /** True if the backend's check finds no errors. Prints each error and logs each warning. */
 export async function isSound(backend: TaskBackend): Promise<boolean> {
   const problems = await backend.check()

@@ -7,7 +7,6 @@ import type * as openedApp from './app/open-app'
 import type * as processes from './process/supervisor'
 import type * as reload from './process/reload-supervisor'
 import type * as servedBackend from './backend-option'
-import type * as storedResults from './stored-results'
 
 /**
  * Modules that a command loads when it starts its work, so that help and wrong calls load none of them. By `require`, not
@@ -23,5 +22,4 @@ export const late = {
   reload: () => require('./process/reload-supervisor') as typeof reload,
   servedBackend: () => require('./backend-option') as typeof servedBackend,
   startWorker: () => require('../lib/worker/start-worker') as typeof startWorker,
-  storedResults: () => require('./stored-results') as typeof storedResults,
 }

@@ -1,14 +1,15 @@
 import type { DataSource, EntityManager } from 'typeorm'
+import type { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, hexOf } from '../../entities/formats'
 import {
   type BackendSettings,
   type CountQuery,
+  type ListQuery,
   type Order,
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
-import { InvalidSettingsError, ResultNotFoundError } from '../../lib/errors/errors'
-import { shown } from '../../lib/errors/suggestions'
+import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import { inTime } from '../../lib/timeout'
@@ -19,11 +20,13 @@ import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
-import { IsInt, IsOptional, Max, Min, ValidateBy } from '../../lib/settings/class-validator'
-import { isUuid, newId } from '../ids'
+import { IsOptional, ValidateBy } from '../../lib/settings/class-validator'
+import { assertId, isUuid, newId } from '../ids'
+import { LeaseOptions } from '../lease-options'
+import { type Browsed, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
-import { dbResultOf } from './row-to-entity'
+import { dbResultOf, rawOf } from './row-to-entity'
 import { hearInProcess, isDueToTell, listenerOn, tellInProcess } from './notifications'
 import { type DataSourceOption, dataSourceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
@@ -48,7 +51,7 @@ const isFunction = ValidateBy({
 })
 
 /** `TASKS.….OPTIONS` of the Database backend. */
-export class DatabaseOptions {
+export class DatabaseOptions extends LeaseOptions {
   /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
   @IsOptional()
   dataSource?: DataSourceOption
@@ -57,20 +60,6 @@ export class DatabaseOptions {
   @IsOptional()
   @isFunction
   idFunction?: () => string
-
-  /** Seconds a claimed row is held without renewal. Default 30. */
-  @IsOptional()
-  @IsInt({ message: 'a whole number of seconds from 1 to 86400' })
-  @Min(1, { message: 'a whole number of seconds from 1 to 86400' })
-  @Max(86_400, { message: 'a whole number of seconds from 1 to 86400' })
-  leaseSeconds?: number
-
-  /** The number of lost workers after which a task fails. Default 3. */
-  @IsOptional()
-  @IsInt({ message: 'a whole number from 1 to 1000' })
-  @Min(1, { message: 'a whole number from 1 to 1000' })
-  @Max(1000, { message: 'a whole number from 1 to 1000' })
-  maxCrashes?: number
 }
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
@@ -133,6 +122,18 @@ export class DatabaseBackend extends TaskBackend {
           return tellInProcess(dataSource, { what: 'cancel', key })
       }
     })
+  }
+
+  override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {
+    return this.#browse(async (browsed) =>
+      (await listRows(browsed, this.alias, query)).map((row) => this.#resultOf(row, browsed)),
+    )
+  }
+
+  override async retry(id: string): Promise<TaskResult<unknown>> {
+    return this.#browse(async (browsed) =>
+      this.#resultOf(await retryRow(browsed, String(id)), browsed),
+    )
   }
 
   override async counts({ queues = null, excludeQueues = [] }: CountQuery = {}): Promise<Counts> {
@@ -204,19 +205,24 @@ export class DatabaseBackend extends TaskBackend {
     return placeOf(this.#options.dataSource, this.alias)
   }
 
-  #newKey({ hexIds }: Table): string {
-    const id = this.#options.idFunction ? this.#idBy(this.#options.idFunction) : newId()
-    return hexIds ? id.replaceAll('-', '') : id
+  #browse<T>(work: (browsed: Browsed) => Promise<T>): Promise<T> {
+    return this.#inTable(undefined, ({ session: { manager }, table, dataSource }) =>
+      work({ manager, table, dataSource }),
+    )
   }
 
-  #idBy(idFunction: () => unknown): string {
-    const id = idFunction()
-    if (typeof id !== 'string' || !isUuid(id))
-      throw new InvalidSettingsError(
-        `TASKS.${this.alias}.OPTIONS.idFunction: expected it to give a UUID, got ${shown(id)}.`,
-        'Return e.g. crypto.randomUUID().',
-      )
-    return id.toLowerCase()
+  #resultOf(row: DBTaskResult, { table }: Browsed): TaskResult<unknown> {
+    return new TaskResult(
+      this,
+      () => valuesOf(rawOf(row, table.hexIds)),
+      () => row,
+    )
+  }
+
+  #newKey({ hexIds }: Table): string {
+    const { idFunction } = this.#options
+    const id = idFunction ? assertId(idFunction(), this.alias) : newId()
+    return hexIds ? id.replaceAll('-', '') : id
   }
 
   #result(row: () => RawRow, dataSource: DataSource): TaskResult<unknown> {

@@ -1,9 +1,10 @@
-import { dashed, NO_DELAY, utcText } from '../../entities/formats'
+import { dashed } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
 import { AlreadyEnqueuedError } from '../../lib/errors/errors'
 import { assertHolds } from '../unique-key'
 import type { Dialect } from './dialects/dialect'
-import { newRow, type RawRow, type SharedValues } from './row'
+import { sharedValues, uniqueKeyOf } from './order-to-row'
+import { newRow, type RawRow } from './row'
 import type { Session } from './connections/session'
 import { isTaken } from './connections/database-errors'
 
@@ -32,7 +33,6 @@ export interface Written {
 
 /** Attempts to insert a row or find the holder of its unique key. */
 const ATTEMPTS = 3
-const UNDELAYED = utcText(NO_DELAY)
 
 /** Writes orders as rows. Returns the rows, in order. What does not fit one statement goes into one transaction. */
 export function writeOrders(
@@ -105,29 +105,6 @@ async function takenBy(target: InsertTarget, keyed: KeyedOrder): Promise<Written
 function heldBy(row: RawRow, { order }: KeyedOrder): Written {
   assertHolds({ id: dashed(row.row_key), taskName: row.task_path ?? '' }, order.task)
   return { key: row.row_key, row: () => row, isNew: false }
-}
-
-function sharedValues(task: Order['task'], backendName: string): SharedValues {
-  return {
-    priority: task.priority,
-    task_path: task.name,
-    queue_name: task.queueName,
-    backend_name: backendName,
-    run_after: task.runAfter ? utcText(task.runAfter) : UNDELAYED,
-    unique_key: uniqueKeyOf(task),
-    options: optionsOf(task),
-  }
-}
-
-/** What a worker must know even if its process does not define the task, for example to take over from a lost worker. */
-function optionsOf({ overrides, policy }: Order['task']): string | null {
-  const options = policy.rerunAfterCrash ? overrides : { ...overrides, rerunAfterCrash: false }
-  return Object.keys(options).length === 0 ? null : JSON.stringify(options)
-}
-
-/** `f:` marks a key that is freed when its task finishes. */
-function uniqueKeyOf({ uniqueKey }: Order['task']): string | null {
-  return uniqueKey === null ? null : `f:${uniqueKey}`
 }
 
 /** One statement has orders of one task with the same options, as all of `enqueueMany` are unless a middleware changed some. */

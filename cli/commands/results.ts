@@ -1,10 +1,9 @@
 import { Command } from 'commander'
-import type { DataSource } from 'typeorm'
+import type { TaskBackend } from '../../lib/backend'
 import type { TaskStatus } from '../../lib/record'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { print, printable, table } from '../output'
-import type * as stored from '../stored-results'
 import { asJson, cellsOf, fieldsOf, HEADER } from '../result-format'
 import { oneOf, queueNamesOrAll, text, wholeNumber } from '../option-parsers'
 
@@ -102,48 +101,36 @@ function subcommand(name: string, description: string): Command {
     )
 }
 
-async function list({
-  status,
-  queueName,
-  limit,
-  backend,
-  json,
-  ...globals
-}: ListOptions): Promise<number> {
-  const where = {
-    limit,
-    queues: queueName === '*' ? null : queueName,
-    ...(status === undefined ? {} : { status }),
-    ...(backend === undefined ? {} : { backend }),
-  }
-  return onResults({ ...globals, ...where }, async ({ dataSource, listResults }) => {
-    const rows = await listResults(dataSource, where)
-    if (json) print(JSON.stringify(rows.map(asJson), null, 2))
-    else print(rows.length === 0 ? 'No task results.' : table(HEADER, rows.map(cellsOf)))
+async function list(options: ListOptions): Promise<number> {
+  const { status, queueName, limit, json } = options
+  return onResults(options, async (backend) => {
+    const results = await backend.list({
+      limit,
+      queues: queueName === '*' ? null : queueName,
+      everyBackend: options.backend === undefined,
+      ...(status === undefined ? {} : { status }),
+    })
+    if (json) print(JSON.stringify(results.map(asJson), null, 2))
+    else print(results.length === 0 ? 'No task results.' : table(HEADER, results.map(cellsOf)))
     return 0
   })
 }
 
 async function show(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, async ({ dataSource, rowOf }) => {
-    const row = await rowOf(dataSource, id)
-    print(options.json ? JSON.stringify(asJson(row), null, 2) : printable(fieldsOf(row)))
+  return onResults(options, async (backend) => {
+    const result = await backend.getResult(id)
+    print(options.json ? JSON.stringify(asJson(result), null, 2) : printable(fieldsOf(result)))
     return 0
   })
 }
 
 async function retry(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, async ({ dataSource, retryFailed }) => {
-    const {
-      id: known,
-      taskPath,
-      queueName,
-      exceptionClassPath,
-      workerIds,
-    } = await retryFailed(dataSource, id)
+  return onResults(options, async (backend) => {
+    const { id: known, taskName, queueName, errors, attempts } = await backend.retry(id)
+    const error = errors.at(-1)?.exceptionClassPath || 'an unknown error'
     print(
       printable(
-        `Task id=${known} path=${taskPath} is READY again in queue ${queueName}; it had failed with ${exceptionClassPath || 'an unknown error'} after ${workerIds.length} attempt(s).`,
+        `Task id=${known} path=${taskName} is READY again in queue ${queueName}; it had failed with ${error} after ${attempts} attempt(s).`,
       ),
     )
     return 0
@@ -151,28 +138,25 @@ async function retry(options: OneOptions, id: string): Promise<number> {
 }
 
 async function cancel(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, async ({ cancelResult, dataSource, rowOf }) => {
-    const { id: known, taskPath, status } = await cancelResult(await rowOf(dataSource, id))
+  return onResults(options, async (backend) => {
+    const result = await backend.getResult(id)
+    const { id: known, taskName, status } = await result.cancel()
     const what =
       status === 'RUNNING'
         ? 'is told to stop, and ends as FAILED'
         : status === 'FAILED'
           ? 'is FAILED'
           : `has finished already: ${status}`
-    print(printable(`Task id=${known} path=${taskPath} ${what}.`))
+    print(printable(`Task id=${known} path=${taskName} ${what}.`))
     return 0
   })
 }
 
-type Results = typeof stored & { readonly dataSource: DataSource }
-
 async function onResults(
-  options: Globals & { backend?: string },
-  work: (results: Results) => Promise<number>,
+  options: Pick<OneOptions, keyof Globals | 'backend'>,
+  work: (backend: TaskBackend) => Promise<number>,
 ): Promise<number> {
   const { withApp } = late.openedApp()
-  const found = late.storedResults()
-  return withApp(options, async (app) =>
-    work({ ...found, dataSource: await found.dataSourceOfResults(app, options.backend) }),
-  )
+  const { browsedBackend } = late.servedBackend()
+  return withApp(options, () => work(browsedBackend(options.backend)))
 }

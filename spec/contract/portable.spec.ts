@@ -8,12 +8,11 @@ jest.mock('#dialect-for', () => ({
   dialectFor: (table: ConstructorParameters<typeof Portable>[0]) => new Portable(table),
 }))
 
-import { openDatabaseStore } from './open-store'
-import { storeContract } from './store.contract'
+import { databaseStoreContract } from './open-store'
 import { describeEachDatabase } from '../support/databases'
 
 describeEachDatabase((database) =>
-  storeContract(database, openDatabaseStore, { skipsLocked: false, takesOddIds: false }),
+  databaseStoreContract(database, { skipsLocked: false, takesOddIds: false }),
 )
 
 import './backends.spec'

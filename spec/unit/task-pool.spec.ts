@@ -12,7 +12,7 @@ import type { ClaimedRow } from '#lib/store'
 import { taskStarted } from '#signals'
 import { Worker } from '#worker'
 import { wishOf } from '#worker-options'
-import { FakeStore } from '../support/fake-store'
+import { WatchedStore } from '../support/watched-store'
 import { ManualClock, settled } from '../support/manual-clock'
 import { catchLog } from '../support/tasks'
 
@@ -21,23 +21,24 @@ const gated = task(
   'slots.gated',
   (name: string) => new Promise<string>((resolve) => gates.set(name, () => resolve(name))),
 )
+const quickly = task('slots.quickly', () => 'ran')
 const young = task('slots.young', () => 'ran', { maxAge: 1_000 })
 
 let clock: ManualClock
-let store: FakeStore
+let store: WatchedStore
 let slots: Slots
 
 beforeEach(() => {
   catchLog()
   gates.clear()
   clock = ManualClock.install()
-  store = new FakeStore()
+  store = new WatchedStore()
   slots = new Slots(new DummyBackend('default', { queues: [], options: {} }), 1)
 })
 afterEach(() => setClock())
 
 function rows(...names: string[]): ClaimedRow[] {
-  return names.map((name) => store.add(gated.name, [name]))
+  return names.map((name) => store.claimed(store.add(gated.name, [name])))
 }
 
 describe('rows that were claimed ahead', () => {
@@ -59,7 +60,7 @@ describe('rows that were claimed ahead', () => {
 
   it('start when the exchange that hands in those before them is under way, and not before', async () => {
     setClock()
-    const quick = Array.from({ length: 2_000 }, () => store.add(young.name))
+    const quick = Array.from({ length: 2_000 }, () => store.add(quickly.name))
     let started = 0
     let ahead = 0
     const stop = taskStarted.connect(() => void started++)
@@ -93,8 +94,9 @@ describe('rows that were claimed ahead', () => {
   })
 
   it('are given back when they have waited for a second, and what runs goes on', async () => {
-    const [, ...waiting] = rows('a', 'b', 'c')
-    slots.take(store.waiting, 0)
+    const claimed = rows('a', 'b', 'c')
+    const [, ...waiting] = claimed
+    slots.take(claimed, 0)
     slots.start()
     const backlog = new Backlog(store, slots)
     const watching = backlog.watch()
@@ -131,7 +133,7 @@ describe('rows that were claimed ahead', () => {
   })
 
   it('are too old when they have grown so while they waited here', async () => {
-    slots.take([...rows('a'), store.add(young.name)], 0)
+    slots.take([...rows('a'), store.claimed(store.add(young.name))], 0)
     slots.start()
     await clock.advance(1_001)
     gates.get('a')!()

@@ -1,5 +1,5 @@
 import { COLUMNS } from '#columns'
-import { rawOf } from '#portable/rows'
+import { rawOf } from '#row-to-entity'
 import { INSERTED_COLUMNS, newRow, rawNameOf } from '#row'
 import { newEntity } from '#row-to-entity'
 import { INSERTED, newValues, selectList } from '#sql-text'

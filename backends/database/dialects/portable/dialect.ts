@@ -11,7 +11,7 @@ import {
   type RawRow,
   type RenewRow,
 } from '../../row'
-import { newEntity } from '../../row-to-entity'
+import { keyOf, newEntity, rawOf } from '../../row-to-entity'
 import type { Table } from '../../table'
 import {
   type Claim,
@@ -23,15 +23,7 @@ import {
 } from '../dialect'
 import { claimRows } from './claim'
 import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
-import {
-  afterCancel,
-  afterFinish,
-  afterRelease,
-  afterRenewal,
-  isSettled,
-  keyOf,
-  rawOf,
-} from './rows'
+import { afterCancel, afterFinish, afterRelease, afterRenewal, isSettled } from './rows'
 import { fence, finishable, inPart, inQueues, prunable } from './where'
 
 /**

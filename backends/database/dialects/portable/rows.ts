@@ -1,10 +1,7 @@
-import { COLUMNS } from '../../../../entities/columns'
-import type { Kind } from '../../../../entities/column-types'
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
-import { hexOf, utcText } from '../../../../entities/formats'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { TaskStatus } from '../../../../lib/record'
-import { type FinishRow, type RawRow, rawNameOf, type RenewRow } from '../../row'
+import type { FinishRow, RenewRow } from '../../row'
 
 /** What a claim changes. */
 export function afterClaim(
@@ -93,26 +90,4 @@ export function isSettled(
     exceptionClassPath === row.exception_class_path &&
     leaseUntil === null
   )
-}
-
-/** The id as the database spells it. */
-export function keyOf({ id }: DBTaskResult, hexIds: boolean): string {
-  return hexIds ? hexOf(id) : id
-}
-
-/** The raw value of an entity's, as a dialect's select list would give it. */
-const TO_RAW: Readonly<Record<Exclude<Kind, 'id'>, (value: unknown) => unknown>> = {
-  word: (value) => value,
-  text: (value) => value,
-  int: (value) => value,
-  instant: (value) => (value instanceof Date ? utcText(value) : null),
-  json: (value) => (value === null || value === undefined ? null : JSON.stringify(value)),
-}
-
-/** The entity as a raw row. */
-export function rawOf(entity: DBTaskResult, hexIds: boolean): RawRow {
-  const raw: Record<string, unknown> = {}
-  for (const { name, property, kind } of COLUMNS)
-    raw[rawNameOf(name)] = kind === 'id' ? keyOf(entity, hexIds) : TO_RAW[kind](entity[property])
-  return raw as unknown as RawRow
 }

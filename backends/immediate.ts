@@ -3,7 +3,8 @@ import { ResultNotFoundError } from '../lib/errors/errors'
 import { randomWorkerId } from '../lib/worker/worker-id'
 import { TaskResult } from '../lib/result'
 import { type ResultValues } from '../lib/record'
-import { type Ending, runOnce } from '../lib/execution/in-process'
+import { recordOf } from '../lib/errors/error-record'
+import { callTask } from '../lib/execution/in-process'
 import { taskEnqueued, taskFinished, taskStarted } from '../lib/events/signals'
 import { logEnqueued, logState } from '../lib/events/task-log'
 import { valuesOf } from './new-record'
@@ -42,14 +43,34 @@ export class ImmediateBackend extends TaskBackend {
   async #run(order: Order, running: TaskResult<unknown>): Promise<TaskResult<unknown>> {
     logState(running, 'RUNNING')
     taskStarted.send({ backend: this, result: running })
-    const ending = await runOnce(() => order.task, running, {
-      signal: new AbortController().signal,
-      report: (progress) => void this.#keep({ ...this.#values(running.id), progress }),
+    const outcome = await this.#outcomeOf(order, running)
+    const finished = this.#keep({
+      ...this.#values(running.id),
+      ...outcome,
+      finishedAt: new Date(),
     })
-    const finished = this.#keep({ ...this.#values(running.id), ...finishOf(ending) })
-    logState(finished, ending.status, finished.errors.at(-1))
+    logState(finished, outcome.status, finished.errors.at(-1))
     taskFinished.send({ backend: this, result: finished })
     return finished
+  }
+
+  /** What the run changes of the result. Nothing is retried here, so only the error's record counts. */
+  async #outcomeOf(
+    order: Order,
+    running: TaskResult<unknown>,
+  ): Promise<Partial<ResultValues> & { status: 'SUCCESSFUL' | 'FAILED' }> {
+    try {
+      const json = await callTask(order.task, running, {
+        signal: new AbortController().signal,
+        report: (progress) => void this.#keep({ ...this.#values(running.id), progress }),
+      })
+      return {
+        status: 'SUCCESSFUL',
+        returnValue: json === null ? null : (JSON.parse(json) as unknown),
+      }
+    } catch (error) {
+      return { status: 'FAILED', errors: [recordOf(error)] }
+    }
   }
 
   #values(id: string): ResultValues {
@@ -71,15 +92,5 @@ export class ImmediateBackend extends TaskBackend {
     this.#finished.set(values.id, values)
     const [oldest] = this.#finished.keys()
     if (this.#finished.size > KEPT_RESULTS && oldest !== undefined) this.#finished.delete(oldest)
-  }
-}
-
-function finishOf(ending: Ending): Partial<ResultValues> {
-  const finishedAt = new Date()
-  if (ending.status === 'FAILED') return { status: 'FAILED', finishedAt, errors: [ending.error] }
-  return {
-    status: 'SUCCESSFUL',
-    finishedAt,
-    returnValue: ending.returnValue === null ? null : (JSON.parse(ending.returnValue) as unknown),
   }
 }

@@ -36,8 +36,8 @@ export interface WorkerOptions {
   isolation?: IsolationOptions
 }
 
-/** Checked options, complete. */
-export interface Wish extends Wishes {
+/** The options of a worker, checked and complete. Durations in ms. */
+export interface WorkerSettings extends Wishes {
   readonly backend: string
   readonly interval: number
   readonly batch: boolean
@@ -65,7 +65,7 @@ const DEFAULTS = {
 const NAMES = Object.keys(DEFAULTS)
 
 /** @throws InvalidSettingsError naming the option, what was expected and what was found. */
-export function wishOf(options: WorkerOptions): Wish {
+export function settingsOf(options: WorkerOptions): WorkerSettings {
   assertKnown('Worker', options, NAMES)
   const given: typeof DEFAULTS = {
     ...DEFAULTS,
@@ -90,7 +90,7 @@ export function wishOf(options: WorkerOptions): Wish {
 
 function queuesOf(
   given: Pick<typeof DEFAULTS, 'queues' | 'excludeQueues'>,
-): Pick<Wish, 'queues' | 'excludeQueues'> {
+): Pick<WorkerSettings, 'queues' | 'excludeQueues'> {
   const queues = queuesMeant('Worker', given.queues)
   const excludeQueues = queueNames('Worker', 'excludeQueues', given.excludeQueues)
   if (queues !== null && excludeQueues.length > 0)

@@ -1,37 +1,5 @@
-// Every spec runs on both TypeORM versions, save those that never meet TypeORM: `once` names them.
+// One jest project for each tier, which is a folder of spec/. `npm test` and its kin choose them: scripts/test.mjs.
 // DB=sqlite,postgres,mariadb chooses databases; TYPEORM=1 or 0.3 chooses the TypeORM.
-const once = ['faults', 'lib', 'house', 'cli', 'docs', 'examples', 'package', 'types']
-
-const common = {
-  rootDir: __dirname,
-  testEnvironment: 'node',
-  transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        jsc: {
-          target: 'es2022',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: {
-            legacyDecorator: true,
-            decoratorMetadata: true,
-            useDefineForClassFields: false,
-          },
-        },
-        module: { type: 'commonjs' },
-      },
-    ],
-  },
-  // Faults take minutes: `npm run faults`, and always under CI.
-  testPathIgnorePatterns: [
-    '/node_modules/',
-    '<rootDir>/dist/',
-    '<rootDir>/spec/fixtures/',
-    ...(process.env.FAULTS || process.env.CI ? [] : ['<rootDir>/spec/faults/.*\\.spec\\.ts$']),
-  ],
-  globalSetup: '<rootDir>/spec/support/global-setup.ts',
-  globalTeardown: '<rootDir>/spec/support/global-teardown.ts',
-}
 
 // Specs import inner modules by aliases, which spec/tsconfig.json holds: a file that moves is renamed there alone.
 const { paths } = require('./spec/tsconfig.json').compilerOptions
@@ -47,38 +15,46 @@ const ourDoors = {
   '^typeorm-tasks/backends/(immediate|dummy)$': '<rootDir>/backends/$1.ts',
 }
 
-const projects = [
-  {
-    ...common,
-    displayName: 'typeorm-1',
-    testMatch: ['<rootDir>/spec/**/*.spec.ts'],
-    moduleNameMapper: ourDoors,
-  },
-  {
-    ...common,
-    displayName: 'typeorm-0.3',
-    testMatch: ['<rootDir>/spec/**/*.spec.ts'],
-    testPathIgnorePatterns: [
-      ...common.testPathIgnorePatterns,
-      `<rootDir>/spec/(${once.join('|')})(\\.spec\\.ts$|/)`,
-    ],
-    moduleNameMapper: {
-      ...ourDoors,
-      '^typeorm$': 'typeorm-0.3',
-      '^typeorm/(.*)$': 'typeorm-0.3/$1',
+const oldTypeorm = { '^typeorm$': 'typeorm-0.3', '^typeorm/(.*)$': 'typeorm-0.3/$1' }
+
+const swc = {
+  jsc: {
+    target: 'es2022',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: {
+      legacyDecorator: true,
+      decoratorMetadata: true,
+      useDefineForClassFields: false,
     },
   },
-]
+  module: { type: 'commonjs' },
+}
 
-const chosen = projects.filter(({ displayName }) =>
-  [undefined, '', displayName.slice('typeorm-'.length)].includes(process.env.TYPEORM),
-)
-if (chosen.length === 0)
+function project(tier, typeorm) {
+  return {
+    rootDir: __dirname,
+    displayName: typeorm === '1' ? tier : `${tier}-${typeorm}`,
+    testEnvironment: 'node',
+    testMatch: [`<rootDir>/spec/${tier}/**/*.spec.ts`],
+    transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+    moduleNameMapper: typeorm === '1' ? ourDoors : { ...ourDoors, ...oldTypeorm },
+    globalSetup: '<rootDir>/spec/support/global-setup.ts',
+    globalTeardown: '<rootDir>/spec/support/global-teardown.ts',
+  }
+}
+
+// The specs of the other tiers never meet TypeORM, or choose it themselves.
+const tiers = {
+  1: ['unit', 'contract', 'database', 'process', 'faults', 'django'],
+  0.3: ['contract', 'database'],
+}
+const versions = process.env.TYPEORM ? [process.env.TYPEORM] : Object.keys(tiers)
+if (!versions.every((version) => version in tiers))
   throw new Error(`TYPEORM is "${process.env.TYPEORM}"; it may be 1 or 0.3, or absent for both.`)
 
 module.exports = {
-  projects: chosen,
-  maxWorkers: 2,
+  projects: versions.flatMap((version) => tiers[version].map((tier) => project(tier, version))),
+  maxWorkers: '100%',
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/spec/support/reporter.cjs'],
 }

@@ -7,7 +7,7 @@ import {
   WaitTimeoutError,
 } from './errors/errors'
 import { shown } from './errors/suggestions'
-import type { ErrorRecord } from './errors/error-record'
+import { type ErrorRecord, headline } from './errors/error-record'
 import { tasks } from './registry'
 import type { Task } from './task-type'
 
@@ -138,10 +138,7 @@ export class TaskResult<Return> {
    */
   get returnValue(): Return {
     if (this.status === 'FAILED')
-      throw new TaskFailedError(
-        this.id,
-        this.errors.at(-1)?.traceback.split('\n')[0] ?? 'no error was stored.',
-      )
+      throw new TaskFailedError(this.id, headline(this.errors.at(-1)) ?? 'no error was stored.')
     if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
     return this.#read().returnValue as Return
   }

@@ -46,7 +46,6 @@ const { status } = spawnSync(
     stdio: 'inherit',
     env: {
       ...process.env,
-      FAULTS: '1',
       TYPEORM: '1',
       ...env,
       ...(database === undefined ? {} : { DB: database }),

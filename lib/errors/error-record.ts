@@ -42,6 +42,12 @@ export function briefly(error: unknown): string {
   return recordOf(error).traceback.split('\n')[0] ?? ''
 }
 
+/** The line that says what failed: the first of a JavaScript stack, the last of a Python traceback. */
+export function headline(error: ErrorRecord | undefined): string | undefined {
+  const lines = error?.traceback.trimEnd().split('\n')
+  return lines?.at(lines[0] === 'Traceback (most recent call last):' ? -1 : 0)
+}
+
 function classPath(error: unknown): string {
   if (error instanceof TasksError) return `typeorm_tasks.${error.name}`
   if (typeof error !== 'object' || error === null) return 'Error'

@@ -3,7 +3,7 @@ import { DBTaskResult } from '#entities'
 import { hexOf, utcText } from '#formats'
 import { afterCrash } from '#retry'
 import type { Exchange, Rescued, Store, Wishes } from '#lib/store'
-import { readyRow } from '../entities/rows'
+import { readyRow } from '../support/row-values'
 
 /** The wishes of a worker that serves every queue, unless told otherwise. */
 export function wishes(differently: Partial<Wishes> = {}): Wishes {

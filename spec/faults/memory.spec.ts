@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSourceOptions } from 'typeorm'
-import { cliApp, type CliApp } from '../cli/support'
+import { cliApp, type CliApp } from '../support/cli-app'
 import { describeEachDatabase } from '../support/databases'
 import type { DatabaseName } from '../support/servers/wanted'
 import { say, setting } from './kit/setting'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DBTaskResult } from '#entities'
-import { readyRow } from '../entities/rows'
+import { readyRow } from '../support/row-values'
 import { Command } from './kit/command'
 import type { Field } from './kit/field'
 import { scenarios } from './kit/scenario'

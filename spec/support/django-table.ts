@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource } from 'typeorm'
 import { planMigration } from '#plan'
 import { dbTaskResultSchema } from '#entities'
-import { DJANGO_TABLE, djangoDdl } from '../entities/django-table'
+import { DJANGO_TABLE, djangoDdl } from './django-ddl'
 import type { SpecDatabase } from './databases'
 
 type Name = SpecDatabase['name']

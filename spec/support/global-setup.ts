@@ -1,3 +1,4 @@
+import { djangoMend, isDjangoUnpacked } from '../django/harness/django-folder'
 import { Desk, type DeskCard } from './servers/desk'
 import { wanted, type Wanted } from './servers/wanted'
 
@@ -9,6 +10,7 @@ declare global {
 export default async function setUp(): Promise<void> {
   const wish = wanted()
   if (Object.keys(wish.missing).length > 0) tellMissing(wish)
+  if (isTrue(process.env['DJANGO']) && !isDjangoUnpacked()) tellNoDjango()
   const desk = new Desk()
   const card: DeskCard = { ...wish, port: await desk.open() }
   process.env['SPEC_DESK'] = JSON.stringify(card)
@@ -21,7 +23,16 @@ function tellMissing({ missing }: Wanted): void {
     throw new Error(
       `Under CI every database must be there.\n${lines.join('\n')}\nOr choose databases: DB=sqlite npx jest`,
     )
-  lines.push('The specs of a missing database are skipped.')
+  shout([...lines, 'The specs of a missing database are skipped.'])
+}
+
+function tellNoDjango(): void {
+  const line = `MISSING: Django. ${djangoMend}`
+  if (isTrue(process.env['CI'])) throw new Error(`Under CI Django must be there.\n${line}`)
+  shout([line, 'The specs that run beside a real Django are skipped.'])
+}
+
+function shout(lines: readonly string[]): void {
   const width = Math.max(...lines.map((line) => line.length))
   const rule = '*'.repeat(width)
   process.stderr.write(`\n${rule}\n${lines.join('\n')}\n${rule}\n\n`)

@@ -33,10 +33,10 @@ function missing() {
 }
 
 function versions(results) {
-  const projects = new Set(results.testResults.map((file) => file.displayName?.name))
-  return ['typeorm-1', 'typeorm-0.3']
-    .filter((name) => projects.has(name))
-    .map((name) => versionOf(name === 'typeorm-1' ? 'typeorm' : name))
+  const names = results.testResults.map((file) =>
+    file.displayName?.name.endsWith('-0.3') ? 'typeorm-0.3' : 'typeorm',
+  )
+  return [...new Set(names)].toSorted().map(versionOf)
 }
 
 function versionOf(name) {

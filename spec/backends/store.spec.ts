@@ -1,8 +1,0 @@
-import { openDatabaseStore } from '../contract/open-store'
-import { storeContract } from '../contract/store.contract'
-import { describeEachDatabase } from '../support/databases'
-
-describeEachDatabase((database) => {
-  const isSqlite = database.name === 'sqlite'
-  storeContract(database, openDatabaseStore, { skipsLocked: !isSqlite, takesOddIds: isSqlite })
-})

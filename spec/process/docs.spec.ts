@@ -1,0 +1,236 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { newApp, pathOf, repository } from '../support/linked-app'
+
+jest.setTimeout(60_000)
+
+interface Block {
+  language: string
+  text: string
+  /** The file that the block's first line names. */
+  file: string | undefined
+}
+
+const pages = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  ...markdownIn('docs'),
+  ...markdownIn('examples'),
+]
+
+it.each(pages)('the links of %s lead somewhere', (page) => {
+  const links = [...withoutCode(textOf(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(
+    ([, target = '']) => target,
+  )
+  expect(
+    links.filter((target) => !/^https?:/.test(target) && !leadsSomewhere(page, target)),
+  ).toEqual([])
+})
+
+it('every page of docs is reached from the README', () => {
+  const reached = new Set(['README.md'])
+  for (const page of reached)
+    for (const [, target = ''] of textOf(page).matchAll(/\]\(([^)#\s]+\.md)/g))
+      reached.add(relative(repository, resolve(repository, dirname(page), target)))
+  expect(markdownIn('docs').filter((page) => !reached.has(page))).toEqual([])
+})
+
+it('every TypeScript block compiles', () => {
+  const app = newApp(['@types', 'better-sqlite3', 'class-validator', 'reflect-metadata', 'typeorm'])
+  const shared = blocksOf('README.md').filter(({ file, language }) => file && language === 'ts')
+  const count = pages
+    .map((page) => writeBlocks(join(app, page.replaceAll(/[/.]/g, '_')), blocksOf(page), shared))
+    .reduce((sum, number) => sum + number, 0)
+  writeFileSync(
+    join(app, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: compilerOptions(), exclude: ['node_modules'] }),
+  )
+
+  const { status, stdout } = spawnSync('tsc', ['--noEmit'], {
+    cwd: app,
+    encoding: 'utf8',
+    env: { ...process.env, PATH: pathOf(app) },
+  })
+
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
+  expect(count).toBeGreaterThan(30)
+})
+
+it('the quick start works when it is copied line by line', () => {
+  const app = newApp([
+    '@types',
+    'better-sqlite3',
+    'typescript',
+    '@swc',
+    'typeorm',
+    'reflect-metadata',
+  ])
+  const blocks = blocksOf('docs/quick-start.md')
+  writeFileSync(join(app, 'package.json'), '{ "name": "app", "type": "commonjs" }')
+  for (const { file, text } of blocks) if (file) write(join(app, file), text)
+  const lines = blocks
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ text }) => text.trim().split('\n'))
+  const commands = lines
+    .filter((line) => !line.startsWith('npm '))
+    .map((line) => line.replace(/^npx /, ''))
+  expect(commands).toHaveLength(6)
+
+  const said = execFileSync('sh', ['-ec', commands.map((line) => `${line} 2>&1`).join('\n')], {
+    cwd: app,
+    encoding: 'utf8',
+    env: { ...process.env, PATH: pathOf(app) },
+  })
+
+  const id = /enqueued (\S+), it is READY/.exec(said)?.[1]
+  expect(said).toContain(`Task id=${id} path=tutorial.super_complicated_task state=SUCCESSFUL`)
+  expect(
+    said
+      .split('\n')
+      .filter((line) => line.includes(`${id}`))
+      .at(-1),
+  ).toContain('SUCCESSFUL')
+  expect(printedBy('docs/quick-start.md').filter((line) => !said.includes(line))).toEqual([])
+})
+
+describe('docs/cli.md', () => {
+  const sections = new Map(
+    textOf('docs/cli.md')
+      .split(/^## /m)
+      .slice(1)
+      .map((section) => [section.split('\n')[0]!, section]),
+  )
+  const common = sections.get('Every command')!
+  const commands = [...sections.keys()].filter((name) => name !== 'Every command')
+
+  it('names every command that there is, and no other', () => {
+    const listed = helpOf().split('Commands:')[1]!.split('\n\n')[0]!
+    const names = [...listed.matchAll(/^ {2}(\w+)/gm)]
+      .map(([, name]) => name)
+      .filter((name) => name !== 'help')
+    expect(commands.toSorted()).toEqual(names.toSorted())
+  })
+
+  it('names the options of every command', () => {
+    expect(optionsIn(common)).toEqual(
+      optionsIn(helpOf()).filter(
+        (option) => !['--help', '--version', '--queue-name'].includes(option),
+      ),
+    )
+  })
+
+  it.each(commands)('names the options that %s has, and no other', (command) => {
+    const own = helpOf(command)
+      .split('Options:')[1]!
+      .split('Global Options:')[0]!
+      .split('Commands:')[0]!
+    const taken = [...own.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)]
+      .map(([, option]) => option!)
+      .filter((option) => option !== '--help')
+    const documented = [...sections.get(command)!.matchAll(/^\| ([^|]*)\|/gm)].flatMap(
+      ([, cell = '']) => optionsIn(cell),
+    )
+    expect([...new Set(documented)].toSorted()).toEqual(taken.toSorted())
+  })
+})
+
+function markdownIn(folder: string): string[] {
+  const found = readdirSync(join(repository, folder), { recursive: true, encoding: 'utf8' })
+  return found
+    .filter((name) => name.endsWith('.md') && !name.includes('node_modules'))
+    .map((name) => join(folder, name))
+    .toSorted()
+}
+
+function textOf(page: string): string {
+  return readFileSync(join(repository, page), 'utf8')
+}
+
+function withoutCode(text: string): string {
+  return text.replace(/^```[\s\S]*?^```/gm, '')
+}
+
+function leadsSomewhere(page: string, target: string): boolean {
+  const [path = '', anchor] = target.split('#')
+  const file = path === '' ? page : relative(repository, resolve(repository, dirname(page), path))
+  if (!existsSync(join(repository, file))) return false
+  return anchor === undefined || headingsOf(file).includes(anchor)
+}
+
+/** As GitHub makes anchors of headings. */
+function headingsOf(page: string): string[] {
+  return [...withoutCode(textOf(page)).matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .trim()
+      .replace(/\s/g, '-'),
+  )
+}
+
+/** The blocks of a page, save those marked "ts ignore". */
+function blocksOf(page: string): Block[] {
+  return [...textOf(page).matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(
+    ([, language = '', text = '']) => ({
+      language,
+      text,
+      file: /^\/\/ ([\w./-]+\.(?:ts|json))$/m.exec(text.split('\n')[0]!)?.[1],
+    }),
+  )
+}
+
+/** Pages share the files that the README's blocks name; other blocks are modules of their own. */
+function writeBlocks(folder: string, blocks: readonly Block[], shared: readonly Block[]): number {
+  const typescript = blocks.filter(({ language }) => language === 'ts')
+  for (const { file, text } of [...shared, ...typescript]) if (file) write(join(folder, file), text)
+  for (const [number, { file, text }] of typescript.entries())
+    if (!file) write(join(folder, `block-${number + 1}.ts`), `${text}\nexport {}\n`)
+  return typescript.length
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+}
+
+function compilerOptions(): object {
+  const lenient = { skipLibCheck: true, experimentalDecorators: true, emitDecoratorMetadata: true }
+  return {
+    ...lenient,
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    target: 'es2022',
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    types: ['node'],
+  }
+}
+
+/** What a page says that will be printed, where it does not differ from run to run. */
+function printedBy(page: string): string[] {
+  const text = blocksOf(page)
+    .filter(({ language }) => language === 'text')
+    .map((block) => block.text)
+    .join('')
+  return text
+    .split(/\n|…/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+}
+
+function helpOf(...command: string[]): string {
+  return execFileSync(
+    process.execPath,
+    [join(repository, 'dist/cli/index.js'), ...command, '--help'],
+    { encoding: 'utf8' },
+  )
+}
+
+function optionsIn(text: string): string[] {
+  return [...new Set(text.match(/--[a-z][\w-]+/g))].toSorted()
+}

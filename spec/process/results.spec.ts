@@ -1,0 +1,204 @@
+import { describeEachDatabase } from '../support/databases'
+import { cliApp, type CliApp } from '../support/cli-app'
+
+const BATCH = ['db_worker', '--batch', '--no-startup-delay', '-v0', '--queue-name', '*']
+
+describe('a list', () => {
+  let app: CliApp
+  let adds: string, fails: string, waits: string
+  beforeAll(async () => {
+    app = await cliApp()
+    ;[adds = ''] = await app.enqueue('app.add', [[1, 2]])
+    ;[fails = ''] = await app.enqueue('app.fail', [[]], { queueName: 'mail' })
+    await app.tasks(...BATCH)
+    ;[waits = ''] = await app.enqueue('app.add', [['\u001b[31mred']], { queueName: 'slow' })
+  })
+
+  it('is a table, the newest first; no delay is left empty', async () => {
+    const { code, stdout, stderr } = await app.tasks('results')
+
+    const cells = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/))
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(cells[0]).toEqual([
+      'id',
+      'status',
+      'task',
+      'queue',
+      'priority',
+      'enqueued',
+      'run_after',
+      'duration',
+    ])
+    expect(cells.slice(1)).toEqual([
+      [waits, 'READY', 'app.add', 'slow', '0', expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/)],
+      [
+        fails,
+        'FAILED',
+        'app.fail',
+        'mail',
+        '0',
+        expect.any(String),
+        expect.stringMatching(/^0\.\d{3} s$/),
+      ],
+      [
+        adds,
+        'SUCCESSFUL',
+        'app.add',
+        'default',
+        '0',
+        expect.any(String),
+        expect.stringMatching(/^0\.\d{3} s$/),
+      ],
+    ])
+  })
+
+  it.each([
+    [['--status', 'failed'], () => [fails]],
+    [['--queue-name', 'slow,mail'], () => [waits, fails]],
+    [['--limit', '1'], () => [waits]],
+    [['--backend', 'default', '--status', 'READY'], () => [waits]],
+    [['--queue-name', 'nosuch'], () => []],
+  ])('%j chooses rows', async (args, ids) => {
+    const { stdout } = await app.tasks('results', '--json', ...args)
+
+    expect((JSON.parse(stdout) as { id: string }[]).map(({ id }) => id)).toEqual(ids())
+  })
+
+  it('as JSON holds what the rows hold, and null for no delay', async () => {
+    const { stdout } = await app.tasks('results', '--json', '--status', 'SUCCESSFUL')
+
+    expect(JSON.parse(stdout)).toEqual([
+      expect.objectContaining({
+        id: adds,
+        taskPath: 'app.add',
+        argsKwargs: { args: [1, 2], kwargs: {} },
+        returnValue: 3,
+        runAfter: null,
+        claims: 1,
+      }),
+    ])
+  })
+
+  it('says that there is nothing', async () => {
+    expect((await app.tasks('results', '--status', 'RUNNING')).stdout).toBe('No task results.\n')
+  })
+
+  it.each([
+    [
+      ['--status', 'FAILD'],
+      2,
+      `argument --status: expected one of READY, RUNNING, FAILED, SUCCESSFUL, got 'FAILD'. Did you mean "FAILED"?`,
+    ],
+    [
+      ['--limit', '0'],
+      2,
+      "argument --limit: expected a whole number from 1 to 100000, got '0'. --help tells more.",
+    ],
+    [
+      ['--backend', 'nope'],
+      2,
+      'argument --backend: TASKS has no backend "nope"; it has "default". Add it to configureTasks({ … }).',
+    ],
+    [
+      ['show', 'nope'],
+      1,
+      'No task result has the id "nope". Check the id; finished results disappear when they are pruned.',
+    ],
+    [
+      ['retry', '01981c1e-7c2a-7b3c-8d4e-5f6071829304'],
+      1,
+      'No task result has the id "01981c1e-7c2a-7b3c-8d4e-5f6071829304". Check the id; finished results disappear when they are pruned.',
+    ],
+    [['retry'], 2, "missing required argument 'id'"],
+  ])('%j is refused', async (args, code, message) => {
+    expect(await app.tasks('results', ...args)).toEqual({
+      code,
+      stdout: '',
+      stderr: `error: ${message}\n`,
+    })
+  })
+
+  it('shows one, its traceback in full and without what a terminal would obey', async () => {
+    const failed = (await app.tasks('results', 'show', fails)).stdout
+    const { traceback } = await app.row(fails)
+
+    expect(failed).toContain(`id: ${fails}\nstatus: FAILED\n`)
+    expect(failed).toContain('exception_class_path: TypeError\n')
+    for (const line of traceback.trimEnd().split('\n')) expect(failed).toContain(`  ${line}\n`)
+    expect((await app.tasks('results', waits)).stdout).toContain(
+      'args_kwargs: {"args":["\\u001b[31mred"],"kwargs":{}}\n',
+    )
+  })
+
+  it('retries only what has failed', async () => {
+    const states = [
+      [waits, 'READY', 'A worker will run it, or runs it.'],
+      [adds, 'SUCCESSFUL', 'Enqueue it anew to run it again.'],
+    ]
+    for (const [id = '', status, mend] of states)
+      expect(await app.tasks('results', 'retry', id)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `error: Task ${id} (app.add) is ${status}; only a FAILED one can be retried. ${mend}\n`,
+      })
+  })
+})
+
+describeEachDatabase((database) => {
+  it('retries a failed task, which runs again and keeps its first error', async () => {
+    const app = await cliApp({ database: await database.fresh() })
+    const [id = ''] = await app.enqueue('app.fail')
+    await app.tasks(...BATCH)
+    const { traceback } = await app.row(id)
+
+    expect(await app.tasks('results', 'retry', id)).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: `Task id=${id} path=app.fail is READY again in queue default; it had failed with TypeError after 1 attempt(s).\n`,
+    })
+    expect(await app.row(id)).toMatchObject({
+      status: 'READY',
+      finishedAt: null,
+      leaseUntil: null,
+      exceptionClassPath: '',
+      traceback: '',
+      attemptErrors: [{ exceptionClassPath: 'TypeError', traceback }],
+    })
+    expect((await app.row(id)).runAfter.toISOString()).toBe('9999-01-01T00:00:00.000Z')
+    await app.tasks(...BATCH)
+    const again = await app.row(id)
+    expect(again).toMatchObject({
+      status: 'FAILED',
+      claims: 2,
+      exceptionClassPath: 'TypeError',
+      attemptErrors: [{ exceptionClassPath: 'TypeError', traceback }],
+    })
+    expect(again.workerIds).toHaveLength(2)
+    expect((await app.tasks('results', id)).stdout).toContain(
+      'error of attempt 1 (TypeError):\n  TypeError: broken\n',
+    )
+  })
+
+  it('prunes what finished, by its age, queue and backend', async () => {
+    const app = await cliApp({ database: await database.fresh() })
+    await app.enqueue('app.add', [[1]])
+    await app.enqueue('app.fail')
+    await app.enqueue('app.add', [[2]], { queueName: 'mail' })
+    await app.tasks(...BATCH)
+    const [waits] = await app.enqueue('app.add', [[3]])
+    const prune = async (...args: string[]): Promise<string> =>
+      (await app.tasks('prune_db_task_results', ...args)).stdout
+
+    expect(await prune()).toBe('Deleted 0 task result(s)\n')
+    expect(await prune('--min-age-days', '0', '--dry-run')).toBe('Would delete 2 task result(s)\n')
+    expect(await prune('--min-age-days', '0', '--failed-min-age-days', '1')).toBe(
+      'Deleted 1 task result(s)\n',
+    )
+    expect(await prune('--failed-min-age-days', '0')).toBe('Deleted 1 task result(s)\n')
+    expect(await prune('--min-age-days', '0', '--queue-name', '*', '-v0')).toBe('')
+    expect((await app.rows()).map(({ id }) => id)).toEqual([waits])
+  })
+})

@@ -1,7 +1,8 @@
 import type { Order } from '../lib/backend'
+import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
 import { taskFinished, taskStarted } from '../lib/events/signals'
 import { logState } from '../lib/events/task-log'
-import { runOnce } from '../lib/execution/in-process'
+import { callTask } from '../lib/execution/in-process'
 import { tasks } from '../lib/registry'
 import type { TaskResult } from '../lib/result'
 import type { Task } from '../lib/task-type'
@@ -40,14 +41,11 @@ export class ImmediateBackend extends KeptInMemory {
     const running = this.resultOf(row)
     logState(running, 'RUNNING')
     taskStarted.send({ backend: this, result: running })
-    const ending = await runOnce(find, running, {
-      signal: new AbortController().signal,
-      report: (progress) => void (row.progress = JSON.stringify(progress)),
-    })
-    finish(row, { ...ending, key: row.row_key, claims: Number(row.claims) }, this.table.now())
+    const outcome = await outcomeOf(row, find, running)
+    finish(row, { ...outcome, key: row.row_key, claims: Number(row.claims) }, this.table.now())
     this.#forget(row)
     const finished = this.resultOf(row)
-    logState(finished, ending.status, finished.errors.at(-1))
+    logState(finished, outcome.status, finished.errors.at(-1))
     taskFinished.send({ backend: this, result: finished })
     return finished
   }
@@ -58,5 +56,26 @@ export class ImmediateBackend extends KeptInMemory {
     if (this.#finished.size <= KEPT_RESULTS || !oldest) return
     this.#finished.delete(oldest)
     this.table.rows.delete(oldest.row_key)
+  }
+}
+
+type Ended =
+  | { readonly status: 'SUCCESSFUL'; readonly returnValue: string | null }
+  | { readonly status: 'FAILED'; readonly error: ErrorRecord }
+
+/** Nothing is retried here, so only the record of an error counts. */
+async function outcomeOf(
+  row: MemoryRow,
+  find: () => Task<unknown[], unknown>,
+  running: TaskResult<unknown>,
+): Promise<Ended> {
+  try {
+    const returnValue = await callTask(find(), running, {
+      signal: new AbortController().signal,
+      report: (progress) => void (row.progress = JSON.stringify(progress)),
+    })
+    return { status: 'SUCCESSFUL', returnValue }
+  } catch (error) {
+    return { status: 'FAILED', error: recordOf(error) }
   }
 }

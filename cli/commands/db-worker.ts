@@ -4,7 +4,7 @@ import type { OpenWorker } from '../../lib/worker/start-worker'
 import type { WorkerOptions } from '../../lib/worker/worker-options'
 import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
-import { PATIENCE } from '../../lib/worker/wait-for-database'
+import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { reportStarted } from '../process/self'
@@ -134,7 +134,7 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   const shutdown = new Shutdown()
   const { withApp } = late.openedApp()
   // The database may still be starting.
-  return withApp(options, () => work(worker, options, shutdown), PATIENCE)
+  return withApp(options, () => work(worker, options, shutdown), PATIENCE_MS)
 }
 
 async function work(

@@ -43,8 +43,8 @@ export interface WorkerOptions {
   isolation?: IsolationOptions
 }
 
-/** Checked options, complete. */
-export interface Wish extends Wishes {
+/** The options of a worker, checked and complete. Durations in ms. */
+export interface WorkerSettings extends Wishes {
   readonly backend: string
   readonly interval: number
   readonly batch: boolean
@@ -74,7 +74,7 @@ export const WORKER_OPTIONS = {
 } satisfies OptionTable<WorkerOptions>
 
 /** @throws InvalidSettingsError naming the option, what was expected and what was found. */
-export function wishOf(options: WorkerOptions): Wish {
+export function settingsOf(options: WorkerOptions): WorkerSettings {
   const given = completed(settingsSubject('Worker'), options, WORKER_OPTIONS)
   const queues = allOr(given.queues)
   if (queues !== null && given.excludeQueues.length > 0)

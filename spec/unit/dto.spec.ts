@@ -21,7 +21,7 @@ import { ImmediateBackend } from '#immediate'
 import { remoteTask, task } from '#define'
 import { backends } from '../../lib/backend-registry'
 import { TaskResult as Result } from '#result'
-import { runOnce } from '#in-process'
+import { callTask } from '#in-process'
 import { catchLog } from '../support/tasks'
 
 interface TransformerDoor {
@@ -283,19 +283,14 @@ describe('what does not fit', () => {
   )
 
   it.each(bad)('%s ends the run of a row as FAILED, before the function', async (_, args, told) => {
-    const verdict = await runOnce(
-      () => sendMail as never,
+    const run = callTask(
+      sendMail as never,
       rowOf('spec.dto.send', JSON.parse(JSON.stringify(args)) as unknown[]),
       { signal: new AbortController().signal, report: () => {} },
     )
 
-    expect(verdict).toMatchObject({
-      status: 'FAILED',
-      error: {
-        exceptionClassPath: 'typeorm_tasks.InvalidTaskError',
-        traceback: expect.stringContaining(told) as string,
-      },
-    })
+    await expect(run).rejects.toThrow(InvalidTaskError)
+    await expect(run).rejects.toThrow(told)
   })
 
   it('is told with the call it is of, and then none of them is enqueued', async () => {

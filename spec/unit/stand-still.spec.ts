@@ -2,8 +2,9 @@ import { DummyBackend } from '#dummy'
 import { setClock } from '#clock'
 import { task } from '#define'
 import type { Judge, Renewal, Renewed, Rescued } from '#lib/store'
-import { Worker } from '#worker'
-import { wishOf } from '#worker-options'
+import { workerOf } from '#start-worker'
+import type { Worker } from '#worker'
+import { settingsOf } from '#worker-options'
 import { WatchedStore } from '../support/watched-store'
 import { ManualClock, settled } from '../support/manual-clock'
 import { catchLog, type Line } from '../support/tasks'
@@ -41,10 +42,10 @@ beforeEach(async () => {
   setClock(clock)
   store = new SlowStore()
   store.add(endless.name)
-  worker = new Worker(
+  worker = workerOf(
     new DummyBackend('default', { queues: [], options: {} }),
     store,
-    wishOf({ workerId: 'w-1', startupDelay: 0 }),
+    settingsOf({ workerId: 'w-1', startupDelay: 0 }),
   )
   void worker.run()
   await settled()
@@ -75,8 +76,6 @@ it('a worker that stood still and cannot renew gives its tasks up before it take
   // The first look takes over the row that it gave up; the second finds no more.
   expect(store.calls).toEqual(['renew', 'rescue', 'rescue'])
   const told = lines.map(([, line]) => line)
-  expect(told).toContainEqual(expect.stringContaining('could not be held for a whole lease'))
-  expect(told).toContainEqual(
-    expect.stringContaining('was left behind by its worker and runs again'),
-  )
+  expect(told).toContainEqual(expect.stringContaining('lease not renewed in time'))
+  expect(told).toContainEqual(expect.stringContaining('lost its worker: requeued'))
 })

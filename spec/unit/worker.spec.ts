@@ -3,8 +3,9 @@ import { setClock } from '#clock'
 import { task } from '#define'
 import { setLogger } from '#logger'
 import { taskFinished, taskStarted } from '#signals'
-import { Worker } from '#worker'
-import { type WorkerOptions, wishOf } from '#worker-options'
+import { workerOf } from '#start-worker'
+import type { Worker } from '#worker'
+import { type WorkerOptions, settingsOf } from '#worker-options'
 import { WatchedStore } from '../support/watched-store'
 import { ManualClock, settled } from '../support/manual-clock'
 import { add, catchLog, fail, type Line } from '../support/tasks'
@@ -20,7 +21,7 @@ beforeEach(() => {
 afterEach(() => setClock())
 
 function worker(options: WorkerOptions = {}): Worker {
-  return new Worker(backend, store, wishOf({ workerId: 'w-1', ...options }))
+  return workerOf(backend, store, settingsOf({ workerId: 'w-1', ...options }))
 }
 
 /** Tasks that stay until they are let go. */
@@ -252,7 +253,7 @@ describe('a row', () => {
     expect(finished).toEqual([])
     expect(lines.at(-2)).toEqual([
       'warn',
-      `Task id=${values.id} path=spec.add was taken over meanwhile by claim 2; what claim 1 came to is dropped`,
+      `Task id=${values.id} path=spec.add was taken over meanwhile by claim 2; the result of claim 1 is discarded`,
     ])
   })
 })
@@ -433,15 +434,15 @@ it('lets go of a transactional run that has stored its own success, when its row
   const { values } = store.add(stored.name)
   store.meanwhile = () => store.table.rows.clear()
 
-  const report = await new Worker(
+  const report = await workerOf(
     new Transacting('default', { queues: [], options: {} }),
     store,
-    wishOf({ batch: true }),
+    settingsOf({ batch: true }),
   ).run()
 
   expect(report).toEqual({ started: 1, abandoned: 0 })
   expect(lines).toContainEqual([
     'warn',
-    `Task id=${values.id} path=spec.stored was taken over meanwhile (the row is gone); what claim 1 came to is dropped`,
+    `Task id=${values.id} path=spec.stored was taken over meanwhile (the row is gone); the result of claim 1 is discarded`,
   ])
 })

@@ -34,7 +34,7 @@ try {
 Where to look next
   examples/super-complicated-task   the files of this demo: ormconfig.js, tasks.js, enqueue.js, read.js
   examples/express-sqlite           the same in a web server, inside the app's transaction
-  docs/quick-start.md               the steps for an app of your own`)
+  docs/guide/quick-start.md         the steps for an app of your own`)
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1

@@ -18,6 +18,7 @@ const pages = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'SECURITY.md',
+  ...markdownIn('bench'),
   ...markdownIn('docs'),
   ...markdownIn('examples'),
 ]
@@ -33,10 +34,16 @@ it.each(pages)('the links of %s lead somewhere', (page) => {
 
 it('every page of docs is reached from the README', () => {
   const reached = new Set(['README.md'])
-  for (const page of reached)
-    for (const [, target = ''] of textOf(page).matchAll(/\]\(([^)#\s]+\.md)/g))
-      reached.add(relative(repository, resolve(repository, dirname(page), target)))
+  for (const page of reached) for (const linked of pagesLinkedFrom(page)) reached.add(linked)
   expect(markdownIn('docs').filter((page) => !reached.has(page))).toEqual([])
+})
+
+it('the index of docs links to every page but single decisions', () => {
+  const listed = pagesLinkedFrom('docs/README.md')
+  const expected = markdownIn('docs').filter(
+    (page) => page !== 'docs/README.md' && !/^docs\/decisions\/\d/.test(page),
+  )
+  expect(expected.filter((page) => !listed.includes(page))).toEqual([])
 })
 
 it('every TypeScript block compiles', () => {
@@ -69,7 +76,7 @@ it('the quick start works when it is copied line by line', () => {
     'typeorm',
     'reflect-metadata',
   ])
-  const blocks = blocksOf('docs/quick-start.md')
+  const blocks = blocksOf('docs/guide/quick-start.md')
   writeFileSync(join(app, 'package.json'), '{ "name": "app", "type": "commonjs" }')
   for (const { file, text } of blocks) if (file) write(join(app, file), text)
   const lines = blocks
@@ -94,12 +101,12 @@ it('the quick start works when it is copied line by line', () => {
       .filter((line) => line.includes(`${id}`))
       .at(-1),
   ).toContain('SUCCESSFUL')
-  expect(printedBy('docs/quick-start.md').filter((line) => !said.includes(line))).toEqual([])
+  expect(printedBy('docs/guide/quick-start.md').filter((line) => !said.includes(line))).toEqual([])
 })
 
-describe('docs/cli.md', () => {
+describe('docs/reference/cli.md', () => {
   const sections = new Map(
-    textOf('docs/cli.md')
+    textOf('docs/reference/cli.md')
       .split(/^## /m)
       .slice(1)
       .map((section) => [section.split('\n')[0]!, section]),
@@ -144,6 +151,12 @@ function markdownIn(folder: string): string[] {
     .filter((name) => name.endsWith('.md') && !name.includes('node_modules'))
     .map((name) => join(folder, name))
     .toSorted()
+}
+
+function pagesLinkedFrom(page: string): string[] {
+  return [...textOf(page).matchAll(/\]\(([^)#\s]+\.md)/g)].map(([, target = '']) =>
+    relative(repository, resolve(repository, dirname(page), target)),
+  )
 }
 
 function textOf(page: string): string {

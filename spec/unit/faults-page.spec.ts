@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const HERE = join(__dirname, '..')
 const rows = [
-  ...readFileSync(join(HERE, '../docs/faults.md'), 'utf8').matchAll(
+  ...readFileSync(join(HERE, '../docs/operations/faults.md'), 'utf8').matchAll(
     /^\| F(\d+) \| (.+?) \| (.+) \|$/gm,
   ),
 ].map(([, number, fault, shown]) => ({ number: Number(number), fault: fault!, shown: shown! }))

@@ -22,6 +22,7 @@ export { didYouMean, shown } from './lib/errors/suggestions'
 export type { ErrorRecord } from './lib/errors/error-record'
 export type { Jsonable } from './lib/tasks/json'
 export { type Logger, setLogger } from './lib/events/logger'
+export { type Middleware, type RunContext, setMiddleware } from './lib/middleware'
 export { TaskResult, type WaitOptions } from './lib/result'
 export type { Counts, Progress, TaskStatus } from './lib/record'
 export {

@@ -1,85 +1,81 @@
-import { type Order, TaskBackend } from '../lib/backend'
-import { ResultNotFoundError } from '../lib/errors/errors'
+import type { Order } from '../lib/backend'
+import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
+import { taskFinished, taskStarted } from '../lib/events/signals'
+import { logState } from '../lib/events/task-log'
+import { callTask } from '../lib/execution/in-process'
+import { tasks } from '../lib/registry'
+import type { TaskResult } from '../lib/result'
+import type { Task } from '../lib/task-type'
 import { randomWorkerId } from '../lib/worker/worker-id'
-import { TaskResult } from '../lib/result'
-import { type ResultValues } from '../lib/record'
-import { type Ending, runOnce } from '../lib/execution/in-process'
-import { taskEnqueued, taskFinished, taskStarted } from '../lib/events/signals'
-import { logEnqueued, logState } from '../lib/events/task-log'
-import { valuesOf } from './new-record'
+import { KeptInMemory } from './memory/kept-in-memory'
+import { claim, finish, type MemoryRow } from './memory/row'
 
-/** So many finished results are kept for `getResult`; older ones are forgotten. */
+/** Finished results that are kept for `getResult`; older ones are forgotten. */
 export const KEPT_RESULTS = 1_000
 
 /** Runs each task at enqueue, in place: for development and tests. Keeps the latest results in memory. */
-export class ImmediateBackend extends TaskBackend {
-  override readonly supportsGetResult = true
-  override readonly supportsPriority = true
-  readonly #unfinished = new Map<string, ResultValues>()
-  readonly #finished = new Map<string, ResultValues>()
+export class ImmediateBackend extends KeptInMemory {
   readonly #workerId = randomWorkerId()
+  /** The finished rows, in the order in which they finished. */
+  readonly #finished = new Set<MemoryRow>()
 
-  async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    const enqueued = this.#keep(valuesOf(order, this.alias))
-    logEnqueued(enqueued)
-    taskEnqueued.send({ backend: this, result: enqueued })
-    const running = this.#keep({
-      ...this.#values(enqueued.id),
-      status: 'RUNNING',
-      startedAt: new Date(),
-      workerIds: [this.#workerId],
-    })
-    return this.#run(order, running)
+  override async enqueue(order: Order): Promise<TaskResult<unknown>> {
+    // A unique key changes nothing: no task waits here.
+    const row = this.table.add(order, this.alias)
+    this.announced(row)
+    return this.#run(row, () => order.task)
   }
 
   /** Nothing waits here, and what runs cannot be told from its own enqueue. */
   override async cancel(): Promise<void> {}
 
-  override async getResult(id: string): Promise<TaskResult<unknown>> {
-    return new TaskResult(this, this.#values(id))
+  /** Runs a FAILED task again, in place. */
+  override async retry(id: string): Promise<TaskResult<unknown>> {
+    const row = this.table.retry(id)
+    this.#finished.delete(row)
+    return this.#run(row, () => tasks.get(row.task_path ?? ''))
   }
 
-  async #run(order: Order, running: TaskResult<unknown>): Promise<TaskResult<unknown>> {
+  async #run(row: MemoryRow, find: () => Task<unknown[], unknown>): Promise<TaskResult<unknown>> {
+    claim(row, this.#workerId, this.table.now())
+    const running = this.resultOf(row)
     logState(running, 'RUNNING')
     taskStarted.send({ backend: this, result: running })
-    const ending = await runOnce(() => order.task, running, {
-      signal: new AbortController().signal,
-      report: (progress) => void this.#keep({ ...this.#values(running.id), progress }),
-    })
-    const finished = this.#keep({ ...this.#values(running.id), ...finishOf(ending) })
-    logState(finished, ending.status, finished.errors.at(-1))
+    const outcome = await outcomeOf(row, find, running)
+    finish(row, { ...outcome, key: row.row_key, claims: Number(row.claims) }, this.table.now())
+    this.#forget(row)
+    const finished = this.resultOf(row)
+    logState(finished, outcome.status, finished.errors.at(-1))
     taskFinished.send({ backend: this, result: finished })
     return finished
   }
 
-  #values(id: string): ResultValues {
-    const key = String(id).toLowerCase()
-    const values = this.#unfinished.get(key) ?? this.#finished.get(key)
-    if (!values) throw new ResultNotFoundError(key)
-    return values
-  }
-
-  #keep(values: ResultValues): TaskResult<unknown> {
-    const result = new TaskResult<unknown>(this, values)
-    if (!result.isFinished) this.#unfinished.set(values.id, values)
-    else this.#finish(values)
-    return result
-  }
-
-  #finish(values: ResultValues): void {
-    this.#unfinished.delete(values.id)
-    this.#finished.set(values.id, values)
-    const [oldest] = this.#finished.keys()
-    if (this.#finished.size > KEPT_RESULTS && oldest !== undefined) this.#finished.delete(oldest)
+  #forget(latest: MemoryRow): void {
+    this.#finished.add(latest)
+    const [oldest] = this.#finished
+    if (this.#finished.size <= KEPT_RESULTS || !oldest) return
+    this.#finished.delete(oldest)
+    this.table.rows.delete(oldest.row_key)
   }
 }
 
-function finishOf(ending: Ending): Partial<ResultValues> {
-  const finishedAt = new Date()
-  if (ending.status === 'FAILED') return { status: 'FAILED', finishedAt, errors: [ending.error] }
-  return {
-    status: 'SUCCESSFUL',
-    finishedAt,
-    returnValue: ending.returnValue === null ? null : (JSON.parse(ending.returnValue) as unknown),
+type Ended =
+  | { readonly status: 'SUCCESSFUL'; readonly returnValue: string | null }
+  | { readonly status: 'FAILED'; readonly error: ErrorRecord }
+
+/** Nothing is retried here, so only the record of an error counts. */
+async function outcomeOf(
+  row: MemoryRow,
+  find: () => Task<unknown[], unknown>,
+  running: TaskResult<unknown>,
+): Promise<Ended> {
+  try {
+    const returnValue = await callTask(find(), running, {
+      signal: new AbortController().signal,
+      report: (progress) => void (row.progress = JSON.stringify(progress)),
+    })
+    return { status: 'SUCCESSFUL', returnValue }
+  } catch (error) {
+    return { status: 'FAILED', error: recordOf(error) }
   }
 }

@@ -4,21 +4,17 @@ import { log } from '../lib/events/logger'
 import { backends } from '../lib/backend-registry'
 import { tell } from './output'
 
-/** The backend of an alias. @throws UsageError for an alias that TASKS does not have. */
+/** The backend with this alias. @throws UsageError if TASKS has no such alias. */
 export function backendOf(alias: string): TaskBackend {
   try {
     return backends.get(alias)
   } catch (error) {
     if (!(error instanceof InvalidBackendError)) throw error
-    throw new UsageError(
-      `argument --backend: ${error.message.slice(0, -error.mend.length).trim()}`,
-      error.mend,
-      { cause: error },
-    )
+    throw new UsageError(`argument --backend: ${error.what}`, error.mend, { cause: error })
   }
 }
 
-/** The same, of a kind that keeps rows for workers. @throws UsageError for others, such as Immediate and Dummy. */
+/** The same, if it stores tasks for workers. @throws UsageError if it does not, such as Immediate and Dummy. */
 export function servedBackend(alias: string): TaskBackend {
   const backend = backendOf(alias)
   if (isServed(backend)) return backend
@@ -27,14 +23,20 @@ export function servedBackend(alias: string): TaskBackend {
     .filter(isServed)
     .map((each) => each.alias)
   throw new UsageError(
-    `argument --backend: TASKS.${alias} is ${backend.constructor.name}, which keeps no tasks for a worker.`,
+    `argument --backend: TASKS.${alias} is ${backend.constructor.name}, which stores no tasks for workers.`,
     served.length === 0
       ? 'Set its BACKEND to typeorm-tasks/backends/database#DatabaseBackend.'
-      : `These do: ${served.join(', ')}.`,
+      : `Backends that do: ${served.join(', ')}.`,
   )
 }
 
-/** Whether the backend's set-up is sound; tells what is wrong with it. */
+/** The backend that somebody asks about results: the one of the alias, else the first of TASKS that keeps rows for workers. */
+export function browsedBackend(alias: string | undefined): TaskBackend {
+  if (alias !== undefined) return backendOf(alias)
+  return backends.all().find(isServed) ?? backendOf('default')
+}
+
+/** True if the backend's check finds no errors. Prints each error and logs each warning. */
 export async function isSound(backend: TaskBackend): Promise<boolean> {
   const problems = await backend.check()
   for (const problem of problems) {

@@ -1,10 +1,13 @@
 import { type Command, Option } from 'commander'
-import type { Globals } from './app/open-app'
 import { type Reader, text } from './option-parsers'
 
-export type { Globals }
+/** Options that every command takes. */
+export interface Globals {
+  readonly dataSource?: string
+  readonly verbosity: number
+}
 
-/** An option whose value is read by `reader`. */
+/** An option whose value `reader` parses. `shownValue` is how the help prints the default `value`. */
 export function option<Value>(
   flags: string,
   description: string,
@@ -17,10 +20,10 @@ export function option<Value>(
 }
 
 export function backendOption(description: string): Option {
-  return option('--backend <alias>', description, text, 'default')
+  return option('--backend <alias>', description, text, 'default', 'default')
 }
 
-/** What commander is to do: `work` gets all options, and what it gives is the process's exit code. */
+/** An action for commander: calls `work` with all options; the number it returns is the process's exit code. */
 export function doing<Options extends Globals, Given extends unknown[] = []>(
   work: (options: Options, ...given: Given) => Promise<number>,
 ): (...all: unknown[]) => Promise<void> {
@@ -31,7 +34,7 @@ export function doing<Options extends Globals, Given extends unknown[] = []>(
   }
 }
 
-/** Examples below the help. */
+/** Examples to print below the help. */
 export function examples(...lines: string[]): string {
   return [
     '',

@@ -3,5 +3,5 @@ import { keepCompiledCode } from './compile-cache'
 import type * as program from './program'
 
 keepCompiledCode()
-// What is loaded before that is compiled each time.
+// Required after the call above, because code loaded earlier is not cached.
 void (require('./program') as typeof program).run(process.argv)

@@ -1,8 +1,8 @@
-import { TasksError, UsageError } from '../lib/errors/errors'
+import { UsageError } from '../lib/errors/errors'
 import { didYouMean, shown } from '../lib/errors/suggestions'
-import { MAX_QUEUE_NAME, assertQueueName } from '../lib/tasks/task-options'
+import { MAX_QUEUE_NAME, QUEUE_NAME, check } from '../lib/errors/option-checks'
 
-/** Reads what was written after an option. @throws UsageError naming the option, what was expected and what was found. */
+/** Parses an option's value. @throws UsageError that names the option, the expected and the given value. */
 export type Reader<Value> = (written: string) => Value
 
 export interface Range {
@@ -10,12 +10,12 @@ export interface Range {
   readonly most?: number
 }
 
-/** Seconds, fractions too, as milliseconds. */
+/** Parses seconds, with fractions; returns milliseconds. */
 export function seconds(option: string): Reader<number> {
   return (written) => number(option, written, { least: 0 }, 'a number of seconds, 0 or more') * 1000
 }
 
-/** Days, fractions too, as milliseconds. */
+/** Parses days, with fractions; returns milliseconds. */
 export function days(option: string): Reader<number> {
   return (written) =>
     number(option, written, { least: 0, most: 36_500 }, 'a number of days from 0 to 36500') *
@@ -52,22 +52,23 @@ export function text(option: string, most = Number.POSITIVE_INFINITY): Reader<st
   }
 }
 
-/** A queue's name. */
+/** Parses the name of one queue. */
 export function queueName(option: string): Reader<string> {
   return (written) => {
     if (written.startsWith('--'))
       throw unexpected(option, `a queue name of 1 to ${MAX_QUEUE_NAME} characters`, written)
-    return worded(() => (assertQueueName(written, `argument ${option}`), written))
+    check({ what: `argument ${option}`, Fault: UsageError, mend: '' }, '', written, QUEUE_NAME)
+    return written
   }
 }
 
-/** Names with commas between them. */
+/** Parses queue names separated by commas. */
 export function queueNames(option: string): Reader<string[]> {
   const one = queueName(option)
   return (written) => written.split(',').map((name) => one(name.trim()))
 }
 
-/** The same, or `*` for all queues. */
+/** The same; `*` means all queues. */
 export function queueNamesOrAll(option: string): Reader<string[] | '*'> {
   const some = queueNames(option)
   return (written) => (written.split(',').some((name) => name.trim() === '*') ? '*' : some(written))
@@ -84,20 +85,21 @@ export function oneOf<Word extends string>(option: string, words: readonly Word[
   }
 }
 
-const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+/** Milliseconds per unit. */
+const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
-/** An instant, or how long from now: `+30s`, `5m`, `2h`, `1d`. */
+/** Parses an ISO 8601 time, or a delay from now: `+30s`, `5m`, `2h`, `1d`. */
 export function instant(option: string): Reader<Date> {
   return (written) => {
     const [, amount, unit] = /^\+?(\d+(?:\.\d+)?)([smhd])$/.exec(written) ?? []
     const date =
       amount === undefined
         ? isoDate(written)
-        : new Date(Date.now() + Number(amount) * UNITS[unit as keyof typeof UNITS])
+        : new Date(Date.now() + Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS])
     if (Number.isNaN(date.getTime()))
       throw unexpected(
         option,
-        'a time such as 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d',
+        'a time such as 2030-01-31T18:00:00Z or a delay such as +30s, +5m, +2h, +1d',
         written,
       )
     return date
@@ -122,19 +124,6 @@ export function jsonObject(option: string): Reader<Record<string, unknown>> {
   }
 }
 
-/** A fault that the library found in what was written on the command line. */
-export function worded<Value>(judge: () => Value): Value {
-  try {
-    return judge()
-  } catch (error) {
-    throw error instanceof TasksError
-      ? new UsageError(error.message.slice(0, -error.mend.length).trim(), error.mend, {
-          cause: error,
-        })
-      : error
-  }
-}
-
 function number(
   option: string,
   written: string,
@@ -146,7 +135,7 @@ function number(
   return value
 }
 
-/** A time without a zone is local, a day alone is UTC's: as everywhere in JavaScript. */
+/** As in JavaScript, a time without a zone is local and a date without a time is UTC. */
 function isoDate(written: string): Date {
   const iso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[-+]\d\d:\d\d)?)?$/.test(written)
   return new Date(iso ? written.replace(' ', 'T') : Number.NaN)
@@ -163,6 +152,6 @@ function json(written: string): unknown {
 function unexpected(option: string, expected: string, written: string): UsageError {
   return new UsageError(
     `argument ${option}: expected ${expected}, got ${shown(written)}.`,
-    '--help tells more.',
+    'See --help.',
   )
 }

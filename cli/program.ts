@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { UsageError } from '../lib/errors/errors'
-import { lateCommands } from './lazy'
+import { lateCommands } from './commands'
 import { leave, printError, setVerbosity } from './output'
 import { text, wholeNumber } from './option-parsers'
 
-/** Runs the command that `argv` asks for, and ends the process with its exit code. */
+/** Runs the command in `argv` and exits with its exit code. */
 export async function run(argv: readonly string[]): Promise<void> {
   process.on('uncaughtException', (error) => failUnlessHandled(error))
   try {
@@ -25,13 +25,13 @@ function program(commands: readonly Command[]): Command {
     .addOption(
       new Option(
         '-d, --data-source <file>',
-        'The file that exports the DataSource, TypeScript or JavaScript; default: the first of ormconfig, data-source, src/data-source and src/database/data-source that exists.',
+        'TypeScript or JavaScript file that exports the DataSource. (default: the first that exists of ormconfig, data-source, src/data-source, src/database/data-source)',
       ).argParser(text('--data-source')),
     )
     .addOption(
       new Option(
         '-v, --verbosity <level>',
-        'How much to say: 0 nothing but errors of the call, 1 what happens, 2 more, 3 debugging with stack traces.',
+        'Output level: 0 command errors only, 1 normal, 2 verbose, 3 debug with stack traces.',
       )
         .argParser(wholeNumber('--verbosity', { least: 0, most: 3 }))
         .default(1),
@@ -44,7 +44,7 @@ function program(commands: readonly Command[]): Command {
   return tasks
 }
 
-/** The command that was called, lest it wait for the others to load; all of them where they may be listed. */
+/** Only the called command, to save the time of loading the others; all commands if the help may list them. */
 function namedIn(argv: readonly string[]): Command[] {
   const all = Object.entries(lateCommands)
   const named = all.filter(([name]) => argv.includes(name))
@@ -52,7 +52,7 @@ function namedIn(argv: readonly string[]): Command[] {
   return (isAlone ? named : all).map(([, load]) => load())
 }
 
-/** A command written with hyphens is the same command. */
+/** Replaces hyphens in the command's name: `db-worker` is `db_worker`. */
 function djangosName(argv: string[], names: readonly string[]): string[] {
   const meant = argv.map((arg) =>
     arg.replaceAll('-', '_').replace('make_migrations', 'makemigrations'),
@@ -62,13 +62,13 @@ function djangosName(argv: string[], names: readonly string[]): string[] {
 }
 
 const HELP = `
-Names may be written with hyphens, too: \`tasks db-worker\`.
-Exit codes: 0 done, 1 failure, 2 wrong call, 130 forced by a second Ctrl+C.
+Command names may use hyphens: \`tasks db-worker\`.
+Exit codes: 0 success, 1 failure, 2 wrong usage, 130 forced by a second Ctrl+C.
 
 Example:
   $ npx tasks db_worker --queue-name default,mail`
 
-/** What all commands have in common. */
+/** Settings of every command. */
 function shared(command: Command): void {
   command
     .exitOverride()
@@ -85,14 +85,14 @@ function shared(command: Command): void {
     })
 }
 
-/** Commander has told its own errors already; help and version come as errors, too, that are none. */
+/** Commander prints its own errors. It also throws after printing help or the version, with exit code 0. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   printError(error)
   return error instanceof UsageError ? 2 : 1
 }
 
-/** The worker handles stray errors itself; anything else must not go on with one. */
+/** A worker has its own handler for uncaught errors; every other command exits. */
 function failUnlessHandled(error: unknown): void {
   if (process.listenerCount('uncaughtException') > 1) return
   printError(error)

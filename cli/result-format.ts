@@ -1,5 +1,6 @@
-import type { DBTaskResult } from '../entities/db-task-result.entity'
-import { NO_DELAY } from '../entities/formats'
+import type { TaskResult } from '../lib/result'
+
+type Result = TaskResult<unknown>
 
 export const HEADER = [
   'id',
@@ -13,46 +14,47 @@ export const HEADER = [
 ]
 
 /** One line of the list. */
-export function cellsOf(row: DBTaskResult): string[] {
+export function cellsOf(result: Result): string[] {
   return [
-    row.id,
-    row.status,
-    row.taskPath,
-    row.queueName,
-    String(row.priority),
-    time(row.enqueuedAt),
-    time(delayOf(row)),
-    duration(row),
+    result.id,
+    result.status,
+    result.taskName,
+    result.queueName,
+    String(result.priority),
+    time(result.enqueuedAt),
+    time(result.runAfter),
+    duration(result),
   ]
 }
 
-/** Every field of a row under the name of its column; errors stand last and in full. */
-export function fieldsOf(row: DBTaskResult): string {
-  const fields = Object.entries(asJson(row)).filter(
-    ([name]) => name !== 'traceback' && name !== 'attemptErrors',
+/** Everything that is known of a result, each field on a line under the name of its column; errors come last and in full. */
+export function fieldsOf(result: Result): string {
+  const { traceback, attemptErrors: _, errors: __, ...fields } = asJson(result)
+  const lines = Object.entries(fields).map(
+    ([name, value]) => `${snake(name)}: ${shownValue(value)}`,
   )
-  const lines = fields.map(([name, value]) => `${snake(name)}: ${shownValue(value)}`)
-  const earlier = (row.attemptErrors ?? []).map((error, at) =>
-    block(`error of attempt ${at + 1} (${error.exceptionClassPath})`, error.traceback),
-  )
+  const failed = result.status === 'FAILED'
+  const earlier = failed ? result.errors.slice(0, -1) : result.errors
+  const last = traceback ?? (failed ? result.errors.at(-1)?.traceback : '')
   return [
     ...lines,
-    ...earlier,
-    ...(row.traceback === '' ? [] : [block('traceback', row.traceback)]),
+    ...earlier.map((error, at) =>
+      block(`error of attempt ${at + 1} (${error.exceptionClassPath})`, error.traceback),
+    ),
+    ...(typeof last === 'string' && last !== '' ? [block('traceback', last)] : []),
   ].join('\n')
 }
 
-/** The row as data; no delay is null, not the year 9999. */
-export function asJson(row: DBTaskResult): Record<string, unknown> {
-  return { ...Object.fromEntries(Object.entries(row)), runAfter: delayOf(row) }
-}
-
-function delayOf({ runAfter }: DBTaskResult): Date | null {
-  return runAfter?.getTime() === NO_DELAY.getTime() ? null : runAfter
+/** The result as data: all that its row holds, where there is a row. No delay is null, not the year 9999. */
+export function asJson(result: Result): Record<string, unknown> {
+  const { dbResult } = result
+  return typeof dbResult === 'object' && dbResult !== null
+    ? { ...dbResult, runAfter: result.runAfter }
+    : result.toJSON()
 }
 
 /** How long the last run took, or has taken so far. */
-function duration({ status, startedAt, finishedAt }: DBTaskResult): string {
+function duration({ status, startedAt, finishedAt }: Result): string {
   if (!startedAt || status === 'READY') return ''
   const end = finishedAt ?? new Date()
   return `${((end.getTime() - startedAt.getTime()) / 1000).toFixed(3)} s`

@@ -11,19 +11,14 @@ import {
   textInstant,
 } from './transformers'
 
-/** What a column holds, in our own words. `word` is a short text that is compared and indexed. */
+/** What a column holds, independent of the database. `word` is a short text that is compared and indexed. */
 export type Kind = 'id' | 'word' | 'text' | 'json' | 'instant' | 'int'
 
-/** What a kind decides about a column. */
+/** The column options that a kind decides. */
 export type Native = Pick<
   ColumnOptions,
   'type' | 'length' | 'precision' | 'charset' | 'collation' | 'nullable' | 'transformer'
 >
-
-/** The column that a kind is in the database being built. `foreign`: in a table that Django made. */
-export function nativeType(kind: Kind, built: Built, foreign: boolean): Native {
-  return families[built.family][kind](built, foreign)
-}
 
 type Types = Readonly<Record<Kind, (built: Built, foreign: boolean) => Native>>
 
@@ -36,10 +31,10 @@ const postgres: Types = {
   int: () => ({ type: 'integer' }),
 }
 
-// Whatever the database's default, all of Unicode fits and case matters, as elsewhere.
+// Independent of the database's default: all of Unicode fits and case matters, as on other databases.
 const unicode = { charset: 'utf8mb4', collation: 'utf8mb4_bin' } as const
 
-// JSON is longtext, as it is in MariaDB: TypeORM reads MySQL's own json type wrong where the value is a string.
+// JSON is longtext, as in MariaDB: TypeORM reads MySQL's own json type wrong if the value is a string.
 const mysql: Types = {
   id: (built) =>
     built.mariaDbUuid
@@ -70,6 +65,18 @@ const sqlite: Types = {
   int: () => ({ type: 'integer' }),
 }
 
+const longTexts: Readonly<Record<string, Native | undefined>> = {
+  mssql: { type: 'nvarchar', length: 'MAX' },
+  oracle: { type: 'clob' },
+  sap: { type: 'nclob' },
+  spanner: { type: 'string', length: 'max' },
+}
+
+const zonedInstants: Readonly<Record<string, Native | undefined>> = {
+  mssql: { type: 'datetimeoffset', precision: 6 },
+  oracle: { type: 'timestamp with time zone', precision: 6 },
+}
+
 const other: Types = {
   id: () => ({ type: String, length: 36 }),
   word: () => ({ type: String }),
@@ -86,23 +93,16 @@ const other: Types = {
 
 const families: Readonly<Record<Family, Types>> = { postgres, mysql, sqlite, other }
 
-const longTexts: Readonly<Record<string, Native | undefined>> = {
-  mssql: { type: 'nvarchar', length: 'MAX' },
-  oracle: { type: 'clob' },
-  sap: { type: 'nclob' },
-  spanner: { type: 'string', length: 'max' },
-}
-
-const zonedInstants: Readonly<Record<string, Native | undefined>> = {
-  mssql: { type: 'datetimeoffset', precision: 6 },
-  oracle: { type: 'timestamp with time zone', precision: 6 },
+/** The column options of a kind in the DataSource that is being built. `foreign`: in a table that Django made. */
+export function nativeType(kind: Kind, built: Built, foreign: boolean): Native {
+  return families[built.family][kind](built, foreign)
 }
 
 function longText({ dataSource }: Built): Native {
   return longTexts[dataSource.options.type] ?? { type: 'text' }
 }
 
-/** The zone in which the driver reads a datetime. TypeORM reads one that arrives as text as local, whatever `timezone` says. */
+/** The zone in which the driver reads a datetime. TypeORM reads a datetime that arrives as text in local time and ignores `timezone`. */
 function zoneOf(options: DataSourceOptions): string {
   const { extra, ...top } = options as { extra?: Zone } & Zone
   const { timezone, dateStrings }: Zone = { ...top, ...extra }

@@ -1,10 +1,7 @@
+import type { DataSource } from 'typeorm'
+
 /** Databases that share a dialect of SQL and so the types of our columns. */
 export type Family = 'postgres' | 'mysql' | 'sqlite' | 'other'
-
-/** The family of a TypeORM DataSource `type`; what is not known is `other`, served by portable means. */
-export function familyOf(type: string): Family {
-  return FAMILIES[type] ?? 'other'
-}
 
 const FAMILIES: Readonly<Record<string, Family | undefined>> = {
   postgres: 'postgres',
@@ -21,4 +18,35 @@ const FAMILIES: Readonly<Record<string, Family | undefined>> = {
   expo: 'sqlite',
   nativescript: 'sqlite',
   'react-native': 'sqlite',
+}
+
+/** The family of a TypeORM DataSource `type`; `other` for types that are not known; the portable dialect serves those. */
+export function familyOf(type: string): Family {
+  return FAMILIES[type] ?? 'other'
+}
+
+/**
+ * Whether a server under one of MySQL's types is MariaDB. TypeORM keeps only the digits of its version, so it is asked.
+ *
+ * @throws whatever the driver throws
+ */
+export async function isMariaDb(dataSource: DataSource): Promise<boolean> {
+  const [row] = (await dataSource.query('SELECT VERSION() AS version')) as { version: string }[]
+  return /mariadb/i.test(row?.version ?? '')
+}
+
+/**
+ * By TypeORM's mark and by its form, since an app and this library may each have a copy of TypeORM, which makes `instanceof`
+ * fail.
+ */
+export function isDataSource(value: unknown): value is DataSource {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    '@instanceof' in value &&
+    value['@instanceof'] === Symbol.for('DataSource') &&
+    'options' in value &&
+    'manager' in value &&
+    'isInitialized' in value
+  )
 }

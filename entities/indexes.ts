@@ -20,8 +20,8 @@ export function Constrained(tableName: string): ClassDecorator {
 }
 
 /**
- * The names hold the table's, since some databases want them unique in the whole schema.
- * All are answered anew for whichever DataSource is being built.
+ * Names contain the table's name, since some databases want them unique in the whole schema.
+ * All values are computed for the DataSource that is being built.
  */
 export function constraintsOf(tableName: string): Constraints {
   return {

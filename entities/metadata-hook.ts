@@ -1,15 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { DataSource } from 'typeorm'
 import { DataSourceError } from '../lib/errors/errors'
-import { familyOf, type Family } from './database-family'
+import { familyOf, type Family, isMariaDb } from './database-family'
 
-/** What our column types depend on: the DataSource whose metadata is being built, and its server. */
+/** What column types depend on: the DataSource whose metadata is being built, and its server. */
 export interface Built {
   readonly dataSource: DataSource
   readonly family: Family
   /** MariaDB 10.7 and later has a uuid type; MySQL has none, though TypeORM may call both `mysql`. */
   readonly mariaDbUuid: boolean
-  /** Whether the driver gives JSON columns already parsed; known once `asksJson` was answered. */
+  /** Whether the driver returns JSON columns parsed; set after the build if `asksJson` is set. */
   parsesJson: boolean
   /** Set by columns that need to know `parsesJson`. */
   asksJson: boolean
@@ -29,7 +29,7 @@ export const ourTargets = new Set<unknown>()
 watchBuilding()
 
 /**
- * TypeORM tells column types nothing about the DataSource they are for, but reads them anew for each.
+ * TypeORM does not pass the DataSource to column types, but reads them again for each DataSource.
  * So types are getters, and the one method that reads them is wrapped. An async store and not a variable:
  * apps initialise several DataSources at once.
  */
@@ -60,6 +60,7 @@ async function lookAt(dataSource: DataSource): Promise<Built> {
   const { type } = dataSource.options
   const mariaDb =
     type === 'mariadb' ||
+    // MySQL itself is not asked, before its version 10.3.
     (type === 'mysql' && isVersion(dataSource, 10, 3) && (await isMariaDb(dataSource)))
   const mariaDbUuid = mariaDb && isVersion(dataSource, 10, 7)
   if (mariaDb && type === 'mysql') teachMariaDb(dataSource)
@@ -72,15 +73,9 @@ function isVersion({ driver }: DataSource, wantedMajor: number, wantedMinor: num
   return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)
 }
 
-/** TypeORM keeps only the digits of the version, so the server is asked again; MySQL is not, before its version 10.3. */
-async function isMariaDb(dataSource: DataSource): Promise<boolean> {
-  const [row] = (await dataSource.query('SELECT VERSION() AS version')) as { version: string }[]
-  return /mariadb/i.test(row?.version ?? '')
-}
-
 /**
  * Under the type `mysql` TypeORM knows two things about MariaDB wrong: it turns uuid into varchar(36), and takes the default
- * NULL that MariaDB reports for nullable columns for a change. It is put right for our columns; the app's own stay as they are.
+ * NULL that MariaDB reports for nullable columns for a change. Both are corrected for our columns; the app's own stay as they are.
  */
 function teachMariaDb({ driver }: DataSource): void {
   const normalizeType = driver.normalizeType.bind(driver)

@@ -1,14 +1,15 @@
 import { EntitySchema, type DataSourceOptions, type EntitySchemaColumnOptions } from 'typeorm'
 import { DBTaskResult, TABLE_NAME } from './db-task-result.entity'
 import { constraintsOf } from './indexes'
-import { columnOptions, storedColumns } from './columns'
+import { columnOptions } from './column-options'
+import { COLUMNS } from './columns'
 
 export interface DBTaskResultSchemaOptions {
-  /** The type of the DataSource; need not be said, since the DataSource that lists the schema decides. */
+  /** The type of the DataSource. Not needed: the DataSource that lists the schema decides. */
   readonly type?: DataSourceOptions['type']
-  /** `db_task_result` unless told. */
+  /** Default: `db_task_result`. */
   readonly tableName?: string
-  /** false: the table belongs to somebody else (Django), so TypeORM never changes it. */
+  /** false: the table belongs to another program (Django), so TypeORM never changes it. Default: true. */
   readonly managed?: boolean
 }
 
@@ -27,7 +28,7 @@ export function dbTaskResultSchema({
     tableName,
     synchronize: managed,
     columns: Object.fromEntries(
-      storedColumns.map((column) => [
+      COLUMNS.map((column) => [
         column.property,
         columnOptions(column, !managed) as EntitySchemaColumnOptions,
       ]),

@@ -14,25 +14,25 @@ export const textInstant: ValueTransformer = {
   from: (value: unknown) => (typeof value === 'string' ? instantOf(value) : null),
 }
 
-/** JSON text in a column of text; what is no JSON reads as null, so that one foreign row cannot break the reading of the others. */
+/** JSON in a column of text. Text that is not JSON reads as null, so that one bad row does not keep the others from being read. */
 export const jsonText: ValueTransformer = {
   to: written,
   from: parsed,
 }
 
-/** jsonb: node-postgres sends a bare string as it is, without quotes, so the value brings its own text along. */
+/** jsonb: node-postgres sends a bare string without quotes, so the value carries its own JSON text. */
 export const jsonBinary: ValueTransformer = {
   to: (value: unknown) => (isAbsent(value) ? value : new JsonValue(value)),
   from: (value: unknown) => value,
 }
 
-/** JSON in a table that Django made: MySQL's drivers may have parsed it before we see it. */
+/** JSON in a table that Django made: MySQL's drivers may have parsed it already. */
 export function foreignJson(built: Built): ValueTransformer {
   built.asksJson = true
   return { to: written, from: (value: unknown) => (built.parsesJson ? value : parsed(value)) }
 }
 
-/** UTC in a zone-less datetime, whatever the connection's `timezone` makes of it. */
+/** UTC in a datetime without a zone, independent of the connection's `timezone`. */
 export function mysqlInstant(zone: string): ValueTransformer {
   return {
     to: (value: unknown) => (value instanceof Date ? utcLiteral(value) : value),
@@ -61,7 +61,7 @@ class JsonValue {
   }
 }
 
-/** A value that knows its own SQL, so that mysql2 does not turn it into the connection's zone. */
+/** A value with its own SQL, so that mysql2 does not convert it to the connection's zone. */
 class UtcLiteral {
   constructor(readonly text: string) {}
 

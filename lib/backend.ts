@@ -6,7 +6,7 @@ import type { TaskResult } from './result'
 import type { Outcome, Store, StoreOptions } from './store'
 import type { Task } from './task-type'
 
-/** A wish to run a task, before it is written: plain values, already checked. */
+/** A call of a task that is to be run, before it is written: plain values, already checked. */
 export interface Order {
   readonly task: Task<unknown[], unknown>
   readonly args: readonly unknown[]
@@ -30,14 +30,16 @@ export interface Problem {
 
 /** Which results to list, the newest first. */
 export interface ListQuery {
-  /** At most so many. */
+  /** The greatest number of results to give. */
   readonly limit: number
   readonly status?: TaskStatus
   /** Absent or null: all. */
   readonly queues?: readonly string[] | null
   readonly taskName?: string
-  /** Only results older than that of this id: the last one of a page, to get the next page. */
+  /** Only results older than the one of this id. To get the next page, give the id of the last result of a page. */
   readonly before?: string
+  /** Also results of other backends that are kept in the same place, such as one table. Default false. */
+  readonly everyBackend?: boolean
 }
 
 /** Which results to count. */
@@ -47,7 +49,7 @@ export interface CountQuery {
   readonly excludeQueues?: readonly string[]
 }
 
-/** Where tasks go when they are enqueued. A backend needs `enqueue`; all else has a default. */
+/** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */
 export abstract class TaskBackend {
   /** Honours `runAfter`. */
   readonly supportsDefer: boolean = false
@@ -84,13 +86,14 @@ export abstract class TaskBackend {
     throw this.#lacks(`cancel task ${result.id}`)
   }
 
-  /** Results of this backend, the newest first. */
+  /** Results of this backend, the newest first. For a page to look at: a list must stay short of what fits in memory. */
   async list(_query: ListQuery): Promise<TaskResult<unknown>[]> {
     throw this.#lacks('list results')
   }
 
   /**
-   * Puts a FAILED task back into its queue, due at once, its error kept among those of earlier attempts.
+   * Puts a FAILED task back into its queue, due at once. Its error is kept among those of earlier attempts. Resolves to the
+   * result as it is then.
    *
    * @throws ResultNotFoundError for an id it does not hold; NotSupportedError unless the task is FAILED.
    */
@@ -98,7 +101,7 @@ export abstract class TaskBackend {
     throw this.#lacks(`retry task ${id}`)
   }
 
-  /** How many results of this backend stand in each status. */
+  /** The number of results of this backend in each status. */
   async counts(_query: CountQuery = {}): Promise<Counts> {
     throw this.#lacks('count results')
   }
@@ -116,17 +119,18 @@ export abstract class TaskBackend {
   }
 
   /**
-   * Runs `work` in a transaction of the app's database, which commits together with what `work` says came of its row,
-   * or not at all. Needed where `supportsTransactions`.
+   * Runs `work` in a transaction of the app's database, and writes the outcome that `work` gives in the same transaction.
+   * Needed where `supportsTransactions`.
    *
-   * @throws LeaseLost if the row is not held any more, or was cancelled; what `work` throws. Then nothing is written.
+   * @throws LeaseLost if the claim does not hold the row any more, or it was cancelled; what `work` throws. Then nothing is
+   * written.
    */
   async completeInTransaction(_work: (manager: EntityManager) => Promise<Outcome>): Promise<void> {
     throw this.#lacks('run a transactional task')
   }
 
   /**
-   * Refuses what this backend can never do for the task.
+   * Refuses a task that asks for what this backend can never do.
    *
    * @throws InvalidTaskError, NotSupportedError
    */

@@ -6,7 +6,7 @@ import {
   TaskFailedError,
   WaitTimeoutError,
 } from './errors/errors'
-import { shown } from './errors/suggestions'
+import { type Rule, type Subject, check, isWithin } from './errors/option-checks'
 import { type ErrorRecord, headline } from './errors/error-record'
 import { tasks } from './registry'
 import type { Task } from './task-type'
@@ -24,8 +24,18 @@ export interface ResultSource {
   cancel(result: TaskResult<unknown>): Promise<void>
 }
 
-const FIRST_POLL = 10
-const SLOWEST_POLL = 500
+const FIRST_POLL_MS = 10
+const SLOWEST_POLL_MS = 500
+
+const WAIT: Subject = {
+  what: 'wait',
+  Fault: InvalidTaskError,
+  mend: 'Write e.g. wait({ timeout: 5_000 }).',
+}
+const TIMEOUT: Rule = {
+  expected: 'a number of milliseconds, 0 or more',
+  isSound: (value) => isWithin(value, 0, Number.POSITIVE_INFINITY),
+}
 
 /** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
 export class TaskResult<Return> {
@@ -166,7 +176,7 @@ export class TaskResult<Return> {
   async wait(options: WaitOptions): Promise<this> {
     const { timeout, signal } = assertWait(options)
     const deadline = clock.now() + timeout
-    for (let pause = FIRST_POLL; ; pause = Math.min(SLOWEST_POLL, pause * 1.5)) {
+    for (let pause = FIRST_POLL_MS; ; pause = Math.min(SLOWEST_POLL_MS, pause * 1.5)) {
       if ((await this.refresh()).isFinished) return this
       const left = deadline - clock.now()
       if (left <= 0) throw new WaitTimeoutError(this.id, timeout, this.status)
@@ -202,9 +212,6 @@ export class TaskResult<Return> {
 /** Without a timeout a caller would wait for ever once no worker runs. */
 function assertWait(options: WaitOptions): WaitOptions {
   const { timeout } = (options ?? {}) as Partial<WaitOptions>
-  if (typeof timeout === 'number' && timeout >= 0) return options
-  throw new InvalidTaskError(
-    `wait, timeout: expected a number of milliseconds, 0 or more, got ${shown(timeout)}.`,
-    'Write e.g. wait({ timeout: 5_000 }).',
-  )
+  check(WAIT, 'timeout', timeout, TIMEOUT)
+  return options
 }

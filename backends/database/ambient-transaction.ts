@@ -6,7 +6,7 @@ import { assertReady } from './table'
 const ambient = new AsyncLocalStorage<ReadonlyMap<DataSource, EntityManager>>()
 
 /**
- * Runs `work` in a transaction that every enqueue within it joins, however deep it is called.
+ * Runs `work` in a transaction that every enqueue within it joins, at any depth of calls.
  * Within another `atomic` of the same DataSource it is a savepoint.
  *
  * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
@@ -32,8 +32,8 @@ export function joining<T>(
 }
 
 /**
- * Whose transaction a statement joins: the given manager's, that of `atomic`, else whatever `dataSource.manager`
- * stands for, which libraries such as typeorm-transactional replace by the manager of their own transaction.
+ * The manager whose transaction a statement joins: the given one, that of `atomic`, else `dataSource.manager`, which
+ * libraries such as typeorm-transactional replace by the manager of their own transaction.
  *
  * @throws InvalidTaskError if the manager belongs to another DataSource.
  */

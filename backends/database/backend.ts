@@ -1,14 +1,15 @@
 import type { DataSource, EntityManager } from 'typeorm'
+import type { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, hexOf } from '../../entities/formats'
 import {
   type BackendSettings,
   type CountQuery,
+  type ListQuery,
   type Order,
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
-import { InvalidSettingsError, ResultNotFoundError } from '../../lib/errors/errors'
-import { shown } from '../../lib/errors/suggestions'
+import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import { inTime } from '../../lib/timeout'
@@ -19,27 +20,27 @@ import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
-import { IsInt, IsOptional, Max, Min, ValidateBy } from '../../lib/tasks/class-validator'
-import { isUuid, newId } from '../ids'
-import { openBookkeeping } from './connections/worker-connections'
+import { IsOptional, ValidateBy } from '../../lib/settings/class-validator'
+import { assertId, isUuid, newId } from '../ids'
+import { LeaseOptions } from '../lease-options'
+import { type Browsed, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
-import { type DataSourceOption, dataSourceOf } from './connections/data-source'
-import { type Dialect } from './dialects/dialect'
-import { dialectFor } from './dialects/dialect-for'
-import { dbResultOf } from './row-to-entity'
+import { dbResultOf, rawOf } from './row-to-entity'
 import { hearInProcess, isDueToTell, listenerOn, tellInProcess } from './notifications'
+import { type DataSourceOption, dataSourceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
 import { Session } from './connections/session'
+import { openWorkerSessions } from './connections/worker-data-source'
 import { DatabaseStore } from './store'
-import { type Table, tableOf } from './table'
+import type { Table } from './table'
 import { managerFor } from './ambient-transaction'
 import { explained, unreachable } from './connections/database-errors'
 import { type Written, writeOrders } from './insert'
 
-/** Milliseconds for the checks before a worker starts; they may have to wait for others' locks. */
-const CHECKING = 40_000
-const CLOSING = 3_000
+/** Limit for the checks before a worker starts; they may have to wait for locks of others. */
+const CHECK_MS = 40_000
+const CLOSE_MS = 3_000
 
 const isFunction = ValidateBy({
   name: 'isFunction',
@@ -50,7 +51,7 @@ const isFunction = ValidateBy({
 })
 
 /** `TASKS.….OPTIONS` of the Database backend. */
-export class DatabaseOptions {
+export class DatabaseOptions extends LeaseOptions {
   /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
   @IsOptional()
   dataSource?: DataSourceOption
@@ -59,20 +60,6 @@ export class DatabaseOptions {
   @IsOptional()
   @isFunction
   idFunction?: () => string
-
-  /** Seconds a claimed row is held without renewal. Default 30. */
-  @IsOptional()
-  @IsInt({ message: 'a whole number of seconds from 1 to 86400' })
-  @Min(1, { message: 'a whole number of seconds from 1 to 86400' })
-  @Max(86_400, { message: 'a whole number of seconds from 1 to 86400' })
-  leaseSeconds?: number
-
-  /** After so many lost workers a task is given up. Default 3. */
-  @IsOptional()
-  @IsInt({ message: 'a whole number from 1 to 1000' })
-  @Min(1, { message: 'a whole number from 1 to 1000' })
-  @Max(1000, { message: 'a whole number from 1 to 1000' })
-  maxCrashes?: number
 }
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
@@ -93,22 +80,25 @@ export class DatabaseBackend extends TaskBackend {
     return result as TaskResult<unknown>
   }
 
-  /** One statement for as many orders as fit into one; several in one transaction. All are of one task. */
+  /** One statement for as many orders as fit into one; several in one transaction. All have the same manager. */
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
     return this.#inTable(first.task.manager, async ({ session, table, dialect, dataSource }) => {
       const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
       const { queueName } = first.task
-      const isTold = isDueNow(first) && isDueToTell(dataSource, session.isInTransaction, queueName)
+      const notifies =
+        isDueNow(first) && isDueToTell(dataSource, session.isInTransaction, queueName)
       const written = await writeOrders(
-        { session, dialect, backendName: this.alias, tells: isTold },
+        { session, dialect, backendName: this.alias, notify: notifies },
         keyed,
       )
-      // Before its transaction has ended there is nothing to be seen of it.
-      if (isTold && !session.isInTransaction)
+      // In a transaction the row cannot be seen before the commit.
+      if (notifies && !session.isInTransaction)
         tellInProcess(dataSource, { what: 'ready', queue: queueName })
-      return written.map((each) => this.#written(each, first.task.name, dataSource))
+      return written.map((each, i) =>
+        this.#written(each, (orders[i] ?? first).task.name, dataSource),
+      )
     })
   }
 
@@ -121,17 +111,29 @@ export class DatabaseBackend extends TaskBackend {
     })
   }
 
-  /** A waiting row is FAILED at once; a running one as soon as its worker, wherever it is, hears of it or renews its lease. */
+  /** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
     await this.#inTable(undefined, async ({ session, table, dialect, dataSource }) => {
       const key = table.hexIds ? hexOf(id) : id
-      // Whatever it is between the two looks, it is one of both in the end, or has finished.
+      // It may change between the two statements; then it is the other by the second time, or has finished.
       for (let look = 0; look < 2; look++) {
         if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) > 0) return
         if ((await dialect.requestCancel(session, key)) > 0)
           return tellInProcess(dataSource, { what: 'cancel', key })
       }
     })
+  }
+
+  override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {
+    return this.#browse(async (browsed) =>
+      (await listRows(browsed, this.alias, query)).map((row) => this.#resultOf(row, browsed)),
+    )
+  }
+
+  override async retry(id: string): Promise<TaskResult<unknown>> {
+    return this.#browse(async (browsed) =>
+      this.#resultOf(await retryRow(browsed, String(id)), browsed),
+    )
   }
 
   override async counts({ queues = null, excludeQueues = [] }: CountQuery = {}): Promise<Counts> {
@@ -152,21 +154,18 @@ export class DatabaseBackend extends TaskBackend {
     leaseSeconds = this.#options.leaseSeconds ?? 30,
     hint,
   }: StoreOptions): Promise<Store> {
-    const app = await this.dataSource()
-    const table = await tableOf(app)
-    const dialect = dialectFor(table)
-    const bookkeeping = await openBookkeeping(app, leaseSeconds, hint && listenerOn(table, hint))
-    await inTime(
-      assertUsable(bookkeeping.dataSource, bookkeeping.chore, dialect, table),
-      CHECKING,
-    ).catch(async (error: unknown) => {
-      await inTime(bookkeeping.close(), CLOSING).catch(() => {})
-      throw unreachable(error, table.type)
-    })
-    const deaf = hint ? hearInProcess(app, hint) : () => {}
-    const close = async (): Promise<void> => (deaf(), bookkeeping.close())
+    const { dataSource: app, table, dialect } = await this.#place()
+    const sessions = await openWorkerSessions(app, leaseSeconds, hint && listenerOn(table, hint))
+    await inTime(assertUsable(sessions.dataSource, sessions.chore, dialect, table), CHECK_MS).catch(
+      async (error: unknown) => {
+        await inTime(sessions.close(), CLOSE_MS).catch(() => {})
+        throw unreachable(error, table.type)
+      },
+    )
+    const unhear = hint ? hearInProcess(app, hint) : () => {}
+    const close = async (): Promise<void> => (unhear(), sessions.close())
     return new DatabaseStore(
-      bookkeeping,
+      sessions,
       dialect,
       {
         tableName: table.name,
@@ -181,7 +180,7 @@ export class DatabaseBackend extends TaskBackend {
   override async completeInTransaction(
     work: (manager: EntityManager) => Promise<Outcome>,
   ): Promise<void> {
-    await completeInTransaction(await this.dataSource(), work)
+    await completeInTransaction(await this.#place(), work)
   }
 
   /** The app's DataSource. @throws DataSourceError if there is none. */
@@ -191,16 +190,9 @@ export class DatabaseBackend extends TaskBackend {
 
   async #inTable<T>(
     explicit: EntityManager | undefined,
-    work: (place: {
-      session: Session
-      table: Table
-      dialect: Dialect
-      dataSource: DataSource
-    }) => Promise<T>,
+    work: (place: Place & { readonly session: Session }) => Promise<T>,
   ): Promise<T> {
-    const dataSource = await this.dataSource()
-    const table = await tableOf(dataSource)
-    const dialect = dialectFor(table)
+    const { dataSource, table, dialect } = await this.#place()
     const session = Session.of(managerFor(dataSource, explicit), dataSource)
     try {
       return await work({ session, table, dialect, dataSource })
@@ -209,19 +201,28 @@ export class DatabaseBackend extends TaskBackend {
     }
   }
 
-  #newKey({ hexIds }: Table): string {
-    const id = this.#options.idFunction ? this.#idBy(this.#options.idFunction) : newId()
-    return hexIds ? id.replaceAll('-', '') : id
+  #place(): Place | Promise<Place> {
+    return placeOf(this.#options.dataSource, this.alias)
   }
 
-  #idBy(idFunction: () => unknown): string {
-    const id = idFunction()
-    if (typeof id !== 'string' || !isUuid(id))
-      throw new InvalidSettingsError(
-        `TASKS.${this.alias}.OPTIONS.idFunction: expected it to give a UUID, got ${shown(id)}.`,
-        'Return e.g. crypto.randomUUID().',
-      )
-    return id.toLowerCase()
+  #browse<T>(work: (browsed: Browsed) => Promise<T>): Promise<T> {
+    return this.#inTable(undefined, ({ session: { manager }, table, dataSource }) =>
+      work({ manager, table, dataSource }),
+    )
+  }
+
+  #resultOf(row: DBTaskResult, { table }: Browsed): TaskResult<unknown> {
+    return new TaskResult(
+      this,
+      () => valuesOf(rawOf(row, table.hexIds)),
+      () => row,
+    )
+  }
+
+  #newKey({ hexIds }: Table): string {
+    const { idFunction } = this.#options
+    const id = idFunction ? assertId(idFunction(), this.alias) : newId()
+    return hexIds ? id.replaceAll('-', '') : id
   }
 
   #result(row: () => RawRow, dataSource: DataSource): TaskResult<unknown> {

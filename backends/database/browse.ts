@@ -1,53 +1,110 @@
-import type { DataSource } from 'typeorm'
+import {
+  type DataSource,
+  type EntityManager,
+  type FindOptionsWhere,
+  In,
+  LessThan,
+  Raw,
+} from 'typeorm'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
-import { dashed, NO_DELAY } from '../../entities/formats'
-import { NotSupportedError, ResultNotFoundError } from '../../lib/errors/errors'
+import { dashed, hexOf, NO_DELAY } from '../../entities/formats'
+import type { ListQuery } from '../../lib/backend'
+import { ResultNotFoundError } from '../../lib/errors/errors'
 import { isUuid } from '../ids'
-import { tableOf } from './table'
-import { explained } from './connections/database-errors'
+import { notFailed } from '../not-failed'
+import type { Table } from './table'
 
-/**
- * The row of that id.
- *
- * @throws ResultNotFoundError if there is none, also for what is no UUID.
- */
-export async function rowOf(dataSource: DataSource, id: string): Promise<DBTaskResult> {
-  if (!isUuid(dashed(id))) throw new ResultNotFoundError(id)
-  const row = await onTable(dataSource, () =>
-    dataSource.getRepository(DBTaskResult).findOneBy({ id: dashed(id) }),
-  )
-  if (!row) throw new ResultNotFoundError(id)
-  return row
+type Where = FindOptionsWhere<DBTaskResult>
+
+/** The table of one DataSource, seen by somebody who looks at results. */
+export interface Browsed {
+  readonly manager: EntityManager
+  readonly dataSource: DataSource
+  readonly table: Table
 }
 
 /**
- * Puts a FAILED row back into its queue, due at once, its error kept among those of earlier attempts; gives the row as it was.
+ * Rows, the newest first.
+ *
+ * @throws ResultNotFoundError if `before` is no id.
+ */
+export async function listRows(
+  { manager, dataSource, table }: Browsed,
+  alias: string,
+  query: ListQuery,
+): Promise<DBTaskResult[]> {
+  // Ids that this library makes are in the order of time, so this needs no sort. Those in a table that Django made are not.
+  const isOurs = dataSource.getMetadata(DBTaskResult).synchronize
+  const wanted = wantedRows(query, alias)
+  return manager.find(DBTaskResult, {
+    where: olderRows(query.before, isOurs, table).map((older) => ({ ...wanted, ...older })),
+    order: isOurs ? { id: 'DESC' } : { enqueuedAt: 'DESC', id: 'DESC' },
+    take: query.limit,
+  })
+}
+
+/**
+ * Makes a FAILED row READY, due at once, and gives it as it is then.
  *
  * @throws ResultNotFoundError if there is no such row; NotSupportedError unless it is FAILED.
  */
-export async function retryFailed(dataSource: DataSource, id: string): Promise<DBTaskResult> {
-  const row = await rowOf(dataSource, id)
-  if (row.status !== 'FAILED') throw notFailed(row)
-  // The claims in the condition: should somebody else have retried it, and it failed again, that error must not be lost.
-  const { affected } = await onTable(dataSource, () =>
-    dataSource.manager.update(
-      DBTaskResult,
-      { id: row.id, status: 'FAILED', claims: row.claims },
-      readyAgain(row),
-    ),
+export async function retryRow({ manager }: Browsed, id: string): Promise<DBTaskResult> {
+  const row = await rowOf(manager, id)
+  if (row.status !== 'FAILED') throw notFailed(row.id, row.taskPath, row.status)
+  const changes = readyAgain(row)
+  // `claims` in the condition: if somebody else retried the row and it failed again, that error must not be lost.
+  const { affected } = await manager.update(
+    DBTaskResult,
+    { id: row.id, status: 'FAILED', claims: row.claims },
+    changes,
   )
-  if (affected === 0) throw notFailed(await rowOf(dataSource, id))
-  return row
+  if (affected === 0) {
+    const { taskPath, status } = await rowOf(manager, id)
+    throw notFailed(row.id, taskPath, status)
+  }
+  return Object.assign(row, changes)
 }
 
-/** Runs `work` on the tasks table; errors that mean an incomplete set-up say so. */
-export async function onTable<T>(dataSource: DataSource, work: () => Promise<T>): Promise<T> {
-  const { name } = await tableOf(dataSource)
-  try {
-    return await work()
-  } catch (error) {
-    throw explained(error, name)
+async function rowOf(manager: EntityManager, id: string): Promise<DBTaskResult> {
+  const found = isUuid(dashed(id))
+    ? await manager.findOneBy(DBTaskResult, { id: dashed(id) })
+    : undefined
+  if (!found) throw new ResultNotFoundError(id)
+  return found
+}
+
+function wantedRows({ status, queues, taskName, everyBackend }: ListQuery, alias: string): Where {
+  return {
+    ...(everyBackend ? {} : { backendName: alias }),
+    ...(status ? { status } : {}),
+    ...(queues ? { queueName: In(queues) } : {}),
+    ...(taskName === undefined ? {} : { taskPath: taskName }),
   }
+}
+
+/** Alternatives of which a row must meet one. */
+function olderRows(before: string | undefined, isOurs: boolean, table: Table): Where[] {
+  if (before === undefined) return [{}]
+  if (!isUuid(dashed(before))) throw new ResultNotFoundError(before)
+  return isOurs ? [olderById(before)] : olderByTime(before, table)
+}
+
+function olderById(id: string): Where {
+  return { id: LessThan(dashed(id)) }
+}
+
+/** The database compares the times: JavaScript would cut their microseconds off. */
+function olderByTime(id: string, { path, hexIds }: Table): Where[] {
+  const enqueuedAt = (compared: '<' | '='): Where['enqueuedAt'] =>
+    Raw(
+      (column) =>
+        `${column} ${compared} (SELECT b.enqueued_at FROM ${path} b WHERE b.id = :before)`,
+      { before: hexIds ? hexOf(id) : dashed(id) },
+    )
+  return [
+    { enqueuedAt: enqueuedAt('<') },
+    { enqueuedAt: enqueuedAt('='), ...olderById(id) },
+  ] as Where[]
 }
 
 function readyAgain({ attemptErrors, exceptionClassPath, traceback }: DBTaskResult) {
@@ -62,13 +119,4 @@ function readyAgain({ attemptErrors, exceptionClassPath, traceback }: DBTaskResu
     traceback: '',
     attemptErrors: [...(attemptErrors ?? []), { exceptionClassPath, traceback }],
   }
-}
-
-function notFailed({ id, taskPath, status }: DBTaskResult): NotSupportedError {
-  return new NotSupportedError(
-    `Task ${id} (${taskPath}) is ${status}; only a FAILED one can be retried.`,
-    status === 'SUCCESSFUL'
-      ? 'Enqueue it anew to run it again.'
-      : 'A worker will run it, or runs it.',
-  )
 }

@@ -1,64 +1,67 @@
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
-import { familyOf } from '../../entities/database-family'
+import type { EntityManager, QueryRunner } from 'typeorm'
 import { DatabaseError, NotSupportedError } from '../../lib/errors/errors'
 import { LeaseLost } from '../../lib/errors/run-errors'
 import type { Outcome } from '../../lib/store'
-import { livesInMemory } from './connections/worker-connections'
-import { dialectFor } from './dialects/dialect-for'
+import { joining } from './ambient-transaction'
 import { discard } from './connections/driver-connection'
 import { Session } from './connections/session'
 import { onSoleConnection } from './connections/sqlite-turns'
+import { livesInMemory } from './connections/worker-data-source'
+import type { Place } from './place'
+import type { Profile } from './profiles/profile'
+import { profileOf } from './profiles/profile-of'
 import { finishRow } from './store'
-import { tableOf } from './table'
-import { joining } from './ambient-transaction'
 
 type Work = (manager: EntityManager) => Promise<Outcome>
 
 /**
  * Runs `work` in a transaction of the app's DataSource, which commits together with the outcome it gives, or not at all.
  *
- * @throws LeaseLost if the row is not held any more, or was cancelled; what `work` throws. Then nothing is written.
+ * @throws LeaseLost if the row is no longer held, or was cancelled; what `work` throws. Then nothing is written.
  */
-export async function completeInTransaction(app: DataSource, work: Work): Promise<void> {
-  // There the worker's own claims would be part of the transaction, and vanish with it.
+export async function completeInTransaction(place: Place, work: Work): Promise<void> {
+  const { dataSource: app, table } = place
+  // The worker's own claims would be part of the transaction, and be rolled back with it.
   if (livesInMemory(app))
     throw new NotSupportedError(
       'A database in memory has one connection, so a task cannot have a transaction of its own in it.',
       'Use a file, or leave `transactional` out.',
     )
-  const table = await tableOf(app)
-  if (familyOf(table.type) === 'sqlite')
+  const { isSoleConnection, isolation } = profileOf(table.type)
+  if (isSoleConnection)
     return onSoleConnection(app, table.path, (runner, lock) =>
       transaction(runner, undefined, (manager) =>
-        lock(manager).then(() => completed(app, manager, work)),
+        lock(manager).then(() => completed(place, manager, work)),
       ),
     )
   const runner = app.createQueryRunner()
   try {
-    await transaction(runner, isolationFor(table.type), (manager) => completed(app, manager, work))
+    await transaction(runner, isolation, (manager) => completed(place, manager, work))
   } finally {
     await runner.release()
   }
 }
 
-/** The handler's writes and the outcome, by one connection. */
-async function completed(app: DataSource, manager: EntityManager, work: Work): Promise<void> {
-  const outcome = await joining(app, manager, work)
-  const kept = await dialectFor(await tableOf(app)).finish(Session.of(manager, app), [
-    finishRow(outcome),
-  ])
+/** The handler's writes and the outcome, on one connection. */
+async function completed(
+  { dataSource, dialect }: Place,
+  manager: EntityManager,
+  work: Work,
+): Promise<void> {
+  const outcome = await joining(dataSource, manager, work)
+  const kept = await dialect.finish(Session.of(manager, dataSource), [finishRow(outcome)])
   if (!kept.has(outcome.key)) throw new LeaseLost()
 }
 
 async function transaction(
   runner: QueryRunner,
-  isolation: 'READ COMMITTED' | undefined,
+  isolation: Profile['isolation'],
   work: (manager: EntityManager) => Promise<void>,
 ): Promise<void> {
   await runner.startTransaction(isolation)
   try {
     await work(runner.manager)
-    // TypeORM would take the commit for that of the inner one.
+    // TypeORM would commit the inner one only.
     if (depthOf(runner) > 1)
       throw new DatabaseError(
         'Another transaction was open on the connection when the task returned, so its own could not commit.',
@@ -73,7 +76,7 @@ async function transaction(
   }
 }
 
-/** TypeORM goes back by one savepoint at a time. */
+/** TypeORM rolls back one savepoint at a time. */
 async function rollBackAll(runner: QueryRunner): Promise<void> {
   for (let isOutermost = !runner.isTransactionActive; !isOutermost;) {
     isOutermost = depthOf(runner) <= 1
@@ -81,12 +84,7 @@ async function rollBackAll(runner: QueryRunner): Promise<void> {
   }
 }
 
-/** How many transactions are open one within the other; TypeORM knows, and does not say. */
+/** The number of nested transactions; TypeORM has it in a private field only. */
 function depthOf(runner: QueryRunner): number {
   return Number(Reflect.get(runner, 'transactionDepth'))
-}
-
-/** Renewals change the row while its task runs; at a stricter level the completion would fail for that. */
-function isolationFor(type: string): 'READ COMMITTED' | undefined {
-  return familyOf(type) === 'other' || type === 'cockroachdb' ? undefined : 'READ COMMITTED'
 }

@@ -1,3 +1,3 @@
 export { DatabaseBackend, DatabaseOptions } from './backend'
-export { setDefaultDataSource } from './connections/data-source'
+export { setDefaultDataSource } from './place'
 export { atomic } from './ambient-transaction'

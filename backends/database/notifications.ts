@@ -3,25 +3,34 @@ import type { DataSource } from 'typeorm'
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
 import type { Hint } from '../../lib/store'
-import type { SetUp } from './connections/dedicated-connection'
 import { listen } from './connections/driver-connection'
+import type { SetUp } from './connections/worker-connections'
+import { profileOf } from './profiles/profile-of'
 import type { Table } from './table'
 
 export type Hear = (hint: Hint) => void
 
-/** PostgreSQL takes no longer name for a channel. */
+/** PostgreSQL's limit for the name of a channel, in bytes. */
 const LONGEST_NAME = 63
 
-/** Milliseconds between two NOTIFYs of one process for one queue, while rows follow each other closely. */
-const TELLING = 50
-/** Rows at least so many milliseconds apart are told one by one: as soon as an idle worker would look again by itself. */
-const APART = 10
+/** Least time between two NOTIFYs of one process for one queue, while rows follow each other closely. */
+const NOTIFY_MS = 50
+/** Rows at least this far apart are notified one by one: an idle worker would look again that soon by itself. */
+const APART_MS = 10
 /** Apps may make up queues as they go. */
 const MOST_QUEUES = 1000
 
-const listeners = new WeakMap<DataSource, Set<Hear>>()
+interface Times {
+  readonly notifiedAt: number
+  readonly askedAt: number
+}
 
-/** The channel on which the servers' NOTIFY speaks of a table. */
+const NEVER: Times = { notifiedAt: Number.NEGATIVE_INFINITY, askedAt: Number.NEGATIVE_INFINITY }
+
+const listeners = new WeakMap<DataSource, Set<Hear>>()
+const timesOf = new WeakMap<DataSource, Map<string, Times>>()
+
+/** The channel of the server's NOTIFY for a table. */
 export function channelOf({ name }: Pick<Table, 'name'>): string {
   const channel = `tasks:${name}`
   return Buffer.byteLength(channel) <= LONGEST_NAME
@@ -29,11 +38,11 @@ export function channelOf({ name }: Pick<Table, 'name'>): string {
     : `tasks:${createHash('sha256').update(name).digest('hex').slice(0, 32)}`
 }
 
-/** What makes a connection hear what others tell of a table, where the database can pass it on; undefined where not. */
+/** Sets a connection up to hear what other processes notify of a table; undefined where the database cannot pass it on. */
 export function listenerOn(table: Table, hear: Hear): SetUp | undefined {
-  if (table.type === 'cockroachdb')
-    log.debug('CockroachDB has no LISTEN: that a task was cancelled is heard at the next renewal')
-  if (table.type !== 'postgres') return undefined
+  const { listens, whyDeaf } = profileOf(table.type)
+  if (whyDeaf !== undefined) log.debug(whyDeaf)
+  if (!listens) return undefined
   return (runner) =>
     listen(runner, channelOf(table), (payload) => {
       const hint = hintOf(payload)
@@ -41,19 +50,19 @@ export function listenerOn(table: Table, hear: Hear): SetUp | undefined {
     })
 }
 
-/** Hears what is told in this very process; the function it gives back ends that. */
+/** Hears what is notified within this process; the returned function ends that. */
 export function hearInProcess(app: DataSource, hear: Hear): () => void {
   const all = listeners.get(app) ?? new Set()
   listeners.set(app, all.add(hear))
   return () => void all.delete(hear)
 }
 
-/** Tells the workers of this process. */
+/** Notifies the workers of this process. */
 export function tellInProcess(app: DataSource, hint: Hint): void {
   for (const hear of listeners.get(app) ?? []) hear(hint)
 }
 
-/** `cancel <key>`, `ready <queue>`; words of a later version are passed over. */
+/** `cancel <key>`, `ready <queue>`; words of a later version are ignored. */
 function hintOf(payload: string): Hint | undefined {
   const [what, which] = payload.split(' ')
   if (which === undefined) return undefined
@@ -64,29 +73,19 @@ function hintOf(payload: string): Hint | undefined {
       : undefined
 }
 
-interface Times {
-  readonly toldAt: number
-  readonly askedAt: number
-}
-
 /**
- * Whether idle workers are to be told of a row in that queue: not of each in a stream of them, since a NOTIFY takes a
- * lock of the whole server at its commit. A worker that has just been told, or has just worked, looks again soon enough.
+ * Whether idle workers should be notified of a row in that queue. Not of each in a stream of rows, since a NOTIFY takes a
+ * lock of the whole server at its commit; a worker that was just notified, or has just worked, looks again soon enough.
  */
 export function isDueToTell(app: DataSource, inTransaction: boolean, queue: string): boolean {
-  const queues = told.get(app) ?? new Map<string, Times>()
-  told.set(app, queues)
+  const queues = timesOf.get(app) ?? new Map<string, Times>()
+  timesOf.set(app, queues)
   const now = clock.now()
-  // What is told in a transaction is heard when that commits, so it says nothing for what is enqueued beside it.
+  // A NOTIFY in a transaction is heard when that commits, so it does not count for rows enqueued outside of it.
   const key = `${inTransaction ? 'later' : 'now'} ${queue}`
-  const { toldAt, askedAt } = queues.get(key) ?? {
-    toldAt: Number.NEGATIVE_INFINITY,
-    askedAt: Number.NEGATIVE_INFINITY,
-  }
-  const isDue = now - askedAt >= APART || now - toldAt >= TELLING
+  const { notifiedAt, askedAt } = queues.get(key) ?? NEVER
+  const isDue = now - askedAt >= APART_MS || now - notifiedAt >= NOTIFY_MS
   if (queues.size >= MOST_QUEUES) queues.clear()
-  queues.set(key, { toldAt: isDue ? now : toldAt, askedAt: now })
+  queues.set(key, { notifiedAt: isDue ? now : notifiedAt, askedAt: now })
   return isDue
 }
-
-const told = new WeakMap<DataSource, Map<string, Times>>()

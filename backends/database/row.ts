@@ -1,63 +1,55 @@
+import {
+  type ColumnName,
+  COLUMNS,
+  type StoredColumn,
+  type TableColumn,
+} from '../../entities/columns'
 import { dashed, instantOf, NO_DELAY, utcText } from '../../entities/formats'
 import type { ErrorRecord } from '../../lib/errors/error-record'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
 import type { ClaimedRow } from '../../lib/store'
 
 /** A row as the dialects' select lists give it: everything but numbers as text, instants in UTC. */
-export interface RawRow {
+export type RawRow = RawValues<StoredColumn> & {
   readonly row_key: string
   readonly status: string
-  readonly args_kwargs: string | null
   readonly priority: number | string
-  readonly task_path: string | null
-  readonly worker_ids: string | null
-  readonly queue_name: string | null
-  readonly backend_name: string | null
-  readonly run_after: string | null
-  readonly enqueued_at: string | null
-  readonly started_at: string | null
-  readonly finished_at: string | null
-  readonly return_value: string | null
-  readonly exception_class_path: string | null
-  readonly traceback: string | null
-  readonly claims: number | string | null
-  readonly lease_until: string | null
-  readonly cancel_requested_at: string | null
-  readonly unique_key: string | null
-  readonly attempt_errors: string | null
-  readonly progress: string | null
-  readonly options: string | null
 }
 
-/** What a claim may leave out: columns that say nothing while a row runs. */
-type Silent =
-  | 'status'
-  | 'finished_at'
-  | 'return_value'
-  | 'exception_class_path'
-  | 'traceback'
-  | 'lease_until'
-  | 'cancel_requested_at'
-  | 'unique_key'
+/** A row as a claim gives it: it may leave out the columns that say nothing while a row runs. */
+export type ClaimedRaw = Pick<RawRow, RawNameOf<Extract<StoredColumn, { inClaim: true }>>> &
+  Partial<Pick<RawRow, RawNameOf<Extract<StoredColumn, { inClaim: false }>>>>
 
-/** A row as a claim gives it. */
-export type ClaimedRaw = Omit<RawRow, Silent> & Partial<Pick<RawRow, Silent>>
+/** The name in a raw row: the id is called `row_key`, since batches have it under that name too. */
+type RawNameOf<C extends StoredColumn> = C extends { kind: 'id' } ? 'row_key' : C['name']
 
+export function rawNameOf(name: ColumnName): RawNameOf<StoredColumn> {
+  return name === 'id' ? 'row_key' : name
+}
+
+type RawValues<C extends StoredColumn> = {
+  readonly [Each in C as RawNameOf<Each>]: Each extends { kind: 'int' }
+    ? number | string | null
+    : string | null
+}
+
+/** A claimed row's id and its fence. */
 export interface HeldRow {
   readonly row_key: string
   readonly claims: number
 }
 
+/** An outcome as the statements take it. */
 export interface FinishRow extends HeldRow {
   readonly status: string
   readonly return_value: string | null
   readonly exception_class_path: string
   readonly traceback: string
-  /** An error to append to those of earlier attempts, as JSON; null: none. */
+  /** JSON of an error to append to those of earlier attempts; null: none. */
   readonly attempt_error: string | null
-  /** JSON; null leaves what is there. */
+  /** JSON; null leaves the stored progress as it is. */
   readonly progress: string | null
-  /** Milliseconds until the next attempt; null leaves run_after as it is. */
+  /** Milliseconds until the next attempt; null leaves `run_after` as it is. */
   readonly delay: number | null
 }
 
@@ -65,32 +57,41 @@ export interface RenewRow extends HeldRow {
   readonly progress: string | null
 }
 
-/** Rows of one task: what differs from row to row, and what does not. */
+/** New rows of one order: the values they share, and those of each call. */
 export interface NewRows {
   readonly shared: SharedValues
-  readonly calls: readonly { readonly row_key: string; readonly args_kwargs: string }[]
+  readonly calls: readonly NewCall[]
 }
 
-export interface SharedValues {
-  readonly priority: number
-  readonly task_path: string
-  readonly queue_name: string
-  readonly backend_name: string
-  readonly run_after: string
-  readonly unique_key: string | null
-  readonly options: string | null
+export type SharedValues = NewValues<Extract<StoredColumn, { whenNew: 'order' }>>
+export type NewCall = NewValues<Extract<StoredColumn, { whenNew: 'call' }>>
+
+type NewValues<C extends StoredColumn> = {
+  readonly [Each in C as RawNameOf<Each>]:
+    | (Each extends { kind: 'int' } ? number : string)
+    | (Each extends { fixed: { nullable: true } } ? null : never)
 }
 
-/** A row as it was just written. */
-export function newRow(
-  call: NewRows['calls'][number],
-  shared: SharedValues,
-  enqueuedAt: string,
-): RawRow {
-  return { ...NEW, ...shared, ...call, enqueued_at: enqueuedAt }
+const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze({})
+/** NO_DELAY as a claim gives it. */
+const NO_DELAY_TEXT = `${utcText(NO_DELAY)}.000000`
+
+/** The columns that an INSERT names. Ours are among them even if NULL: a table without them must fail at enqueue, not when its worker starts. */
+export const INSERTED_COLUMNS: readonly TableColumn[] = COLUMNS.filter(
+  ({ isOurs, whenNew }) => isOurs || typeof whenNew === 'string' || whenNew.is !== null,
+)
+
+/** The values that are the same in every new row. */
+const WHEN_NEW = Object.fromEntries(
+  COLUMNS.flatMap(({ name, whenNew }) => (typeof whenNew === 'object' ? [[name, whenNew.is]] : [])),
+)
+
+/** A row as an insert wrote it. */
+export function newRow(call: NewCall, shared: SharedValues, enqueuedAt: string): RawRow {
+  return { ...WHEN_NEW, ...shared, ...call, enqueued_at: enqueuedAt } as unknown as RawRow
 }
 
-/** What a claimed row says, and what about it no worker can make sense of. */
+/** A claimed row for the worker. A row that no worker can run says why in `malformed`. */
 export function claimedRow(raw: ClaimedRaw): ClaimedRow {
   const [call, workers, options] = [
     parsed(raw.args_kwargs),
@@ -100,19 +101,19 @@ export function claimedRow(raw: ClaimedRaw): ClaimedRow {
   return {
     key: raw.row_key,
     claims: Number(raw.claims ?? 0),
-    values: factsOf(raw, call, workers),
+    values: resultValues(raw, call, workers),
     cancelled: typeof raw.cancel_requested_at === 'string',
-    malformed: faultOf(raw, call, workers),
+    malformed: malformedPart(raw, call, workers),
     options: isObject(options) ? options : NO_OPTIONS,
   }
 }
 
-/** A row's facts; what is malformed reads as empty rather than breaking the whole. */
+/** The values of a result. A malformed column reads as empty, so that the rest of the row can be read. */
 export function valuesOf(raw: ClaimedRaw): ResultValues {
-  return factsOf(raw, parsed(raw.args_kwargs), parsed(raw.worker_ids))
+  return resultValues(raw, parsed(raw.args_kwargs), parsed(raw.worker_ids))
 }
 
-function factsOf(raw: ClaimedRaw, call: unknown, workers: unknown): ResultValues {
+function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultValues {
   const { args, kwargs } = callOf(call)
   // Each by its name: a spread makes an object that is slow to make and to read (measured: a tenth of a worker's time).
   return {
@@ -143,8 +144,8 @@ function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
   }
 }
 
-/** The first thing about a row that keeps it from being run, or null. */
-function faultOf(raw: ClaimedRaw, call: unknown, workers: unknown): string | null {
+/** The first reason why the row cannot be run, or null. */
+function malformedPart(raw: ClaimedRaw, call: unknown, workers: unknown): string | null {
   if (!isObject(call)) return 'args_kwargs is no JSON object'
   if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
   if (!isObject(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
@@ -206,24 +207,4 @@ function parsed(text: string | null): unknown {
   } catch {
     return undefined
   }
-}
-
-const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze({})
-/** As claims give it. */
-const NO_DELAY_TEXT = `${utcText(NO_DELAY)}.000000`
-
-/** What a new row says beside what it was given. */
-const NEW = {
-  status: 'READY',
-  worker_ids: '[]',
-  started_at: null,
-  finished_at: null,
-  return_value: null,
-  exception_class_path: '',
-  traceback: '',
-  claims: 0,
-  lease_until: null,
-  cancel_requested_at: null,
-  attempt_errors: null,
-  progress: null,
 }

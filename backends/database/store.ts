@@ -15,18 +15,17 @@ import type {
 import { inTime } from '../../lib/timeout'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/retry-contention'
-import type { Claim, Dialect } from './dialects/dialect'
-import type { FinishRow } from './row'
-import type { HeldRow } from './row'
+import type { Dialect } from './dialects/dialect'
 import { prune } from './pruning'
-import { claimedRow } from './row'
+import { claimedRow, type FinishRow, type HeldRow } from './row'
 import { explained } from './connections/database-errors'
 
+/** Rows of lost workers that one call takes over. */
 const RESCUE_CHUNK = 100
-/** Rows of which it is asked who has them now. */
+/** Lost rows whose present claim is looked up. */
 const LOOKED_UP = 10
-/** So long may that take, in milliseconds: the renewal is done already. */
-const LOOK = 500
+/** Time for that in ms: the renewal itself is done already. */
+const LOOK_UP_MS = 500
 
 export interface StoreSettings {
   /** The table's name, as errors show it. */
@@ -36,7 +35,7 @@ export interface StoreSettings {
   readonly maxCrashes: number
 }
 
-/** The five verbs of a worker, by way of the dialect's. */
+/** The verbs of a worker by the dialect's: converts rows, repeats statements, explains errors. */
 export class DatabaseStore implements Store {
   readonly #sessions: Sessions
   readonly #dialect: Dialect
@@ -63,14 +62,24 @@ export class DatabaseStore implements Store {
     this.#close = close
   }
 
-  async exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
-    const { exchange, sideBySideFrom = Number.POSITIVE_INFINITY } = this.#dialect
-    if (Math.min(outcomes.length, room) >= sideBySideFrom)
-      return this.#sideBySide(outcomes, room, wishes)
-    if (outcomes.length > 0 && room > 0 && exchange)
-      return this.#both(exchange, outcomes, room, wishes)
-    const kept = await this.#finish(outcomes)
-    return { kept, claimed: room > 0 ? await this.#claim(room, wishes) : [] }
+  /** Storing the same outcome twice is harmless: a row that already holds it counts as kept. */
+  async exchange(outcomes: readonly Outcome[], limit: number, filter: Wishes): Promise<Exchange> {
+    const { backendName, leaseSeconds } = this.#settings
+    const { workerId } = filter
+    const isLatest = latestClaims(outcomes)
+    const { kept, claimed } = await this.#explained(() =>
+      this.#dialect.exchange(this.#sessions, outcomes.filter(isLatest).map(finishRow), {
+        limit,
+        filter,
+        workerId,
+        backendName,
+        leaseSeconds,
+      }),
+    )
+    return {
+      kept: outcomes.map((outcome) => isLatest(outcome) && kept.has(outcome.key)),
+      claimed: claimed.map(claimedRow).toSorted(inDjangosOrder),
+    }
   }
 
   async renew(rows: readonly Renewal[]): Promise<Renewed> {
@@ -84,7 +93,7 @@ export class DatabaseStore implements Store {
     )
     const lost = rows.filter((row) => !isLatest(row) || !held.has(row.key))
     return {
-      lost: await this.#withTheirHolders(lost),
+      lost: await this.#withPresentClaims(lost),
       cancelled: rows.filter((row) => isLatest(row) && held.get(row.key)),
     }
   }
@@ -95,7 +104,7 @@ export class DatabaseStore implements Store {
       : this.#ask(() => this.#dialect.release(this.#sessions.chore, rows.map(heldRow)))
   }
 
-  /** Looks for rows without locking them, and then takes over only those whose lease has still ended: others look, too. */
+  /** Reads rows without locking them, and then takes over only those whose lease has still ended: other workers read them, too. */
   async rescue(judge: Judge): Promise<Rescued> {
     const expired = (
       await this.#ask(() =>
@@ -114,26 +123,20 @@ export class DatabaseStore implements Store {
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
-  async prune(wish: PruneWish): Promise<number> {
-    const prunable = {
-      backendName: this.#settings.backendName,
-      queues: wish.queues,
-      minAge: wish.minAge,
-      failedMinAge: wish.failedMinAge,
-    }
-    if (wish.dryRun)
-      return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))
+  async prune({ queues, minAge, failedMinAge, dryRun, onProgress }: PruneWish): Promise<number> {
+    const { backendName } = this.#settings
+    const prunable = { backendName, queues, minAge, failedMinAge }
+    if (dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))
     let deleted = 0
-    const tell = (more: number): void => {
-      deleted += more
-      wish.onProgress?.(deleted)
-    }
     await prune({
       dialect: this.#dialect,
       session: this.#sessions.walk,
       prunable,
       ask: (work) => this.#ask(work),
-      tell,
+      onDeleted: (more) => {
+        deleted += more
+        onProgress?.(deleted)
+      },
     })
     return deleted
   }
@@ -142,81 +145,30 @@ export class DatabaseStore implements Store {
     return this.#close()
   }
 
-  /** For the log alone: what cannot be found out soon is left out. */
-  async #withTheirHolders(lost: readonly Held[]): Promise<Lost[]> {
-    const holders = lost
+  /** For the log only: what takes too long to look up is left out. */
+  async #withPresentClaims(lost: readonly Held[]): Promise<Lost[]> {
+    const lookUps = lost
       .slice(0, LOOKED_UP)
       .map(async ({ key }) =>
         Number((await this.#dialect.byId(this.#sessions.chore, key))?.claims ?? 0),
       )
-    const found = await inTime(Promise.allSettled(holders), LOOK).catch(() => [])
+    const found = await inTime(Promise.allSettled(lookUps), LOOK_UP_MS).catch(() => [])
     return lost.map((row, i) =>
       found[i]?.status === 'fulfilled' ? { ...row, claimsNow: found[i].value } : row,
     )
   }
 
-  /** What others are in the way of is tried again; what can never succeed says why. */
-  async #ask<T>(work: () => Promise<T>): Promise<T> {
+  /** Repeats a statement while others are in its way; an error that can never go away explains why. */
+  #ask<T>(work: () => Promise<T>): Promise<T> {
+    return this.#explained(() => patiently(work))
+  }
+
+  async #explained<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await patiently(work)
+      return await work()
     } catch (error) {
       throw explained(error, this.#settings.tableName)
     }
-  }
-
-  /** On two connections: while one commits, the other goes on. */
-  async #sideBySide(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
-    const [finish, claim] = await Promise.allSettled([
-      this.#finish(outcomes),
-      this.#claim(room, wishes),
-    ])
-    if (finish.status === 'fulfilled' && claim.status === 'fulfilled')
-      return { kept: finish.value, claimed: claim.value }
-    // Nobody will run what was claimed all the same.
-    if (claim.status === 'fulfilled') await this.release(claim.value).catch(() => {})
-    throw finish.status === 'rejected' ? finish.reason : (claim as PromiseRejectedResult).reason
-  }
-
-  async #both(
-    exchange: NonNullable<Dialect['exchange']>,
-    outcomes: readonly Outcome[],
-    room: number,
-    wishes: Wishes,
-  ): Promise<Exchange> {
-    const isLatest = latestClaims(outcomes)
-    const { kept, claimed } = await this.#ask(() =>
-      exchange(
-        this.#sessions.exchange,
-        outcomes.filter(isLatest).map(finishRow),
-        this.#claimOf(room, wishes),
-      ),
-    )
-    return {
-      kept: outcomes.map((outcome) => isLatest(outcome) && kept.has(outcome.key)),
-      claimed: claimed.map(claimedRow).toSorted(inDjangosOrder),
-    }
-  }
-
-  #claimOf(room: number, wishes: Wishes): Claim {
-    const { backendName, leaseSeconds } = this.#settings
-    return { room, wishes, backendName, leaseSeconds }
-  }
-
-  /** Handing in the same outcome twice is harmless: what already stands as it says counts as kept. */
-  async #finish(outcomes: readonly Outcome[]): Promise<boolean[]> {
-    if (outcomes.length === 0) return []
-    const isLatest = latestClaims(outcomes)
-    const kept = await this.#ask(() =>
-      this.#dialect.finish(this.#sessions.exchange, outcomes.filter(isLatest).map(finishRow)),
-    )
-    return outcomes.map((outcome) => isLatest(outcome) && kept.has(outcome.key))
-  }
-
-  async #claim(room: number, wishes: Wishes): Promise<ClaimedRow[]> {
-    const raw = await this.#ask(() =>
-      this.#dialect.claim(this.#sessions.exchange, this.#claimOf(room, wishes)),
-    )
-    return raw.map(claimedRow).toSorted(inDjangosOrder)
   }
 }
 
@@ -224,7 +176,7 @@ function heldRow({ key, claims }: Held): HeldRow {
   return { row_key: key, claims }
 }
 
-/** A worker that stalled may have claimed its own row again. Claims only grow, so of one row's only the latest can hold. */
+/** A worker that stalled may have claimed its own row again. Claims only grow, so only the latest claim of a row can be valid. */
 function latestClaims(rows: readonly Held[]): (row: Held) => boolean {
   const latest = new Map<string, number>()
   for (const { key, claims } of rows) latest.set(key, Math.max(claims, latest.get(key) ?? claims))
@@ -248,7 +200,7 @@ export function finishRow(outcome: Outcome): FinishRow {
   }
 }
 
-/** Databases promise no order for rows that an UPDATE gives back. */
+/** Databases promise no order for the rows that an UPDATE returns. */
 function inDjangosOrder(a: ClaimedRow, b: ClaimedRow): number {
   const delayed = (row: ClaimedRow): number =>
     row.values.runAfter?.getTime() ?? Number.POSITIVE_INFINITY

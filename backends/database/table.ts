@@ -1,8 +1,9 @@
 import type { DataSource } from 'typeorm'
-import { familyOf } from '../../entities/database-family'
+import { isMariaDb } from '../../entities/database-family'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { DataSourceError } from '../../lib/errors/errors'
 import { unreachable } from './connections/database-errors'
+import { profileOf } from './profiles/profile-of'
 
 /** What statements need to know about the tasks table of one DataSource. */
 export interface Table {
@@ -20,7 +21,7 @@ export interface Table {
 const tables = new WeakMap<DataSource, Promise<Table>>()
 
 /**
- * The tasks table of an app's DataSource; asked for once.
+ * The tasks table of an app's DataSource; looked up once for each.
  *
  * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
  */
@@ -47,14 +48,14 @@ async function describe(dataSource: DataSource): Promise<Table> {
     path,
     name: tableName,
     hexIds,
-    isMariaDb: familyOf(type) === 'mysql' && (await isMariaDb(dataSource)),
+    isMariaDb: profileOf(type).mayBeMariaDb && (await isOnMariaDb(dataSource)),
   }
 }
 
-async function isMariaDb(dataSource: DataSource): Promise<boolean> {
+/** @throws DatabaseUnreachableError */
+async function isOnMariaDb(dataSource: DataSource): Promise<boolean> {
   try {
-    const [row] = (await dataSource.query('SELECT VERSION() AS version')) as { version: string }[]
-    return /mariadb/i.test(row?.version ?? '')
+    return await isMariaDb(dataSource)
   } catch (error) {
     throw unreachable(error, dataSource.options.type)
   }

@@ -1,15 +1,15 @@
 import { type Dirent, readdirSync } from 'node:fs'
 import { join, sep } from 'node:path'
 
-/** What the names of files must be, and the folders that are not looked into, each by its name or the end of its path. */
+/** Which file names match, and which folders are skipped; a folder is given by its name or the end of its path. */
 export interface Search {
   readonly fits: (name: string) => boolean
   readonly except: readonly string[]
 }
 
 /**
- * The files below a folder; without what is hidden, and without what links to folders. A pattern for this takes as long
- * to prepare as a worker's modules to load.
+ * The matching files below a folder. Skips hidden files and folders, and links to folders. Not a glob library: preparing
+ * a pattern took as long as loading a worker's modules.
  */
 export function filesBelow(top: string, { fits, except }: Search): string[] {
   const below = (folder: string): string[] =>
@@ -23,7 +23,7 @@ export function filesBelow(top: string, { fits, except }: Search): string[] {
   return below(top)
 }
 
-/** What may not be read, or is gone, has none. */
+/** Empty if the folder cannot be read or no longer exists. */
 function entriesOf(folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true })

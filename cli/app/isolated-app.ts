@@ -1,7 +1,8 @@
-import { type Globals, openBeside } from './open-app'
+import type { Globals } from '../command'
 import { setVerbosity } from '../output'
+import { openBeside } from './open-app'
 
-/** What the child processes of `db_worker` load: the app, as the command itself does. */
+/** Called in child processes of `db_worker`: loads the app as the command does. Returns a function that closes it. */
 export async function prepare(globals: Globals): Promise<() => Promise<void>> {
   setVerbosity(globals.verbosity)
   return openBeside(globals)

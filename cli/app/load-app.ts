@@ -2,20 +2,21 @@ import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { types } from 'node:util'
 import type { DataSource } from 'typeorm'
+import { isDataSource } from '../../entities/database-family'
 import { LoadError } from '../../lib/errors/errors'
 import { loadFile, packageAbove } from './load-file'
 import { installTypeScript, isFile, isTypeScript } from '../typescript/require-hook'
 
-/** The user's app, as the command line sees it. */
+/** The user's app as the command line needs it. */
 export interface App {
   /** The file that exports the DataSource. */
   file: string
   /** The folder of the nearest package.json above the file, else the file's own. */
   root: string
-  /** As the file exports it: not initialised, unless the app does that itself. */
+  /** As exported: not initialized, unless the app does that itself. */
   dataSource: DataSource
   language: 'ts' | 'js'
-  /** What a new file of the app should be. */
+  /** Module system for new files of the app. */
   modules: 'commonjs' | 'esm'
   /** The export `TASKS`. */
   tasksSettings: unknown
@@ -23,7 +24,7 @@ export interface App {
   taskModules?: unknown
 }
 
-/** Where the DataSource is looked for when the call does not say. */
+/** Where to look for the DataSource without --data-source. */
 export const DEFAULT_FILES: readonly string[] = [
   'ormconfig',
   'data-source',
@@ -31,7 +32,7 @@ export const DEFAULT_FILES: readonly string[] = [
   'src/database/data-source',
 ].flatMap((name) => [`${name}.ts`, `${name}.js`])
 
-/** Finds the file with the app's DataSource, loads it (TypeScript too), and picks the one DataSource it exports. */
+/** Finds and loads the file (JavaScript or TypeScript) with the app's DataSource. It must export exactly one DataSource. @throws LoadError */
 export async function loadApp(options: { dataSource?: string; cwd?: string } = {}): Promise<App> {
   const file = findFile(options.dataSource, options.cwd ?? process.cwd())
   if (isTypeScript(file)) installTypeScript(file)
@@ -57,17 +58,17 @@ function findFile(given: string | undefined, cwd: string): string {
   if (found) return realpathSync(found)
   if (given === undefined)
     throw new LoadError(
-      `No data source file in ${cwd}; looked for ${DEFAULT_FILES.join(', ')}.`,
-      'Name yours: --data-source path/to/file.',
+      `No data source file in ${cwd}. Looked for ${DEFAULT_FILES.join(', ')}.`,
+      'Give its path: --data-source path/to/file.',
     )
   throw new LoadError(
     `The data source file ${resolve(cwd, given)} does not exist.`,
-    `Give its path from ${cwd} with --data-source${/\.[mc]?js$/.test(given) ? ', or compile the app first' : ''}.`,
+    `Give its path relative to ${cwd} with --data-source${/\.[mc]?js$/.test(given) ? ', or compile the app first' : ''}.`,
   )
 }
 
 async function theDataSource(file: string, exported: Exports): Promise<DataSource> {
-  const found = new Map<DataSource, string>() // one DataSource under two names is still one
+  const found = new Map<DataSource, string>() // the same DataSource may be exported under two names
   for (const [name, value] of Object.entries(exported)) {
     const settled = await settle(file, name, value)
     if (isDataSource(settled) && !found.has(settled)) found.set(settled, name)
@@ -82,8 +83,8 @@ async function settle(file: string, name: string, value: unknown): Promise<unkno
     return await value
   } catch (cause) {
     throw new LoadError(
-      `The promise that ${file} exports as "${name}" failed: ${String(cause)}.`,
-      'Correct the error there; -v 3 shows where it was thrown.',
+      `The promise that ${file} exports as "${name}" was rejected: ${String(cause)}.`,
+      'Fix the error there; -v 3 shows the stack trace.',
       { cause },
     )
   }
@@ -92,7 +93,7 @@ async function settle(file: string, name: string, value: unknown): Promise<unkno
 function severalDataSources(file: string, names: string[]): LoadError {
   return new LoadError(
     `${file} exports ${names.length} DataSources: ${names.join(', ')}.`,
-    'Export one from this file, or name with --data-source a file that exports only the one that holds the tasks.',
+    'Export only one, or pass with --data-source a file that exports only the DataSource with the tasks table.',
   )
 }
 
@@ -105,11 +106,11 @@ function noDataSource(file: string, exported: Exports): LoadError {
     `${file} exports no DataSource; ${names.length === 0 ? 'it exports nothing' : `its exports are: ${names.join(', ')}`}.`,
     options === undefined
       ? 'Add to it: export const dataSource = new DataSource({ … })'
-      : `"${options}" are only options; export new DataSource(…) made from them.`,
+      : `"${options}" has only options; export new DataSource(…) created from them.`,
   )
 }
 
-/** The file's exports by name, those inside `default` (`module.exports` seen from an ES module, or a bag of values) included. */
+/** The file's exports by name, including those inside `default` (`module.exports` seen from an ES module, or a plain object). */
 function exportsOf(loaded: unknown): Exports {
   if (!isBag(loaded)) return { default: loaded }
   const { default: inner, ['module.exports']: whole, ...named } = loaded
@@ -127,18 +128,8 @@ function moduleSystemOf(file: string, loaded: unknown): App['modules'] {
   if (/\.m[jt]s$/.test(file)) return 'esm'
   if (/\.c[jt]s$/.test(file)) return 'commonjs'
   const { type } = packageAbove(file)
-  const unsaid = type === undefined && types.isModuleNamespaceObject(loaded) // Node looked at the text, and will again
+  const unsaid = type === undefined && types.isModuleNamespaceObject(loaded) // Node detected an ES module from the source text, and will do so for new files
   return type === 'module' || unsaid ? 'esm' : 'commonjs'
-}
-
-/** By TypeORM's mark, as `instanceof` fails where the app and this library see two copies of TypeORM. */
-function isDataSource(value: unknown): value is DataSource {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    '@instanceof' in value &&
-    value['@instanceof'] === Symbol.for('DataSource')
-  )
 }
 
 function isBag(value: unknown): value is Exports {

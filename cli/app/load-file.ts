@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { LoadError } from '../../lib/errors/errors'
 import { hasOwnLoader, isTypeScript } from '../typescript/require-hook'
 
-/** Loads a file of the app, whatever its language and module system; an error in it is shown as it is. */
+/** Loads a file of the app in any language and module system. @throws LoadError with the file's own error as `cause` */
 export async function loadFile(file: string): Promise<unknown> {
   try {
     return isImported(file) ? await imported(file) : await required(file)
@@ -15,7 +15,7 @@ export async function loadFile(file: string): Promise<unknown> {
   }
 }
 
-/** The nearest package.json above a file: its folder, and its "type" where it names one. */
+/** The folder of the nearest package.json above a file, and its "type", undefined if it has none. */
 export function packageAbove(file: string): { root: string; type: unknown } {
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     const path = join(folder, 'package.json')
@@ -28,18 +28,20 @@ function typeIn(path: string): unknown {
   try {
     return (JSON.parse(readFileSync(path, 'utf8')) as { type?: unknown } | null)?.type
   } catch (cause) {
-    throw new LoadError(`${path} is no JSON: ${described(cause)}.`, 'Mend that file.', { cause })
+    throw new LoadError(`${path} is not valid JSON: ${described(cause)}.`, 'Fix that file.', {
+      cause,
+    })
   }
 }
 
-/** ES modules, by TypeORM's own rule for its globs; TypeScript only where the app's own loader reads it, since ours makes CommonJS. */
+/** True for ES modules, by TypeORM's rule for its globs. False for TypeScript that our loader compiles, because it makes CommonJS. */
 function isImported(file: string): boolean {
   if (isTypeScript(file) && !hasOwnLoader()) return false
   if (/\.m[jt]s$/.test(file)) return true
   return !/\.c[jt]s$/.test(file) && packageAbove(file).type === 'module'
 }
 
-/** A `.js` of a package without "type" may be an ES module too: Node looks at the text, and refuses only those that await. */
+/** Node detects an ES module in a `.js` file of a package without "type"; `require` fails only if it has top-level await. */
 async function required(file: string): Promise<unknown> {
   try {
     return createRequire(file)(file)
@@ -55,7 +57,7 @@ function imported(file: string): Promise<unknown> {
 }
 
 const NO_METADATA =
-  'The TypeScript loader that Node was started with (tsx?) emits no decorator metadata: start without it.'
+  'Node was started with a TypeScript loader (tsx?) that emits no decorator metadata: start without it.'
 
 function described(error: unknown): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`
@@ -68,10 +70,10 @@ function described(error: unknown): string {
 function mendOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code
   if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND')
-    return 'Install that package, or correct the path (in tsconfig.json too, when it is one of "paths").'
+    return 'Install that package, or correct the path (also in tsconfig.json if it is one of "paths").'
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
-    return 'Start without the TypeScript loader, or give it the option for ES modules.'
+    return 'Start without the TypeScript loader, or enable its option for ES modules.'
   if (hasOwnLoader() && error instanceof Error && error.name === 'ColumnTypeUndefinedError')
     return NO_METADATA
-  return 'Correct the error there; -v 3 shows where it was thrown.'
+  return 'Fix the error there; -v 3 shows the stack trace.'
 }

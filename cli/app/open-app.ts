@@ -9,38 +9,33 @@ import { log } from '../../lib/events/logger'
 import { reaching } from '../../lib/worker/wait-for-database'
 import { backends } from '../../lib/backend-registry'
 import { configureTasks } from '../../index'
+import type { Globals } from '../command'
 import { type App, loadApp } from './load-app'
 import { loadTaskModules } from './task-modules'
 
-/** Options that every command takes. */
-export interface Globals {
-  readonly dataSource?: string
-  readonly verbosity: number
-}
-
-/** Connections that tasks hold on to must not keep the process. */
-const CLOSING = 2_000
+/** Time in ms to close the DataSources; a task that still holds a connection must not keep the process alive. */
+const CLOSE_TIMEOUT_MS = 2_000
 
 /**
- * Loads the app with its tasks and its TASKS, opens its DataSources, and closes them after `work`. A database that cannot
- * be reached is tried again for `patience` milliseconds.
+ * Loads the app with its tasks and TASKS, opens its DataSources, calls `work`, and closes them. If a database cannot be
+ * reached, retries for `patienceMs` milliseconds.
  */
 export async function withApp<T>(
   globals: Globals,
   work: (app: App) => Promise<T>,
-  patience = 0,
+  patienceMs = 0,
 ): Promise<T> {
   const { app, dataSources } = await loadWholeApp(globals)
   warnOfAnotherCopy(app)
   try {
-    await Promise.all(dataSources.map((each) => reaching(() => open(each), patience)))
+    await Promise.all(dataSources.map((each) => reaching(() => open(each), patienceMs)))
     return await work(app)
   } finally {
     await closeAll(dataSources)
   }
 }
 
-/** The app as it is in a child process of a worker; gives what closes it. The worker has seen to the schema already. */
+/** Opens the app in a child process of a worker; returns a function that closes it. Never changes the schema: the worker did that. */
 export async function openBeside(globals: Globals): Promise<() => Promise<void>> {
   const { dataSources } = await loadWholeApp(globals)
   for (const dataSource of dataSources)
@@ -61,10 +56,10 @@ async function loadWholeApp({
 }
 
 async function closeAll(dataSources: readonly DataSource[]): Promise<void> {
-  await Promise.race([Promise.allSettled(dataSources.map(close)), clock.sleep(CLOSING)])
+  await Promise.race([Promise.allSettled(dataSources.map(close)), clock.sleep(CLOSE_TIMEOUT_MS)])
 }
 
-/** TASKS, unless the app has called `configureTasks` itself; without either, the app's database with any queue. */
+/** Applies TASKS, unless the app called `configureTasks` itself. Without both, uses the app's database with any queue. */
 function configure({ tasksSettings, file }: App): void {
   if (backends.isConfigured) return
   if (tasksSettings !== undefined)
@@ -75,7 +70,7 @@ function configure({ tasksSettings, file }: App): void {
   configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [] } })
 }
 
-/** The app's own, and those of backends that have another. */
+/** The app's DataSource, and those of backends with another one. */
 async function dataSourcesOf(app: App): Promise<DataSource[]> {
   const inDatabases = backends.all().filter((backend) => backend instanceof DatabaseBackend)
   const found = await Promise.all(inDatabases.map((backend) => backend.dataSource()))
@@ -86,7 +81,7 @@ async function open(dataSource: DataSource): Promise<void> {
   try {
     if (!dataSource.isInitialized) await dataSource.initialize()
   } catch (error) {
-    // An app may open it by itself, without anybody waiting for that.
+    // The app may be opening it at the same time; then our attempt fails but the DataSource is open.
     if (!dataSource.isInitialized) throw unreachable(error, dataSource.options.type)
   }
 }
@@ -95,13 +90,13 @@ async function close(dataSource: DataSource): Promise<void> {
   if (dataSource.isInitialized) await dataSource.destroy()
 }
 
-/** Two copies have a registry each: what the app defines with one is unknown to the other. */
+/** Each copy of the library has its own registry, so tasks defined with one are unknown to the other. */
 function warnOfAnotherCopy({ root }: App): void {
   const theirs = resolvedFrom(root)
   const ours = realpathSync(join(__dirname, '../../index.js'))
   if (theirs !== undefined && theirs !== ours)
     log.warn(
-      `This command is of another copy of typeorm-tasks (${ours}) than the app's (${theirs}), so it knows none of its tasks. Run \`npx tasks\` in ${root}.`,
+      `This command belongs to another copy of typeorm-tasks (${ours}) than the app uses (${theirs}), so it does not know the app's tasks. Run \`npx tasks\` in ${root}.`,
     )
 }
 

@@ -1,23 +1,23 @@
+import type * as tinyglobby from 'tinyglobby'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { LoadError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
 import type { App } from './load-app'
 import { tsconfigOf } from '../typescript/compiler'
 import { filesBelow } from './find-files'
-import { late } from '../lazy'
 import { loadFile } from './load-file'
 import { hasOwnLoader, isTypeScript } from '../typescript/require-hook'
 
 const DEFAULT_NAME = /^(.+\.)?tasks\.[mc]?[jt]s$/
 
-/** Loads the files that define the app's tasks (`TASK_MODULES`, or `tasks.ts` and `*.tasks.ts` anywhere in the app) and says which. */
+/** Loads the files that define the app's tasks (`TASK_MODULES`, else `tasks.ts` and `*.tasks.ts` anywhere in the app). Returns their paths. @throws LoadError */
 export async function loadTaskModules(app: App): Promise<string[]> {
   const files = app.taskModules === undefined ? byDefault(app) : await bySetting(app, globsIn(app))
-  for (const file of files) await loadFile(file) // in order of their names, so that it is the same each time
+  for (const file of files) await loadFile(file) // sorted by name, so the order is always the same
   return files
 }
 
-/** An app that runs compiled is searched where it was compiled to: its sources beside it would be the same tasks twice. */
+/** For a compiled app, searches only the build folder: the sources beside it would define the same tasks twice. */
 function byDefault(app: App): string[] {
   const built = app.language === 'js' ? buildFolder(app) : undefined
   if (built !== undefined) return tasksBelow(app, [built])
@@ -81,7 +81,9 @@ async function search(
   pattern: string,
   where: { cwd: string; ignore: string[] },
 ): Promise<string[]> {
-  const found = await late.tinyglobby().glob(pattern, {
+  // Loaded here because most apps have no TASK_MODULES.
+  const { glob } = require('tinyglobby') as typeof tinyglobby
+  const found = await glob(pattern, {
     ...where,
     absolute: true,
     followSymbolicLinks: false,
@@ -93,7 +95,7 @@ async function search(
   )
 }
 
-/** Those that are code of the app as it runs, in order of their names. */
+/** The files that are code of the app as it runs, sorted by name. */
 function ofApp(app: App, found: readonly string[]): string[] {
   const files = new Set(found)
   return [...files].filter((file) => isCode(file) && !isOtherIdentity(app, file, files)).toSorted()
@@ -105,7 +107,7 @@ function isCode(file: string): boolean {
   )
 }
 
-/** The same tasks a second time: a source when the app runs compiled, a compiled file beside its source when it does not. */
+/** True for a file that would define the same tasks twice: a source if the app runs compiled, else a compiled file beside its source. */
 function isOtherIdentity(app: App, file: string, files: Set<string>): boolean {
   if (isTypeScript(file)) return app.language === 'js' && !hasOwnLoader()
   return app.language === 'ts' && files.has(file.replace(/js$/, 'ts'))
@@ -113,7 +115,7 @@ function isOtherIdentity(app: App, file: string, files: Set<string>): boolean {
 
 const OUTPUT = ['dist', 'build', 'out']
 
-/** The build folder that holds the data source file, when there is one. */
+/** The build folder that contains the data source file; undefined if it is not in one. */
 function buildFolder(app: App): string | undefined {
   const steps = stepsTo(app)
   const ends = steps.map((_, at) => steps.slice(0, at + 1).join('/'))
@@ -123,18 +125,18 @@ function buildFolder(app: App): string | undefined {
   return folder === undefined ? undefined : join(app.root, folder)
 }
 
-/** What is made from the sources, from the root; never a folder that the data source itself is in. */
+/** Build output folders, relative to the root; never one that contains the data source file. */
 function outputFolders(app: App): string[] {
   const folders = [...OUTPUT, 'coverage', outDirOf(app) ?? 'dist']
   return folders.filter((folder) => !`${stepsTo(app).join('/')}/`.includes(`${folder}/`))
 }
 
-/** The folders from the root down to the data source file. */
+/** Names of the folders from the root down to the data source file. */
 function stepsTo(app: App): string[] {
   return relative(app.root, app.file).split(sep).slice(0, -1)
 }
 
-/** tsconfig's `outDir` from the root, when it is a folder below it. */
+/** tsconfig's `outDir` relative to the root; undefined if it is not a folder below the root. */
 function outDirOf(app: App): string | undefined {
   const config = tsconfigOf(app.file)
   const outDir = config?.config.compilerOptions?.outDir

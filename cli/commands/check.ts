@@ -7,9 +7,9 @@ import { isWanted, print, tell } from '../output'
 
 export function checkCommand(): Command {
   return new Command('check')
-    .summary('say what is wrong with the set-up')
+    .summary('check the set-up')
     .description(
-      'Checks configuration, connection, table, indexes, time zones and task files. What is wrong is told with its mend, and ends in exit code 1; warnings do not. With -v 2 it lists the tasks that were found.',
+      'Checks configuration, connection, table, indexes, time zones and task files. Prints each problem and its fix; exits 1 on errors, 0 on warnings. With -v 2 it also lists the tasks it found.',
     )
     .addHelpText('after', examples('npx tasks check -v 2'))
     .action(doing(check))

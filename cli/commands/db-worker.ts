@@ -1,16 +1,16 @@
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { OpenWorker } from '../../lib/worker/start-worker'
 import type { WorkerOptions } from '../../lib/worker/worker-options'
 import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
-import { PATIENCE } from '../../lib/worker/wait-for-database'
+import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
-import { tellAtWork } from '../process/self'
+import { reportStarted } from '../process/self'
 import { Shutdown } from '../process/shutdown'
 import { queueNames, queueNamesOrAll, seconds, text, wholeNumber } from '../option-parsers'
-import type { PlaceWish } from '../process/supervised-worker'
+import type { FleetOptions } from '../process/supervised-worker'
 
 interface DbWorkerOptions extends Globals {
   readonly queueName: string[] | '*'
@@ -27,92 +27,20 @@ interface DbWorkerOptions extends Globals {
   readonly shutdownTimeout: number
 }
 
-/** At most so long does a worker wait at its start, lest many that stay ask in step. One of a batch does not stay. */
-const STARTUP_DELAY = 1_000
+/** Longest random delay before a worker's first claim, in ms, so that workers started together do not poll in step. */
+const STARTUP_DELAY_MS = 1_000
 const MAX_WORKER_ID = 64
 const MAX_PROCESSES = 256
 
 export function dbWorkerCommand(): Command {
-  return new Command('db_worker')
+  const command = new Command('db_worker')
     .summary('run tasks')
     .description(
-      'Runs tasks until it is stopped. SIGINT, SIGTERM and SIGQUIT let running tasks finish; a second SIGINT (Ctrl+C) leaves at once.',
+      'Runs tasks until it is stopped. SIGINT, SIGTERM and SIGQUIT stop it after the running tasks have finished; a second SIGINT (Ctrl+C) stops it immediately.',
     )
-    .addOption(
-      option(
-        '--queue-name <names>',
-        "Queues to serve, with commas between them; '*' for all.",
-        queueNamesOrAll,
-        ['default'],
-        'default',
-      ),
-    )
-    .addOption(
-      option(
-        '--exclude-queues <names>',
-        "Queues to leave alone, with commas between them; only with --queue-name '*'.",
-        queueNames,
-        [],
-        'none',
-      ),
-    )
-    .addOption(
-      option(
-        '--interval <seconds>',
-        'Seconds between looks for new tasks when there was nothing to do.',
-        seconds,
-        1_000,
-        '1',
-      ),
-    )
-    .option('--batch', 'End when nothing is left to run.')
-    .option(
-      '--reload',
-      'Start anew when source files of the app change, for development; default: off.',
-    )
-    .option('--no-reload', 'Do not, even if an earlier option says so.')
-    .addOption(backendOption('The alias in TASKS of the backend to serve.'))
-    .option(
-      '--no-startup-delay',
-      'Start at once, without a random wait of up to 1 second; --batch and an interval of 0 do the same.',
-    )
-    .addOption(
-      option('--max-tasks <number>', 'End after so many tasks; default: never.', (name) =>
-        wholeNumber(name, { least: 0 }),
-      ),
-    )
-    .addOption(
-      option(
-        '--worker-id <id>',
-        `The name of this worker in worker_ids, at most ${MAX_WORKER_ID} characters; default: random.`,
-        (name) => text(name, MAX_WORKER_ID),
-      ),
-    )
-    .addOption(
-      option(
-        '--concurrency <number>',
-        'Tasks run at a time.',
-        (name) => wholeNumber(name, { least: 1 }),
-        10,
-      ),
-    )
-    .addOption(
-      option(
-        '--processes <number>',
-        'Worker processes, each with that concurrency; those that die are replaced.',
-        (name) => wholeNumber(name, { least: 1, most: MAX_PROCESSES }),
-        1,
-      ),
-    )
-    .addOption(
-      option(
-        '--shutdown-timeout <seconds>',
-        'Seconds that running tasks have to finish when the worker is stopped; then they are told to, and given back.',
-        seconds,
-        30_000,
-        '30',
-      ),
-    )
+  for (const each of [...queueOptions(), ...runOptions(), ...processOptions()])
+    command.addOption(each)
+  return command
     .addHelpText(
       'after',
       examples(
@@ -124,41 +52,115 @@ export function dbWorkerCommand(): Command {
     .action(doing(dbWorker))
 }
 
+/** Which tasks the worker runs. */
+function queueOptions(): Option[] {
+  return [
+    option(
+      '--queue-name <names>',
+      "Queues to serve, separated by commas; '*' for all.",
+      queueNamesOrAll,
+      ['default'],
+      'default',
+    ),
+    option(
+      '--exclude-queues <names>',
+      "Queues to skip, separated by commas; only with --queue-name '*'.",
+      queueNames,
+      [],
+      'none',
+    ),
+    backendOption('Alias in TASKS of the backend to serve.'),
+  ]
+}
+
+/** How long it runs, and how often it looks for tasks. */
+function runOptions(): Option[] {
+  return [
+    option(
+      '--interval <seconds>',
+      'Seconds between checks for new tasks when the queues are empty.',
+      seconds,
+      1_000,
+      '1',
+    ),
+    new Option('--batch', 'Exit when no task is left to run.'),
+    option('--max-tasks <number>', 'Exit after this many tasks. (default: never)', (name) =>
+      wholeNumber(name, { least: 0 }),
+    ),
+    new Option(
+      '--no-startup-delay',
+      'Start immediately. Otherwise waits a random time of up to 1 second, except with --batch or --interval 0.',
+    ),
+    new Option('--reload', 'Restart when source files change (development).'),
+    new Option('--no-reload', 'Disable --reload.'),
+  ]
+}
+
+/** Its processes: how many, what they are called, and how they stop. */
+function processOptions(): Option[] {
+  return [
+    option(
+      '--concurrency <number>',
+      'Tasks to run at the same time, in each process.',
+      (name) => wholeNumber(name, { least: 1 }),
+      10,
+    ),
+    option(
+      '--processes <number>',
+      `Worker processes, 1 to ${MAX_PROCESSES}; those that die are replaced.`,
+      (name) => wholeNumber(name, { least: 1, most: MAX_PROCESSES }),
+      1,
+    ),
+    option(
+      '--worker-id <id>',
+      `Name of this worker in worker_ids, at most ${MAX_WORKER_ID} characters. (default: random)`,
+      (name) => text(name, MAX_WORKER_ID),
+    ),
+    option(
+      '--shutdown-timeout <seconds>',
+      'Seconds to wait for running tasks on shutdown; then they are aborted and requeued.',
+      seconds,
+      30_000,
+      '30',
+    ),
+  ]
+}
+
 async function dbWorker(options: DbWorkerOptions): Promise<number> {
-  const wish = workerOptions(options)
+  const worker = workerOptions(options)
   const fleet = fleetOptions(options)
   if (isReloaded(options)) return late.reload().superviseReloads(options.dataSource)
   if (fleet.processes > 1) return late.processes().superviseProcesses(fleet)
   const shutdown = new Shutdown()
   const { withApp } = late.openedApp()
-  // The database may have been started in the same moment.
-  return withApp(options, () => work(wish, options, shutdown), PATIENCE)
+  // The database may still be starting.
+  return withApp(options, () => work(worker, options, shutdown), PATIENCE_MS)
 }
 
 async function work(
-  wish: WorkerOptions,
+  workerOptions: WorkerOptions,
   { backend }: DbWorkerOptions,
   shutdown: Shutdown,
 ): Promise<number> {
-  const opened = await soundWorker(wish, backend)
+  const opened = await soundWorker(workerOptions, backend)
   if (!opened) return 1
   const worker = opened.start()
-  tellAtWork()
-  const ended = { inOrder: false }
-  // A task that calls process.exit(0) must not make this look like a worker that was done.
-  process.on('exit', (code) => void (ended.inOrder || code !== 0 || (process.exitCode = 1)))
-  shutdown.whenAsked(() => void worker.stop())
-  shutdown.whenForced(() => worker.leave())
-  const { abandoned } = await worker.finished.finally(() => (ended.inOrder = true))
+  reportStarted()
+  const finish = { isOrderly: false }
+  // If a task calls process.exit(0), the exit code must not look like success.
+  process.on('exit', (code) => void (finish.isOrderly || code !== 0 || (process.exitCode = 1)))
+  shutdown.onStop(() => void worker.stop())
+  shutdown.onForcedExit(() => worker.leave())
+  const { abandoned } = await worker.finished.finally(() => (finish.isOrderly = true))
   return abandoned > 0 || shutdown.hasFaults ? 1 : 0
 }
 
-/** Checks the set-up while the worker's connections are made: both wait for the database most of their time. */
-async function soundWorker(wish: WorkerOptions, alias: string): Promise<OpenWorker | undefined> {
+/** Checks the set-up while the worker connects, because both mostly wait for the database. Undefined if the check finds errors. */
+async function soundWorker(options: WorkerOptions, alias: string): Promise<OpenWorker | undefined> {
   const { isSound, servedBackend } = late.servedBackend()
   const backend = servedBackend(alias)
-  const opening = late.startWorker().openWorker(wish)
-  opening.catch(() => {}) // what is wrong with the set-up is told by its check
+  const opening = late.startWorker().openWorker(options)
+  opening.catch(() => {}) // the check reports what is wrong with the set-up
   if (await isSound(backend)) return opening
   await opening.then((worker) => worker.close()).catch(() => {})
   return undefined
@@ -180,8 +182,8 @@ function workerOptions({
 }: DbWorkerOptions): WorkerOptions {
   if (queues !== '*' && excludeQueues.length > 0)
     throw new UsageError(
-      "argument --exclude-queues: goes with --queue-name '*' only.",
-      "Add --queue-name '*', or leave it out.",
+      "argument --exclude-queues: only valid with --queue-name '*'.",
+      "Add --queue-name '*' or remove --exclude-queues.",
     )
   return {
     backend,
@@ -195,7 +197,7 @@ function workerOptions({
       module: join(__dirname, '../app/isolated-app.js'),
       options: { dataSource, verbosity },
     },
-    startupDelay: startupDelay && interval > 0 && !batch ? STARTUP_DELAY : 0,
+    startupDelay: startupDelay && interval > 0 && !batch ? STARTUP_DELAY_MS : 0,
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(workerId === undefined ? {} : { workerId }),
   }
@@ -206,11 +208,11 @@ function fleetOptions({
   workerId,
   batch = false,
   maxTasks,
-}: DbWorkerOptions): PlaceWish {
-  const room = MAX_WORKER_ID - `-${processes}`.length
-  if (processes > 1 && workerId !== undefined && workerId.length > room)
+}: DbWorkerOptions): FleetOptions {
+  const longest = MAX_WORKER_ID - `-${processes}`.length
+  if (processes > 1 && workerId !== undefined && workerId.length > longest)
     throw new UsageError(
-      `argument --worker-id: expected at most ${room} characters, got ${workerId.length}, as ${processes} processes add -1 to -${processes} to it.`,
+      `argument --worker-id: expected at most ${longest} characters, got ${workerId.length}: --processes ${processes} appends -1 to -${processes}.`,
       'Shorten it.',
     )
   return { processes, workerId, batch, mayBeDone: batch || maxTasks !== undefined }

@@ -21,57 +21,53 @@ const MAX_UNIQUE_KEY = 126
 
 export function enqueueCommand(): Command {
   return new Command('enqueue')
-    .summary('enqueue a task by its name')
-    .description("Enqueues a task by its name and prints the result's id.")
-    .addArgument(new Argument('<name>', "The task's name."))
+    .summary('enqueue a task by name')
+    .description('Enqueues a task by name and prints the id of its result.')
+    .addArgument(new Argument('<name>', 'Name of the task.'))
     .addArgument(
-      new Argument('[args]', 'Its arguments as a JSON array; default: none.').argParser(
+      new Argument('[args]', 'Arguments as a JSON array. (default: none)').argParser(
         read.jsonArray('args'),
       ),
     )
     .addOption(
       option(
         '--kwargs <json>',
-        'Keyword arguments as a JSON object; they arrive as one last argument.',
+        'Keyword arguments as a JSON object, passed as the last argument.',
         read.jsonObject,
       ),
     )
     .addOption(
       option(
         '--run-after <when>',
-        'Not before this time: 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d.',
+        'Earliest start: a time such as 2030-01-31T18:00:00Z or a delay such as +30s, +5m, +2h, +1d.',
         read.instant,
       ),
     )
     .addOption(
-      option(
-        '--queue-name <name>',
-        "The queue to put it in; default: the task's own.",
-        read.queueName,
-      ),
+      option('--queue-name <name>', "Queue to use. (default: the task's own)", read.queueName),
     )
     .addOption(
       option(
         '--priority <number>',
-        "From -100 to 100, higher runs first; default: the task's own.",
+        "-100 to 100; higher runs first. (default: the task's own)",
         (name) => read.wholeNumber(name, { least: -100, most: 100 }),
       ),
     )
     .addOption(
       option(
         '--unique-key <key>',
-        `While a task with this key waits or runs, print that one's id; at most ${MAX_UNIQUE_KEY} characters.`,
+        `At most ${MAX_UNIQUE_KEY} characters. If a task with this key is waiting or running, print its id and enqueue nothing.`,
         (name) => read.text(name, MAX_UNIQUE_KEY),
       ),
     )
     .addOption(
       option(
         '--backend <alias>',
-        "The alias in TASKS of the backend; default: the task's own.",
+        "Alias in TASKS of the backend. (default: the task's own)",
         read.text,
       ),
     )
-    .option('--remote', 'The task is defined elsewhere, so that its name is not known here.')
+    .option('--remote', 'The task is defined in another app; do not look up its name.')
     .addHelpText('after', examples(`npx tasks enqueue mail.send '[42, "warm"]' --run-after +5m`))
     .action(doing(enqueue))
 }
@@ -110,7 +106,7 @@ async function enqueue(
   })
 }
 
-/** Only what was given: all else is the task's own. */
+/** Only the options that were given; the task's own values apply for the others. */
 function given<Values extends object>(
   values: Values,
 ): { [Key in keyof Values]?: Exclude<Values[Key], undefined> } {

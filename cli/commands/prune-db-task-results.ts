@@ -13,41 +13,41 @@ interface PruneCommandOptions extends Globals {
   readonly dryRun?: boolean
 }
 
-const FOURTEEN_DAYS = 14 * 24 * 60 * 60 * 1000
+const FOURTEEN_DAYS_MS = 14 * 24 * 60 * 60 * 1000
 
 export function pruneCommand(): Command {
   return new Command('prune_db_task_results')
     .summary('delete old results')
     .description(
-      'Deletes results of tasks that finished some time ago; what waits or runs is never touched.',
+      'Deletes results of tasks that finished some time ago. Waiting and running tasks are never deleted.',
     )
     .addOption(
       option(
         '--queue-name <names>',
-        "Queues to prune, with commas between them; '*' for all.",
+        "Queues to prune, separated by commas; '*' for all.",
         queueNamesOrAll,
         ['default'],
         'default',
       ),
     )
-    .addOption(backendOption('The alias in TASKS of the backend to prune.'))
+    .addOption(backendOption('Alias in TASKS of the backend to prune.'))
     .addOption(
       option(
         '--min-age-days <days>',
-        'Days since a task finished before its result is deleted; 0 for all that finished.',
+        'Keep results for this many days after the task finished; 0 deletes all finished.',
         days,
-        FOURTEEN_DAYS,
+        FOURTEEN_DAYS_MS,
         '14',
       ),
     )
     .addOption(
       option(
         '--failed-min-age-days <days>',
-        'The same for FAILED tasks; default: as --min-age-days.',
+        'The same for FAILED tasks. (default: --min-age-days)',
         days,
       ),
     )
-    .option('--dry-run', 'Only count what would be deleted.')
+    .option('--dry-run', 'Count the results that would be deleted; delete nothing.')
     .addHelpText(
       'after',
       examples(

@@ -1,10 +1,9 @@
 import { Command } from 'commander'
-import type { DataSource } from 'typeorm'
+import type { TaskBackend } from '../../lib/backend'
 import type { TaskStatus } from '../../lib/record'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { print, printable, table } from '../output'
-import type * as stored from '../stored-results'
 import { asJson, cellsOf, fieldsOf, HEADER } from '../result-format'
 import { oneOf, queueNamesOrAll, text, wholeNumber } from '../option-parsers'
 
@@ -21,38 +20,11 @@ type OneOptions = Pick<ListOptions, keyof Globals | 'backend' | 'json'>
 const STATUSES = ['READY', 'RUNNING', 'FAILED', 'SUCCESSFUL'] as const
 
 export function resultsCommand(): Command {
-  const backend = option(
-    '--backend <alias>',
-    "The alias in TASKS of the backend; default: every backend's rows in the table.",
-    text,
-  )
-  return new Command('results')
-    .summary('list results, show one, retry or cancel one')
-    .description('Lists results, the newest first. With an id it shows that one.')
-    .argument('[id]', 'The id of the result to show.')
-    .addOption(
-      option('--status <status>', `Only those in this status: ${STATUSES.join(', ')}.`, (name) =>
-        oneOf<TaskStatus>(name, STATUSES),
-      ),
-    )
-    .addOption(
-      option(
-        '--queue-name <names>',
-        "Only those of these queues, with commas between them; '*' for all.",
-        queueNamesOrAll,
-        '*' as string[] | '*',
-      ),
-    )
-    .addOption(
-      option(
-        '--limit <number>',
-        'How many at most.',
-        (name) => wholeNumber(name, { least: 1, most: 100_000 }),
-        20,
-      ),
-    )
-    .addOption(backend)
-    .option('--json', 'Print JSON, with all that the rows hold.')
+  const command = new Command('results')
+    .summary('list, show, retry or cancel results')
+    .description('Lists results, newest first. With an id it shows one result.')
+    .argument('[id]', 'Id of the result to show.')
+  return withListOptions(command)
     .addHelpText(
       'after',
       examples(
@@ -67,76 +39,98 @@ export function resultsCommand(): Command {
       ),
     )
     .addCommand(
-      subcommand('show', 'Shows all that is known of one result, its traceback in full.').action(
+      subcommand('show', 'Shows every field of one result, with its full traceback.').action(
         doing(show),
       ),
     )
     .addCommand(
       subcommand(
         'retry',
-        'Puts a FAILED task back into its queue; its error is kept among those of earlier attempts.',
+        'Puts a FAILED task back into its queue; its error is kept with those of earlier attempts.',
       ).action(doing(retry)),
     )
     .addCommand(
       subcommand(
         'cancel',
-        'Cancels a task: a waiting one is FAILED at once, a running one as soon as its worker renews its lease.',
+        'Cancels a task: a waiting one fails immediately, a running one when its worker renews its lease.',
       ).action(doing(cancel)),
     )
+}
+
+function withListOptions(command: Command): Command {
+  return command
+    .addOption(
+      option('--status <status>', `Only this status: ${STATUSES.join(', ')}.`, (name) =>
+        oneOf<TaskStatus>(name, STATUSES),
+      ),
+    )
+    .addOption(
+      option(
+        '--queue-name <names>',
+        "Only these queues, separated by commas; '*' for all.",
+        queueNamesOrAll,
+        '*' as string[] | '*',
+        '*',
+      ),
+    )
+    .addOption(
+      option(
+        '--limit <number>',
+        'Maximum number of results.',
+        (name) => wholeNumber(name, { least: 1, most: 100_000 }),
+        20,
+      ),
+    )
+    .addOption(
+      option(
+        '--backend <alias>',
+        "Alias in TASKS of the backend. (default: every backend's rows in the table)",
+        text,
+      ),
+    )
+    .option('--json', 'Print JSON with all fields.')
 }
 
 function subcommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .argument('<id>', 'The id of the result.')
+    .argument('<id>', 'Id of the result.')
     .addHelpText(
       'after',
       examples(`npx tasks results ${name} 01981c1e-7c2a-7b3c-8d4e-5f6071829304`),
     )
 }
 
-async function list({
-  status,
-  queueName,
-  limit,
-  backend,
-  json,
-  ...globals
-}: ListOptions): Promise<number> {
-  const where = {
-    limit,
-    queues: queueName === '*' ? null : queueName,
-    ...(status === undefined ? {} : { status }),
-    ...(backend === undefined ? {} : { backend }),
-  }
-  return onResults({ ...globals, ...where }, async ({ dataSource, listResults }) => {
-    const rows = await listResults(dataSource, where)
-    if (json) print(JSON.stringify(rows.map(asJson), null, 2))
-    else print(rows.length === 0 ? 'No task results.' : table(HEADER, rows.map(cellsOf)))
+async function list(options: ListOptions): Promise<number> {
+  const { status, queueName, limit, json } = options
+  return onResults(options, async (backend) => {
+    const results = await backend.list({
+      limit,
+      queues: queueName === '*' ? null : queueName,
+      everyBackend: options.backend === undefined,
+      ...(status === undefined ? {} : { status }),
+    })
+    if (json) print(JSON.stringify(results.map(asJson), null, 2))
+    else print(results.length === 0 ? 'No task results.' : table(HEADER, results.map(cellsOf)))
     return 0
   })
 }
 
 async function show(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, async ({ dataSource, rowOf }) => {
-    const row = await rowOf(dataSource, id)
-    print(options.json ? JSON.stringify(asJson(row), null, 2) : printable(fieldsOf(row)))
+  return onResults(options, async (backend) => {
+    const result = await backend.getResult(id)
+    print(options.json ? JSON.stringify(asJson(result), null, 2) : printable(fieldsOf(result)))
     return 0
   })
 }
 
 async function retry(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, async ({ dataSource, retryFailed }) => {
-    const {
-      id: known,
-      taskPath,
-      queueName,
-      exceptionClassPath,
-      workerIds,
-    } = await retryFailed(dataSource, id)
+  return onResults(options, async (backend) => {
+    const { id: known, taskName, queueName, errors, attempts } = await backend.retry(id)
+    const error = errors.at(-1)?.exceptionClassPath || 'an unknown error'
     print(
       printable(
-        `Task id=${known} path=${taskPath} is READY again in queue ${queueName}; it had failed with ${exceptionClassPath || 'an unknown error'} after ${workerIds.length} attempt(s).`,
+        `Task id=${known} path=${taskName} is READY again in queue ${queueName}; it had failed with ${error} after ${attempts} attempt(s).`,
       ),
     )
     return 0
@@ -144,28 +138,25 @@ async function retry(options: OneOptions, id: string): Promise<number> {
 }
 
 async function cancel(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, async ({ cancelResult, dataSource, rowOf }) => {
-    const { id: known, taskPath, status } = await cancelResult(await rowOf(dataSource, id))
+  return onResults(options, async (backend) => {
+    const result = await backend.getResult(id)
+    const { id: known, taskName, status } = await result.cancel()
     const what =
       status === 'RUNNING'
         ? 'is told to stop, and ends as FAILED'
         : status === 'FAILED'
           ? 'is FAILED'
           : `has finished already: ${status}`
-    print(printable(`Task id=${known} path=${taskPath} ${what}.`))
+    print(printable(`Task id=${known} path=${taskName} ${what}.`))
     return 0
   })
 }
 
-type Results = typeof stored & { readonly dataSource: DataSource }
-
 async function onResults(
-  options: Globals & { backend?: string },
-  work: (results: Results) => Promise<number>,
+  options: Pick<OneOptions, keyof Globals | 'backend'>,
+  work: (backend: TaskBackend) => Promise<number>,
 ): Promise<number> {
   const { withApp } = late.openedApp()
-  const found = late.storedResults()
-  return withApp(options, async (app) =>
-    work({ ...found, dataSource: await found.dataSourceOfResults(app, options.backend) }),
-  )
+  const { browsedBackend } = late.servedBackend()
+  return withApp(options, () => work(browsedBackend(options.backend)))
 }

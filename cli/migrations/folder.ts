@@ -4,8 +4,8 @@ import { getTsconfig } from 'get-tsconfig'
 import type { DataSourceOptions } from 'typeorm'
 import { UsageError } from '../../lib/errors/errors'
 
-/** The app, as far as the place of a new migration depends on it. */
-export interface Place {
+/** What the folder of a new migration depends on. */
+export interface MigrationSettings {
   readonly migrations: DataSourceOptions['migrations']
   readonly language: 'ts' | 'js'
   /** The folder of the app's package. */
@@ -16,12 +16,12 @@ export interface Place {
 
 export interface Folder {
   readonly path: string
-  /** What was assumed, or must still be done, for TypeORM to find the migration there. */
+  /** Assumptions, and what the user must still do for TypeORM to find the migration. */
   readonly notes: readonly string[]
 }
 
-/** Where the app keeps its migrations: the folder of the first glob in the DataSource's `migrations`. */
-export function migrationsFolder(app: Place): Folder {
+/** The app's migrations folder: that of the first glob in the DataSource's `migrations`. @throws UsageError if the glob names several */
+export function migrationsFolder(app: MigrationSettings): Folder {
   const glob = globsOf(app.migrations)[0]
   if (glob === undefined) return besideDataSource(app)
   const folder = absolute(folderOf(glob), app.root)
@@ -30,24 +30,24 @@ export function migrationsFolder(app: Place): Folder {
   return {
     path: source,
     notes: [
-      `The DataSource lists ${glob}, which is build output: the migration goes to ${shown(source)}, to be compiled with the app.`,
+      `The DataSource lists ${glob}, which is build output. The migration goes to ${shown(source)} and is compiled with the app.`,
     ],
   }
 }
 
-/** What TypeORM takes for globs: everything but classes. */
+/** The globs among TypeORM's `migrations`; the rest are classes. */
 function globsOf(migrations: DataSourceOptions['migrations']): string[] {
   return Object.values(migrations ?? []).filter((entry) => typeof entry === 'string')
 }
 
-function besideDataSource({ file, language, migrations }: Place): Folder {
+function besideDataSource({ file, language, migrations }: MigrationSettings): Folder {
   const path = join(dirname(file), 'migrations')
   const why =
     Object.keys(migrations ?? []).length > 0 ? 'lists classes only' : 'lists no migrations'
   return {
     path,
     notes: [
-      `The DataSource ${why}: add the new one, for instance by \`migrations: ['${shown(path)}/*.${language}']\`.`,
+      `The DataSource ${why}: add the new one, for example \`migrations: ['${shown(path)}/*.${language}']\`.`,
     ],
   }
 }
@@ -62,8 +62,8 @@ function folderOf(glob: string): string {
     .replace(/\{([^,{}]*),[^{}]*\}/g, '$1')
   if (!/[*?[\]{}()!]/.test(path)) return path || (glob.startsWith('/') ? '/' : '.')
   throw new UsageError(
-    `The DataSource's migrations, ${glob}, name no single folder.`,
-    'Name one: --outdir path/to/migrations.',
+    `The DataSource's migrations, ${glob}, do not name a single folder.`,
+    'Give the folder: --outdir path/to/migrations.',
   )
 }
 
@@ -71,13 +71,13 @@ function isFilePattern(part: string): boolean {
   return /[*?{[]|\.[cm]?[jt]s$/.test(part) && part !== '**'
 }
 
-/** TypeORM resolves globs from where the process was started, which need not be the app's own folder. */
+/** TypeORM resolves globs from the current folder, which may differ from the app's root. */
 function absolute(folder: string, root: string): string {
   const fromHere = resolve(folder)
   return existsSync(fromHere) ? fromHere : resolve(root, folder)
 }
 
-/** The folder whose files are compiled into this one, if it is inside the app's build output. */
+/** If the folder is build output: the source folder that is compiled into it. */
 function sourceOf(folder: string, root: string): string | undefined {
   const options = getTsconfig(root)?.config.compilerOptions
   const outputs = [options?.outDir ?? 'dist', 'dist', 'build'].map((output) =>
@@ -96,7 +96,7 @@ function unlistedNote(glob: string, language: 'ts' | 'js'): string[] {
   const fits = !file.includes('.') || file.includes(language) || file.endsWith('.*')
   return fits
     ? []
-    : [`The DataSource lists ${glob}, which no .${language} file fits: add one that does.`]
+    : [`The DataSource lists ${glob}, which matches no .${language} file: add a glob that does.`]
 }
 
 function isWithin(path: string, folder: string): boolean {
@@ -104,7 +104,7 @@ function isWithin(path: string, folder: string): boolean {
   return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
 }
 
-/** A path as seen from where the command was called. */
+/** A path relative to the current folder, if it is inside. */
 export function shown(path: string): string {
   return (isWithin(path, process.cwd()) ? relative(process.cwd(), path) || '.' : path)
     .split(sep)

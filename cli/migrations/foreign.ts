@@ -1,23 +1,18 @@
 import { TableColumn, type DataSource, type EntityMetadata, type Table } from 'typeorm'
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata'
 import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata'
+import { COLUMNS } from '../../entities/columns'
 import { familyOf } from '../../entities/database-family'
 import { DataSourceError } from '../../lib/errors/errors'
 import { escapedIndex, escapedTable } from './names'
 import type { Plan } from './names'
 
-/** The columns of the row that Django does not know. */
-const OURS: readonly string[] = [
-  'claims',
-  'lease_until',
-  'cancel_requested_at',
-  'unique_key',
-  'attempt_errors',
-  'progress',
-  'options',
-]
+/** The columns that Django does not know. */
+const OURS: ReadonlySet<string> = new Set(
+  COLUMNS.filter(({ isOurs }) => isOurs).map(({ name }) => name),
+)
 
-/** Our columns and indexes for a table that Django made; nothing of Django's is touched. */
+/** A migration that adds our columns and indexes to a table that Django made, and changes nothing of Django's. */
 export async function planForeign(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
   const table = await tableOf(own, metadata)
   const steps = [
@@ -27,7 +22,7 @@ export async function planForeign(own: DataSource, metadata: EntityMetadata): Pr
   return { up: steps.map(({ up }) => up), down: steps.map(({ down }) => down).toReversed() }
 }
 
-/** Our claims need no direction. Django's do: what its worker has to sort, it locks, every READY row of it. */
+/** Our claims do not need this sort direction, but Django's do: without it, its worker sorts, and locks every READY row it sorts. */
 const DJANGOS_ORDER = ' DESC'
 
 interface Step {
@@ -44,8 +39,8 @@ async function tableOf(own: DataSource, metadata: EntityMetadata): Promise<Table
     await runner.release()
   }
   throw new DataSourceError(
-    `The table ${metadata.tablePath} does not exist, and the entity says that it belongs to somebody else (managed: false).`,
-    "Run Django's own migrations first (python manage.py migrate), or leave `managed: false` out.",
+    `The table ${metadata.tablePath} does not exist, and the entity does not create it (managed: false).`,
+    "Run Django's own migrations first (python manage.py migrate), or remove `managed: false`.",
   )
 }
 
@@ -53,13 +48,11 @@ function missingColumns(table: Table, metadata: EntityMetadata): ColumnMetadata[
   const missing = metadata.columns.filter(
     ({ databaseName }) => !table.findColumnByName(databaseName),
   )
-  const djangos = missing
-    .map(({ databaseName }) => databaseName)
-    .filter((name) => !OURS.includes(name))
+  const djangos = missing.map(({ databaseName }) => databaseName).filter((name) => !OURS.has(name))
   if (djangos.length === 0) return missing
   throw new DataSourceError(
     `The table ${metadata.tablePath} has no column ${djangos.join(', ')}.`,
-    "Bring it up to date with Django's own migrations (python manage.py migrate) first.",
+    "Update it with Django's own migrations first (python manage.py migrate).",
   )
 }
 

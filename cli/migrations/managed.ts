@@ -3,7 +3,7 @@ import { familyOf } from '../../entities/database-family'
 import { escapedTable } from './names'
 import type { Plan } from './names'
 
-/** What TypeORM itself would do to our table, and on MySQL the check, which TypeORM does not make there. */
+/** What TypeORM itself would do to our table, plus the check constraint on MySQL, which TypeORM does not create there. */
 export async function planManaged(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
   const { upQueries, downQueries } = await own.driver.createSchemaBuilder().log()
   const up = upQueries.map(({ query }) => query)
@@ -38,7 +38,7 @@ async function isThere(
   return rows.length > 0
 }
 
-/** MySQL before 8.0.16 reads a check and forgets it, so it would be missing for ever. */
+/** MySQL before 8.0.16 parses a check but does not store it, so every run would report it as missing. */
 function enforcesChecks({ driver }: DataSource): boolean {
   const [major = 0, minor = 0, patch = 0] = (driver.version ?? '').split('.').map(Number)
   return major > 8 || (major === 8 && (minor > 0 || patch >= 16))

@@ -1,6 +1,6 @@
 import type { DataSource, EntityMetadata } from 'typeorm'
 
-/** The table's name for a statement, with its schema. */
+/** The table's escaped name, with its schema. */
 export function escapedTable(
   { driver }: DataSource,
   { schema, tableName }: EntityMetadata,
@@ -8,7 +8,7 @@ export function escapedTable(
   return [...schemaOf(schema), tableName].map((part) => driver.escape(part)).join('.')
 }
 
-/** An index's name for a statement: PostgreSQL and SQLite find it by its schema, not by its table. */
+/** The index's escaped name, with its schema: PostgreSQL and SQLite look it up by schema, not by table. */
 export function escapedIndex(
   { driver }: DataSource,
   { schema }: EntityMetadata,
@@ -20,7 +20,8 @@ export function escapedIndex(
 function schemaOf(schema: string | undefined): string[] {
   return schema ? [schema] : []
 }
-/** The statements that bring the tasks table up to date, and those that undo them, each in its order. */
+
+/** Statements that bring the tasks table up to date, and statements that undo them, both in execution order. */
 export interface Plan {
   readonly up: readonly string[]
   readonly down: readonly string[]

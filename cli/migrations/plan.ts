@@ -5,7 +5,7 @@ import { planForeign } from './foreign'
 import { planManaged } from './managed'
 import type { Plan } from './names'
 
-/** What the database lacks of the tasks table; of the app's other tables nothing is looked at. */
+/** Compares the database with the tasks table's entity. Ignores the app's other tables. @throws DataSourceError, DatabaseError */
 export async function planMigration(app: DataSource): Promise<Plan> {
   const known = app.isInitialized
     ? taskEntity(app)
@@ -29,7 +29,7 @@ function taskEntity(dataSource: DataSource): EntityMetadata {
   return dataSource.getMetadata(DBTaskResult)
 }
 
-/** A DataSource on the same database that only looks. */
+/** A DataSource on the same database that changes nothing. */
 function quietly(options: DataSourceOptions, entities: DataSourceOptions['entities']): DataSource {
   const silence = {
     synchronize: false,
@@ -58,7 +58,7 @@ async function opened<T>(
   }
 }
 
-/** What TypeORM says of entities and options is clear; what a driver says may be only `ECONNREFUSED`. */
+/** TypeORM's errors about entities and options are clear as they are; a driver's error may be only `ECONNREFUSED`. */
 function unopened(cause: unknown): unknown {
   if (cause instanceof TypeORMError || cause instanceof TasksError) return cause
   const reason =

@@ -1,15 +1,15 @@
 import type { Plan } from './names'
 
 export interface Rendering extends Plan {
-  /** Words of the file's and the class's name. */
+  /** Used in the names of the file and the class. */
   readonly name: string
-  /** Milliseconds; TypeORM runs migrations in this order. */
+  /** Milliseconds since 1970; TypeORM runs migrations in this order. */
   readonly timestamp: number
   readonly language: 'ts' | 'js'
   readonly modules: 'commonjs' | 'esm'
 }
 
-/** A migration as TypeORM's own generator writes it. */
+/** Renders a migration like TypeORM's own generator. */
 export function renderMigration(wish: Rendering): { fileName: string; text: string } {
   const className = `${pascal(wish.name)}${wish.timestamp}`
   const text = wish.language === 'ts' ? typescript(className, wish) : javascript(className, wish)
@@ -70,7 +70,7 @@ function queries(statements: readonly string[]): string {
     .join('\n')
 }
 
-/** For the inside of a template literal. */
+/** Escapes text for a template literal. */
 function escaped(statement: string): string {
   return statement.replaceAll('\\', '\\\\').replaceAll('`', '\\`').replaceAll('${', '\\${')
 }

@@ -5,12 +5,12 @@ import { log } from '../../lib/events/logger'
 import { packageAbove } from '../app/load-file'
 import { SIGNALS, spawnSelf } from './self'
 
-/** Editors and `git checkout` write many files in a row. */
-const SETTLING = 200
+/** Time in ms without changes before a restart: editors and `git checkout` write many files in a row. */
+const SETTLE_MS = 200
 
 const SOURCE = /\.[cm]?[jt]sx?$|^(package|tsconfig.*)\.json$/
 
-/** Runs this same command in a child process, anew after each change of the app's source; gives the last child's exit code. */
+/** Runs this same command in a child process, and restarts it when the app's source changes. Returns the last child's exit code. */
 export async function superviseReloads(dataSource = 'ormconfig'): Promise<number> {
   const { root } = packageAbove(resolve(dataSource))
   log.info(`Watching ${root} for changes`)
@@ -25,7 +25,7 @@ export async function superviseReloads(dataSource = 'ormconfig'): Promise<number
   }
 }
 
-/** Keeps one worker process, and puts a new one in its place when the source changes. */
+/** Restarts one worker process when the source changes. */
 class Supervisor {
   readonly finished: Promise<number>
   readonly #root: string
@@ -57,13 +57,13 @@ class Supervisor {
     if (this.#isStopping) this.#finish(code)
     else if (this.#isRestarting) this.#start()
     else if (code === 0) this.#finish(code)
-    else log.warn(`The worker ended with exit code ${code}; it starts anew at the next change`)
+    else log.warn(`The worker exited with code ${code}; it restarts at the next change`)
   }
 
   #changed(path: string): void {
     if (this.#isStopping || this.#isRestarting) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#restart(path), SETTLING)
+    this.#timer = setTimeout(() => this.#restart(path), SETTLE_MS)
   }
 
   #restart(path: string): void {
@@ -81,7 +81,7 @@ class Supervisor {
   }
 }
 
-/** Only source: databases, logs and what tasks write must not start the worker anew. */
+/** Watches source files only: databases, logs and files written by tasks must not restart the worker. */
 function isIgnored(root: string, path: string, isFile: boolean): boolean {
   if (path === root) return false
   const name = basename(path)

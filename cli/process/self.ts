@@ -1,32 +1,34 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
-/** What asks a process of this command line to end. */
+/** Signals that stop a process of this command line. */
 export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
 
-const AT_WORK = 'typeorm-tasks: at work'
+/** The message by which a child process reports that its worker has started. */
+const STARTED = 'typeorm-tasks: started'
 
-/** Runs this same command again in a child process, its arguments changed. */
+/** Runs this same command in a child process, with changed arguments. */
 export function spawnSelf(change: (args: readonly string[]) => readonly string[]): ChildProcess {
   const [node = process.execPath, script = '', ...args] = process.argv
-  // A group of its own, since Ctrl+C would reach it from the terminal and from here; its channel tells it when we are gone.
+  // Detached, because Ctrl+C in a terminal signals the whole process group, and the supervisor passes it on as well.
+  // The IPC channel disconnects when the supervisor is gone.
   return spawn(node, [...process.execArgv, script, ...change(args.filter((arg) => arg !== '--'))], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     detached: process.platform !== 'win32',
   })
 }
 
-/** Lets the process that started this one know that its worker has started. */
-export function tellAtWork(): void {
-  // Whoever started this may be gone, which 'disconnect' tells; a failed message is no second trouble.
-  process.send?.(AT_WORK, undefined, undefined, () => {})
+/** Reports to the supervisor, if there is one, that this process's worker has started. */
+export function reportStarted(): void {
+  // Errors are ignored: if the supervisor is gone, 'disconnect' handles it.
+  process.send?.(STARTED, undefined, undefined, () => {})
 }
 
-/** Calls back when the child's worker has started. */
-export function onAtWork(child: ChildProcess, listener: () => void): void {
-  child.on('message', (message) => void (message === AT_WORK && listener()))
+/** Calls `listener` when the child's worker has started. */
+export function onStarted(child: ChildProcess, listener: () => void): void {
+  child.on('message', (message) => void (message === STARTED && listener()))
 }
 
-/** Whether the process that started this one watches over it: then a 'disconnect' says that it is gone. */
-export function isWatched(): boolean {
+/** True if a supervisor started this process: then 'disconnect' means that the supervisor is gone. */
+export function isSupervised(): boolean {
   return process.send !== undefined
 }

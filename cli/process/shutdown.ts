@@ -1,77 +1,92 @@
 import { log } from '../../lib/events/logger'
-import { Interrupts } from '../interrupts'
-import { isWatched, SIGNALS } from './self'
+import { isSupervised, SIGNALS } from './self'
 
-/** How a worker process ends: in order when asked or when an error is loose, at once when asked by Ctrl+C again. */
+/** Time in ms within which two SIGINTs count as one: npm passes on a Ctrl+C that the terminal already sent to its child. */
+const NPM_REPEAT_MS = 500
+
+/** Ends a worker process: gracefully on a signal or an uncaught error, immediately on a second Ctrl+C. */
 export class Shutdown {
   #stop: (() => void) | undefined
-  #leave: (() => Promise<void>) | undefined
-  #isAsked = false
-  #beingHeard: NodeJS.Signals | undefined
+  #abandon: (() => Promise<void>) | undefined
+  #isStopping = false
+  #handling: NodeJS.Signals | undefined
   readonly #interrupts = new Interrupts()
   #faults = 0
 
   constructor() {
     for (const signal of SIGNALS) keepListening(signal, () => this.#signalled(signal))
     keepListening('uncaughtException', (error) => this.#fault(error))
-    if (isWatched())
-      keepListening('disconnect', () => this.#ask('The process that watches over this one is gone'))
+    if (isSupervised())
+      keepListening('disconnect', () => this.#shutDown('The supervisor process is gone'))
   }
 
-  /** Whether an error was loose in this process. */
+  /** True after an uncaught error in this process. */
   get hasFaults(): boolean {
     return this.#faults > 0
   }
 
-  /** From now on an end in order takes `stop`; before, there was nothing to finish. */
-  whenAsked(stop: () => void): void {
+  /** Calls `stop` for a graceful shutdown. Until this is set, there is nothing to finish and the process exits immediately. */
+  onStop(stop: () => void): void {
     this.#stop = stop
   }
 
-  /** What is tried, if only for a moment, before the process leaves at once. */
-  whenForced(leave: () => Promise<void>): void {
-    this.#leave = leave
+  /** Calls `abandon`, which must be short, before a forced exit. */
+  onForcedExit(abandon: () => Promise<void>): void {
+    this.#abandon = abandon
   }
 
   #signalled(signal: NodeJS.Signals): void {
-    // Who puts removed listeners back may put ours back twice.
-    if (this.#beingHeard === signal) return
-    this.#beingHeard = signal
-    setImmediate(() => (this.#beingHeard = undefined))
+    // A task that restores removed listeners may add ours twice.
+    if (this.#handling === signal) return
+    this.#handling = signal
+    setImmediate(() => (this.#handling = undefined))
     if (signal === 'SIGINT' && this.#interrupts.isSecond()) {
-      log.warn('Received SIGINT again: leaving at once.')
-      return void (this.#leave?.() ?? Promise.resolve()).finally(() => process.exit(130))
+      log.warn('Received SIGINT again: exiting now.')
+      return void (this.#abandon?.() ?? Promise.resolve()).finally(() => process.exit(130))
     }
-    this.#ask(`Received ${signal}`, ' (press Ctrl+C again to force)')
+    this.#shutDown(`Received ${signal}`, ' (press Ctrl+C again to force)')
   }
 
-  #ask(why: string, hint = ''): void {
-    if (this.#isAsked) return
-    this.#isAsked = true
+  #shutDown(why: string, hint = ''): void {
+    if (this.#isStopping) return
+    this.#isStopping = true
     log.warn(`${why} - shutting down gracefully...${hint}`)
     if (this.#stop) this.#stop()
     else process.exit(this.#faults > 0 ? 1 : 0)
   }
 
-  /** A stray timer or promise of some task; which one is not known, so all of them may be in a bad state. */
+  /** An error in a timer or promise of an unknown task, so every task may be in a bad state. */
   #fault(error: unknown): void {
     this.#faults++
     log.error(
-      `An error that nothing caught: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
+      `Uncaught error: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
     )
     if (error instanceof Error && error.stack !== undefined) log.debug(error.stack)
-    this.#ask('The process may be in a bad state')
+    this.#shutDown('The process may be in a bad state')
   }
 }
 
-/** Also when a task removes everybody's listeners. */
+/** Recognizes the second Ctrl+C, which forces an exit. */
+export class Interrupts {
+  #first: number | undefined
+
+  /** Counts a SIGINT; true if it is the second one. */
+  isSecond(): boolean {
+    const first = this.#first
+    this.#first ??= performance.now()
+    const underNpm = process.env['npm_lifecycle_event'] !== undefined && process.stdin.isTTY
+    return first !== undefined && !(underNpm && performance.now() - first < NPM_REPEAT_MS)
+  }
+}
+
+/** Adds a process listener that stays even if a task removes all listeners. */
 function keepListening(name: string, listener: (value: unknown) => void): void {
   const events: NodeJS.EventEmitter = process
   const putBack = (gone: string, removed: unknown): void => {
     if (gone !== name || removed !== listener) return
     queueMicrotask(() => {
       if (!events.listeners(name).includes(listener)) events.on(name, listener)
-      // What watches for removals may have been removed as well.
+      // The 'removeListener' listener may have been removed as well.
       if (!events.listeners('removeListener').includes(putBack))
         events.on('removeListener', putBack)
     })

@@ -1,128 +1,135 @@
 import type { ChildProcess } from 'node:child_process'
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
-import { BackOff } from '../back-off'
-import { onAtWork, SIGNALS, spawnSelf } from './self'
+import { onStarted, SIGNALS, spawnSelf } from './self'
 
-/** A batch worker, which nobody watches, is given up when it has died so often in a row before it was at work. */
-const BATCH_TRIES = 5
+const FIRST_DELAY_MS = 100
+const LONGEST_DELAY_MS = 30_000
+/** A worker that ran this long (ms) resets the backoff. */
+const HEALTHY_AFTER_MS = 10_000
 
-/** What all places of one supervisor have in common. */
-export interface PlaceWish {
+/** A batch worker is not replaced after this many consecutive failures to start, because nobody watches a batch. */
+const BATCH_START_ATTEMPTS = 5
+
+/** Options of all workers of one supervisor. */
+export interface FleetOptions {
   readonly processes: number
-  /** The workers' names are this and a number. Random names unless told. */
+  /** Worker n is named `<workerId>-<n>`. Default: random names. */
   readonly workerId?: string | undefined
   readonly batch: boolean
-  /** Whether a worker that ends with 0 is done: one of a batch, or with so many tasks to run. */
+  /** True if exit code 0 means that a worker is done (--batch, --max-tasks); else it is replaced. */
   readonly mayBeDone: boolean
 }
 
-/** Where one worker is, and after its death the next. */
-export class WorkerPlace {
-  /** Whether a worker was ever at work here; false once it is known that none will be. */
-  readonly isProven: Promise<boolean>
-  readonly #wish: PlaceWish
+/** A worker process, and after its death its replacement. */
+export class SupervisedWorker {
+  /** True once a worker has started; false if none ever will. */
+  readonly hasStarted: Promise<boolean>
+  readonly #options: FleetOptions
   readonly #number: number
   readonly #backOff = new BackOff()
-  #prove: (isProven: boolean) => void = () => {}
+  #settleStarted: (hasStarted: boolean) => void = () => {}
   #child: ChildProcess | undefined
-  #wasAtWork = false
-  #falseStarts = 0
+  #didStart = false
+  #failedStarts = 0
 
-  constructor(wish: PlaceWish, number: number) {
-    this.#wish = wish
+  constructor(options: FleetOptions, number: number) {
+    this.#options = options
     this.#number = number
-    this.isProven = new Promise((resolve) => (this.#prove = resolve))
+    this.hasStarted = new Promise((resolve) => (this.#settleStarted = resolve))
   }
 
-  /** Keeps a worker here until it is done, or all are stopped; gives the last one's exit code. */
-  async keep(stopping: AbortSignal): Promise<number> {
+  /** Runs workers, one after another, until one is done or `stopping` aborts. Returns the last one's exit code. */
+  async run(stopping: AbortSignal): Promise<number> {
     try {
       while (!stopping.aborted) {
-        const life = await this.#live()
-        if (stopping.aborted) return codeAfterStop(life)
-        if (this.#isLast(life)) return this.#endedWith(life)
-        await this.#pause(life, stopping)
+        const exit = await this.#runOnce()
+        if (stopping.aborted) return codeAfterStop(exit)
+        if (this.#isLast(exit)) return this.#finalCode(exit)
+        await this.#pause(exit, stopping)
       }
       return 0
     } finally {
-      this.#prove(false)
+      this.#settleStarted(false)
     }
   }
 
-  tell(signal: NodeJS.Signals): void {
+  /** Sends a signal to the process, if there is one. */
+  kill(signal: NodeJS.Signals): void {
     this.#child?.kill(signal)
   }
 
-  /** One worker, from its start to its end. */
-  async #live(): Promise<Life> {
+  /** Starts one worker process and waits until it exits. */
+  async #runOnce(): Promise<Exit> {
     try {
-      return await this.#ended(spawnSelf((args) => [...args, ...this.#ownArguments()]))
+      return await this.#exitOf(spawnSelf((args) => [...args, ...this.#ownArguments()]))
     } catch (error) {
-      // The machine may have no memory or no process to spare; that passes.
+      // The machine may temporarily be out of memory or processes.
       return {
         how: `cannot be started: ${error instanceof Error ? error.message : String(error)}`,
         code: null,
         signal: null,
-        worked: undefined,
+        workedMs: undefined,
       }
     } finally {
       this.#child = undefined
     }
   }
 
-  #ended(child: ChildProcess): Promise<Life> {
+  #exitOf(child: ChildProcess): Promise<Exit> {
     this.#child = child
-    let since: number | undefined
-    onAtWork(child, () => {
-      since = clock.now()
-      this.#wasAtWork = true
-      this.#prove(true)
+    let startedAt: number | undefined
+    onStarted(child, () => {
+      startedAt = clock.now()
+      this.#didStart = true
+      this.#settleStarted(true)
     })
     return new Promise((resolve, reject) => {
       child.on('error', (error) => void (child.pid === undefined && reject(error)))
-      // All that it sent has been read by then, which cannot be said of 'exit'.
+      // Not 'exit': that may come before the child's last messages are read.
       child.on('close', (code, signal) =>
         resolve({
           how: howEnded(child, code, signal),
           code,
           signal,
-          worked: since === undefined ? undefined : clock.now() - since,
+          workedMs: startedAt === undefined ? undefined : clock.now() - startedAt,
         }),
       )
     })
   }
 
-  /** Whether no other worker follows on this one. */
-  #isLast({ code, worked }: Life): boolean {
-    this.#falseStarts = worked === undefined ? this.#falseStarts + 1 : 0
-    const isDone = code === 0 && this.#wish.mayBeDone
-    const isHopeless = this.#number === 1 && !this.#wasAtWork
-    return isDone || isHopeless || (this.#wish.batch && this.#falseStarts >= BATCH_TRIES)
+  /** True if the worker is not replaced. */
+  #isLast({ code, workedMs }: Exit): boolean {
+    this.#failedStarts = workedMs === undefined ? this.#failedStarts + 1 : 0
+    const isDone = code === 0 && this.#options.mayBeDone
+    const isHopeless = this.#number === 1 && !this.#didStart
+    return (
+      isDone || isHopeless || (this.#options.batch && this.#failedStarts >= BATCH_START_ATTEMPTS)
+    )
   }
 
-  /** What ended with an exit code has told why itself. */
-  #endedWith(life: Life): number {
-    if (life.code === null || this.#falseStarts >= BATCH_TRIES)
-      log.error(`${this.#name} ${life.how}, and is not replaced`)
-    return codeOf(life)
+  /** Logs why the worker is not replaced, unless it exited with a code: then it has logged the reason itself. */
+  #finalCode(exit: Exit): number {
+    if (exit.code === null || this.#failedStarts >= BATCH_START_ATTEMPTS)
+      log.error(`${this.#name} ${exit.how}; not replaced`)
+    return codeOf(exit)
   }
 
-  async #pause({ how, worked = 0 }: Life, stopping: AbortSignal): Promise<void> {
-    const patience = this.#backOff.after(worked)
-    log.warn(`${this.#name} ${how}; another starts in ${(patience / 1000).toFixed(2)} s`)
-    await clock.sleep(patience, stopping)
+  async #pause({ how, workedMs = 0 }: Exit, stopping: AbortSignal): Promise<void> {
+    const delayMs = this.#backOff.after(workedMs)
+    log.warn(`${this.#name} ${how}; a replacement starts in ${(delayMs / 1000).toFixed(2)} s`)
+    await clock.sleep(delayMs, stopping)
   }
 
   get #name(): string {
-    const { workerId, processes } = this.#wish
+    const { workerId, processes } = this.#options
     return workerId === undefined
       ? `Worker ${this.#number} of ${processes}`
       : `Worker ${workerId}-${this.#number}`
   }
 
   #ownArguments(): string[] {
-    const { workerId } = this.#wish
+    const { workerId } = this.#options
     return [
       '--processes',
       '1',
@@ -131,14 +138,26 @@ export class WorkerPlace {
   }
 }
 
-/** How one worker process came and went. */
-interface Life {
-  /** How it ended, to go behind its name. */
+/** Delay before a dead worker is replaced: doubles with each death, randomized between half and full. */
+export class BackOff {
+  #deaths = 0
+
+  /** The delay in ms, after a worker died that had run for `workedMs`. */
+  after(workedMs: number): number {
+    if (workedMs >= HEALTHY_AFTER_MS) this.#deaths = 0
+    const full = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#deaths++)
+    return full * (0.5 + Math.random() / 2)
+  }
+}
+
+/** How one worker process ended. */
+interface Exit {
+  /** A description that follows the worker's name in log lines. */
   readonly how: string
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
-  /** Milliseconds from the start of its worker; undefined if that did not start. */
-  readonly worked: number | undefined
+  /** Time in ms that its worker ran; undefined if it did not start. */
+  readonly workedMs: number | undefined
 }
 
 function howEnded(
@@ -146,15 +165,16 @@ function howEnded(
   code: number | null,
   signal: NodeJS.Signals | null,
 ): string {
-  return `(process ${pid}) ${signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`}`
+  return `(process ${pid}) ${signal === null ? `exited with code ${code}` : `was killed by ${signal}`}`
 }
 
-function codeOf({ code }: Life): number {
+function codeOf({ code }: Exit): number {
   return code ?? 1
 }
 
-/** A process too young to handle signals is ended by the one that was passed on to it, and had nothing to finish. */
-function codeAfterStop(life: Life): number {
-  const isYoung = life.worked === undefined && SIGNALS.some((signal) => signal === life.signal)
-  return isYoung ? 0 : codeOf(life)
+/** 0 if the signal killed a process that had not started its worker: it had no signal handler yet, and nothing to finish. */
+function codeAfterStop(exit: Exit): number {
+  const isUnstarted =
+    exit.workedMs === undefined && SIGNALS.some((signal) => signal === exit.signal)
+  return isUnstarted ? 0 : codeOf(exit)
 }

@@ -1,46 +1,44 @@
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
-import { Interrupts } from '../interrupts'
-import { isWatched, SIGNALS } from './self'
-import { WorkerPlace, type PlaceWish } from './supervised-worker'
+import { isSupervised, SIGNALS } from './self'
+import { Interrupts } from './shutdown'
+import { SupervisedWorker, type FleetOptions } from './supervised-worker'
 
-/** So long after a second Ctrl+C a worker may still be there; one that computes cannot hear it. */
-const FORCED_GRACE = 2_000
+/** Time in ms between a second Ctrl+C and SIGKILL; a worker that is busy computing cannot handle signals. */
+const FORCED_GRACE_MS = 2_000
 
 /**
- * Runs this same command in so many child processes, and a new one in the place of each that dies; gives the highest
- * exit code of those that were there in the end.
+ * Runs this same command in `options.processes` child processes, and replaces those that die. Returns the highest exit
+ * code of the last ones, 130 after a forced stop.
  */
-export async function superviseProcesses(wish: PlaceWish): Promise<number> {
+export async function superviseProcesses(options: FleetOptions): Promise<number> {
   const [first, ...others] = Array.from(
-    { length: wish.processes },
-    (_, at) => new WorkerPlace(wish, at + 1),
+    { length: options.processes },
+    (_, at) => new SupervisedWorker(options, at + 1),
   )
-  const places = first ? [first, ...others] : []
-  const fleet = new Fleet(places)
-  // The others wait until the first is at work, so that a mistake in the settings is told once and ends all.
+  const workers = first ? [first, ...others] : []
+  const fleet = new Fleet(workers)
+  // The others wait until the first has started, so a mistake in the settings is logged once and ends all.
   const codes = await Promise.all(
-    places.map(async (place) =>
-      place === first || (await first?.isProven) ? place.keep(fleet.stopping) : 0,
+    workers.map(async (worker) =>
+      worker === first || (await first?.hasStarted) ? worker.run(fleet.stopping) : 0,
     ),
   )
   return fleet.isForced ? 130 : Math.max(...codes)
 }
 
-/** All workers of one supervisor, as signals see them. */
+/** Passes signals on to all workers of one supervisor. */
 class Fleet {
-  readonly #places: readonly WorkerPlace[]
+  readonly #workers: readonly SupervisedWorker[]
   readonly #stopping = new AbortController()
   readonly #interrupts = new Interrupts()
   isForced = false
 
-  constructor(places: readonly WorkerPlace[]) {
-    this.#places = places
+  constructor(workers: readonly SupervisedWorker[]) {
+    this.#workers = workers
     for (const signal of SIGNALS) process.on(signal, () => this.#stop(signal, `Received ${signal}`))
-    if (isWatched())
-      process.on('disconnect', () =>
-        this.#stop('SIGTERM', 'The process that watches over this one is gone'),
-      )
+    if (isSupervised())
+      process.on('disconnect', () => this.#stop('SIGTERM', 'The supervisor process is gone'))
   }
 
   get stopping(): AbortSignal {
@@ -50,17 +48,17 @@ class Fleet {
   #stop(signal: NodeJS.Signals, why: string): void {
     if (!this.stopping.aborted) log.warn(`${why}: stopping all workers`)
     this.#stopping.abort()
-    this.#tell(signal)
+    this.#signal(signal)
     if (signal === 'SIGINT' && this.#interrupts.isSecond()) void this.#force()
   }
 
   async #force(): Promise<void> {
     this.isForced = true
-    await clock.sleep(FORCED_GRACE)
-    this.#tell('SIGKILL')
+    await clock.sleep(FORCED_GRACE_MS)
+    this.#signal('SIGKILL')
   }
 
-  #tell(signal: NodeJS.Signals): void {
-    for (const place of this.#places) place.tell(signal)
+  #signal(signal: NodeJS.Signals): void {
+    for (const worker of this.#workers) worker.kill(signal)
   }
 }

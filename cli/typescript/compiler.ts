@@ -4,13 +4,13 @@ import { dirname } from 'node:path'
 import { LoadError } from '../../lib/errors/errors'
 import { importMetaTransformers, type Transformers, type TypeScriptNodes } from './import-meta'
 
-/** Turns the text of one TypeScript file into CommonJS. */
+/** Compiles the source text of one TypeScript file to CommonJS. */
 export type Compile = (source: string, file: string) => string
 
 /**
- * The compiler the app has: TypeScript below 7 (7 has no JavaScript API), else `@swc/core`.
- * Decorators and their metadata are always emitted and `id!: string` never makes a field,
- * whatever tsconfig.json says: entities work in no other way.
+ * The app's compiler: TypeScript below 7 (7 has no JavaScript API), else `@swc/core`. Whatever tsconfig.json says, it
+ * emits decorators and their metadata and makes no class field of `id!: string`, because entities do not work otherwise.
+ * @throws LoadError if the app has no compiler
  */
 export function compilerOf(appFile: string): Compile {
   const typescript = packageOf<TypeScript>(appFile, 'typescript')
@@ -18,14 +18,14 @@ export function compilerOf(appFile: string): Compile {
   const swc = packageOf<Swc>(appFile, '@swc/core')
   if (swc) return withSwc(swc)
   throw new LoadError(
-    `${appFile} is TypeScript, and ${typescript ? `TypeScript ${typescript.version} cannot be called by programs` : 'the app has no compiler for it'}.`,
-    'Run: npm install --save-dev @swc/core (or give a compiled .js file with --data-source).',
+    `${appFile} is TypeScript, but ${typescript ? `TypeScript ${typescript.version} has no API for programs` : 'the app has no compiler for it'}.`,
+    'Run: npm install --save-dev @swc/core (or pass a compiled .js file with --data-source).',
   )
 }
 
 const configs = new Map<string, TsConfigResult | null>()
 
-/** The nearest tsconfig.json above a file, read once a folder. */
+/** The nearest tsconfig.json above a file, cached by folder. */
 export function tsconfigOf(file: string): TsConfigResult | null {
   const folder = dirname(file)
   const known = configs.get(folder)
@@ -50,7 +50,7 @@ function readTsconfig(folder: string): TsConfigResult | null {
 function withTypeScript(typescript: TypeScript): Compile {
   return (source, file) => {
     const { outputText, diagnostics = [] } = typescript.transpileModule?.(source, {
-      fileName: file.replace(/\.mts$/, '.cts'), // TypeScript writes ES modules for .mts, whatever `module` says
+      fileName: file.replace(/\.mts$/, '.cts'), // TypeScript emits ES modules for .mts, whatever `module` says
       reportDiagnostics: true,
       transformers: importMetaTransformers(typescript),
       compilerOptions: {
@@ -63,7 +63,7 @@ function withTypeScript(typescript: TypeScript): Compile {
         inlineSourceMap: true,
       },
     }) ?? { outputText: '' }
-    const fault = diagnostics.find((diagnostic) => diagnostic.file) // one without a file is about options, not about the text
+    const fault = diagnostics.find((diagnostic) => diagnostic.file) // a diagnostic without a file is about options, not the source
     if (fault?.file)
       throw notCompiled(
         file,
@@ -77,7 +77,7 @@ function withTypeScript(typescript: TypeScript): Compile {
 function withSwc(swc: Swc): Compile {
   return (source, file) => {
     try {
-      return calmGetters(swc.transformSync(source, swcOptions(file)).code)
+      return lenientGetters(swc.transformSync(source, swcOptions(file)).code)
     } catch (cause) {
       throw notCompiled(file, cause instanceof Error ? cause.message : String(cause), cause)
     }
@@ -100,18 +100,18 @@ function swcOptions(file: string): object {
 }
 
 /**
- * Entities that import each other: while the ring loads, swc's export getters throw "Cannot access 'User' before
- * initialization" at the metadata's own test for undefined. They answer undefined here, as TypeScript's exports do.
+ * For entities that import each other. While such a circle loads, swc's export getters throw "Cannot access 'User' before
+ * initialization" where the emitted metadata tests for undefined. Here they return undefined, as TypeScript's exports do.
  */
-function calmGetters(code: string): string {
-  const calm = (text: string): string =>
+function lenientGetters(code: string): string {
+  const lenient = (text: string): string =>
     text.replace(/return ([\w$]+);(?=\s*\})/g, 'try { return $1; } catch { return undefined; }')
   return code
-    .replace(/^_export\(exports, \{\n[\s\S]*?^\}\);$/m, calm)
-    .replace(/^Object\.defineProperty\(exports, "[^\n]+", \{\n[\s\S]*?^\}\);$/gm, calm)
+    .replace(/^_export\(exports, \{\n[\s\S]*?^\}\);$/m, lenient)
+    .replace(/^Object\.defineProperty\(exports, "[^\n]+", \{\n[\s\S]*?^\}\);$/gm, lenient)
 }
 
-/** What `import x from` and `import * as x from` mean for CommonJS packages; TypeScript's own defaults. */
+/** Whether imports of CommonJS packages use esModuleInterop: tsconfig's value, else TypeScript's default. */
 function wantsInterop(file: string, typescriptMajor: number): boolean {
   const { module = '', esModuleInterop } = tsconfigOf(file)?.config.compilerOptions ?? {}
   if (/^(es|preserve)/i.test(module)) return true

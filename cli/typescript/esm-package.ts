@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, parse } from 'node:path'
 import { resolveExports } from 'resolve-pkg-maps'
 
-/** The file that `import` would load of a package that keeps `require` out: its "exports" name the condition "import" alone. */
+/** For a package whose "exports" have no entry for `require`: the file that `import` would load. */
 export function importedEntry(request: string, from: string): string | undefined {
   const [, name, inner = ''] = /^((?:@[^/]+\/)?[^/]+)(\/.*)?$/.exec(request) ?? []
   const folder = name && folderOf(name, from)
@@ -24,7 +24,7 @@ function entries(exports: PackageExports, path: string): string[] {
       'default',
     ])
   } catch {
-    return [] // Node's own error says better what the package does not export
+    return [] // Node's own error explains better what the package does not export
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * `import.meta` in CommonJS: TypeScript leaves it as it stands, where it is a syntax error (swc writes it anew by itself).
- * Its parts are put in place of it, so that `import.meta.dirname` in a data source's globs works.
+ * Replaces `import.meta`, which TypeScript leaves in CommonJS output, where it is a syntax error (swc replaces it itself).
+ * Makes `import.meta.dirname` in a data source's globs work.
  */
 export function importMetaTransformers(typescript: TypeScriptNodes): Transformers {
   return { before: [(context) => (file) => rewritten(typescript, context, file)] }
@@ -25,7 +25,7 @@ interface Node {
   keywordToken?: number
 }
 
-/** What `transpileModule` takes as `transformers`. */
+/** The `transformers` of `transpileModule`. */
 export interface Transformers {
   before: ((context: unknown) => (file: Node) => Node)[]
 }

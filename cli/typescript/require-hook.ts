@@ -7,15 +7,15 @@ import { LoadError } from '../../lib/errors/errors'
 import { compilerOf, tsconfigOf, type Compile } from './compiler'
 import { importedEntry } from './esm-package'
 
-// Node's own loader: undocumented, and what every require hook (ts-node, swc-node, tsx) builds upon.
+// Node's CommonJS loader. Undocumented, but every require hook (ts-node, swc-node, tsx) builds on it.
 const loader = Module as unknown as ModuleInternals
 const nodeResolve = loader._resolveFilename
 let ours = false
 
 /**
- * Lets Node load the app's TypeScript, each file compiled to CommonJS by the app's own compiler; a loader that is
- * there already stays in charge. CommonJS because Node's `require` loads ES modules too, and because entities that
- * import each other survive it; top-level await is the price.
+ * Makes Node load the app's TypeScript: each file is compiled to CommonJS by the app's own compiler. Does nothing if the
+ * app was started with a TypeScript loader. CommonJS, because Node's `require` loads ES modules too, and because entities
+ * that import each other work in it. The price: no top-level await.
  */
 export function installTypeScript(appFile: string): void {
   if ('.ts' in loader._extensions) return
@@ -23,17 +23,17 @@ export function installTypeScript(appFile: string): void {
   for (const extension of ['.ts', '.mts', '.cts'])
     loader._extensions[extension] = (module, file) => run(module, file, compile)
   loader._resolveFilename = resolveWithTypeScript
-  answerImports()
-  process.setSourceMapsEnabled(true) // a task's traceback names lines of the .ts file
+  hookImports()
+  process.setSourceMapsEnabled(true) // tracebacks of tasks then show lines of the .ts file
   ours = true
 }
 
-/** Whether a file's name says TypeScript. */
+/** True if the file name ends like TypeScript. */
 export function isTypeScript(file: string): boolean {
   return /\.[mc]?ts$/.test(file)
 }
 
-/** Whether the app was started with a TypeScript loader of its own: `node -r ts-node/register` and the like. */
+/** True if the app was started with its own TypeScript loader, such as `node -r ts-node/register`. */
 export function hasOwnLoader(): boolean {
   return !ours && '.ts' in loader._extensions
 }
@@ -57,8 +57,8 @@ function isTopLevelAwait(error: unknown, file: string): boolean {
 
 function topLevelAwait(file: string, cause: unknown): LoadError {
   return new LoadError(
-    `${file} uses await outside of a function, which cannot be loaded from TypeScript.`,
-    'Export the Promise itself in place of awaiting it, or give compiled JavaScript with --data-source.',
+    `${file} uses top-level await, which is not supported in TypeScript files.`,
+    'Export the promise instead of awaiting it, or pass compiled JavaScript with --data-source.',
     { cause },
   )
 }
@@ -87,7 +87,7 @@ function nodeOrEsm(this: unknown, request: string, parent: Parent, ...rest: unkn
   }
 }
 
-/** The file TypeScript means where Node would find another or none. */
+/** The file that TypeScript would resolve, if Node would find another or none. */
 function sourceOf(request: string, from: string): string | undefined {
   if (/^\.{1,2}(\/|$)/.test(request)) return typeScriptAt(resolve(dirname(from), request))
   if (isBuiltin(request) || isAbsolute(request) || from.includes('node_modules')) return undefined
@@ -98,7 +98,7 @@ function sourceOf(request: string, from: string): string | undefined {
   return undefined
 }
 
-/** `x.ts` for `x`, for `x.js` and before a compiled `x.js` beside it; `x/index.ts` for the folder `x`. */
+/** `x.ts` for `x` and for `x.js`, even if a compiled `x.js` exists; `x/index.ts` for the folder `x`. */
 function typeScriptAt(path: string): string | undefined {
   const swapped = path.replace(/\.([mc]?)js$/, '.$1ts')
   const names = [swapped, `${path}.ts`, `${path}.mts`, `${path}.cts`]
@@ -116,7 +116,7 @@ function javaScriptAt(path: string): string | undefined {
 
 const matchers = new Map<string, ReturnType<typeof createPathsMatcher>>()
 
-/** Where tsconfig's `paths` and `baseUrl` say that a name may be. */
+/** Candidate paths from tsconfig's `paths` and `baseUrl`. */
 function mapped(request: string, from: string): string[] {
   const config = tsconfigOf(from)
   if (!config) return []
@@ -125,21 +125,21 @@ function mapped(request: string, from: string): string[] {
 }
 
 /**
- * `import()` of TypeScript, which TypeORM does with the globs of an app of `"type": "module"`: answered by a module
- * that hands on what `require` gives, so that each file is loaded once, whoever asks. Node below 22.15 asks hooks in
- * another thread, which cannot know the names; there everything is under `default`, where TypeORM finds it too.
+ * Handles `import()` of TypeScript, which TypeORM uses for globs if the app has `"type": "module"`. Returns a module that
+ * re-exports what `require` returns, so each file is loaded once. Node below 22.15 runs hooks in another thread, where
+ * the export names are unknown: there all exports are under `default`, where TypeORM finds them too.
  */
-function answerImports(): void {
+function hookImports(): void {
   const hooks = (Module as unknown as { registerHooks?: (hooks: { load: Load }) => void })
     .registerHooks
   if (!hooks) return register(`data:text/javascript,${encodeURIComponent(OTHER_THREAD)}`)
   hooks({
     load: (url, context, next) =>
-      isTypeScript(url) && url.startsWith('file:') ? handedOn(url) : next(url, context),
+      isTypeScript(url) && url.startsWith('file:') ? reExported(url) : next(url, context),
   })
 }
 
-function handedOn(url: string): object {
+function reExported(url: string): object {
   const file = fileURLToPath(url)
   const exported = createRequire(file)(file) as object
   const names = Object.keys(exported).filter((name) => name !== '__esModule')
@@ -163,7 +163,7 @@ const OTHER_THREAD = `export async function load(url, context, next) {
   return { format: 'module', shortCircuit: true, source: (${requiring.toString()})(url) + 'export default loaded' }
 }`
 
-/** Whether a file, not a folder, is there. */
+/** True if the path is a file, not a folder. */
 export function isFile(path: string): boolean {
   return existsSync(path) && statSync(path).isFile() // statSync alone throws for a path through a file: own.mjs/index.ts
 }

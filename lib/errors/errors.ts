@@ -14,6 +14,11 @@ export abstract class TasksError extends Error {
     this.name = new.target.name
     this.mend = mend
   }
+
+  /** The message without `mend`. A getter, since a property of the error would be printed beside its message. */
+  get what(): string {
+    return this.message.slice(0, this.message.length - this.mend.length).trim()
+  }
 }
 
 /** A task, an order or an option that can never work: bad name, priority, queue, option or argument. */

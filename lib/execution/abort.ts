@@ -3,10 +3,13 @@ import { isA } from '../errors/error-record'
 import type { TasksError } from '../errors/errors'
 import { LeaseLost, TaskCancelled, TimeLimitExceeded, WorkerStops } from '../errors/run-errors'
 
-/** A run that was told to stop has this long to end by itself. */
-export const ABORT_GRACE = 1_000
+/** Time in ms that a run has to end by itself after its signal aborted. */
+export const ABORT_GRACE_MS = 1_000
 
-/** What `run` comes to; or what `giveUp` says, if it has not ended a moment after its signal aborted. */
+/** Reasons to abort a run, the weakest first. Of two the stronger one counts, whichever came first. */
+const REASONS = [WorkerStops, TimeLimitExceeded, TaskCancelled, LeaseLost]
+
+/** What `run` resolves to; or what `giveUp` gives if `run` has not ended `ABORT_GRACE_MS` after its signal aborted. */
 export async function inGrace<T>(
   run: Promise<T>,
   signal: AbortSignal,
@@ -16,7 +19,7 @@ export async function inGrace<T>(
   const over = new Promise<T>((resolve) => {
     const wait = (): void =>
       void clock
-        .sleep(ABORT_GRACE, done.signal)
+        .sleep(ABORT_GRACE_MS, done.signal)
         .then(() => done.signal.aborted || resolve(giveUp()))
     if (signal.aborted) wait()
     else signal.addEventListener('abort', wait, { once: true, signal: done.signal })
@@ -24,10 +27,7 @@ export async function inGrace<T>(
   return Promise.race([run, over]).finally(() => done.abort(OVER))
 }
 
-/** The stronger reason counts, whichever came first. */
-const STRENGTH = [WorkerStops, TimeLimitExceeded, TaskCancelled, LeaseLost]
-
-/** Whether a run ended because its worker told it to, and for no reason of its own. */
+/** True if a run ended because its worker stops, and for no reason of its own. */
 export function isDueToStop(cause: unknown, { reason }: AbortSignal): boolean {
   if (!(reason instanceof WorkerStops)) return false
   return (
@@ -36,7 +36,7 @@ export function isDueToStop(cause: unknown, { reason }: AbortSignal): boolean {
   )
 }
 
-/** How strong a reason to stop is; of two the stronger one counts. */
+/** The rank of a reason to abort; of two the higher one counts. */
 export function strengthOf(reason: TasksError): number {
-  return STRENGTH.findIndex((kind) => reason instanceof kind)
+  return REASONS.findIndex((kind) => reason instanceof kind)
 }

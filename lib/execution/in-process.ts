@@ -1,101 +1,73 @@
 import type { TaskBackend } from '../backend'
 import { TaskContext, type Surroundings } from '../tasks/context'
-import { type ErrorRecord, recordOf } from '../errors/error-record'
 import { encodeReturnValue } from '../tasks/json'
+import { runThrough } from '../middleware'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
 import { type Progress } from '../record'
 import type { Outcome } from '../store'
 import type { Task } from '../tasks/task'
-import { type Verdict, failed } from './run-outcome'
+import { type RunOutcome, failed } from './run-outcome'
 import { type Terms } from './retry'
 
-/** One claimed row that is to be run, and who hears of it. */
-export interface Assignment extends Terms {
+/** One run of a claimed row, as an executor sees it. */
+export interface Run extends Terms {
   readonly backend: TaskBackend
-  /** The task itself begins now: from here on its time counts. */
+  /** The task's own code starts now: its time limit counts from here. */
   begins(): void
   report(progress: Progress): void
-  /** What the row shall say of a success; asked for right before the run's own transaction commits it. Throws if it must not. */
+  /** The outcome to store with the run's own transaction, asked for right before its commit. @throws if it must not commit. */
   completion(returnValue: string | null): Outcome | Promise<Outcome>
 }
 
-/** A way to carry out a run: never throws, whatever the task does. */
-export type Way = (assignment: Assignment) => Promise<Verdict>
+/** Carries out a run. Never throws, whatever the task does. */
+export type Executor = (run: Run) => Promise<RunOutcome>
 
 /** Carries out a run in this process. */
-export const runHere: Way = async (assignment) => {
-  assignment.begins()
-  const {
-    backend,
-    row: { values },
-  } = assignment
+export const runInProcess: Executor = async (run) => {
+  run.begins()
   try {
-    return successful(
-      await called(
-        () => tasks.get(values.taskName),
-        new TaskResult<unknown>(backend, values),
-        assignment,
-      ),
-    )
+    return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(await called(run, run)) }
   } catch (error) {
-    return failed(error, assignment)
+    return failed(error, run)
   }
 }
 
-/** Calls the function of an assignment. */
-export function runAssigned(
-  { backend, row }: Assignment,
-  surroundings: Surroundings,
-): Promise<Ending> {
-  return runOnce(
-    () => tasks.get(row.values.taskName),
-    new TaskResult<unknown>(backend, row.values),
+/** Calls the task of a claimed row; gives what it returns, or a promise of that. Not async: this runs for every task. */
+function called({ backend, row: { values } }: Run, surroundings: Surroundings): unknown {
+  return calledWith(
+    tasks.get(values.taskName),
+    new TaskResult<unknown>(backend, values),
     surroundings,
   )
 }
 
-/** How one call of a task's function ended. */
-export type Ending =
-  | Successful
-  | {
-      readonly status: 'FAILED'
-      readonly error: ErrorRecord
-      /** What was thrown. */ readonly cause: unknown
-    }
-
-interface Successful {
-  readonly status: 'SUCCESSFUL'
-  /** JSON text; null for none. */
-  readonly returnValue: string | null
-}
-
-/** Runs a task once, as `result` asks, and says how it went; never throws. */
-export async function runOnce(
-  find: () => Task<unknown[], unknown>,
-  result: TaskResult<unknown>,
-  surroundings: Surroundings,
-): Promise<Ending> {
-  try {
-    return successful(await called(find, result, surroundings))
-  } catch (error) {
-    return { status: 'FAILED', error: recordOf(error), cause: error }
-  }
-}
-
-function called(
-  find: () => Task<unknown[], unknown>,
+function calledWith(
+  task: Task<unknown[], unknown>,
   result: TaskResult<unknown>,
   surroundings: Surroundings,
 ): unknown {
-  return find().run(givenTo(result), () => new TaskContext(result, surroundings))
+  return runThrough(
+    () => new TaskContext(result, surroundings),
+    (context) => task.run(argumentsOf(result), context),
+  )
 }
 
-function successful(value: unknown): Successful {
-  return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(value) }
+/** Calls the task of a claimed row; gives its return value as JSON text, null for none. @throws what the task throws. */
+export async function returnValueOf(run: Run, surroundings: Surroundings): Promise<string | null> {
+  return encodeReturnValue(await called(run, surroundings))
 }
 
-/** JavaScript knows no keyword arguments: they arrive as one last object. */
-function givenTo({ args, kwargs }: TaskResult<unknown>): unknown[] {
+/** Calls a task with the arguments that `result` holds; gives its return value as JSON text, null for none. @throws what the task throws. */
+export async function callTask(
+  task: Task<unknown[], unknown>,
+  result: TaskResult<unknown>,
+  surroundings: Surroundings,
+): Promise<string | null> {
+  return encodeReturnValue(await calledWith(task, result, surroundings))
+}
+
+/** JavaScript has no keyword arguments: they are passed as one last object. */
+function argumentsOf({ args, kwargs }: TaskResult<unknown>): unknown[] {
   return Object.keys(kwargs).length === 0 ? [...args] : [...args, kwargs]
 }

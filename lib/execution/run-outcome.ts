@@ -3,27 +3,30 @@ import { type ErrorRecord } from '../errors/error-record'
 import { recordOfFailure, worthAnother, type Terms } from './retry'
 import { isDueToStop } from './abort'
 
-/** How one run went: plain data, since it may come from another process. */
-export type Verdict = Success | Failure
+/** How one run ended: plain data, since it may come from another process. */
+export type RunOutcome = Success | Failure
 
 export interface Success {
   readonly status: 'SUCCESSFUL'
   /** JSON text; null for none. */
   readonly returnValue: string | null
-  /** The row says so already. */
+  /** The run's own transaction has already stored this in the row. */
   readonly isStored?: true
 }
 
 export interface Failure {
   readonly status: 'FAILED'
   readonly error: ErrorRecord
-  /** Milliseconds until it is worth another run; null: it has failed for good. */
+  /** Delay in ms until the next run; null: no other run. */
   readonly delay: number | null
   /** It ended because its worker stops, and for no reason of its own. */
   readonly isDueToStop: boolean
 }
 
-/** What becomes of a run that threw this. Never throws; it is asked where the error is at hand, for a record of it decides nothing. */
+/**
+ * The outcome of a run that threw `cause`. Never throws. Must be called where the error itself is at hand: retries are
+ * decided by its class, which its record no longer has.
+ */
 export function failed(cause: unknown, terms: Terms): Failure {
   return {
     status: 'FAILED',
@@ -33,8 +36,8 @@ export function failed(cause: unknown, terms: Terms): Failure {
   }
 }
 
-/** What becomes of a run that was told to stop, whatever it still came to. */
-export function stopped(reason: TasksError, terms: Terms, mayRetry: boolean): Failure {
+/** The outcome of a run that was aborted for `reason`, whatever it returned or threw. */
+export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Failure {
   const failure = failed(reason, terms)
   return mayRetry ? failure : { ...failure, delay: null }
 }

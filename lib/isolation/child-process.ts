@@ -6,9 +6,9 @@ import { WorkerStops, ProcessLost } from '../errors/run-errors'
 import type { ErrorRecord } from '../errors/error-record'
 import { inGrace } from '../execution/abort'
 import { log } from '../events/logger'
-import type { Assignment } from '../execution/in-process'
+import type { Run } from '../execution/in-process'
 import type { Outcome } from '../store'
-import type { Verdict } from '../execution/run-outcome'
+import type { RunOutcome } from '../execution/run-outcome'
 import type { Isolation } from './isolation-options'
 import { type FromChild, type ToChild, isOurs, textOf } from './ipc-messages'
 
@@ -22,9 +22,10 @@ const LAST_WORDS = 1_000
 /** The process ended, or was no good any more, before the task began in it; the cause says how. */
 export class NotBegun extends Error {}
 
-interface Run {
-  readonly assignment: Assignment
-  readonly end: (verdict: Verdict) => void
+/** The run that goes on in the process. */
+interface Current {
+  readonly run: Run
+  readonly end: (outcome: RunOutcome) => void
   readonly fail: (error: Error) => void
   hasBegun: boolean
 }
@@ -38,7 +39,7 @@ export class Child {
   readonly #process: ChildProcess
   readonly #module: string
   readonly #over = new AbortController()
-  #run: Run | undefined
+  #current: Current | undefined
   #fault: ErrorRecord | undefined
   #isKilled = false
   #loaded: (failure?: TasksError) => void = () => {}
@@ -71,12 +72,12 @@ export class Child {
   }
 
   /** Carries out a run. @throws ProcessLost when the process ends instead; NotBegun when it does so before the task began. */
-  async run(assignment: Assignment): Promise<Verdict> {
-    const { backend, row, signal } = assignment
+  async run(run: Run): Promise<RunOutcome> {
+    const { backend, row, signal } = run
     const abort = (): void =>
       this.#tell({ typeormTasks: 'abort', reason: (signal.reason as Error).name })
-    const ended = new Promise<Verdict>(
-      (end, fail) => (this.#run = { assignment, end, fail, hasBegun: false }),
+    const ended = new Promise<RunOutcome>(
+      (end, fail) => (this.#current = { run, end, fail, hasBegun: false }),
     )
     this.#tell({ typeormTasks: 'run', backend: backend.alias, row: textOf(row) })
     if (signal.aborted) abort()
@@ -84,13 +85,13 @@ export class Child {
     const done = new AbortController()
     void clock
       .sleep(BEGINNING, done.signal)
-      .then(() => this.#run?.hasBegun === false && !done.signal.aborted && this.kill())
+      .then(() => this.#current?.hasBegun === false && !done.signal.aborted && this.kill())
     try {
-      return await inGrace(ended, signal, () => (this.#giveUp(assignment), ended))
+      return await inGrace(ended, signal, () => (this.#giveUp(run), ended))
     } finally {
       done.abort()
       signal.removeEventListener('abort', abort)
-      this.#run = undefined
+      this.#current = undefined
     }
   }
 
@@ -105,7 +106,7 @@ export class Child {
     if (this.#process.connected) this.#process.disconnect()
   }
 
-  #giveUp({ signal, row: { values } }: Assignment): void {
+  #giveUp({ signal, row: { values } }: Run): void {
     // At a stop the worker itself decides how long it waits.
     if (signal.reason instanceof WorkerStops) return
     log.warn(
@@ -115,7 +116,7 @@ export class Child {
   }
 
   #hear(message: FromChild): void {
-    const run = this.#run
+    const current = this.#current
     switch (message.typeormTasks) {
       case 'ready':
         return this.#loaded()
@@ -124,13 +125,13 @@ export class Child {
       case 'fault':
         return void (this.#fault = message.error)
       case 'began':
-        return begin(run)
+        return begin(current)
       case 'progress':
-        return run?.assignment.report(message.progress)
+        return current?.run.report(message.progress)
       case 'ended':
-        return run?.end(message.verdict)
+        return current?.end(message.runOutcome)
       case 'completing':
-        return void completion(run, message.returnValue).then((outcome) =>
+        return void completion(current, message.returnValue).then((outcome) =>
           this.#tell({ typeormTasks: 'complete', outcome }),
         )
     }
@@ -179,8 +180,8 @@ export class Child {
   #lost(lost: ProcessLost): ProcessLost {
     this.#over.abort()
     this.#loaded(lost)
-    const run = this.#run
-    run?.fail(run.hasBegun ? lost : new NotBegun(lost.message, { cause: lost }))
+    const current = this.#current
+    current?.fail(current.hasBegun ? lost : new NotBegun(lost.message, { cause: lost }))
     return lost
   }
 
@@ -198,19 +199,19 @@ export class Child {
   }
 }
 
-function begin(run: Run | undefined): void {
-  if (!run) return
-  run.hasBegun = true
-  run.assignment.begins()
+function begin(current: Current | undefined): void {
+  if (!current) return
+  current.hasBegun = true
+  current.run.begins()
 }
 
 /** What the run may commit; null: nothing. */
 async function completion(
-  run: Run | undefined,
+  current: Current | undefined,
   returnValue: string | null,
 ): Promise<Outcome | null> {
   try {
-    return (await run?.assignment.completion(returnValue)) ?? null
+    return (await current?.run.completion(returnValue)) ?? null
   } catch {
     return null
   }

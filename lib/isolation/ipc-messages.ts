@@ -6,7 +6,7 @@ import { TimeLimitExceeded } from '../errors/run-errors'
 import type { ErrorRecord } from '../errors/error-record'
 import type { Progress } from '../record'
 import type { ClaimedRow, Outcome } from '../store'
-import type { Verdict } from '../execution/run-outcome'
+import type { RunOutcome } from '../execution/run-outcome'
 
 /** What a worker tells its child process. One run at a time: what is said of none is about the one that goes on. */
 export type ToChild =
@@ -33,7 +33,7 @@ export type FromChild =
   | { readonly typeormTasks: 'progress'; readonly progress: Progress }
   /** The transaction of the run is about to commit; it waits for the answer. */
   | { readonly typeormTasks: 'completing'; readonly returnValue: string | null }
-  | { readonly typeormTasks: 'ended'; readonly verdict: Verdict }
+  | { readonly typeormTasks: 'ended'; readonly runOutcome: RunOutcome }
   /** An error that nothing caught, of which the process is about to die. */
   | { readonly typeormTasks: 'fault'; readonly error: ErrorRecord }
 

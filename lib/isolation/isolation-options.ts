@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidSettingsError, NotSupportedError } from '../errors/errors'
 import { encodeJson } from '../tasks/json'
-import { assertKnown, unexpected } from '../settings/option-checks'
+import { assertKnown, settingsSubject, unexpected } from '../errors/option-checks'
 
 export interface IsolationOptions {
   /**
@@ -24,7 +24,7 @@ export interface Isolation {
 
 /** @throws InvalidSettingsError, NotSerializableError */
 export function isolationOf(given: IsolationOptions): Isolation {
-  assertKnown('Worker, isolation', given, ['module', 'options'])
+  assertKnown(settingsSubject('Worker, isolation'), given, ['module', 'options'])
   const module = pathOf(given.module)
   if (!existsSync(module))
     throw new InvalidSettingsError(
@@ -37,7 +37,8 @@ export function isolationOf(given: IsolationOptions): Isolation {
 function pathOf(module: unknown): string {
   if (typeof module === 'string' && module.startsWith('file:')) return fileURLToPath(module)
   if (typeof module === 'string' && isAbsolute(module)) return module
-  throw unexpected('Worker', 'isolation.module', 'an absolute path or a file: URL', module)
+  const expected = 'an absolute path or a file: URL'
+  throw unexpected(settingsSubject('Worker'), 'isolation.module', { expected }, module)
 }
 
 let isChild = false

@@ -1,7 +1,7 @@
 import { clock } from '../clock'
 import { log } from '../events/logger'
-import type { Assignment, Way } from '../execution/in-process'
-import { type Verdict, failed } from '../execution/run-outcome'
+import type { Executor, Run } from '../execution/in-process'
+import { type RunOutcome, failed } from '../execution/run-outcome'
 import { type Terms } from '../execution/retry'
 import { Child, NotBegun } from './child-process'
 import type { Isolation } from './isolation-options'
@@ -26,23 +26,23 @@ export class Children {
   }
 
   /** Carries out a run in a process of its own. */
-  readonly run: Way = async (assignment) => {
+  readonly run: Executor = async (run) => {
     try {
-      return await this.#run(assignment)
+      return await this.#run(run)
     } catch (error) {
-      return failed(error, error instanceof ProcessLost ? termsOfLoss(assignment) : assignment)
+      return failed(error, error instanceof ProcessLost ? termsOfLoss(run) : run)
     }
   }
 
   /** A process that ends before the task began in it, of what an earlier one left behind, is no failure of the task. */
-  async #run(assignment: Assignment, tries = TRIES): Promise<Verdict> {
-    const child = await this.#ready(assignment.signal)
+  async #run(run: Run, tries = TRIES): Promise<RunOutcome> {
+    const child = await this.#ready(run.signal)
     try {
-      return await child.run(assignment).finally(() => this.#keep(child))
+      return await child.run(run).finally(() => this.#keep(child))
     } catch (error) {
       if (!(error instanceof NotBegun)) throw error
-      if (tries === 1 || this.#isClosing || assignment.signal.aborted) throw error.cause
-      return this.#run(assignment, tries - 1)
+      if (tries === 1 || this.#isClosing || run.signal.aborted) throw error.cause
+      return this.#run(run, tries - 1)
     }
   }
 
@@ -107,7 +107,7 @@ export class Children {
 }
 
 /** A lost process is a failure like any other, unless the task must not run again after a crash. */
-function termsOfLoss({ row, policy, signal }: Assignment): Terms {
+function termsOfLoss({ row, policy, signal }: Run): Terms {
   return { row, signal, policy: policy.rerunAfterCrash ? policy : { ...policy, retry: null } }
 }
 

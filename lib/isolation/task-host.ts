@@ -3,8 +3,8 @@ import { DEFAULT_POLICY, type Policy, overridden } from '../tasks/run-policy'
 import { tasks } from '../registry'
 import { backends } from '../backend-registry'
 import type { ClaimedRow, Outcome } from '../store'
-import { type Verdict, failed } from '../execution/run-outcome'
-import { wayHere } from '../execution/executor'
+import { type RunOutcome, failed } from '../execution/run-outcome'
+import { hostExecutorOf } from '../execution/executor'
 import { type FromChild, type ToChild, reasonOf, rowOf } from './ipc-messages'
 
 interface Current {
@@ -35,9 +35,9 @@ export class Bench {
     )
     const current: Current = { abort: new AbortController(), policy, answer: () => {} }
     this.#current = current
-    const verdict = await this.#carriedOut(backend, row, current)
+    const runOutcome = await this.#carriedOut(backend, row, current)
     this.#current = undefined
-    this.#tell({ typeormTasks: 'ended', verdict })
+    this.#tell({ typeormTasks: 'ended', runOutcome })
   }
 
   /** The worker tells the run to stop. */
@@ -50,15 +50,15 @@ export class Bench {
     this.#current?.answer(outcome)
   }
 
-  /** What decides about retries asks for the error itself, so the verdict is made here. */
-  async #carriedOut(alias: string, row: ClaimedRow, current: Current): Promise<Verdict> {
+  /** Retries are decided by the error itself, which cannot be sent: so the run outcome is made here. */
+  async #carriedOut(alias: string, row: ClaimedRow, current: Current): Promise<RunOutcome> {
     const {
       policy,
       abort: { signal },
     } = current
     try {
       const backend = backends.get(alias)
-      return await wayHere(tasks.find(row.values.taskName))({
+      return await hostExecutorOf(tasks.find(row.values.taskName))({
         row,
         policy,
         signal,

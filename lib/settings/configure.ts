@@ -2,13 +2,19 @@ import { createRequire } from 'node:module'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type BackendSettings, TaskBackend } from '../backend'
-import { InvalidBackendError, InvalidSettingsError, TasksError } from '../errors/errors'
-import { shown } from '../errors/suggestions'
+import { InvalidBackendError } from '../errors/errors'
+import {
+  QUEUE_NAME,
+  type Rule,
+  check,
+  isRecord,
+  settingsSubject,
+  unexpected,
+} from '../errors/option-checks'
 import { tasks } from '../registry'
 import { backends } from '../backend-registry'
 import { validateShape } from './validation'
-import { assertQueueName } from '../tasks/task-options'
-import { IsArray, IsObject, IsOptional } from '../tasks/class-validator'
+import { IsArray, IsObject, IsOptional } from './class-validator'
 
 export type BackendClass = new (alias: string, settings: BackendSettings) => TaskBackend
 
@@ -36,6 +42,14 @@ class BackendConfigShape {
   OPTIONS?: Record<string, unknown>
 }
 
+const SETTINGS: Rule = {
+  expected: 'an object of backends by alias',
+  isSound: isRecord,
+  mend: 'Write { default: { BACKEND: … } }.',
+}
+const EXAMPLE = "Use e.g. 'typeorm-tasks/backends/database#DatabaseBackend'."
+const BACKEND_CLASS = { expected: "a backend class or 'module#Export'", mend: EXAMPLE }
+
 const builtIn = new Map<string, () => BackendClass>()
 
 /** Makes a backend of this library known under its published path, so that it is never loaded a second time. */
@@ -51,11 +65,7 @@ export function registerBackend(path: string, load: () => BackendClass): void {
  * @throws InvalidTaskError if a task that is already defined does not fit.
  */
 export function configureTasks<Settings extends TasksSettings>(settings: Settings): Settings {
-  if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
-    throw new InvalidSettingsError(
-      `TASKS: expected an object of backends by alias, got ${shown(settings)}.`,
-      'Write { default: { BACKEND: … } }.',
-    )
+  check(settingsSubject('TASKS'), '', settings, SETTINGS)
   const configured = new Map(
     Object.entries(settings).map(([alias, config]) => [alias, makeBackend(alias, config)]),
   )
@@ -66,36 +76,19 @@ export function configureTasks<Settings extends TasksSettings>(settings: Setting
 
 function makeBackend(alias: string, config: unknown): TaskBackend {
   const path = `TASKS.${alias}`
-  assertAlias(alias, path)
+  check(settingsSubject(`${path} (the alias is stored in each row)`), '', alias, QUEUE_NAME)
   const { BACKEND, QUEUES, OPTIONS } = validateShape(BackendConfigShape, config, path, ['BACKEND'])
   const queues = QUEUES ?? ['default']
-  queues.forEach((queue, i) => settle(() => assertQueueName(queue, `${path}.QUEUES[${i}]`)))
+  for (const [i, queue] of queues.entries())
+    check(settingsSubject(`${path}.QUEUES[${i}]`), '', queue, QUEUE_NAME)
   const Backend = resolveBackend(BACKEND, path)
   return new Backend(alias, { queues: queues as string[], options: OPTIONS ?? {} })
-}
-
-function assertAlias(alias: string, path: string): void {
-  settle(() => assertQueueName(alias, `${path} (the alias is stored in each row)`))
-}
-
-/** A queue's name is judged the same everywhere, but here the fault lies in the settings. */
-function settle(judge: () => void): void {
-  try {
-    judge()
-  } catch (error) {
-    throw error instanceof TasksError
-      ? new InvalidSettingsError(error.message.slice(0, -error.mend.length).trim(), error.mend)
-      : error
-  }
 }
 
 function resolveBackend(wanted: unknown, path: string): BackendClass {
   if (typeof wanted === 'string') return importBackend(wanted, path)
   if (isBackendClass(wanted)) return wanted
-  throw new InvalidSettingsError(
-    `${path}.BACKEND: expected a backend class or 'module#Export', got ${shown(wanted)}.`,
-    "Use e.g. 'typeorm-tasks/backends/database#DatabaseBackend'.",
-  )
+  throw unexpected(settingsSubject(`${path}.BACKEND`), '', BACKEND_CLASS, wanted)
 }
 
 function importBackend(wanted: string, path: string): BackendClass {
@@ -114,7 +107,7 @@ function importFromApp(module: string, name: string, wanted: string, path: strin
   if (module === '' || name === '')
     throw new InvalidBackendError(
       `${path}.BACKEND: "${wanted}" is not of the form 'module#Export'.`,
-      "Use e.g. 'typeorm-tasks/backends/database#DatabaseBackend'.",
+      EXAMPLE,
     )
   try {
     return (createRequire(join(appRoot(), 'package.json'))(module) as Record<string, unknown>)[name]

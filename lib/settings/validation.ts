@@ -1,7 +1,16 @@
 import type { ValidationError } from 'class-validator'
 import { InvalidSettingsError } from '../errors/errors'
-import { didYouMean, shown } from '../errors/suggestions'
-import { Validator, getMetadataStorage } from '../tasks/class-validator'
+import {
+  type Rule,
+  type Subject,
+  assertKnown,
+  check,
+  isRecord,
+  unexpected,
+} from '../errors/option-checks'
+import { Validator, getMetadataStorage } from './class-validator'
+
+const AN_OBJECT: Rule = { expected: 'an object', isSound: isRecord, mend: 'Write { … }.' }
 
 /**
  * The object as an instance of `Shape`, whose class-validator decorators say what each key must be.
@@ -16,30 +25,16 @@ export function validateShape<Value extends object>(
   path: string,
   loose: readonly string[] = [],
 ): Value {
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
-    throw new InvalidSettingsError(
-      `${path}: expected an object, got ${shown(raw)}.`,
-      'Write { … }.',
-    )
-  const known = [...loose, ...keysOf(Shape)]
-  refuseUnknownKeys(raw, known, path)
+  const subject = { what: path, Fault: InvalidSettingsError, mend: 'Correct the setting.' }
+  check(subject, '', raw, AN_OBJECT)
+  assertKnown(subject, raw, [...loose, ...keysOf(Shape)], 'key')
   const value = Object.assign(new Shape(), raw)
   const [first] = new Validator().validateSync(value, {
     skipMissingProperties: false,
     forbidUnknownValues: false,
   })
-  if (first) throw settingsError(first, path)
+  if (first) throw settingsError(first, subject)
   return value
-}
-
-/** @throws InvalidSettingsError for a key that is not known, with the nearest one that is. */
-function refuseUnknownKeys(raw: object, known: readonly string[], path: string): void {
-  for (const key of Object.keys(raw))
-    if (!known.includes(key))
-      throw new InvalidSettingsError(
-        `${path}: unknown key "${key}".`,
-        didYouMean(key, known) ?? `Known keys: ${known.join(', ')}.`,
-      )
 }
 
 function keysOf(Shape: new () => object): string[] {
@@ -52,10 +47,10 @@ function keysOf(Shape: new () => object): string[] {
   ]
 }
 
-function settingsError(error: ValidationError, path: string): InvalidSettingsError {
-  const expected = [...new Set(Object.values(error.constraints ?? {}))].join(' and ')
-  return new InvalidSettingsError(
-    `${path}.${error.property}: expected ${expected}, got ${shown(error.value)}.`,
-    'Correct the setting.',
-  )
+function settingsError(
+  { constraints = {}, property, value }: ValidationError,
+  subject: Subject,
+): Error {
+  const expected = [...new Set(Object.values(constraints))].join(' and ')
+  return unexpected({ ...subject, what: `${subject.what}.${property}` }, '', { expected }, value)
 }

@@ -1,4 +1,5 @@
-import { InvalidTaskError } from '../errors/errors'
+import type { TasksError } from '../errors/errors'
+import type { Rule, Subject } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
 import type { Jsonable } from './json'
 
@@ -51,15 +52,15 @@ type DataOf<T> = [T] extends [Jsonable<T>]
 
 type Method = (...given: never[]) => unknown
 
-/** @throws InvalidTaskError unless `classes` can be the option `args`. */
-export function assertArgumentClasses(name: string, classes: unknown): void {
-  if (!Array.isArray(classes))
-    throw new InvalidTaskError(
-      `Task "${name}", args: expected a list of classes, got ${shown(classes)}.`,
-      'Write [SomeDto].',
-    )
-  for (let i = 0; i < classes.length; i++)
-    if (!isArgumentClass(classes[i])) throw noClass(name, i, classes[i])
+/** What the option `args` must be. */
+export const ARGUMENT_CLASSES: Rule = {
+  expected: 'a list of classes',
+  isSound: Array.isArray,
+  mend: 'Write [SomeDto].',
+  checkInside: (subject, name, classes) => {
+    for (const [i, entry] of (classes as unknown[]).entries())
+      if (!isArgumentClass(entry)) throw noClass(subject, `${name}[${i}]`, entry)
+  },
 }
 
 /** The class of an entry, and whether the argument may be left out. */
@@ -71,13 +72,15 @@ export function readEntry(entry: ArgumentClass | undefined): {
   return { Class: entry?.optional, optional: true }
 }
 
-function noClass(name: string, i: number, given: unknown): InvalidTaskError {
+function noClass({ what, Fault }: Subject, name: string, given: unknown): TasksError {
   const mend =
     given === undefined
       ? 'Do two files import one another, so that the class was not there yet?'
       : 'List the class itself.'
-  return new InvalidTaskError(
-    `Task "${name}", args[${i}]: expected a class, { optional: class } or null, got ${typeof given === 'function' ? 'a function' : shown(given)}.`,
+  // As text a function would be its whole source.
+  const found = typeof given === 'function' ? 'a function' : shown(given)
+  return new Fault(
+    `${what}, ${name}: expected a class, { optional: class } or null, got ${found}.`,
     mend,
   )
 }

@@ -1,5 +1,13 @@
 import { InvalidTaskError } from '../errors/errors'
-import { didYouMean, shown } from '../errors/suggestions'
+import {
+  type Rule,
+  type Subject,
+  assertKnown,
+  check,
+  isRecord,
+  or,
+  unexpected,
+} from '../errors/option-checks'
 
 /** One call of a task, keyword arguments apart. */
 export interface CallArguments {
@@ -7,45 +15,28 @@ export interface CallArguments {
   kwargs?: Readonly<Record<string, unknown>>
 }
 
-const NAMES = ['args', 'kwargs']
+const CALL: Rule = { expected: '{ args, kwargs }', isSound: isRecord }
+const ARGS: Rule = { expected: 'a list of arguments', isSound: Array.isArray }
+const KWARGS: Rule = { expected: 'an object of arguments by name', isSound: isRecord }
+const CALLS: Rule = { expected: 'a list of lists of arguments', isSound: Array.isArray }
 
 /** @throws InvalidTaskError unless a row of these could be run. */
 export function assertCall(name: string, call: CallArguments): void {
-  if (!isRecord(call)) throw unexpected(name, 'enqueueWith', '{ args, kwargs }', call)
-  for (const key of Object.keys(call))
-    if (!NAMES.includes(key))
-      throw new InvalidTaskError(
-        `Task "${name}", enqueueWith: unknown key "${key}".`,
-        didYouMean(key, NAMES) ?? 'Known keys: args, kwargs.',
-      )
-  const { args, kwargs } = call
-  if (args !== undefined && !Array.isArray(args))
-    throw unexpected(name, 'args', 'a list of arguments', args)
-  if (kwargs !== undefined && !isRecord(kwargs))
-    throw unexpected(name, 'kwargs', 'an object of arguments by name', kwargs)
+  const subject = callSubject(name)
+  check(subject, 'enqueueWith', call, CALL)
+  assertKnown({ ...subject, what: `${subject.what}, enqueueWith` }, call, ['args', 'kwargs'], 'key')
+  check(subject, 'args', call.args, or(undefined, ARGS))
+  check(subject, 'kwargs', call.kwargs, or(undefined, KWARGS))
 }
 
 /** @throws InvalidTaskError unless each call is a list of arguments. */
 export function assertCalls(name: string, calls: readonly unknown[]): void {
-  if (!Array.isArray(calls))
-    throw unexpected(name, 'enqueueMany', 'a list of lists of arguments', calls)
-  for (const [i, args] of calls.entries())
-    if (!Array.isArray(args))
-      throw unexpected(name, `enqueueMany, call ${i}`, 'a list of arguments', args)
+  check(callSubject(name), 'enqueueMany', calls, CALLS)
+  const wrong = calls.findIndex((args) => !ARGS.isSound(args))
+  if (wrong !== -1)
+    throw unexpected(callSubject(name), `enqueueMany, call ${wrong}`, ARGS, calls[wrong])
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function unexpected(
-  name: string,
-  what: string,
-  expected: string,
-  value: unknown,
-): InvalidTaskError {
-  return new InvalidTaskError(
-    `Task "${name}", ${what}: expected ${expected}, got ${shown(value)}.`,
-    'Nothing was enqueued.',
-  )
+function callSubject(name: string): Subject {
+  return { what: `Task "${name}"`, Fault: InvalidTaskError, mend: 'Nothing was enqueued.' }
 }

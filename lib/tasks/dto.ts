@@ -1,8 +1,9 @@
 import type { ValidationError } from 'class-validator'
 import { type ArgumentClass, type DtoClass, readEntry } from './argument-classes'
 import { InvalidTaskError } from '../errors/errors'
+import { isRecord } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
-import { Validator, getMetadataStorage } from './class-validator'
+import { Validator, getMetadataStorage } from '../settings/class-validator'
 
 /** A task by its name, and the classes it lists for its arguments. */
 export interface Listing {
@@ -10,15 +11,14 @@ export interface Listing {
   readonly args: readonly ArgumentClass[]
 }
 
-/** So many faults of one argument are told. */
-const TOLD = 5
+/** The message names at most this many faults of one argument. */
+const MAX_FAULTS = 5
 
 /** The arguments with instances of their listed classes as the plain objects that are written. */
 export function plainArguments(
   { name, args: classes }: Listing,
   given: readonly unknown[],
 ): readonly unknown[] {
-  if (classes.length === 0) return given
   return given.map((value, i) => {
     const { Class } = readEntry(classes[i])
     return Class && value instanceof Class
@@ -131,8 +131,8 @@ function ownFaults({ constraints = {}, value }: ValidationError, path: string): 
 }
 
 function shownFaults(faults: readonly string[]): string {
-  const more = faults.length - TOLD
-  return [...faults.slice(0, TOLD), ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
+  const more = faults.length - MAX_FAULTS
+  return [...faults.slice(0, MAX_FAULTS), ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
 }
 
 function unfit(name: string, Class: DtoClass, what: string): InvalidTaskError {
@@ -144,10 +144,6 @@ function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object'
   return `a ${typeof value}`
-}
-
-function isRecord(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function pathOf(i: number): string {
@@ -163,19 +159,19 @@ function under(path: string, property: string | undefined): string {
     : `${path}[${JSON.stringify(property)}]`
 }
 
-/** As much of class-transformer as is asked of it. */
+/** The part of class-transformer that is used here. */
 interface ClassTransformer {
   plainToInstance(Class: new () => object, plain: object): object
   instanceToPlain(instance: object): object
 }
 
-/** The app's class-transformer; undefined where it has none. Looked for when first needed, since most tasks list no classes. */
+let found: { readonly module: ClassTransformer | undefined } | undefined
+
+/** The app's class-transformer; undefined where it has none. Loaded when first needed, since most tasks list no classes. */
 function classTransformer(): ClassTransformer | undefined {
   found ??= { module: load() }
   return found.module
 }
-
-let found: { readonly module: ClassTransformer | undefined } | undefined
 
 function load(): ClassTransformer | undefined {
   try {
@@ -186,7 +182,7 @@ function load(): ClassTransformer | undefined {
   }
 }
 
-/** One that is there and cannot be loaded is another matter, which must not pass for its absence. */
+/** A class-transformer that is installed but fails to load is an error, not an absence. */
 function isMissing(error: unknown): boolean {
   return (
     typeof error === 'object' &&

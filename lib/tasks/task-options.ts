@@ -1,24 +1,41 @@
 import type { EntityManager } from 'typeorm'
-import { type ArgumentClass, assertArgumentClasses } from './argument-classes'
+import { ARGUMENT_CLASSES, type ArgumentClass } from './argument-classes'
 import { InvalidTaskError } from '../errors/errors'
-import { didYouMean, shown } from '../errors/suggestions'
 import {
-  DEFAULT_POLICY,
-  POLICY_OPTIONS,
-  type Policy,
-  type Retry,
-  checkPolicy,
-  policyIn,
-} from './run-policy'
+  ALIAS,
+  type OptionRow,
+  QUEUE_NAME,
+  type Subject,
+  TRUE_OR_FALSE,
+  assertKnown,
+  check,
+  isRecord,
+  isWithin,
+  or,
+  printable,
+  taskSubject,
+} from '../errors/option-checks'
+import { shown } from '../errors/suggestions'
+import { DEFAULT_POLICY, POLICY_TABLE, type Policy, type Retry } from './run-policy'
 
-/** What a task asks for, wherever it is enqueued from. */
-export interface TaskOptions {
+/** What a task and one enqueue of it may ask for. */
+export interface SharedOptions {
   /** Whole, -100 to 100; higher runs first. Default 0. */
   priority?: number
   /** At most 32 characters. Default `'default'`. */
   queueName?: string
   /** An alias of TASKS. Default `'default'`. */
   backend?: string
+}
+
+/** The policy as options of a task. */
+export type PolicyOptions = { -readonly [Name in keyof Policy]?: NonNullable<Policy[Name]> }
+
+/** The policy as options of `using`; null takes off what the task asks for. */
+export type PolicyChanges = { -readonly [Name in keyof Omit<Policy, 'retry'>]?: Policy[Name] }
+
+/** What a task asks for, wherever it is enqueued from. */
+export interface TaskOptions extends SharedOptions, PolicyOptions {
   /** The function's first argument is a `TaskContext`. Default false. */
   takesContext?: boolean
   /**
@@ -27,14 +44,6 @@ export interface TaskOptions {
    * one that is taken as it is.
    */
   args?: readonly ArgumentClass[]
-  /** When a failed run is tried again. Default: never, as in Django. */
-  retry?: Retry
-  /** Milliseconds a run may take: its signal aborts, then it is FAILED with TimeLimitExceeded, or tried again. Default: no limit. */
-  timeLimit?: number
-  /** Milliseconds a task may wait since it was due; then it is FAILED with MaxAgeExceeded and not run. Default: no limit. */
-  maxAge?: number
-  /** Whether a task whose worker was lost runs again; else it is FAILED with WorkerLost. Default true. */
-  rerunAfterCrash?: boolean
   /**
    * The run is one transaction, whose manager is `context.manager`: what it writes there and that it is SUCCESSFUL
    * commit together or not at all. Default false.
@@ -47,34 +56,8 @@ export interface TaskOptions {
   isolate?: boolean
 }
 
-/** What a task is, apart from its code. */
-export interface TaskValues {
-  readonly name: string
-  readonly priority: number
-  readonly queueName: string
-  /** An alias of TASKS. */
-  readonly backend: string
-  readonly takesContext: boolean
-  /** Its run and its completion are one transaction. */
-  readonly transactional: boolean
-  /** Its run has a child process of its own. */
-  readonly isolate: boolean
-  /** The classes of the arguments; empty where none are listed. */
-  readonly args: readonly ArgumentClass[]
-  /** What holds for its runs. */
-  readonly policy: Policy
-  /** What of that this copy changed, to be written into the row. */
-  readonly overrides: Partial<Policy>
-  readonly runAfter: Date | null
-  readonly uniqueKey: string | null
-  readonly manager: EntityManager | undefined
-}
-
 /** What one enqueue may change. */
-export interface CallOptions {
-  priority?: number
-  queueName?: string
-  backend?: string
+export interface CallOptions extends SharedOptions, PolicyChanges {
   /** Not before this instant; null: as soon as possible. */
   runAfter?: Date | null
   /** Enqueues in this manager's transaction. */
@@ -83,108 +66,136 @@ export interface CallOptions {
   uniqueKey?: string | null
   /** As the task's option, for this enqueue; a `retryOn` cannot be written into a row, so the task's own stays. */
   retry?: Omit<Retry, 'retryOn'> | null
-  timeLimit?: number | null
-  maxAge?: number | null
-  rerunAfterCrash?: boolean
 }
 
-export const MAX_QUEUE_NAME = 32
+type AllOptions = TaskOptions & CallOptions
+type OwnOption = Exclude<keyof AllOptions, keyof Policy>
+
+/** What a task is, apart from its code: its options, all present, the policy among them in one object. */
+export interface TaskValues extends OwnValues {
+  readonly name: string
+  readonly manager: EntityManager | undefined
+  /** What holds for its runs. */
+  readonly policy: Policy
+  /** What of the policy `using` changed; it is written into the row. */
+  readonly overrides: Partial<Policy>
+}
+
+type OwnValues = {
+  readonly [Name in Exclude<OwnOption, 'manager'>]-?: Exclude<AllOptions[Name], undefined>
+}
+
+/** `where`: an option of the definition (`task`), of `using` (`call`), or of both. */
+type TaskOptionTable = {
+  readonly [Name in keyof AllOptions]-?: OptionRow<
+    Name extends OwnOption ? AllOptions[Name] : unknown
+  > & {
+    readonly where: Name extends keyof TaskOptions
+      ? Name extends keyof CallOptions
+        ? 'both'
+        : 'task'
+      : 'call'
+  }
+}
+
+export const MAX_UNIQUE_KEY = 126
 const MAX_TASK_NAME = 255
-const MAX_UNIQUE_KEY = 126
 const TASK_NAME = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
-const QUEUE_NAME = /^[\p{L}\p{N}_.:@/-]+$/u
 /** MySQL's first year; the end is the value that stands for "no delay". */
 const EARLIEST = Date.UTC(1000, 0, 1)
 const LATEST = Date.UTC(9999, 0, 1)
 
-const TASK_OPTIONS = [
-  'priority',
-  'queueName',
-  'backend',
-  'takesContext',
-  'transactional',
-  'isolate',
-  'args',
-  ...POLICY_OPTIONS,
-]
-const CALL_OPTIONS = [
-  'priority',
-  'queueName',
-  'runAfter',
-  'backend',
-  'manager',
-  'uniqueKey',
-  ...POLICY_OPTIONS,
-]
+/** Every option, in the order in which errors list them. A new option needs its row here and its line in an interface above. */
+const OPTIONS: TaskOptionTable = {
+  priority: {
+    where: 'both',
+    default: 0,
+    expected: 'a whole number from -100 to 100',
+    isSound: (value) => Number.isInteger(value) && isWithin(value, -100, 100),
+  },
+  queueName: { where: 'both', default: 'default', ...QUEUE_NAME },
+  runAfter: {
+    where: 'call',
+    default: null,
+    expected: 'a valid Date before the year 9999, or null',
+    isSound: (value) => value === null || isStorable(value),
+  },
+  backend: { where: 'both', default: 'default', ...ALIAS },
+  manager: {
+    where: 'call',
+    default: undefined,
+    expected: 'an EntityManager',
+    isSound: (value) => value === undefined || isManager(value),
+  },
+  uniqueKey: {
+    where: 'call',
+    default: null,
+    ...or(null, printable(MAX_UNIQUE_KEY)),
+    expected: `1 to ${MAX_UNIQUE_KEY} printable characters, or null`,
+  },
+  takesContext: { where: 'task', default: false, ...TRUE_OR_FALSE },
+  transactional: { where: 'task', default: false, ...TRUE_OR_FALSE },
+  isolate: { where: 'task', default: false, ...TRUE_OR_FALSE },
+  args: { where: 'task', default: [], ...ARGUMENT_CLASSES },
+  ...POLICY_TABLE,
+}
 
-/** The values of a new task. @throws InvalidTaskError for an unknown option. */
+const TASK_OPTIONS = namesOf(({ where }) => where !== 'call')
+const CALL_OPTIONS = namesOf(({ where }) => where !== 'task')
+const OWN_OPTIONS = namesOf().filter((name) => !Object.hasOwn(POLICY_TABLE, name)) as OwnOption[]
+const DEFAULTS = {
+  ...(Object.fromEntries(OWN_OPTIONS.map((name) => [name, OPTIONS[name].default])) as OwnValues),
+  policy: DEFAULT_POLICY,
+  overrides: {},
+}
+
+/** The values of a new task. @throws InvalidTaskError for an unknown option, or a value out of its range. */
 export function taskValues(name: string, options: TaskOptions): TaskValues {
-  refuseUnknown(name, options, TASK_OPTIONS)
-  const {
-    priority = 0,
-    queueName = 'default',
-    backend = 'default',
-    takesContext = false,
-    transactional = false,
-    isolate = false,
-    args = [],
-  } = options
-  const policy = { ...DEFAULT_POLICY, ...policyIn(options) }
+  const { own, policy } = checked(taskSubject(String(name)), options, TASK_OPTIONS)
+  checkTaskName(name)
+  return { name, manager: undefined, ...DEFAULTS, ...own, policy: { ...DEFAULT_POLICY, ...policy } }
+}
+
+/** The values that `using` changes. @throws InvalidTaskError for an unknown option, or a value out of its range. */
+export function changedValues(task: TaskValues, changes: CallOptions): Partial<TaskValues> {
+  const { own, policy } = checked(taskSubject(task.name), changes, CALL_OPTIONS)
+  if (changes.retry && 'retryOn' in changes.retry)
+    throw new InvalidTaskError(
+      `Task "${task.name}", retry.retryOn: a function or a class cannot be written into a row.`,
+      'Give it where the task is defined.',
+    )
+  if (Object.keys(policy).length === 0) return own
   return {
-    name,
-    priority,
-    queueName,
-    backend,
-    takesContext,
-    transactional,
-    isolate,
-    args,
-    policy,
-    overrides: {},
-    runAfter: null,
-    uniqueKey: null,
-    manager: undefined,
+    ...own,
+    policy: { ...task.policy, ...policy },
+    overrides: { ...task.overrides, ...policy },
   }
 }
 
-/** @throws InvalidTaskError for an option that `using` does not know. */
-export function checkCallOptions(name: string, options: CallOptions): void {
-  refuseUnknown(name, options, CALL_OPTIONS)
-  if (options.retry && 'retryOn' in options.retry)
-    throw new InvalidTaskError(
-      `Task "${name}", retry.retryOn: a function or a class cannot be written into a row.`,
-      'Give it where the task is defined.',
-    )
+function namesOf(
+  isWanted: (row: TaskOptionTable[keyof TaskOptionTable]) => boolean = () => true,
+): string[] {
+  return Object.entries(OPTIONS)
+    .filter(([, row]) => isWanted(row))
+    .map(([name]) => name)
 }
 
-/** @throws InvalidTaskError naming the value and its limit. */
-export function checkTaskValues(values: TaskValues): void {
-  checkTaskName(values.name)
-  checkPriority(values)
-  checkQueueName(values)
-  checkRunAfter(values)
-  checkUniqueKey(values)
-  check(values, 'backend', typeof values.backend === 'string', 'an alias of TASKS')
-  assertArgumentClasses(values.name, values.args)
-  checkPolicy(values.name, values.policy)
-  check(values, 'takesContext', typeof values.takesContext === 'boolean', 'true or false')
-  check(values, 'transactional', typeof values.transactional === 'boolean', 'true or false')
-  check(values, 'isolate', typeof values.isolate === 'boolean', 'true or false')
-  check(
-    values,
-    'manager',
-    values.manager === undefined || isManager(values.manager),
-    'an EntityManager',
-  )
-}
-
-/** @throws InvalidTaskError unless `name` can name a queue. */
-export function assertQueueName(name: unknown, what: string): void {
-  if (typeof name !== 'string' || name.length > MAX_QUEUE_NAME || !QUEUE_NAME.test(name))
-    throw new InvalidTaskError(
-      `${what}: expected a queue name of 1 to ${MAX_QUEUE_NAME} letters, digits and _ . : @ / -, got ${shown(name)}.`,
-      'Rename the queue.',
-    )
+/** The options, checked, without those that are undefined, and those of the policy apart. */
+function checked(
+  subject: Subject,
+  options: TaskOptions | CallOptions,
+  known: readonly string[],
+): { own: Partial<TaskValues>; policy: Partial<Policy> } {
+  assertKnown(subject, options, known)
+  const own: Record<string, unknown> = {}
+  const policy: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options) as [keyof AllOptions, unknown][]) {
+    if (value === undefined) continue
+    check(subject, name, value, OPTIONS[name])
+    if (Object.hasOwn(POLICY_TABLE, name)) policy[name] = value
+    else own[name] = value
+  }
+  return { own, policy }
 }
 
 function checkTaskName(name: unknown): void {
@@ -195,73 +206,11 @@ function checkTaskName(name: unknown): void {
     )
 }
 
-function checkPriority(values: TaskValues): void {
-  const { priority } = values
-  check(
-    values,
-    'priority',
-    Number.isInteger(priority) && priority >= -100 && priority <= 100,
-    'a whole number from -100 to 100',
-  )
-}
-
-function checkQueueName({ name, queueName }: TaskValues): void {
-  assertQueueName(queueName, `Task "${name}", queueName`)
-}
-
-function checkRunAfter(values: TaskValues): void {
-  const { runAfter } = values
-  if (runAfter === null) return
-  const time = runAfter instanceof Date ? runAfter.getTime() : Number.NaN
-  check(
-    values,
-    'runAfter',
-    time >= EARLIEST && time < LATEST,
-    'a valid Date before the year 9999, or null',
-  )
-}
-
-function checkUniqueKey(values: TaskValues): void {
-  const key = values.uniqueKey
-  const sound =
-    key === null ||
-    (typeof key === 'string' &&
-      key.length > 0 &&
-      key.length <= MAX_UNIQUE_KEY &&
-      /^\P{Cc}+$/u.test(key))
-  check(values, 'uniqueKey', sound, `1 to ${MAX_UNIQUE_KEY} printable characters, or null`)
+function isStorable(value: unknown): boolean {
+  return value instanceof Date && isWithin(value.getTime(), EARLIEST, LATEST - 1)
 }
 
 /** A query runner has a connection too, but to enqueue by it would be to enqueue outside of its transaction. */
 function isManager(value: unknown): boolean {
-  return (
-    typeof value === 'object' && value !== null && 'connection' in value && 'getRepository' in value
-  )
-}
-
-function check(
-  values: TaskValues,
-  option: keyof TaskValues,
-  sound: boolean,
-  expected: string,
-): void {
-  if (!sound)
-    throw new InvalidTaskError(
-      `Task "${values.name}", ${option}: expected ${expected}, got ${shown(values[option])}.`,
-      'Change the value.',
-    )
-}
-
-function refuseUnknown(name: string, options: object, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null)
-    throw new InvalidTaskError(
-      `Task "${String(name)}": expected an object of options, got ${shown(options)}.`,
-      'Write { … }.',
-    )
-  for (const option of Object.keys(options))
-    if (!known.includes(option))
-      throw new InvalidTaskError(
-        `Task "${String(name)}": unknown option "${option}".`,
-        didYouMean(option, known) ?? `Known options: ${known.join(', ')}.`,
-      )
+  return isRecord(value) && 'connection' in value && 'getRepository' in value
 }

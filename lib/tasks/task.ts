@@ -1,20 +1,13 @@
-import type { EntityManager } from 'typeorm'
-import type { ArgumentClass } from './argument-classes'
-import type { Order, TaskBackend } from '../backend'
+import type { Order } from '../backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
-import { assertReceivable, plainArguments, receivedArguments } from './dto'
+import { assertReceivable, receivedArguments } from './dto'
 import { NotSupportedError, ResultMismatchError } from '../errors/errors'
-import { encodeArguments } from './json'
-import { type Policy, policyIn } from './run-policy'
+import { enqueueManyThrough, enqueueThrough } from '../middleware'
+import { backendFor, orderOf, storeOrder, storeOrders } from './orders'
 import { backends } from '../backend-registry'
 import { TaskResult } from '../result'
-import {
-  type CallOptions,
-  checkCallOptions,
-  checkTaskValues,
-  type TaskValues,
-} from './task-options'
+import { type CallOptions, type TaskValues, changedValues } from './task-options'
 
 /** Under another name, since the module below has a `Task` of its own. */
 type TaskClass<Args extends unknown[], Return> = Task<Args, Return>
@@ -27,41 +20,19 @@ declare module '../task-type' {
 
 export type TaskFunction = (...given: never[]) => unknown
 
+/** The constructor takes over all of its values, so that none has to be listed here. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging, typescript/no-empty-interface, no-unused-vars
+export interface Task<Args extends unknown[], Return> extends TaskValues {}
+
 /** A function that can be run in the background: an immutable value, made by `task(…)`. */
-export class Task<Args extends unknown[], Return> implements TaskValues {
-  readonly name: string
-  readonly priority: number
-  readonly queueName: string
-  readonly backend: string
-  readonly takesContext: boolean
-  readonly transactional: boolean
-  readonly isolate: boolean
-  readonly args: readonly ArgumentClass[]
-  readonly policy: Policy
-  readonly overrides: Partial<Policy>
-  readonly runAfter: Date | null
-  readonly uniqueKey: string | null
-  readonly manager: EntityManager | undefined
+export class Task<Args extends unknown[], Return> {
   readonly #fn: TaskFunction | null
 
-  /** `fn` is null for a task whose code lives elsewhere. */
-  constructor(values: TaskValues, fn: TaskFunction | null) {
-    this.name = values.name
-    this.priority = values.priority
-    this.queueName = values.queueName
-    this.backend = values.backend
-    this.takesContext = values.takesContext
-    this.transactional = values.transactional
-    this.isolate = values.isolate
-    this.args = values.args
-    this.policy = values.policy
-    this.overrides = values.overrides
-    this.runAfter = values.runAfter
-    this.uniqueKey = values.uniqueKey
-    this.manager = values.manager
+  /** `fn` is null for a task whose code lives elsewhere. `values` and the `changes` to them are checked already. */
+  constructor(values: TaskValues, fn: TaskFunction | null, changes: Partial<TaskValues> = {}) {
+    Object.assign(this, values, changes)
     this.#fn = fn
-    checkTaskValues(this)
-    if (backends.isConfigured) this.#validate()
+    if (backends.isConfigured) backendFor(this)
   }
 
   /**
@@ -70,19 +41,7 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
    * @throws InvalidTaskError for an unknown option, or a value out of its range.
    */
   using(changes: CallOptions = {}): Task<Args, Return> {
-    checkCallOptions(this.name, changes)
-    const given = Object.entries(changes).filter(([, value]) => value !== undefined)
-    const changed = policyIn(changes)
-    const others = given.filter(([name]) => !Object.hasOwn(changed, name))
-    return new Task(
-      {
-        ...valuesOf(this),
-        ...Object.fromEntries(others),
-        policy: { ...this.policy, ...changed },
-        overrides: { ...this.overrides, ...changed },
-      },
-      this.#fn,
-    )
+    return new Task(this, this.#fn, changedValues(this, changes))
   }
 
   /** Hands the task to its backend; resolves once it is stored. */
@@ -99,14 +58,15 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
   async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
     assertCalls(this.name, calls)
-    const backend = this.#validate()
+    backendFor(this)
     const orders: Order[] = []
     for (const [i, args] of calls.entries()) {
-      const order = this.#order(args, {})
+      const order = orderOf(this, args, {})
       if (this.args.length > 0) await assertReceivable(this, order.argsKwargs, `call ${i}, `)
       orders.push(order)
     }
-    return (await backend.enqueueMany(orders)) as TaskResult<Return>[]
+    const stored = await enqueueManyThrough(orders, (given) => storeOrders(given, orders))
+    return stored as TaskResult<Return>[]
   }
 
   /** Runs the task here and now, without a queue and in no transaction but that of `using({ manager })`; errors come out as they are. */
@@ -143,71 +103,21 @@ export class Task<Args extends unknown[], Return> implements TaskValues {
     return this.args.length === 0 ? run(args) : receivedArguments(this, args).then(run)
   }
 
-  /** Tasks are equal, not identical, after `using({})`; this shows what counts. */
+  /** What a person tells tasks by. */
   toJSON(): Record<string, unknown> {
-    const {
-      manager: _,
-      args: _classes,
-      policy: _policy,
-      overrides: _overrides,
-      transactional: _transactional,
-      isolate: _isolate,
-      ...shown
-    } = valuesOf(this)
-    return shown
-  }
-
-  #validate(): TaskBackend {
-    const backend = backends.get(this.backend)
-    backend.validate(this)
-    return backend
+    const { name, priority, queueName, backend, takesContext, runAfter, uniqueKey } = this
+    return { name, priority, queueName, backend, takesContext, runAfter, uniqueKey }
   }
 
   async #enqueue(
     args: readonly unknown[],
     kwargs: Readonly<Record<string, unknown>>,
   ): Promise<TaskResult<Return>> {
-    const backend = this.#validate()
-    const order = this.#order(args, kwargs)
+    backendFor(this)
+    const order = orderOf(this, args, kwargs)
     if (this.args.length > 0) await assertReceivable(this, order.argsKwargs)
-    return (await backend.enqueue(order)) as TaskResult<Return>
-  }
-
-  #order(given: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Order {
-    const args = plainArguments(this, given)
-    return { task: this, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
-  }
-}
-
-function valuesOf({
-  name,
-  priority,
-  queueName,
-  backend,
-  takesContext,
-  transactional,
-  isolate,
-  args,
-  policy,
-  overrides,
-  runAfter,
-  uniqueKey,
-  manager,
-}: TaskValues): TaskValues {
-  return {
-    name,
-    priority,
-    queueName,
-    backend,
-    takesContext,
-    transactional,
-    isolate,
-    args,
-    policy,
-    overrides,
-    runAfter,
-    uniqueKey,
-    manager,
+    const stored = await enqueueThrough(order, (given) => storeOrder(given, order))
+    return stored as TaskResult<Return>
   }
 }
 

@@ -1,6 +1,6 @@
-import { assertYoung, policyFor } from '../execution/preflight'
+import { assertYoung, type AbortableRun, executorOf, policyFor } from '../execution/executor'
 import type { TaskBackend } from '../backend'
-import type { Bagged } from './indexed-set'
+import { Member } from './indexed-set'
 import { clock, OVER } from '../clock'
 import { type TasksError } from '../errors/errors'
 import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../errors/run-errors'
@@ -8,129 +8,132 @@ import { DEFAULT_POLICY, type Policy } from '../tasks/run-policy'
 import { TaskResult } from '../result'
 import { type Progress } from '../record'
 import { tasks } from '../registry'
-import type { Way } from '../execution/in-process'
+import type { Executor } from '../execution/in-process'
 import { taskStarted } from '../events/signals'
 import { logState } from '../events/task-log'
+import type { LiveStage, Stage } from './stages'
 import { strengthOf } from '../execution/abort'
 import type { ClaimedRow, Outcome, Renewal } from '../store'
-import { type Verdict, failed, stopped } from '../execution/run-outcome'
-import { type Run, wayOf } from '../execution/executor'
+import { type RunOutcome, aborted, failed } from '../execution/run-outcome'
 
-/**
- * Where a row stands between its claim and the end of its slot. `waiting`: for its turn to run. `completing`: its own transaction says what became of it,
- * and a renewal meanwhile cannot know. `stored`: it has said so. `ended`: there is an outcome to hand in. `doubted`: the
- * fence of the outcome did not hold. `dropped`: nothing of this run is to be written.
- */
-type Stage = 'waiting' | 'running' | 'completing' | 'stored' | 'ended' | 'doubted' | 'dropped'
-
-/** One claimed row: its run, and what comes of it. */
-export class Slot implements Bagged, Run {
-  readonly row: ClaimedRow
+/** The pool, as its tasks see it. */
+export interface Owner {
   readonly backend: TaskBackend
-  /** When the row was asked for, on the monotonic scale. */
+  /** Carries out tasks that ask for a process of their own; null: this worker has none. */
+  readonly isolated: Executor | null
+  /** The stage of a task changes. */
+  move(task: ClaimedTask, stage: Stage): void
+  /** A task ended only because the worker stops: its row is given back unfinished. */
+  giveBack(task: ClaimedTask): void
+}
+
+/** One claimed row: its run, why it must stop, and its outcome. Its stage is the list of the pool that it is in. */
+export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
+  readonly row: ClaimedRow
+  /** When the row was asked for, in ms of the monotonic clock. */
   readonly claimedAt: number
-  /** When it was last known to be held. */
-  heldAt: number
-  /** What came of the run, once it ended; handed in until it is stored. */
-  outcome: Outcome | undefined
   policy: Policy = DEFAULT_POLICY
-  /** The bookkeeping of `Slots`: its place among all, whether it counts as running, and whether its outcome was noted. */
-  at = -1
-  isRunning = false
-  isNoted = false
-  readonly #isolated: Way | null
-  readonly #changed: () => void
-  #abort: AbortController | undefined
-  #ended: AbortController | undefined
-  #onStop: ((run: Run) => void) | undefined
-  #stage: Stage = 'waiting'
+  readonly #owner: Owner
+  #heldAt: number
+  #outcome: Outcome | undefined
+  /** Its own transaction has stored the outcome. */
+  #isCommitted = false
+  /** The strongest reason to stop that its outcome takes into account. */
   #reason: TasksError | undefined
+  /** A stronger one that came when the outcome was on its way. It counts if that outcome is not stored. */
+  #lateReason: TasksError | undefined
+  #abort: AbortController | undefined
+  #over: AbortController | undefined
+  #onAbort: ((run: AbortableRun) => void) | undefined
   #progress: Progress | null = null
 
-  /** `isolated` carries out what asks for a process of its own, where the worker has any. */
-  constructor(
-    backend: TaskBackend,
-    row: ClaimedRow,
-    claimedAt: number,
-    isolated: Way | null,
-    changed: () => void,
-  ) {
-    this.backend = backend
+  constructor(owner: Owner, row: ClaimedRow, claimedAt: number) {
+    super()
+    this.#owner = owner
     this.row = row
     this.claimedAt = claimedAt
-    this.heldAt = claimedAt
-    this.#isolated = isolated
-    this.#changed = changed
+    this.#heldAt = claimedAt
+  }
+
+  get stage(): Stage {
+    return this.setName ?? 'gone'
   }
 
   get name(): string {
     return `Task id=${this.row.values.id} path=${this.row.values.taskName}`
   }
 
-  /** Whether another worker may have the row. */
+  get backend(): TaskBackend {
+    return this.#owner.backend
+  }
+
+  /** True if another worker may have the row. */
   get isLost(): boolean {
-    return this.#reason instanceof LeaseLost
+    return (this.#lateReason ?? this.#reason) instanceof LeaseLost
   }
 
-  /** The row is not ours any more, or it is given back. */
-  get isDropped(): boolean {
-    return this.#stage === 'dropped'
+  /** When a renewal of its lease that succeeded was asked for, or its claim; in ms of the monotonic clock. */
+  get heldAt(): number {
+    return this.#heldAt
   }
 
-  get isDoubted(): boolean {
-    return this.#stage === 'doubted'
+  /** The lease was renewed, by a statement that was sent at `askedAt`. */
+  renewed(askedAt: number): void {
+    this.#heldAt = askedAt
   }
 
-  /** Whether this worker has to keep the row's lease alive. */
-  get isHeld(): boolean {
-    return !this.isDropped && !this.isLost
+  /** What to hand in. Only for a task that has ended. */
+  get outcome(): Outcome {
+    if (this.#outcome === undefined) throw new Error(`${this.name} is ${this.stage}: no outcome`)
+    return this.#outcome
   }
 
-  /** Its own transaction says what became of the row, or has said it. */
-  get isCompleting(): boolean {
-    return this.#stage === 'completing' || this.#stage === 'stored'
-  }
-
-  /** Runs the task; never fails, whatever it does. */
+  /** Runs the task; never fails, whatever the task does. */
   run(): void {
     const {
       backend,
       row: { values },
     } = this
-    this.#stage = 'running'
     logState(values, 'RUNNING')
     if (taskStarted.isHeard)
       taskStarted.send({ backend, result: new TaskResult<unknown>(backend, values) })
-    void this.#verdict().then((verdict) => this.conclude(verdict))
+    void this.#execute().then((outcome) => this.conclude(outcome))
   }
 
-  conclude(verdict: Verdict): void {
-    if (!this.#hasEnded) this.#conclude(verdict)
+  conclude(outcome: RunOutcome): void {
+    const { stage } = this
+    if (stage === 'running' || stage === 'committing') this.#end(outcome)
   }
 
-  /** Tells the run to stop, and does not wait for it. */
+  /** Tells the task to stop, and does not wait for it. Of two reasons the stronger one counts. */
   stop(reason: TasksError): void {
-    if (
-      this.#stage === 'stored' ||
-      (this.#reason && strengthOf(reason) <= strengthOf(this.#reason))
-    )
-      return
-    // A run that has ended already has an outcome to hand in; a stop of the worker changes nothing about it.
-    if (this.#hasEnded && reason instanceof WorkerStops) return
-    this.#reason = reason
-    this.#abort?.abort(reason)
-    if (this.#hasEnded || this.#stage === 'waiting') this.#conclude(stopped(reason, this, false))
-    else this.#onStop?.(this)
+    const { stage } = this
+    if (stage === 'gone') return
+    const hasEnded = stage === 'ended' || stage === 'sent' || stage === 'doubted'
+    // A task that has ended has an outcome; that the worker stops does not change it.
+    if (hasEnded && reason instanceof WorkerStops) return
+    // What a renewal tells of a refused outcome decides, whatever was told before.
+    if (stage !== 'doubted' && (this.#isCommitted || !this.#isStronger(reason))) return
+    if (stage === 'sent') this.#lateReason = reason
+    else this.#stop(reason, stage)
   }
 
-  /** The outcome was not taken: a renewal must say whether the row was cancelled; else it is lost. Gives true. */
-  doubt(): true {
-    this.#stage = 'doubted'
-    this.outcome = undefined
+  /** The outcome that was sent has not been stored. Applies a reason to stop that came meanwhile; false if none did. */
+  applyLateReason(): boolean {
+    const reason = this.#lateReason
+    if (reason === undefined) return false
+    this.#lateReason = undefined
+    this.#stop(reason, 'sent')
     return true
   }
 
-  /** What a renewal says: who holds the row, and the progress that is not written yet. */
+  /** The database refused the outcome, so nothing of it is in the row. */
+  dropOutcome(): void {
+    this.#outcome = undefined
+    this.#isCommitted = false
+  }
+
+  /** What a renewal sends: which claim, and the progress that is not written yet. */
   renewal(): Renewal {
     const progress = this.#takeProgress()
     return { key: this.row.key, claims: this.row.claims, progress }
@@ -140,20 +143,20 @@ export class Slot implements Bagged, Run {
     return this.#progress !== null
   }
 
-  /** Made when somebody asks for it: of many runs few do. */
+  /** Made when first asked for: few of many runs do. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController()
     if (this.#reason && !this.#abort.signal.aborted) this.#abort.abort(this.#reason)
     return this.#abort.signal
   }
 
-  whenStopped(tell: (run: Run) => void): void {
-    this.#onStop = tell
+  whenAborted(tell: (run: AbortableRun) => void): void {
+    this.#onAbort = tell
     if (this.#reason) tell(this)
   }
 
   get over(): AbortSignal {
-    return (this.#ended ??= new AbortController()).signal
+    return (this.#over ??= new AbortController()).signal
   }
 
   begins(): void {
@@ -169,21 +172,30 @@ export class Slot implements Bagged, Run {
     this.#progress = progress
   }
 
-  /** What a transactional run writes itself; a run that was told to stop for good writes nothing. */
+  /** What the run's own transaction stores. One that must stop, but for a stop of the worker, stores nothing. */
   completion(returnValue: string | null): Outcome {
     if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
-    this.#stage = 'completing'
-    return this.#withProgress(
-      this.#successful(returnValue),
-      this.#progress === null ? null : JSON.stringify(this.#progress),
-    )
+    if (this.stage === 'running') this.#owner.move(this, 'committing')
+    else if (this.stage !== 'committing') throw this.#reason ?? new LeaseLost()
+    const outcome = this.#outcomeOf({ status: 'SUCCESSFUL', returnValue })
+    return this.#progress === null
+      ? outcome
+      : { ...outcome, progress: JSON.stringify(this.#progress) }
   }
 
-  get #hasEnded(): boolean {
-    return this.#stage !== 'waiting' && this.#stage !== 'running' && this.#stage !== 'completing'
+  #isStronger(reason: TasksError): boolean {
+    const current = this.#lateReason ?? this.#reason
+    return current === undefined || strengthOf(reason) > strengthOf(current)
   }
 
-  #verdict(): Promise<Verdict> {
+  #stop(reason: TasksError, stage: Stage): void {
+    this.#reason = reason
+    this.#abort?.abort(reason)
+    if (stage === 'running' || stage === 'committing') this.#onAbort?.(this)
+    else this.#end(aborted(reason, this, false))
+  }
+
+  #execute(): Promise<RunOutcome> {
     const { values } = this.row
     const task = tasks.find(values.taskName)
     try {
@@ -192,55 +204,39 @@ export class Slot implements Bagged, Run {
     } catch (error) {
       return Promise.resolve(failed(error, this))
     }
-    return wayOf(task, this.#isolated)(this)
+    return executorOf(task, this.#owner.isolated)(this)
   }
 
-  /** From how the run went, and why it was told to stop, to what the row shall say. */
-  #conclude(verdict: Verdict): void {
-    this.#ended?.abort(OVER)
-    this.#stage = this.#stageAfter(verdict)
-    if (this.#stage !== 'dropped')
-      this.outcome = this.#withProgress(
-        this.#outcomeOf(this.#judged(verdict)),
-        this.#takeProgress(),
-      )
-    this.#changed()
+  /** From how the run ended, and why it had to stop, to the outcome of the row, or to none. */
+  #end(run: RunOutcome): void {
+    this.#over?.abort(OVER)
+    this.#isCommitted = run.status === 'SUCCESSFUL' && run.isStored === true
+    if (!this.#isCommitted && this.isLost) return this.#owner.move(this, 'gone')
+    if (this.#reason instanceof WorkerStops && run.status === 'FAILED' && run.isDueToStop)
+      return this.#owner.giveBack(this)
+    const progress = this.#takeProgress()
+    const outcome = this.#outcomeOf(this.#judged(run))
+    this.#outcome = progress === null ? outcome : { ...outcome, progress }
+    if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 
-  #stageAfter(verdict: Verdict): Stage {
-    const isStored = verdict.status === 'SUCCESSFUL' && verdict.isStored === true
-    if (isStored) return 'stored'
-    const isGivenUp =
-      this.#reason instanceof WorkerStops && verdict.status === 'FAILED' && verdict.isDueToStop
-    return this.isLost || isGivenUp ? 'dropped' : 'ended'
-  }
-
-  /** A run that was told to stop has failed for that, whatever it came to; unless its own transaction has said otherwise. */
-  #judged(verdict: Verdict): Verdict {
+  /** A run that was aborted has failed for that reason, whatever it returned; unless its own transaction has committed. */
+  #judged(run: RunOutcome): RunOutcome {
     const reason = this.#reason
-    if (
-      this.#stage === 'stored' ||
-      !(reason instanceof TaskCancelled || reason instanceof TimeLimitExceeded)
-    )
-      return verdict
-    return stopped(reason, this, reason instanceof TimeLimitExceeded)
+    const isLimit = reason instanceof TimeLimitExceeded
+    return !this.#isCommitted && (isLimit || reason instanceof TaskCancelled)
+      ? aborted(reason, this, isLimit)
+      : run
   }
 
-  #outcomeOf(verdict: Verdict): Outcome {
-    if (verdict.status === 'SUCCESSFUL') return this.#successful(verdict.returnValue)
-    const { error, delay } = verdict
+  #outcomeOf(run: RunOutcome): Outcome {
     const { key, claims } = this.row
+    if (run.status === 'SUCCESSFUL')
+      return { key, claims, status: 'SUCCESSFUL', returnValue: run.returnValue }
+    const { error, delay } = run
     return delay === null
       ? { key, claims, status: 'FAILED', error }
       : { key, claims, status: 'READY', error, delay }
-  }
-
-  #successful(returnValue: string | null): Outcome {
-    return { key: this.row.key, claims: this.row.claims, status: 'SUCCESSFUL', returnValue }
-  }
-
-  #withProgress(outcome: Outcome, progress: string | null): Outcome {
-    return progress === null ? outcome : { ...outcome, progress }
   }
 
   #takeProgress(): string | null {

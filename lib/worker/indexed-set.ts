@@ -1,40 +1,116 @@
-/** What can be in one bag at a time. */
-export interface Bagged {
-  /** Its place there; -1 while it is in none. The bag's own. */
-  at: number
+let placeOf: (member: Member<string>) => number
+let setPlace: (member: Member<string>, set: { readonly name: string } | null, at: number) => void
+
+/** Something that is in at most one set at a time. Only the sets of this file change in which one, and where. */
+export abstract class Member<Name extends string> {
+  #set: { readonly name: string } | null = null
+  #at = -1
+
+  static {
+    placeOf = (member) => member.#at
+    setPlace = (member, set, at) => {
+      member.#set = set
+      member.#at = at
+    }
+  }
+
+  /** The name of the set it is in; null: in none. */
+  get setName(): Name | null {
+    return this.#set === null ? null : (this.#set.name as Name)
+  }
 }
 
 /**
- * A set in no order. Not a `Set`, which makes a new table now and then, and the old one, once it has grown old itself,
- * keeps all that was in it until the next full collection (measured: a third of what short tasks leave behind).
+ * A set in no order: the last member takes the place of one that is deleted. Not a `Set`, which makes a new table now
+ * and then; the old table, once it has grown old itself, keeps everything that was in it until the next full garbage
+ * collection (measured: a third of what short tasks leave behind).
  */
-export class Bag<Member extends Bagged> {
-  #members: Member[] = []
+export class IndexedSet<Name extends string, T extends Member<Name>> {
+  readonly name: Name
+  readonly #members: T[] = []
+
+  constructor(name: Name) {
+    this.name = name
+  }
 
   get size(): number {
     return this.#members.length
   }
 
-  /** Those that are in it now, whatever becomes of it. */
-  all(): Member[] {
+  /** A copy: the members as of now. In the order of `add`, as long as none was deleted. */
+  all(): T[] {
     return [...this.#members]
   }
 
-  add(member: Member): void {
-    member.at = this.#members.push(member) - 1
+  /** The member must be in no set. */
+  add(member: T): void {
+    setPlace(member, this, this.#members.push(member) - 1)
   }
 
-  delete(member: Member): void {
-    const last = this.#members.at(-1)
-    if (member.at < 0 || !last) return
-    this.#members[member.at] = last
-    last.at = member.at
-    this.#members.pop()
-    member.at = -1
+  /** The member must be in this set. */
+  delete(member: T): void {
+    const last = this.#members.pop()
+    const at = placeOf(member)
+    if (last !== undefined && last !== member) {
+      this.#members[at] = last
+      setPlace(last, this, at)
+    }
+    setPlace(member, null, -1)
+  }
+}
+
+/** So many deleted places at the start of a queue are kept before they are cut off. */
+const CUT_AFTER = 256
+
+/** A set in the order of `add`. A deleted member leaves a gap, so deleting costs the same at every place. */
+export class IndexedQueue<Name extends string, T extends Member<Name>> {
+  readonly name: Name
+  #places: (T | undefined)[] = []
+  /** How many places were cut off at the start: a member keeps its number. */
+  #cut = 0
+  /** The index in `#places` before which there are only gaps. */
+  #head = 0
+  #size = 0
+
+  constructor(name: Name) {
+    this.name = name
   }
 
-  clear(): void {
-    for (const member of this.#members) member.at = -1
-    this.#members = []
+  get size(): number {
+    return this.#size
+  }
+
+  /** The member that was added first. */
+  get first(): T | undefined {
+    if (this.#size === 0) return undefined
+    while (this.#places[this.#head] === undefined) this.#head++
+    return this.#places[this.#head]
+  }
+
+  /** A copy: the members as of now, in order. */
+  all(): T[] {
+    return this.#places.filter((member) => member !== undefined)
+  }
+
+  /** The member must be in no set. */
+  add(member: T): void {
+    setPlace(member, this, this.#cut + this.#places.push(member) - 1)
+    this.#size++
+  }
+
+  /** The member must be in this set. */
+  delete(member: T): void {
+    this.#places[placeOf(member) - this.#cut] = undefined
+    setPlace(member, null, -1)
+    this.#size--
+    if (this.#size === 0) this.#cutOff(this.#places.length)
+    else if (this.#head >= CUT_AFTER && this.#head * 2 >= this.#places.length)
+      this.#cutOff(this.#head)
+  }
+
+  #cutOff(count: number): void {
+    this.#places = count === this.#places.length ? [] : this.#places.slice(count)
+    this.#cut += count
+    this.#head = 0
   }
 }

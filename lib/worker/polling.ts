@@ -1,38 +1,41 @@
 import type { Outcome } from '../store'
 
-/** After work, or when told of some, a worker looks again after this many milliseconds, then twice as long each time, up to its interval. */
-const QUICKEST_LOOK = 10
+/** First delay in ms between two polls, after work or a wake-up. It doubles up to the worker's interval. */
+const FIRST_DELAY_MS = 10
 
-/** When a worker that has room looks for rows again. */
-export class Looks {
-  /** How often in a row there was nothing to claim. */
+/** When a worker with free capacity polls for rows again. */
+export class Polling {
+  /** How many polls in a row found nothing to claim. */
   #idle = Number.POSITIVE_INFINITY
-  #isTold = false
+  #isWoken = false
 
-  /** Whether a row was put into a queue since the last look, or by it: a store may not see as READY what it makes so in the same exchange. */
-  get isTold(): boolean {
-    return this.#isTold
+  /**
+   * True if a row was put into a queue since the last poll began, or by that poll: a store may not yet see as READY what
+   * the same exchange makes READY.
+   */
+  get isWoken(): boolean {
+    return this.#isWoken
   }
 
-  /** Somebody says that there is a row. */
-  tell(): void {
+  /** Records a wake-up: there is a row. */
+  wake(): void {
     this.#idle = 0
-    this.#isTold = true
+    this.#isWoken = true
   }
 
-  /** The store is asked now: what was told before, it knows. */
+  /** A poll begins: it sees all that was announced before. */
   begin(): void {
-    this.#isTold = false
+    this.#isWoken = false
   }
 
-  /** The store has taken these outcomes, and was asked for so many rows. */
-  end(outcomes: readonly Outcome[], room: number, claimed: number): void {
-    this.#isTold ||= outcomes.some(({ status }) => status === 'READY')
-    if (room > 0) this.#idle = claimed > 0 ? 0 : this.#idle + 1
+  /** The poll that began last has stored `outcomes`, and claimed `claimed` rows of at most `limit`. */
+  end(outcomes: readonly Outcome[], limit: number, claimed: number): void {
+    this.#isWoken ||= outcomes.some(({ status }) => status === 'READY')
+    if (limit > 0) this.#idle = claimed > 0 ? 0 : this.#idle + 1
   }
 
-  /** Milliseconds until the next look, at most `interval`. */
-  patience(interval: number): number {
-    return Math.min(interval, QUICKEST_LOOK * 2 ** this.#idle)
+  /** Delay in ms until the next poll, at most `intervalMs`. */
+  delay(intervalMs: number): number {
+    return Math.min(intervalMs, FIRST_DELAY_MS * 2 ** this.#idle)
   }
 }

@@ -1,40 +1,43 @@
 import { clock } from '../clock'
 
-/** How much the latest measurement counts beside the earlier ones. */
+/** Weight of the latest measurement in the moving averages. */
 const WEIGHT = 0.3
-/** So many exchanges ahead rows are asked for: one is on its way while another is waited for, and they vary. */
-const AHEAD = 4
-/** Milliseconds without any end that tell nothing yet. */
-const LULL = 50
-/** More would wait here while other workers are idle. Half of them make an exchange as cheap as it gets (measured on no-op tasks, in place of 400: a sixth more on PostgreSQL, a fifth on MariaDB). */
-const MOST = 800
+/** Rows are prefetched for this many exchanges: one is under way while the next is waited for, and their latency varies. */
+const EXCHANGES_AHEAD = 4
+/** Shortest time in ms without a finished run after which nothing is prefetched. */
+const LULL_MS = 50
+/**
+ * Most rows to prefetch; more would wait here while other workers are idle. With half of them an exchange is as cheap
+ * per row as it gets (measured on no-op tasks, in place of 400: a sixth more on PostgreSQL, a fifth on MariaDB).
+ */
+const MAX_PREFETCH = 800
 
 /**
- * How many rows are worth having at hand beside those that run: as many as start while an exchange with the database
- * takes its time, by what was measured of late. None for tasks that take long, hundreds for those that take microseconds.
+ * How many rows to claim beyond those that run: as many as start while one exchange with the database is under way, by
+ * recent measurements. None for slow tasks, hundreds for tasks that take microseconds.
  */
-export class Pace {
-  #perMillisecond = 0
-  #latency = 0
-  #since = clock.now()
-  #lastEnd = Number.NEGATIVE_INFINITY
+export class Prefetch {
+  #endedPerMs = 0
+  #latencyMs = 0
+  #measuredAt = clock.now()
+  #lastEndAt = Number.NEGATIVE_INFINITY
 
-  get ahead(): number {
-    // Nothing has ended for a while: what runs now takes long, whatever was before.
-    if (clock.now() - this.#lastEnd > LULL + AHEAD * this.#latency) return 0
-    return Math.min(MOST, Math.floor(this.#perMillisecond * this.#latency * AHEAD))
+  get limit(): number {
+    // No run has finished for a while: those that run now are slow, whatever was measured before.
+    if (clock.now() - this.#lastEndAt > LULL_MS + EXCHANGES_AHEAD * this.#latencyMs) return 0
+    return Math.min(MAX_PREFETCH, Math.floor(this.#endedPerMs * this.#latencyMs * EXCHANGES_AHEAD))
   }
 
-  /** An exchange that was sent at `asked` came back; since the one before `ended` runs have ended. */
-  measure(asked: number, ended: number): void {
+  /** An exchange that was sent at `askedAt` was answered; `ended` runs have finished since the exchange before it. */
+  measure(askedAt: number, ended: number): void {
     const now = clock.now()
-    this.#latency = mixed(this.#latency, now - asked)
-    this.#perMillisecond = mixed(this.#perMillisecond, ended / Math.max(0.1, now - this.#since))
-    this.#since = now
-    if (ended > 0) this.#lastEnd = now
+    this.#latencyMs = averaged(this.#latencyMs, now - askedAt)
+    this.#endedPerMs = averaged(this.#endedPerMs, ended / Math.max(0.1, now - this.#measuredAt))
+    this.#measuredAt = now
+    if (ended > 0) this.#lastEndAt = now
   }
 }
 
-function mixed(earlier: number, latest: number): number {
+function averaged(earlier: number, latest: number): number {
   return earlier === 0 ? latest : earlier + WEIGHT * (latest - earlier)
 }

@@ -1,5 +1,17 @@
-import { assertKnown, flag, milliseconds, queuesMeant } from '../settings/option-checks'
+import {
+  ALIAS,
+  ANYTHING,
+  MILLISECONDS,
+  type OptionTable,
+  QUEUE_NAMES_OR_ALL,
+  TRUE_OR_FALSE,
+  completed,
+  or,
+  row,
+  settingsSubject,
+} from '../errors/option-checks'
 import type { PruneWish } from '../store'
+import { allOr } from './worker-options'
 
 export interface PruneOptions extends Partial<Omit<PruneWish, 'queues'>> {
   /** The alias in TASKS. Default `'default'`. */
@@ -8,10 +20,20 @@ export interface PruneOptions extends Partial<Omit<PruneWish, 'queues'>> {
   queues?: readonly string[] | '*'
 }
 
-const NAMES = ['backend', 'queues', 'minAge', 'failedMinAge', 'dryRun', 'onProgress']
-const FOURTEEN_DAYS = 14 * 24 * 60 * 60 * 1000
-/** A hundred years: dates further back are none to some databases. */
-const OLDEST = 100 * 365 * 24 * 60 * 60 * 1000
+const FOURTEEN_DAYS_MS = 14 * 24 * 60 * 60 * 1000
+/** A hundred years: some databases have no dates further back. */
+const OLDEST_MS = 100 * 365 * 24 * 60 * 60 * 1000
+
+/** Every option of pruning, its default and what it must be. */
+export const PRUNE_OPTIONS = {
+  backend: row('default', ALIAS),
+  queues: row<readonly string[] | '*'>(['default'], QUEUE_NAMES_OR_ALL),
+  minAge: row(FOURTEEN_DAYS_MS, MILLISECONDS),
+  /** Absent: as `minAge`. */
+  failedMinAge: row<number | undefined>(undefined, or(undefined, MILLISECONDS)),
+  dryRun: row(false, TRUE_OR_FALSE),
+  onProgress: row<PruneWish['onProgress']>(undefined, ANYTHING),
+} satisfies OptionTable<PruneOptions>
 
 /**
  * What is to be deleted, checked: a typing error must not delete more than was meant.
@@ -19,23 +41,13 @@ const OLDEST = 100 * 365 * 24 * 60 * 60 * 1000
  * @throws InvalidSettingsError naming the option, what was expected and what was found.
  */
 export function pruneWishOf(options: PruneOptions): PruneWish {
-  assertKnown('Prune', options, NAMES)
-  const {
-    queues = ['default'],
-    minAge = FOURTEEN_DAYS,
-    failedMinAge = minAge,
-    dryRun = false,
-    onProgress,
-  } = options
-  const wish = {
-    queues: queuesMeant('Prune', queues),
-    minAge: age('minAge', minAge),
-    failedMinAge: age('failedMinAge', failedMinAge),
-    dryRun: flag('Prune', 'dryRun', dryRun),
+  const given = completed(settingsSubject('Prune'), options, PRUNE_OPTIONS)
+  const { minAge, failedMinAge = minAge, dryRun, onProgress } = given
+  return {
+    queues: allOr(given.queues),
+    minAge: Math.min(minAge, OLDEST_MS),
+    failedMinAge: Math.min(failedMinAge, OLDEST_MS),
+    dryRun,
+    ...(onProgress ? { onProgress } : {}),
   }
-  return onProgress ? { ...wish, onProgress } : wish
-}
-
-function age(option: string, value: number): number {
-  return Math.min(milliseconds('Prune', option, value), OLDEST)
 }

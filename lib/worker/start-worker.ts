@@ -1,10 +1,16 @@
+import type { TaskBackend } from '../backend'
 import { assertNoChild } from '../isolation/isolation-options'
+import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneWishOf } from './prune-options'
 import { reaching } from './wait-for-database'
 import { backends } from '../backend-registry'
-import type { Hint } from '../store'
+import type { Hint, Store } from '../store'
+import type * as leases from './chores/leases'
+import type * as rescuer from './chores/rescuer'
+import type * as returnUnstarted from './chores/return-unstarted'
+import type * as taskPool from './task-pool'
 import type * as loop from './worker'
-import { type WorkerOptions, wishOf } from './worker-options'
+import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
 
 export type { PruneOptions } from './prune-options'
 
@@ -41,19 +47,37 @@ export interface OpenWorker {
 /** The first half of `startWorker`, which throws the same. */
 export async function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
   assertNoChild()
-  const wish = wishOf(options)
-  const backend = backends.get(wish.backend)
+  const settings = settingsOf(options)
+  const backend = backends.get(settings.backend)
   let hear = (_hint: Hint): void => {}
   const store = await reaching(() => backend.openStore({ hint: (hint) => hear(hint) }))
-  const { Worker } = require('./worker') as typeof loop // only now: most processes that enqueue run none
-  const worker = new Worker(backend, store, wish)
+  const worker = workerOf(backend, store, settings)
   hear = (hint) => worker.hear(hint)
-  return { start: () => running(worker, wish.workerId), close: () => store.close() }
+  return { start: () => running(worker, settings.workerId), close: () => store.close() }
+}
+
+/** A worker with its pool and its chores. Their code is loaded here: most processes that enqueue run no worker. */
+export function workerOf(
+  backend: TaskBackend,
+  store: Store,
+  settings: WorkerSettings,
+): loop.Worker {
+  const { Children } = require('../isolation/process-pool') as typeof processPool
+  const { TaskPool } = require('./task-pool') as typeof taskPool
+  const { Leases } = require('./chores/leases') as typeof leases
+  const { Rescuer } = require('./chores/rescuer') as typeof rescuer
+  const { ReturnUnstarted } = require('./chores/return-unstarted') as typeof returnUnstarted
+  const { Worker } = require('./worker') as typeof loop
+  const { concurrency, isolation } = settings
+  const pool = new TaskPool(backend, concurrency, isolation && new Children(isolation))
+  const holding = new Leases(store, pool)
+  const rescuing = new Rescuer(store, () => holding.caughtUp())
+  return new Worker(store, settings, pool, [holding, new ReturnUnstarted(store, pool), rescuing])
 }
 
 function running(worker: loop.Worker, workerId: string): RunningWorker {
   const finished = worker.run()
-  // Whoever awaits `finished` hears of a failure; who does not must not be killed by it.
+  // Who awaits `finished` gets the error; a process that does not must not die of an unhandled rejection.
   finished.catch(() => {})
   const stop = (): Promise<loop.WorkerReport> => (worker.stop(), finished)
   return { workerId, stop, leave: () => worker.leave(), finished }

@@ -1,57 +1,69 @@
 import type { TaskBackend } from '../backend'
-import { Bag } from './indexed-set'
+import { IndexedQueue, IndexedSet } from './indexed-set'
 import { clock, OVER } from '../clock'
 import { type TasksError } from '../errors/errors'
-import { LeaseLost } from '../errors/run-errors'
+import { LeaseLost, TaskCancelled } from '../errors/run-errors'
 import type { Children } from '../isolation/process-pool'
+import type { Executor } from '../execution/in-process'
 import { log } from '../events/logger'
-import { TaskResult } from '../result'
-import { taskFinished } from '../events/signals'
-import { Slot } from './claimed-task'
-import { logRetry, logState } from '../events/task-log'
-import type { ClaimedRow, Outcome } from '../store'
+import { ClaimedTask, type Owner } from './claimed-task'
+import { type LiveStage, MOVES, type Stage } from './stages'
+import { tellOutcome } from '../events/task-log'
+import type { ClaimedRow, Lost, Outcome } from '../store'
+
+/** The longest delay in ms that a timer of Node takes. */
+const MAX_DELAY_MS = 2 ** 31 - 1
+
+/** What a renewal that was sent at `askedAt` says of one row. */
+export interface LeaseAnswer {
+  readonly askedAt: number
+  /** The task was `doubted` when the renewal was sent. */
+  readonly wasDoubted: boolean
+  readonly isCancelled: boolean
+  readonly lost: Lost | undefined
+}
 
 /**
- * Rows from their claim until their outcome is stored: so many run at a time, others wait for their turn, so that the
- * next one can start the moment that one ends.
+ * Holds claimed rows until their outcome is stored. Runs up to `size` at once; the rest wait, so that the next one starts
+ * the moment that one ends. A task is in one list at a time, that of its stage, and only the pool moves it.
  */
-export class Slots {
-  readonly #backend: TaskBackend
+export class TaskPool implements Owner {
+  readonly backend: TaskBackend
+  readonly isolated: Executor | null
   readonly #size: number
   readonly #children: Children | null
-  /** A row that was lost may come back, while its first run goes on. */
-  readonly #slots = new Bag<Slot>()
-  /** Those that have not started, in the order of their claims. */
-  #waiting: Slot[] = []
-  /** How many run. */
-  #running = 0
-  /** Those that have an outcome which is not on its way. */
-  #ended: Slot[] = []
-  /** Those whose outcomes are on their way, in the order they were given out. */
-  #handedIn: Slot[] = []
+  readonly #lists = {
+    waiting: new IndexedQueue<LiveStage, ClaimedTask>('waiting'),
+    running: new IndexedSet<LiveStage, ClaimedTask>('running'),
+    committing: new IndexedSet<LiveStage, ClaimedTask>('committing'),
+    ended: new IndexedSet<LiveStage, ClaimedTask>('ended'),
+    sent: new IndexedSet<LiveStage, ClaimedTask>('sent'),
+    doubted: new IndexedSet<LiveStage, ClaimedTask>('doubted'),
+  }
+  /** Rows that ended only because the worker stops. */
+  #toReturn: ClaimedRow[] = []
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined
+  #onUnsure: (tasks: readonly ClaimedTask[]) => void = () => {}
 
-  /** `children`: where runs have a process of their own, if the worker has such a place. */
+  /** `children`: carries out isolated tasks in child processes; null where the worker has none. */
   constructor(backend: TaskBackend, size: number, children: Children | null = null) {
-    this.#backend = backend
+    this.backend = backend
     this.#size = size
     this.#children = children
+    this.isolated = children?.run ?? null
   }
 
+  /** Rows that are not stored or given back yet. */
   get busy(): number {
-    return this.#slots.size
+    const { waiting, ended, sent, doubted } = this.#lists
+    return waiting.size + this.#running + ended.size + sent.size + doubted.size
   }
 
-  /** How many more could run now, once the outcomes at hand are handed in; negative where rows wait. */
+  /** How many more could run now; negative where rows wait. */
   get free(): number {
-    return this.#size - this.#running - this.#waiting.length
-  }
-
-  /** Rows that were taken and are not given back: runs that were started, or will be. */
-  get taken(): number {
-    return this.#started + this.#waiting.length
+    return this.#size - this.#running - this.#lists.waiting.size
   }
 
   /** Runs that were started. */
@@ -59,125 +71,141 @@ export class Slots {
     return this.#started
   }
 
-  get hasOutcomes(): boolean {
-    return this.#ended.length > 0
+  /** Runs that were started, or will be. */
+  get taken(): number {
+    return this.#started + this.#lists.waiting.size
   }
 
-  /** The slots whose rows this worker holds. */
-  held(): Slot[] {
-    return this.#slots.all().filter((slot) => slot.isHeld)
+  get hasOutcomes(): boolean {
+    return this.#lists.ended.size > 0
+  }
+
+  /** The tasks at a stage. */
+  at(stage: LiveStage): ClaimedTask[] {
+    return this.#lists[stage].all()
+  }
+
+  /** The tasks whose leases this worker has to renew. */
+  held(): ClaimedTask[] {
+    return this.#all().filter((task) => !task.isLost)
+  }
+
+  /** Calls `listener` with tasks of which the database knows more than this worker: a renewal should ask at once. */
+  whenUnsure(listener: (tasks: readonly ClaimedTask[]) => void): void {
+    this.#onUnsure = listener
   }
 
   /** Takes in rows that were asked for at `claimedAt`; `start` starts them. */
   take(rows: readonly ClaimedRow[], claimedAt: number): void {
-    for (const row of rows) {
-      const slot = new Slot(this.#backend, row, claimedAt, this.#children?.run ?? null, () =>
-        this.#onChange(slot),
-      )
-      this.#slots.add(slot)
-      this.#waiting.push(slot)
-    }
+    for (const row of rows) this.#lists.waiting.add(new ClaimedTask(this, row, claimedAt))
     this.#isPaused = false
   }
 
-  /** Starts as many as there is room for; never fails, whatever the tasks do. */
+  /** Starts as many as may run; never fails, whatever the tasks do. */
   start(): void {
     while (!this.#isPaused && this.#running < this.#size) {
-      const slot = this.#waiting.shift()
-      if (!slot) return
-      slot.isRunning = true
-      this.#running++
+      const task = this.#lists.waiting.first
+      if (!task) return
+      this.#move(task, 'running')
       this.#started++
-      slot.run()
+      task.run()
     }
   }
 
-  /** The outcomes last given out could not be stored: they are kept, and nothing new is started that would add to them. */
-  pause(): void {
-    this.#isPaused = true
-    // Without those that were dropped while their outcome was on its way: nothing of them is to be written.
-    this.#ended = [...this.#handedIn, ...this.#ended].filter((slot) => slot.at >= 0)
-    this.#handedIn = []
+  move(task: ClaimedTask, stage: Stage): void {
+    this.#move(task, stage)
+    if (stage !== 'ended' && stage !== 'gone') return
+    this.start()
+    this.wake()
+  }
+
+  giveBack(task: ClaimedTask): void {
+    this.#toReturn.push(task.row)
+    this.move(task, 'gone')
   }
 
   /** The rows that have not started, or only those that have waited for `ms`, taken out to be given back. */
   unstarted(ms = 0): ClaimedRow[] {
-    const earliest = clock.now() - ms
-    const [stay, go] = [
-      this.#waiting.filter((slot) => slot.claimedAt > earliest),
-      this.#waiting.filter((slot) => slot.claimedAt <= earliest),
-    ]
-    this.#waiting = stay
-    for (const slot of go) this.#slots.delete(slot)
-    return go.map((slot) => slot.row)
+    const latest = clock.now() - ms
+    const tasks = this.#lists.waiting.all().filter(({ claimedAt }) => claimedAt <= latest)
+    for (const task of tasks) this.#move(task, 'gone')
+    return tasks.map(({ row }) => row)
   }
 
-  /** What came of the rows that ended; kept here until `settle` says that it is stored. */
+  /** The outcomes of the tasks that ended, to be sent to the database; `settle` or `pause` must follow. */
   outcomes(): Outcome[] {
-    // In one order everywhere, so that no two statements wait for each other's rows.
-    this.#handedIn = this.#ended.toSorted((a, b) => (a.row.key < b.row.key ? -1 : 1))
-    this.#ended = []
-    return this.#handedIn.flatMap((slot) => slot.outcome ?? [])
+    // The same order in every worker, so that no two statements wait for each other's rows.
+    const ended = this.#lists.ended.all().sort((a, b) => (a.row.key < b.row.key ? -1 : 1))
+    for (const task of ended) this.#move(task, 'sent')
+    return ended.map(({ outcome }) => outcome)
   }
 
-  /** Frees the slots of the outcomes last given out; says whether a renewal must tell why some were not kept. */
-  settle(kept: readonly boolean[]): boolean {
-    let areDoubted = false
-    for (const [i, slot] of this.#handedIn.entries()) {
-      slot.isNoted = false
-      if (kept[i]) this.#finished(slot)
-      else areDoubted = slot.doubt()
+  /** The answer to the outcomes last sent, in their order: which of them were stored. */
+  settle(kept: readonly boolean[]): void {
+    const sent = this.#lists.sent.all()
+    for (const [i, task] of sent.entries()) {
+      if (kept[i]) this.#finish(task)
+      else this.#refused(task)
     }
-    this.#handedIn = []
-    return areDoubted
+    const doubted = sent.filter(({ stage }) => stage === 'doubted')
+    if (doubted.length > 0) this.#onUnsure(doubted)
   }
 
-  /** The row is another's now: its run is told, and nothing of it is written. */
-  lose(slot: Slot, claimsNow?: number): void {
-    // A row that was given back while its renewal was under way is no loss.
-    if (slot.at < 0) return
-    // Whose outcome is on its way may not be held because it is stored; the finish itself tells.
-    if (slot.isCompleting || slot.outcome || slot.isLost) return
-    const { claims } = slot.row
-    const now =
-      claimsNow === undefined || claimsNow === claims
-        ? ''
-        : claimsNow === 0
-          ? ' (the row is gone)'
-          : ` by claim ${claimsNow}`
-    log.warn(`${slot.name} was taken over meanwhile${now}; what claim ${claims} came to is dropped`)
-    slot.stop(new LeaseLost())
+  /** There was no answer to the outcomes last sent: they are sent again. Until the next `take` nothing is started that would add to them. */
+  pause(): void {
+    this.#isPaused = true
+    for (const task of this.#lists.sent.all())
+      if (!task.applyLateReason()) this.#move(task, 'ended')
   }
 
-  /** Resolves when a row has ended, after `ms`, or when `signal` aborts. */
+  /** What a renewal says of the row of a task. */
+  hear(task: ClaimedTask, { askedAt, wasDoubted, isCancelled, lost }: LeaseAnswer): void {
+    if (isCancelled && !lost) task.stop(new TaskCancelled())
+    else if (lost) this.#lose(task, lost.claimsNow)
+    // An answer from before the refusal does not explain it.
+    else if (wasDoubted && task.stage === 'doubted') this.#lose(task)
+    task.renewed(askedAt)
+  }
+
+  /** Somebody says that the row with this key was cancelled: a renewal should ask. */
+  ask(key: string): void {
+    const tasks = this.held().filter(({ row }) => row.key === key)
+    if (tasks.length > 0) this.#onUnsure(tasks)
+  }
+
+  /** Resolves when a task has ended, on `wake`, after `ms`, or when `signal` aborts. */
   async change(ms: number, signal?: AbortSignal): Promise<void> {
     if (this.hasOutcomes || signal?.aborted) return
     const changed = new AbortController()
     this.#onWake = () => changed.abort(OVER)
     // Not AbortSignal.any, which keeps something of every signal it ever made (measured: 75 bytes a call, on Node 20).
     signal?.addEventListener('abort', this.#onWake, { once: true })
-    await clock.sleep(Math.min(ms, 2 ** 31 - 1), changed.signal)
+    await clock.sleep(Math.min(ms, MAX_DELAY_MS), changed.signal)
     signal?.removeEventListener('abort', this.#onWake)
     this.#onWake = undefined
   }
 
-  /** Ends a waiting for changes. */
+  /** Ends a `change`. */
   wake(): void {
     this.#onWake?.()
   }
 
-  /** Asks every running task to stop. */
+  /** Tells every task to stop. */
   stop(reason: TasksError): void {
-    for (const slot of this.#slots.all()) slot.stop(reason)
+    for (const task of this.#all()) task.stop(reason)
   }
 
-  /** Gives up on what still runs; gives the rows that are still held. A run in a child process has ended by then. */
-  async abandon(): Promise<ClaimedRow[]> {
-    const rows = this.held().map((slot) => slot.row)
-    this.#slots.clear()
-    this.#waiting = []
+  /**
+   * Gives up on all tasks. Gives the rows to be given back, those included that ended because the worker stops, and how
+   * many runs did not end. None goes on in a child process then.
+   */
+  async abandon(): Promise<{ rows: ClaimedRow[]; unfinished: number }> {
+    const held = this.held().map(({ row }) => row)
+    const rows = [...this.#toReturn, ...held]
+    this.#toReturn = []
+    for (const task of this.#all()) this.#move(task, 'gone')
     await this.#children?.kill()
-    return rows
+    return { rows, unfinished: held.length }
   }
 
   /** Leaves no child process behind. */
@@ -185,55 +213,47 @@ export class Slots {
     await this.#children?.close()
   }
 
-  /** The rows that ended only because the worker stops, to be given back. */
-  readonly givenUp: ClaimedRow[] = []
-
-  #onChange(slot: Slot): void {
-    // Nobody waits any more for one that was abandoned: it is its worker's end that ended it.
-    if (slot.at < 0) return
-    this.#leave(slot)
-    if (slot.isDropped) this.#drop(slot)
-    else if (!slot.isNoted) this.#ended.push(slot)
-    slot.isNoted = true
-    this.start()
-    this.wake()
+  get #running(): number {
+    return this.#lists.running.size + this.#lists.committing.size
   }
 
-  /** It does not run any more; or it was told to stop before its turn, or after. */
-  #leave(slot: Slot): void {
-    if (slot.isRunning) this.#running--
-    else if (!slot.isNoted) this.#waiting = this.#waiting.filter((waiting) => waiting !== slot)
-    slot.isRunning = false
+  #all(): ClaimedTask[] {
+    return Object.values(this.#lists).flatMap((list) => list.all())
   }
 
-  #drop(slot: Slot): void {
-    this.#slots.delete(slot)
-    if (slot.isNoted) this.#ended = this.#ended.filter((ended) => ended !== slot)
-    if (!slot.isLost) this.givenUp.push(slot.row)
+  #move(task: ClaimedTask, stage: Stage): void {
+    const from = task.stage
+    if (from === 'gone' || !MOVES[from].includes(stage))
+      throw new Error(`${task.name} cannot move from ${from} to ${stage}.`)
+    this.#lists[from].delete(task)
+    if (stage !== 'gone') this.#lists[stage].add(task)
   }
 
-  #finished(slot: Slot): void {
-    this.#slots.delete(slot)
-    const { outcome, row } = slot
-    if (!outcome) return
-    const result = (): TaskResult<unknown> =>
-      new TaskResult<unknown>(this.#backend, () => ({
-        ...row.values,
-        status: outcome.status,
-        finishedAt: new Date(),
-        ...whatCameOf(outcome, row),
-      }))
-    if (outcome.status === 'READY') return logRetry(result(), outcome.delay)
-    logState(row.values, outcome.status, outcome.status === 'FAILED' ? outcome.error : undefined)
-    if (taskFinished.isHeard) taskFinished.send({ backend: this.#backend, result: result() })
+  /** Why the database refused an outcome is known if the task was told meanwhile; else a renewal must tell. */
+  #refused(task: ClaimedTask): void {
+    if (task.applyLateReason()) return
+    task.dropOutcome()
+    this.#move(task, 'doubted')
   }
-}
 
-function whatCameOf(outcome: Outcome, row: ClaimedRow): object {
-  if (outcome.status === 'SUCCESSFUL')
-    return {
-      returnValue:
-        outcome.returnValue === null ? null : (JSON.parse(outcome.returnValue) as unknown),
-    }
-  return { errors: [...row.values.errors, outcome.error] }
+  /** The row is another worker's now: the run is told, and its outcome discarded. */
+  #lose(task: ClaimedTask, claimsNow?: number): void {
+    const { stage, isLost } = task
+    // One with an outcome may be lost only because that outcome is stored: the answer to the outcome tells.
+    if (isLost || !['waiting', 'running', 'doubted'].includes(stage)) return
+    const { claims } = task.row
+    const isKnown = claimsNow !== undefined && claimsNow !== claims
+    const by = isKnown ? (claimsNow === 0 ? ' (the row is gone)' : ` by claim ${claimsNow}`) : ''
+    log.warn(
+      `${task.name} was taken over meanwhile${by}; the result of claim ${claims} is discarded`,
+    )
+    task.stop(new LeaseLost())
+  }
+
+  /** The outcome is stored: tells the log and listeners. */
+  #finish(task: ClaimedTask): void {
+    const { outcome, row } = task
+    this.#move(task, 'gone')
+    tellOutcome(this.backend, row, outcome)
+  }
 }

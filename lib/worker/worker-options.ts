@@ -1,13 +1,20 @@
 import { InvalidSettingsError } from '../errors/errors'
 import { type Isolation, type IsolationOptions, isolationOf } from '../isolation/isolation-options'
 import {
-  assertKnown,
-  flag,
-  milliseconds,
-  queueNames,
-  queuesMeant,
-  unexpected,
-} from '../settings/option-checks'
+  ALIAS,
+  ANYTHING,
+  MILLISECONDS,
+  type OptionTable,
+  QUEUE_NAMES,
+  QUEUE_NAMES_OR_ALL,
+  TRUE_OR_FALSE,
+  completed,
+  or,
+  printable,
+  row,
+  settingsSubject,
+  wholeNumber,
+} from '../errors/option-checks'
 import { randomWorkerId } from './worker-id'
 import type { Wishes } from '../store'
 
@@ -18,11 +25,11 @@ export interface WorkerOptions {
   queues?: readonly string[] | '*'
   /** Queues to leave alone; only with `queues: '*'`. */
   excludeQueues?: readonly string[]
-  /** Milliseconds between looks for new tasks when there was nothing to do. Default 1000. */
+  /** Milliseconds between polls while no task is due. Default 1000. */
   interval?: number
   /** Ends when nothing is left to run. Default false. */
   batch?: boolean
-  /** Ends after so many tasks. Default: never. */
+  /** Ends after this many tasks. Default: never. */
   maxTasks?: number
   /** At most 64 characters. Default: random. */
   workerId?: string
@@ -30,14 +37,14 @@ export interface WorkerOptions {
   concurrency?: number
   /** Milliseconds that running tasks have to finish at a stop. Default 30000. */
   shutdownTimeout?: number
-  /** A random wait of up to so many milliseconds at the start, so that many workers do not ask at once. Default 0. */
+  /** Upper limit in milliseconds of a random delay at the start, so that many workers do not poll at once. Default 0. */
   startupDelay?: number
   /** Where child processes find the app; needed for tasks with `isolate: true`. */
   isolation?: IsolationOptions
 }
 
-/** Checked options, complete. */
-export interface Wish extends Wishes {
+/** The options of a worker, checked and complete. Durations in ms. */
+export interface WorkerSettings extends Wishes {
   readonly backend: string
   readonly interval: number
   readonly batch: boolean
@@ -48,76 +55,42 @@ export interface Wish extends Wishes {
   readonly isolation: Isolation | null
 }
 
-const MAX_WORKER_ID = 64
-const DEFAULTS = {
-  backend: 'default',
-  queues: ['default'] as readonly string[] | '*',
-  excludeQueues: [] as readonly string[],
-  interval: 1_000,
-  batch: false,
-  maxTasks: Number.POSITIVE_INFINITY,
-  workerId: undefined as string | undefined,
-  concurrency: 10,
-  shutdownTimeout: 30_000,
-  startupDelay: 0,
-  isolation: undefined as IsolationOptions | undefined,
-}
-const NAMES = Object.keys(DEFAULTS)
+export const MAX_WORKER_ID = 64
+
+/** Every option of a worker, its default and what it must be. */
+export const WORKER_OPTIONS = {
+  backend: row('default', ALIAS),
+  queues: row<readonly string[] | '*'>(['default'], QUEUE_NAMES_OR_ALL),
+  excludeQueues: row<readonly string[]>([], QUEUE_NAMES),
+  interval: row(1_000, MILLISECONDS),
+  batch: row(false, TRUE_OR_FALSE),
+  maxTasks: row(Number.POSITIVE_INFINITY, or(Number.POSITIVE_INFINITY, wholeNumber(0))),
+  workerId: row<string | undefined>(undefined, or(undefined, printable(MAX_WORKER_ID))),
+  concurrency: row(10, wholeNumber(1)),
+  shutdownTimeout: row(30_000, MILLISECONDS),
+  startupDelay: row(0, MILLISECONDS),
+  /** Checked by `isolationOf`. */
+  isolation: row<IsolationOptions | undefined>(undefined, ANYTHING),
+} satisfies OptionTable<WorkerOptions>
 
 /** @throws InvalidSettingsError naming the option, what was expected and what was found. */
-export function wishOf(options: WorkerOptions): Wish {
-  assertKnown('Worker', options, NAMES)
-  const given: typeof DEFAULTS = {
-    ...DEFAULTS,
-    ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
-  }
-  return {
-    backend: aliasOf(given.backend),
-    batch: flag('Worker', 'batch', given.batch),
-    workerId: given.workerId === undefined ? randomWorkerId() : workerIdOf(given.workerId),
-    ...queuesOf(given),
-    interval: milliseconds('Worker', 'interval', given.interval),
-    maxTasks:
-      given.maxTasks === Number.POSITIVE_INFINITY
-        ? given.maxTasks
-        : whole('maxTasks', given.maxTasks, 0),
-    concurrency: whole('concurrency', given.concurrency, 1),
-    shutdownTimeout: milliseconds('Worker', 'shutdownTimeout', given.shutdownTimeout),
-    startupDelay: milliseconds('Worker', 'startupDelay', given.startupDelay),
-    isolation: given.isolation === undefined ? null : isolationOf(given.isolation),
-  }
-}
-
-function queuesOf(
-  given: Pick<typeof DEFAULTS, 'queues' | 'excludeQueues'>,
-): Pick<Wish, 'queues' | 'excludeQueues'> {
-  const queues = queuesMeant('Worker', given.queues)
-  const excludeQueues = queueNames('Worker', 'excludeQueues', given.excludeQueues)
-  if (queues !== null && excludeQueues.length > 0)
+export function settingsOf(options: WorkerOptions): WorkerSettings {
+  const given = completed(settingsSubject('Worker'), options, WORKER_OPTIONS)
+  const queues = allOr(given.queues)
+  if (queues !== null && given.excludeQueues.length > 0)
     throw new InvalidSettingsError(
       'Worker: excludeQueues goes with all queues only.',
       "Set queues to '*', or leave excludeQueues out.",
     )
-  return { queues, excludeQueues }
+  return {
+    ...given,
+    queues,
+    workerId: given.workerId ?? randomWorkerId(),
+    isolation: given.isolation === undefined ? null : isolationOf(given.isolation),
+  }
 }
 
-function aliasOf(backend: unknown): string {
-  if (typeof backend === 'string') return backend
-  throw unexpected('Worker', 'backend', 'an alias of TASKS', backend)
-}
-
-function workerIdOf(id: unknown): string {
-  if (
-    typeof id === 'string' &&
-    id.length > 0 &&
-    id.length <= MAX_WORKER_ID &&
-    /^\P{Cc}+$/u.test(id)
-  )
-    return id
-  throw unexpected('Worker', 'workerId', `1 to ${MAX_WORKER_ID} printable characters`, id)
-}
-
-function whole(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw unexpected('Worker', name, `a whole number, ${least} or more`, value)
+/** Null for all queues, also where `'*'` is one of a list. */
+export function allOr(queues: readonly string[] | '*'): readonly string[] | null {
+  return queues === '*' || queues.includes('*') ? null : queues
 }

@@ -1,5 +1,6 @@
 import { configureTasks } from 'typeorm-tasks'
-import type { TaskBackend } from '#lib/backend'
+import type { ListQuery, TaskBackend } from '#lib/backend'
+import type { TaskResult } from '#result'
 import {
   NotFinishedError,
   NotSerializableError,
@@ -479,6 +480,102 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     expect((await keyed.enqueue(2)).id).not.toBe(first.id)
   })
 
+  it('lists its results, the newest first, each as it is', async () => {
+    const results = await lists()
+    await work()
+
+    const listed = await theBackend().list({ limit: 10 })
+    expect(listed.map(({ id }) => id)).toEqual(results.map(({ id }) => id).toReversed())
+    expect(listed.map((result) => result.toJSON())).toEqual(
+      (await Promise.all(results.toReversed().map((result) => result.refresh()))).map((result) =>
+        result.toJSON(),
+      ),
+    )
+  })
+
+  it('lists the results that are asked for, page by page', async () => {
+    const [one, two, mailed, echoed] = (await lists()).map(({ id }) => id)
+    const list = async (query: Partial<ListQuery>): Promise<string[]> =>
+      (await theBackend().list({ limit: 10, ...query })).map(({ id }) => id)
+
+    expect(await list({ limit: 2 })).toEqual([echoed, mailed])
+    expect(await list({ limit: 2, before: mailed! })).toEqual([two, one])
+    expect(await list({ before: one! })).toEqual([])
+    expect(await list({ queues: ['mail', 'nobody'] })).toEqual([mailed])
+    expect(await list({ queues: null, taskName: 'spec.echo' })).toEqual([echoed])
+    expect(await list({ status: 'FAILED' })).toEqual([])
+    expect(await list({ status: runs === 'at enqueue' ? 'SUCCESSFUL' : 'READY' })).toHaveLength(4)
+    await expect(list({ before: 'job-1' })).rejects.toThrow(ResultNotFoundError)
+  })
+
+  it('counts its results in each status, also of some queues', async () => {
+    await lists()
+    await work()
+
+    const none = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
+    const status = runs === 'never' ? 'READY' : 'SUCCESSFUL'
+    expect(await theBackend().counts()).toEqual({ ...none, [status]: 4 })
+    expect(await theBackend().counts({ queues: ['mail'] })).toEqual({ ...none, [status]: 1 })
+    expect(await theBackend().counts({ queues: ['nobody'] })).toEqual(none)
+    expect(await theBackend().counts({ excludeQueues: ['mail'] })).toEqual({ ...none, [status]: 3 })
+  })
+
+  itRuns(
+    'retries what has failed, and keeps its error among those of earlier attempts',
+    async () => {
+      const failing = await fail.enqueue('no')
+      await work()
+      const [error] = (await failing.refresh()).errors
+
+      const again = await theBackend().retry(failing.id.toUpperCase())
+
+      expect(again).toMatchObject({ id: failing.id, runAfter: null, progress: null })
+      expect(again.errors[0]).toEqual(error)
+      if (runs === 'later')
+        expect(again).toMatchObject({
+          status: 'READY',
+          finishedAt: null,
+          attempts: 1,
+          errors: [error],
+        })
+      await work()
+      await failing.refresh()
+      expect(failing).toMatchObject({ status: 'FAILED', attempts: 2 })
+      expect(failing.errors).toEqual([
+        error,
+        expect.objectContaining({ exceptionClassPath: 'RangeError' }),
+      ])
+    },
+  )
+
+  it('retries nothing else', async () => {
+    const result = await add.enqueue(1)
+    await work()
+
+    await expect(theBackend().retry(result.id)).rejects.toThrow(
+      `Task ${result.id} (spec.add) is ${runs === 'never' ? 'READY' : 'SUCCESSFUL'}; only a FAILED one can be retried.`,
+    )
+    await expect(theBackend().retry(unknownId)).rejects.toThrow(ResultNotFoundError)
+    await expect(theBackend().retry('job-1')).rejects.toThrow(ResultNotFoundError)
+  })
+
+  itWaits('fails a waiting task that is cancelled, which can be retried, too', async () => {
+    const result = await add.using({ uniqueKey: 'cancelled' }).enqueue(1)
+
+    expect(await result.cancel()).toMatchObject({
+      status: 'FAILED',
+      errors: [{ exceptionClassPath: 'typeorm_tasks.TaskCancelled' }],
+    })
+
+    expect((await add.using({ uniqueKey: 'cancelled' }).enqueue(2)).id).not.toBe(result.id)
+    expect((await theBackend().retry(result.id)).status).toBe('READY')
+    await work()
+    expect(await result.refresh()).toMatchObject({
+      status: runs === 'never' ? 'READY' : 'SUCCESSFUL',
+      errors: [{ exceptionClassPath: 'typeorm_tasks.TaskCancelled' }],
+    })
+  })
+
   itWaits('refuses a unique key that another task holds', async () => {
     await add.using({ uniqueKey: 'shared' }).enqueue(1)
 
@@ -490,6 +587,19 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
   it('has nothing to complain about when it is set up well', async () => {
     expect(await theBackend().check()).toEqual([])
   })
+}
+
+/** Four results of a few tasks and queues, oldest first. */
+async function lists(): Promise<TaskResult<unknown>[]> {
+  const results: TaskResult<unknown>[] = []
+  for (const enqueue of [
+    () => add.enqueue(1),
+    () => add.enqueue(2),
+    () => add.using({ queueName: 'mail' }).enqueue(3),
+    () => echo.enqueue({ a: 1 }),
+  ])
+    results.push(await enqueue())
+  return results
 }
 
 function theBackend(): TaskBackend {

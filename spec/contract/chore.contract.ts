@@ -1,13 +1,14 @@
 import type { DBTaskResult } from '#entities'
+import type { ListQuery } from '#lib/backend'
 import { claim, idsOf, rescue } from './rows'
-import type { StorePlace } from './store.contract'
+import type { ContractPlace } from './store.contract'
 
 const day = 24 * 60 * 60 * 1000
 const ago = (ms: number): Date => new Date(Date.now() - ms)
 const every = { queues: null, minAge: 14 * day, failedMinAge: 14 * day, dryRun: false }
 
-/** What happens beside the way of the data: rescue and prune. */
-export function choreContract({ rows, open }: StorePlace): void {
+/** What happens beside the way of the data: rescue, prune, and what somebody sees who looks at rows. */
+export function choreContract({ rows, backend, open }: ContractPlace): void {
   it('puts a row back whose lease ran out, and says that its worker was lost', async () => {
     const [id, fresh] = await rows().add({ priority: 1 }, {})
     const store = await open()
@@ -136,6 +137,38 @@ export function choreContract({ rows, open }: StorePlace): void {
     ).toBe(1201)
 
     expect(told).toEqual([500, 1000, 1201])
+  })
+
+  it('counts the rows of each status', async () => {
+    await rows().add({}, {}, { queueName: 'mail' }, { backendName: 'other' }, finished('FAILED', 1))
+    await claim(await open(), 1, { queues: ['mail'] })
+    const none = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
+
+    expect(await backend().counts()).toEqual({ ...none, READY: 2, RUNNING: 1, FAILED: 1 })
+    expect(await backend().counts({ queues: ['mail'] })).toEqual({ ...none, RUNNING: 1 })
+    expect(await backend().counts({ excludeQueues: ['mail'] })).toEqual({
+      ...none,
+      READY: 2,
+      FAILED: 1,
+    })
+    expect(await backend('other').counts()).toEqual({ ...none, READY: 1 })
+  })
+
+  it('lists the rows of its backend, or of every backend that keeps them in the same place', async () => {
+    const [own, other, , slow] = await rows().add(
+      {},
+      { backendName: 'other' },
+      finished('FAILED', 1),
+      { queueName: 'slow' },
+    )
+    const ids = async (query: Partial<ListQuery>): Promise<string[]> =>
+      (await backend().list({ limit: 10, ...query })).map(({ id }) => id)
+
+    expect(await ids({ status: 'READY' })).toEqual([slow, own])
+    expect(await ids({ status: 'READY', everyBackend: true })).toEqual([slow, other, own])
+    expect(await ids({ everyBackend: true, limit: 1, before: slow!, status: 'READY' })).toEqual([
+      other,
+    ])
   })
 
   it('works on beside one that was closed', async () => {

@@ -1,12 +1,12 @@
 import { NO_DELAY } from '#formats'
 import type { Store } from '#lib/store'
 import { claim, idsOf, wishes } from './rows'
-import type { StorePlace } from './store.contract'
+import type { ContractPlace } from './store.contract'
 
 const minutes = (count: number): Date => new Date(Date.now() + count * 60_000)
 
 /** What taking rows means. */
-export function claimContract({ dataSource, rows, open, abilities }: StorePlace): void {
+export function claimContract({ rows, open, abilities }: ContractPlace): void {
   it('gives each row to one worker only, however many ask at once', async () => {
     const ids = await rows().addMany(120)
     const stores = await Promise.all(
@@ -178,16 +178,12 @@ export function claimContract({ dataSource, rows, open, abilities }: StorePlace)
   const itSkipsLocked = abilities.skipsLocked ? it : it.skip
   itSkipsLocked('passes over rows that another session has locked', async () => {
     const [locked, free] = await rows().add({ priority: 9 }, {})
-    const session = dataSource().createQueryRunner()
-    await session.startTransaction()
-    await session.query(
-      `SELECT id FROM db_task_result WHERE id = '${rows().key(locked!)}' FOR UPDATE`,
-    )
     const store = await open()
+    let claimed: string[] = []
 
-    const claimed = idsOf(await claim(store, 9))
-    await session.rollbackTransaction()
-    await session.release()
+    await rows().whileLocked!(locked!, async () => {
+      claimed = idsOf(await claim(store, 9))
+    })
 
     expect(claimed).toEqual([free])
     expect(idsOf(await claim(store, 9))).toEqual([locked])

@@ -1,12 +1,12 @@
 import type { ClaimedRow, Outcome, Store } from '#lib/store'
 import { claim, rescue, wishes } from './rows'
-import type { StorePlace } from './store.contract'
+import type { ContractPlace } from './store.contract'
 
 const error = { exceptionClassPath: 'RangeError', traceback: 'RangeError: too far\n    at home\n' }
 const hostile = `it's "quoted" \\ back \\u0041 %s ? :name $1 {queues} 😀 naïve 日本\r\n\ttab ${'x'.repeat(60_000)}`
 
 /** What finishing, renewing and giving back do to a row, and never do to somebody else's. */
-export function fenceContract({ rows, open }: StorePlace): void {
+export function fenceContract({ rows, open }: ContractPlace): void {
   it('keeps what a task returned', async () => {
     const { store, row, id } = await claimed({ uniqueKey: 'f:once', cancelRequestedAt: null })
 

@@ -1,11 +1,29 @@
 import { DatabaseBackend } from '#backends/database'
-import type { OpenStore } from './store.contract'
+import { DBTaskResult } from '#entities'
+import { isMySqlFamily, type SpecDatabase } from '../support/databases'
+import { DatabaseRows } from './database-rows'
+import { type StoreAbilities, storeContract } from './store.contract'
 
-/** A store of the Database backend, with connections of its own. */
-export const openDatabaseStore: OpenStore = (
-  dataSource,
-  { backendName = 'default', leaseSeconds = 30, maxCrashes = 3 },
-) =>
-  new DatabaseBackend(backendName, { queues: [], options: { dataSource, maxCrashes } }).openStore({
-    leaseSeconds,
-  })
+/** What a store must do, held against the Database backend on one kind of database. */
+export function databaseStoreContract(
+  database: SpecDatabase,
+  abilities: Pick<StoreAbilities, 'skipsLocked' | 'takesOddIds'>,
+): void {
+  const { name } = database
+  storeContract(
+    async () => {
+      const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
+      return {
+        rows: new DatabaseRows(dataSource),
+        backend: (alias, options) =>
+          new DatabaseBackend(alias, { queues: [], options: { dataSource, ...options } }),
+      }
+    },
+    {
+      ...abilities,
+      keepsAnyText: name !== 'postgres',
+      keepsAnyInstant: name === 'sqlite',
+      keepsAnyPriority: isMySqlFamily(name),
+    },
+  )
+}

@@ -1,73 +1,34 @@
-import type { DataSource } from 'typeorm'
-import { DBTaskResult } from '#entities'
-import { hexOf, utcText } from '#formats'
+import type { DBTaskResult } from '#entities'
 import { afterCrash } from '#retry'
 import type { Exchange, Rescued, Store, Wishes } from '#lib/store'
-import { readyRow } from '../support/row-values'
 
 /** The wishes of a worker that serves every queue, unless told otherwise. */
 export function wishes(differently: Partial<Wishes> = {}): Wishes {
   return { workerId: 'w-1', queues: null, excludeQueues: [], ...differently }
 }
 
-/** The tasks table of one DataSource, written and read past the store. */
-export class Rows {
-  readonly #dataSource: DataSource
+/** The raw columns of a row, by their names. JSON and instants are text. */
+export type RawColumns = Readonly<Record<string, string | number | null>>
 
-  constructor(dataSource: DataSource) {
-    this.#dataSource = dataSource
-  }
-
-  async clear(): Promise<void> {
-    await this.#dataSource.getRepository(DBTaskResult).clear()
-  }
-
-  /** Writes rows that wait, each different from the default as told; gives their ids. */
-  async add(...rows: Partial<DBTaskResult>[]): Promise<string[]> {
-    const written = rows.map((row) => readyRow(row))
-    await this.#dataSource.getRepository(DBTaskResult).insert(written as object[])
-    return written.map(({ id }) => id)
-  }
-
-  async addMany(count: number): Promise<string[]> {
-    return this.add(...Array.from({ length: count }, () => ({})))
-  }
-
-  async count(): Promise<number> {
-    return this.#dataSource.getRepository(DBTaskResult).count()
-  }
-
-  async get(id: string): Promise<DBTaskResult> {
-    return this.#dataSource.getRepository(DBTaskResult).findOneByOrFail({ id })
-  }
-
-  async update(id: string, change: object): Promise<void> {
-    await this.#dataSource.getRepository(DBTaskResult).update({ id }, change)
-  }
-
-  /** The row as if its worker had not renewed its lease for a minute. */
-  async expire(id: string): Promise<void> {
-    await this.update(id, { leaseUntil: new Date(Date.now() - 60_000) })
-  }
-
-  /** Puts SQL where TypeORM would write only what is well formed. */
-  async tamper(id: string, set: string): Promise<void> {
-    await this.#dataSource.query(`UPDATE db_task_result SET ${set} WHERE id = '${this.key(id)}'`)
-  }
-
-  /** The id as the database spells it. */
-  key(id: string): string {
-    const type = this.#dataSource
-      .getMetadata(DBTaskResult)
-      .columns.find(({ propertyName }) => propertyName === 'id')?.type
-    return type === 'uuid' ? id : hexOf(id)
-  }
-
-  /** A moment as this database takes it in SQL. */
-  moment(msFromNow: number): string {
-    const text = utcText(new Date(Date.now() + msFromNow))
-    return `'${text}${this.#dataSource.options.type === 'postgres' ? 'Z' : ''}'`
-  }
+/** The rows behind a store, written and read past it. */
+export interface Rows {
+  clear(): Promise<void>
+  /** Writes rows that wait, with these differences from the default; gives their ids. */
+  add(...rows: Partial<DBTaskResult>[]): Promise<string[]>
+  addMany(count: number): Promise<string[]>
+  count(): Promise<number>
+  get(id: string): Promise<DBTaskResult>
+  update(id: string, change: Partial<DBTaskResult>): Promise<void>
+  /** Makes the row look as if its worker had not renewed its lease for a minute. */
+  expire(id: string): Promise<void>
+  /** Writes columns that the library would write only well formed. */
+  tamper(id: string, columns: RawColumns): Promise<void>
+  /** The id as the store spells it. */
+  key(id: string): string
+  /** An instant as the store takes it in a raw column. */
+  instant(date: Date): string
+  /** Runs `work` while another session has locked the row; only where the store can pass over locked rows. */
+  whileLocked?(id: string, work: () => Promise<void>): Promise<void>
 }
 
 /** Takes over what dead workers held, as a worker does. */

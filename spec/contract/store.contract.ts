@@ -1,12 +1,10 @@
-import type { DataSource } from 'typeorm'
-import { DBTaskResult } from '#entities'
+import type { TaskBackend } from '#lib/backend'
 import type { Store } from '#lib/store'
-import type { SpecDatabase } from '../support/databases'
-import { claimContract } from './claim.contract'
 import { choreContract } from './chore.contract'
+import { claimContract } from './claim.contract'
 import { fenceContract } from './fence.contract'
 import { malformedContract } from './malformed.contract'
-import { Rows } from './rows'
+import type { Rows } from './rows'
 
 export interface StoreWish {
   readonly backendName?: string
@@ -14,54 +12,59 @@ export interface StoreWish {
   readonly maxCrashes?: number
 }
 
-/** What a store may not be able to do. */
+/** What a store may be unable to do, or what its columns may refuse. */
 export interface StoreAbilities {
   /** It passes over rows that others have locked, rather than wait for them. */
   readonly skipsLocked: boolean
-  /** It takes rows whose id is written as no id should be. */
+  /** It takes rows whose id is not written as ids are. */
   readonly takesOddIds: boolean
+  /** Its JSON columns keep text that is no JSON. */
+  readonly keepsAnyText: boolean
+  /** Its columns of instants keep text that is no instant. */
+  readonly keepsAnyInstant: boolean
+  /** Its column of priorities keeps numbers out of range. */
+  readonly keepsAnyPriority: boolean
 }
 
-/** What a suite works with: the table, past the store, and stores on it. All are closed after each spec. */
+/** Where rows are, and backends on them. */
 export interface StorePlace {
-  readonly database: SpecDatabase
-  readonly dataSource: () => DataSource
+  readonly rows: Rows
+  readonly backend: (alias: string, options: { readonly maxCrashes: number }) => TaskBackend
+}
+
+/** What a suite works with: rows past the store, and stores. Stores are closed after each spec. */
+export interface ContractPlace {
   readonly rows: () => Rows
+  readonly backend: (alias?: string) => TaskBackend
   readonly open: (wish?: StoreWish) => Promise<Store>
   readonly abilities: StoreAbilities
 }
 
-export type OpenStore = (dataSource: DataSource, wish: StoreWish) => Promise<Store>
-
-/** What each store must do, on one kind of database; `openStore` makes a store of its own connections. */
-export function storeContract(
-  database: SpecDatabase,
-  openStore: OpenStore,
-  abilities: StoreAbilities,
-): void {
-  let dataSource: DataSource
+/** What each store must do. */
+export function storeContract(placeOf: () => Promise<StorePlace>, abilities: StoreAbilities): void {
+  let opened: StorePlace
   const stores: Store[] = []
 
   beforeAll(async () => {
-    dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
+    opened = await placeOf()
   })
   afterEach(async () => {
     await Promise.all(stores.splice(0).map((store) => store.close()))
-    await new Rows(dataSource).clear()
+    await opened.rows.clear()
   })
 
-  const open = async (wish: StoreWish = {}): Promise<Store> => {
-    const store = await openStore(dataSource, wish)
+  const backend = (alias = 'default', maxCrashes = 3): TaskBackend =>
+    opened.backend(alias, { maxCrashes })
+  const open = async ({
+    backendName,
+    leaseSeconds = 30,
+    maxCrashes,
+  }: StoreWish = {}): Promise<Store> => {
+    const store = await backend(backendName, maxCrashes).openStore({ leaseSeconds })
     stores.push(store)
     return store
   }
-  const place: StorePlace = {
-    database,
-    dataSource: () => dataSource,
-    rows: () => new Rows(dataSource),
-    open,
-    abilities,
-  }
+  const place: ContractPlace = { rows: () => opened.rows, backend, open, abilities }
 
   describe('claims', () => claimContract(place))
   describe('fences', () => fenceContract(place))

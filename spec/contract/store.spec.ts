@@ -1,8 +1,7 @@
-import { openDatabaseStore } from './open-store'
-import { storeContract } from './store.contract'
+import { databaseStoreContract } from './open-store'
 import { describeEachDatabase } from '../support/databases'
 
 describeEachDatabase((database) => {
   const isSqlite = database.name === 'sqlite'
-  storeContract(database, openDatabaseStore, { skipsLocked: !isSqlite, takesOddIds: isSqlite })
+  databaseStoreContract(database, { skipsLocked: !isSqlite, takesOddIds: isSqlite })
 })

@@ -9,6 +9,8 @@ import {
   startWorker,
 } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
+import type { Product } from '#profile'
+import { profileOf } from '#profile-of'
 import { tooOld } from '#server'
 import { describeEachDatabase, isMySqlFamily, type FreshOptions } from '../support/databases'
 import { startServer } from '../support/servers/start'
@@ -218,32 +220,36 @@ it('says that no DataSource was given', async () => {
 })
 
 it.each([
-  ['PostgreSQL', '12.22 (Debian 12.22-1)', '13'],
-  ['MySQL', '8.0.3-rc-log', '8.0.4'],
-  ['MySQL', '5.7.44', '8.0.4'],
-  ['MariaDB', '10.5.28-MariaDB', '10.6'],
-  ['SQLite', '3.34.1', '3.35'],
-] as const)('%s %s is too old', (product, version, oldest) => {
-  expect(tooOld(product, version)).toEqual({
+  ['postgres', 'PostgreSQL', '12.22 (Debian 12.22-1)', '13'],
+  ['mysql', 'MySQL', '8.0.3-rc-log', '8.0.4'],
+  ['mariadb', 'MySQL', '5.7.44', '8.0.4'],
+  ['mysql', 'MariaDB', '10.5.28-MariaDB', '10.6'],
+  ['better-sqlite3', 'SQLite', '3.34.1', '3.35'],
+])('under the type %s, %s %s is too old', (type, name, version, oldest) => {
+  expect(tooOld(productOf(type, version), version)).toEqual({
     level: 'error',
-    message: `${product} ${version} is too old: tasks need ${product} ${oldest} or later.`,
-    mend: `Move the database to ${product} ${oldest} or later.`,
+    message: `${name} ${version} is too old: tasks need ${name} ${oldest} or later.`,
+    mend: `Move the database to ${name} ${oldest} or later.`,
   })
 })
 
 it.each([
-  ['PostgreSQL', '13.0'],
-  ['PostgreSQL', '18.4'],
-  ['MySQL', '8.0.4'],
-  ['MySQL', '8.1.0'],
-  ['MySQL', '9.0.0'],
-  ['MariaDB', '10.6.0-MariaDB'],
-  ['MariaDB', '11.4.2-MariaDB'],
-  ['SQLite', '3.35.0'],
-  ['SQLite', '3.53.2'],
-] as const)('%s %s is new enough', (product, version) => {
-  expect(tooOld(product, version)).toBeUndefined()
+  ['postgres', '13.0'],
+  ['postgres', '18.4'],
+  ['mysql', '8.0.4'],
+  ['mysql', '8.1.0'],
+  ['mysql', '9.0.0'],
+  ['mariadb', '10.6.0-MariaDB'],
+  ['mysql', '11.4.2-MariaDB'],
+  ['better-sqlite3', '3.35.0'],
+  ['better-sqlite3', '3.53.2'],
+])('under the type %s, version %s is new enough', (type, version) => {
+  expect(tooOld(productOf(type, version), version)).toBeUndefined()
 })
+
+function productOf(type: string, version: string): Product {
+  return profileOf(type).server!.productOf(version)
+}
 
 function check(dataSource: DataSource): Promise<Problem[]> {
   return new DatabaseBackend('default', { queues: [], options: { dataSource } }).check()

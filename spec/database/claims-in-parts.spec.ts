@@ -4,14 +4,15 @@ import { DatabaseBackend } from '#backends/database'
 import { backends } from '../../lib/backend-registry'
 import type { Outcome, Store } from '#lib/store'
 import { dashed } from '#formats'
-import { Rows, wishes } from '../contract/rows'
+import { DatabaseRows } from '../contract/database-rows'
+import { wishes } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
 // Elsewhere a claim is one statement.
 describeEachDatabase(
   (database) => {
     let dataSource: DataSource
-    let rows: Rows
+    let rows: DatabaseRows
     let store: Store
     const asked: string[] = []
 
@@ -32,7 +33,7 @@ describeEachDatabase(
       })
       configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
       store = await backends.get('default').openStore({})
-      rows = new Rows(dataSource)
+      rows = new DatabaseRows(dataSource)
     })
     afterEach(async () => await store.close())
 

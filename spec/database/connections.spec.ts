@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource, DataSourceOptions } from 'typeorm'
 import { DBTaskResult } from 'typeorm-tasks'
-import { openBookkeeping } from '#worker-connections'
-import { Connections } from '#trusted-pool'
-import { HeldConnection } from '#dedicated-connection'
+import { WorkerConnections } from '#worker-connections'
+import { openWorkerSessions } from '#worker-data-source'
 import { Session } from '#session'
 import { inTime, NoAnswer } from '#timeout'
 import { describeEachDatabase } from '../support/databases'
@@ -37,7 +36,7 @@ describeEachDatabase(
     describe('a connection', () => {
       const whoAmI = WHO[name]
       let dataSource: DataSource
-      let connections: Connections
+      let connections: WorkerConnections
       const who = (): Promise<number> =>
         connections.use(2_000, async (runner) =>
           Number(((await runner.query(whoAmI)) as { id: number }[])[0]!.id),
@@ -47,7 +46,7 @@ describeEachDatabase(
         dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
       })
       beforeEach(() => {
-        connections = new Connections(dataSource)
+        connections = new WorkerConnections(dataSource)
       })
 
       it('uses a connection again as long as it answers', async () => {
@@ -107,7 +106,7 @@ describeEachDatabase(
       })
 
       it('lets nobody wait for ever for a free connection', async () => {
-        const { exchange, renewal, chore, close } = await openBookkeeping(dataSource, 3)
+        const { exchange, renewal, chore, close } = await openWorkerSessions(dataSource, 3)
         const busy = [exchange, chore, chore].map((session) =>
           session.query(SLEEP[name]).catch((error: unknown) => error),
         )
@@ -127,20 +126,22 @@ describeEachDatabase(
       })
 
       it('works on one that cannot be set up as wished, be it refused or left unanswered', async () => {
-        const refused = new HeldConnection(
-          connections,
+        const refused = new WorkerConnections(
+          dataSource,
           async (runner) => void (await runner.query('LISTEN TO NOBODY')),
         )
-        expect(await refused.use(2_000, pid)).toBe(await refused.use(2_000, pid))
+        expect(await refused.useDedicated(2_000, pid)).toBe(await refused.useDedicated(2_000, pid))
         await refused.close()
 
-        const unanswered = new HeldConnection(
-          connections,
+        const unanswered = new WorkerConnections(
+          dataSource,
           async (runner) => void (await runner.query(SLEEP[name])),
         )
-        await expect(unanswered.use(300, pid)).rejects.toThrow(NoAnswer)
+        await expect(unanswered.useDedicated(300, pid)).rejects.toThrow(NoAnswer)
         await sleep(2_500)
-        expect(await unanswered.use(2_000, pid)).toBe(await unanswered.use(2_000, pid))
+        expect(await unanswered.useDedicated(2_000, pid)).toBe(
+          await unanswered.useDedicated(2_000, pid),
+        )
         await unanswered.close()
       })
 
@@ -168,10 +169,10 @@ describeEachDatabase(
           getMetadata: () => dataSource.getMetadata(DBTaskResult),
         } as unknown as DataSource
 
-        const { exchange, close, dataSource: bookkeeping } = await openBookkeeping(replicated, 30)
+        const { exchange, close, dataSource: workers } = await openWorkerSessions(replicated, 30)
 
         expect((await exchange.query(whoAmI)).records).toHaveLength(1)
-        expect(bookkeeping.driver.isReplicated).toBe(false)
+        expect(workers.driver.isReplicated).toBe(false)
         await close()
       })
 

@@ -6,7 +6,8 @@ import { dialectFor } from '#dialect-for'
 import { Session } from '#session'
 import { tableOf } from '#database/table'
 import { backends } from '../../lib/backend-registry'
-import { claim, idsOf, Rows, wishes } from '../contract/rows'
+import { DatabaseRows } from '../contract/database-rows'
+import { claim, idsOf } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 import { add, catchLog } from '../support/tasks'
 
@@ -19,10 +20,10 @@ describeEachDatabase((database) => {
     catchLog()
     configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
   })
-  afterEach(async () => await new Rows(dataSource).clear())
+  afterEach(async () => await new DatabaseRows(dataSource).clear())
 
   it('a claim that is not committed yet keeps nobody from the rows it did not take', async () => {
-    const [first, second, mail] = await new Rows(dataSource).add(
+    const [first, second, mail] = await new DatabaseRows(dataSource).add(
       { priority: 9 },
       {},
       { priority: 10, queueName: 'mail' },
@@ -34,8 +35,9 @@ describeEachDatabase((database) => {
     const held = await dialectFor(await tableOf(dataSource)).claim(
       Session.of(runner.manager, dataSource),
       {
-        room: 1,
-        wishes: wishes({ queues: ['default'] }),
+        limit: 1,
+        filter: { queues: ['default'], excludeQueues: [] },
+        workerId: 'w-1',
         backendName: 'default',
         leaseSeconds: 30,
       },
@@ -47,7 +49,7 @@ describeEachDatabase((database) => {
     const taken = [...idsOf(await claiming), ...idsOf(await claim(other, 9))]
     await other.close()
 
-    expect(held.map(({ row_key }) => row_key)).toEqual([new Rows(dataSource).key(first!)])
+    expect(held.map(({ row_key }) => row_key)).toEqual([new DatabaseRows(dataSource).key(first!)])
     expect(taken).toEqual([mail, second])
     // SQLite has one writer at a time: there the other one waits, and goes on afterwards.
     expect(answered).toBe(database.name !== 'sqlite')

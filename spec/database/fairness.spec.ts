@@ -4,7 +4,8 @@ import { configureTasks, DBTaskResult, startWorker, task } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
 import { dashed } from '#formats'
 import type { Store } from '#lib/store'
-import { claim, idsOf, Rows } from '../contract/rows'
+import { DatabaseRows } from '../contract/database-rows'
+import { claim, idsOf } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 import { addRows } from '../support/many-rows'
 import { catchLog } from '../support/tasks'
@@ -16,12 +17,12 @@ const HOUR = 3_600_000
 
 describeEachDatabase(({ name, connect }) => {
   let dataSource: DataSource
-  let rows: Rows
+  let rows: DatabaseRows
   const stores: Store[] = []
 
   beforeAll(async () => {
     dataSource = await connect({ entities: [DBTaskResult], synchronize: true })
-    rows = new Rows(dataSource)
+    rows = new DatabaseRows(dataSource)
     configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
     catchLog()
   })

@@ -7,7 +7,7 @@ import {
 } from 'typeorm'
 import { configureTasks, DBTaskResult } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
-import { codeOf } from '#retry-contention'
+import { codeOf } from '#database-errors'
 import { describeEachDatabase } from '../support/databases'
 import { add } from '../support/tasks'
 

@@ -3,10 +3,11 @@ import { configureTasks, DBTaskResult } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import { backends } from '../../lib/backend-registry'
 import type { ClaimedRow, Outcome, Store } from '#lib/store'
-import { Rows, wishes } from '../contract/rows'
+import { DatabaseRows } from '../contract/database-rows'
+import { wishes } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
-/** Enough that PostgreSQL finishes and claims on two connections at a time; see `sideBySideFrom`. */
+/** Enough that PostgreSQL finishes and claims on two connections at a time; see SIDE_BY_SIDE_FROM of its dialect. */
 const MANY = 150
 
 describeEachDatabase(
@@ -19,7 +20,7 @@ describeEachDatabase(
       dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
       configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
       store = await backends.get('default').openStore({})
-      await new Rows(dataSource).addMany(2 * MANY)
+      await new DatabaseRows(dataSource).addMany(2 * MANY)
       first = (await store.exchange([], MANY, wishes())).claimed
     })
     afterEach(async () => await store.close())

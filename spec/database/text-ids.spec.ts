@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm'
 import type { Claim, Dialect } from '#dialects/dialect'
-import type { FinishRow } from '../../backends/database/row'
-import { mysql } from '#mysql/dialect'
+import type { FinishRow } from '#row'
+import { MySql } from '#mysql/dialect'
 import { Session } from '#session'
 import { DBTaskResult } from '#entities'
 import { describeEachDatabase } from '../support/databases'
@@ -17,8 +17,9 @@ const SHARED = {
   options: null,
 }
 const CLAIM: Claim = {
-  room: 10,
-  wishes: { workerId: 'w-1', queues: null, excludeQueues: [] },
+  limit: 10,
+  filter: { queues: null, excludeQueues: [] },
+  workerId: 'w-1',
   backendName: 'default',
   leaseSeconds: 30,
 }
@@ -55,7 +56,7 @@ describeEachDatabase(
               `ALTER TABLE db_task_result MODIFY id char(32) CHARACTER SET ${collation.split('_')[0]} COLLATE ${collation} NOT NULL`,
             )
             session = new Session(dataSource)
-            dialect = mysql({
+            dialect = new MySql({
               type: 'mysql',
               path: '`db_task_result`',
               name: 'db_task_result',
@@ -72,7 +73,7 @@ describeEachDatabase(
             await dialect.insert(
               session,
               { shared: SHARED, calls },
-              { unlessTaken: false, tells: false },
+              { unlessTaken: false, notify: false },
             )
             asked = []
           })
@@ -94,7 +95,7 @@ describeEachDatabase(
               new Set(others.map((row) => row.row_key)),
             )
 
-            expect(await dialect.count(session, 'default', CLAIM.wishes)).toEqual({
+            expect(await dialect.count(session, 'default', CLAIM.filter)).toEqual({
               READY: 30,
               SUCCESSFUL: 10,
             })
@@ -150,7 +151,7 @@ describeEachDatabase(
                 )
               ).size,
             ).toBe(6)
-            expect(await dialect.count(session, 'default', CLAIM.wishes)).toEqual({ READY: 40 })
+            expect(await dialect.count(session, 'default', CLAIM.filter)).toEqual({ READY: 40 })
             await expectLookUps()
           })
 

@@ -3,7 +3,8 @@ import type { DataSource } from 'typeorm'
 import { DatabaseBackend } from '#backends/database'
 import { DBTaskResult } from '#entities'
 import type { Held, Outcome, Store } from '#lib/store'
-import { rescue, Rows, wishes } from '../contract/rows'
+import { DatabaseRows } from '../contract/database-rows'
+import { rescue, wishes } from '../contract/rows'
 import { databases } from '../support/databases'
 import { CANCELLED, type Handle, MAX_CRASHES, Model, type Step } from './kit/model'
 import { say, seed, setting } from './kit/setting'
@@ -102,7 +103,7 @@ describe.each(databases())('on $name', (database) => {
   )
 
   async function clear(): Promise<void> {
-    const rows = new Rows(dataSource)
+    const rows = new DatabaseRows(dataSource)
     await dataSource.query('DELETE FROM db_task_result')
     const ids = await rows.add(...Array.from({ length: ROWS }, (_, at) => ({ priority: -at })))
     keys = ids.map((id) => rows.key(id))
@@ -187,11 +188,11 @@ describe.each(databases())('on $name', (database) => {
   }
 
   async function expire(of: readonly string[], handles?: readonly Handle[]): Promise<void> {
-    const past = new Rows(dataSource).moment(-60_000)
+    const past = new DatabaseRows(dataSource).instant(new Date(Date.now() - 60_000))
     for (const [at, key] of of.entries()) {
       const fence = handles ? ` AND claims = ${handles[at]!.claims}` : ''
       await dataSource.query(
-        `UPDATE db_task_result SET lease_until = ${past} WHERE id = '${key}' AND status = 'RUNNING' AND lease_until IS NOT NULL${fence}`,
+        `UPDATE db_task_result SET lease_until = '${past}' WHERE id = '${key}' AND status = 'RUNNING' AND lease_until IS NOT NULL${fence}`,
       )
     }
   }
@@ -224,7 +225,7 @@ describe.each(databases())('on $name', (database) => {
   }
 
   function numberOf(id: string): number {
-    return keys.indexOf(new Rows(dataSource).key(id))
+    return keys.indexOf(new DatabaseRows(dataSource).key(id))
   }
 
   function handleOf({ key, claims }: Held): Handle {

@@ -47,7 +47,7 @@ scenarios((add) => {
 
         expect((await field.row(stray!)).status).toBe('SUCCESSFUL')
         expect((await field.row(beside!)).status).toBe('SUCCESSFUL')
-        expect(worker.log).toContain('An error that nothing caught: RangeError')
+        expect(worker.log).toContain('Uncaught error: RangeError')
       },
     )
 })

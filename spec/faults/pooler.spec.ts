@@ -4,8 +4,7 @@ import { DBTaskResult } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import { runUntilEmpty } from '#start-worker'
 import { backendContract } from '../contract/backend.contract'
-import { openDatabaseStore } from '../contract/open-store'
-import { storeContract } from '../contract/store.contract'
+import { databaseStoreContract } from '../contract/open-store'
 import { databases, type SpecDatabase } from '../support/databases'
 import {
   findPgBouncer,
@@ -76,7 +75,7 @@ else if (!findPgBouncer()) {
     })
 
     describe('the contract of stores', () =>
-      storeContract(pooled, openDatabaseStore, { skipsLocked: true, takesOddIds: false }))
+      databaseStoreContract(pooled, { skipsLocked: true, takesOddIds: false }))
 
     it('two workers run 120 tasks, and one takes over what the other held when it was killed', async () => {
       const field = await Field.open('postgres', (await postgres.fresh()) as DataSourceOptions, {

@@ -36,7 +36,7 @@ scenarios((add) => {
       expect(traceback).toMatch(/The worker w1-[123] was lost/)
       expect(claimsOf(field.events, poison!)).toEqual([1, 2, 3])
       expect(others.map((id) => claimsOf(field.events, id, 'end'))).toEqual(others.map(() => [1]))
-      expect(fleet.log.match(/was killed by SIGKILL; another starts/g)).toHaveLength(3)
+      expect(fleet.log.match(/was killed by SIGKILL; a replacement starts/g)).toHaveLength(3)
     },
   )
 
@@ -119,9 +119,7 @@ scenarios((add) => {
       // It has ended when nobody holds its output any more.
       expect(await fleet.ended).toEqual({ code: null, signal: 'SIGKILL' })
       expect(
-        fleet.log.match(
-          /The process that watches over this one is gone - shutting down gracefully/g,
-        ),
+        fleet.log.match(/The supervisor process is gone - shutting down gracefully/g),
       ).toHaveLength(ALL)
       expect(
         (await field.rows()).map(({ status, claims }) => `${status} ${claims}`).toSorted(),

@@ -90,7 +90,7 @@ scenarios((add) => {
       await field.finished(ids)
 
       const told = workers.flatMap(({ log }) =>
-        [...log.matchAll(/Task id=(\S+) was left behind/g)].map(([, id]) => id!),
+        [...log.matchAll(/Task id=(\S+) lost its worker/g)].map(([, id]) => id!),
       )
       expect(told.toSorted()).toEqual(ids.toSorted())
       expect(

@@ -4,7 +4,8 @@ import { DataSource } from 'typeorm'
 import { DatabaseBackend } from '#backends/database'
 import { DBTaskResult } from '#entities'
 import type { ClaimedRow, Store } from '#lib/store'
-import { claim, rescue, Rows, wishes } from '../contract/rows'
+import { DatabaseRows } from '../contract/database-rows'
+import { claim, rescue, wishes } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
 const LOCKED = 150
@@ -96,10 +97,10 @@ describeEachDatabase((database) => {
     await Promise.all(stores.map((store) => store.close()))
     await dataSource.destroy()
   })
-  beforeEach(() => new Rows(dataSource).clear())
+  beforeEach(() => new DatabaseRows(dataSource).clear())
 
   async function claimed(): Promise<Race> {
-    const [id] = await new Rows(dataSource).add({})
+    const [id] = await new DatabaseRows(dataSource).add({})
     const [row] = (await claim(stores[0], 1)).claimed
     return { id: id!, row: row!, stores, backend }
   }
@@ -108,7 +109,7 @@ describeEachDatabase((database) => {
     for (const order of ['one after the other', 'the other way round'])
       it(`F63 ${what}, ${order}, while somebody holds the row: exactly one gets it`, async () => {
         const race = await claimed()
-        await new Rows(dataSource).expire(race.id)
+        await new DatabaseRows(dataSource).expire(race.id)
         const free = await lock(race.row.key)
 
         const asked = order === 'one after the other' ? [one, other] : [other, one]

@@ -9,7 +9,7 @@ scenarios((add) => {
     'F17 a worker that stood still finds its task taken over, tells it to stop, and writes nothing of it',
     async (field) => {
       const { id, stalled } = await takenOver(field, 'stubborn', [2.5 * LEASE])
-      await stalled.says('was taken over meanwhile by claim 2; what claim 1 came to is dropped')
+      await stalled.says('was taken over meanwhile by claim 2; the result of claim 1 is discarded')
       await field.finished()
       // It may have been stopped before its run had begun to wait.
       await field.sees('end', 2, 3 * LEASE)
@@ -75,7 +75,7 @@ scenarios((add) => {
       await field.worker()
 
       expect(await field.finished()).toBeLessThan(TAKEOVER_BOUND)
-      await blocked.says('what claim 1 came to is dropped')
+      await blocked.says('the result of claim 1 is discarded')
 
       expect(claimsOf(field.events, id!, 'end')).toEqual([2, 1])
       expect(await field.row(id!)).toMatchObject({

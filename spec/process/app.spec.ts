@@ -56,7 +56,7 @@ describe('finds the data source file', () => {
     const root = appOf({ 'ormconfig.js': `${JS}exports.a = make()`, 'inner/empty.txt': '' })
 
     expect(load(`${root}/inner`).error!.message).toBe(
-      `No data source file in ${root}/inner; looked for ormconfig.ts, ormconfig.js, data-source.ts, data-source.js, src/data-source.ts, src/data-source.js, src/database/data-source.ts, src/database/data-source.js. Name yours: --data-source path/to/file.`,
+      `No data source file in ${root}/inner. Looked for ormconfig.ts, ormconfig.js, data-source.ts, data-source.js, src/data-source.ts, src/data-source.js, src/database/data-source.ts, src/database/data-source.js. Give its path: --data-source path/to/file.`,
     )
   })
 
@@ -65,7 +65,7 @@ describe('finds the data source file', () => {
 
     expect(load(root, { dataSource: 'dist/db.js' }).error).toMatchObject({
       name: 'LoadError',
-      message: `The data source file ${root}/dist/db.js does not exist. Give its path from ${root} with --data-source, or compile the app first.`,
+      message: `The data source file ${root}/dist/db.js does not exist. Give its path relative to ${root} with --data-source, or compile the app first.`,
     })
   })
 })
@@ -138,17 +138,17 @@ describe('picks the one DataSource', () => {
     [
       'options under a name',
       `exports.config = ${OPTIONS}`,
-      'exports no DataSource; its exports are: config. "config" are only options; export new DataSource(…) made from them.',
+      'exports no DataSource; its exports are: config. "config" has only options; export new DataSource(…) created from them.',
     ],
     [
       'options as a whole',
       `module.exports = ${OPTIONS}`,
-      'exports no DataSource; its exports are: type, database. "module.exports" are only options; export new DataSource(…) made from them.',
+      'exports no DataSource; its exports are: type, database. "module.exports" has only options; export new DataSource(…) created from them.',
     ],
     [
       'two',
       `${JS}exports.read = make(); exports.write = make()`,
-      'exports 2 DataSources: read, write. Export one from this file, or name with --data-source a file that exports only the one that holds the tasks.',
+      'exports 2 DataSources: read, write. Export only one, or pass with --data-source a file that exports only the DataSource with the tasks table.',
     ],
   ])('refuses a file that exports %s', (_, text, message) => {
     const root = appOf({ 'ormconfig.js': text })
@@ -165,19 +165,19 @@ describe('shows the errors of the user as they are', () => {
     [
       'thrown while loading',
       `throw new RangeError('DB_PORT is missing')`,
-      'does not load: RangeError: DB_PORT is missing. Correct the error there; -v 3 shows where it was thrown.',
+      'does not load: RangeError: DB_PORT is missing. Fix the error there; -v 3 shows the stack trace.',
       'RangeError',
     ],
     [
       'thrown without an Error',
       `throw null`,
-      'does not load: it threw null. Correct the error there; -v 3 shows where it was thrown.',
+      'does not load: it threw null. Fix the error there; -v 3 shows the stack trace.',
       undefined,
     ],
     [
       'of a missing package',
       `require('no-such-package')`,
-      `does not load: Error: Cannot find module 'no-such-package'. Install that package, or correct the path (in tsconfig.json too, when it is one of "paths").`,
+      `does not load: Error: Cannot find module 'no-such-package'. Install that package, or correct the path (also in tsconfig.json if it is one of "paths").`,
       'Error',
     ],
   ])('%s', (_, text, message, cause) => {
@@ -203,7 +203,7 @@ describe('shows the errors of the user as they are', () => {
     })
 
     expect(load(root).error!.message).toContain(
-      `The promise that ${root}/ormconfig.js exports as "later" failed: Error: vault is sealed.`,
+      `The promise that ${root}/ormconfig.js exports as "later" was rejected: Error: vault is sealed.`,
     )
   })
 })
@@ -340,7 +340,7 @@ describe('loads the files that define tasks', () => {
     })
 
     expect(load(root).error!.message).toBe(
-      `${root}/mail.tasks.js does not load: Error: no SMTP host. Correct the error there; -v 3 shows where it was thrown.`,
+      `${root}/mail.tasks.js does not load: Error: no SMTP host. Fix the error there; -v 3 shows the stack trace.`,
     )
   })
 })

@@ -1,9 +1,5 @@
 import { readdirSync } from 'node:fs'
 import { cliApp, DATABASE_TASKS, ormconfig, type CliApp, type Told } from '../support/cli-app'
-import { typeormVersion } from '../support/typeorm'
-
-// The command line brings its TypeORM along.
-const once = typeormVersion.startsWith('0.3') ? describe.skip : describe
 
 const COMMANDS = [
   ['check'],
@@ -15,7 +11,7 @@ const COMMANDS = [
 const QUEUE = 'expected a queue name of 1 to 32 letters, digits and _ . : @ / -'
 const LONG = 'q'.repeat(33)
 
-once('a set-up that is not right is said in one line, by every command, which ends in 1', () => {
+describe('a set-up that is not right is said in one line, by every command, which ends in 1', () => {
   /** What each command says; `check` adds a count of its own to it. */
   async function everyCommand(
     app: CliApp,
@@ -39,7 +35,7 @@ once('a set-up that is not right is said in one line, by every command, which en
       },
     })
 
-    const stderr = `error: ${app.root}/ormconfig.js exports 2 DataSources: read, write. Export one from this file, or name with --data-source a file that exports only the one that holds the tasks.\n`
+    const stderr = `error: ${app.root}/ormconfig.js exports 2 DataSources: read, write. Export only one, or pass with --data-source a file that exports only the DataSource with the tasks table.\n`
     const commands = [...COMMANDS, ['makemigrations']]
     expect(await everyCommand(app, commands)).toEqual(commands.map(() => ({ code: 1, stderr })))
   })
@@ -128,7 +124,7 @@ once('a set-up that is not right is said in one line, by every command, which en
   })
 })
 
-once('a wrong call ends in 2, and changes nothing', () => {
+describe('a wrong call ends in 2, and changes nothing', () => {
   let app: CliApp
   beforeAll(async () => {
     app = await cliApp({ tasks: DATABASE_TASKS })
@@ -154,7 +150,7 @@ once('a wrong call ends in 2, and changes nothing', () => {
     ],
     [
       ['enqueue', 'app.add', '--kwargs', '[1]'],
-      `argument --kwargs: expected a JSON object such as '{"tone": "warm"}' in single quotes, got '[1]'. --help tells more.`,
+      `argument --kwargs: expected a JSON object such as '{"tone": "warm"}' in single quotes, got '[1]'. See --help.`,
     ],
     [
       ['results', '--queue-name', '"mail"'],
@@ -166,7 +162,7 @@ once('a wrong call ends in 2, and changes nothing', () => {
     ],
     [
       ['db_worker', '--max-tasks', '1.5'],
-      "argument --max-tasks: expected a whole number, 0 or more, got '1.5'. --help tells more.",
+      "argument --max-tasks: expected a whole number, 0 or more, got '1.5'. See --help.",
     ],
   ])('%j', async (args, message) => {
     expect(await app.tasks(...args)).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\n` })

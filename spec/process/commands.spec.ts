@@ -54,15 +54,15 @@ describe('the command line itself', () => {
     [['check', '--verbose'], "unknown option '--verbose'\n(Did you mean --verbosity?)"],
     [
       ['makemigrations', '--name', '1st'],
-      '--name "1st" is no name for a migration. Use letters, digits, "-" and "_", a letter first.',
+      'argument --name: "1st" is not a valid migration name. Use letters, digits, "-" and "_", starting with a letter.',
     ],
     [
       ['prune_db_task_results', '--min-age-days', '-1'],
-      "argument --min-age-days: expected a number of days from 0 to 36500, got '-1'. --help tells more.",
+      "argument --min-age-days: expected a number of days from 0 to 36500, got '-1'. See --help.",
     ],
     [
       ['prune_db_task_results', '--failed-min-age-days', 'x'],
-      "argument --failed-min-age-days: expected a number of days from 0 to 36500, got 'x'. --help tells more.",
+      "argument --failed-min-age-days: expected a number of days from 0 to 36500, got 'x'. See --help.",
     ],
     [
       ['prune_db_task_results', '--backend', 'nope'],
@@ -70,7 +70,7 @@ describe('the command line itself', () => {
     ],
     [
       ['prune_db_task_results', '--backend', 'now'],
-      'argument --backend: TASKS.now is ImmediateBackend, which keeps no tasks for a worker. These do: default.',
+      'argument --backend: TASKS.now is ImmediateBackend, which stores no tasks for workers. Backends that do: default.',
     ],
   ])('%j is a wrong call', async (args, message) => {
     expect(await app.tasks(...args)).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\n` })
@@ -162,22 +162,22 @@ describe('enqueue', () => {
     [
       ['app.add', '1'],
       2,
-      `argument args: expected a JSON array such as '[42, "warm"]' in single quotes, got '1'. --help tells more.`,
+      `argument args: expected a JSON array such as '[42, "warm"]' in single quotes, got '1'. See --help.`,
     ],
     [
       ['app.add', '--priority', '101'],
       2,
-      "argument --priority: expected a whole number from -100 to 100, got '101'. --help tells more.",
+      "argument --priority: expected a whole number from -100 to 100, got '101'. See --help.",
     ],
     [
       ['app.add', '--priority', '3.1'],
       2,
-      "argument --priority: expected a whole number from -100 to 100, got '3.1'. --help tells more.",
+      "argument --priority: expected a whole number from -100 to 100, got '3.1'. See --help.",
     ],
     [
       ['app.add', '--run-after', 'tomorrow'],
       2,
-      "argument --run-after: expected a time such as 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d, got 'tomorrow'. --help tells more.",
+      "argument --run-after: expected a time such as 2030-01-31T18:00:00Z or a delay such as +30s, +5m, +2h, +1d, got 'tomorrow'. See --help.",
     ],
     [
       ['app.add', '--backend', 'defaul'],
@@ -187,7 +187,7 @@ describe('enqueue', () => {
     [
       ['app.add', '--unique-key', 'k'.repeat(127)],
       2,
-      `argument --unique-key: expected 1 to 126 printable characters, got '${'k'.repeat(127)}'. --help tells more.`,
+      `argument --unique-key: expected 1 to 126 printable characters, got '${'k'.repeat(127)}'. See --help.`,
     ],
   ])('%j is refused', async (args, code, message) => {
     const before = (await app.rows()).length
@@ -304,7 +304,7 @@ describe('a set-up that is not right ends in 1, with what is wrong and its mend'
 
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: `error: The data source file ${other.root}/db/main.ts does not exist. Give its path from ${other.root} with --data-source.\n`,
+      stderr: `error: The data source file ${other.root}/db/main.ts does not exist. Give its path relative to ${other.root} with --data-source.\n`,
     })
   })
 
@@ -317,7 +317,7 @@ describe('a set-up that is not right ends in 1, with what is wrong and its mend'
     expect(short).toEqual({
       code: 1,
       stdout: '',
-      stderr: `error: ${other.root}/mail.tasks.js does not load: RangeError: of the app. Correct the error there; -v 3 shows where it was thrown.\n`,
+      stderr: `error: ${other.root}/mail.tasks.js does not load: RangeError: of the app. Fix the error there; -v 3 shows the stack trace.\n`,
     })
     expect(long.stderr).toContain(
       `Caused by: RangeError: of the app\n    at Object.<anonymous> (${other.root}/mail.tasks.js:1:7)`,

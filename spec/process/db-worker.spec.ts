@@ -201,43 +201,43 @@ describe('a wrong call', () => {
   it.each([
     [
       ['--interval', '-1'],
-      "argument --interval: expected a number of seconds, 0 or more, got '-1'. --help tells more.",
+      "argument --interval: expected a number of seconds, 0 or more, got '-1'. See --help.",
     ],
     [
       ['--interval', 'inf'],
-      "argument --interval: expected a number of seconds, 0 or more, got 'inf'. --help tells more.",
+      "argument --interval: expected a number of seconds, 0 or more, got 'inf'. See --help.",
     ],
     [
       ['--interval', 'abc'],
-      "argument --interval: expected a number of seconds, 0 or more, got 'abc'. --help tells more.",
+      "argument --interval: expected a number of seconds, 0 or more, got 'abc'. See --help.",
     ],
     [
       ['--shutdown-timeout', '-0.5'],
-      "argument --shutdown-timeout: expected a number of seconds, 0 or more, got '-0.5'. --help tells more.",
+      "argument --shutdown-timeout: expected a number of seconds, 0 or more, got '-0.5'. See --help.",
     ],
     [
       ['--max-tasks', '-1'],
-      "argument --max-tasks: expected a whole number, 0 or more, got '-1'. --help tells more.",
+      "argument --max-tasks: expected a whole number, 0 or more, got '-1'. See --help.",
     ],
     [
       ['--concurrency', '0'],
-      "argument --concurrency: expected a whole number, 1 or more, got '0'. --help tells more.",
+      "argument --concurrency: expected a whole number, 1 or more, got '0'. See --help.",
     ],
     [
       ['--concurrency', '2.5'],
-      "argument --concurrency: expected a whole number, 1 or more, got '2.5'. --help tells more.",
+      "argument --concurrency: expected a whole number, 1 or more, got '2.5'. See --help.",
     ],
     [
       ['--worker-id', ''],
-      "argument --worker-id: expected 1 to 64 printable characters, got ''. --help tells more.",
+      "argument --worker-id: expected 1 to 64 printable characters, got ''. See --help.",
     ],
     [
       ['--worker-id', 'x'.repeat(65)],
-      `argument --worker-id: expected 1 to 64 printable characters, got '${'x'.repeat(65)}'. --help tells more.`,
+      `argument --worker-id: expected 1 to 64 printable characters, got '${'x'.repeat(65)}'. See --help.`,
     ],
     [
       ['--exclude-queues', 'slow'],
-      "argument --exclude-queues: goes with --queue-name '*' only. Add --queue-name '*', or leave it out.",
+      "argument --exclude-queues: only valid with --queue-name '*'. Add --queue-name '*' or remove --exclude-queues.",
     ],
     [
       ['--queue-name', "o'hara; --"],
@@ -249,7 +249,7 @@ describe('a wrong call', () => {
     ],
     [
       ['--queue-name', '--batch'],
-      "argument --queue-name: expected a queue name of 1 to 32 characters, got '--batch'. --help tells more.",
+      "argument --queue-name: expected a queue name of 1 to 32 characters, got '--batch'. See --help.",
     ],
     [
       ['--backend', 'defualt'],
@@ -257,11 +257,11 @@ describe('a wrong call', () => {
     ],
     [
       ['--backend', 'now'],
-      'argument --backend: TASKS.now is ImmediateBackend, which keeps no tasks for a worker. These do: default.',
+      'argument --backend: TASKS.now is ImmediateBackend, which stores no tasks for workers. Backends that do: default.',
     ],
     [
       ['--verbosity', '4'],
-      "argument --verbosity: expected a whole number from 0 to 3, got '4'. --help tells more.",
+      "argument --verbosity: expected a whole number from 0 to 3, got '4'. See --help.",
     ],
     [['--intervall', '1'], "unknown option '--intervall'\n(Did you mean --interval?)"],
     [['--interval'], "option '--interval <seconds>' argument missing"],

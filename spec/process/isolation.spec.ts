@@ -6,7 +6,7 @@ import { task } from '#define'
 import { InvalidSettingsError, InvalidTaskError, NotSerializableError } from '#errors'
 import type { IsolationOptions } from '#isolation-options'
 import { ownArguments } from '#child-process'
-import { wishOf } from '#worker-options'
+import { settingsOf } from '#worker-options'
 import { appOf } from '../support/temp-app'
 import { typeormEnv } from '../support/typeorm'
 
@@ -80,20 +80,20 @@ describe('the option of a worker', () => {
     ],
   ]
   it.each(wrong)('is refused with %s', (_, isolation, kind, told) => {
-    const given = (): unknown => wishOf({ isolation: isolation as IsolationOptions })
+    const given = (): unknown => settingsOf({ isolation: isolation as IsolationOptions })
     expect(given).toThrow(kind)
     expect(given).toThrow(told)
   })
 
   it('takes a path, and a URL as import.meta.url is', () => {
-    expect(wishOf({ isolation: { module: __filename } }).isolation).toEqual({
+    expect(settingsOf({ isolation: { module: __filename } }).isolation).toEqual({
       module: __filename,
       options: 'null',
     })
     expect(
-      wishOf({ isolation: { module: pathToFileURL(__filename).href, options: [1] } }).isolation,
+      settingsOf({ isolation: { module: pathToFileURL(__filename).href, options: [1] } }).isolation,
     ).toEqual({ module: __filename, options: '[1]' })
-    expect(wishOf({}).isolation).toBeNull()
+    expect(settingsOf({}).isolation).toBeNull()
   })
 })
 
@@ -138,6 +138,19 @@ describe("a worker in the app's own process", () => {
       expect(told.stdout.match(/left in order/g)).toHaveLength(1)
     },
   )
+
+  it('passes the middleware that its module sets, in the child', async () => {
+    const wrapped = `require('typeorm-tasks').setMiddleware([{
+      run: async (context, next) => ({ ...(await next()), attempt: context.attempt, isWrappedApart: process.env.SPEC_PARENT !== String(process.pid) }),
+    }])`
+    const { results } = await run('tasks.js', commonJs(wrapped), 'isolation: { module: MODULE }')
+
+    const value = { isApart: true, attempt: 1, isWrappedApart: true }
+    expect(results).toEqual([
+      ['SUCCESSFUL', value],
+      ['SUCCESSFUL', value],
+    ])
+  })
 
   const failures: [string, string, string, string, string][] = [
     [

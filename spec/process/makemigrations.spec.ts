@@ -101,7 +101,7 @@ describe('makemigrations', () => {
   test('--check says what is missing, writes nothing and gives 1', async () => {
     const { code, printed, files } = await call({ check: true })
     expect([code, files]).toEqual([1, []])
-    expect(printed).toMatch(/not up to date; it lacks:\n {2}CREATE TABLE "db_task_result"/)
+    expect(printed).toMatch(/not up to date\. Missing:\n {2}CREATE TABLE "db_task_result"/)
   })
 
   test('--dry-run prints the file and writes nothing', async () => {
@@ -150,7 +150,7 @@ describe('makemigrations', () => {
   test.each(['', '1st', 'a b', '../x', "x'y"])('--name %p is refused', async (name) => {
     await expect(call({ name })).rejects.toMatchObject({
       code: 'USAGE',
-      message: expect.stringContaining('no name for a migration'),
+      message: expect.stringContaining('not a valid migration name'),
     })
   })
 })
@@ -205,12 +205,14 @@ describe('the migrations folder', () => {
   test('of a glob that a new file would not fit is named, with a note', () => {
     expect(folder(['migrations/*.js'])).toEqual({
       path: join(root, 'migrations'),
-      notes: [expect.stringContaining('which no .ts file fits')],
+      notes: [expect.stringContaining('which matches no .ts file')],
     })
   })
 
   test('of a glob with many folders is asked for', () => {
-    expect(() => folder(['modules/*/migrations/*.ts'])).toThrow(/name no single folder.*--outdir/)
+    expect(() => folder(['modules/*/migrations/*.ts'])).toThrow(
+      /do not name a single folder.*--outdir/,
+    )
   })
 })
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BackOff } from '#back-off'
+import { BackOff } from '#supervised-worker'
 import { describeEachDatabase } from '../support/databases'
 import {
   cliApp,
@@ -94,7 +94,7 @@ describe('--processes', () => {
     const { code, stderr } = await app.tasks(...FLEET, '--batch', '--concurrency', '1')
 
     expect(code).toBe(0)
-    expect(stderr.match(/was killed by SIGKILL; another starts in/g)).toHaveLength(2)
+    expect(stderr.match(/was killed by SIGKILL; a replacement starts in/g)).toHaveLength(2)
     expect(stderr.match(/Exiting gracefully/g)).toHaveLength(3)
     expect(await Promise.all(dying.map(async (id) => (await app.row(id)).status))).toEqual([
       'RUNNING',
@@ -133,23 +133,23 @@ describe('--processes', () => {
   it.each([
     [
       ['--processes', '0'],
-      "argument --processes: expected a whole number from 1 to 256, got '0'. --help tells more.",
+      "argument --processes: expected a whole number from 1 to 256, got '0'. See --help.",
     ],
     [
       ['--processes', '257'],
-      "argument --processes: expected a whole number from 1 to 256, got '257'. --help tells more.",
+      "argument --processes: expected a whole number from 1 to 256, got '257'. See --help.",
     ],
     [
       ['--processes', '1.5'],
-      "argument --processes: expected a whole number from 1 to 256, got '1.5'. --help tells more.",
+      "argument --processes: expected a whole number from 1 to 256, got '1.5'. See --help.",
     ],
     [
       ['--processes', '10', '--worker-id', 'w'.repeat(62)],
-      'argument --worker-id: expected at most 61 characters, got 62, as 10 processes add -1 to -10 to it. Shorten it.',
+      'argument --worker-id: expected at most 61 characters, got 62: --processes 10 appends -1 to -10. Shorten it.',
     ],
     [
       ['--processes', '2', '--exclude-queues', 'slow'],
-      "argument --exclude-queues: goes with --queue-name '*' only. Add --queue-name '*', or leave it out.",
+      "argument --exclude-queues: only valid with --queue-name '*'. Add --queue-name '*' or remove --exclude-queues.",
     ],
   ])('%j is refused before anything is started', async (args, message) => {
     const app = await fleetApp()
@@ -165,9 +165,9 @@ describe('--processes', () => {
 describe('a worker that dies', () => {
   it.each([
     ['is killed', 'app.kill', 'was killed by SIGKILL'],
-    ['calls process.exit(0) in a task', 'app.exit', 'ended with exit code 1'],
-    ['has an error that nothing caught', 'app.stray', 'ended with exit code 1'],
-    ['was told to stop by somebody else', 'app.terminate', 'ended with exit code 0'],
+    ['calls process.exit(0) in a task', 'app.exit', 'exited with code 1'],
+    ['has an error that nothing caught', 'app.stray', 'exited with code 1'],
+    ['was told to stop by somebody else', 'app.terminate', 'exited with code 0'],
   ])('is replaced when it %s, under its name, and the others stay', async (_, name, how) => {
     const { app, fleet } = await atWork()
     await app.enqueue(name)
@@ -176,7 +176,9 @@ describe('a worker that dies', () => {
     await fleet.says('Starting worker', 4)
 
     expect(fleet.log).toMatch(
-      new RegExp(`Worker w-\\d \\(process \\d+\\) ${how}; another starts in 0\\.(0[5-9]|10) s`),
+      new RegExp(
+        `Worker w-\\d \\(process \\d+\\) ${how}; a replacement starts in 0\\.(0[5-9]|10) s`,
+      ),
     )
     const [, dead] = /Worker (w-\d) \(/.exec(fleet.log) ?? []
     const starts = [...fleet.log.matchAll(/worker_id=(w-\d)/g)].map(([, started]) => started)
@@ -214,7 +216,7 @@ describe('a worker that dies', () => {
 
     expect(await fleet.exited).toEqual(DONE)
     expect(performance.now() - before).toBeLessThan(1_600)
-    const delays = [...fleet.log.matchAll(/another starts in (\S+) s/g)].map(([, delay]) =>
+    const delays = [...fleet.log.matchAll(/a replacement starts in (\S+) s/g)].map(([, delay]) =>
       Number(delay),
     )
     for (const [at, delay] of delays.entries()) {
@@ -257,9 +259,7 @@ describe('a worker that dies', () => {
     const { code, stderr } = await app.tasks(...FLEET)
 
     expect(code).toBe(1)
-    expect(stderr).toMatch(
-      /^Worker w-1 \(process \d+\) was killed by SIGKILL, and is not replaced\n$/,
-    )
+    expect(stderr).toMatch(/^Worker w-1 \(process \d+\) was killed by SIGKILL; not replaced\n$/)
   })
 
   it('is given up in a batch when it cannot be started any more', async () => {
@@ -277,9 +277,7 @@ describe('a worker that dies', () => {
     )
 
     expect(code).toBe(1)
-    expect(stderr).toMatch(
-      /Worker w-\d \(process \d+\) ended with exit code 1, and is not replaced/,
-    )
+    expect(stderr).toMatch(/Worker w-\d \(process \d+\) exited with code 1; not replaced/)
     expect(stderr.match(/the app is broken/g)!.length).toBeGreaterThanOrEqual(5)
     expect(stderr.match(/the app is broken/g)!.length).toBeLessThanOrEqual(10)
   })
@@ -374,7 +372,7 @@ describe('the supervisor', () => {
     await fleet.closed
 
     expect(
-      fleet.log.match(/The process that watches over this one is gone - shutting down gracefully/g),
+      fleet.log.match(/The supervisor process is gone - shutting down gracefully/g),
     ).toHaveLength(3)
     expect(
       (await Promise.all(ids.map(async (id) => (await app.row(id)).status))).toSorted(),
@@ -390,7 +388,7 @@ describe('the supervisor', () => {
     fleet.kill('SIGKILL')
     await fleet.closed
 
-    expect(fleet.log.match(/The process that watches over this one is gone/g)).toHaveLength(3)
+    expect(fleet.log.match(/The supervisor process is gone/g)).toHaveLength(3)
     expect((await app.row(id!)).status).toBe('SUCCESSFUL')
   })
 
@@ -400,9 +398,7 @@ describe('the supervisor', () => {
     fleet.kill('SIGKILL')
     await fleet.closed
 
-    expect(fleet.log).toContain(
-      'The process that watches over this one is gone: stopping all workers',
-    )
+    expect(fleet.log).toContain('The supervisor process is gone: stopping all workers')
     expect(fleet.log.match(/Received SIGTERM - shutting down gracefully/g)).toHaveLength(3)
   })
 })

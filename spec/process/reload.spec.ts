@@ -16,7 +16,7 @@ it('runs what the source says now, after a change and after a syntax error was m
   await worker.says('Starting worker', 2)
   app.write('tasks.js', 'const = 3')
   await worker.says(/error: .*tasks\.js does not load: SyntaxError/)
-  await worker.says('it starts anew at the next change')
+  await worker.says('it restarts at the next change')
   app.write('tasks.js', returning(4))
   await worker.says('Starting worker', 3)
   const [id] = await app.enqueue('app.value')
@@ -68,7 +68,7 @@ it('does not outlive the process that watches', async () => {
 
   worker.kill('SIGKILL')
 
-  await worker.says('The process that watches over this one is gone - shutting down gracefully')
+  await worker.says('The supervisor process is gone - shutting down gracefully')
   await worker.closed
 })
 

@@ -95,7 +95,7 @@ describe('a list', () => {
     [
       ['--limit', '0'],
       2,
-      "argument --limit: expected a whole number from 1 to 100000, got '0'. --help tells more.",
+      "argument --limit: expected a whole number from 1 to 100000, got '0'. See --help.",
     ],
     [
       ['--backend', 'nope'],
@@ -144,6 +144,40 @@ describe('a list', () => {
         stdout: '',
         stderr: `error: Task ${id} (app.add) is ${status}; only a FAILED one can be retried. ${mend}\n`,
       })
+  })
+})
+
+describe('a table of several backends', () => {
+  const database = `{ BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [] }`
+  const immediate = `{ BACKEND: 'typeorm-tasks/backends/immediate#ImmediateBackend', QUEUES: [] }`
+  const list = async (app: CliApp, ...args: string[]): Promise<string[]> =>
+    (JSON.parse((await app.tasks('results', '--json', ...args)).stdout) as { id: string }[]).map(
+      ({ id }) => id,
+    )
+
+  it('is listed whole, though the default backend keeps no rows, or by one alias', async () => {
+    const app = await cliApp({
+      tasks: `{ default: ${immediate}, first: ${database}, second: ${database} }`,
+    })
+    const [one] = await app.enqueue('app.add', [[1]], { backend: 'first' })
+    const [two] = await app.enqueue('app.add', [[2]], { backend: 'second' })
+    const [removed] = await app.enqueue('app.add', [[3]], { backend: 'removed' })
+
+    expect(await list(app)).toEqual([removed, two, one])
+    expect(await list(app, '--backend', 'second')).toEqual([two])
+    expect((await app.tasks('results', 'cancel', removed!)).stdout).toBe(
+      `Task id=${removed} path=app.add is FAILED.\n`,
+    )
+    expect(await app.row(removed!)).toMatchObject({
+      status: 'FAILED',
+      exceptionClassPath: 'typeorm_tasks.TaskCancelled',
+    })
+  })
+
+  it('has nothing to list where no backend keeps rows for workers', async () => {
+    const app = await cliApp({ tasks: `{ default: ${immediate} }` })
+
+    expect((await app.tasks('results')).stdout).toBe('No task results.\n')
   })
 })
 

@@ -132,7 +132,7 @@ describe('a worker at work', () => {
     const { app, worker, ids } = await atWork(name, [[500]])
 
     expect(await worker.exited).toEqual({ code: 1, signal: null })
-    expect(worker.log).toContain(`An error that nothing caught: ${error}`)
+    expect(worker.log).toContain(`Uncaught error: ${error}`)
     expect((await app.row(ids[0]!)).status).toBe('SUCCESSFUL')
   })
 

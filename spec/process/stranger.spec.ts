@@ -79,6 +79,17 @@ describe.each(apps)('an app of $title', (app) => {
   })
 })
 
+it('the command has a second name, for folders where "tasks" is another package', () => {
+  const commandIn = (name: string): Ran =>
+    node(installed['1']!, `node_modules/.bin/${name}`, '--help')
+
+  expect(commandIn('typeorm-tasks')).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('db_worker'),
+  })
+  expect(commandIn('typeorm-tasks').stdout).toBe(commandIn('tasks').stdout)
+})
+
 interface Ran {
   status: number | null
   stdout: string

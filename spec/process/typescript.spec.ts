@@ -88,7 +88,7 @@ describe('what TypeScript cannot do here is said with its mend', () => {
 
     expect(load(root).error).toMatchObject({
       name: 'LoadError',
-      message: `${root}/ormconfig.ts uses await outside of a function, which cannot be loaded from TypeScript. Export the Promise itself in place of awaiting it, or give compiled JavaScript with --data-source.`,
+      message: `${root}/ormconfig.ts uses top-level await, which is not supported in TypeScript files. Export the promise instead of awaiting it, or pass compiled JavaScript with --data-source.`,
     })
   })
 
@@ -115,7 +115,7 @@ describe('what TypeScript cannot do here is said with its mend', () => {
     const root = appOf({ 'ormconfig.ts': `export const a = 1` })
 
     expect(load(root).error!.message).toBe(
-      `${root}/ormconfig.ts is TypeScript, and the app has no compiler for it. Run: npm install --save-dev @swc/core (or give a compiled .js file with --data-source).`,
+      `${root}/ormconfig.ts is TypeScript, but the app has no compiler for it. Run: npm install --save-dev @swc/core (or pass a compiled .js file with --data-source).`,
     )
   })
 
@@ -123,7 +123,7 @@ describe('what TypeScript cannot do here is said with its mend', () => {
     const root = appOf({ 'ormconfig.ts': `export const a = 1` }, { typescript: 'typescript' })
 
     expect(load(root).error!.message).toMatch(
-      /ormconfig\.ts is TypeScript, and TypeScript 7\S* cannot be called by programs\. Run: npm install --save-dev @swc\/core/,
+      /ormconfig\.ts is TypeScript, but TypeScript 7\S* has no API for programs\. Run: npm install --save-dev @swc\/core/,
     )
   })
 

@@ -21,7 +21,7 @@ function tellMissing({ missing }: Wanted): void {
   const lines = Object.entries(missing).map(([name, mend]) => `MISSING: ${name}. ${mend}`)
   if (isTrue(process.env['CI']))
     throw new Error(
-      `Under CI every database must be there.\n${lines.join('\n')}\nOr choose databases: DB=sqlite npx jest`,
+      `Under CI every database must be there.\n${lines.join('\n')}\nOr choose databases: DB=sqlite`,
     )
   shout([...lines, 'The specs of a missing database are skipped.'])
 }

@@ -3,7 +3,7 @@ require('reflect-metadata')
 const { DataSource } = require('typeorm')
 const { built } = require('./built.cjs')
 const { configureTasks, DBTaskResult, runUntilEmpty, setLogger, task } = require('../../dist')
-const { dialectFor } = require(built('#dialects/dialect'))
+const { dialectFor } = require(built('#dialect-for'))
 const { tableOf } = require(built('#database/table'))
 
 async function main() {

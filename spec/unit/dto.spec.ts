@@ -10,23 +10,18 @@ import {
   ValidateBy,
   ValidateNested,
 } from 'class-validator'
-import type { DataSource } from 'typeorm'
 import {
   configureTasks,
-  DBTaskResult,
   InvalidTaskError,
   NotSerializableError,
-  runUntilEmpty,
   type TaskResult,
 } from 'typeorm-tasks'
-import { DatabaseBackend } from '#backends/database'
 import { DummyBackend } from '#dummy'
 import { ImmediateBackend } from '#immediate'
 import { remoteTask, task } from '#define'
 import { backends } from '../../lib/backend-registry'
 import { TaskResult as Result } from '#result'
-import { runOnce } from '#in-process'
-import { databases } from '../support/databases'
+import { callTask } from '#in-process'
 import { catchLog } from '../support/tasks'
 
 interface TransformerDoor {
@@ -146,10 +141,6 @@ const bare = task(
 )
 const many = task('spec.dto.many', (it: Many) => it.a, { args: [Many] })
 const fragile = task('spec.dto.fragile', (_: Fragile) => 'ran', { args: [Fragile] })
-task('spec.dto.patient', (mail: SendMail) => mail.headline(), {
-  args: [SendMail],
-  retry: { maxAttempts: 3, delay: 0 },
-})
 const contextual = task(
   'spec.dto.context',
   (context, mail: SendMail) => `${context.attempt} ${mail.headline()}`,
@@ -292,19 +283,14 @@ describe('what does not fit', () => {
   )
 
   it.each(bad)('%s ends the run of a row as FAILED, before the function', async (_, args, told) => {
-    const verdict = await runOnce(
-      () => sendMail as never,
+    const run = callTask(
+      sendMail as never,
       rowOf('spec.dto.send', JSON.parse(JSON.stringify(args)) as unknown[]),
       { signal: new AbortController().signal, report: () => {} },
     )
 
-    expect(verdict).toMatchObject({
-      status: 'FAILED',
-      error: {
-        exceptionClassPath: 'typeorm_tasks.InvalidTaskError',
-        traceback: expect.stringContaining(told) as string,
-      },
-    })
+    await expect(run).rejects.toThrow(InvalidTaskError)
+    await expect(run).rejects.toThrow(told)
   })
 
   it('is told with the call it is of, and then none of them is enqueued', async () => {
@@ -340,41 +326,6 @@ describe('what does not fit', () => {
       'args[0].note: bigint;',
     )
     await expect(sendMail.enqueue(new Line() as never)).rejects.toThrow('args[0]: Line;')
-  })
-})
-
-describe('a row that somebody else wrote', () => {
-  let dataSource: DataSource
-  beforeAll(
-    async () =>
-      void (dataSource = await databases()[0]!.connect({
-        entities: [DBTaskResult],
-        synchronize: true,
-      })),
-  )
-  beforeEach(
-    () => void configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } }),
-  )
-
-  it('is run with instances where it fits, and fails at its first attempt where it does not', async () => {
-    const elsewhere = remoteTask<[unknown]>('spec.dto.patient')
-    const [fit, unfit] = await elsewhere.enqueueMany([[ann], [{ ...ann, to: 'ann' }]])
-
-    await runUntilEmpty({ concurrency: 2 })
-
-    expect((await fit!.refresh()).returnValue).toBe('Hi, ann@mail.org')
-    expect(await unfit!.refresh()).toMatchObject({
-      status: 'FAILED',
-      attempts: 1,
-      errors: [
-        {
-          exceptionClassPath: 'typeorm_tasks.InvalidTaskError',
-          traceback: expect.stringContaining(
-            `Task "spec.dto.patient", args[0].to: ${noMail}, got a string.`,
-          ) as string,
-        },
-      ],
-    })
   })
 })
 

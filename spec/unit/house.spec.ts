@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join, relative, resolve, dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { house as numbersOf, importsOf, sourcesOf } from '../../scripts/house.cjs'
 
 const root = join(__dirname, '../..')
 
-/** What each room may import: rooms by name, packages by name; `types` only as types. */
+/** What each room may import: rooms by name, packages by name; `types` only as types. ARCHITECTURE.md shows it. */
 const house: Record<string, { rooms: string[]; packages: string[]; types?: string[] }> = {
   lib: {
     rooms: [],
@@ -27,34 +28,51 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
   },
 }
 
+/** What each room within lib may import of lib; `lib` is its root. Each stands on those before it, and on no others. */
+const library: Record<string, string[]> = {
+  'lib/errors': [],
+  lib: ['lib/errors'],
+  'lib/events': ['lib', 'lib/errors'],
+  'lib/settings': ['lib', 'lib/errors'],
+  'lib/tasks': ['lib', 'lib/errors', 'lib/settings'],
+  'lib/execution': ['lib', 'lib/errors', 'lib/events', 'lib/tasks'],
+  'lib/isolation': [
+    'lib',
+    'lib/errors',
+    'lib/events',
+    'lib/settings',
+    'lib/tasks',
+    'lib/execution',
+  ],
+  'lib/worker': [
+    'lib',
+    'lib/errors',
+    'lib/events',
+    'lib/settings',
+    'lib/tasks',
+    'lib/execution',
+    'lib/isolation',
+  ],
+}
+
 interface Import {
   from: string
   target: string
   typeOnly: boolean
 }
 
-function sourcesOf(room: string): string[] {
-  return readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => join(room, name))
-}
-
-function importsOf(file: string): Import[] {
-  const source = readFileSync(join(root, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '')
-  const found = [
-    ...source.matchAll(/^(?:import|export)\s+(type\s)?[^'"`;]*?from '([^']+)'/gm),
-    ...source.matchAll(/^import ()'([^']+)'/gm),
-    ...source.matchAll(/(?:import|require)(\()'([^']+)'\)/g),
-  ]
-  return found.map(([, type = '', target = '']) => ({
-    from: file,
-    target,
-    typeOnly: type.trim() === 'type',
-  }))
-}
-
 function roomOf({ from, target }: Import): string {
-  return relative(root, resolve(root, dirname(from), target)).split('/')[0] ?? ''
+  return fileOf({ from, target }).split('/')[0] ?? ''
+}
+
+/** The room within lib: its root, or the folder under it. */
+function libraryRoomOf(file: string): string {
+  const [lib = '', folder = '', inner] = file.split('/')
+  return inner === undefined ? lib : `${lib}/${folder}`
+}
+
+function fileOf({ from, target }: Pick<Import, 'from' | 'target'>): string {
+  return relative(root, resolve(root, dirname(from), target))
 }
 
 function packageOf(target: string): string {
@@ -96,6 +114,35 @@ describe.each(Object.entries(house))('%s/', (room, { rooms, packages, types = []
   })
 })
 
+describe.each(Object.entries(library))('%s', (room, rooms) => {
+  it(`stands on ${rooms.join(', ') || 'no other room of lib'}`, () => {
+    const strays = sourcesOf('lib')
+      .filter((file) => libraryRoomOf(file) === room)
+      .flatMap(importsOf)
+      .filter(({ target }) => target.startsWith('.'))
+      .filter((found) => ![room, ...rooms].includes(libraryRoomOf(fileOf(found))))
+    expect(strays.map(({ from, target }) => `${from} reaches into ${target}`)).toEqual([])
+  })
+})
+
+it('has a row for every room of lib', () => {
+  expect([...new Set(sourcesOf('lib').map(libraryRoomOf))].toSorted()).toEqual(
+    Object.keys(library).toSorted(),
+  )
+})
+
+describe('the whole house', () => {
+  const { circles, circlesInFolders, folders } = numbersOf()
+
+  it('has no circle of imports, neither among files nor among what stands in one folder', () => {
+    expect({ circles, circlesInFolders }).toEqual({ circles: [], circlesInFolders: [] })
+  })
+
+  it('has at most 14 files in a folder', () => {
+    expect(folders.filter(([, files]) => files > 14)).toEqual([])
+  })
+})
+
 it('declares every package that the rooms use, and no other', () => {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     dependencies: object
@@ -134,4 +181,17 @@ it('F72 says nothing in its statements that a value could have written', () => {
     ),
   )
   expect(statements).toEqual([])
+})
+
+it('tells databases apart in dialects/ and profiles/ alone', () => {
+  const name =
+    /\bfamilyOf\b|'(postgres|cockroachdb|aurora-\w+|mysql2?|mariadb|better-sqlite3|sqlite3?|sqljs|mssql|oracle|spanner|sap)'/
+  const outside = sourcesOf('backends/database').filter(
+    (file) => !/^backends\/database\/(dialects|profiles)\//.test(file),
+  )
+  expect(outside.length).toBeGreaterThan(20)
+  expect(outside.filter((file) => name.test(readFileSync(join(root, file), 'utf8')))).toEqual([])
+  // That the pattern finds such names at all.
+  const within = sourcesOf('backends/database/profiles')
+  expect(within.filter((file) => name.test(readFileSync(join(root, file), 'utf8')))).not.toEqual([])
 })

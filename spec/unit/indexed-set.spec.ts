@@ -1,50 +1,89 @@
-import { Bag } from '#indexed-set'
+import { IndexedQueue, IndexedSet, Member } from '#indexed-set'
 
-const things = (...names: string[]): { name: string; at: number }[] =>
-  names.map((name) => ({ name, at: -1 }))
+class Thing extends Member<'here' | 'there'> {
+  readonly name: string
 
-it('a bag holds what was put in, once each, and gives up what is taken out', () => {
-  const bag = new Bag<{ name: string; at: number }>()
-  const all = things('a', 'b', 'c', 'd')
-  for (const thing of all) bag.add(thing)
+  constructor(name: string) {
+    super()
+    this.name = name
+  }
+}
 
-  bag.delete(all[1]!)
-  bag.delete(all[3]!)
+const things = (count: number): Thing[] =>
+  Array.from({ length: count }, (_, at) => new Thing(String.fromCodePoint(97 + at)))
+const namesIn = (set: { all(): Thing[] }): string =>
+  set
+    .all()
+    .map(({ name }) => name)
+    .join('')
 
-  expect(
-    bag
-      .all()
-      .map(({ name }) => name)
-      .toSorted(),
-  ).toEqual(['a', 'c'])
-  expect(all.map(({ at }) => at >= 0)).toEqual([true, false, true, false])
-})
+describe.each([
+  ['a set', () => new IndexedSet<'here' | 'there', Thing>('here')],
+  ['a queue', () => new IndexedQueue<'here' | 'there', Thing>('here')],
+])('%s', (_, make) => {
+  it('holds what was added, and gives up what is deleted, wherever it was', () => {
+    for (const deleted of [[0], [1, 3], [4, 0, 2], [0, 1, 2, 3, 4]]) {
+      const [set, all] = [make(), things(5)]
+      for (const thing of all) set.add(thing)
 
-it('a bag takes it well that the same is taken out twice, or was never in', () => {
-  const bag = new Bag<{ name: string; at: number }>()
-  const [first, second, stranger] = things('a', 'b', 'c')
-  bag.add(first!)
-  bag.add(second!)
+      for (const at of deleted) set.delete(all[at]!)
 
-  bag.delete(stranger!)
-  bag.delete(first!)
-  bag.delete(first!)
-
-  expect(bag.all()).toEqual([second])
-})
-
-it('a bag that is emptied can be filled again', () => {
-  const bag = new Bag<{ name: string; at: number }>()
-  const [first, second] = things('a', 'b')
-  bag.add(first!)
-  bag.add(second!)
-
-  bag.clear()
-  bag.add(second!)
-
-  expect({ size: bag.size, first: first!.at, second: second!.at }).toEqual({
-    size: 1,
-    first: -1,
-    second: 0,
+      const left = all.filter((__, at) => !deleted.includes(at))
+      expect(new Set(set.all())).toEqual(new Set(left))
+      expect(set.size).toBe(left.length)
+      expect(all.map(({ setName }) => setName)).toEqual(
+        all.map((__, at) => (deleted.includes(at) ? null : 'here')),
+      )
+    }
   })
+
+  it('can be filled again after it was empty', () => {
+    const [set, [first, second]] = [make(), things(2)]
+    set.add(first!)
+    set.delete(first!)
+    set.add(second!)
+    set.add(first!)
+    set.delete(second!)
+
+    expect(set.all()).toEqual([first])
+  })
+})
+
+it('a member is in the set that it was moved to', () => {
+  const here = new IndexedSet<'here' | 'there', Thing>('here')
+  const there = new IndexedQueue<'here' | 'there', Thing>('there')
+  const all = things(3)
+  for (const thing of all) here.add(thing)
+
+  here.delete(all[0]!)
+  there.add(all[0]!)
+
+  expect([namesIn(here), namesIn(there), all[0]!.setName]).toEqual(['cb', 'a', 'there'])
+})
+
+it('a queue keeps the order of thousands, with gaps in the middle and at the start, while it goes on', () => {
+  const queue = new IndexedQueue<'here' | 'there', Thing>('here')
+  let [added, expected]: [number, Thing[]] = [0, []]
+  for (let round = 0; round < 2_000; round++) {
+    for (let more = 0; more < 3; more++) {
+      const thing = new Thing(String(added++))
+      queue.add(thing)
+      expected.push(thing)
+    }
+    const middle = expected[Math.floor(expected.length / 2)]!
+    queue.delete(middle)
+    expected = expected.filter((thing) => thing !== middle)
+    if (round % 5 > 0) {
+      expect(queue.first).toBe(expected[0])
+      queue.delete(expected.shift()!)
+    }
+  }
+
+  expect(queue.all()).toEqual(expected)
+  expect(queue.size).toBe(expected.length)
+  while (queue.first) {
+    expect(queue.first).toBe(expected.shift())
+    queue.delete(queue.first)
+  }
+  expect(expected).toEqual([])
 })

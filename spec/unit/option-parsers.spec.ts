@@ -86,7 +86,7 @@ describe('a time', () => {
     '%s is none',
     (written) => {
       expect(() => instant('--run-after')(written)).toThrow(
-        `argument --run-after: expected a time such as 2030-01-31T18:00:00Z, or from now +30s, +5m, +2h, +1d, got '${written}'.`,
+        `argument --run-after: expected a time such as 2030-01-31T18:00:00Z or a delay such as +30s, +5m, +2h, +1d, got '${written}'.`,
       )
     },
   )

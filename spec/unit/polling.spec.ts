@@ -1,42 +1,42 @@
-import { Looks } from '#polling'
+import { Polling } from '#polling'
 import type { Outcome } from '#lib/store'
 
 const INTERVAL = 1_000
 
-function patienceAfter(looks: Looks, idle: number): number[] {
+function delaysAfter(polling: Polling, idle: number): number[] {
   return Array.from({ length: idle }, () => {
-    looks.end([], 10, 0)
-    return looks.patience(INTERVAL)
+    polling.end([], 10, 0)
+    return polling.delay(INTERVAL)
   })
 }
 
-it('an idle worker looks once an interval', () => {
-  const looks = new Looks()
+it('an idle worker polling once an interval', () => {
+  const polling = new Polling()
 
-  expect(patienceAfter(looks, 3)).toEqual([INTERVAL, INTERVAL, INTERVAL])
+  expect(delaysAfter(polling, 3)).toEqual([INTERVAL, INTERVAL, INTERVAL])
 })
 
-it('after work it looks soon, then ever later, up to its interval', () => {
-  const looks = new Looks()
-  looks.end([], 10, 3)
+it('after work it polling soon, then ever later, up to its interval', () => {
+  const polling = new Polling()
+  polling.end([], 10, 3)
 
-  expect(looks.patience(INTERVAL)).toBe(10)
-  expect(patienceAfter(looks, 8)).toEqual([20, 40, 80, 160, 320, 640, INTERVAL, INTERVAL])
+  expect(polling.delay(INTERVAL)).toBe(10)
+  expect(delaysAfter(polling, 8)).toEqual([20, 40, 80, 160, 320, 640, INTERVAL, INTERVAL])
 })
 
 it('what it is told counts like work, until it has asked', () => {
-  const looks = new Looks()
-  looks.tell()
+  const polling = new Polling()
+  polling.wake()
 
-  expect({ isTold: looks.isTold, patience: looks.patience(INTERVAL) }).toEqual({
-    isTold: true,
-    patience: 10,
+  expect({ isWoken: polling.isWoken, delay: polling.delay(INTERVAL) }).toEqual({
+    isWoken: true,
+    delay: 10,
   })
-  looks.begin()
-  looks.end([], 10, 0)
-  expect({ isTold: looks.isTold, patience: looks.patience(INTERVAL) }).toEqual({
-    isTold: false,
-    patience: 20,
+  polling.begin()
+  polling.end([], 10, 0)
+  expect({ isWoken: polling.isWoken, delay: polling.delay(INTERVAL) }).toEqual({
+    isWoken: false,
+    delay: 20,
   })
 })
 
@@ -48,21 +48,21 @@ it('what is told while it asks is not forgotten, nor what the same exchange make
     error: { exceptionClassPath: 'Error', traceback: 'Error\n' },
     delay: 0,
   }
-  const [told, retried] = [new Looks(), new Looks()]
+  const [woken, retried] = [new Polling(), new Polling()]
 
-  told.begin()
-  told.tell()
-  told.end([], 10, 0)
+  woken.begin()
+  woken.wake()
+  woken.end([], 10, 0)
   retried.begin()
   retried.end([retry], 10, 0)
 
-  expect([told.isTold, retried.isTold]).toEqual([true, true])
+  expect([woken.isWoken, retried.isWoken]).toEqual([true, true])
 })
 
 it('an exchange that asked for no rows says nothing of idleness', () => {
-  const looks = new Looks()
-  looks.end([], 10, 3)
-  looks.end([], 0, 0)
+  const polling = new Polling()
+  polling.end([], 10, 3)
+  polling.end([], 0, 0)
 
-  expect(looks.patience(INTERVAL)).toBe(10)
+  expect(polling.delay(INTERVAL)).toBe(10)
 })

@@ -8,9 +8,9 @@ import { type Order, TaskBackend } from '#lib/backend'
 import { task } from '#define'
 import { InvalidBackendError, InvalidSettingsError, InvalidTaskError } from '#errors'
 import { backends } from '../../lib/backend-registry'
+import type { ResultValues } from '../../lib/record'
 import { TaskResult } from '#result'
 import type { TasksSettings } from '#configure'
-import { valuesOf } from '#new-record'
 import { add, catchLog } from '../support/tasks'
 
 beforeEach(() => {
@@ -20,7 +20,9 @@ beforeEach(() => {
 
 class Plain extends TaskBackend {
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    return new TaskResult(this, valuesOf(order, this.alias))
+    const waiting = await new DummyBackend(this.alias, this.settings).enqueue(order)
+    const { task: taskName, ...values } = waiting.toJSON()
+    return new TaskResult(this, { ...values, taskName } as unknown as ResultValues)
   }
 }
 

@@ -1,17 +1,18 @@
 import { DummyBackend } from '#dummy'
 import { setClock } from '#clock'
 import { task } from '#define'
-import type { Renewal, Renewed, Rescued } from '#lib/store'
-import { Worker } from '#worker'
-import { wishOf } from '#worker-options'
-import { FakeStore } from '../support/fake-store'
+import type { Judge, Renewal, Renewed, Rescued } from '#lib/store'
+import { workerOf } from '#start-worker'
+import type { Worker } from '#worker'
+import { settingsOf } from '#worker-options'
+import { WatchedStore } from '../support/watched-store'
 import { ManualClock, settled } from '../support/manual-clock'
 import { catchLog, type Line } from '../support/tasks'
 
 const endless = task('spec.endless', () => new Promise<void>(() => {}))
 
 /** Notes in which order it is asked, and answers renewals when it is told to. */
-class SlowStore extends FakeStore {
+class SlowStore extends WatchedStore {
   readonly calls: string[] = []
   answer: (error?: Error) => void = () => {}
 
@@ -24,9 +25,9 @@ class SlowStore extends FakeStore {
     return super.renew(rows)
   }
 
-  override async rescue(): Promise<Rescued> {
+  override async rescue(judge: Judge): Promise<Rescued> {
     this.calls.push('rescue')
-    return super.rescue()
+    return super.rescue(judge)
   }
 }
 
@@ -41,10 +42,10 @@ beforeEach(async () => {
   setClock(clock)
   store = new SlowStore()
   store.add(endless.name)
-  worker = new Worker(
+  worker = workerOf(
     new DummyBackend('default', { queues: [], options: {} }),
     store,
-    wishOf({ workerId: 'w-1', startupDelay: 0 }),
+    settingsOf({ workerId: 'w-1', startupDelay: 0 }),
   )
   void worker.run()
   await settled()
@@ -72,8 +73,9 @@ it('a worker that stood still and cannot renew gives its tasks up before it take
   store.answer(new Error('the database is away'))
   await settled()
 
-  expect(store.calls).toEqual(['renew', 'rescue'])
-  expect(lines.map(([, line]) => line)).toContainEqual(
-    expect.stringContaining('could not be held for a whole lease'),
-  )
+  // The first look takes over the row that it gave up; the second finds no more.
+  expect(store.calls).toEqual(['renew', 'rescue', 'rescue'])
+  const told = lines.map(([, line]) => line)
+  expect(told).toContainEqual(expect.stringContaining('lease not renewed in time'))
+  expect(told).toContainEqual(expect.stringContaining('lost its worker: requeued'))
 })

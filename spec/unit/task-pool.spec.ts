@@ -1,52 +1,52 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DummyBackend } from '#dummy'
-import { Backlog } from '#return-unstarted'
+import { ReturnUnstarted } from '#return-unstarted'
 import { setClock } from '#clock'
 import { task } from '#define'
-import { LeaseLost } from '../../lib/errors/run-errors'
-import { TaskCancelled } from '../../lib/errors/run-errors'
+import { LeaseLost, TaskCancelled } from '../../lib/errors/run-errors'
 import { Leases } from '#leases'
-import { Pace } from '#prefetch'
-import { Slots } from '#task-pool'
+import { Prefetch } from '#prefetch'
+import { TaskPool } from '#task-pool'
 import type { ClaimedRow } from '#lib/store'
 import { taskStarted } from '#signals'
-import { Worker } from '#worker'
-import { wishOf } from '#worker-options'
-import { FakeStore } from '../support/fake-store'
+import { workerOf } from '#start-worker'
+import { settingsOf } from '#worker-options'
+import { WatchedStore } from '../support/watched-store'
 import { ManualClock, settled } from '../support/manual-clock'
 import { catchLog } from '../support/tasks'
 
 const gates = new Map<string, () => void>()
 const gated = task(
-  'slots.gated',
+  'pool.gated',
   (name: string) => new Promise<string>((resolve) => gates.set(name, () => resolve(name))),
 )
-const young = task('slots.young', () => 'ran', { maxAge: 1_000 })
+const quickly = task('pool.quickly', () => 'ran')
+const young = task('pool.young', () => 'ran', { maxAge: 1_000 })
 
 let clock: ManualClock
-let store: FakeStore
-let slots: Slots
+let store: WatchedStore
+let pool: TaskPool
 
 beforeEach(() => {
   catchLog()
   gates.clear()
   clock = ManualClock.install()
-  store = new FakeStore()
-  slots = new Slots(new DummyBackend('default', { queues: [], options: {} }), 1)
+  store = new WatchedStore()
+  pool = new TaskPool(new DummyBackend('default', { queues: [], options: {} }), 1)
 })
 afterEach(() => setClock())
 
 function rows(...names: string[]): ClaimedRow[] {
-  return names.map((name) => store.add(gated.name, [name]))
+  return names.map((name) => store.claimed(store.add(gated.name, [name])))
 }
 
 describe('rows that were claimed ahead', () => {
   it('start one by one, in order, as those before them end', async () => {
-    slots.take(rows('a', 'b', 'c'), 0)
-    slots.start()
+    pool.take(rows('a', 'b', 'c'), 0)
+    pool.start()
     await settled()
     expect([...gates.keys()]).toEqual(['a'])
-    expect({ free: slots.free, started: slots.started, taken: slots.taken }).toEqual({
+    expect({ free: pool.free, started: pool.started, taken: pool.taken }).toEqual({
       free: -2,
       started: 1,
       taken: 3,
@@ -59,7 +59,7 @@ describe('rows that were claimed ahead', () => {
 
   it('start when the exchange that hands in those before them is under way, and not before', async () => {
     setClock()
-    const quick = Array.from({ length: 2_000 }, () => store.add(young.name))
+    const quick = Array.from({ length: 2_000 }, () => store.add(quickly.name))
     let started = 0
     let ahead = 0
     const stop = taskStarted.connect(() => void started++)
@@ -72,10 +72,10 @@ describe('rows that were claimed ahead', () => {
       return exchange(outcomes, room, wishes)
     }
 
-    await new Worker(
+    await workerOf(
       new DummyBackend('default', { queues: [], options: {} }),
       store,
-      wishOf({ batch: true }),
+      settingsOf({ batch: true }),
     ).run()
 
     stop()
@@ -84,44 +84,45 @@ describe('rows that were claimed ahead', () => {
   })
 
   it('are held like those that run', async () => {
-    slots.take(rows('a', 'b', 'c'), 0)
-    slots.start()
+    pool.take(rows('a', 'b', 'c'), 0)
+    pool.start()
 
-    await new Leases(store, slots).renewAll()
+    await new Leases(store, pool).renewAll()
 
     expect(store.renewals).toHaveLength(3)
   })
 
   it('are given back when they have waited for a second, and what runs goes on', async () => {
-    const [, ...waiting] = rows('a', 'b', 'c')
-    slots.take(store.waiting, 0)
-    slots.start()
-    const backlog = new Backlog(store, slots)
-    const watching = backlog.watch()
+    const claimed = rows('a', 'b', 'c')
+    const [, ...waiting] = claimed
+    pool.take(claimed, 0)
+    pool.start()
+    const over = new AbortController()
+    const watching = new ReturnUnstarted(store, pool).run(over.signal)
     await clock.advance(900)
     expect(store.released).toEqual([])
 
     await clock.advance(600)
 
     expect(store.released).toEqual(waiting)
-    expect(slots.busy).toBe(1)
+    expect(pool.busy).toBe(1)
     gates.get('a')!()
     await settled()
     expect([...gates.keys()]).toEqual(['a'])
-    backlog.close()
+    over.abort()
     await watching
   })
 
   it('end as cancelled without a run, when they are cancelled while they wait', async () => {
-    slots.take(rows('a', 'b'), 0)
-    slots.start()
+    pool.take(rows('a', 'b'), 0)
+    pool.start()
     await settled()
-    slots.held()[1]!.stop(new TaskCancelled())
+    pool.at('waiting')[0]!.stop(new TaskCancelled())
     gates.get('a')!()
     await settled()
 
     expect(
-      slots
+      pool
         .outcomes()
         .map((outcome) =>
           outcome.status === 'FAILED' ? outcome.error.exceptionClassPath : outcome.status,
@@ -131,13 +132,13 @@ describe('rows that were claimed ahead', () => {
   })
 
   it('are too old when they have grown so while they waited here', async () => {
-    slots.take([...rows('a'), store.add(young.name)], 0)
-    slots.start()
+    pool.take([...rows('a'), store.claimed(store.add(young.name))], 0)
+    pool.start()
     await clock.advance(1_001)
     gates.get('a')!()
     await settled()
 
-    expect(slots.outcomes()[1]).toMatchObject({
+    expect(pool.outcomes()[1]).toMatchObject({
       status: 'FAILED',
       error: { exceptionClassPath: 'typeorm_tasks.MaxAgeExceeded' },
     })
@@ -145,12 +146,17 @@ describe('rows that were claimed ahead', () => {
 
   it('are no loss to tell of, when a renewal that was under way finds them given back', async () => {
     const lines = catchLog()
-    slots.take(rows('a', 'b'), 0)
-    slots.start()
-    const [, waiting] = slots.held()
-    slots.unstarted()
+    pool.take(rows('a', 'b'), 0)
+    pool.start()
+    const [waiting] = pool.at('waiting')
+    pool.unstarted()
 
-    slots.lose(waiting!)
+    pool.hear(waiting!, {
+      askedAt: 0,
+      wasDoubted: false,
+      isCancelled: false,
+      lost: { key: waiting!.row.key, claims: 1 },
+    })
 
     expect(lines.map(([, line]) => line)).not.toContainEqual(
       expect.stringContaining('was taken over'),
@@ -158,53 +164,53 @@ describe('rows that were claimed ahead', () => {
   })
 
   it('do not start while outcomes cannot be stored', async () => {
-    slots.take(rows('a', 'b'), 0)
-    slots.start()
+    pool.take(rows('a', 'b'), 0)
+    pool.start()
     await settled()
-    slots.pause()
+    pool.pause()
     gates.get('a')!()
     await settled()
     expect([...gates.keys()]).toEqual(['a'])
 
-    expect(slots.outcomes()).toHaveLength(1)
-    slots.settle([true])
-    slots.take([], 0)
-    slots.start()
+    expect(pool.outcomes()).toHaveLength(1)
+    pool.settle([true])
+    pool.take([], 0)
+    pool.start()
     await settled()
     expect([...gates.keys()]).toEqual(['a', 'b'])
   })
 })
 
 it('an outcome whose lease was given up while it was on its way is not handed in again', async () => {
-  slots.take(rows('a'), 0)
-  slots.start()
+  pool.take(rows('a'), 0)
+  pool.start()
   await settled()
-  const [slot] = slots.held()
+  const [slot] = pool.held()
   gates.get('a')!()
   await settled()
-  expect(slots.outcomes()).toHaveLength(1)
+  expect(pool.outcomes()).toHaveLength(1)
 
   slot!.stop(new LeaseLost())
-  slots.pause()
+  pool.pause()
 
-  expect(slots.outcomes()).toEqual([])
-  expect(slots.busy).toBe(0)
+  expect(pool.outcomes()).toEqual([])
+  expect(pool.busy).toBe(0)
 })
 
-describe('the pace', () => {
+describe('the prefetch', () => {
   it('asks for nothing ahead while runs take long, and for hundreds when they take no time', async () => {
-    const pace = new Pace()
+    const prefetch = new Prefetch()
     await clock.advance(10_000)
-    pace.measure(9_999, 10)
-    expect(pace.ahead).toBe(0)
+    prefetch.measure(9_999, 10)
+    expect(prefetch.limit).toBe(0)
 
     for (let i = 0; i < 20; i++) {
       await clock.advance(5)
-      pace.measure(10_000 + 5 * i, 400)
+      prefetch.measure(10_000 + 5 * i, 400)
     }
-    expect(pace.ahead).toBe(800)
+    expect(prefetch.limit).toBe(800)
 
     await clock.advance(100)
-    expect(pace.ahead).toBe(0)
+    expect(prefetch.limit).toBe(0)
   })
 })

@@ -3,24 +3,25 @@ import { setClock } from '#clock'
 import { task } from '#define'
 import { setLogger } from '#logger'
 import { taskFinished, taskStarted } from '#signals'
-import { Worker } from '#worker'
-import { type WorkerOptions, wishOf } from '#worker-options'
-import { FakeStore } from '../support/fake-store'
+import { workerOf } from '#start-worker'
+import type { Worker } from '#worker'
+import { type WorkerOptions, settingsOf } from '#worker-options'
+import { WatchedStore } from '../support/watched-store'
 import { ManualClock, settled } from '../support/manual-clock'
 import { add, catchLog, fail, type Line } from '../support/tasks'
 
 const backend = new DummyBackend('default', { queues: [], options: {} })
-let store: FakeStore
+let store: WatchedStore
 let lines: Line[]
 
 beforeEach(() => {
-  store = new FakeStore()
+  store = new WatchedStore()
   lines = catchLog()
 })
 afterEach(() => setClock())
 
 function worker(options: WorkerOptions = {}): Worker {
-  return new Worker(backend, store, wishOf({ workerId: 'w-1', ...options }))
+  return workerOf(backend, store, settingsOf({ workerId: 'w-1', ...options }))
 }
 
 /** Tasks that stay until they are let go. */
@@ -222,7 +223,7 @@ describe('a row', () => {
   })
 
   it('that is malformed fails without being run', async () => {
-    store.add(add.name, [1], { malformed: 'queue_name is NULL' })
+    store.add(add.name, [1], { args_kwargs: '[]' })
 
     await worker({ batch: true }).run()
 
@@ -232,7 +233,7 @@ describe('a row', () => {
         error: {
           exceptionClassPath: 'typeorm_tasks.MalformedRowError',
           traceback: expect.stringContaining(
-            'The row is malformed: queue_name is NULL. Enqueue it again through the library.',
+            'The row is malformed: args_kwargs is no JSON object. Enqueue it again through the library.',
           ) as string,
         },
       },
@@ -242,7 +243,7 @@ describe('a row', () => {
   it('that was taken over meanwhile has its outcome dropped, and no one is told that it finished', async () => {
     const finished: unknown[] = []
     const disconnect = taskFinished.connect((event) => void finished.push(event))
-    store.holds = () => false
+    store.meanwhile = (outcomes) => store.takeOver(outcomes)
     const { values } = store.add(add.name, [1])
 
     await worker({ batch: true }).run()
@@ -252,7 +253,7 @@ describe('a row', () => {
     expect(finished).toEqual([])
     expect(lines.at(-2)).toEqual([
       'warn',
-      `Task id=${values.id} path=spec.add was taken over meanwhile; what claim 1 came to is dropped`,
+      `Task id=${values.id} path=spec.add was taken over meanwhile by claim 2; the result of claim 1 is discarded`,
     ])
   })
 })
@@ -431,17 +432,17 @@ it('lets go of a transactional run that has stored its own success, when its row
   }
   const stored = task('spec.stored', () => 'done', { transactional: true })
   const { values } = store.add(stored.name)
-  store.holds = () => false
+  store.meanwhile = () => store.table.rows.clear()
 
-  const report = await new Worker(
+  const report = await workerOf(
     new Transacting('default', { queues: [], options: {} }),
     store,
-    wishOf({ batch: true }),
+    settingsOf({ batch: true }),
   ).run()
 
   expect(report).toEqual({ started: 1, abandoned: 0 })
   expect(lines).toContainEqual([
     'warn',
-    `Task id=${values.id} path=spec.stored was taken over meanwhile; what claim 1 came to is dropped`,
+    `Task id=${values.id} path=spec.stored was taken over meanwhile (the row is gone); the result of claim 1 is discarded`,
   ])
 })

@@ -5,13 +5,16 @@ import { growthProblems } from './growth'
 import { serverProblems, versionProblem } from './server'
 import { tableProblems } from './table'
 import { zoneProblems } from './time-zone'
-import { codeOf, patiently } from '../connections/retry-contention'
+import { patiently } from '../connections/retry-contention'
 import type { Dialect } from '../dialects/dialect'
 import type { Session } from '../connections/session'
 import { type Table, tableOf } from '../table'
-import { explained, messageOf, unreachable } from '../connections/database-errors'
+import { codeOf, explained, messageOf, unreachable } from '../connections/database-errors'
 
-/** What keeps tasks from working with a DataSource, or from working well; empty when all is as it should be. */
+/** No row has this id. */
+const NIL = '00000000-0000-0000-0000-000000000000'
+
+/** Problems that keep tasks from working with a DataSource, or from working well; empty if there are none. */
 export async function checkDatabase(dataSource: () => Promise<DataSource>): Promise<Problem[]> {
   try {
     return await problemsOf(await dataSource())
@@ -21,7 +24,7 @@ export async function checkDatabase(dataSource: () => Promise<DataSource>): Prom
 }
 
 /**
- * What a worker makes sure of before it starts: that it understands the server, and that the table has its columns.
+ * A worker's checks before it starts: the server's version, and the columns of the table.
  *
  * @throws DatabaseError or DataSourceError if not.
  */
@@ -31,22 +34,20 @@ export async function assertUsable(
   dialect: Dialect,
   table: Table,
 ): Promise<void> {
-  const tooOld = await versionProblem(dataSource, table)
+  const tooOld = await versionProblem(dataSource)
   if (tooOld) throw new DatabaseError(tooOld.message, tooOld.mend)
   try {
-    // Asks for every column of a row that cannot exist.
+    // Selects every column of a row that cannot exist.
     await patiently(() => dialect.byId(session, table.hexIds ? '' : NIL))
   } catch (error) {
     throw explained(error, table.name)
   }
 }
 
-const NIL = '00000000-0000-0000-0000-000000000000'
-
 async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
   const table = await tableOf(dataSource)
   try {
-    const server = await serverProblems(dataSource, table)
+    const server = await serverProblems(dataSource)
     if (server.some(({ level }) => level === 'error')) return server
     const problems = await tableProblems(dataSource)
     const growth = problems.some(({ level }) => level === 'error')
@@ -62,7 +63,7 @@ function problemOf(error: unknown): Problem {
   if (error instanceof TasksError)
     return {
       level: 'error',
-      message: error.message.slice(0, -error.mend.length).trim(),
+      message: error.what,
       mend: error.mend,
     }
   if (codeOf(error) === '') throw error

@@ -1,36 +1,31 @@
 import type { DataSource } from 'typeorm'
-import { type Family, familyOf } from '../../../entities/database-family'
 import type { Problem } from '../../../lib/backend'
+import type { Growth } from '../profiles/profile'
+import { profileOf } from '../profiles/profile-of'
 import type { Table } from '../table'
 
-/** From when on growth is worth a word. */
+/** From when on growth is reported. */
 export interface Limits {
-  /** Dead rows, where they are also more than the living ones. */
+  /** Dead rows, if they are also more than the live ones. */
   readonly dead: number
-  /** Changes that InnoDB keeps for somebody's old snapshot. */
+  /** Length of InnoDB's history list. */
   readonly history: number
-  /** Rows of which the oldest ended so many days ago. */
+  /** Rows, if the oldest finished more than `days` days ago. */
   readonly rows: number
   readonly days: number
 }
 
 const LIMITS: Limits = { dead: 50_000, history: 1_000_000, rows: 1_000_000, days: 30 }
 
-/** Warnings of a table that grows: by what nobody cleans up, and by what nobody prunes. What may not be asked is left out. */
+/** Warnings of a table that grows: by old versions of rows, or by finished rows. A check that lacks a privilege is left out. */
 export async function growthProblems(
   dataSource: DataSource,
   table: Table,
   limits = LIMITS,
 ): Promise<Problem[]> {
-  const family = familyOf(table.type)
-  const looks =
-    family === 'postgres'
-      ? [deadRows, unpruned]
-      : family === 'mysql'
-        ? [history, unpruned]
-        : family === 'sqlite'
-          ? [unpruned]
-          : []
+  const { growth } = profileOf(table.type)
+  if (!growth) return []
+  const looks = [...(growth.cleanedBy ? [UNCLEANED[growth.cleanedBy]] : []), unpruned(growth)]
   const problems: Problem[] = []
   // One after the other: side by side they would need two connections of the app.
   for (const look of looks) {
@@ -64,7 +59,7 @@ const DEAD = `SELECT s.n_live_tup AS living, s.n_dead_tup AS dead, to_char(great
     current_setting('autovacuum') = 'off' OR coalesce(c.reloptions::text ~ 'autovacuum_enabled=(false|off|no|0)', false) AS off
   FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = to_regclass($1)`
 
-/** Who sees the table as it was longest ago: for them the dead are kept, whatever autovacuum does. Younger than a minute it is not the cause. */
+/** The holder of the oldest snapshot: vacuum cannot remove rows that it can still see. Younger than a minute it is not the cause. */
 const HOLDER = `SELECT what FROM (
     SELECT format('the transaction of process %s (%s, %s), open since %s', pid, coalesce(nullif(application_name, ''), usename), state, to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')) AS what, age(backend_xmin) AS age
       FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid() AND xact_start < now() - INTERVAL '1 minute'
@@ -102,48 +97,25 @@ const history: Look = async (dataSource, _, limits) => {
   }
 }
 
+const UNCLEANED: Readonly<Record<NonNullable<Growth['cleanedBy']>, Look>> = {
+  vacuum: deadRows,
+  purge: history,
+}
+
 /** Ids are in the order of time, so the first row is the oldest. */
-const unpruned: Look = async (dataSource, { path, name, type }, { rows, days }) => {
-  const asked = AGE[familyOf(type)]
-  if (!asked) return undefined
-  const [estimate] = (await dataSource.query(asked.rows(path), asked.values(path, name))) as {
-    n: string | number | null
-  }[]
-  if (Number(estimate?.n ?? 0) < rows) return undefined
-  const [oldest] = (await dataSource.query(
-    `SELECT CASE WHEN finished_at < ${asked.daysAgo(days)} THEN 1 ELSE 0 END AS old FROM ${path} ORDER BY id LIMIT 1`,
-  )) as { old: string | number }[]
-  if (Number(oldest?.old) !== 1) return undefined
-  return {
-    level: 'warning',
-    message: `The table "${name}" has about ${Number(estimate?.n)} rows, and the oldest ended more than ${days} days ago: it seems that nobody prunes.`,
-    mend: 'Run `npx tasks prune_db_task_results` each day, by cron or a timer.',
+function unpruned(growth: Growth): Look {
+  return async (dataSource, { path, name }, limits) => {
+    const { sql, values } = growth.rows(path, name)
+    const [estimate] = (await dataSource.query(sql, values)) as { n: string | number | null }[]
+    if (Number(estimate?.n ?? 0) < limits.rows) return undefined
+    const [oldest] = (await dataSource.query(
+      `SELECT CASE WHEN finished_at < ${growth.daysAgo(limits.days)} THEN 1 ELSE 0 END AS old FROM ${path} ORDER BY id LIMIT 1`,
+    )) as { old: string | number }[]
+    if (Number(oldest?.old) !== 1) return undefined
+    return {
+      level: 'warning',
+      message: `The table "${name}" has about ${Number(estimate?.n)} rows, and the oldest ended more than ${limits.days} days ago: it seems that nobody prunes.`,
+      mend: 'Run `npx tasks prune_db_task_results` each day, by cron or a timer.',
+    }
   }
-}
-
-interface Age {
-  /** The number of rows as the database takes it to be: to count takes as long as to read the table. */
-  readonly rows: (path: string) => string
-  readonly values: (path: string, name: string) => unknown[]
-  readonly daysAgo: (days: number) => string
-}
-
-const AGE: Readonly<Partial<Record<Family, Age>>> = {
-  postgres: {
-    rows: () =>
-      'SELECT greatest(s.n_live_tup, c.reltuples::bigint) AS n FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = to_regclass($1)',
-    values: (path) => [path],
-    daysAgo: (days) => `now() - ${days} * INTERVAL '1 day'`,
-  },
-  mysql: {
-    rows: () =>
-      'SELECT TABLE_ROWS AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
-    values: (_, name) => [name],
-    daysAgo: (days) => `UTC_TIMESTAMP() - INTERVAL ${days} DAY`,
-  },
-  sqlite: {
-    rows: (path) => `SELECT max(rowid) - min(rowid) + 1 AS n FROM ${path}`,
-    values: () => [],
-    daysAgo: (days) => `datetime('now', '-${days} days')`,
-  },
 }

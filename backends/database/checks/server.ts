@@ -1,72 +1,54 @@
 import type { DataSource } from 'typeorm'
-import { type Family, familyOf } from '../../../entities/database-family'
 import { instantOf } from '../../../entities/formats'
 import type { Problem } from '../../../lib/backend'
-import type { Table } from '../table'
+import type { Product } from '../profiles/profile'
+import { profileOf } from '../profiles/profile-of'
 
-/** Version, encoding and clock of the server. */
-export async function serverProblems(dataSource: DataSource, table: Table): Promise<Problem[]> {
+/** Difference of the clocks that is not reported. */
+const TOLERANCE_MS = 5_000
+
+/** Problems of the server's version, encoding and clock. */
+export async function serverProblems(dataSource: DataSource): Promise<Problem[]> {
   const asked = Date.now()
-  const server = await lookAt(dataSource, familyOf(table.type))
+  const server = await serverOf(dataSource)
   if (!server) return []
   const answered = Date.now()
   return [
-    tooOld(productOf(table), server.version),
+    tooOld(server.product, server.version),
     encodingProblem(server.encoding),
     clockProblem(instantOf(server.now), asked, answered),
   ].filter((problem) => problem !== undefined)
 }
 
-/** The error of a server that does not know statements of ours. */
-export async function versionProblem(
-  dataSource: DataSource,
-  table: Table,
-): Promise<Problem | undefined> {
-  const server = await lookAt(dataSource, familyOf(table.type))
-  return server && tooOld(productOf(table), server.version)
+/** The error for a server that does not know the statements used here. */
+export async function versionProblem(dataSource: DataSource): Promise<Problem | undefined> {
+  const server = await serverOf(dataSource)
+  return server && tooOld(server.product, server.version)
 }
 
-type Product = keyof typeof OLDEST
-
-/** The first versions with all that the statements use: SKIP LOCKED, JSON as rows, RETURNING. */
-const OLDEST = { PostgreSQL: '13', MySQL: '8.0.4', MariaDB: '10.6', SQLite: '3.35' } as const
-
-/** The error for a version before the oldest that serves. */
-export function tooOld(product: Product, version: string): Problem | undefined {
-  const oldest = OLDEST[product]
+/** The error for a version before the oldest one supported. */
+export function tooOld({ name, oldest }: Product, version: string): Problem | undefined {
   if (!isBefore(version, oldest)) return undefined
   return {
     level: 'error',
-    message: `${product} ${version} is too old: tasks need ${product} ${oldest} or later.`,
-    mend: `Move the database to ${product} ${oldest} or later.`,
+    message: `${name} ${version} is too old: tasks need ${name} ${oldest} or later.`,
+    mend: `Move the database to ${name} ${oldest} or later.`,
   }
 }
 
 interface Server {
+  readonly product: Product
   readonly version: string
   readonly encoding: string
   readonly now: string
 }
 
-const QUESTIONS: Readonly<Partial<Record<Family, string>>> = {
-  postgres: `SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
-    to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS now`,
-  mysql: `SELECT VERSION() AS version, 'UTF8' AS encoding, DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f') AS now`,
-  sqlite: `SELECT sqlite_version() AS version, 'UTF8' AS encoding, strftime('%Y-%m-%d %H:%M:%f', 'now') AS now`,
-}
-
-/** One question, so that the clock's answer is not old. Servers of other families are not asked. */
-async function lookAt(dataSource: DataSource, family: Family): Promise<Server | undefined> {
-  const question = QUESTIONS[family]
-  if (question === undefined) return undefined
-  const [server] = (await dataSource.query(question)) as Server[]
-  return server
-}
-
-function productOf({ type, isMariaDb }: Table): Product {
-  const family = familyOf(type)
-  if (family === 'mysql') return isMariaDb ? 'MariaDB' : 'MySQL'
-  return family === 'postgres' ? 'PostgreSQL' : 'SQLite'
+/** One statement, so that the clock's answer is recent. Undefined for databases whose versions are not checked. */
+async function serverOf(dataSource: DataSource): Promise<Server | undefined> {
+  const { server } = profileOf(dataSource.options.type)
+  if (!server) return undefined
+  const [found] = (await dataSource.query(server.question)) as Omit<Server, 'product'>[]
+  return found && { ...found, product: server.productOf(found.version) }
 }
 
 function isBefore(version: string, oldest: string): boolean {
@@ -89,16 +71,14 @@ function encodingProblem(encoding: string): Problem | undefined {
   }
 }
 
-const TOLERANCE = 5_000
-
 function clockProblem(now: Date | null, asked: number, answered: number): Problem | undefined {
   if (now === null) return undefined
   const ahead = now.getTime() > answered
   const apart = ahead ? now.getTime() - answered : asked - now.getTime()
-  if (apart <= TOLERANCE) return undefined
+  if (apart <= TOLERANCE_MS) return undefined
   return {
     level: 'warning',
     message: `The database's clock is ${Math.round(apart / 1000)} s ${ahead ? 'ahead of' : 'behind'} this machine's.`,
-    mend: 'Set both by NTP: a runAfter that is counted from this clock is held against that of the database.',
+    mend: 'Set both by NTP: a runAfter that is counted from this clock is compared with that of the database.',
   }
 }

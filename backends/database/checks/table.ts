@@ -5,7 +5,7 @@ import { MIGRATE } from '../connections/database-errors'
 
 type Index = EntityMetadata['indices'][number]
 
-/** The table as the entity wants it: its columns, without which nothing works, and its indexes. */
+/** Where the table differs from its entity: columns, without which nothing works, and indexes. */
 export async function tableProblems(dataSource: DataSource): Promise<Problem[]> {
   const wanted = dataSource.getMetadata(DBTaskResult)
   const found = await inDatabase(dataSource, wanted)
@@ -45,7 +45,7 @@ function columnList(names: readonly string[]): string {
   return `the column${names.length === 1 ? '' : 's'} ${names.map((name) => `"${name}"`).join(', ')}`
 }
 
-/** By name, or by the columns: those who write their own migrations may have named it otherwise. */
+/** By name, or by its columns: a hand-written migration may use another name. */
 function hasIndex(table: Table, wanted: Index): boolean {
   const columns = columnsOf(wanted).toSorted().join()
   const alike = (found: { columnNames: string[] }): boolean =>

@@ -1,18 +1,13 @@
 import type { DataSource } from 'typeorm'
-import { familyOf } from '../../../entities/database-family'
 import type { Problem } from '../../../lib/backend'
+import { profileOf } from '../profiles/profile-of'
 
 /**
- * MySQL's driver reads a datetime as local time unless told otherwise, and the hour that the process's own clocks skip
- * in spring is moved before the entity sees it. Only repositories read that way; results do not.
+ * A driver that reads a datetime as local time moves instants in the hour that the process's zone skips in spring, before
+ * the entity sees them. Only repositories read that way; results do not.
  */
 export function zoneProblems(dataSource: DataSource): Problem[] {
-  if (
-    familyOf(dataSource.options.type) !== 'mysql' ||
-    !readsLocalTime(dataSource) ||
-    !changesItsClocks()
-  )
-    return []
+  if (!readsLocalTime(dataSource) || !changesItsClocks()) return []
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
   return [
     {
@@ -24,6 +19,7 @@ export function zoneProblems(dataSource: DataSource): Problem[] {
 }
 
 function readsLocalTime({ options }: DataSource): boolean {
+  if (!profileOf(options.type).readsLocalTime) return false
   const { extra, ...top } = options as { extra?: Zone } & Zone
   const { timezone = 'local', dateStrings = false }: Zone = { ...top, ...extra }
   return timezone === 'local' || dateStrings !== false

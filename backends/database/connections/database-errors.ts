@@ -4,45 +4,27 @@ import {
   DatabaseUnreachableError,
 } from '../../../lib/errors/errors'
 import { NoAnswer } from '../../../lib/timeout'
-import { codeOf } from './retry-contention'
+import type { Trouble } from '../profiles/profile'
+import { FAMILIES } from '../profiles/profile-of'
 
-/** The mend for a table that is not, or not any more, as the entity says. */
+/** The hint for a table that does not exist, or does not match the entity. */
 export const MIGRATE = 'Run `npx tasks makemigrations` and then the migration.'
 
-const NO_TABLE = /42P01|ER_NO_SUCH_TABLE|no such table/
-const NO_COLUMN = /42703|ER_BAD_FIELD_ERROR|no such column|has no column named/
-/** No right to do it, no grammar to read it, a database that is only read: trying again helps nobody. */
-const REFUSED =
-  /^(42501|42601|ER_TABLEACCESS_DENIED_ERROR|ER_COLUMNACCESS_DENIED_ERROR|ER_PARSE_ERROR|SQLITE_READONLY|SQLITE_CORRUPT|SQLITE_NOTADB)/
-/** No such database, no such user, no such file: it does not come by waiting. */
-const MISNAMED =
-  /^(SQLITE_CANTOPEN|3D000|28P01|28000|ER_ACCESS_DENIED_ERROR|ER_BAD_DB_ERROR|ER_DBACCESS_DENIED_ERROR)/
-/** Not there, not yet there, or full. */
-const AWAY =
-  /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|57P0[123]|53300|ER_CON_COUNT_ERROR|ER_SERVER_SHUTDOWN|PROTOCOL_CONNECTION_LOST)/
-/** What node-postgres says, without a code, of a server that ends in the middle of a question, or gives no answer. */
-const CUT_OFF =
-  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|no answer within)/
-/** A server that others write to: it was the primary, or will be. */
-const READ_ONLY =
-  /^(25006|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION|ER_READ_ONLY_MODE)$/
-/** The drivers' own limits of time, if the app has set any; node-postgres leaves the statement running on the connection. */
-const TIMED_OUT = /^(Query read timeout|Query inactivity timeout)/
-const TAKEN = /^(23505|ER_DUP_ENTRY|SQLITE_CONSTRAINT_PRIMARYKEY|SQLITE_CONSTRAINT_UNIQUE)$/
-const TAKEN_IN_WORDS = /UNIQUE constraint failed|Violation of (PRIMARY|UNIQUE) KEY|ORA-00001/
+/** What the network says, whichever the database: not there, or not there yet. */
+const NETWORK_CODES =
+  /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)/
 
-/** The library's own error where a database's means that the set-up is not complete; others stay as they are. */
+/** The library's own error if a database's means that the set-up is incomplete; others are given back unchanged. */
 export function explained(error: unknown, table: string): unknown {
-  const said = `${codeOf(error)} ${messageOf(error)}`
-  if (NO_TABLE.test(said))
+  if (means(error, 'noTable'))
     return new DataSourceError(`The table "${table}" does not exist.`, MIGRATE, { cause: error })
-  if (NO_COLUMN.test(said))
+  if (means(error, 'noColumn'))
     return new DataSourceError(
       `The table "${table}" lacks a column: ${lastSentence(error)}.`,
       MIGRATE,
       { cause: error },
     )
-  if (REFUSED.test(codeOf(error)))
+  if (means(error, 'refused'))
     return new DatabaseError(
       `The database refuses to work on the table "${table}": ${lastSentence(error)}.`,
       'Give the role of the DataSource SELECT, INSERT, UPDATE and DELETE on it.',
@@ -51,10 +33,11 @@ export function explained(error: unknown, table: string): unknown {
   return error
 }
 
-/** An error at connecting, in words; never with the password. */
+/** The library's own error for one at connecting, without the password; others are given back unchanged. */
 export function unreachable(error: unknown, type: string): unknown {
-  const isAway = AWAY.test(codeOf(error)) || CUT_OFF.test(messageOf(error))
-  if (!isAway && !MISNAMED.test(codeOf(error))) return error
+  const isAway =
+    NETWORK_CODES.test(codeOf(error)) || error instanceof NoAnswer || means(error, 'away')
+  if (!isAway && !means(error, 'misnamed')) return error
   const Kind = isAway ? DatabaseUnreachableError : DatabaseError
   return new Kind(
     `The database (${type}) cannot be reached: ${lastSentence(error)}.`,
@@ -63,23 +46,41 @@ export function unreachable(error: unknown, type: string): unknown {
   )
 }
 
-/** Whether the server only reads at present, as one does that was the primary before a fail-over. */
+/** Whether the server is read-only at present, as the former primary is after a failover. */
 export function isReadOnly(error: unknown): boolean {
-  return READ_ONLY.test(codeOf(error))
+  return means(error, 'readOnly')
 }
 
-/** Whether no answer came in time, so that nobody knows what the connection is at. */
+/** Whether no answer came in time, so that the state of the connection is unknown. */
 export function isSilence(error: unknown): boolean {
-  return error instanceof NoAnswer || TIMED_OUT.test(messageOf(error))
+  return error instanceof NoAnswer || means(error, 'timedOut')
 }
 
-/** Whether a row with such an id, or another unique value, is there already. */
+/** Whether a row with the same id, or another unique value, exists. */
 export function isTaken(error: unknown): boolean {
-  return TAKEN.test(codeOf(error)) || TAKEN_IN_WORDS.test(messageOf(error))
+  return means(error, 'taken')
+}
+
+/** Whether others were in the way, and nothing else is wrong. */
+export function isContention(error: unknown): boolean {
+  return means(error, 'contention')
+}
+
+/** Codes of all families are tested: they do not overlap, and an error does not say whose it is. */
+function means(error: unknown, trouble: Trouble): boolean {
+  const said = `${codeOf(error)} ${messageOf(error)}`
+  return FAMILIES.some(({ errors }) => errors[trouble]?.test(said))
 }
 
 function lastSentence(error: unknown): string {
   return (messageOf(error) || codeOf(error)).trim().replace(/\.$/, '')
+}
+
+/** The driver's own error code, wherever TypeORM put it; empty if there is none. */
+export function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return ''
+  const { code, driverError } = error as { code?: unknown; driverError?: unknown }
+  return typeof code === 'string' ? code : codeOf(driverError)
 }
 
 /** By its form: an error may come from another copy of JavaScript's own classes, as in a vm. */

@@ -1,14 +1,15 @@
 import { connect } from 'node:net'
 import type { QueryRunner } from 'typeorm'
 
-const CANCELLING = 5_000
+/** Limit for sending a cancel request to PostgreSQL. */
+const CANCEL_MS = 5_000
 
 interface Stream {
   readonly destroyed: boolean
   destroySoon?(): void
 }
 
-/** What node-postgres has of a connection. */
+/** What is used here of a connection of node-postgres. */
 interface PgClient {
   readonly host: string
   readonly port: number
@@ -20,17 +21,17 @@ interface PgClient {
   once(event: 'end', listener: () => void): unknown
 }
 
-/** What mysql2 has of one. */
+/** What is used here of a connection of mysql2. */
 interface MysqlConnection {
   readonly threadId: number | null
   readonly stream?: Stream
   destroy(): void
 }
 
-/** Ends the connection of a runner, so that it does not get back into its pool. Where drivers have no pool nothing happens. */
+/** Closes the connection of a runner, so that it does not return to its pool. Does nothing with drivers that have no pool. */
 export async function discard(runner: QueryRunner): Promise<void> {
   const connection: unknown = await runner.connect()
-  // The server is told, but not waited for: in a network that swallows everything it never hears of it.
+  // Not awaited: in a network that drops all packets the server never answers.
   if (isMysql(connection)) connection.destroy()
   else if (isPg(connection)) void connection.end().catch(() => {})
   else return
@@ -38,15 +39,15 @@ export async function discard(runner: QueryRunner): Promise<void> {
   await runner.release()
 }
 
-/** Whether the runner may still be asked, as far as this side of the connection can tell. */
+/** Whether the connection is open, as far as this side of it knows. */
 export async function isOpen(runner: QueryRunner): Promise<boolean> {
   if (runner.isReleased) return false
   return streamOf(await runner.connect())?.destroyed !== true
 }
 
 /**
- * Asks PostgreSQL to give up what the connection is at, by another one, as its protocol wants it: else a statement that
- * waits for a lock would go on waiting when its client is long gone. MySQL has a limit of its own for such waits.
+ * Asks PostgreSQL to cancel the statement that runs on the connection, by another connection, as its protocol demands:
+ * otherwise a statement that waits for a lock would wait on after its client has gone. MySQL limits such waits itself.
  */
 export async function cancelStatement(runner: QueryRunner): Promise<void> {
   const client: unknown = await runner.connect()
@@ -57,11 +58,11 @@ export async function cancelStatement(runner: QueryRunner): Promise<void> {
   const socket = client.host.startsWith('/')
     ? connect(`${client.host}/.s.PGSQL.${client.port}`)
     : connect(client.port, client.host)
-  socket.on('error', () => {}).setTimeout(CANCELLING, () => socket.destroy())
+  socket.on('error', () => {}).setTimeout(CANCEL_MS, () => socket.destroy())
   socket.unref().end(request)
 }
 
-/** Calls `heard` with what is said on a channel of PostgreSQL's, from now on; resolves as soon as the server says it is so. */
+/** Calls `heard` with each payload on a channel of PostgreSQL; resolves when LISTEN is in effect. */
 export async function listen(
   runner: QueryRunner,
   channel: string,
@@ -73,7 +74,7 @@ export async function listen(
   await runner.query(`LISTEN "${channel.replaceAll('"', '""')}"`)
 }
 
-/** Resolves when the connection is no more. */
+/** Resolves when the connection is closed. */
 export async function closing(runner: QueryRunner): Promise<void> {
   const client: unknown = await runner.connect()
   if (isPg(client) && (await isOpen(runner)))

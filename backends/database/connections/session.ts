@@ -1,20 +1,22 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
-import { familyOf } from '../../../entities/database-family'
-import { direct } from './prepared'
+import type { Placeholder } from '../profiles/profile'
 import { discard } from './driver-connection'
-import { type Answer, type Statement, type Values, bind } from './statement'
+import { type Driver, driverOf, prepared } from './prepared'
+import type { Answer, Column, Statement, Values } from './statement'
 
-/** Lends a runner for as long as `work` takes. */
+/** Lends a runner until `work` has ended. */
 export type Lend = <T>(work: (runner: QueryRunner) => Promise<T>) => Promise<T>
 
-/** A place to run statements: on a manager's own connection if it has one, else on one that is lent, by default from the pool. */
+/** Runs statements: on a manager's own connection if it has one, else on one that is lent, by default from the pool. */
 export class Session {
   readonly #dataSource: DataSource
+  readonly #driver: Driver
   readonly #runner: QueryRunner | undefined
   readonly #lend: Lend | undefined
 
   constructor(dataSource: DataSource, runner?: QueryRunner, lend?: Lend) {
     this.#dataSource = dataSource
+    this.#driver = driverOf(dataSource)
     this.#runner = runner
     this.#lend = lend
   }
@@ -23,7 +25,7 @@ export class Session {
     return new Session(dataSource, manager.queryRunner)
   }
 
-  /** For what TypeORM says itself. */
+  /** For statements that TypeORM builds. */
   get manager(): EntityManager {
     return this.#runner?.manager ?? this.#dataSource.manager
   }
@@ -34,19 +36,16 @@ export class Session {
 
   /** Runs one statement with `:named` parameters. */
   async query(text: string, values: Values = {}): Promise<Answer> {
-    const statement = bind(
-      text,
-      values,
-      familyOf(this.#dataSource.options.type) === 'postgres' ? 'dollar' : 'question',
-    )
+    const statement = bind(text, values, this.#driver.placeholder)
     if (this.#runner) return ask(this.#runner, statement)
     if (this.#lend)
       return this.#lend(
         async (runner) =>
-          (await direct(this.#dataSource, statement, runner)) ?? ask(runner, statement),
+          (await prepared(this.#dataSource, this.#driver, statement, runner)) ??
+          ask(runner, statement),
       )
     return (
-      (await direct(this.#dataSource, statement)) ??
+      (await prepared(this.#dataSource, this.#driver, statement)) ??
       this.#withRunner((runner) => ask(runner, statement))
     )
   }
@@ -63,7 +62,7 @@ export class Session {
         await runner.commitTransaction()
         return result
       } catch (error) {
-        // Else the next one to use the connection would find itself in this transaction.
+        // Otherwise the next user of the connection would be in this transaction.
         await runner
           .rollbackTransaction()
           .catch(() => discard(runner))
@@ -74,8 +73,8 @@ export class Session {
   }
 
   /**
-   * Runs `work` in a transaction: all or nothing. Within an open one that is a savepoint where there are any, so that
-   * nothing of `work` stays if it fails and the caller goes on all the same.
+   * Runs `work` in a transaction: all or nothing. Within an open one it is a savepoint where the database has them, so
+   * that nothing of `work` stays if it fails and the caller continues.
    */
   async joined<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.#withRunner((runner) => {
@@ -105,4 +104,75 @@ function fromPool(dataSource: DataSource): Lend {
       await runner.release()
     }
   }
+}
+
+/** A text with its placeholders in place, and the names whose values they stand for. */
+interface Plan {
+  readonly sql: string
+  readonly names: readonly string[]
+}
+
+// Neither a cast (`::uuid`) nor a time's format (`HH24:MI`) is a parameter.
+const NAMED = /(?<![:\w]):(\w+)/g
+/** Statements are few; only lists of queues of many lengths could make many. */
+const MOST_PLANS = 500
+
+/** By their texts: making one key of text and lengths would cost as much as all the rest. */
+const plans = new Map<string, Map<string, Plan>>()
+
+/**
+ * Binds values to a statement with `:named` parameters, always as parameters, never as text. A list becomes `?, ?, …`.
+ * TypeORM's own binding is not used, since it would also rewrite names inside quotes.
+ */
+function bind(text: string, values: Values, placeholder: Placeholder): Statement {
+  const { sql, names } = planOf(text, values, placeholder)
+  const parameters: unknown[] = []
+  for (const name of names) {
+    const value = values[name]
+    if (isList(value)) parameters.push(...value)
+    else parameters.push(isColumn(value) ? value.column : value)
+  }
+  return { sql, parameters }
+}
+
+function planOf(text: string, values: Values, placeholder: Placeholder): Plan {
+  const ofText = plans.get(text) ?? new Map<string, Plan>()
+  const key = placeholder + lengthsOf(values)
+  const known = ofText.get(key)
+  if (known) return known
+  if (plans.size >= MOST_PLANS || ofText.size >= MOST_PLANS) plans.clear()
+  const plan = planned(text, values, placeholder)
+  plans.set(text, ofText.set(key, plan))
+  return plan
+}
+
+function planned(text: string, values: Values, placeholder: Placeholder): Plan {
+  const names: string[] = []
+  let count = 0
+  const next = (): string => (count++, placeholder === 'dollar' ? `$${count}` : '?')
+  const sql = text.replace(NAMED, (_, name: string) => {
+    const value = values[name]
+    if (value === undefined)
+      throw new TypeError(`The statement has a parameter :${name}, but there is no value for it.`)
+    names.push(name)
+    return isList(value) ? value.map(next).join(', ') : next()
+  })
+  return { sql, names }
+}
+
+function lengthsOf(values: Values): string {
+  let lengths = ''
+  for (const name in values) {
+    const value = values[name]
+    if (isList(value)) lengths += `${name}${value.length},`
+  }
+  return lengths
+}
+
+function isList(value: Values[string] | undefined): value is readonly string[] {
+  return Array.isArray(value)
+}
+
+function isColumn(value: Values[string] | undefined): value is Column {
+  return typeof value === 'object' && value !== null && 'column' in value
 }

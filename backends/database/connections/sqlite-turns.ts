@@ -7,27 +7,29 @@ import {
 import { clock } from '../../../lib/clock'
 import { patiently } from './retry-contention'
 
-/** Milliseconds between looks whether the app's own transaction is over. */
-const LOOK = 5
+/** How often it is checked whether the app's own transaction has ended. */
+const CHECK_MS = 5
 
 type Lock = (manager: EntityManager) => Promise<void>
 
-/** After so many milliseconds of one transaction upon the other, others get `BREATH` to write: what waits looks that often. */
-const SPELL = 300
-const BREATH = 160
+/** After this time of transactions that follow each other closely there is a pause of `PAUSE_MS`, in which others can write. */
+const SPELL_MS = 300
+/** Longer than the interval in which a waiting writer tries again. */
+const PAUSE_MS = 160
 
 interface Turns {
   last: Promise<unknown>
-  /** When the last one ended, and since when there was no breath between. */
+  /** When the last one ended. */
   endedAt: number
+  /** When the last pause ended. */
   since: number
 }
 
 const turnsOf = new WeakMap<DataSource, Turns>()
 
 /**
- * Where a DataSource is one connection, on SQLite: one at a time, and not within a transaction of the app's own. `lock`
- * takes the right to write: a transaction that reads first and writes later fails if another wrote in between.
+ * Runs `work` where a DataSource is one connection: one at a time, and not within a transaction of the app's own. `lock`
+ * takes the write lock: a transaction that reads first and writes later fails if another one wrote in between.
  */
 export function onSoleConnection(
   dataSource: DataSource,
@@ -40,7 +42,7 @@ export function onSoleConnection(
     )
   return inTurn(dataSource, async () => {
     const shared = dataSource.createQueryRunner()
-    while (shared.isTransactionActive) await clock.sleep(LOOK)
+    while (shared.isTransactionActive) await clock.sleep(CHECK_MS)
     const passing = passingRunner(dataSource, shared)
     await work(passing.runner, lock).finally(passing.end)
   })
@@ -54,24 +56,24 @@ function inTurn(dataSource: DataSource, work: () => Promise<void>): Promise<void
   }
   turnsOf.set(dataSource, turns)
   const mine = turns.last
-    .then(() => breathe(turns))
+    .then(() => pauseAfter(turns))
     .then(work)
     .finally(() => (turns.endedAt = clock.now()))
   turns.last = mine.catch(() => {})
   return mine
 }
 
-/** Else a queue of short transactions would keep out renewals as one long one does. */
-async function breathe(turns: Turns): Promise<void> {
+/** Otherwise a queue of short transactions would block renewals as one long one does. */
+async function pauseAfter(turns: Turns): Promise<void> {
   const idle = clock.now() - turns.endedAt
-  if (idle < BREATH && clock.now() - turns.since < SPELL) return
-  if (idle < BREATH) await clock.sleep(BREATH - idle)
+  if (idle < PAUSE_MS && clock.now() - turns.since < SPELL_MS) return
+  if (idle < PAUSE_MS) await clock.sleep(PAUSE_MS - idle)
   turns.since = clock.now()
 }
 
 /**
- * The runner that all share, for one transaction: after `end` it serves no more, since what a run that was left to
- * itself still writes would be in no transaction, or in that of the next task.
+ * The shared runner, for one transaction: after `end` it refuses to work, since a detached run would still write through
+ * it, outside of any transaction or within that of the next task.
  */
 function passingRunner(
   dataSource: DataSource,

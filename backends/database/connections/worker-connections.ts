@@ -1,23 +1,22 @@
-import { DataSource, type DataSourceOptions } from 'typeorm'
-import { DBTaskResult } from '../../../entities/db-task-result.entity'
-import { dbTaskResultSchema } from '../../../entities/schema'
-import { familyOf } from '../../../entities/database-family'
-import { inTime } from '../../../lib/timeout'
-import { Connections } from './trusted-pool'
-import { HeldConnection, type SetUp } from './dedicated-connection'
+import type { DataSource, QueryRunner } from 'typeorm'
+import { clock } from '../../../lib/clock'
+import { briefly } from '../../../lib/errors/error-record'
+import { log } from '../../../lib/events/logger'
+import { inTime, NoAnswer } from '../../../lib/timeout'
+import { isContention, isReadOnly, isSilence } from './database-errors'
+import { cancelStatement, closing, discard, isOpen } from './driver-connection'
 import { type Lend, Session } from './session'
-import { unreachable } from './database-errors'
 
-/** One that is held for claims and finishes; one for renewals, and one for the other chores, whenever those are at it. */
-const CONNECTIONS = 3
-/** So long may it take to connect, and any statement to be answered, in milliseconds. */
-const CONNECTING = 5_000
-const LONGEST = 10_000
-const OPENING = 15_000
-/** What walks over the whole table is not held to that. */
-const WALK = 10 * 60_000
+/** Limit in ms for a statement of a worker, connecting included. */
+export const STATEMENT_MS = 10_000
+/** The same for statements that read the whole table. */
+const WALK_MS = 10 * 60_000
+const SET_UP_MS = 2_000
+/** Delay in ms before a lost connection is made again; doubles up to the longest. */
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 10_000
 
-/** A worker's own statements by their kind, each with the time it has. */
+/** A worker's own statements by their kind, each with its time limit. */
 export interface Sessions {
   /** Claims and finishes. */
   readonly exchange: Session
@@ -27,136 +26,172 @@ export interface Sessions {
   readonly walk: Session
 }
 
-/** A DataSource for a worker's own statements, and how to be done with it. */
-export interface Bookkeeping extends Sessions {
-  readonly dataSource: DataSource
-  close(): Promise<void>
-}
+type Work<T> = (runner: QueryRunner) => Promise<T>
+
+/** Prepares the dedicated connection each time it is made. If that fails or takes too long, the worker continues without. */
+export type SetUp = (runner: QueryRunner) => Promise<void>
 
 /**
- * Opens a small DataSource of the worker's own, made from the app's options. Tasks that take all connections of the
- * app cannot keep the worker from its renewals, and on SQLite, where a DataSource is one connection, the worker's
- * statements do not land in a transaction that a task has open.
+ * Sessions on the connections of a worker's own pool. The reply to a claim is worthless once its lease has ended. A
+ * renewal must leave time before that for a second one, on a connection that works.
  */
-export async function openBookkeeping(
-  app: DataSource,
-  leaseSeconds: number,
-  setUp?: SetUp,
-): Promise<Bookkeeping> {
-  if (livesInMemory(app))
-    return { dataSource: app, ...sameFor(new Session(app)), close: async () => {} }
-  const dataSource = new DataSource(bookkeepingOptions(app))
-  await initialised(dataSource)
-  if (poolOf(app) === undefined)
-    return { dataSource, ...sameFor(new Session(dataSource)), close: () => dataSource.destroy() }
-  return pooled(dataSource, leaseSeconds * 1000, setUp)
-}
-
-/** A server that takes the connection and then falls silent is not waited for. */
-async function initialised(dataSource: DataSource): Promise<void> {
-  const opening = dataSource.initialize()
-  try {
-    await inTime(opening, OPENING)
-  } catch (error) {
-    void opening.then(() => dataSource.destroy()).catch(() => {})
-    throw unreachable(error, dataSource.options.type)
-  }
-}
-
-/**
- * The reply to a claim is worth nothing when its lease has ended. A renewal must leave room for a second one, on a
- * connection that works, before that.
- */
-function pooled(dataSource: DataSource, lease: number, setUp: SetUp | undefined): Bookkeeping {
-  const connections = new Connections(dataSource)
-  const held = new HeldConnection(connections, setUp)
+export function sessionsOn(connections: WorkerConnections, leaseMs: number): Sessions {
+  const { dataSource } = connections
   const session = (lend: Lend): Session => new Session(dataSource, undefined, lend)
+  const limit = Math.min(STATEMENT_MS, leaseMs)
   return {
-    dataSource,
-    exchange: session((work) => held.use(Math.min(LONGEST, lease), work)),
-    renewal: session((work) => connections.use(Math.min(LONGEST, lease / 3), work)),
-    chore: session((work) => connections.use(Math.min(LONGEST, lease), work)),
-    walk: session((work) => connections.use(WALK, work)),
-    close: () => held.close().then(() => dataSource.destroy()),
+    exchange: session((work) => connections.useDedicated(limit, work)),
+    renewal: session((work) => connections.use(Math.min(STATEMENT_MS, leaseMs / 3), work)),
+    chore: session((work) => connections.use(limit, work)),
+    walk: session((work) => connections.use(WALK_MS, work)),
   }
 }
 
-function sameFor(session: Session): Sessions {
-  return { exchange: session, renewal: session, chore: session, walk: session }
-}
+/**
+ * The connections of a worker's own pool, one of them dedicated, that is kept between uses. Every use has a time limit. A
+ * connection that has not answered by then, or leads to a read-only server, is closed, and so are all others made
+ * before that moment, as soon as they are used: they take the same way through the network. New ones resolve the server's
+ * name again.
+ */
+export class WorkerConnections {
+  readonly dataSource: DataSource
+  readonly #setUp: SetUp | undefined
+  readonly #closed = new AbortController()
+  /** Counts such failures; a connection is trusted if it was made after the latest one. */
+  #generation = 0
+  readonly #madeIn = new WeakMap<object, number>()
+  #dedicated: QueryRunner | undefined
+  #opening: Promise<QueryRunner> | undefined
+  #isDedicatedBusy = false
 
-function bookkeepingOptions(app: DataSource): DataSourceOptions {
-  const own = {
-    ...app.options,
-    ...primaryOf(app),
-    entities: [entityOf(app)],
-    subscribers: [],
-    migrations: [],
-    synchronize: false,
-    migrationsRun: false,
-    dropSchema: false,
-    logging: false,
-    cache: false,
-    extra: { ...limits(app), ...(app.options.extra as object | undefined), ...connections(app) },
-    ...(familyOf(app.options.type) === 'sqlite' ? { timeout: 0 } : {}),
+  /** With `setUp` the dedicated connection is made and kept also while it is not used. */
+  constructor(dataSource: DataSource, setUp?: SetUp) {
+    this.dataSource = dataSource
+    this.#setUp = setUp
+    if (setUp) void this.#keepDedicated()
   }
-  return own as DataSourceOptions
-}
 
-/** The worker writes, so it needs no replicas; and mysql2 gives up for good on a primary that was away five times, where there are any. */
-function primaryOf({ options }: DataSource): object {
-  if (!('replication' in options) || !options.replication || poolOf({ options }) === undefined)
-    return {}
-  return { ...options.replication.master, replication: undefined }
-}
-
-/** The app's table under the app's name, whether its entity is the class itself or a schema. */
-function entityOf(app: DataSource): ReturnType<typeof dbTaskResultSchema> {
-  const { givenTableName, tableNameWithoutPrefix, synchronize } = app.getMetadata(DBTaskResult)
-  return dbTaskResultSchema({
-    tableName: givenTableName ?? tableNameWithoutPrefix,
-    managed: synchronize,
-  })
-}
-
-function connections(app: DataSource): object {
-  const family = familyOf(app.options.type)
-  return family === 'postgres'
-    ? { max: CONNECTIONS }
-    : family === 'mysql'
-      ? { connectionLimit: CONNECTIONS }
-      : {}
-}
-
-/** What the app has set itself comes before these. */
-function limits({ options }: DataSource): object {
-  const pool = poolOf({ options })
-  if (pool === 'pg')
-    return {
-      keepAlive: true,
-      keepAliveInitialDelayMillis: LONGEST,
-      ...('connectTimeoutMS' in options && options.connectTimeoutMS
-        ? {}
-        : { connectionTimeoutMillis: CONNECTING }),
+  /** Runs `work` on any connection of the pool, within `ms` milliseconds. @throws NoAnswer */
+  async use<T>(ms: number, work: Work<T>): Promise<T> {
+    const deadline = clock.now() + ms
+    const runner = await this.#take(ms)
+    try {
+      return await this.#run(runner, deadline - clock.now(), work)
+    } finally {
+      await this.#giveBack(runner)
     }
-  if (pool === 'mysql2')
-    return 'connectTimeout' in options && options.connectTimeout
-      ? {}
-      : { connectTimeout: CONNECTING }
-  return {}
-}
+  }
 
-/** The drivers whose connections can be told apart, and ended one by one. */
-function poolOf({ options: { type } }: Pick<DataSource, 'options'>): 'pg' | 'mysql2' | undefined {
-  if (type === 'postgres' || type === 'cockroachdb') return 'pg'
-  return type === 'mysql' || type === 'mariadb' ? 'mysql2' : undefined
-}
+  /** Runs `work` on the dedicated connection within `ms` milliseconds; on another one while that is in use. @throws NoAnswer */
+  async useDedicated<T>(ms: number, work: Work<T>): Promise<T> {
+    if (this.#isDedicatedBusy) return this.use(ms, work)
+    this.#isDedicatedBusy = true
+    const deadline = clock.now() + ms
+    let runner: QueryRunner | undefined
+    try {
+      runner = await inTime(this.#openDedicated(ms), ms)
+      return await this.#run(runner, deadline - clock.now(), work)
+    } catch (error) {
+      if (!isContention(error) && this.#dedicated === runner) await this.#dropDedicated()
+      throw error
+    } finally {
+      this.#isDedicatedBusy = false
+    }
+  }
 
-/** A database in memory cannot be opened twice. */
-export function livesInMemory(app: DataSource): boolean {
-  return (
-    app.options.type === 'sqljs' ||
-    app.options.database === ':memory:' ||
-    app.options.database === ''
-  )
+  /** Gives the dedicated connection back to the pool. */
+  async close(): Promise<void> {
+    this.#closed.abort()
+    const runner = this.#dedicated
+    this.#dedicated = undefined
+    if (runner) await this.#giveBack(runner)
+  }
+
+  /** A runner whose connection stands and is trusted. */
+  async #take(ms: number): Promise<QueryRunner> {
+    for (;;) {
+      const runner = this.dataSource.createQueryRunner()
+      const connecting = Promise.resolve(runner.connect())
+      try {
+        await inTime(connecting, ms)
+      } catch (error) {
+        // The connection may still come, and would then never be released.
+        void connecting.then(() => runner.release()).catch(() => {})
+        throw error
+      }
+      if (await this.#isTrusted(runner)) return runner
+      await discard(runner)
+    }
+  }
+
+  async #run<T>(runner: QueryRunner, ms: number, work: Work<T>): Promise<T> {
+    try {
+      return await inTime(work(runner), ms)
+    } catch (error) {
+      if (isSilence(error)) await cancelStatement(runner)
+      if (isSilence(error) || isReadOnly(error)) this.#generation++
+      throw error
+    }
+  }
+
+  async #isTrusted(runner: QueryRunner): Promise<boolean> {
+    const connection = (await runner.connect()) as object
+    const madeIn = this.#madeIn.get(connection) ?? this.#generation
+    this.#madeIn.set(connection, madeIn)
+    return madeIn === this.#generation
+  }
+
+  async #giveBack(runner: QueryRunner): Promise<void> {
+    if (runner.isReleased) return
+    await ((await this.#isTrusted(runner)) ? runner.release() : discard(runner))
+  }
+
+  async #openDedicated(ms: number): Promise<QueryRunner> {
+    const runner = this.#dedicated
+    if (runner && (await isOpen(runner)) && (await this.#isTrusted(runner))) return runner
+    this.#opening ??= this.#replaceDedicated(ms).finally(() => (this.#opening = undefined))
+    return this.#opening
+  }
+
+  async #replaceDedicated(ms: number, setUp = this.#setUp): Promise<QueryRunner> {
+    await this.#dropDedicated()
+    const runner = await this.#take(ms)
+    if (setUp && !(await this.#isSetUp(runner, setUp))) {
+      await this.#giveBack(runner)
+      return this.#replaceDedicated(ms, async () => {})
+    }
+    if (this.#closed.signal.aborted) await discard(runner)
+    return (this.#dedicated = runner)
+  }
+
+  /** False if the connection's state is unknown and it must be replaced. */
+  async #isSetUp(runner: QueryRunner, setUp: SetUp): Promise<boolean> {
+    try {
+      await this.#run(runner, SET_UP_MS, setUp)
+    } catch (error) {
+      log.debug(`LISTEN is not available, polling only: ${briefly(error)}`)
+      return !(error instanceof NoAnswer) && isOpen(runner)
+    }
+    return true
+  }
+
+  async #dropDedicated(): Promise<void> {
+    const runner = this.#dedicated
+    this.#dedicated = undefined
+    if (runner && !runner.isReleased) await discard(runner)
+  }
+
+  async #keepDedicated(): Promise<void> {
+    const { signal } = this.#closed
+    for (let pause = FIRST_PAUSE_MS; !signal.aborted;) {
+      try {
+        await closing(await this.#openDedicated(STATEMENT_MS))
+        pause = FIRST_PAUSE_MS
+      } catch (error) {
+        log.debug(`The worker's connection cannot be made: ${briefly(error)}`)
+      }
+      await clock.sleep(pause * (0.5 + Math.random()), signal)
+      pause = Math.min(LONGEST_PAUSE_MS, 2 * pause)
+    }
+  }
 }

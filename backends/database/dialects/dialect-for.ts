@@ -1,34 +1,20 @@
 import type { Table } from '../table'
 import type { Dialect } from './dialect'
-import type * as ofMysql from './mysql/dialect'
-import type * as fallback from './portable/dialect'
-import type * as ofPostgres from './postgres'
+import type * as ofMySql from './mysql/dialect'
+import type * as ofPortable from './portable/dialect'
+import type * as ofPostgres from './postgres/dialect'
 import type * as ofSqlite from './sqlite'
 
-/** The dialect for a table: SQL of its own where we know the driver well, else what TypeORM can say everywhere. */
-export function dialectFor(table: Table): Dialect {
-  const known = dialects.get(table)
-  if (known) return known
-  const dialect = (DIALECTS[table.type] ?? portable)(table)
-  dialects.set(table, dialect)
-  return dialect
-}
+type DialectClass = new (table: Table) => Dialect
 
-const dialects = new WeakMap<Table, Dialect>()
+// An app has one database as a rule, and need not load the dialects of the others.
+const postgres = (): DialectClass => (require('./postgres/dialect') as typeof ofPostgres).Postgres
+const mysql = (): DialectClass => (require('./mysql/dialect') as typeof ofMySql).MySql
+const sqlite = (): DialectClass => (require('./sqlite') as typeof ofSqlite).Sqlite
+const portable = (): DialectClass => (require('./portable/dialect') as typeof ofPortable).Portable
 
-// An app has one database as a rule, and need not load what the others say.
-type Maker = (table: Table) => Dialect
-const postgres: Maker = (table) => (require('./postgres') as typeof ofPostgres).postgres(table)
-const mysql: Maker = (table) => (require('./mysql/dialect') as typeof ofMysql).mysql(table)
-const sqlite: Maker = (table) => (require('./sqlite') as typeof ofSqlite).sqlite(table)
-// In two steps: after `new`, the compiler drops the parentheses around what is loaded, and what is left means something else.
-const portable: Maker = (table) => {
-  const { Portable } = require('./portable/dialect') as typeof fallback
-  return new Portable(table)
-}
-
-/** By TypeORM's `type`. `sqlite` and the drivers for phones and browsers are SQLite too, but do not all tell what a statement gave back. */
-const DIALECTS: Readonly<Record<string, Maker | undefined>> = {
+/** By TypeORM's `type`. `sqlite` and the drivers for phones and browsers are SQLite too, but not all of them return the rows of a statement. */
+const DIALECTS: Readonly<Record<string, (() => DialectClass) | undefined>> = {
   postgres,
   'aurora-postgres': postgres,
   cockroachdb: postgres,
@@ -36,4 +22,16 @@ const DIALECTS: Readonly<Record<string, Maker | undefined>> = {
   mariadb: mysql,
   'aurora-mysql': mysql,
   'better-sqlite3': sqlite,
+}
+
+const dialects = new WeakMap<Table, Dialect>()
+
+/** The dialect for a table: SQL of its own for the drivers that we know well, else TypeORM's query builder. */
+export function dialectFor(table: Table): Dialect {
+  const known = dialects.get(table)
+  if (known) return known
+  const DialectOfType = (DIALECTS[table.type] ?? portable)()
+  const dialect = new DialectOfType(table)
+  dialects.set(table, dialect)
+  return dialect
 }

@@ -1,89 +1,121 @@
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Wishes } from '../../../lib/store'
-import type { ClaimedRaw, FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
+import { patiently } from '../connections/retry-contention'
 import type { Session } from '../connections/session'
+import type { ClaimedRaw, FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
 
 /**
- * What the store and the backend want of the table, in verbs over plain rows, each in batches. Every change of a
- * claimed row is fenced: it happens only where id, status RUNNING, `claims` and a lease are as the claim left them.
+ * What the store and the backend do with the table, in verbs over raw rows, each in batches. Every change of a claimed row
+ * is fenced: it happens only where id, status RUNNING, `claims` and a lease are as the claim left them.
  */
-export interface Dialect {
-  readonly name: string
-  /** How much JSON one insert may carry, in characters. */
-  readonly maxStatement: number
-  /** Writes new rows; tells of a key when its row was enqueued, or that it was left out. */
-  insert(session: Session, rows: NewRows, how: How): Promise<(key: string) => string | undefined>
-  byId(session: Session, key: string): Promise<RawRow | undefined>
-  byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined>
-  /** Takes up to `room` READY rows, best first. */
-  claim(session: Session, claim: Claim): Promise<ClaimedRaw[]>
-  /** From so many rows on, of each, finishing and claiming on two connections at a time is faster than one after the other. */
-  readonly sideBySideFrom?: number
-  /** `finish` and `claim` with one commit, where the database can. */
-  exchange?(
-    session: Session,
-    rows: readonly FinishRow[],
+export abstract class Dialect {
+  abstract readonly name: string
+  /** The most JSON that one insert may carry, in characters. */
+  abstract readonly maxStatement: number
+
+  /**
+   * Stores outcomes and claims rows to run next. By default one after the other; a dialect that has a faster way overrides
+   * this. Each statement is repeated while others are in its way.
+   */
+  async exchange(
+    { exchange: session }: ExchangeSessions,
+    outcomes: readonly FinishRow[],
     claim: Claim,
-  ): Promise<{ readonly kept: ReadonlySet<string>; readonly claimed: ClaimedRaw[] }>
-  /** Writes what came of rows; gives the keys of those that now stand as told, be it from an earlier try. */
-  finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
-  /** Holds rows for another lease; gives the keys of those still held, and whether each was asked to stop. */
-  renew(
+  ): Promise<Exchanged> {
+    return {
+      kept: outcomes.length > 0 ? await patiently(() => this.finish(session, outcomes)) : new Set(),
+      claimed: claim.limit > 0 ? await patiently(() => this.claim(session, claim)) : [],
+    }
+  }
+
+  /** Inserts new rows. Returns the instant of the insert by key; undefined for a row that was left out. */
+  abstract insert(
+    session: Session,
+    rows: NewRows,
+    options: InsertOptions,
+  ): Promise<(key: string) => string | undefined>
+  abstract byId(session: Session, key: string): Promise<RawRow | undefined>
+  abstract byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined>
+  /** Takes up to `limit` READY rows, best first. */
+  abstract claim(session: Session, claim: Claim): Promise<ClaimedRaw[]>
+  /** Stores outcomes. Returns the keys of rows that now hold theirs, including outcomes that an earlier attempt stored. */
+  abstract finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
+  /** Extends leases. Returns the keys of rows that are still held, and whether each was asked to stop. */
+  abstract renew(
     session: Session,
     rows: readonly RenewRow[],
     leaseSeconds: number,
   ): Promise<ReadonlyMap<string, boolean>>
-  /** Makes rows READY as if they had not been claimed; gives their number. */
-  release(session: Session, rows: readonly HeldRow[]): Promise<number>
-  /** The same for rows whose lease has ended; gives the keys of those it changed. */
-  takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
+  /** Makes rows READY as if they had not been claimed. Returns their number. */
+  abstract release(session: Session, rows: readonly HeldRow[]): Promise<number>
+  /** Stores outcomes of rows whose lease has ended. Returns the keys of the rows it changed. */
+  abstract takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
   /** RUNNING rows whose lease has ended. */
-  expired(session: Session, backendName: string, limit: number): Promise<RawRow[]>
-  /** The key so many rows on from `after` in the order of the primary key; null: there are not that many. */
-  furtherOn(session: Session, after: string | null, rows: number): Promise<string | null>
-  /** Keys of finished rows old enough to go, in the order of the primary key, of a part of the table. */
-  prunable(session: Session, wish: Prunable, part: Part, limit: number): Promise<string[]>
-  countPrunable(session: Session, wish: Prunable): Promise<number>
-  /** Deletes those that are finished; gives their number. */
-  deleteFinished(session: Session, keys: readonly string[]): Promise<number>
+  abstract expired(session: Session, backendName: string, limit: number): Promise<RawRow[]>
+  /** The key that stands `rows` rows after `after` in the order of the primary key; null if there are fewer rows. */
+  abstract furtherOn(session: Session, after: string | null, rows: number): Promise<string | null>
+  /** Keys of finished rows of a part of the table that are old enough to be deleted, in the order of the primary key. */
+  abstract prunable(session: Session, query: Prunable, part: Part, limit: number): Promise<string[]>
+  abstract countPrunable(session: Session, query: Prunable): Promise<number>
+  /** Deletes the rows that are finished. Returns their number. */
+  abstract deleteFinished(session: Session, keys: readonly string[]): Promise<number>
   /** The number of rows in each status that occurs. */
-  count(
+  abstract count(
     session: Session,
     backendName: string,
-    wish: QueueWish,
+    filter: QueueFilter,
   ): Promise<Readonly<Record<string, number>>>
-  /** Makes a READY row FAILED, for this reason; gives 1, or 0 where it is not READY. */
-  cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
-  /** Asks the worker of a RUNNING row to stop; gives 1, or 0 where there is none. */
-  requestCancel(session: Session, key: string): Promise<number>
+  /** Makes a READY row FAILED with this error. Returns 1, or 0 if it is not READY. */
+  abstract cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
+  /** Asks the worker of a RUNNING row to stop. Returns 1, or 0 if the row is not RUNNING. */
+  abstract requestCancel(session: Session, key: string): Promise<number>
 }
 
-export type QueueWish = Pick<Wishes, 'queues' | 'excludeQueues'>
+/** The sessions of a worker that an exchange uses. */
+export interface ExchangeSessions {
+  /** For outcomes and claims; two statements at a time run on two connections. */
+  readonly exchange: Session
+  /** For giving back what was claimed in vain. */
+  readonly chore: Session
+}
+
+export interface Exchanged {
+  /** Keys of rows that now hold their outcome. */
+  readonly kept: ReadonlySet<string>
+  readonly claimed: readonly ClaimedRaw[]
+}
+
+export type QueueFilter = Pick<Wishes, 'queues' | 'excludeQueues'>
 
 export interface Claim {
-  readonly room: number
-  readonly wishes: Wishes
+  /** The most rows to claim. */
+  readonly limit: number
+  readonly filter: QueueFilter
+  readonly workerId: string
   readonly backendName: string
   readonly leaseSeconds: number
 }
 
-/** Finished rows of some queues; ages in milliseconds. */
+/** Finished rows of some queues. */
 export interface Prunable {
   readonly backendName: string
+  /** null: all. */
   readonly queues: readonly string[] | null
+  /** Age in ms from which SUCCESSFUL rows are meant. */
   readonly minAge: number
+  /** Age in ms from which FAILED rows are meant. */
   readonly failedMinAge: number
 }
 
-/** Rows by their keys, without the first and with the last; null: no bound. */
+/** Rows by their keys: after the first bound, up to and with the second; null: no bound. */
 export interface Part {
   readonly after: string | null
   readonly upTo: string | null
 }
 
-export interface How {
+export interface InsertOptions {
   /** Leaves out rows whose unique key is taken. */
   readonly unlessTaken: boolean
-  /** Idle workers are told, where the database can pass that on. */
-  readonly tells: boolean
+  /** Wakes up idle workers, where the database can notify them. */
+  readonly notify: boolean
 }

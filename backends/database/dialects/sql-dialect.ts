@@ -1,66 +1,31 @@
-import { CANCELLED } from '../../../lib/errors/error-record'
-import type { Claim, Dialect, How, Part, Prunable, QueueWish } from './dialect'
-import type { NewRows } from '../row'
-import type { FinishRow } from '../row'
-import type { ClaimedRaw, RawRow } from '../row'
+import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Session } from '../connections/session'
-import type { Answer } from '../connections/statement'
-import type { Values } from '../connections/statement'
+import type { Answer, Values } from '../connections/statement'
+import type { FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
+import { Dialect, type InsertOptions, type Part, type Prunable, type QueueFilter } from './dialect'
+import { partCondition, queueCondition, queueValues } from './sql-text'
 
 /** Rows by their keys, all of one shape. */
 export type Batch = readonly Readonly<{ row_key: string }>[]
 
-/** A dialect made of SQL texts. */
-export interface SqlDialect extends Pick<
-  Dialect,
-  'name' | 'maxStatement' | 'claim' | 'sideBySideFrom'
-> {
-  /** Finishes in another way than by `sql.finish`; gives the number of rows it changed. */
-  readonly finish?: (session: Session, rows: readonly FinishRow[]) => Promise<number>
-  /** Both finishes and claims, with one commit. */
-  readonly exchange?: (
-    session: Session,
-    rows: readonly FinishRow[],
-    claim: Claim,
-  ) => Promise<{ readonly done: number; readonly claimed: ClaimedRaw[] }>
-  readonly sql: Statements
-  /** An UPDATE can say which rows it changed. */
-  readonly updateReturns: boolean
-  /** An INSERT can give back what it wrote. */
-  readonly insertReturns: boolean
-  /** A batch as the statements take it; by default all of it as one JSON text, `:rows`, and the ids as a list, `:keys`. */
-  readonly batch?: (rows: Batch) => Values
-  /** An INSERT says once for all its rows when that was. */
-  readonly insertsAtOnce?: boolean
-}
-
-/** Parameters are named; batches travel as `batch` says. `{queues}` is where `queueFilter` goes. */
+/** The texts of a dialect's statements. Parameters are named; batches travel as the dialect's `batch` says. */
 export interface Statements {
   readonly insert: string
-  /** The same, and idle workers that listen are told. */
-  readonly insertAndTell?: string
-  /** The same for a single row, whose values are parameters of their own. */
-  readonly insertOne?: string
-  readonly insertOneAndTell?: string
-  /** As insert, leaving out those whose unique key is taken. */
+  /** As insert, for a single row whose values are parameters of their own. */
+  readonly insertOne: string
+  /** As insert, leaving out rows whose unique key is taken. */
   readonly insertUnlessTaken: string
   readonly byId: string
-  /** When rows were enqueued; asked where an INSERT does not say. */
-  readonly enqueuedAt: string
   readonly byUniqueKey: string
   readonly finish: string
-  /** Of the rows, those that already stand as their outcome says. */
+  /** Which of the rows already hold their outcome. */
   readonly settled: string
   readonly renew: string
-  /** Of the rows, those still held. */
-  readonly held: string
   readonly release: string
-  /** As finish, of rows whose lease has ended; says which. */
-  readonly takeOver: string
-  /** Where an UPDATE cannot say which: locks those of the rows whose lease has ended, and passes over locked ones. */
-  readonly lockExpired: string
   readonly expired: string
+  /** `{part}` is where `partCondition` goes. */
   readonly furtherOn: string
+  /** `{queues}` is where `queueCondition` goes. */
   readonly prunable: string
   readonly countPrunable: string
   readonly deleteByIds: string
@@ -69,176 +34,168 @@ export interface Statements {
   readonly requestCancel: string
 }
 
-/** The verbs of a dialect by way of its statements. What SQL cannot say alike everywhere is a flag, read here only. */
-export function sqlDialect(dialect: SqlDialect): Dialect {
-  const { name, maxStatement, sideBySideFrom, claim, sql, updateReturns, batch = jsonOf } = dialect
-  const finish: Dialect['finish'] = (session, rows) => finishRows(dialect, session, rows)
-  const both =
-    (exchange: NonNullable<SqlDialect['exchange']>): NonNullable<Dialect['exchange']> =>
-    async (session, rows, claim) => {
-      const { done, claimed } = await exchange(session, rows, claim)
-      return { kept: await kept(dialect, session, rows, done), claimed }
-    }
-  return {
-    name,
-    maxStatement,
-    claim,
-    ...(sideBySideFrom !== undefined && { sideBySideFrom }),
-    ...(dialect.exchange && { exchange: both(dialect.exchange) }),
-    insert: (session, rows, how) => insert(dialect, session, rows, how),
-    byId: async (session, id) => rowsOf(await session.query(sql.byId, { id }))[0],
-    byUniqueKey: async (session, uniqueKey) =>
-      rowsOf(await session.query(sql.byUniqueKey, { uniqueKey }))[0],
-    finish,
-    async renew(session, rows, leaseSeconds) {
-      const answer = await session.query(sql.renew, { ...batch(rows), leaseSeconds })
-      const { records } = updateReturns ? answer : await session.query(sql.held, batch(rows))
-      return new Map(records.map((record) => [keyOf(record), isTrue(record['cancelled'])]))
-    },
-    release: async (session, rows) => (await session.query(sql.release, batch(rows))).affected,
-    async takeOver(session, rows) {
-      if (updateReturns)
-        return new Set((await session.query(sql.takeOver, batch(rows))).records.map(keyOf))
-      // Where an UPDATE does not say which rows it changed, they are locked first.
-      return session.transaction(async (inside) => {
-        const expired = new Set(
-          (await inside.query(sql.lockExpired, batch(rows))).records.map(keyOf),
-        )
-        const ours = rows.filter((row) => expired.has(row.row_key))
-        return ours.length > 0 ? finish(inside, ours) : expired
-      })
-    },
-    expired: async (session, backendName, limit) =>
-      rowsOf(await session.query(sql.expired, { backendName, limit })),
-    ...pruning(sql, batch),
-    async count(session, backendName, wish) {
-      const { records } = await inQueues(session, sql.count, wish, { backendName })
-      return Object.fromEntries(
-        records.map((record) => [String(record['status']), Number(record['n'])]),
-      )
-    },
-    cancelReady: async (session, id, error) =>
-      (
-        await session.query(sql.cancelReady, {
-          id,
-          exceptionClassPath: error.exceptionClassPath,
-          traceback: error.traceback,
-        })
-      ).affected,
-    requestCancel: async (session, id) => (await session.query(sql.requestCancel, { id })).affected,
+/**
+ * The verbs by one statement each, where INSERT and UPDATE can return rows. A dialect overrides the verbs for which it
+ * needs something else.
+ */
+export abstract class SqlDialect extends Dialect {
+  protected readonly sql: Statements
+
+  constructor(sql: Statements) {
+    super()
+    this.sql = sql
+  }
+
+  /** The values of a batch, as the statements take it. */
+  protected abstract batch(rows: Batch): Values
+
+  async insert(
+    session: Session,
+    rows: NewRows,
+    options: InsertOptions,
+  ): Promise<(key: string) => string | undefined> {
+    const { records } = await this.write(session, rows, options)
+    if (options.unlessTaken) return enqueuedAtByKey(records, rows)
+    const enqueuedAt = String(records[0]?.['enqueued_at'])
+    return () => enqueuedAt
+  }
+
+  async byId(session: Session, id: string): Promise<RawRow | undefined> {
+    return rowsOf(await session.query(this.sql.byId, { id }))[0]
+  }
+
+  async byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined> {
+    return rowsOf(await session.query(this.sql.byUniqueKey, { uniqueKey }))[0]
+  }
+
+  async finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>> {
+    const { affected } = await session.query(this.sql.finish, this.batch(rows))
+    return this.kept(session, rows, affected)
+  }
+
+  async renew(
+    session: Session,
+    rows: readonly RenewRow[],
+    leaseSeconds: number,
+  ): Promise<ReadonlyMap<string, boolean>> {
+    return heldOf(await session.query(this.sql.renew, { ...this.batch(rows), leaseSeconds }))
+  }
+
+  async release(session: Session, rows: readonly HeldRow[]): Promise<number> {
+    return (await session.query(this.sql.release, this.batch(rows))).affected
+  }
+
+  async expired(session: Session, backendName: string, limit: number): Promise<RawRow[]> {
+    return rowsOf(await session.query(this.sql.expired, { backendName, limit }))
+  }
+
+  async furtherOn(session: Session, after: string | null, rows: number): Promise<string | null> {
+    const text = this.sql.furtherOn.replace('{part}', partCondition({ after, upTo: null }))
+    const { records } = await session.query(text, { after, skipped: rows - 1 })
+    return records[0] ? keyOf(records[0]) : null
+  }
+
+  async prunable(session: Session, query: Prunable, part: Part, limit: number): Promise<string[]> {
+    const text = this.sql.prunable.replace('{part}', partCondition(part))
+    const values = { ...agesOf(query), ...part, limit }
+    return (await inQueues(session, text, queuesOf(query), values)).records.map(keyOf)
+  }
+
+  async countPrunable(session: Session, query: Prunable): Promise<number> {
+    const text = this.sql.countPrunable
+    const { records } = await inQueues(session, text, queuesOf(query), agesOf(query))
+    return Number(records[0]?.['n'])
+  }
+
+  async deleteFinished(session: Session, keys: readonly string[]): Promise<number> {
+    const batch = this.batch(keys.map((row_key) => ({ row_key })))
+    return (await session.query(this.sql.deleteByIds, batch)).affected
+  }
+
+  async count(
+    session: Session,
+    backendName: string,
+    filter: QueueFilter,
+  ): Promise<Readonly<Record<string, number>>> {
+    const { records } = await inQueues(session, this.sql.count, filter, { backendName })
+    return Object.fromEntries(
+      records.map((record) => [String(record['status']), Number(record['n'])]),
+    )
+  }
+
+  async cancelReady(session: Session, id: string, error: ErrorRecord): Promise<number> {
+    const { exceptionClassPath, traceback } = error
+    return (await session.query(this.sql.cancelReady, { id, exceptionClassPath, traceback }))
+      .affected
+  }
+
+  async requestCancel(session: Session, id: string): Promise<number> {
+    return (await session.query(this.sql.requestCancel, { id })).affected
+  }
+
+  /** Runs the INSERT. A single row is not worth a batch, unless its unique key may be taken. */
+  protected write(session: Session, rows: NewRows, options: InsertOptions): Promise<Answer> {
+    const { shared, calls } = rows
+    const isSingle = calls.length === 1 && !options.unlessTaken
+    return session.query(this.insertText(isSingle, options), {
+      ...shared,
+      ...(isSingle ? calls[0] : this.batch(calls)),
+    })
+  }
+
+  protected insertText(isSingle: boolean, { unlessTaken }: InsertOptions): string {
+    if (unlessTaken) return this.sql.insertUnlessTaken
+    return isSingle ? this.sql.insertOne : this.sql.insert
+  }
+
+  /** The keys of the rows that hold their outcome, of which `changed` were just written. If some were not, a query finds those that hold it already. */
+  protected async kept(
+    session: Session,
+    rows: Batch,
+    changed: number,
+  ): Promise<ReadonlySet<string>> {
+    if (changed === rows.length) return new Set(rows.map((row) => row.row_key))
+    return keysOf(await session.query(this.sql.settled, this.batch(rows)))
   }
 }
 
-async function insert(
-  { sql, insertReturns, insertsAtOnce = false, batch = jsonOf }: SqlDialect,
-  session: Session,
-  { shared, calls }: NewRows,
-  how: How,
-): Promise<(key: string) => string | undefined> {
-  const { unlessTaken } = how
-  const single = calls.length === 1 && !unlessTaken ? singleInsert(sql, how) : undefined
-  const answer = await (single
-    ? session.query(single, { ...shared, ...calls[0] })
-    : session.query(insertOf(sql, how), { ...shared, ...batch(calls) }))
-  if (insertsAtOnce && !unlessTaken) {
-    const at = String(answer.records[0]?.['enqueued_at'])
-    return () => at
-  }
-  const { records } = insertReturns ? answer : await session.query(sql.enqueuedAt, batch(calls))
-  // MySQL passes over a row whose id is taken as over one whose unique key is, and gives back the one that has the id.
+/** The instant of the insert by key, where the INSERT returned a record for each row it wrote. */
+export function enqueuedAtByKey(
+  records: Answer['records'],
+  { shared }: NewRows,
+): (key: string) => string | undefined {
+  // MySQL skips a row whose id is taken like one whose unique key is, and returns the row that has the id.
   const written = records.filter((record) => record['unique_key'] === shared.unique_key)
   const times = new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
   return (key) => times.get(key)
 }
 
-function singleInsert(
-  { insertOne, insertOneAndTell = insertOne }: Statements,
-  { tells }: How,
-): string | undefined {
-  return tells ? insertOneAndTell : insertOne
+/** The rows of a renewal that are still held, and whether each was asked to stop. */
+export function heldOf({ records }: Answer): ReadonlyMap<string, boolean> {
+  return new Map(records.map((record) => [keyOf(record), isTrue(record['cancelled'])]))
 }
 
-function insertOf(
-  { insert: text, insertAndTell = text, insertUnlessTaken }: Statements,
-  { unlessTaken, tells }: How,
-): string {
-  if (unlessTaken) return insertUnlessTaken
-  return tells ? insertAndTell : text
+export function keysOf({ records }: Answer): ReadonlySet<string> {
+  return new Set(records.map(keyOf))
 }
 
-/** A row that somebody cancelled ends as cancelled and no other way, however far its run has come. */
-export const UNCANCELLED = `(t.cancel_requested_at IS NULL OR v.exception_class_path = '${CANCELLED}')`
-
-/** Of a new row: their defaults, named so that a table without them is told at enqueue and not when its worker starts. */
-export const OWN_COLUMNS = 'claims, lease_until, cancel_requested_at, attempt_errors, progress'
-
-/** `AND …` for the queues a worker wants; the same text for the same wishes, so that it can be prepared. */
-export function queueFilter(
-  { queues, excludeQueues }: QueueWish,
-  queueName = 'queue_name',
-): string {
-  const only = queues === null ? '' : ` AND ${queueName} IN (:queues)`
-  return only + (excludeQueues.length === 0 ? '' : ` AND ${queueName} NOT IN (:excludeQueues)`)
-}
-
-/** The values `queueFilter` asks for. */
-export function queueValues({ queues, excludeQueues }: QueueWish): {
-  queues: readonly string[]
-  excludeQueues: readonly string[]
-} {
-  return { queues: queues ?? [], excludeQueues }
+export function rowsOf<Row = RawRow>({ records }: Answer): Row[] {
+  return records as unknown as Row[]
 }
 
 function inQueues(
   session: Session,
   text: string,
-  wish: QueueWish,
+  filter: QueueFilter,
   values: Values,
 ): Promise<Answer> {
-  return session.query(text.replace('{queues}', queueFilter(wish)), {
+  return session.query(text.replace('{queues}', queueCondition(filter)), {
     ...values,
-    ...queueValues(wish),
+    ...queueValues(filter),
   })
 }
 
-function pruning(
-  sql: Statements,
-  batch: (rows: Batch) => Values,
-): Pick<Dialect, 'furtherOn' | 'prunable' | 'countPrunable' | 'deleteFinished'> {
-  return {
-    async furtherOn(session, after, rows) {
-      const [record] = (
-        await session.query(sql.furtherOn.replace('{part}', partOf({ after, upTo: null })), {
-          after,
-          skipped: rows - 1,
-        })
-      ).records
-      return record ? keyOf(record) : null
-    },
-    async prunable(session, wish, part, limit) {
-      const { records } = await inQueues(
-        session,
-        sql.prunable.replace('{part}', partOf(part)),
-        allOf(wish),
-        { ...agesOf(wish), ...part, limit },
-      )
-      return records.map(keyOf)
-    },
-    countPrunable: async (session, wish) =>
-      Number(
-        (await inQueues(session, sql.countPrunable, allOf(wish), agesOf(wish))).records[0]?.['n'],
-      ),
-    deleteFinished: async (session, keys) =>
-      (await session.query(sql.deleteByIds, batch(keys.map((row_key) => ({ row_key }))))).affected,
-  }
-}
-
-/** No bound is no condition: of `:after IS NULL OR …` a database may make a walk from the very first row. */
-function partOf({ after, upTo }: Part): string {
-  return (after === null ? '' : ' AND id > :after') + (upTo === null ? '' : ' AND id <= :upTo')
-}
-
-function allOf({ queues }: Prunable): QueueWish {
+function queuesOf({ queues }: Prunable): QueueFilter {
   return { queues, excludeQueues: [] }
 }
 
@@ -246,39 +203,7 @@ function agesOf({ backendName, minAge, failedMinAge }: Prunable): Values {
   return { backendName, minAge, failedMinAge }
 }
 
-function jsonOf(rows: Batch): Values {
-  return { rows: JSON.stringify(rows), keys: rows.map((row) => row.row_key) }
-}
-
-function rowsOf({ records }: Answer): RawRow[] {
-  return records as unknown as RawRow[]
-}
-
-async function finishRows(
-  dialect: SqlDialect,
-  session: Session,
-  rows: readonly FinishRow[],
-): Promise<Set<string>> {
-  const { sql, batch = jsonOf } = dialect
-  const done = dialect.finish
-    ? await dialect.finish(session, rows)
-    : (await session.query(sql.finish, batch(rows))).affected
-  return kept(dialect, session, rows, done)
-}
-
-/** Of `done` rows the statement said that it changed them; if that is not all, which stand as told is asked. */
-async function kept(
-  { sql, batch = jsonOf }: SqlDialect,
-  session: Session,
-  rows: Batch,
-  done: number,
-): Promise<Set<string>> {
-  if (done === rows.length) return new Set(rows.map((row) => row.row_key))
-  const { records } = await session.query(sql.settled, batch(rows))
-  return new Set(records.map(keyOf))
-}
-
-/** A condition as each driver gives it: true, 1, or on MySQL the text '1' where an app has its driver read numbers as text. */
+/** A condition as drivers return it: true, 1, or on MySQL the text '1' where an app lets its driver read numbers as text. */
 function isTrue(value: unknown): boolean {
   return Number(value) === 1
 }

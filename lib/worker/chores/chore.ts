@@ -1,5 +1,5 @@
 /** Work of a worker beside its loop, which knows no chore by name. `start-worker` makes the list. */
 export interface Chore {
-  /** Goes on until `signal` aborts; never rejects, whatever the database does. */
+  /** Goes on until `signal` aborts, which is when the worker holds no rows any more; never rejects, whatever the database does. */
   run(signal: AbortSignal): Promise<void>
 }

@@ -1,124 +1,118 @@
 import { setMaxListeners } from 'node:events'
 import { clock } from '../../clock'
 import { LeaseLost } from '../../errors/run-errors'
-import { TaskCancelled } from '../../errors/run-errors'
 import { briefly } from '../../errors/error-record'
 import { inTime } from '../../timeout'
 import { log } from '../../events/logger'
-import type { Slot } from '../claimed-task'
-import type { Slots } from '../task-pool'
-import type { Held, Lost, Store } from '../../store'
+import type { ClaimedTask } from '../claimed-task'
+import type { TaskPool } from '../task-pool'
+import type { Held, Renewed, Store } from '../../store'
+import type { Chore } from './chore'
 
-/** Progress is written this often, in milliseconds: often enough for a bar on a page, whatever a task reports. */
-const PROGRESS_INTERVAL = 500
+/** Longest time in ms until reported progress is written: often enough for a progress bar, whatever a task reports. */
+const PROGRESS_INTERVAL_MS = 500
 
 /**
- * A chore beside the worker: one statement every third of a lease holds all rows for another lease, and carries what
- * tasks report of their progress. It also hears which rows are lost, and which were cancelled.
+ * Renews the leases of all held rows every third of a lease, by one statement, which also writes the progress that tasks
+ * report. Its answer tells which rows are lost, and which were cancelled.
  */
-export class Leases {
+export class Leases implements Chore {
   readonly #store: Store
-  readonly #slots: Slots
-  readonly #closed = new AbortController()
+  readonly #pool: TaskPool
+  #signal: AbortSignal | undefined
   #renewedAt = clock.now()
   /** The renewal of all rows that is under way. */
   #renewing: Promise<void> = Promise.resolve()
 
-  constructor(store: Store, slots: Slots) {
+  /** From now on it also renews, at once, the rows that the pool is unsure of. */
+  constructor(store: Store, pool: TaskPool) {
     this.#store = store
-    this.#slots = slots
-    // One sleeper for each row whose lease is about to end is no leak.
-    setMaxListeners(0, this.#closed.signal)
+    this.#pool = pool
+    pool.whenUnsure((tasks) => void this.#renew(tasks))
   }
 
-  /** Goes on until closed. */
-  async keep(): Promise<void> {
-    while (!this.#closed.signal.aborted) {
-      await clock.sleep(Math.min(PROGRESS_INTERVAL, this.#period), this.#closed.signal)
-      if (clock.now() - this.#renewedAt >= this.#period) await this.renewAll()
-      else await this.#renew(this.#slots.held().filter((slot) => slot.hasProgress))
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal
+    // One sleeper for each row whose lease is about to end is no leak.
+    setMaxListeners(0, signal)
+    while (!signal.aborted) {
+      await clock.sleep(Math.min(PROGRESS_INTERVAL_MS, this.#periodMs), signal)
+      if (clock.now() - this.#renewedAt >= this.#periodMs) await this.renewAll()
+      else await this.#renew(this.#pool.held().filter((task) => task.hasProgress))
     }
   }
 
-  close(): void {
-    this.#closed.abort()
-  }
-
-  /** Holds all rows for another lease; never throws. */
+  /** Renews the leases of all held rows; never throws. */
   async renewAll(): Promise<void> {
     this.#renewedAt = clock.now()
-    this.#renewing = this.#renew(this.#slots.held())
+    this.#renewing = this.#renew(this.#pool.held())
     await this.#renewing
   }
 
-  /** Resolves when no renewal is due or under way: what was to be held is renewed, or was given up. */
+  /** Resolves when no renewal is due or under way: each held row has been renewed, or was given up. */
   async caughtUp(): Promise<void> {
-    if (clock.now() - this.#renewedAt >= this.#period) void this.renewAll()
+    if (clock.now() - this.#renewedAt >= this.#periodMs) void this.renewAll()
     await this.#renewing
   }
 
-  /** Renews a row of which something is to be heard. */
-  async hear(key: string): Promise<void> {
-    await this.#renew(this.#slots.held().filter(({ row }) => row.key === key))
+  async #renew(tasks: readonly ClaimedTask[]): Promise<void> {
+    if (tasks.length === 0) return
+    const askedAt = clock.now()
+    const doubted = new Set(tasks.filter(({ stage }) => stage === 'doubted'))
+    const renewed = await this.#ask(tasks)
+    if (!renewed) return this.#giveUpOverdue()
+    const lost = new Map(renewed.lost.map((row) => [claimOf(row), row]))
+    const cancelled = new Set(renewed.cancelled.map(claimOf))
+    for (const task of tasks) {
+      const claim = claimOf(task.row)
+      this.#pool.hear(task, {
+        askedAt,
+        wasDoubted: doubted.has(task),
+        isCancelled: cancelled.has(claim),
+        lost: lost.get(claim),
+      })
+    }
   }
 
-  async #renew(held: readonly Slot[]): Promise<void> {
-    if (held.length === 0) return
-    const asked = clock.now()
+  async #ask(tasks: readonly ClaimedTask[]): Promise<Renewed | undefined> {
+    const renewals = tasks.map((task) => task.renewal())
     try {
-      const renewals = held.map((slot) => slot.renewal())
       // A statement that hangs must not keep the next one from being tried.
-      const { lost, cancelled } = await inTime(this.#store.renew(renewals), this.#period)
-      const [areLost, areCancelled] = [
-        new Map(lost.map((row) => [claimOf(row), row])),
-        new Set(cancelled.map(claimOf)),
-      ]
-      for (const slot of held)
-        this.#answer(
-          slot,
-          areLost.get(claimOf(slot.row)),
-          areCancelled.has(claimOf(slot.row)),
-          asked,
-        )
+      return await inTime(this.#store.renew(renewals), this.#periodMs)
     } catch (error) {
-      log.warn(`The leases of ${held.length} task(s) could not be renewed: ${briefly(error)}`)
-      this.#giveUpOverdue()
+      log.warn(`The leases of ${tasks.length} task(s) could not be renewed: ${briefly(error)}`)
+      return undefined
     }
   }
 
-  get #period(): number {
-    return (this.#store.leaseSeconds * 1000) / 3
+  get #leaseMs(): number {
+    return this.#store.leaseSeconds * 1000
   }
 
-  #answer(slot: Slot, lost: Lost | undefined, isCancelled: boolean, asked: number): void {
-    if (isCancelled && !lost) slot.stop(new TaskCancelled())
-    else if (lost || slot.isDoubted) this.#slots.lose(slot, lost?.claimsNow)
-    slot.heldAt = asked
+  get #periodMs(): number {
+    return this.#leaseMs / 3
   }
 
-  /** After a whole lease without renewal another worker may have the row: this one stops, and writes nothing. */
+  /** After a whole lease without renewal another worker may have the row: the task is aborted, and stores nothing. */
   #giveUpOverdue(): void {
-    const lease = this.#store.leaseSeconds * 1000
-    for (const slot of this.#slots.held()) {
-      const left = slot.heldAt + lease - clock.now()
-      if (left <= 0) this.#giveUp(slot)
-      else if (left < this.#period)
+    for (const task of this.#pool.held()) {
+      const leftMs = task.heldAt + this.#leaseMs - clock.now()
+      if (leftMs <= 0) this.#giveUp(task)
+      else if (leftMs < this.#periodMs)
         void clock
-          .sleep(left, this.#closed.signal)
-          .then(() => slot.heldAt + lease <= clock.now() && this.#giveUp(slot))
+          .sleep(leftMs, this.#signal)
+          .then(() => task.heldAt + this.#leaseMs <= clock.now() && this.#giveUp(task))
     }
   }
 
-  #giveUp(slot: Slot): void {
-    if (!slot.isHeld) return
-    log.warn(
-      `${slot.name} could not be held for a whole lease: it is told to stop, and nothing of it will be written`,
-    )
-    slot.stop(new LeaseLost())
+  #giveUp(task: ClaimedTask): void {
+    if (task.stage === 'gone' || task.isLost) return
+    log.warn(`${task.name}: lease not renewed in time: aborting; its result will be discarded`)
+    task.stop(new LeaseLost())
   }
 }
 
-/** A claim by its value: a store may give back copies of what it was handed. */
+/** A claim as text: a store may give back copies of what it was handed. */
 function claimOf({ key, claims }: Held): string {
   return `${key} ${claims}`
 }

@@ -3,59 +3,52 @@ import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
 import { afterCrash } from '../../execution/retry'
 import type { Store } from '../../store'
+import type { Chore } from './chore'
 
-/** At most so many milliseconds between looks, however long the lease. */
-const SLOWEST = 10_000
-/** Workers that were started together shall not look together. */
+/** Longest time in ms between two looks, however long the lease. */
+const MAX_INTERVAL_MS = 10_000
+/** The interval varies by this share, so that workers started together do not look together. */
 const JITTER = 0.3
 
-/** A chore beside the worker: looks for rows whose workers are gone, and takes them over. Every worker does; no two take the same row. */
-export class Rescuer {
+/** Takes over rows whose leases ran out: their workers are gone. Every worker does this; no two take the same row. */
+export class Rescuer implements Chore {
   readonly #store: Store
   readonly #before: () => Promise<void>
-  readonly #closed = new AbortController()
 
-  /** Each look waits for `before`: a process that stood still wakes up with all of its timers at once, and would take for left behind what it has not renewed yet. */
+  /**
+   * Each look waits for `before`, which renews the leases of this worker: all timers of a process that stood still fire
+   * at once, and it would take for lost the rows that it holds and has not renewed yet.
+   */
   constructor(store: Store, before: () => Promise<void>) {
     this.#store = store
     this.#before = before
   }
 
-  /** Goes on until closed. */
-  async watch(): Promise<void> {
-    while (!this.#closed.signal.aborted) {
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       await this.#before()
-      await this.#look()
-      await clock.sleep(
-        this.#interval * (1 - JITTER + 2 * JITTER * Math.random()),
-        this.#closed.signal,
-      )
+      await this.#look(signal)
+      await clock.sleep(this.#intervalMs * (1 - JITTER + 2 * JITTER * Math.random()), signal)
     }
   }
 
-  close(): void {
-    this.#closed.abort()
+  get #intervalMs(): number {
+    return Math.min(MAX_INTERVAL_MS, (this.#store.leaseSeconds * 1000) / 3)
   }
 
-  get #interval(): number {
-    return Math.min(SLOWEST, (this.#store.leaseSeconds * 1000) / 3)
-  }
-
-  async #look(): Promise<void> {
+  async #look(signal: AbortSignal): Promise<void> {
     try {
-      // One look takes some rows only: as long as there were any there may be more.
-      for (let found = 1; found > 0 && !this.#closed.signal.aborted;) {
+      // One look takes a limited number of rows: after one that found any there may be more.
+      for (let found = 1; found > 0 && !signal.aborted;) {
         const { released, failed } = await this.#store.rescue((row) =>
           afterCrash(row, this.#store.maxCrashes),
         )
-        for (const id of released)
-          log.warn(`Task id=${id} was left behind by its worker and runs again`)
-        for (const id of failed)
-          log.error(`Task id=${id} was left behind by its worker and is FAILED`)
+        for (const id of released) log.warn(`Task id=${id} lost its worker: requeued`)
+        for (const id of failed) log.error(`Task id=${id} lost its worker: FAILED`)
         found = released.length + failed.length
       }
     } catch (error) {
-      log.warn(`Could not look for tasks that were left behind: ${briefly(error)}`)
+      log.warn(`Could not look for tasks that lost their workers: ${briefly(error)}`)
     }
   }
 }

@@ -1,46 +1,39 @@
 import { clock } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
-import type { Slots } from '../task-pool'
+import type { TaskPool } from '../task-pool'
 import type { Store } from '../../store'
+import type { Chore } from './chore'
 
-/** Rows that have waited here for so many milliseconds are better off with another worker. */
-const LONGEST_WAIT = 1_000
-const LOOK = 500
+/** Rows that have waited here for this long, in ms, are better off with another worker. */
+const MAX_WAIT_MS = 1_000
+const INTERVAL_MS = 500
 
-/** A chore beside the worker: what was claimed ahead, and finds no room after all since tasks before it take long, is given back. */
-export class Backlog {
+/** Gives back rows that were prefetched and did not start in time, because the tasks before them are slow. */
+export class ReturnUnstarted implements Chore {
   readonly #store: Store
-  readonly #slots: Slots
-  readonly #closed = new AbortController()
+  readonly #pool: TaskPool
 
-  constructor(store: Store, slots: Slots) {
+  constructor(store: Store, pool: TaskPool) {
     this.#store = store
-    this.#slots = slots
+    this.#pool = pool
   }
 
-  /** Goes on until closed. */
-  async watch(): Promise<void> {
-    while (!this.#closed.signal.aborted) {
-      await clock.sleep(LOOK, this.#closed.signal)
-      if (!this.#closed.signal.aborted) await this.giveBack(LONGEST_WAIT)
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(INTERVAL_MS, signal)
+      if (!signal.aborted) await this.#giveBack()
     }
   }
 
-  close(): void {
-    this.#closed.abort()
-  }
-
-  /** Gives back what has waited for `ms`; never throws, for leases end by themselves. */
-  async giveBack(ms = 0): Promise<void> {
-    const rows = this.#slots.unstarted(ms)
+  /** Never throws: leases that are not given back end by themselves. */
+  async #giveBack(): Promise<void> {
+    const rows = this.#pool.unstarted(MAX_WAIT_MS)
     if (rows.length === 0) return
     try {
       await this.#store.release(rows)
     } catch (error) {
-      log.warn(
-        `${rows.length} task(s) that had not started could not be given back: ${briefly(error)}`,
-      )
+      log.warn(`${rows.length} unstarted task(s) could not be given back: ${briefly(error)}`)
     }
   }
 }

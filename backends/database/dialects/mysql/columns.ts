@@ -1,35 +1,34 @@
-import type { Batch } from '../sql-dialect'
+import type { TableColumn } from '../../../../entities/columns'
 import type { Values } from '../../connections/statement'
+import type { Batch } from '../sql-dialect'
 
 export const NOW = 'UTC_TIMESTAMP(6)'
+/** `run_after` of a row without a delay. */
 export const NO_DELAY = "'9999-01-01 00:00:00'"
 
-/** Of a small table the planner would rather read all than look up ten rows: it would come upon, and wait for, whatever others have locked. */
+/** In a small table the planner would rather read all rows than look up ten: it would meet, and wait for, all rows that others have locked. */
 export const BY_KEY = 'FORCE INDEX (PRIMARY)'
 
-/** Until when a row is held. */
+/** The end of a lease that begins at this instant. */
 export function leaseFrom(instant: string): string {
   return `${instant} + INTERVAL (:leaseSeconds * 1000000) MICROSECOND`
 }
 
 /** As text: the driver would read json and datetimes by settings of the connection, and datetimes in local time. */
+export function read({ name, kind }: TableColumn): string {
+  if (kind === 'instant') return instantText(`t.${name}`)
+  return kind === 'id' || kind === 'json' ? `CAST(t.${name} AS CHAR)` : `t.${name}`
+}
+
 export const KEY = 'CAST(t.id AS CHAR) AS row_key'
 
-export function texts(...columns: string[]): string {
-  return columns.map((column) => `CAST(t.${column} AS CHAR) AS ${column}`).join(', ')
-}
-
-export function instants(...columns: string[]): string {
-  return columns.map((column) => `${told(`t.${column}`)} AS ${column}`).join(', ')
-}
-
 /** An instant as text. */
-export function told(instant: string): string {
+export function instantText(instant: string): string {
   return `DATE_FORMAT(${instant}, '%Y-%m-%d %H:%i:%s.%f')`
 }
 
-/** Where each value stands in what is sent of a row; no row has both arguments and claims. By their names it takes half as long again to find them. */
-const PLACES = {
+/** The index of each value in the list that is sent for a row; no row has both arguments and claims. MySQL takes half as long again to find values by name. */
+const INDEXES = {
   row_key: 0,
   args_kwargs: 1,
   claims: 1,
@@ -41,6 +40,8 @@ const PLACES = {
   attempt_error: 7,
   delay: 8,
 }
+type Name = keyof typeof INDEXES
+
 /** Texts name their character set: else they have the database's own, and one of latin1 or utf8mb3 turns 日本 and 😀 into question marks. */
 const UTF8 = 'CHARACTER SET utf8mb4'
 const TYPES: Readonly<Record<string, string>> = {
@@ -50,14 +51,12 @@ const TYPES: Readonly<Record<string, string>> = {
   status: `VARCHAR(10) ${UTF8}`,
 }
 
-type Name = keyof typeof PLACES
-
 /** A batch as a table `v` with these columns, and `n`, from 1 on. */
 export function rows(...names: Name[]): string {
-  return `JSON_TABLE(:rows, '$[*]' COLUMNS (n FOR ORDINALITY, ${names.map((name) => `${name} ${TYPES[name] ?? `LONGTEXT ${UTF8}`} PATH '$[${PLACES[name]}]'`).join(', ')})) v`
+  return `JSON_TABLE(:rows, '$[*]' COLUMNS (n FOR ORDINALITY, ${names.map((name) => `${name} ${TYPES[name] ?? `LONGTEXT ${UTF8}`} PATH '$[${INDEXES[name]}]'`).join(', ')})) v`
 }
 
-/** The values of a batch: as `rows` reads them, and the ids as a list. All in the order of ids, so that no two statements wait for each other's rows. */
+/** The values of a batch: `:rows` as `rows` reads them, and the ids as the list `:keys`. All in the order of ids, so that no two statements wait for each other's rows. */
 export function valuesOf(batch: Batch): Values {
   const sorted = batch.toSorted((a, b) => (a.row_key < b.row_key ? -1 : 1))
   return { rows: JSON.stringify(sorted.map(listOf)), keys: sorted.map((row) => row.row_key) }
@@ -65,6 +64,6 @@ export function valuesOf(batch: Batch): Values {
 
 function listOf(row: Batch[number]): unknown[] {
   const list: unknown[] = []
-  for (const name in row) list[PLACES[name as Name]] = row[name as keyof typeof row]
+  for (const name in row) list[INDEXES[name as Name]] = row[name as keyof typeof row]
   return list
 }

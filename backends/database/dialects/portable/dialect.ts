@@ -1,59 +1,55 @@
-import { type EntityManager, In, IsNull, LessThan, LessThanOrEqual, Not } from 'typeorm'
+import { type EntityManager, In, IsNull, LessThan, Not } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
-import { NO_DELAY } from '../../../../entities/formats'
+import { utcText } from '../../../../entities/formats'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
-import { patiently } from '../../connections/retry-contention'
-import type { Claim, Dialect, How, Part, Prunable, QueueWish } from '../dialect'
-import type { NewRows } from '../../row'
-import type { RenewRow } from '../../row'
-import type { FinishRow } from '../../row'
-import type { HeldRow } from '../../row'
-import type { RawRow } from '../../row'
 import type { Session } from '../../connections/session'
-import type { Table } from '../../table'
-import { fence, finishable, inPart, inQueues, prunable, type Where } from './where'
 import {
-  afterCancel,
-  afterClaim,
-  afterFinish,
-  afterRelease,
-  afterRenewal,
-  keyOf,
-  newEntity,
-  rawOf,
-  stands,
-} from './rows'
-
-type Changes = Partial<DBTaskResult>
-
-/** SQL Server takes 2,100 parameters in a statement, Oracle 1,000 values in a list. */
-const INSERT_CHUNK = 50
-const LIST_CHUNK = 500
-/** Rows that others took between a look and the claim are made up for by further looks. */
-const LOOKS = 10
+  type FinishRow,
+  type HeldRow,
+  newRow,
+  type NewRows,
+  type RawRow,
+  type RenewRow,
+} from '../../row'
+import { keyOf, newEntity, rawOf } from '../../row-to-entity'
+import type { Table } from '../../table'
+import {
+  type Claim,
+  Dialect,
+  type InsertOptions,
+  type Part,
+  type Prunable,
+  type QueueFilter,
+} from '../dialect'
+import { claimRows } from './claim'
+import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
+import { afterCancel, afterFinish, afterRelease, afterRenewal, isSettled } from './rows'
+import { fence, finishable, inPart, inQueues, prunable } from './where'
 
 /**
- * For every other database of TypeORM: no SQL of its own, so a look and then one conditional UPDATE per row, whose row
+ * For every other database of TypeORM: no SQL of its own, so a SELECT and then one conditional UPDATE per row, whose row
  * count decides. Slower than a dialect of its own, but no less exact.
  *
  * Instants are those of this process's clock, to the millisecond, since no query builder can ask databases for theirs
- * in a portable way: keep the clocks of enqueuers and workers within a fraction of the lease of each other.
+ * in a portable way: the clocks of enqueuers and workers must not differ by more than a fraction of the lease.
  */
-export class Portable implements Dialect {
+export class Portable extends Dialect {
   readonly name = 'portable'
   readonly maxStatement = 16 * 1024 * 1024
   readonly #hexIds: boolean
 
   constructor({ hexIds }: Table) {
+    super()
     this.#hexIds = hexIds
   }
 
   async insert(
     session: Session,
     { shared, calls }: NewRows,
-    { unlessTaken }: How,
+    { unlessTaken }: InsertOptions,
   ): Promise<(key: string) => string | undefined> {
-    const entities = calls.map((call) => newEntity(call, shared, new Date()))
+    const now = utcText(new Date())
+    const entities = calls.map((call) => newEntity(newRow(call, shared, now)))
     await (unlessTaken ? insertUnlessTaken(session, entities) : insertAll(session, entities))
     const written = this.#rawRows(
       await byKeys(
@@ -88,7 +84,8 @@ export class Portable implements Dialect {
       const entity = stored.get(row.row_key)
       if (
         entity &&
-        (stands(entity, row) || (await update(manager, finishable(row), afterFinish(entity, row))))
+        (isSettled(entity, row) ||
+          (await update(manager, finishable(row), afterFinish(entity, row))))
       )
         kept.add(row.row_key)
     }
@@ -173,11 +170,11 @@ export class Portable implements Dialect {
 
   async prunable(
     { manager }: Session,
-    wish: Prunable,
+    query: Prunable,
     part: Part,
     limit: number,
   ): Promise<string[]> {
-    const where = prunable(wish).map((each) => ({ ...each, ...inPart(part) }))
+    const where = prunable(query).map((each) => ({ ...each, ...inPart(part) }))
     const entities = await manager.find(DBTaskResult, {
       select: { id: true },
       where,
@@ -187,8 +184,8 @@ export class Portable implements Dialect {
     return entities.map((entity) => keyOf(entity, this.#hexIds))
   }
 
-  async countPrunable({ manager }: Session, wish: Prunable): Promise<number> {
-    return manager.count(DBTaskResult, { where: prunable(wish) })
+  async countPrunable({ manager }: Session, query: Prunable): Promise<number> {
+    return manager.count(DBTaskResult, { where: prunable(query) })
   }
 
   async deleteFinished({ manager }: Session, keys: readonly string[]): Promise<number> {
@@ -201,14 +198,14 @@ export class Portable implements Dialect {
   async count(
     { manager }: Session,
     backendName: string,
-    wish: QueueWish,
+    filter: QueueFilter,
   ): Promise<Record<string, number>> {
-    const query = manager
+    const builder = manager
       .createQueryBuilder(DBTaskResult, 't')
       .select('t.status', 'status')
       .addSelect('COUNT(*)', 'n')
-    const records = await query
-      .where({ backendName, ...inQueues(wish) })
+    const records = await builder
+      .where({ backendName, ...inQueues(filter) })
       .groupBy('t.status')
       .getRawMany<{ status: string; n: number | string }>()
     return Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
@@ -245,109 +242,4 @@ export class Portable implements Dialect {
   #rawRows(entities: readonly DBTaskResult[]): RawRow[] {
     return entities.map((entity) => rawOf(entity, this.#hexIds))
   }
-}
-
-async function claimRows(manager: EntityManager, claim: Claim): Promise<DBTaskResult[]> {
-  const taken: DBTaskResult[] = []
-  for (let look = 0; look < LOOKS && taken.length < claim.room; look++) {
-    const candidates = await best(manager, claim, claim.room - taken.length)
-    if (candidates.length === 0) break
-    for (const entity of candidates) {
-      const changes = afterClaim(entity, claim.wishes.workerId, claim.leaseSeconds)
-      const { id, claims } = entity
-      // Patience for each: to begin anew would leave those already taken to nobody.
-      if (await patiently(() => update(manager, { id, claims, status: 'READY' }, changes)))
-        taken.push(Object.assign(entity, changes))
-    }
-  }
-  return taken
-}
-
-function best(
-  manager: EntityManager,
-  { wishes, backendName }: Claim,
-  room: number,
-): Promise<DBTaskResult[]> {
-  const ready: Where = { status: 'READY', backendName, ...inQueues(wishes) }
-  return manager.find(DBTaskResult, {
-    where: [
-      { ...ready, runAfter: LessThanOrEqual(new Date()) },
-      { ...ready, runAfter: NO_DELAY },
-    ],
-    order: { priority: 'DESC', runAfter: 'ASC', enqueuedAt: 'ASC' },
-    take: room,
-  })
-}
-
-async function insertAll(session: Session, entities: readonly Changes[]): Promise<void> {
-  if (entities.length <= INSERT_CHUNK) return write(session.manager, entities)
-  await session.joined(async ({ manager }) => {
-    for (const chunk of chunked(entities, INSERT_CHUNK)) await write(manager, chunk)
-  })
-}
-
-async function insertUnlessTaken(
-  { manager }: Session,
-  entities: readonly Changes[],
-): Promise<void> {
-  for (const entity of entities) {
-    const isTaken = async (): Promise<boolean> =>
-      typeof entity.uniqueKey === 'string' &&
-      (await manager.existsBy(DBTaskResult, { uniqueKey: entity.uniqueKey }))
-    if (await isTaken()) continue
-    try {
-      await guarded(manager, (inside) => write(inside, [entity]))
-    } catch (error) {
-      if (!(await isTaken())) throw error
-    }
-  }
-}
-
-/** What fails in an open transaction would end it, save in a savepoint. */
-function guarded(
-  manager: EntityManager,
-  work: (manager: EntityManager) => Promise<void>,
-): Promise<void> {
-  const { queryRunner } = manager
-  return queryRunner?.isTransactionActive &&
-    queryRunner.connection.driver.transactionSupport === 'nested'
-    ? manager.transaction(work)
-    : work(manager)
-}
-
-async function write(manager: EntityManager, entities: readonly Changes[]): Promise<void> {
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(DBTaskResult)
-    .values([...entities] as object[])
-    .updateEntity(false)
-    .callListeners(false)
-    .execute()
-}
-
-/** Whether the row was as `where` says, and so was changed. */
-async function update(manager: EntityManager, where: Where, changes: Changes): Promise<boolean> {
-  const { affected } = await manager
-    .createQueryBuilder()
-    .update(DBTaskResult)
-    .set(changes as object)
-    .where(where)
-    .updateEntity(false)
-    .callListeners(false)
-    .execute()
-  return (affected ?? 0) > 0
-}
-
-async function byKeys(manager: EntityManager, keys: readonly string[]): Promise<DBTaskResult[]> {
-  const found: DBTaskResult[] = []
-  for (const chunk of chunked(keys, LIST_CHUNK))
-    found.push(...(await manager.findBy(DBTaskResult, { id: In(chunk) })))
-  return found
-}
-
-function chunked<T>(list: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
-    list.slice(i * size, (i + 1) * size),
-  )
 }

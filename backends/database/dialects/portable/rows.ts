@@ -1,37 +1,7 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
-import { hexOf, instantOf, NO_DELAY, utcText } from '../../../../entities/formats'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { TaskStatus } from '../../../../lib/record'
-import type { NewRows } from '../../row'
-import type { SharedValues } from '../../row'
-import type { RenewRow } from '../../row'
-import type { FinishRow } from '../../row'
-import type { RawRow } from '../../row'
-
-/** A new row as the entity. */
-export function newEntity(
-  call: NewRows['calls'][number],
-  row: SharedValues,
-  enqueuedAt: Date,
-): Partial<DBTaskResult> {
-  return {
-    id: call.row_key,
-    status: 'READY',
-    enqueuedAt,
-    argsKwargs: JSON.parse(call.args_kwargs) as DBTaskResult['argsKwargs'],
-    priority: row.priority,
-    taskPath: row.task_path,
-    workerIds: [],
-    queueName: row.queue_name,
-    backendName: row.backend_name,
-    runAfter: instantOf(row.run_after) ?? NO_DELAY,
-    exceptionClassPath: '',
-    traceback: '',
-    claims: 0,
-    uniqueKey: row.unique_key,
-    options: row.options === null ? null : (JSON.parse(row.options) as Record<string, unknown>),
-  }
-}
+import type { FinishRow, RenewRow } from '../../row'
 
 /** What a claim changes. */
 export function afterClaim(
@@ -39,7 +9,7 @@ export function afterClaim(
   workerId: string,
   leaseSeconds: number,
 ): Partial<DBTaskResult> {
-  // What somebody else wrote in place of a list stays, so that the row is told to be malformed.
+  // What another program wrote instead of a list stays, so that the row is reported as malformed.
   const earlier = Array.isArray(workerIds) ? workerIds : [workerIds]
   const startedAt = new Date()
   const leaseUntil = new Date(startedAt.getTime() + leaseSeconds * 1000)
@@ -78,7 +48,7 @@ export function afterFinish(
   }
 }
 
-/** What cancelling a row that waits changes. */
+/** What cancelling a READY row changes. */
 export function afterCancel(
   { uniqueKey }: DBTaskResult,
   error: ErrorRecord,
@@ -91,7 +61,7 @@ export function afterCancel(
   }
 }
 
-/** What holding a row for longer changes. */
+/** What a renewal changes. */
 export function afterRenewal({ progress }: RenewRow, leaseSeconds: number): Partial<DBTaskResult> {
   const leaseUntil = new Date(Date.now() + leaseSeconds * 1000)
   return progress === null
@@ -99,7 +69,7 @@ export function afterRenewal({ progress }: RenewRow, leaseSeconds: number): Part
     : { leaseUntil, progress: JSON.parse(progress) as DBTaskResult['progress'] }
 }
 
-/** What giving a row back unfinished changes. */
+/** What releasing a row changes. */
 export function afterRelease({ startedAt, workerIds }: DBTaskResult): Partial<DBTaskResult> {
   return {
     status: 'READY',
@@ -109,8 +79,8 @@ export function afterRelease({ startedAt, workerIds }: DBTaskResult): Partial<DB
   }
 }
 
-/** Whether the row already is as the outcome says. */
-export function stands(
+/** Whether the row already holds the outcome. */
+export function isSettled(
   { claims, exceptionClassPath, leaseUntil, status }: DBTaskResult,
   row: FinishRow,
 ): boolean {
@@ -120,45 +90,4 @@ export function stands(
     exceptionClassPath === row.exception_class_path &&
     leaseUntil === null
   )
-}
-
-/** The id as the database spells it. */
-export function keyOf({ id }: DBTaskResult, hexIds: boolean): string {
-  return hexIds ? hexOf(id) : id
-}
-
-/** The entity as a raw row. */
-export function rawOf(entity: DBTaskResult, hexIds: boolean): RawRow {
-  return {
-    row_key: keyOf(entity, hexIds),
-    status: entity.status,
-    args_kwargs: json(entity.argsKwargs),
-    priority: entity.priority,
-    task_path: entity.taskPath,
-    worker_ids: json(entity.workerIds),
-    queue_name: entity.queueName,
-    backend_name: entity.backendName,
-    run_after: instant(entity.runAfter),
-    enqueued_at: instant(entity.enqueuedAt),
-    started_at: instant(entity.startedAt),
-    finished_at: instant(entity.finishedAt),
-    return_value: json(entity.returnValue),
-    exception_class_path: entity.exceptionClassPath,
-    traceback: entity.traceback,
-    claims: entity.claims,
-    lease_until: instant(entity.leaseUntil),
-    cancel_requested_at: instant(entity.cancelRequestedAt),
-    unique_key: entity.uniqueKey,
-    attempt_errors: json(entity.attemptErrors),
-    progress: json(entity.progress),
-    options: json(entity.options),
-  }
-}
-
-function json(value: unknown): string | null {
-  return value === null || value === undefined ? null : JSON.stringify(value)
-}
-
-function instant(date: Date | null): string | null {
-  return date === null ? null : utcText(date)
 }

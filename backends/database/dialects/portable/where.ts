@@ -1,9 +1,8 @@
 import { And, type FindOptionsWhere, In, IsNull, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { CANCELLED } from '../../../../lib/errors/error-record'
-import type { Part, Prunable, QueueWish } from '../dialect'
-import type { FinishRow } from '../../row'
-import type { HeldRow } from '../../row'
+import type { FinishRow, HeldRow } from '../../row'
+import type { Part, Prunable, QueueFilter } from '../dialect'
 
 export type Where = FindOptionsWhere<DBTaskResult>
 
@@ -12,7 +11,7 @@ export function fence({ row_key, claims }: HeldRow): Where {
   return { id: row_key, claims, status: 'RUNNING', leaseUntil: Not(IsNull()) }
 }
 
-/** A row that somebody cancelled ends as cancelled and no other way. */
+/** A cancelled row ends as cancelled and in no other way. */
 export function finishable(row: FinishRow): Where {
   return row.exception_class_path === CANCELLED
     ? fence(row)
@@ -37,7 +36,7 @@ export function inPart({ after, upTo }: Part): Where {
   return bounds.length === 0 ? {} : { id: And(...bounds) }
 }
 
-export function inQueues({ queues, excludeQueues }: QueueWish): Where {
+export function inQueues({ queues, excludeQueues }: QueueFilter): Where {
   if (queues !== null) return { queueName: In(queues) }
   return excludeQueues.length === 0 ? {} : { queueName: Not(In(excludeQueues)) }
 }

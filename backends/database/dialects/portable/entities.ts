@@ -1,0 +1,93 @@
+import { type EntityManager, In } from 'typeorm'
+import { DBTaskResult } from '../../../../entities/db-task-result.entity'
+import type { Session } from '../../connections/session'
+import type { Where } from './where'
+
+type Changes = Partial<DBTaskResult>
+
+/** Rows of one INSERT: SQL Server takes 2,100 parameters in a statement. */
+const INSERT_CHUNK = 50
+/** Keys of one list: Oracle takes 1,000 values in it. */
+const LIST_CHUNK = 500
+
+/** More than fit one statement in a transaction. */
+export async function insertAll(session: Session, entities: readonly Changes[]): Promise<void> {
+  if (entities.length <= INSERT_CHUNK) return write(session.manager, entities)
+  await session.joined(async ({ manager }) => {
+    for (const chunk of chunked(entities, INSERT_CHUNK)) await write(manager, chunk)
+  })
+}
+
+/** One by one, leaving out entities whose unique key is taken. */
+export async function insertUnlessTaken(
+  { manager }: Session,
+  entities: readonly Changes[],
+): Promise<void> {
+  for (const entity of entities) {
+    const isTaken = async (): Promise<boolean> =>
+      typeof entity.uniqueKey === 'string' &&
+      (await manager.existsBy(DBTaskResult, { uniqueKey: entity.uniqueKey }))
+    if (await isTaken()) continue
+    try {
+      await guarded(manager, (inside) => write(inside, [entity]))
+    } catch (error) {
+      if (!(await isTaken())) throw error
+    }
+  }
+}
+
+/** In an open transaction within a savepoint where there are any, since an error would end the transaction. */
+function guarded(
+  manager: EntityManager,
+  work: (manager: EntityManager) => Promise<void>,
+): Promise<void> {
+  const { queryRunner } = manager
+  return queryRunner?.isTransactionActive &&
+    queryRunner.connection.driver.transactionSupport === 'nested'
+    ? manager.transaction(work)
+    : work(manager)
+}
+
+async function write(manager: EntityManager, entities: readonly Changes[]): Promise<void> {
+  await manager
+    .createQueryBuilder()
+    .insert()
+    .into(DBTaskResult)
+    .values([...entities] as object[])
+    .updateEntity(false)
+    .callListeners(false)
+    .execute()
+}
+
+/** Changes the row if it is as `where` says. Returns whether it was. */
+export async function update(
+  manager: EntityManager,
+  where: Where,
+  changes: Changes,
+): Promise<boolean> {
+  const { affected } = await manager
+    .createQueryBuilder()
+    .update(DBTaskResult)
+    .set(changes as object)
+    .where(where)
+    .updateEntity(false)
+    .callListeners(false)
+    .execute()
+  return (affected ?? 0) > 0
+}
+
+export async function byKeys(
+  manager: EntityManager,
+  keys: readonly string[],
+): Promise<DBTaskResult[]> {
+  const found: DBTaskResult[] = []
+  for (const chunk of chunked(keys, LIST_CHUNK))
+    found.push(...(await manager.findBy(DBTaskResult, { id: In(chunk) })))
+  return found
+}
+
+function chunked<T>(list: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
+    list.slice(i * size, (i + 1) * size),
+  )
+}

@@ -1,0 +1,30 @@
+import { UNCANCELLED } from '../sql-text'
+import { rows, USUAL } from './columns'
+
+/**
+ * The guard of every write of a batch. `status || ''` hides the test from the planner: right after many rows were enqueued its
+ * statistics say that no row is RUNNING, and it would walk all that are, once for each row of the batch
+ * (measured: 500 rows a second instead of 27,000). `v.claims + 0 = v.claims`, which is always true, makes it take the batch
+ * for one row: it looks each up by its key, however small or unknown the table is.
+ */
+export const FENCE = `t.id = v.row_key AND t.status || '' = 'RUNNING' AND t.claims = v.claims AND v.claims + 0 = v.claims AND t.lease_until IS NOT NULL`
+
+/** Stores outcomes. */
+export function finishOf(path: string): string {
+  return `UPDATE ${path} t SET status = coalesce(v.status, '${USUAL.status}'), return_value = v.return_value::jsonb,
+      exception_class_path = coalesce(v.exception_class_path, ''), traceback = coalesce(v.traceback, ''),
+      finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
+      run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE statement_timestamp() + v.delay * INTERVAL '1 millisecond' END,
+      attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE coalesce(t.attempt_errors, '[]'::jsonb) || v.attempt_error::jsonb END,
+      progress = coalesce(v.progress::jsonb, t.progress),
+      unique_key = CASE WHEN v.status IS DISTINCT FROM 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
+      lease_until = NULL, cancel_requested_at = NULL
+    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
+    WHERE ${FENCE} AND ${UNCANCELLED}`
+}
+
+/** Which rows already hold their outcome. */
+export function settledOf(path: string): string {
+  return `SELECT t.id::text AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
+    WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = coalesce(v.status, '${USUAL.status}') AND t.lease_until IS NULL AND t.exception_class_path = coalesce(v.exception_class_path, '')`
+}

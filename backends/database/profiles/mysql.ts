@@ -1,0 +1,46 @@
+import type { Profile } from './profile'
+
+/** By HTTP: there are no connections. */
+export const auroraMysql: Profile = {
+  placeholder: 'question',
+  poolSize: 'connectionLimit',
+  isSoleConnection: false,
+  livesInMemory: () => false,
+  isolation: 'READ COMMITTED',
+  listens: false,
+  errors: {
+    noTable: /ER_NO_SUCH_TABLE/,
+    noColumn: /ER_BAD_FIELD_ERROR/,
+    refused: /^(ER_TABLEACCESS_DENIED_ERROR|ER_COLUMNACCESS_DENIED_ERROR|ER_PARSE_ERROR)/,
+    misnamed: /^(ER_ACCESS_DENIED_ERROR|ER_BAD_DB_ERROR|ER_DBACCESS_DENIED_ERROR)/,
+    away: /^(ER_CON_COUNT_ERROR|ER_SERVER_SHUTDOWN|PROTOCOL_CONNECTION_LOST)/,
+    readOnly:
+      /^(ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION|ER_READ_ONLY_MODE) /,
+    timedOut: /^\S* Query inactivity timeout/,
+    taken: /^ER_DUP_ENTRY /,
+    contention: /^(ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD) /,
+  },
+  server: {
+    question: `SELECT VERSION() AS version, 'UTF8' AS encoding, DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f') AS now`,
+    productOf: (version) =>
+      /mariadb/i.test(version)
+        ? { name: 'MariaDB', oldest: '10.6' }
+        : { name: 'MySQL', oldest: '8.0.4' },
+  },
+  mayBeMariaDb: true,
+  readsLocalTime: true,
+  growth: {
+    cleanedBy: 'purge',
+    rows: (_, name) => ({
+      sql: 'SELECT TABLE_ROWS AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+      values: [name],
+    }),
+    daysAgo: (days) => `UTC_TIMESTAMP() - INTERVAL ${days} DAY`,
+  },
+}
+
+/** By mysql2; of MySQL and MariaDB alike. */
+export const mysql: Profile = {
+  ...auroraMysql,
+  pool: { appTimeout: 'connectTimeout', timeout: 'connectTimeout', keepAlive: () => ({}) },
+}

@@ -1,0 +1,61 @@
+import type { Pool, Profile } from './profile'
+
+const base: Profile = {
+  placeholder: 'dollar',
+  poolSize: 'max',
+  isSoleConnection: false,
+  livesInMemory: () => false,
+  listens: false,
+  errors: {
+    noTable: /42P01/,
+    noColumn: /42703/,
+    refused: /^(42501|42601)/,
+    misnamed: /^(3D000|28P01|28000)/,
+    // node-postgres has no code for a server that ends in the middle of a statement, or does not answer.
+    away: /^(57P0[123]|53300)|^\S* (Connection terminated|timeout exceeded when trying to connect|timeout expired)/,
+    readOnly: /^25006 /,
+    timedOut: /^\S* Query read timeout/,
+    taken: /^23505 /,
+    contention: /^(40001|40P01|55P03) /,
+  },
+  server: {
+    question: `SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
+    to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS now`,
+    productOf: () => ({ name: 'PostgreSQL', oldest: '13' }),
+  },
+  mayBeMariaDb: false,
+  readsLocalTime: false,
+  growth: {
+    cleanedBy: 'vacuum',
+    rows: (path) => ({
+      sql: 'SELECT greatest(s.n_live_tup, c.reltuples::bigint) AS n FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = to_regclass($1)',
+      values: [path],
+    }),
+    daysAgo: (days) => `now() - ${days} * INTERVAL '1 day'`,
+  },
+}
+
+/** node-postgres. */
+const pool: Pool = {
+  appTimeout: 'connectTimeoutMS',
+  timeout: 'connectionTimeoutMillis',
+  keepAlive: (ms) => ({ keepAlive: true, keepAliveInitialDelayMillis: ms }),
+}
+
+export const postgres: Profile = {
+  ...base,
+  prepares: 'named',
+  pool,
+  isolation: 'READ COMMITTED',
+  listens: true,
+}
+
+/** Its own default is SERIALIZABLE, and stays. */
+export const cockroachdb: Profile = {
+  ...base,
+  pool,
+  whyDeaf: 'CockroachDB has no LISTEN: a cancellation is noticed at the next renewal',
+}
+
+/** By HTTP: there are no connections. */
+export const auroraPostgres: Profile = { ...base, isolation: 'READ COMMITTED' }

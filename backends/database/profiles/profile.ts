@@ -1,0 +1,97 @@
+/** How a driver marks parameters: `$1` or `?`. */
+export type Placeholder = 'dollar' | 'question'
+
+/**
+ * What tells one database from another outside of its statements. `dialects/` holds the SQL of the tasks table; all else
+ * that depends on the database stands here, so that no other file asks which one it is.
+ */
+export interface Profile {
+  readonly placeholder: Placeholder
+  /**
+   * How its driver prepares statements, where that is known and used past TypeORM: `named` is node-postgres with a name
+   * for each statement, `compiled` better-sqlite3 with an object for each.
+   */
+  readonly prepares?: 'named' | 'compiled'
+  /** The driver's option for the number of connections in a pool. */
+  readonly poolSize?: string
+  /** Set where connections of the driver can be told apart and ended one by one. */
+  readonly pool?: Pool
+  /** More options of the DataSource that a worker makes for itself. */
+  readonly workerOptions?: object
+  /** A DataSource is one connection, which all of its users share. */
+  readonly isSoleConnection: boolean
+  /** Whether such a `database` option means a database in memory, which cannot be opened twice. */
+  livesInMemory(database: unknown): boolean
+  /**
+   * The isolation level for a transactional task; absent: the database's default. Renewals change the row while its task
+   * runs; at a stricter level than READ COMMITTED the completion would fail for that.
+   */
+  readonly isolation?: 'READ COMMITTED'
+  /** Other processes can be notified, by LISTEN and NOTIFY. */
+  readonly listens: boolean
+  /** Logged when a worker starts, where one might expect LISTEN and there is none. */
+  readonly whyDeaf?: string
+  /** Errors of its driver by what they mean. */
+  readonly errors: Errors
+  /** Absent: version, encoding and clock are not checked. */
+  readonly server?: Server
+  /** MariaDB is served under the same types, so the server must be asked which of both it is. */
+  readonly mayBeMariaDb: boolean
+  /** The driver reads datetimes in the process's time zone unless told otherwise. */
+  readonly readsLocalTime: boolean
+  /** Absent: growth of the table is not checked. */
+  readonly growth?: Growth
+}
+
+/** Options of a driver's pool. */
+export interface Pool {
+  /** The DataSource option by which an app limits the time to connect; ours is left out where it is set. */
+  readonly appTimeout: string
+  /** The driver's own name for that option. */
+  readonly timeout: string
+  /** Makes the driver notice connections that died while idle; `ms` is the initial delay. */
+  keepAlive(ms: number): object
+}
+
+export type Trouble =
+  /** The table, or a column of it, does not exist. */
+  | 'noTable'
+  | 'noColumn'
+  /** Permanent: missing privilege, syntax error, read-only or damaged file. Not retried. */
+  | 'refused'
+  /** Permanent: no such database, user or file, or a wrong password. */
+  | 'misnamed'
+  /** Not there, not there yet, or full. */
+  | 'away'
+  /** A server that others write to: it was the primary before a failover, or will be. */
+  | 'readOnly'
+  /** The driver's own timeout for a query, if the app has set one; the statement may still run on the connection. */
+  | 'timedOut'
+  /** A row with the same id or unique value exists. */
+  | 'taken'
+  /** Others were in the way: the same statement may succeed a moment later. */
+  | 'contention'
+
+/** Each is tested against `<code> <message>` of the driver's error; the code may be empty. */
+export type Errors = Readonly<Partial<Record<Trouble, RegExp>>>
+
+export interface Server {
+  /** Gives one row: `version`, `encoding`, and `now` as a text in UTC. */
+  readonly question: string
+  productOf(version: string): Product
+}
+
+/** A product, and its first version with everything the statements use: SKIP LOCKED, JSON as rows, RETURNING. */
+export interface Product {
+  readonly name: string
+  readonly oldest: string
+}
+
+export interface Growth {
+  /** Who removes old versions of rows, where that may lag behind: autovacuum, or InnoDB's purge. */
+  readonly cleanedBy?: 'vacuum' | 'purge'
+  /** Estimates the number of rows, as `n`: counting takes as long as reading the table. */
+  rows(path: string, name: string): { readonly sql: string; readonly values: unknown[] }
+  /** An expression for the instant so many days ago. */
+  daysAgo(days: number): string
+}

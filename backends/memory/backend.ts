@@ -1,0 +1,39 @@
+import type { BackendSettings } from '../../lib/backend'
+import { validateShape } from '../../lib/settings/validation'
+import type { Store, StoreOptions } from '../../lib/store'
+import { IsOptional } from '../../lib/settings/class-validator'
+import { LeaseOptions } from '../lease-options'
+import { KeptInMemory } from './kept-in-memory'
+import { MemoryStore } from './store'
+import type { MemoryTable } from './table'
+
+/** `TASKS.….OPTIONS` of the Memory backend. */
+export class MemoryOptions extends LeaseOptions {
+  /** Rows to share with other backends of this process. Default: a table of its own. */
+  @IsOptional()
+  table?: MemoryTable
+}
+
+/** A queue in this process, with workers in this process. Its rows end with the process. */
+export class MemoryBackend extends KeptInMemory {
+  override readonly supportsDefer = true
+  readonly #options: MemoryOptions
+
+  constructor(alias: string, settings: BackendSettings) {
+    const options = validateShape(MemoryOptions, settings.options, `TASKS.${alias}.OPTIONS`)
+    super(alias, settings, options.table)
+    this.#options = options
+  }
+
+  override async openStore({
+    leaseSeconds = this.#options.leaseSeconds ?? 30,
+    hint,
+  }: StoreOptions): Promise<Store> {
+    const settings = {
+      backendName: this.alias,
+      leaseSeconds,
+      maxCrashes: this.#options.maxCrashes ?? 3,
+    }
+    return new MemoryStore(this.table, settings, hint && this.table.listen(hint))
+  }
+}

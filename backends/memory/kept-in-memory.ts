@@ -1,0 +1,64 @@
+import {
+  type BackendSettings,
+  type CountQuery,
+  type ListQuery,
+  type Order,
+  TaskBackend,
+} from '../../lib/backend'
+import { taskEnqueued } from '../../lib/events/signals'
+import { logEnqueued } from '../../lib/events/task-log'
+import type { Counts } from '../../lib/record'
+import { TaskResult } from '../../lib/result'
+import { valuesOf } from '../database/row'
+import type { MemoryRow } from './row'
+import { MemoryTable } from './table'
+
+/** What backends that keep their rows in this process have in common. Their rows end with the process. */
+export abstract class KeptInMemory extends TaskBackend {
+  override readonly supportsGetResult = true
+  override readonly supportsPriority = true
+  protected readonly table: MemoryTable
+
+  constructor(alias: string, settings: BackendSettings, table = new MemoryTable()) {
+    super(alias, settings)
+    this.table = table
+  }
+
+  async enqueue(order: Order): Promise<TaskResult<unknown>> {
+    const holder = this.table.holderOf(order.task)
+    return holder ? this.resultOf(holder) : this.announced(this.table.add(order, this.alias))
+  }
+
+  override async getResult(id: string): Promise<TaskResult<unknown>> {
+    return this.resultOf(this.table.get(id))
+  }
+
+  override async cancel({ id }: TaskResult<unknown>): Promise<void> {
+    this.table.cancel(id)
+  }
+
+  override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {
+    return this.table.list(this.alias, query).map((row) => this.resultOf(row))
+  }
+
+  override async retry(id: string): Promise<TaskResult<unknown>> {
+    return this.resultOf(this.table.retry(id))
+  }
+
+  override async counts(query: CountQuery = {}): Promise<Counts> {
+    return this.table.counts(this.alias, query)
+  }
+
+  /** The row as it is now; the result does not change with it. */
+  protected resultOf(row: MemoryRow): TaskResult<unknown> {
+    const copy = { ...row }
+    return new TaskResult(this, () => valuesOf(copy))
+  }
+
+  protected announced(row: MemoryRow): TaskResult<unknown> {
+    const result = this.resultOf(row)
+    logEnqueued(result)
+    taskEnqueued.send({ backend: this, result })
+    return result
+  }
+}

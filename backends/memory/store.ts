@@ -1,0 +1,168 @@
+import { dashed } from '../../entities/formats'
+import { clock } from '../../lib/clock'
+import type {
+  ClaimedRow,
+  Exchange,
+  Held,
+  Judge,
+  Outcome,
+  PruneWish,
+  Renewal,
+  Renewed,
+  Rescued,
+  Store,
+  Wishes,
+} from '../../lib/store'
+import { claimedRow } from '../database/row'
+import * as change from './row'
+import type { MemoryRow } from './row'
+import { isDue, isInQueues, type MemoryTable } from './table'
+
+const RESCUE_CHUNK = 100
+const PRUNE_CHUNK = 500
+
+export interface MemoryStoreSettings {
+  readonly backendName: string
+  readonly leaseSeconds: number
+  readonly maxCrashes: number
+}
+
+/** The verbs of a worker on rows in this process. Nothing of a verb happens between those of other workers. */
+export class MemoryStore implements Store {
+  readonly #table: MemoryTable
+  readonly #settings: MemoryStoreSettings
+  readonly #close: () => void
+
+  constructor(table: MemoryTable, settings: MemoryStoreSettings, close = (): void => {}) {
+    this.#table = table
+    this.#settings = settings
+    this.#close = close
+  }
+
+  get leaseSeconds(): number {
+    return this.#settings.leaseSeconds
+  }
+
+  get maxCrashes(): number {
+    return this.#settings.maxCrashes
+  }
+
+  async exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
+    const kept = outcomes.map((outcome) => this.#finish(outcome))
+    return { kept, claimed: this.#claim(room, wishes) }
+  }
+
+  async renew(rows: readonly Renewal[]): Promise<Renewed> {
+    const held = rows.filter((row) => this.#held(row))
+    for (const { key, progress } of held) {
+      const row = this.#table.rows.get(key)
+      if (!row) continue
+      change.hold(row, this.leaseSeconds, this.#table.now())
+      row.progress = progress ?? row.progress
+    }
+    const lost = rows.filter((row) => !held.includes(row))
+    return {
+      lost: lost.map((row) => ({ ...row, claimsNow: this.#claimsOf(row) })),
+      cancelled: held.filter((row) => this.#isCancelled(row)),
+    }
+  }
+
+  async release(rows: readonly Held[]): Promise<number> {
+    let released = 0
+    for (const held of rows) {
+      const row = this.#held(held)
+      if (!row || row.cancel_requested_at !== null) continue
+      change.release(row)
+      released += 1
+    }
+    return released
+  }
+
+  async rescue(judge: Judge): Promise<Rescued> {
+    const outcomes = this.#own()
+      .filter(({ leaseEnds }) => leaseEnds !== null && leaseEnds < clock.now())
+      .slice(0, RESCUE_CHUNK)
+      .map((row) => judge(claimedRow(row)))
+    const taken = outcomes.filter((outcome) => this.#finish(outcome))
+    const ids = (status: Outcome['status']): string[] =>
+      taken.filter((outcome) => outcome.status === status).map(({ key }) => dashed(key))
+    return { released: ids('READY'), failed: ids('FAILED') }
+  }
+
+  async prune(wish: PruneWish): Promise<number> {
+    const old = this.#own().filter((row) => isInQueues(row, wish) && this.#isOld(row, wish))
+    if (wish.dryRun) return old.length
+    for (const [i, { row_key: key }] of old.entries()) {
+      this.#table.rows.delete(key)
+      if ((i + 1) % PRUNE_CHUNK === 0 || i + 1 === old.length) wish.onProgress?.(i + 1)
+    }
+    return old.length
+  }
+
+  async close(): Promise<void> {
+    this.#close()
+  }
+
+  #own(): MemoryRow[] {
+    const { backendName } = this.#settings
+    return [...this.#table.rows.values()].filter((row) => row.backend_name === backendName)
+  }
+
+  #claim(room: number, wishes: Wishes): ClaimedRow[] {
+    if (room <= 0) return []
+    const now = this.#table.now()
+    const best = this.#own()
+      .filter((row) => row.status === 'READY' && isDue(row, now) && isInQueues(row, wishes))
+      .toSorted(inDjangosOrder)
+      .slice(0, room)
+    for (const row of best) {
+      change.claim(row, wishes.workerId, now)
+      change.hold(row, this.leaseSeconds, now)
+    }
+    return best.map(claimedRow)
+  }
+
+  /** Whether the row now says what the outcome says. */
+  #finish(outcome: Outcome): boolean {
+    const row = this.#table.rows.get(outcome.key)
+    if (!row) return false
+    if (!change.mayFinish(row, outcome)) return change.stands(row, outcome)
+    change.finish(row, outcome, this.#table.now())
+    return true
+  }
+
+  /** The row, if that claim still holds it. */
+  #held(held: Held): MemoryRow | undefined {
+    const row = this.#table.rows.get(held.key)
+    return row && change.isHeldBy(row, held) ? row : undefined
+  }
+
+  #isCancelled({ key }: Held): boolean {
+    return typeof this.#table.rows.get(key)?.cancel_requested_at === 'string'
+  }
+
+  #claimsOf({ key }: Held): number {
+    return Number(this.#table.rows.get(key)?.claims ?? 0)
+  }
+
+  #isOld({ status, finished_at: finishedAt }: MemoryRow, wish: PruneWish): boolean {
+    if (finishedAt === null || (status !== 'SUCCESSFUL' && status !== 'FAILED')) return false
+    const age = status === 'FAILED' ? wish.failedMinAge : wish.minAge
+    return finishedAt <= change.instantText(this.#table.now() - age)
+  }
+}
+
+/** By priority; then those that were delayed, by their time; then by age. Text of instants sorts as they do. */
+function inDjangosOrder(a: MemoryRow, b: MemoryRow): number {
+  return (
+    Number(b.priority) - Number(a.priority) ||
+    compare(a.run_after, b.run_after) ||
+    compare(a.enqueued_at, b.enqueued_at) ||
+    compare(a.row_key, b.row_key)
+  )
+}
+
+function compare(a: string | null, b: string | null): number {
+  const [one, other] = [a ?? '', b ?? '']
+  return one < other ? -1 : one > other ? 1 : 0
+}

@@ -1,0 +1,124 @@
+import { dashed } from '../../entities/formats'
+import type { CountQuery, ListQuery, Order } from '../../lib/backend'
+import { ResultNotFoundError } from '../../lib/errors/errors'
+import { TaskCancelled } from '../../lib/errors/run-errors'
+import { recordOf } from '../../lib/errors/error-record'
+import type { Counts, TaskStatus } from '../../lib/record'
+import type { Hint } from '../../lib/store'
+import { sharedValues, UNDELAYED, uniqueKeyOf } from '../database/order-to-row'
+import { newRow } from '../database/row'
+import { newId } from '../ids'
+import { notFailed } from '../not-failed'
+import { assertHolds } from '../unique-key'
+import { end, instantText, type MemoryRow, retry } from './row'
+
+/** The rows of one or several backends, in this process. */
+export class MemoryTable {
+  /** By their ids, in the order in which they were added. */
+  readonly rows = new Map<string, MemoryRow>()
+  readonly #now: () => number
+  readonly #listeners = new Set<(hint: Hint) => void>()
+
+  /** `now` gives the instants that are stored, in ms since 1970. Leases go by the library's clock instead. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+  }
+
+  now(): number {
+    return this.#now()
+  }
+
+  /** Writes a new row, whatever its unique key. */
+  add({ task, argsKwargs }: Order, alias: string): MemoryRow {
+    const call = { row_key: newId(), args_kwargs: argsKwargs }
+    const row = newRow(call, sharedValues(task, alias), instantText(this.now()))
+    const added = { ...row, leaseEnds: null }
+    this.rows.set(row.row_key, added)
+    if (isDue(added, this.now())) this.#tell({ what: 'ready', queue: task.queueName })
+    return added
+  }
+
+  /**
+   * The row that holds the unique key of a task, if the task has one.
+   *
+   * @throws ResultMismatchError if it is of another task.
+   */
+  holderOf(task: Order['task']): MemoryRow | undefined {
+    const key = uniqueKeyOf(task)
+    if (key === null) return undefined
+    const holder = [...this.rows.values()].find((row) => row.unique_key === key)
+    if (holder) assertHolds({ id: dashed(holder.row_key), taskName: holder.task_path ?? '' }, task)
+    return holder
+  }
+
+  /** @throws ResultNotFoundError for an id that is not here. */
+  get(id: string): MemoryRow {
+    const row = this.rows.get(dashed(String(id)))
+    if (!row) throw new ResultNotFoundError(String(id))
+    return row
+  }
+
+  /** A row that waits is FAILED at once; the worker of one that runs is asked to stop. */
+  cancel(id: string): void {
+    const row = this.rows.get(id)
+    if (row?.status === 'READY') end(row, 'FAILED', recordOf(new TaskCancelled()), this.now())
+    if (row?.status !== 'RUNNING' || row.lease_until === null) return
+    row.cancel_requested_at = instantText(this.now())
+    this.#tell({ what: 'cancel', key: row.row_key })
+  }
+
+  /** @throws ResultNotFoundError for an id that is not here; NotSupportedError unless the row is FAILED. */
+  retry(id: string): MemoryRow {
+    const row = this.get(id)
+    const { row_key: key, task_path: path, status } = row
+    if (status !== 'FAILED') throw notFailed(dashed(key), path ?? '', status as TaskStatus)
+    retry(row)
+    this.#tell({ what: 'ready', queue: row.queue_name ?? '' })
+    return row
+  }
+
+  /** Rows of a backend, the newest first: ids are in the order of time. */
+  list(alias: string, query: ListQuery): MemoryRow[] {
+    const before = query.before === undefined ? undefined : this.get(query.before).row_key
+    return [...this.rows.values()]
+      .filter((row) => query.everyBackend || row.backend_name === alias)
+      .filter((row) => before === undefined || row.row_key < before)
+      .filter((row) => query.status === undefined || row.status === query.status)
+      .filter((row) => query.taskName === undefined || row.task_path === query.taskName)
+      .filter((row) => isInQueues(row, query))
+      .toSorted((a, b) => (a.row_key < b.row_key ? 1 : -1))
+      .slice(0, query.limit)
+  }
+
+  counts(alias: string, query: CountQuery): Counts {
+    const counts = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
+    for (const row of this.rows.values())
+      if (row.backend_name === alias && isInQueues(row, query))
+        counts[row.status as TaskStatus] += 1
+    return counts
+  }
+
+  /** Calls `hear` with what happens to rows; the function it gives back ends that. */
+  listen(hear: (hint: Hint) => void): () => void {
+    this.#listeners.add(hear)
+    return () => void this.#listeners.delete(hear)
+  }
+
+  #tell(hint: Hint): void {
+    for (const hear of this.#listeners) hear(hint)
+  }
+}
+
+/** Whether the time of a waiting row has come. */
+export function isDue({ run_after: runAfter }: MemoryRow, now: number): boolean {
+  return runAfter === UNDELAYED || (runAfter !== null && runAfter <= instantText(now))
+}
+
+/** Whether the row is in the queues that somebody asks about; where those are named, no others are left out. */
+export function isInQueues(
+  { queue_name: queue }: MemoryRow,
+  { queues = null, excludeQueues = [] }: CountQuery,
+): boolean {
+  if (queues !== null) return queue !== null && queues.includes(queue)
+  return queue === null ? excludeQueues.length === 0 : !excludeQueues.includes(queue)
+}

@@ -1,0 +1,17 @@
+import type * as check from './check'
+import type * as dbWorker from './db-worker'
+import type * as enqueue from './enqueue'
+import type * as makemigrations from './makemigrations'
+import type * as prune from './prune-db-task-results'
+import type * as results from './results'
+
+/** The commands by name, in the order of the help. Each file is loaded only when its command is needed. */
+export const lateCommands = {
+  db_worker: () => (require('./db-worker') as typeof dbWorker).dbWorkerCommand(),
+  prune_db_task_results: () => (require('./prune-db-task-results') as typeof prune).pruneCommand(),
+  makemigrations: () =>
+    (require('./makemigrations') as typeof makemigrations).makemigrationsCommand(),
+  check: () => (require('./check') as typeof check).checkCommand(),
+  enqueue: () => (require('./enqueue') as typeof enqueue).enqueueCommand(),
+  results: () => (require('./results') as typeof results).resultsCommand(),
+}

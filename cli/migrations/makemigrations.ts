@@ -1,0 +1,97 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { DataSource } from 'typeorm'
+import { UsageError } from '../../lib/errors/errors'
+import { migrationsFolder, shown, type Folder } from './folder'
+import { planMigration } from './plan'
+import { renderMigration } from './render'
+
+export interface MakemigrationsOptions {
+  readonly app: MigratedApp
+  /** Write nothing; return 1 if a migration is missing. */
+  readonly check?: boolean
+  /** Print the file instead of writing it. */
+  readonly dryRun?: boolean
+  /** Name of the migration. Default: `DbTaskResult`. */
+  readonly name?: string
+  /** Folder to write to. Default: the app's migrations folder. */
+  readonly outdir?: string
+  readonly print: (line: string) => void
+}
+
+/** What the command needs to know about the app. */
+export interface MigratedApp {
+  readonly dataSource: DataSource
+  readonly language: 'ts' | 'js'
+  readonly modules: 'commonjs' | 'esm'
+  readonly root: string
+  readonly file: string
+}
+
+/** Writes a TypeORM migration for the tasks table only, and returns the exit code. @throws UsageError for a bad name or folder */
+export async function makemigrations({
+  app,
+  check,
+  dryRun,
+  name = 'DbTaskResult',
+  outdir,
+  print,
+}: MakemigrationsOptions): Promise<number> {
+  assertName(name)
+  const folder = folderFor(app, outdir)
+  const plan = await planMigration(app.dataSource)
+  if (plan.up.length === 0) {
+    print('No changes detected')
+    return 0
+  }
+  const { fileName, text } = renderMigration({
+    name,
+    timestamp: Date.now(),
+    ...plan,
+    language: app.language,
+    modules: app.modules,
+  })
+  const file = join(folder.path, fileName)
+  if (check || dryRun)
+    print(
+      dryRun
+        ? `${shown(file)}\n\n${text}`
+        : [
+            'The tasks table is not up to date. Missing:',
+            ...plan.up.map((statement) => `  ${statement}`),
+          ].join('\n'),
+    )
+  else await write(file, text, folder, print)
+  return check ? 1 : 0
+}
+
+async function write(
+  file: string,
+  text: string,
+  folder: Folder,
+  print: (line: string) => void,
+): Promise<void> {
+  await mkdir(folder.path, { recursive: true })
+  await writeFile(file, text, { flag: 'wx' })
+  print(`Wrote ${shown(file)}`)
+  for (const note of folder.notes) print(note)
+  print("Run it like the app's other migrations: npx typeorm migration:run -d <data source file>")
+}
+
+function folderFor(app: MigratedApp, outdir: string | undefined): Folder {
+  if (outdir !== undefined) return { path: resolve(outdir), notes: [] }
+  return migrationsFolder({
+    migrations: app.dataSource.options.migrations,
+    language: app.language,
+    root: app.root,
+    file: app.file,
+  })
+}
+
+function assertName(name: string): void {
+  if (!/^[A-Za-z][\w-]*$/.test(name))
+    throw new UsageError(
+      `argument --name: ${JSON.stringify(name)} is not a valid migration name.`,
+      'Use letters, digits, "-" and "_", starting with a letter.',
+    )
+}

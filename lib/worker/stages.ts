@@ -1,0 +1,23 @@
+/**
+ * Where a claimed row stands in its worker.
+ * `waiting`: for its turn to run. `running`. `committing`: its own transaction stores the outcome, so a renewal cannot
+ * tell whether the row is lost. `ended`: it has an outcome to hand in. `sent`: the outcome is on its way to the
+ * database. `doubted`: the database refused the outcome; a renewal must tell why. `gone`: this worker is done with it.
+ */
+export type Stage = 'waiting' | 'running' | 'committing' | 'ended' | 'sent' | 'doubted' | 'gone'
+
+/** The stages of tasks that the pool still holds. */
+export type LiveStage = Exclude<Stage, 'gone'>
+
+/** The moves that are allowed, from each stage. */
+export const MOVES: Record<Stage, readonly Stage[]> = {
+  waiting: ['running', 'ended', 'gone'],
+  running: ['committing', 'ended', 'gone'],
+  committing: ['ended', 'gone'],
+  ended: ['sent', 'gone'],
+  // Back to `ended`: the exchange failed; or the outcome was refused, and the task was cancelled meanwhile.
+  sent: ['ended', 'doubted', 'gone'],
+  // Back to `ended`: it was refused because the task was cancelled.
+  doubted: ['ended', 'gone'],
+  gone: [],
+}

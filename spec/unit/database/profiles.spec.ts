@@ -1,0 +1,175 @@
+import { FAMILIES, profileOf } from '#profile-of'
+import {
+  explained,
+  isContention,
+  isReadOnly,
+  isSilence,
+  isTaken,
+  unreachable,
+} from '#database-errors'
+import { DatabaseError, DatabaseUnreachableError, DataSourceError } from 'typeorm-tasks'
+
+/** As a driver throws it; TypeORM wraps it in another error with the same message. */
+function failure(code: string, message = 'as the driver says'): Error {
+  const driverError = Object.assign(new Error(message), code === '' ? {} : { code })
+  return Object.assign(new Error(message), { driverError })
+}
+
+it.each([
+  ['postgres', 'dollar', true, 'READ COMMITTED'],
+  ['cockroachdb', 'dollar', false, undefined],
+  ['aurora-postgres', 'dollar', false, 'READ COMMITTED'],
+  ['mysql', 'question', false, 'READ COMMITTED'],
+  ['mariadb', 'question', false, 'READ COMMITTED'],
+  ['aurora-mysql', 'question', false, 'READ COMMITTED'],
+  ['better-sqlite3', 'question', false, undefined],
+  ['sqljs', 'question', false, undefined],
+  ['mssql', 'question', false, undefined],
+  ['one of tomorrow', 'question', false, undefined],
+])('the type %s has placeholders by %s', (type, placeholder, listens, isolation) => {
+  const profile = profileOf(type)
+  expect([profile.placeholder, profile.listens, profile.isolation]).toEqual([
+    placeholder,
+    listens,
+    isolation,
+  ])
+})
+
+it.each([
+  ['postgres', 'max'],
+  ['cockroachdb', 'max'],
+  ['mysql', 'connectionLimit'],
+  ['mariadb', 'connectionLimit'],
+])('the type %s has a pool whose connections can be ended', (type, poolSize) => {
+  const { pool, ...profile } = profileOf(type)
+  expect(pool).toBeDefined()
+  expect(profile.poolSize).toBe(poolSize)
+})
+
+it.each(['aurora-postgres', 'aurora-mysql', 'better-sqlite3', 'sqljs', 'mssql'])(
+  'the type %s has none',
+  (type) => {
+    expect(profileOf(type).pool).toBeUndefined()
+  },
+)
+
+it.each([
+  ['better-sqlite3', ':memory:', true],
+  ['better-sqlite3', '', true],
+  ['better-sqlite3', 'file.sqlite', false],
+  ['sqljs', undefined, true],
+  ['postgres', 'app', false],
+])('a database of %s named %s is in memory: %s', (type, database, isInMemory) => {
+  expect(profileOf(type).livesInMemory(database)).toBe(isInMemory)
+})
+
+it.each(['40001', '40P01', '55P03', 'ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_CHECKREAD'])(
+  '%s is contention',
+  (code) => {
+    expect(isContention(failure(code))).toBe(true)
+    expect(isContention(failure(`${code}9`))).toBe(false)
+  },
+)
+
+it.each(['SQLITE_BUSY', 'SQLITE_BUSY_SNAPSHOT', 'SQLITE_LOCKED', 'SQLITE_LOCKED_SHAREDCACHE'])(
+  '%s is contention',
+  (code) => {
+    expect(isContention(failure(code))).toBe(true)
+  },
+)
+
+it.each([
+  ['23505', ''],
+  ['ER_DUP_ENTRY', ''],
+  ['SQLITE_CONSTRAINT_PRIMARYKEY', ''],
+  ['SQLITE_CONSTRAINT_UNIQUE', ''],
+  ['', 'UNIQUE constraint failed: db_task_result.id'],
+  ['EREQUEST', 'Violation of PRIMARY KEY constraint'],
+  ['', 'ORA-00001: unique constraint violated'],
+])('%s %s says that a row is taken', (code, message) => {
+  expect(isTaken(failure(code, message))).toBe(true)
+})
+
+it.each(['SQLITE_CONSTRAINT_NOTNULL', '23502', 'ER_DUP_ENTRY_WITH_KEY_NAME', ''])(
+  '%s does not',
+  (code) => {
+    expect(isTaken(failure(code))).toBe(false)
+  },
+)
+
+it.each(['25006', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE'])(
+  '%s says that the server is read-only',
+  (code) => {
+    expect(isReadOnly(failure(code))).toBe(true)
+  },
+)
+
+it('a timeout of the driver is silence, and a message that only mentions one is not', () => {
+  expect(isSilence(failure('', 'Query read timeout'))).toBe(true)
+  expect(isSilence(failure('PROTOCOL_SEQUENCE_TIMEOUT', 'Query inactivity timeout'))).toBe(true)
+  expect(isSilence(failure('', 'no Query read timeout'))).toBe(false)
+})
+
+it.each([
+  ['42P01', 'relation does not exist', 'does not exist'],
+  ['ER_NO_SUCH_TABLE', '', 'does not exist'],
+  ['SQLITE_ERROR', 'no such table: db_task_result', 'does not exist'],
+  ['42703', 'column "claims" does not exist', 'lacks a column'],
+  ['ER_BAD_FIELD_ERROR', '', 'lacks a column'],
+  ['SQLITE_ERROR', 'table t has no column named claims', 'lacks a column'],
+])('%s %s is explained as: %s', (code, message, explanation) => {
+  const error = explained(failure(code, message), 'db_task_result')
+  expect(error).toBeInstanceOf(DataSourceError)
+  expect((error as Error).message).toContain(explanation)
+})
+
+it.each(['42501', '42601', 'ER_PARSE_ERROR', 'SQLITE_READONLY_DBMOVED'])(
+  '%s is refused for good',
+  (code) => {
+    expect(explained(failure(code), 'db_task_result')).toBeInstanceOf(DatabaseError)
+  },
+)
+
+it('an error of another meaning stays as it is', () => {
+  const error = failure('22P02', 'a value with 42501 in it')
+  expect(explained(error, 'db_task_result')).toBe(error)
+  expect(unreachable(error, 'postgres')).toBe(error)
+})
+
+it.each([
+  ['ECONNREFUSED', ''],
+  ['57P03', ''],
+  ['53300', ''],
+  ['ER_CON_COUNT_ERROR', ''],
+  ['PROTOCOL_CONNECTION_LOST', ''],
+  ['', 'Connection terminated unexpectedly'],
+  ['', 'timeout expired'],
+])('%s %s means that the database is away', (code, message) => {
+  expect(unreachable(failure(code, message), 'postgres')).toBeInstanceOf(DatabaseUnreachableError)
+})
+
+it.each(['3D000', '28P01', 'ER_ACCESS_DENIED_ERROR', 'ER_BAD_DB_ERROR', 'SQLITE_CANTOPEN'])(
+  '%s means that it will not come by waiting',
+  (code) => {
+    const error = unreachable(failure(code), 'postgres')
+    expect(error).toBeInstanceOf(DatabaseError)
+    expect(error).not.toBeInstanceOf(DatabaseUnreachableError)
+  },
+)
+
+it('no code means two things, or belongs to two families', () => {
+  const codes = ['40001', '23505', '25006', '42P01', '42703', '42501', '3D000', '57P01']
+  codes.push(
+    'ER_LOCK_DEADLOCK',
+    'ER_DUP_ENTRY',
+    'ER_NO_SUCH_TABLE',
+    'SQLITE_BUSY',
+    'SQLITE_CANTOPEN',
+  )
+  for (const code of codes) {
+    const meanings = FAMILIES.flatMap(({ errors }) =>
+      Object.values(errors).filter((pattern) => pattern.test(`${code} `)),
+    )
+    expect(meanings).toHaveLength(1)
+  }
+})

@@ -43,6 +43,7 @@ export {
   type PruneOptions,
   runUntilEmpty,
   type RunningWorker,
+  type StopOptions,
   startWorker,
 } from './lib/worker/start-worker'
 export type {
@@ -50,7 +51,7 @@ export type {
   Exchange,
   Held,
   Judge,
-  Hint,
+  Wakeup,
   Lost,
   Outcome,
   PruneWish,

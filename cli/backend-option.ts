@@ -10,7 +10,7 @@ export function backendOf(alias: string): TaskBackend {
     return backends.get(alias)
   } catch (error) {
     if (!(error instanceof InvalidBackendError)) throw error
-    throw new UsageError(`argument --backend: ${error.what}`, error.mend, { cause: error })
+    throw new UsageError(`argument --backend: ${error.what}`, error.hint, { cause: error })
   }
 }
 
@@ -40,14 +40,14 @@ export function browsedBackend(alias: string | undefined): TaskBackend {
 export async function isSound(backend: TaskBackend): Promise<boolean> {
   const problems = await backend.check()
   for (const problem of problems) {
-    if (problem.level === 'warning') log.warn(`${problem.message} ${problem.mend}`)
+    if (problem.level === 'warning') log.warn(`${problem.message} ${problem.hint}`)
     else tell(problemLines(problem))
   }
   return problems.every(({ level }) => level === 'warning')
 }
 
-export function problemLines({ level, message, mend }: Problem): string {
-  return `${level}: ${message} ${mend}`.trim()
+export function problemLines({ level, message, hint }: Problem): string {
+  return `${level}: ${message} ${hint}`.trim()
 }
 
 function isServed(backend: TaskBackend): boolean {

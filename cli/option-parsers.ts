@@ -57,7 +57,7 @@ export function queueName(option: string): Reader<string> {
   return (written) => {
     if (written.startsWith('--'))
       throw unexpected(option, `a queue name of 1 to ${MAX_QUEUE_NAME} characters`, written)
-    check({ what: `argument ${option}`, Fault: UsageError, mend: '' }, '', written, QUEUE_NAME)
+    check({ what: `argument ${option}`, Fault: UsageError, hint: '' }, '', written, QUEUE_NAME)
     return written
   }
 }

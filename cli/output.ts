@@ -77,7 +77,7 @@ function withoutPasswords(line: string): string {
 
 function described(error: unknown): string {
   if (!(error instanceof Error)) return `The thrown value is not an Error: ${inspect(error)}`
-  return 'mend' in error
+  return 'hint' in error
     ? error.message
     : `${error.name}: ${error.message} (-v 3 shows the stack trace.)`
 }

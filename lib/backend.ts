@@ -21,11 +21,11 @@ export interface BackendSettings {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** Something `check()` found, with its mend. A warning does not keep anything from working. */
+/** Something `check()` found, with its hint. A warning does not keep anything from working. */
 export interface Problem {
   readonly level: 'error' | 'warning'
   readonly message: string
-  readonly mend: string
+  readonly hint: string
 }
 
 /** Which results to list, the newest first. */
@@ -152,10 +152,10 @@ export abstract class TaskBackend {
       )
   }
 
-  #cannot(task: Task<unknown[], unknown>, ability: string, mend: string): InvalidTaskError {
+  #cannot(task: Task<unknown[], unknown>, ability: string, hint: string): InvalidTaskError {
     return new InvalidTaskError(
       `Task "${task.name}" asks for ${ability}, which ${this.constructor.name} (TASKS.${this.alias}) does not support.`,
-      `${mend}, or use the Database backend.`,
+      `${hint}, or use the Database backend.`,
     )
   }
 

@@ -66,7 +66,7 @@ type StoreMany = Handler<readonly Order[], readonly TaskResult<unknown>[]>
 const LIST: Rule = {
   expected: 'a list of objects with a method enqueue or run',
   isSound: (list) => Array.isArray(list) && list.every(isMiddleware),
-  mend: 'Write setMiddleware([{ run: (context, next) => next() }]).',
+  hint: 'Write setMiddleware([{ run: (context, next) => next() }]).',
 }
 
 let middleware: readonly Middleware[] = []

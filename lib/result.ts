@@ -30,7 +30,7 @@ const SLOWEST_POLL_MS = 500
 const WAIT: Subject = {
   what: 'wait',
   Fault: InvalidTaskError,
-  mend: 'Write e.g. wait({ timeout: 5_000 }).',
+  hint: 'Write e.g. wait({ timeout: 5_000 }).',
 }
 const TIMEOUT: Rule = {
   expected: 'a number of milliseconds, 0 or more',

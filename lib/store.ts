@@ -29,12 +29,12 @@ export type Judge = (row: ClaimedRow) => Outcome
 export interface StoreOptions {
   /** Seconds a claim holds a row without renewal; the backend's own setting by default. */
   readonly leaseSeconds?: number
-  /** Called with what a store happens to hear before it is asked. Hints only save waiting: they may be missed, or come for nothing. */
-  readonly hint?: (hint: Hint) => void
+  /** Called with what a store happens to hear before it is asked. Wake-ups only save waiting: they may be missed, or come for nothing. */
+  readonly wakeup?: (wakeup: Wakeup) => void
 }
 
 /** Somebody has asked for the end of a running row: a renewal will tell so. Or a row was put into a queue. */
-export type Hint =
+export type Wakeup =
   | { readonly what: 'cancel'; readonly key: string }
   | { readonly what: 'ready'; readonly queue: string }
 

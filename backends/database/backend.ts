@@ -152,17 +152,21 @@ export class DatabaseBackend extends TaskBackend {
 
   override async openStore({
     leaseSeconds = this.#options.leaseSeconds ?? 30,
-    hint,
+    wakeup,
   }: StoreOptions): Promise<Store> {
     const { dataSource: app, table, dialect } = await this.#place()
-    const sessions = await openWorkerSessions(app, leaseSeconds, hint && listenerOn(table, hint))
+    const sessions = await openWorkerSessions(
+      app,
+      leaseSeconds,
+      wakeup && listenerOn(table, wakeup),
+    )
     await inTime(assertUsable(sessions.dataSource, sessions.chore, dialect, table), CHECK_MS).catch(
       async (error: unknown) => {
         await inTime(sessions.close(), CLOSE_MS).catch(() => {})
         throw unreachable(error, table.type)
       },
     )
-    const unhear = hint ? hearInProcess(app, hint) : () => {}
+    const unhear = wakeup ? hearInProcess(app, wakeup) : () => {}
     const close = async (): Promise<void> => (unhear(), sessions.close())
     return new DatabaseStore(
       sessions,

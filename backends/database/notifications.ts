@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import type { DataSource } from 'typeorm'
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
-import type { Hint } from '../../lib/store'
+import type { Wakeup } from '../../lib/store'
 import { listen } from './connections/driver-connection'
 import type { SetUp } from './connections/worker-connections'
 import { profileOf } from './profiles/profile-of'
 import type { Table } from './table'
 
-export type Hear = (hint: Hint) => void
+export type Hear = (wakeup: Wakeup) => void
 
 /** PostgreSQL's limit for the name of a channel, in bytes. */
 const LONGEST_NAME = 63
@@ -45,8 +45,8 @@ export function listenerOn(table: Table, hear: Hear): SetUp | undefined {
   if (!listens) return undefined
   return (runner) =>
     listen(runner, channelOf(table), (payload) => {
-      const hint = hintOf(payload)
-      if (hint) hear(hint)
+      const wakeup = wakeupOf(payload)
+      if (wakeup) hear(wakeup)
     })
 }
 
@@ -58,12 +58,12 @@ export function hearInProcess(app: DataSource, hear: Hear): () => void {
 }
 
 /** Notifies the workers of this process. */
-export function tellInProcess(app: DataSource, hint: Hint): void {
-  for (const hear of listeners.get(app) ?? []) hear(hint)
+export function tellInProcess(app: DataSource, wakeup: Wakeup): void {
+  for (const hear of listeners.get(app) ?? []) hear(wakeup)
 }
 
 /** `cancel <key>`, `ready <queue>`; words of a later version are ignored. */
-function hintOf(payload: string): Hint | undefined {
+function wakeupOf(payload: string): Wakeup | undefined {
   const [what, which] = payload.split(' ')
   if (which === undefined) return undefined
   return what === 'cancel'

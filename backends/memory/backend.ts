@@ -27,13 +27,13 @@ export class MemoryBackend extends KeptInMemory {
 
   override async openStore({
     leaseSeconds = this.#options.leaseSeconds ?? 30,
-    hint,
+    wakeup,
   }: StoreOptions): Promise<Store> {
     const settings = {
       backendName: this.alias,
       leaseSeconds,
       maxCrashes: this.#options.maxCrashes ?? 3,
     }
-    return new MemoryStore(this.table, settings, hint && this.table.listen(hint))
+    return new MemoryStore(this.table, settings, wakeup && this.table.listen(wakeup))
   }
 }

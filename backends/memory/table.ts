@@ -4,7 +4,7 @@ import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import type { Counts, TaskStatus } from '../../lib/record'
-import type { Hint } from '../../lib/store'
+import type { Wakeup } from '../../lib/store'
 import { sharedValues, UNDELAYED, uniqueKeyOf } from '../database/order-to-row'
 import { newRow } from '../database/row'
 import { newId } from '../ids'
@@ -17,7 +17,7 @@ export class MemoryTable {
   /** By their ids, in the order in which they were added. */
   readonly rows = new Map<string, MemoryRow>()
   readonly #now: () => number
-  readonly #listeners = new Set<(hint: Hint) => void>()
+  readonly #listeners = new Set<(wakeup: Wakeup) => void>()
 
   /** `now` gives the instants that are stored, in ms since 1970. Leases go by the library's clock instead. */
   constructor(now: () => number = Date.now) {
@@ -99,13 +99,13 @@ export class MemoryTable {
   }
 
   /** Calls `hear` with what happens to rows; the function it gives back ends that. */
-  listen(hear: (hint: Hint) => void): () => void {
+  listen(hear: (wakeup: Wakeup) => void): () => void {
     this.#listeners.add(hear)
     return () => void this.#listeners.delete(hear)
   }
 
-  #tell(hint: Hint): void {
-    for (const hear of this.#listeners) hear(hint)
+  #tell(wakeup: Wakeup): void {
+    for (const hear of this.#listeners) hear(wakeup)
   }
 }
 

@@ -150,7 +150,7 @@ async function work(
   // If a task calls process.exit(0), the exit code must not look like success.
   process.on('exit', (code) => void (finish.isOrderly || code !== 0 || (process.exitCode = 1)))
   shutdown.onStop(() => void worker.stop())
-  shutdown.onForcedExit(() => worker.leave())
+  shutdown.onForcedExit(() => worker.stop({ force: true }))
   const { abandoned } = await worker.finished.finally(() => (finish.isOrderly = true))
   return abandoned > 0 || shutdown.hasFaults ? 1 : 0
 }

@@ -7,7 +7,7 @@ const NPM_REPEAT_MS = 500
 /** Ends a worker process: gracefully on a signal or an uncaught error, immediately on a second Ctrl+C. */
 export class Shutdown {
   #stop: (() => void) | undefined
-  #abandon: (() => Promise<void>) | undefined
+  #abandon: (() => Promise<unknown>) | undefined
   #isStopping = false
   #handling: NodeJS.Signals | undefined
   readonly #interrupts = new Interrupts()
@@ -31,7 +31,7 @@ export class Shutdown {
   }
 
   /** Calls `abandon`, which must be short, before a forced exit. */
-  onForcedExit(abandon: () => Promise<void>): void {
+  onForcedExit(abandon: () => Promise<unknown>): void {
     this.#abandon = abandon
   }
 

@@ -1,23 +1,23 @@
 import { didYouMean } from './suggestions'
 
 /**
- * The base of every error this library throws: `message` says what happened, `mend` what to do about it,
+ * The base of every error this library throws: `message` says what happened, `hint` what to do about it,
  * and `code` lets a program tell errors apart without reading prose.
  */
 export abstract class TasksError extends Error {
   abstract readonly code: string
   /** What to do about it, in one sentence. */
-  readonly mend: string
+  readonly hint: string
 
-  constructor(message: string, mend: string, options?: ErrorOptions) {
-    super(`${message} ${mend}`.trim(), options)
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(`${message} ${hint}`.trim(), options)
     this.name = new.target.name
-    this.mend = mend
+    this.hint = hint
   }
 
-  /** The message without `mend`. A getter, since a property of the error would be printed beside its message. */
+  /** The message without `hint`. A getter, since a property of the error would be printed beside its message. */
   get what(): string {
-    return this.message.slice(0, this.message.length - this.mend.length).trim()
+    return this.message.slice(0, this.message.length - this.hint.length).trim()
   }
 }
 

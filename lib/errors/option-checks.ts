@@ -5,9 +5,9 @@ import { didYouMean, shown } from './suggestions'
 export interface Subject {
   /** What the message begins with, e.g. `Task "mail.send"`. */
   readonly what: string
-  readonly Fault: new (message: string, mend: string) => TasksError
+  readonly Fault: new (message: string, hint: string) => TasksError
   /** The fix, unless the rule names its own. */
-  readonly mend: string
+  readonly hint: string
 }
 
 /** What a value must be. */
@@ -15,7 +15,7 @@ export interface Rule {
   /** Follows "expected" in the message. */
   readonly expected: string
   readonly isSound: (value: unknown) => boolean
-  readonly mend?: string
+  readonly hint?: string
   /** Checks the parts of a value that is sound as a whole. */
   readonly checkInside?: (subject: Subject, name: string, value: unknown) => void
 }
@@ -56,7 +56,7 @@ export const QUEUE_NAME: Rule = {
     typeof value === 'string' &&
     value.length <= MAX_QUEUE_NAME &&
     /^[\p{L}\p{N}_.:@/-]+$/u.test(value),
-  mend: 'Rename the queue.',
+  hint: 'Rename the queue.',
 }
 
 export const QUEUE_NAMES: Rule = {
@@ -112,12 +112,12 @@ export function row<Value>(value: Value, rule: Rule): OptionRow<Value> {
 
 /** Errors about a task and its options. */
 export function taskSubject(name: string): Subject {
-  return { what: `Task "${name}"`, Fault: InvalidTaskError, mend: 'Change the value.' }
+  return { what: `Task "${name}"`, Fault: InvalidTaskError, hint: 'Change the value.' }
 }
 
 /** Errors about options of a worker and the like. */
 export function settingsSubject(what: string): Subject {
-  return { what, Fault: InvalidSettingsError, mend: 'Change the option.' }
+  return { what, Fault: InvalidSettingsError, hint: 'Change the option.' }
 }
 
 /** @throws subject.Fault, naming the option (nothing: the subject itself), what was expected and what was found. */
@@ -127,13 +127,13 @@ export function check(subject: Subject, name: string, value: unknown, rule: Rule
 }
 
 export function unexpected(
-  { what, Fault, mend }: Subject,
+  { what, Fault, hint }: Subject,
   name: string,
-  rule: Pick<Rule, 'expected' | 'mend'>,
+  rule: Pick<Rule, 'expected' | 'hint'>,
   value: unknown,
 ): TasksError {
   const named = name === '' ? what : `${what}, ${name}`
-  return new Fault(`${named}: expected ${rule.expected}, got ${shown(value)}.`, rule.mend ?? mend)
+  return new Fault(`${named}: expected ${rule.expected}, got ${shown(value)}.`, rule.hint ?? hint)
 }
 
 /** @throws subject.Fault unless `options` is an object with none but the known keys. */

@@ -45,10 +45,10 @@ class BackendConfigShape {
 const SETTINGS: Rule = {
   expected: 'an object of backends by alias',
   isSound: isRecord,
-  mend: 'Write { default: { BACKEND: … } }.',
+  hint: 'Write { default: { BACKEND: … } }.',
 }
 const EXAMPLE = "Use e.g. 'typeorm-tasks/backends/database#DatabaseBackend'."
-const BACKEND_CLASS = { expected: "a backend class or 'module#Export'", mend: EXAMPLE }
+const BACKEND_CLASS = { expected: "a backend class or 'module#Export'", hint: EXAMPLE }
 
 const builtIn = new Map<string, () => BackendClass>()
 

@@ -10,7 +10,7 @@ import {
 } from '../errors/option-checks'
 import { Validator, getMetadataStorage } from './class-validator'
 
-const AN_OBJECT: Rule = { expected: 'an object', isSound: isRecord, mend: 'Write { … }.' }
+const AN_OBJECT: Rule = { expected: 'an object', isSound: isRecord, hint: 'Write { … }.' }
 
 /**
  * The object as an instance of `Shape`, whose class-validator decorators say what each key must be.
@@ -25,7 +25,7 @@ export function validateShape<Value extends object>(
   path: string,
   loose: readonly string[] = [],
 ): Value {
-  const subject = { what: path, Fault: InvalidSettingsError, mend: 'Correct the setting.' }
+  const subject = { what: path, Fault: InvalidSettingsError, hint: 'Correct the setting.' }
   check(subject, '', raw, AN_OBJECT)
   assertKnown(subject, raw, [...loose, ...keysOf(Shape)], 'key')
   const value = Object.assign(new Shape(), raw)

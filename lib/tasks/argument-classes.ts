@@ -56,7 +56,7 @@ type Method = (...given: never[]) => unknown
 export const ARGUMENT_CLASSES: Rule = {
   expected: 'a list of classes',
   isSound: Array.isArray,
-  mend: 'Write [SomeDto].',
+  hint: 'Write [SomeDto].',
   checkInside: (subject, name, classes) => {
     for (const [i, entry] of (classes as unknown[]).entries())
       if (!isArgumentClass(entry)) throw noClass(subject, `${name}[${i}]`, entry)
@@ -73,7 +73,7 @@ export function readEntry(entry: ArgumentClass | undefined): {
 }
 
 function noClass({ what, Fault }: Subject, name: string, given: unknown): TasksError {
-  const mend =
+  const hint =
     given === undefined
       ? 'Do two files import one another, so that the class was not there yet?'
       : 'List the class itself.'
@@ -81,7 +81,7 @@ function noClass({ what, Fault }: Subject, name: string, given: unknown): TasksE
   const found = typeof given === 'function' ? 'a function' : shown(given)
   return new Fault(
     `${what}, ${name}: expected a class, { optional: class } or null, got ${found}.`,
-    mend,
+    hint,
   )
 }
 

@@ -38,5 +38,5 @@ export function assertCalls(name: string, calls: readonly unknown[]): void {
 }
 
 function callSubject(name: string): Subject {
-  return { what: `Task "${name}"`, Fault: InvalidTaskError, mend: 'Nothing was enqueued.' }
+  return { what: `Task "${name}"`, Fault: InvalidTaskError, hint: 'Nothing was enqueued.' }
 }

@@ -119,7 +119,7 @@ function assertCarried(value: unknown, way: Way): void {
   if (value === null || typeof value === 'boolean') return
   if (typeof value === 'string') return assertText(value, way)
   if (typeof value === 'number') return assertNumber(value, way)
-  if (typeof value !== 'object') return refuse(way.path, shownType(value), mendFor(value))
+  if (typeof value !== 'object') return refuse(way.path, shownType(value), hintFor(value))
   assertObject(value, way)
 }
 
@@ -143,7 +143,7 @@ function assertArray(value: readonly unknown[], way: Way): void {
 function assertPlain(value: object, way: Way): void {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
-    refuse(way.path, shownType(value), mendFor(value, way.path))
+    refuse(way.path, shownType(value), hintFor(value, way.path))
   for (const [key, item] of Object.entries(value)) {
     assertKey(key, way)
     // As JSON.stringify has it: an undefined property is a property left out.
@@ -165,12 +165,11 @@ function assertText(text: string, way: Way): void {
   if (fault) refuse(way.path, ...fault)
 }
 
-/** What keeps a database from taking a text, and its mend. */
-function faultOf(text: string): [what: string, mend: string] | undefined {
+/** What keeps a database from taking a text, and its hint. */
+function faultOf(text: string): [what: string, hint: string] | undefined {
   if (text.includes('\u0000'))
     return ['text with \\u0000', "remove it: text.replaceAll('\\u0000', '')"]
-  if (!text.isWellFormed())
-    return ['text with half of a surrogate pair', 'mend it: text.toWellFormed()']
+  if (!text.isWellFormed()) return ['text with half of a surrogate pair', 'use text.toWellFormed()']
   return undefined
 }
 
@@ -178,11 +177,11 @@ function assertNumber(value: number, way: Way): void {
   if (!Number.isFinite(value)) refuse(way.path, String(value), 'pass null or a finite number')
 }
 
-function refuse(path: string, what: string, mend: string): never {
-  throw new NotSerializableError(`${path}: ${what};`, mend)
+function refuse(path: string, what: string, hint: string): never {
+  throw new NotSerializableError(`${path}: ${what};`, hint)
 }
 
-function mendFor(value: unknown, path = 'it'): string {
+function hintFor(value: unknown, path = 'it'): string {
   if (types.isDate(value)) return `pass ${lastName(path)}.toISOString()`
   if (types.isMap(value)) return `pass Object.fromEntries(${lastName(path)})`
   if (types.isSet(value)) return `pass [...${lastName(path)}]`

@@ -4,7 +4,7 @@ import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneWishOf } from './prune-options'
 import { reaching } from './wait-for-database'
 import { backends } from '../backend-registry'
-import type { Hint, Store } from '../store'
+import type { Wakeup, Store } from '../store'
 import type * as leases from './chores/leases'
 import type * as rescuer from './chores/rescuer'
 import type * as returnUnstarted from './chores/return-unstarted'
@@ -14,14 +14,20 @@ import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-op
 
 export type { PruneOptions } from './prune-options'
 
+export interface StopOptions {
+  /** Does not wait for running tasks: their rows are given back unfinished. Default false. */
+  force?: boolean
+}
+
 /** A worker at work in this process. */
 export interface RunningWorker {
   /** Its name in `workerIds`. */
   readonly workerId: string
-  /** Takes no more tasks, finishes those that run, and resolves as `finished`. */
-  stop(): Promise<loop.WorkerReport>
-  /** Gives all rows back at once, unfinished; for a process that ends now. Resolves within half a second. */
-  leave(): Promise<void>
+  /**
+   * Takes no more tasks, finishes those that run, and resolves as `finished`. With `force`, for a process that ends now,
+   * it aborts the runs and gives all rows back, and resolves within half a second. It may follow a `stop` without.
+   */
+  stop(options?: StopOptions): Promise<loop.WorkerReport>
   /** Resolves when the worker has ended. */
   readonly finished: Promise<loop.WorkerReport>
 }
@@ -49,10 +55,10 @@ export async function openWorker(options: WorkerOptions = {}): Promise<OpenWorke
   assertNoChild()
   const settings = settingsOf(options)
   const backend = backends.get(settings.backend)
-  let hear = (_hint: Hint): void => {}
-  const store = await reaching(() => backend.openStore({ hint: (hint) => hear(hint) }))
+  let hear = (_wakeup: Wakeup): void => {}
+  const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
   const worker = workerOf(backend, store, settings)
-  hear = (hint) => worker.hear(hint)
+  hear = (wakeup) => worker.hear(wakeup)
   return { start: () => running(worker, settings.workerId), close: () => store.close() }
 }
 
@@ -79,8 +85,12 @@ function running(worker: loop.Worker, workerId: string): RunningWorker {
   const finished = worker.run()
   // Who awaits `finished` gets the error; a process that does not must not die of an unhandled rejection.
   finished.catch(() => {})
-  const stop = (): Promise<loop.WorkerReport> => (worker.stop(), finished)
-  return { workerId, stop, leave: () => worker.leave(), finished }
+  const stop = ({ force = false }: StopOptions = {}): Promise<loop.WorkerReport> => {
+    if (force) return worker.forceStop()
+    worker.stop()
+    return finished
+  }
+  return { workerId, stop, finished }
 }
 
 /** Runs what is ready, and what that enqueues, until nothing is left. Takes the options of a worker. */

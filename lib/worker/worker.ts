@@ -8,7 +8,7 @@ import { ABORT_GRACE_MS } from '../execution/abort'
 import { Polling } from './polling'
 import { Prefetch } from './prefetch'
 import type { TaskPool } from './task-pool'
-import type { Exchange, Held, Hint, Store } from '../store'
+import type { Exchange, Held, Wakeup, Store } from '../store'
 import type { WorkerSettings } from './worker-options'
 
 /** Initial delay in ms before the database is asked again after an error; doubles up to `MAX_RETRY_MS`. */
@@ -39,6 +39,7 @@ export class Worker {
   readonly #polling = new Polling()
   readonly #stopping = new AbortController()
   #failures = 0
+  #abandoned = 0
 
   /** `chores` go on beside the loop until it holds no rows any more. */
   constructor(store: Store, settings: WorkerSettings, pool: TaskPool, chores: readonly Chore[]) {
@@ -54,21 +55,23 @@ export class Worker {
   }
 
   /** What the store hears before it is asked. */
-  hear(hint: Hint): void {
-    if (hint.what === 'cancel') return this.#pool.ask(hint.key)
-    if (!serves(this.#settings, hint.queue)) return
+  hear(wakeup: Wakeup): void {
+    if (wakeup.what === 'cancel') return this.#pool.ask(wakeup.key)
+    if (!serves(this.#settings, wakeup.queue)) return
     this.#polling.wake()
     this.#pool.wake()
   }
 
   /** Gives all rows back at once, if the database answers soon: for a process that is about to end. */
-  async leave(): Promise<void> {
+  async forceStop(): Promise<WorkerReport> {
     this.stop()
-    const { rows } = await this.#pool.abandon()
+    const { rows, unfinished } = await this.#pool.abandon()
+    this.#abandoned += unfinished
     await Promise.race([this.#store.release(rows).catch(() => 0), clock.sleep(FORCED_RELEASE_MS)])
+    return this.#report()
   }
 
-  /** Runs until stopped, or in a batch until nothing is left. Rejects if a batch cannot reach its database, and with errors that no retry can mend. */
+  /** Runs until stopped, or in a batch until nothing is left. Rejects if a batch cannot reach its database, and with errors that no retry can fix. */
   async run(): Promise<WorkerReport> {
     const { workerId, queues, startupDelay } = this.#settings
     log.info(`Starting worker worker_id=${workerId} queues=${queues?.join(',') ?? '*'}`)
@@ -77,10 +80,10 @@ export class Worker {
     try {
       await clock.sleep(startupDelay * Math.random(), this.#stopping.signal)
       await this.#work()
-      const abandoned = await this.#drain()
-      return { started: this.#pool.started, abandoned }
+      await this.#drain()
+      return this.#report()
     } catch (error) {
-      // No retry can mend it, such as a missing table: nothing of what runs could be stored.
+      // No retry can fix it, such as a missing table: nothing of what runs could be stored.
       this.#pool.stop(new LeaseLost())
       throw error
     } finally {
@@ -94,6 +97,10 @@ export class Worker {
     const done = new AbortController()
     const closing = Promise.all([...chores, this.#pool.close()]).then(() => this.#store.close())
     await Promise.race([closing, clock.sleep(CLOSE_MS, done.signal)]).finally(() => done.abort())
+  }
+
+  #report(): WorkerReport {
+    return { started: this.#pool.started, abandoned: this.#abandoned }
   }
 
   async #work(): Promise<void> {
@@ -179,8 +186,8 @@ export class Worker {
     return delay * (0.5 + Math.random())
   }
 
-  /** Finishes what runs. Once stopped, aborts it after `shutdownTimeout`, and at last gives the rows back; gives their number. */
-  async #drain(): Promise<number> {
+  /** Finishes what runs. Once stopped, aborts it after `shutdownTimeout`, and at last gives the rows back. */
+  async #drain(): Promise<void> {
     if (!this.#stopping.signal.aborted) this.#pool.start()
     await this.#handIn(Number.POSITIVE_INFINITY, this.#stopping.signal)
     this.stop()
@@ -194,7 +201,7 @@ export class Worker {
     for (const { values } of rows)
       log.warn(`Task id=${values.id} path=${values.taskName} has not finished and is given back`)
     await this.#release(rows)
-    return unfinished
+    this.#abandoned += unfinished
   }
 
   /** Hands in outcomes until no rows are held, for at most `patienceMs`, or until `signal` aborts. */

@@ -28,7 +28,7 @@ describeEachDatabase((database) => {
       message: expect.stringContaining(
         `"spec.add" is already enqueued: there is a row with the id ${ID}.`,
       ) as string,
-      mend: expect.stringContaining('uniqueKey') as string,
+      hint: expect.stringContaining('uniqueKey') as string,
     })
     expect(await dataSource.getRepository(DBTaskResult).find()).toMatchObject([
       { argsKwargs: { args: [1] } },

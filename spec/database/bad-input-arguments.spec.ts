@@ -37,7 +37,7 @@ describe.each([
 ])('20 MB on the %s backend', (_, BACKEND, OPTIONS) => {
   beforeEach(() => void configureTasks({ default: { BACKEND, OPTIONS } }))
 
-  it('as an argument are refused, with their size and the mend', async () => {
+  it('as an argument are refused, with their size and the hint', async () => {
     await expect(echo.enqueue(MEGABYTES_20)).rejects.toThrow(NotSerializableError)
     await expect(echo.enqueue(MEGABYTES_20)).rejects.toThrow(`args ${TOO_LONG}`)
     await expect(echo.enqueueWith({ kwargs: { a: MEGABYTES_20 } })).rejects.toThrow('kwargs is ')

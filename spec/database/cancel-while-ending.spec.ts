@@ -41,7 +41,7 @@ describeEachDatabase((database) => {
   })
 
   // A worker that holds a row for ever must not hold the spec as well.
-  afterAll(() => worker.leave())
+  afterAll(() => worker.stop({ force: true }))
 
   it(`none of ${TASKS} tasks that are cancelled as they end stays RUNNING`, async () => {
     const results = await brief.enqueueMany(Array.from({ length: TASKS }, () => []))

@@ -41,7 +41,7 @@ describeEachDatabase(({ name, connect }) => {
       message: expect.stringMatching(
         /^The table "db_task_result" has about \d{4} rows, and the oldest ended more than 9 days ago: it seems that nobody prunes\.$/,
       ) as string,
-      mend: 'Run `npx tasks prune_db_task_results` each day, by cron or a timer.',
+      hint: 'Run `npx tasks prune_db_task_results` each day, by cron or a timer.',
     })
     expect(await problems(dataSource, { rows: 1_000, days: 11 })).toEqual([])
     expect(await problems(dataSource, { rows: 10_000, days: 9 })).toEqual([])
@@ -74,7 +74,7 @@ describeEachDatabase(({ name, connect }) => {
             level: 'warning',
             message:
               'The table "db_task_result" holds 60000 dead rows beside 30000 living ones, and was last vacuumed never: claims walk past the dead.',
-            mend: 'Turn autovacuum on, for the server and for the table (ALTER TABLE "db_task_result" RESET (autovacuum_enabled)); until then run VACUUM "db_task_result".',
+            hint: 'Turn autovacuum on, for the server and for the table (ALTER TABLE "db_task_result" RESET (autovacuum_enabled)); until then run VACUUM "db_task_result".',
           },
         ])
 
@@ -82,7 +82,7 @@ describeEachDatabase(({ name, connect }) => {
         await dataSource.query(
           'ALTER TABLE db_task_result SET (autovacuum_enabled = true, autovacuum_vacuum_threshold = 2000000000)',
         )
-        expect((await check())[0]!.mend).toBe(
+        expect((await check())[0]!.hint).toBe(
           'Run VACUUM "db_task_result", and have autovacuum come sooner: ALTER TABLE "db_task_result" SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0).',
         )
 
@@ -103,7 +103,7 @@ describeEachDatabase(({ name, connect }) => {
         await dataSource.query('SELECT pg_sleep(1.2)')
 
         // It is too young to be the cause.
-        expect((await problems(dataSource, { dead: 100 }))[0]!.mend).toMatch(/^Run VACUUM/)
+        expect((await problems(dataSource, { dead: 100 }))[0]!.hint).toMatch(/^Run VACUUM/)
         const later = {
           query: (sql: string, values?: unknown[]) =>
             dataSource.query(sql.replaceAll("now() - INTERVAL '1 minute'", 'now()'), values),
@@ -112,7 +112,7 @@ describeEachDatabase(({ name, connect }) => {
           ...never,
           dead: 100,
         })
-        expect(problem!.mend).toMatch(
+        expect(problem!.hint).toMatch(
           new RegExp(
             String.raw`^They cannot go before the transaction of process ${pid} \(.+, idle in transaction\), open since \d{4}-\d\d-\d\d \d\d:\d\d UTC ends: end it, then run VACUUM "db_task_result"\.$`,
           ),
@@ -137,7 +137,7 @@ describeEachDatabase(({ name, connect }) => {
           message: expect.stringMatching(
             /^InnoDB keeps \d+ changes that it has not cleaned up/,
           ) as string,
-          mend: expect.stringMatching(
+          hint: expect.stringMatching(
             /^They are kept for the oldest transaction, of connection \d+: end it \(KILL \d+\), if it has been open for long\.$/,
           ) as string,
         },

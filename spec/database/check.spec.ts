@@ -30,7 +30,7 @@ describeEachDatabase((database) => {
       {
         level: 'error',
         message: 'The DataSource of TASKS is not initialised.',
-        mend: 'Call `await dataSource.initialize()` before tasks are used.',
+        hint: 'Call `await dataSource.initialize()` before tasks are used.',
       },
     ])
     await expect(start(dataSource)).rejects.toThrow(DataSourceError)
@@ -42,7 +42,7 @@ describeEachDatabase((database) => {
       {
         level: 'error',
         message: 'The DataSource of TASKS does not know the entity DBTaskResult.',
-        mend: 'Add it: `entities: [DBTaskResult, …]`, with DBTaskResult from "typeorm-tasks".',
+        hint: 'Add it: `entities: [DBTaskResult, …]`, with DBTaskResult from "typeorm-tasks".',
       },
     ])
   })
@@ -52,7 +52,7 @@ describeEachDatabase((database) => {
       entities: [dbTaskResultSchema({ tableName: 'jobs' })],
     })
     expect(await check(dataSource)).toEqual([
-      { level: 'error', message: 'The table "jobs" does not exist.', mend: migrate },
+      { level: 'error', message: 'The table "jobs" does not exist.', hint: migrate },
     ])
     await expect(start(dataSource)).rejects.toMatchObject({
       name: 'DataSourceError',
@@ -67,7 +67,7 @@ describeEachDatabase((database) => {
       {
         level: 'error',
         message: 'The table "db_task_result" lacks the column "lease_until".',
-        mend: migrate,
+        hint: migrate,
       },
     ])
     await expect(start(dataSource)).rejects.toThrow(
@@ -90,13 +90,13 @@ describeEachDatabase((database) => {
         level: 'warning',
         message:
           'The table "db_task_result" lacks the index on status, priority, run_after, enqueued_at: every claim reads and sorts all that wait.',
-        mend: migrate,
+        hint: migrate,
       },
       {
         level: 'warning',
         message:
           'The table "db_task_result" lacks the unique index on unique_key: a uniqueKey keeps no second task out.',
-        mend: migrate,
+        hint: migrate,
       },
     ])
 
@@ -114,7 +114,7 @@ describeEachDatabase((database) => {
       {
         level: 'warning',
         message: "The database's clock is 60 s behind this machine's.",
-        mend: expect.stringContaining('NTP') as string,
+        hint: expect.stringContaining('NTP') as string,
       },
     ])
     expect((await atAnotherTime(-60_000, () => check(dataSource)))[0]!.message).toBe(
@@ -142,7 +142,7 @@ describeEachDatabase((database) => {
             {
               level: 'error',
               message: expect.stringMatching(/^The database \(\w+\) cannot be reached: /) as string,
-              mend: expect.stringContaining('Is it running') as string,
+              hint: expect.stringContaining('Is it running') as string,
             },
           ],
         ])
@@ -177,7 +177,7 @@ describeEachDatabase(
             level: 'error',
             message:
               "The database's encoding is LATIN1, which cannot hold every argument and error text.",
-            mend: "Make a database with ENCODING 'UTF8' and move the data.",
+            hint: "Make a database with ENCODING 'UTF8' and move the data.",
           },
         ])
       } finally {
@@ -214,7 +214,7 @@ it('says that no DataSource was given', async () => {
     {
       level: 'error',
       message: 'TASKS.default.OPTIONS has no dataSource.',
-      mend: 'Add it: OPTIONS: { dataSource }.',
+      hint: 'Add it: OPTIONS: { dataSource }.',
     },
   ])
 })
@@ -229,7 +229,7 @@ it.each([
   expect(tooOld(productOf(type, version), version)).toEqual({
     level: 'error',
     message: `${name} ${version} is too old: tasks need ${name} ${oldest} or later.`,
-    mend: `Move the database to ${name} ${oldest} or later.`,
+    hint: `Move the database to ${name} ${oldest} or later.`,
   })
 })
 

@@ -159,7 +159,7 @@ describe('F53 with enqueuers, workers and readers in Kolkata, St. John’s and U
     expect(problem.message).toBe(
       'The connection has no timezone, and this process lives in America/St_Johns: a repository reads instants in the hour that is skipped there in spring up to an hour off.',
     )
-    expect(problem.mend).toContain("`timezone: 'Z'`")
+    expect(problem.hint).toContain("`timezone: 'Z'`")
   })
 })
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource } from 'typeorm'
 import { configureTasks, DBTaskResult } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
@@ -6,7 +7,7 @@ import { InvalidBackendError, InvalidSettingsError } from '#errors'
 import { pruneResults, type PruneOptions, runUntilEmpty, startWorker } from '#start-worker'
 import type { WorkerOptions } from '#worker-options'
 import { databases } from '../support/databases'
-import { add, catchLog, fail, nothing } from '../support/tasks'
+import { add, catchLog, fail, nothing, patient } from '../support/tasks'
 
 const countdown = task('spec.countdown', async (from: number): Promise<number> => {
   if (from > 0) await countdown.enqueue(from - 1)
@@ -45,6 +46,17 @@ it('runs a task that waits for another that it enqueued', async () => {
   await runUntilEmpty({ interval: 20 })
 
   expect((await result.refresh()).returnValue).toBe(2)
+})
+
+it('gives running rows back at once when it is stopped by force, also after a stop without', async () => {
+  const result = await patient.enqueue()
+  const worker = await startWorker({ interval: 20 })
+  while ((await result.refresh()).status === 'READY') await sleep(10)
+  const stopped = worker.stop()
+
+  expect(await worker.stop({ force: true })).toEqual({ started: 1, abandoned: 1 })
+  expect(await result.refresh()).toMatchObject({ status: 'READY', attempts: 0 })
+  expect(await stopped).toEqual({ started: 1, abandoned: 1 })
 })
 
 it('serves its queue, its backend, and no more tasks than it should', async () => {

@@ -32,7 +32,7 @@ const TROUBLE: Record<DatabaseName, readonly string[]> = {
   ],
 }
 
-/** What waiting does not mend. */
+/** What waiting does not hint. */
 const REFUSAL: Record<DatabaseName, string> = {
   sqlite: 'SQLITE_READONLY',
   postgres: '42501',

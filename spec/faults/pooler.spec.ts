@@ -8,7 +8,7 @@ import { databaseStoreContract } from '../contract/open-store'
 import { databases, type SpecDatabase } from '../support/databases'
 import {
   findPgBouncer,
-  pgBouncerMend,
+  pgBouncerHint,
   startPgBouncer,
   type PgBouncer,
 } from '../support/servers/pgbouncer'
@@ -21,10 +21,10 @@ const postgres = databases().find(({ name }) => name === 'postgres')
 if (!postgres) it.skip('F50 needs PostgreSQL', () => {})
 else if (!findPgBouncer()) {
   process.stderr.write(
-    `\n*** MISSING: PgBouncer. ${pgBouncerMend}. F50 is ${process.env['CI'] ? 'failed' : 'skipped'}. ***\n\n`,
+    `\n*** MISSING: PgBouncer. ${pgBouncerHint}. F50 is ${process.env['CI'] ? 'failed' : 'skipped'}. ***\n\n`,
   )
   ;(process.env['CI'] ? it : it.skip)('F50 needs PgBouncer', () => {
-    throw new Error(`Under CI every pooler must be there. ${pgBouncerMend}`)
+    throw new Error(`Under CI every pooler must be there. ${pgBouncerHint}`)
   })
 } else
   describe('F50 on PostgreSQL behind a pooler that gives a connection for one transaction only', () => {

@@ -221,7 +221,7 @@ describe('check', () => {
   })
 })
 
-describe('a set-up that is not right ends in 1, with what is wrong and its mend', () => {
+describe('a set-up that is not right ends in 1, with what is wrong and its hint', () => {
   const sqlite = { type: 'better-sqlite3', database: 'other.sqlite' } as const
 
   it.each(['check', 'db_worker', 'prune_db_task_results'])('no table: %s', async (command) => {

@@ -125,7 +125,7 @@ describe('makemigrations', () => {
     })
     await expect(call({}, { dataSource })).rejects.toMatchObject({
       code: 'DATA_SOURCE',
-      mend: expect.stringContaining('entities: [DBTaskResult, …]'),
+      hint: expect.stringContaining('entities: [DBTaskResult, …]'),
     })
   })
 

@@ -138,11 +138,11 @@ describe('a list', () => {
       [waits, 'READY', 'A worker will run it, or runs it.'],
       [adds, 'SUCCESSFUL', 'Enqueue it anew to run it again.'],
     ]
-    for (const [id = '', status, mend] of states)
+    for (const [id = '', status, hint] of states)
       expect(await app.tasks('results', 'retry', id)).toEqual({
         code: 1,
         stdout: '',
-        stderr: `error: Task ${id} (app.add) is ${status}; only a FAILED one can be retried. ${mend}\n`,
+        stderr: `error: Task ${id} (app.add) is ${status}; only a FAILED one can be retried. ${hint}\n`,
       })
   })
 })

@@ -77,7 +77,7 @@ describe.each(present)('an app with %s', (_, compiler) => {
   )
 })
 
-describe('what TypeScript cannot do here is said with its mend', () => {
+describe('what TypeScript cannot do here is said with its hint', () => {
   const compilers = present.filter(([name]) => name !== '@swc/core alone')
 
   it.each(compilers)('await outside of a function, with %s', (_, compiler) => {

@@ -1,4 +1,4 @@
-import { djangoMend, isDjangoUnpacked } from '../django/harness/django-folder'
+import { djangoHint, isDjangoUnpacked } from '../django/harness/django-folder'
 import { Desk, type DeskCard } from './servers/desk'
 import { wanted, type Wanted } from './servers/wanted'
 
@@ -18,7 +18,7 @@ export default async function setUp(): Promise<void> {
 }
 
 function tellMissing({ missing }: Wanted): void {
-  const lines = Object.entries(missing).map(([name, mend]) => `MISSING: ${name}. ${mend}`)
+  const lines = Object.entries(missing).map(([name, hint]) => `MISSING: ${name}. ${hint}`)
   if (isTrue(process.env['CI']))
     throw new Error(
       `Under CI every database must be there.\n${lines.join('\n')}\nOr choose databases: DB=sqlite`,
@@ -27,7 +27,7 @@ function tellMissing({ missing }: Wanted): void {
 }
 
 function tellNoDjango(): void {
-  const line = `MISSING: Django. ${djangoMend}`
+  const line = `MISSING: Django. ${djangoHint}`
   if (isTrue(process.env['CI'])) throw new Error(`Under CI Django must be there.\n${line}`)
   shout([line, 'The specs that run beside a real Django are skipped.'])
 }

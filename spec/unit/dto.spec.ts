@@ -459,7 +459,7 @@ describe('without class-transformer', () => {
     ).toEqual(['Hi, ann@mail.org', true])
   })
 
-  it('nested objects with rules are refused, and what would mend it is named', async () => {
+  it('nested objects with rules are refused, and what would hint it is named', async () => {
     const lone = alone.task('spec.dto.lone', (it: Shipment) => it.to, { args: [Shipment] })
 
     await expect(

@@ -12,7 +12,7 @@ class Point {
   x = 1
 }
 
-/** What JSON cannot carry, or not to every database: the path of it and the mend. */
+/** What JSON cannot carry, or not to every database: the path of it and the hint. */
 const refused: [string, unknown, string][] = [
   ['a Date', { when: new Date(0) }, 'value.when: Date; pass when.toISOString()'],
   ['a Map', [new Map()], 'value[0]: Map; pass Object.fromEntries(value[0])'],
@@ -48,7 +48,7 @@ const refused: [string, unknown, string][] = [
   [
     'half a surrogate pair',
     ['\ud83d'],
-    'value[0]: text with half of a surrogate pair; mend it: text.toWellFormed()',
+    'value[0]: text with half of a surrogate pair; use text.toWellFormed()',
   ],
   [
     'a key named __proto__',

@@ -193,7 +193,7 @@ describe('a backend that brings only enqueue', () => {
     expect((await add.enqueueMany([[1], [2]])).map(({ args }) => args)).toEqual([[1], [2]])
   })
 
-  it('refuses, with the mend, what it cannot do', async () => {
+  it('refuses, with the hint, what it cannot do', async () => {
     expect(() => add.using({ priority: 1 })).toThrow(
       'Task "spec.add" asks for priority, which Plain (TASKS.default) does not support. Leave the priority at 0, or use the Database backend.',
     )

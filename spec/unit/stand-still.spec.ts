@@ -53,7 +53,7 @@ beforeEach(async () => {
 })
 afterEach(() => {
   store.answer()
-  void worker.leave()
+  void worker.forceStop()
   setClock()
 })
 

@@ -35,7 +35,7 @@ export async function assertUsable(
   table: Table,
 ): Promise<void> {
   const tooOld = await versionProblem(dataSource)
-  if (tooOld) throw new DatabaseError(tooOld.message, tooOld.mend)
+  if (tooOld) throw new DatabaseError(tooOld.message, tooOld.hint)
   try {
     // Selects every column of a row that cannot exist.
     await patiently(() => dialect.byId(session, table.hexIds ? '' : NIL))
@@ -64,12 +64,12 @@ function problemOf(error: unknown): Problem {
     return {
       level: 'error',
       message: error.what,
-      mend: error.mend,
+      hint: error.hint,
     }
   if (codeOf(error) === '') throw error
   return {
     level: 'error',
     message: `The database refused to be looked at: ${messageOf(error)}`,
-    mend: 'May the user of the DataSource read the table and its description?',
+    hint: 'May the user of the DataSource read the table and its description?',
   }
 }

@@ -44,7 +44,7 @@ const deadRows: Look = async (dataSource, { path, name }, limits) => {
   return {
     level: 'warning',
     message: `The table "${name}" holds ${found.dead} dead rows beside ${found.living} living ones, and was last vacuumed ${found.vacuumed ?? 'never'}: claims walk past the dead.`,
-    mend: deadMend(path, found, await holderOf(dataSource)),
+    hint: deadHint(path, found, await holderOf(dataSource)),
   }
 }
 
@@ -72,7 +72,7 @@ async function holderOf(dataSource: DataSource): Promise<string | undefined> {
   return holder?.what
 }
 
-function deadMend(path: string, { off }: Dead, holder: string | undefined): string {
+function deadHint(path: string, { off }: Dead, holder: string | undefined): string {
   if (holder !== undefined)
     return `They cannot go before ${holder} ends: end it, then run VACUUM ${path}.`
   if (off)
@@ -91,7 +91,7 @@ const history: Look = async (dataSource, _, limits) => {
   return {
     level: 'warning',
     message: `InnoDB keeps ${found.length} changes that it has not cleaned up (its history list): claims walk past what they left.`,
-    mend: oldest
+    hint: oldest
       ? `They are kept for the oldest transaction, of connection ${oldest.thread}: end it (KILL ${oldest.thread}), if it has been open for long.`
       : 'Give purge more threads (innodb_purge_threads), or the server a faster disk.',
   }
@@ -115,7 +115,7 @@ function unpruned(growth: Growth): Look {
     return {
       level: 'warning',
       message: `The table "${name}" has about ${Number(estimate?.n)} rows, and the oldest ended more than ${limits.days} days ago: it seems that nobody prunes.`,
-      mend: 'Run `npx tasks prune_db_task_results` each day, by cron or a timer.',
+      hint: 'Run `npx tasks prune_db_task_results` each day, by cron or a timer.',
     }
   }
 }

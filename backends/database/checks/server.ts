@@ -32,7 +32,7 @@ export function tooOld({ name, oldest }: Product, version: string): Problem | un
   return {
     level: 'error',
     message: `${name} ${version} is too old: tasks need ${name} ${oldest} or later.`,
-    mend: `Move the database to ${name} ${oldest} or later.`,
+    hint: `Move the database to ${name} ${oldest} or later.`,
   }
 }
 
@@ -67,7 +67,7 @@ function encodingProblem(encoding: string): Problem | undefined {
   return {
     level: 'error',
     message: `The database's encoding is ${encoding}, which cannot hold every argument and error text.`,
-    mend: "Make a database with ENCODING 'UTF8' and move the data.",
+    hint: "Make a database with ENCODING 'UTF8' and move the data.",
   }
 }
 
@@ -79,6 +79,6 @@ function clockProblem(now: Date | null, asked: number, answered: number): Proble
   return {
     level: 'warning',
     message: `The database's clock is ${Math.round(apart / 1000)} s ${ahead ? 'ahead of' : 'behind'} this machine's.`,
-    mend: 'Set both by NTP: a runAfter that is counted from this clock is compared with that of the database.',
+    hint: 'Set both by NTP: a runAfter that is counted from this clock is compared with that of the database.',
   }
 }

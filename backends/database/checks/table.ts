@@ -11,7 +11,7 @@ export async function tableProblems(dataSource: DataSource): Promise<Problem[]> 
   const found = await inDatabase(dataSource, wanted)
   if (!found)
     return [
-      { level: 'error', message: `The table "${wanted.tableName}" does not exist.`, mend: MIGRATE },
+      { level: 'error', message: `The table "${wanted.tableName}" does not exist.`, hint: MIGRATE },
     ]
   const lacking = wanted.columns
     .map((column) => column.databaseName)
@@ -21,7 +21,7 @@ export async function tableProblems(dataSource: DataSource): Promise<Problem[]> 
       {
         level: 'error',
         message: `The table "${wanted.tableName}" lacks ${columnList(lacking)}.`,
-        mend: MIGRATE,
+        hint: MIGRATE,
       },
     ]
   return wanted.indices
@@ -63,7 +63,7 @@ function indexProblem(table: string, index: Index): Problem {
   return {
     level: 'warning',
     message: `The table "${table}" lacks the ${index.isUnique ? 'unique ' : ''}index on ${columnsOf(index).join(', ')}: ${consequence}.`,
-    mend: MIGRATE,
+    hint: MIGRATE,
   }
 }
 

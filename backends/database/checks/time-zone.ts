@@ -13,7 +13,7 @@ export function zoneProblems(dataSource: DataSource): Problem[] {
     {
       level: 'warning',
       message: `The connection has no timezone, and this process lives in ${zone}: a repository reads instants in the hour that is skipped there in spring up to an hour off.`,
-      mend: "Run the process with TZ=UTC, or set `timezone: 'Z'` in the DataSource, which also changes how the app's own datetime columns are read.",
+      hint: "Run the process with TZ=UTC, or set `timezone: 'Z'` in the DataSource, which also changes how the app's own datetime columns are read.",
     },
   ]
 }

@@ -10,7 +10,7 @@ export const djangoFolder = join(
   'typeorm-tasks/django',
 )
 
-export const djangoMend = `Unpack it (nothing is installed): ${FETCH}`
+export const djangoHint = `Unpack it (nothing is installed): ${FETCH}`
 
 export function isDjangoUnpacked(): boolean {
   return existsSync(join(djangoFolder, 'edition'))

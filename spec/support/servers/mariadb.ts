@@ -7,7 +7,7 @@ import { Server, type Recipe } from './server'
 /** Starts a MariaDB of the spec's own; its data is in `parent`, which is the folder for temporary ones unless told. */
 export async function startMariaDb(parent?: string): Promise<Server> {
   const programs = findMariaDb()
-  if (programs === undefined) throw new Error(`MariaDB is missing. ${mariaDbMend}`)
+  if (programs === undefined) throw new Error(`MariaDB is missing. ${mariaDbHint}`)
   return await Server.start(recipe(programs), parent)
 }
 
@@ -31,7 +31,7 @@ export function findMariaDb(): MariaDbPrograms | undefined {
   return server === undefined || installer === undefined ? undefined : { server, installer }
 }
 
-export const mariaDbMend = 'Install it, for instance: apt-get install mariadb-server'
+export const mariaDbHint = 'Install it, for instance: apt-get install mariadb-server'
 
 // A killed server must keep what it committed (flush-log-at-trx-commit=2), a power cut need not be survived.
 // The time zone is odd on purpose: nothing may depend on it.

@@ -18,7 +18,7 @@ import { Server, type Address, type Recipe } from './server'
 
 const SCRIPT = join(__dirname, '../../../scripts/mysql-server.sh')
 
-export const mySqlMend =
+export const mySqlHint =
   'Fetch it: scripts/mysql-server.sh fetch (needs apt and the package debian-archive-keyring, installs nothing); or set MYSQL_BIN to the folder of a mysqld, or MYSQL_URL to a running server.'
 
 /** A server that gives databases: that of MYSQL_URL, which is neither started nor stopped, else one of the spec's own. */
@@ -31,7 +31,7 @@ export async function openMySql(): Promise<Server | ExistingMySql> {
 export async function startMySql(parent?: string): Promise<Server> {
   const program = findMySql()
   if (program === undefined)
-    throw new Error(`No mysqld was found to start a server with. ${mySqlMend}`)
+    throw new Error(`No mysqld was found to start a server with. ${mySqlHint}`)
   return await Server.start(recipe(program), parent)
 }
 

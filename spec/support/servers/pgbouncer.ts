@@ -10,7 +10,7 @@ import { freePort } from './free-port'
 import { makePlace, type Place } from './place'
 import { user } from './server'
 
-export const pgBouncerMend = 'Install it, for instance: apt-get install pgbouncer'
+export const pgBouncerHint = 'Install it, for instance: apt-get install pgbouncer'
 
 /** The program: PGBOUNCER_BIN's folder, else this machine's. */
 export function findPgBouncer(): string | undefined {
@@ -27,7 +27,7 @@ export interface PgBouncer {
 
 export async function startPgBouncer(serverPort: number): Promise<PgBouncer> {
   const program = findPgBouncer()
-  if (program === undefined) throw new Error(`PgBouncer is missing. ${pgBouncerMend}`)
+  if (program === undefined) throw new Error(`PgBouncer is missing. ${pgBouncerHint}`)
   const place = makePlace('pgbouncer', 'postgres')
   const port = await freePort()
   writeFileSync(join(place.folder, 'users'), `"${user.username}" "${user.password}"\n`)

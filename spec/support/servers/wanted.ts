@@ -1,7 +1,7 @@
 import { didYouMean } from '../../../lib/errors/suggestions'
-import { findMariaDb, mariaDbMend } from './mariadb'
-import { hasMySql, mySqlMend } from './mysql'
-import { findPostgres, postgresMend } from './postgres'
+import { findMariaDb, mariaDbHint } from './mariadb'
+import { hasMySql, mySqlHint } from './mysql'
+import { findPostgres, postgresHint } from './postgres'
 
 export const databaseNames = ['sqlite', 'postgres', 'mariadb', 'mysql'] as const
 export type DatabaseName = (typeof databaseNames)[number]
@@ -19,9 +19,9 @@ export function wanted(list = process.env['DB']): Wanted {
       ? databaseNames
       : list.split(',').map((name) => databaseName(name.trim()))
   const missing: Partial<Record<DatabaseName, string>> = {}
-  if (names.includes('postgres') && findPostgres() === undefined) missing.postgres = postgresMend
-  if (names.includes('mariadb') && findMariaDb() === undefined) missing.mariadb = mariaDbMend
-  if (names.includes('mysql') && !hasMySql()) missing.mysql = mySqlMend
+  if (names.includes('postgres') && findPostgres() === undefined) missing.postgres = postgresHint
+  if (names.includes('mariadb') && findMariaDb() === undefined) missing.mariadb = mariaDbHint
+  if (names.includes('mysql') && !hasMySql()) missing.mysql = mySqlHint
   return { names, missing }
 }
 

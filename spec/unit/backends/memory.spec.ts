@@ -84,7 +84,9 @@ describe('a worker on rows in memory', () => {
 
   it('hears nothing any more once its store is closed', async () => {
     const heard: unknown[] = []
-    const store = await backends.get('default').openStore({ hint: (hint) => void heard.push(hint) })
+    const store = await backends
+      .get('default')
+      .openStore({ wakeup: (wakeup) => void heard.push(wakeup) })
     await nothing.enqueue()
     await nothing.using({ runAfter: new Date(now + 60_000) }).enqueue()
     await store.close()

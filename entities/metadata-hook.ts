@@ -74,7 +74,7 @@ function isVersion({ driver }: DataSource, wantedMajor: number, wantedMinor: num
 }
 
 /**
- * Under the type `mysql` TypeORM knows two things about MariaDB wrong: it turns uuid into varchar(36), and takes the default
+ * Under the type `mysql` TypeORM is wrong about MariaDB in two ways: it turns uuid into varchar(36), and takes the default
  * NULL that MariaDB reports for nullable columns for a change. Both are corrected for our columns; the app's own stay as they are.
  */
 function teachMariaDb({ driver }: DataSource): void {

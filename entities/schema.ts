@@ -14,7 +14,7 @@ export interface DBTaskResultSchemaOptions {
 }
 
 /**
- * The entity for a table of another name, or for one that Django made. List it in `entities` in the place of `DBTaskResult`;
+ * The entity for a table of another name, or for one that Django made. List it in `entities` instead of `DBTaskResult`;
  * `getRepository(DBTaskResult)` then works on that table.
  */
 export function dbTaskResultSchema({

@@ -1,4 +1,4 @@
-// Plays the tutorial from the first migration to the result, in a temporary folder, and ends by itself.
+// Runs the tutorial from the first migration to the result, in a temporary folder, and ends by itself.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -42,7 +42,7 @@ Where to look next
   rmSync(app, { recursive: true, force: true })
 }
 
-/** The app as a stranger has it: its own folder, with the packages installed there. */
+/** The app as a user has it: its own folder, with the packages installed there. */
 function copyApp() {
   for (const file of ['package.json', 'ormconfig.js', 'tasks.js', 'enqueue.js', 'read.js'])
     cpSync(join(here, file), join(app, file))
@@ -64,7 +64,7 @@ function typeorm(...args) {
   return [join(repository, 'node_modules/typeorm/cli.js'), ...args]
 }
 
-/** Runs one command of the tutorial; all it says goes to the standard output, log lines too. */
+/** Runs one command of the tutorial; its output and its log lines go to standard output. */
 function step(title, shown, args) {
   console.log(`\n${title}\n$ ${shown}`)
   const { status, signal, error } = spawnSync(process.execPath, args, {

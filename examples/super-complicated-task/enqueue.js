@@ -1,4 +1,4 @@
-// What a web server would do in a request: write the order and answer at once.
+// What a web server does in a request: enqueue the task and answer at once.
 import { dataSource } from './ormconfig.js'
 import { superComplicatedTask } from './tasks.js'
 

@@ -1,4 +1,4 @@
-// A task's row is a row like any other: read it with the repository.
+// The row of a task is an ordinary row: read it with the repository.
 import { DBTaskResult } from 'typeorm-tasks'
 import { dataSource } from './ormconfig.js'
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { task } from 'typeorm-tasks'
 
-/** Stands for a slow computation or a call to a slow service: two seconds in which a web server should not keep anybody waiting. */
+/** Stands for a slow computation or a call to a slow service: 2 s, too long for a web request. */
 export const superComplicatedTask = task(
   'tutorial.super_complicated_task',
   async (context, target) => {

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm'
 
-/** An image in which stars are to be found. */
+/** An image in which the app counts the stars. */
 @Entity()
 export class Extraction {
   @PrimaryGeneratedColumn()
@@ -13,7 +13,7 @@ export class Extraction {
   @Column()
   taskId!: string
 
-  /** How many were found; null until the task has finished. */
+  /** The number of stars found; null until the task has finished. */
   @Column({ type: 'integer', nullable: true })
   sources!: number | null
 }

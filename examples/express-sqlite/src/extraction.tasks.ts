@@ -5,7 +5,7 @@ import { Extraction } from './extraction.entity'
 
 const STEPS = 4
 
-/** Stands for two seconds of hard work, which no web request should wait for. */
+/** Stands for 2 s of computation, too long for a web request. */
 export const extractSources = task(
   'extraction.extractSources',
   async (context: TaskContext, image: string) => {

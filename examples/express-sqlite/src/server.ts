@@ -23,7 +23,7 @@ app.post('/extractions', async (request, response) => {
   }
 })
 
-/** How a task is doing. */
+/** The status and progress of a task. */
 app.get('/tasks/:id', async (request, response) => {
   try {
     const result = await extractSources.getResult(request.params.id)
@@ -45,13 +45,13 @@ async function orderExtraction(
   image: string,
 ): Promise<{ id: number; taskId: string }> {
   const task = await extractSources.using({ manager }).enqueue(image)
-  // If the image was ordered before, this fails, and the task that was just enqueued goes with it.
+  // If the image already exists, this fails, and the rollback also removes the task that was just enqueued.
   return manager.save(Extraction, { image, taskId: task.id, sources: null })
 }
 
 let last: Promise<unknown> = Promise.resolve()
 
-/** One after another, since TypeORM has one connection to SQLite. On PostgreSQL or MySQL: `dataSource.transaction(work)`. */
+/** Runs transactions one after another, because TypeORM has one connection to SQLite. On PostgreSQL or MySQL: `dataSource.transaction(work)`. */
 function inTransaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
   const mine = last.then(() => dataSource.transaction(work))
   last = mine.catch(() => {})

@@ -74,7 +74,7 @@ scenarios((add, { name }) => {
 
       const [abort] = await field.sees('abort', 1, LEASE)
       expect(abort).toMatchObject({ id, note: 'LeaseLost' })
-      await worker.says('is dropped')
+      await worker.says('is discarded')
       expect(await field.rows()).toEqual([])
       return { tampered: [id!] }
     },
@@ -95,7 +95,7 @@ scenarios((add, { name }) => {
 
       await field.sees('abort', 1, LEASE)
       await field.sees('end')
-      await worker.says('is dropped')
+      await worker.says('is discarded')
       expect(await field.row(id!)).toMatchObject({
         status: 'FAILED',
         exceptionClassPath: 'by.hand',

@@ -35,7 +35,7 @@ scenarios((add) => {
       const { id, stalled } = await takenOver(field, 'second', [300, 'fails'], () =>
         field.finished(),
       )
-      await stalled.says('is dropped')
+      await stalled.says('is discarded')
 
       expect(await field.row(id)).toMatchObject({
         status: 'FAILED',

@@ -6,6 +6,7 @@ import {
 } from '../../entities/columns'
 import { dashed, instantOf, NO_DELAY, utcText } from '../../entities/formats'
 import type { ErrorRecord } from '../../lib/errors/error-record'
+import { isRecord } from '../../lib/errors/option-checks'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
 import type { ClaimedRow } from '../../lib/store'
 
@@ -104,7 +105,7 @@ export function claimedRow(raw: ClaimedRaw): ClaimedRow {
     values: resultValues(raw, call, workers),
     cancelled: typeof raw.cancel_requested_at === 'string',
     malformed: malformedPart(raw, call, workers),
-    options: isObject(options) ? options : NO_OPTIONS,
+    options: isRecord(options) ? options : NO_OPTIONS,
   }
 }
 
@@ -137,18 +138,18 @@ function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultV
 }
 
 function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
-  if (!isObject(call)) return { args: [], kwargs: {} }
+  if (!isRecord(call)) return { args: [], kwargs: {} }
   return {
     args: Array.isArray(call['args']) ? call['args'] : [],
-    kwargs: isObject(call['kwargs']) ? call['kwargs'] : {},
+    kwargs: isRecord(call['kwargs']) ? call['kwargs'] : {},
   }
 }
 
 /** The first reason why the row cannot be run, or null. */
 function malformedPart(raw: ClaimedRaw, call: unknown, workers: unknown): string | null {
-  if (!isObject(call)) return 'args_kwargs is no JSON object'
+  if (!isRecord(call)) return 'args_kwargs is no JSON object'
   if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
-  if (!isObject(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
+  if (!isRecord(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
   if (raw.queue_name === null) return 'queue_name is NULL'
   if (!isPriority(raw.priority))
     return `priority ${String(raw.priority)} is not a whole number from -100 to 100`
@@ -160,7 +161,7 @@ function malformedPart(raw: ClaimedRaw, call: unknown, workers: unknown): string
 function errorsOf(raw: ClaimedRaw): ErrorRecord[] {
   if (raw.attempt_errors === null && raw.status !== 'FAILED') return []
   const earlier = listOf(raw.attempt_errors)
-    .filter(isObject)
+    .filter(isRecord)
     .map((error) => ({
       exceptionClassPath: textOf(error['exceptionClassPath']),
       traceback: textOf(error['traceback']),
@@ -194,10 +195,6 @@ function instant(text: string | null): Date | null {
 function listOf(text: string | null): unknown[] {
   const list = parsed(text)
   return Array.isArray(list) ? list : []
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function parsed(text: string | null): unknown {

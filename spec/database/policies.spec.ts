@@ -73,7 +73,12 @@ describeEachDatabase((database) => {
       default: {
         BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
         QUEUES: [],
-        OPTIONS: { dataSource, leaseSeconds: 1 },
+        OPTIONS: { dataSource, leaseSeconds: 15 },
+      },
+      short: {
+        BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+        QUEUES: [],
+        OPTIONS: { dataSource, leaseSeconds: 3 },
       },
     })
   })
@@ -179,10 +184,10 @@ describeEachDatabase((database) => {
   })
 
   it('holds a row for as long as it runs, though the lease is shorter', async () => {
-    const result = await heeds.enqueue()
-    const worker = await startWorker({ interval: 20 })
-    const other = await startWorker({ interval: 20 })
-    await new Promise((resolve) => setTimeout(resolve, 2_500))
+    const result = await heeds.using({ backend: 'short' }).enqueue()
+    const worker = await startWorker({ backend: 'short', interval: 20 })
+    const other = await startWorker({ backend: 'short', interval: 20 })
+    await new Promise((resolve) => setTimeout(resolve, 6_000))
 
     expect(await result.refresh()).toMatchObject({ status: 'RUNNING', attempts: 1 })
 

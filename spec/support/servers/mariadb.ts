@@ -61,6 +61,8 @@ function recipe(programs: MariaDbPrograms): Recipe {
         '--no-defaults',
         `--datadir=${join(place.folder, 'data')}`,
         '--auth-root-authentication-method=normal',
+        // Two installations at once would delete each other's temporary tables.
+        `--tmpdir=${join(place.folder, 'data')}`,
         '--skip-test-db',
       )
     },

@@ -1,3 +1,2 @@
 export { DatabaseBackend, DatabaseOptions } from './backend'
-export { setDefaultDataSource } from './place'
-export { atomic } from './ambient-transaction'
+export { atomic, setDefaultDataSource } from './place'

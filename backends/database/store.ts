@@ -12,9 +12,9 @@ import type {
   Store,
   Wishes,
 } from '../../lib/store'
-import { inTime } from '../../lib/timeout'
+import { inTime } from '../../lib/clock'
 import type { Sessions } from './connections/worker-connections'
-import { patiently } from './connections/retry-contention'
+import { patiently } from './connections/session'
 import type { Dialect } from './dialects/dialect'
 import { prune } from './pruning'
 import { claimedRow, type FinishRow, type HeldRow } from './row'

@@ -1,7 +1,7 @@
 import { type EntityManager, LessThanOrEqual } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { NO_DELAY } from '../../../../entities/formats'
-import { patiently } from '../../connections/retry-contention'
+import { patiently } from '../../connections/session'
 import type { Claim } from '../dialect'
 import { update } from './entities'
 import { afterClaim } from './rows'

@@ -1,5 +1,4 @@
-import { patiently } from '../../connections/retry-contention'
-import type { Session } from '../../connections/session'
+import { patiently, type Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
 import type { ClaimedRaw, FinishRow, HeldRow } from '../../row'

@@ -37,7 +37,7 @@ export {
   taskEnqueued,
   taskFinished,
   taskStarted,
-} from './lib/events/signals'
+} from './lib/events/task-events'
 export {
   pruneResults,
   type PruneOptions,

@@ -72,6 +72,10 @@ const LIST: Rule = {
 let middleware: readonly Middleware[] = []
 let enqueueLayers: readonly Enqueue[] = []
 let runLayers: readonly Run[] = []
+const set = { enqueue: false, run: false }
+
+/** Whether there is middleware around enqueues, and around runs. Data, since it is looked at for each task: one without does not enter this file. */
+export const hasMiddleware: Readonly<Record<keyof Middleware, boolean>> = set
 
 /**
  * Sets the middleware of this process, the outermost first, in the place of the earlier list, which it gives back.
@@ -87,15 +91,16 @@ export function setMiddleware(list: readonly Middleware[]): readonly Middleware[
     const run = each.run?.bind(each)
     return run ? [(context, next) => run(context, () => next())] : []
   })
+  set.enqueue = enqueueLayers.length > 0
+  set.run = runLayers.length > 0
   return earlier
 }
 
-/** Enqueues through the middleware; `store` gets the order as it comes out of it. */
+/** Enqueues through the middleware, if `hasMiddleware.enqueue`; `store` gets the order as it comes out of it. */
 export function enqueueThrough(
   order: Order,
   store: Handler<Order, TaskResult<unknown>>,
 ): Promise<TaskResult<unknown>> {
-  if (enqueueLayers.length === 0) return store(order)
   return chain(enqueueLayers, store)(order).then(asResult)
 }
 
@@ -107,7 +112,6 @@ export async function enqueueManyThrough(
   orders: readonly Order[],
   store: StoreMany,
 ): Promise<readonly TaskResult<unknown>[]> {
-  if (enqueueLayers.length === 0) return store(orders)
   const passages = orders.map(passageOf)
   const results = passages.map(({ result }) => result)
   await storeTogether(passages, store)
@@ -115,12 +119,11 @@ export async function enqueueManyThrough(
   return Promise.all(results)
 }
 
-/** Runs a task through the middleware, which shares one context with the task; it is made only where it is needed. */
+/** Runs a task through the middleware, if `hasMiddleware.run`. It shares one context with the task. */
 export function runThrough<Context extends RunContext>(
   context: () => Context,
   run: (context: () => Context) => unknown,
 ): unknown {
-  if (runLayers.length === 0) return run(context)
   const made = context()
   return chain<RunContext, unknown>(runLayers, async () => run(() => made))(made)
 }

@@ -13,12 +13,11 @@ import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import { inTime } from '../../lib/clock'
-import { isHeard } from '../../lib/events/logger'
+import { heard } from '../../lib/events/logger'
 import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/settings/validation'
-import { taskEnqueued } from '../../lib/events/signals'
-import { logEnqueued } from '../../lib/events/task-log'
+import { taskEnqueued, logEnqueued } from '../../lib/events/task-events'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { IsOptional, ValidateBy } from '../../lib/settings/class-validator'
 import { assertId, isUuid, newId } from '../ids'
@@ -243,8 +242,8 @@ export class DatabaseBackend extends TaskBackend {
   ): TaskResult<unknown> {
     const result = this.#result(row, dataSource)
     if (!isNew) return result
-    if (isHeard('debug')) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
-    taskEnqueued.send({ backend: this, result })
+    if (heard.debug) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
+    if (taskEnqueued.isHeard) taskEnqueued.send({ backend: this, result })
     return result
   }
 }

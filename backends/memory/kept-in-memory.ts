@@ -5,8 +5,7 @@ import {
   type Order,
   TaskBackend,
 } from '../../lib/backend'
-import { taskEnqueued } from '../../lib/events/signals'
-import { logEnqueued } from '../../lib/events/task-log'
+import { taskEnqueued, logEnqueued } from '../../lib/events/task-events'
 import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
 import { valuesOf } from '../database/row'

@@ -1,17 +1,35 @@
+import type { TaskBackend } from '../backend'
+import { clock } from '../clock'
 import { MalformedRowError, NotSupportedError } from '../errors/errors'
 import { MaxAgeExceeded, WorkerStops } from '../errors/run-errors'
-import { clock } from '../clock'
-import { ABORT_GRACE_MS } from './abort'
 import { log } from '../events/logger'
+import { hasMiddleware, runThrough } from '../middleware'
+import type { Progress, ResultValues } from '../record'
+import { tasks } from '../registry'
+import { TaskResult } from '../result'
+import type { ClaimedRow, Outcome } from '../store'
+import { TaskContext, type Surroundings } from '../tasks/context'
+import { encodeReturnValue } from '../tasks/json'
 import { checkPolicy, DEFAULT_POLICY, overridden, type Policy } from '../tasks/run-policy'
-import { type Executor, type Run, runInProcess } from './in-process'
-import type { ResultValues } from '../record'
-import type { ClaimedRow } from '../store'
 import type { Task } from '../tasks/task'
-import { runInTransaction } from './in-transaction'
+import { ABORT_GRACE_MS, inGrace } from './abort'
+import type { Terms } from './retry'
 import { type RunOutcome, failed } from './run-outcome'
 
 type AnyTask = Task<unknown[], unknown>
+
+/** One run of a claimed row, as an executor sees it. */
+export interface Run extends Terms {
+  readonly backend: TaskBackend
+  /** The task's own code starts now: its time limit counts from here. */
+  begins(): void
+  report(progress: Progress): void
+  /** The outcome to store with the run's own transaction, asked for right before its commit. @throws if it must not commit. */
+  completion(returnValue: string | null): Outcome | Promise<Outcome>
+}
+
+/** Carries out a run. Never throws, whatever the task does. */
+export type Executor = (run: Run) => Promise<RunOutcome>
 
 /** A run in a worker, which may abort it. */
 export interface AbortableRun extends Run {
@@ -21,6 +39,41 @@ export interface AbortableRun extends Run {
   readonly over: AbortSignal
   /** Ends the run with this outcome, unless it has ended. What the task still returns is discarded. */
   conclude(outcome: RunOutcome): void
+}
+
+/** Carries out a run in this process. */
+const runInProcess: Executor = async (run) => {
+  run.begins()
+  try {
+    return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(await called(run, run)) }
+  } catch (error) {
+    return failed(error, run)
+  }
+}
+
+/**
+ * Carries out a run in a transaction of this process, which commits together with the outcome of its row: what the
+ * worker hands in afterwards only confirms a success.
+ */
+const runInTransaction: Executor = async (run) => {
+  const { backend, signal } = run
+  run.begins()
+  try {
+    let returnValue: string | null = null
+    await backend.completeInTransaction(async (manager) => {
+      signal.throwIfAborted()
+      // A run that ignores its signal must not keep its transaction, and the locks in it.
+      returnValue = await inGrace(
+        returnValueOf(run, { signal, report: (progress) => run.report(progress), manager }),
+        signal,
+        () => Promise.reject(signal.reason as Error),
+      )
+      return run.completion(returnValue)
+    })
+    return { status: 'SUCCESSFUL', returnValue, isStored: true }
+  } catch (error) {
+    return failed(error, run)
+  }
 }
 
 /** Running the task in the worker after all would break what was promised to the tasks beside it. */
@@ -61,8 +114,9 @@ export function policyFor(
 ): Policy {
   if (malformed !== null) throw new MalformedRowError(malformed)
   const { policy } = task ?? { policy: DEFAULT_POLICY }
+  if (Object.keys(options).length === 0) return policy
   const changed = overridden(policy, options)
-  if (changed !== policy) checkPolicy(values.taskName, changed)
+  checkPolicy(values.taskName, changed)
   return changed
 }
 
@@ -81,6 +135,45 @@ export function assertYoung(
   const age =
     waitedMs + startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
   if (age > maxAge) throw new MaxAgeExceeded(age, maxAge)
+}
+
+/** Calls the task of a claimed row; gives its return value as JSON text, null for none. @throws what the task throws. */
+async function returnValueOf(run: Run, surroundings: Surroundings): Promise<string | null> {
+  return encodeReturnValue(await called(run, surroundings))
+}
+
+/** Calls a task with the arguments that `result` holds; gives its return value as JSON text, null for none. @throws what the task throws. */
+export async function callTask(
+  task: AnyTask,
+  result: TaskResult<unknown>,
+  surroundings: Surroundings,
+): Promise<string | null> {
+  return encodeReturnValue(
+    await calledWith(task, result, () => new TaskContext(result, surroundings)),
+  )
+}
+
+/** Calls the task of a claimed row; gives what it returns, or a promise of that. Not async: this runs for every task. */
+function called({ backend, row: { values } }: Run, surroundings: Surroundings): unknown {
+  return calledWith(
+    tasks.get(values.taskName),
+    values,
+    () => new TaskContext(new TaskResult<unknown>(backend, values), surroundings),
+  )
+}
+
+function calledWith(
+  task: AnyTask,
+  call: Pick<ResultValues, 'args' | 'kwargs'>,
+  context: () => TaskContext,
+): unknown {
+  const run = (made: () => TaskContext): unknown => task.run(argumentsOf(call), made)
+  return hasMiddleware.run ? runThrough(context, run) : run(context)
+}
+
+/** JavaScript has no keyword arguments: they are passed as one last object. */
+function argumentsOf({ args, kwargs }: Pick<ResultValues, 'args' | 'kwargs'>): unknown[] {
+  return Object.keys(kwargs).length === 0 ? [...args] : [...args, kwargs]
 }
 
 /** Nothing can end a function of this process from outside: one that ignores its signal is detached, and its result discarded. */

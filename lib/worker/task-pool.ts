@@ -4,11 +4,11 @@ import { clock, OVER } from '../clock'
 import { type TasksError } from '../errors/errors'
 import { LeaseLost, TaskCancelled } from '../errors/run-errors'
 import type { Children } from '../isolation/process-pool'
-import type { Executor } from '../execution/in-process'
+import type { Executor } from '../execution/executor'
 import { log } from '../events/logger'
 import { ClaimedTask, type Owner } from './claimed-task'
 import { type LiveStage, MOVES, type Stage } from './stages'
-import { tellOutcome } from '../events/task-log'
+import { tellOutcome } from '../events/task-events'
 import type { ClaimedRow, Lost, Outcome } from '../store'
 
 /** The longest delay in ms that a timer of Node takes. */

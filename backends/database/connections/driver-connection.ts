@@ -4,7 +4,8 @@ import type { QueryRunner } from 'typeorm'
 /** Limit for sending a cancel request to PostgreSQL. */
 const CANCEL_MS = 5_000
 
-interface Stream {
+/** The socket of a connection. */
+export interface Stream {
   readonly destroyed: boolean
   destroySoon?(): void
 }
@@ -41,8 +42,12 @@ export async function discard(runner: QueryRunner): Promise<void> {
 
 /** Whether the connection is open, as far as this side of it knows. */
 export async function isOpen(runner: QueryRunner): Promise<boolean> {
-  if (runner.isReleased) return false
-  return streamOf(await runner.connect())?.destroyed !== true
+  return !runner.isReleased && (await socketOf(runner))?.destroyed !== true
+}
+
+/** The socket of a runner's connection; undefined where the driver is not known here. */
+export async function socketOf(runner: QueryRunner): Promise<Stream | undefined> {
+  return streamOf(await runner.connect())
 }
 
 /**

@@ -13,6 +13,8 @@ export interface Statements {
   readonly insert: string
   /** As insert, for a single row whose values are parameters of their own. */
   readonly insertOne: string
+  /** The two above where they also notify idle workers; absent where the database cannot. */
+  readonly notifying?: Pick<Statements, 'insert' | 'insertOne'>
   /** As insert, leaving out rows whose unique key is taken. */
   readonly insertUnlessTaken: string
   readonly byId: string
@@ -137,15 +139,10 @@ export abstract class SqlDialect extends Dialect {
   protected write(session: Session, rows: NewRows, options: InsertOptions): Promise<Answer> {
     const { shared, calls } = rows
     const isSingle = calls.length === 1 && !options.unlessTaken
-    return session.query(this.insertText(isSingle, options), {
+    return session.query(this.#insertText(isSingle, options), {
       ...shared,
       ...(isSingle ? calls[0] : this.batch(calls)),
     })
-  }
-
-  protected insertText(isSingle: boolean, { unlessTaken }: InsertOptions): string {
-    if (unlessTaken) return this.sql.insertUnlessTaken
-    return isSingle ? this.sql.insertOne : this.sql.insert
   }
 
   /** The keys of the rows that hold their outcome, of which `changed` were just written. If some were not, a query finds those that hold it already. */
@@ -156,6 +153,12 @@ export abstract class SqlDialect extends Dialect {
   ): Promise<ReadonlySet<string>> {
     if (changed === rows.length) return new Set(rows.map((row) => row.row_key))
     return keysOf(await session.query(this.sql.settled, this.batch(rows)))
+  }
+
+  #insertText(isSingle: boolean, { unlessTaken, notify }: InsertOptions): string {
+    if (unlessTaken) return this.sql.insertUnlessTaken
+    const texts = (notify && this.sql.notifying) || this.sql
+    return isSingle ? texts.insertOne : texts.insert
   }
 }
 

@@ -3,11 +3,11 @@ import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
 import type { ClaimedRaw, FinishRow, HeldRow } from '../../row'
 import type { Table } from '../../table'
-import type { Claim, Exchanged, ExchangeSessions, InsertOptions } from '../dialect'
+import type { Claim, Exchanged, ExchangeSessions, QueueFilter } from '../dialect'
 import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from '../sql-dialect'
-import { INSERTED, newValues } from '../sql-text'
-import { claimTexts, claimValues } from './claim'
-import { columnsOf, instantText, ROW, rows } from './columns'
+import { INSERTED, newValues, queueValues } from '../sql-text'
+import { type ClaimTexts, claimTexts } from './claim'
+import { instantText, ROW, rows, USUAL } from './columns'
 import { FENCE, finishOf, settledOf } from './finish'
 
 /**
@@ -21,23 +21,25 @@ const ENQUEUED_AT = `${instantText('statement_timestamp()')} AS enqueued_at`
 
 const HELD = rows('row_key', 'claims')
 
+interface ClaimStatements {
+  readonly text: ClaimTexts
+  readonly queues: Values
+}
+
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB by the same statements. */
 export class Postgres extends SqlDialect {
   readonly name = 'postgres'
   readonly maxStatement = 16 * 1024 * 1024
-  /** The INSERTs that also notify workers: by whether it is for a single row. */
-  readonly #notifyingInserts: { readonly single: string; readonly batch: string }
   readonly #takeOver: string
-  readonly #claimTexts: ReturnType<typeof claimTexts>
+  readonly #path: string
+  /** By the filter itself, which a worker keeps: its statements are made once. */
+  readonly #claims = new WeakMap<QueueFilter, ClaimStatements>()
 
   constructor(table: Table) {
     const { path } = table
     super(statements(table))
-    const notify =
-      table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
-    this.#notifyingInserts = { single: insertOne(path, notify), batch: insertBatch(path, notify) }
     this.#takeOver = `${finishOf(path)} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`
-    this.#claimTexts = claimTexts(path)
+    this.#path = path
   }
 
   /** Few rows with one commit; many on two connections at a time: while one commits, the other goes on. */
@@ -46,15 +48,20 @@ export class Postgres extends SqlDialect {
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
+    if (claim.limit === 0) return super.exchange(sessions, outcomes, claim)
+    if (outcomes.length === 0) {
+      const claimed = await patiently(() => this.claim(sessions.exchange, claim))
+      return { kept: new Set(), claimed }
+    }
     const rowsOfBoth = Math.min(outcomes.length, claim.limit)
-    if (rowsOfBoth === 0) return super.exchange(sessions, outcomes, claim)
     return rowsOfBoth >= SIDE_BY_SIDE_FROM
       ? this.#sideBySide(sessions, outcomes, claim)
       : patiently(() => this.finishAndClaim(sessions.exchange, outcomes, claim))
   }
 
   async claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
-    return rowsOf(await session.query(this.#claimTexts(claim.filter).claim, claimValues(claim)))
+    const { text, values } = this.#claimOf(claim)
+    return rowsOf(await session.query(text.claim, values))
   }
 
   async takeOver(session: Session, outcomes: readonly FinishRow[]): Promise<ReadonlySet<string>> {
@@ -67,10 +74,8 @@ export class Postgres extends SqlDialect {
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
-    const answer = await session.query(this.#claimTexts(claim.filter).finishAndClaim, {
-      ...claimValues(claim),
-      ...this.batch(outcomes),
-    })
+    const { text, values } = this.#claimOf(claim)
+    const answer = await session.query(text.finishAndClaim, { ...values, ...this.batch(outcomes) })
     const done = Number(answer.records[0]?.['done'] ?? 0)
     return {
       kept: await this.kept(session, outcomes, done),
@@ -78,13 +83,29 @@ export class Postgres extends SqlDialect {
     }
   }
 
+  /** One array for each column, as `rows` reads them. */
   protected batch(batch: Batch): Values {
-    return columnsOf(batch)
+    const values: Record<string, Values[string]> = {}
+    for (const name of Object.keys(batch[0] ?? {}) as 'row_key'[]) {
+      const usual = (USUAL as Readonly<Record<string, string>>)[name] ?? null
+      values[name] = batch.every((row) => row[name] === usual)
+        ? null
+        : { column: batch.map((row) => row[name]) }
+    }
+    return values
   }
 
-  protected override insertText(isSingle: boolean, options: InsertOptions): string {
-    if (!options.notify || options.unlessTaken) return super.insertText(isSingle, options)
-    return isSingle ? this.#notifyingInserts.single : this.#notifyingInserts.batch
+  #claimOf({ limit, filter, workerId, backendName, leaseSeconds }: Claim): {
+    text: ClaimTexts
+    values: Values
+  } {
+    let made = this.#claims.get(filter)
+    if (!made) {
+      made = { text: claimTexts(this.#path, filter), queues: queueValues(filter) }
+      this.#claims.set(filter, made)
+    }
+    const { text, queues } = made
+    return { text, values: { limit, backendName, leaseSeconds, worker: workerId, ...queues } }
   }
 
   async #sideBySide(
@@ -111,6 +132,7 @@ function statements(table: Table): Statements {
   return {
     insert: insertBatch(path),
     insertOne: insertOne(path),
+    ...(table.type === 'postgres' && { notifying: notifyingInserts(table) }),
     insertUnlessTaken: `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at`,
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
@@ -132,6 +154,11 @@ function statements(table: Table): Statements {
         unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
     requestCancel: requestCancelOf(table),
   }
+}
+
+function notifyingInserts(table: Table): Pick<Statements, 'insert' | 'insertOne'> {
+  const notify = `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)`
+  return { insert: insertBatch(table.path, notify), insertOne: insertOne(table.path, notify) }
 }
 
 /** On PostgreSQL itself the workers that listen are notified once this is committed. */

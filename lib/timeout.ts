@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { clock, OVER } from './clock'
 
 /** There was no answer in time; whatever was asked may still happen. */
@@ -17,4 +18,11 @@ export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
     return work
   })
   return Promise.race([work, late]).finally(() => done.abort(OVER))
+}
+
+/** The signal itself. Node warns of a leak from the eleventh listener on, which many parts of one work may well be. */
+export function sharedByMany(signal: AbortSignal): AbortSignal {
+  // An AbortSignal of another make has no such limit, and would be refused here.
+  if (signal instanceof EventTarget) setMaxListeners(0, signal)
+  return signal
 }

@@ -7,6 +7,7 @@ import { TaskResult } from '../result'
 import { type Progress } from '../record'
 import type { Outcome } from '../store'
 import type { Task } from '../tasks/task'
+import { inFreshContext } from './run-context'
 import { type RunOutcome, failed } from './run-outcome'
 import { type Terms } from './retry'
 
@@ -24,7 +25,9 @@ export interface Run extends Terms {
 export type Executor = (run: Run) => Promise<RunOutcome>
 
 /** Carries out a run in this process. */
-export const runInProcess: Executor = async (run) => {
+export const runInProcess: Executor = (run) => inFreshContext(() => carriedOut(run))
+
+async function carriedOut(run: Run): Promise<RunOutcome> {
   run.begins()
   try {
     return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(await called(run, run)) }

@@ -35,3 +35,22 @@ export const clock: Clock = {
 export function setClock(replacement: Clock = realClock): void {
   current = replacement
 }
+
+/** There was no answer in time; whatever was asked may still happen. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+
+  constructor(ms: number) {
+    super(`no answer within ${Math.round(ms)} ms`)
+  }
+}
+
+/** What comes of `work`, unless that takes longer than `ms`. @throws NoAnswer */
+export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const done = new AbortController()
+  const late = clock.sleep(ms, done.signal).then(() => {
+    if (!done.signal.aborted) throw new NoAnswer(ms)
+    return work
+  })
+  return Promise.race([work, late]).finally(() => done.abort(OVER))
+}

@@ -12,8 +12,8 @@ import {
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
-import { inTime } from '../../lib/timeout'
-import { isHeard } from '../../lib/events/logger'
+import { inTime } from '../../lib/clock'
+import { heard } from '../../lib/events/logger'
 import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/settings/validation'
@@ -244,8 +244,8 @@ export class DatabaseBackend extends TaskBackend {
   ): TaskResult<unknown> {
     const result = this.#result(row, dataSource)
     if (!isNew) return result
-    if (isHeard('debug')) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
-    taskEnqueued.send({ backend: this, result })
+    if (heard.debug) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
+    if (taskEnqueued.isHeard) taskEnqueued.send({ backend: this, result })
     return result
   }
 }

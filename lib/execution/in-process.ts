@@ -1,7 +1,7 @@
 import type { TaskBackend } from '../backend'
 import { TaskContext, type Surroundings } from '../tasks/context'
 import { encodeReturnValue } from '../tasks/json'
-import { runThrough } from '../middleware'
+import { isWrapped, runThrough } from '../middleware'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
 import { type Progress } from '../record'
@@ -47,10 +47,9 @@ function calledWith(
   result: TaskResult<unknown>,
   surroundings: Surroundings,
 ): unknown {
-  return runThrough(
-    () => new TaskContext(result, surroundings),
-    (context) => task.run(argumentsOf(result), context),
-  )
+  const context = (): TaskContext => new TaskContext(result, surroundings)
+  const run = (inside: () => TaskContext): unknown => task.run(argumentsOf(result), inside)
+  return isWrapped.run ? runThrough(context, run) : run(context)
 }
 
 /** Calls the task of a claimed row; gives its return value as JSON text, null for none. @throws what the task throws. */

@@ -3,7 +3,7 @@ import {
   DatabaseError,
   DatabaseUnreachableError,
 } from '../../../lib/errors/errors'
-import { NoAnswer } from '../../../lib/timeout'
+import { NoAnswer } from '../../../lib/clock'
 import type { Trouble } from '../profiles/profile'
 import { FAMILIES } from '../profiles/profile-of'
 

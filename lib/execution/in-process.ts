@@ -4,7 +4,7 @@ import { encodeReturnValue } from '../tasks/json'
 import { isWrapped, runThrough } from '../middleware'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
-import { type Progress } from '../record'
+import type { Progress, ResultValues } from '../record'
 import type { Outcome } from '../store'
 import type { Task } from '../tasks/task'
 import { type RunOutcome, failed } from './run-outcome'
@@ -19,6 +19,9 @@ export interface Run extends Terms {
   /** The outcome to store with the run's own transaction, asked for right before its commit. @throws if it must not commit. */
   completion(returnValue: string | null): Outcome | Promise<Outcome>
 }
+
+/** What a task is called with. */
+type Called = Pick<ResultValues, 'args' | 'kwargs'>
 
 /** Carries out a run. Never throws, whatever the task does. */
 export type Executor = (run: Run) => Promise<RunOutcome>
@@ -35,20 +38,18 @@ export const runInProcess: Executor = async (run) => {
 
 /** Calls the task of a claimed row; gives what it returns, or a promise of that. Not async: this runs for every task. */
 function called({ backend, row: { values } }: Run, surroundings: Surroundings): unknown {
-  return calledWith(
-    tasks.get(values.taskName),
-    new TaskResult<unknown>(backend, values),
-    surroundings,
-  )
+  const context = (): TaskContext =>
+    new TaskContext(new TaskResult<unknown>(backend, values), surroundings)
+  return calledWith(tasks.get(values.taskName), values, context)
 }
 
+/** `context` is made only where the task, or a middleware, takes it. */
 function calledWith(
   task: Task<unknown[], unknown>,
-  result: TaskResult<unknown>,
-  surroundings: Surroundings,
+  call: Called,
+  context: () => TaskContext,
 ): unknown {
-  const context = (): TaskContext => new TaskContext(result, surroundings)
-  const run = (inside: () => TaskContext): unknown => task.run(argumentsOf(result), inside)
+  const run = (inside: () => TaskContext): unknown => task.run(argumentsOf(call), inside)
   return isWrapped.run ? runThrough(context, run) : run(context)
 }
 
@@ -63,10 +64,12 @@ export async function callTask(
   result: TaskResult<unknown>,
   surroundings: Surroundings,
 ): Promise<string | null> {
-  return encodeReturnValue(await calledWith(task, result, surroundings))
+  return encodeReturnValue(
+    await calledWith(task, result, () => new TaskContext(result, surroundings)),
+  )
 }
 
 /** JavaScript has no keyword arguments: they are passed as one last object. */
-function argumentsOf({ args, kwargs }: TaskResult<unknown>): unknown[] {
+function argumentsOf({ args, kwargs }: Called): unknown[] {
   return Object.keys(kwargs).length === 0 ? [...args] : [...args, kwargs]
 }

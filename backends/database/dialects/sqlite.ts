@@ -6,6 +6,7 @@ import type { Claim } from './dialect'
 import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from './sql-dialect'
 import {
   CLAIM_COLUMNS,
+  freeKeyOf,
   INSERTED,
   newValues,
   perFilter,
@@ -60,14 +61,11 @@ export class Sqlite extends SqlDialect {
    */
   async claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
     const claimed: ClaimedRaw[] = []
-    const ranges = this.#claimTexts(claim.filter)
-    let priority = await this.#priorityBelow(session, ABOVE_ALL)
-    while (priority !== null && claimed.length < claim.limit) {
-      for (const range of ranges) {
-        const limit = claim.limit - claimed.length
-        if (limit > 0) claimed.push(...(await claimRange(session, range, claim, priority, limit)))
-      }
-      priority = await this.#priorityBelow(session, priority)
+    try {
+      await this.#claimInto(claimed, session, claim)
+    } catch (error) {
+      // What is claimed by then must run: a claim that is made again would not find it. The next one will meet the error.
+      if (claimed.length === 0) throw error
     }
     return claimed
   }
@@ -78,6 +76,18 @@ export class Sqlite extends SqlDialect {
 
   protected batch(rows: Batch): Values {
     return { rows: JSON.stringify(rows) }
+  }
+
+  async #claimInto(claimed: ClaimedRaw[], session: Session, claim: Claim): Promise<void> {
+    const ranges = this.#claimTexts(claim.filter)
+    let priority = await this.#priorityBelow(session, ABOVE_ALL)
+    while (priority !== null && claimed.length < claim.limit) {
+      for (const range of ranges) {
+        const limit = claim.limit - claimed.length
+        if (limit > 0) claimed.push(...(await claimRange(session, range, claim, priority, limit)))
+      }
+      priority = await this.#priorityBelow(session, priority)
+    }
   }
 
   async #priorityBelow(session: Session, below: number): Promise<number | null> {
@@ -98,6 +108,7 @@ function statements(path: string): Statements {
     insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING id AS row_key, unique_key, enqueued_at`,
     byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} WHERE unique_key = :uniqueKey`,
+    freeKey: freeKeyOf(path),
     finish: finishOf(path),
     settled: `SELECT t.id AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
       WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,

@@ -1,6 +1,7 @@
 import type { TaskBackend } from '../backend'
 import { TaskContext, type Surroundings } from '../tasks/context'
 import { encodeReturnValue } from '../tasks/json'
+import { log } from '../events/logger'
 import { runThrough } from '../middleware'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
@@ -49,7 +50,7 @@ function calledWith(
 ): unknown {
   return runThrough(
     () => new TaskContext(result, surroundings),
-    (context) => task.run(argumentsOf(result), context),
+    (context) => task.run(argumentsOf(task, result), context),
   )
 }
 
@@ -68,6 +69,14 @@ export async function callTask(
 }
 
 /** JavaScript has no keyword arguments: they are passed as one last object. */
-function argumentsOf({ args, kwargs }: TaskResult<unknown>): unknown[] {
-  return Object.keys(kwargs).length === 0 ? [...args] : [...args, kwargs]
+function argumentsOf(task: Task<unknown[], unknown>, result: TaskResult<unknown>): unknown[] {
+  const { args, kwargs } = result
+  const names = Object.keys(kwargs)
+  if (names.length === 0) return [...args]
+  const misplaced = task.positionalAmong(names)
+  if (misplaced.length > 0)
+    log.warn(
+      `Task id=${result.id} path=${task.name} was enqueued with keyword arguments (${names.join(', ')}), and its function has ${misplaced.join(', ')} as positional parameters: it gets one object in their place. Enqueue it with positional arguments`,
+    )
+  return [...args, kwargs]
 }

@@ -6,6 +6,7 @@ import { NotSupportedError, ResultMismatchError } from '../errors/errors'
 import { enqueueManyThrough, enqueueThrough } from '../middleware'
 import { backendFor, orderOf, storeOrder, storeOrders } from './orders'
 import { backends } from '../backend-registry'
+import { parametersOf } from './parameters'
 import { TaskResult } from '../result'
 import { type CallOptions, type TaskValues, changedValues } from './task-options'
 
@@ -101,6 +102,12 @@ export class Task<Args extends unknown[], Return> {
     const run = (given: readonly unknown[]): unknown =>
       Reflect.apply(fn, undefined, this.takesContext ? [context(), ...given] : given)
     return this.args.length === 0 ? run(args) : receivedArguments(this, args).then(run)
+  }
+
+  /** Those of the names that are positional parameters of the function. */
+  positionalAmong(names: readonly string[]): string[] {
+    const parameters = this.#fn === null ? [] : parametersOf(this.#fn)
+    return names.filter((name) => parameters.includes(name))
   }
 
   /** What a person tells tasks by. */

@@ -1,6 +1,7 @@
 import type { TaskBackend } from '../backend'
 import { TaskContext, type Surroundings } from '../tasks/context'
 import { encodeReturnValue } from '../tasks/json'
+import { log } from '../events/logger'
 import { isWrapped, runThrough } from '../middleware'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
@@ -21,7 +22,7 @@ export interface Run extends Terms {
 }
 
 /** What a task is called with. */
-type Called = Pick<ResultValues, 'args' | 'kwargs'>
+type Called = Pick<ResultValues, 'id' | 'args' | 'kwargs'>
 
 /** Carries out a run. Never throws, whatever the task does. */
 export type Executor = (run: Run) => Promise<RunOutcome>
@@ -49,7 +50,7 @@ function calledWith(
   call: Called,
   context: () => TaskContext,
 ): unknown {
-  const run = (inside: () => TaskContext): unknown => task.run(argumentsOf(call), inside)
+  const run = (inside: () => TaskContext): unknown => task.run(argumentsOf(task, call), inside)
   return isWrapped.run ? runThrough(context, run) : run(context)
 }
 
@@ -70,6 +71,13 @@ export async function callTask(
 }
 
 /** JavaScript has no keyword arguments: they are passed as one last object. */
-function argumentsOf({ args, kwargs }: Called): unknown[] {
-  return Object.keys(kwargs).length === 0 ? [...args] : [...args, kwargs]
+function argumentsOf(task: Task<unknown[], unknown>, { id, args, kwargs }: Called): unknown[] {
+  const names = Object.keys(kwargs)
+  if (names.length === 0) return [...args]
+  const misplaced = task.positionalAmong(names)
+  if (misplaced.length > 0)
+    log.warn(
+      `Task id=${id} path=${task.name} was enqueued with keyword arguments (${names.join(', ')}), and its function has ${misplaced.join(', ')} as positional parameters: it gets one object in their place. Enqueue it with positional arguments`,
+    )
+  return [...args, kwargs]
 }

@@ -8,6 +8,7 @@ import { shown } from '../errors/suggestions'
 import { encodeArguments } from './json'
 import { enqueueManyThrough, enqueueThrough, isWrapped } from '../middleware'
 import { backends } from '../backend-registry'
+import { parametersOf } from './parameters'
 import { TaskResult } from '../result'
 import type { AnyTask } from '../task-type'
 import { type CallOptions, type TaskValues, changedValues } from './task-options'
@@ -108,6 +109,12 @@ export class Task<Args extends unknown[], Return> {
     const run = (given: readonly unknown[]): unknown =>
       Reflect.apply(fn, undefined, this.takesContext ? [context(), ...given] : given)
     return this.args.length === 0 ? run(args) : receivedArguments(this, args).then(run)
+  }
+
+  /** Those of the names that are positional parameters of the function. */
+  positionalAmong(names: readonly string[]): string[] {
+    const parameters = this.#fn === null ? [] : parametersOf(this.#fn)
+    return names.filter((name) => parameters.includes(name))
   }
 
   /** What a person tells tasks by. */

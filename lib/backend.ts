@@ -113,6 +113,14 @@ export abstract class TaskBackend {
 
   async close(): Promise<void> {}
 
+  /**
+   * Whether an error says that the database, or whatever the backend stands on, cannot be reached at present. False by
+   * default: then a child process that could not load the app for it fails its task.
+   */
+  isAway(_error: unknown): boolean {
+    return false
+  }
+
   /** What a worker needs; a backend without workers has none. */
   async openStore(_options: StoreOptions): Promise<Store> {
     throw this.#lacks('be served by a worker')

@@ -35,7 +35,7 @@ import { openWorkerSessions } from './connections/worker-data-source'
 import { DatabaseStore } from './store'
 import type { Table } from './table'
 import { managerFor } from './ambient-transaction'
-import { explained, unreachable } from './connections/database-errors'
+import { explained, isAway, unreachable } from './connections/database-errors'
 import { type Written, writeOrders } from './insert'
 
 /** Limit for the checks before a worker starts; they may have to wait for locks of others. */
@@ -152,6 +152,10 @@ export class DatabaseBackend extends TaskBackend {
 
   override async check(): Promise<Problem[]> {
     return checkDatabase(() => this.dataSource())
+  }
+
+  override isAway(error: unknown): boolean {
+    return isAway(error)
   }
 
   override async openStore({

@@ -1,4 +1,5 @@
 import type { ErrorRecord } from '../errors/error-record'
+import { briefName } from '../errors/suggestions'
 import type { TaskBackend } from '../backend'
 import { heard, log } from './logger'
 import { TaskResult } from '../result'
@@ -13,7 +14,7 @@ export function logState(
   state: 'RUNNING' | 'SUCCESSFUL' | 'FAILED',
   error?: ErrorRecord,
 ): void {
-  const line = (): string => `Task id=${id} path=${taskName} state=${state}`
+  const line = (): string => `Task id=${id} path=${briefName(taskName)} state=${state}`
   if (state === 'FAILED') log.error(`${line()} error=${error?.traceback.split('\n')[0] ?? ''}`)
   else if (heard.info) log.info(line())
 }
@@ -21,7 +22,7 @@ export function logState(
 /** A failed run that is to be tried again. */
 function logRetry(result: TaskResult<unknown>, delay: number | null): void {
   log.warn(
-    `Task id=${result.id} path=${result.taskName} state=READY attempt=${result.attempts} retry_in=${delay ?? 0}ms error=${result.errors.at(-1)?.traceback.split('\n')[0] ?? ''}`,
+    `Task id=${result.id} path=${briefName(result.taskName)} state=READY attempt=${result.attempts} retry_in=${delay ?? 0}ms error=${result.errors.at(-1)?.traceback.split('\n')[0] ?? ''}`,
   )
 }
 
@@ -30,7 +31,7 @@ export function logEnqueued({
   taskName,
   backend,
 }: Pick<TaskResult<unknown>, 'id' | 'taskName' | 'backend'>): void {
-  log.debug(`Task id=${id} path=${taskName} enqueued backend=${backend}`)
+  log.debug(`Task id=${id} path=${briefName(taskName)} enqueued backend=${backend}`)
 }
 
 /** The outcome of a run is stored: tells the log, and the listeners of `taskFinished` if it is final. */

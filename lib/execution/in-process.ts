@@ -8,6 +8,7 @@ import { TaskResult } from '../result'
 import type { Progress, ResultValues } from '../record'
 import type { Outcome } from '../store'
 import type { Task } from '../tasks/task'
+import { inFreshContext } from './run-context'
 import { type RunOutcome, failed } from './run-outcome'
 import { type Terms } from './retry'
 
@@ -28,7 +29,9 @@ type Called = Pick<ResultValues, 'id' | 'args' | 'kwargs'>
 export type Executor = (run: Run) => Promise<RunOutcome>
 
 /** Carries out a run in this process. */
-export const runInProcess: Executor = async (run) => {
+export const runInProcess: Executor = (run) => inFreshContext(() => carriedOut(run))
+
+async function carriedOut(run: Run): Promise<RunOutcome> {
   run.begins()
   try {
     return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(await called(run, run)) }

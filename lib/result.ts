@@ -9,7 +9,7 @@ import {
 import { type Rule, type Subject, check, isWithin } from './errors/option-checks'
 import { type ErrorRecord, headline } from './errors/error-record'
 import { tasks } from './registry'
-import { sharedByMany } from './timeout'
+import { sharedByMany } from './clock'
 import type { Task } from './task-type'
 
 export interface WaitOptions {

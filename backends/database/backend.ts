@@ -12,8 +12,8 @@ import {
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
-import { inTime } from '../../lib/timeout'
-import { isHeard } from '../../lib/events/logger'
+import { inTime } from '../../lib/clock'
+import { heard } from '../../lib/events/logger'
 import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/settings/validation'
@@ -27,7 +27,7 @@ import { type Browsed, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
-import { hearInProcess, isDueToTell, listenerOn, tellInProcess } from './notifications'
+import { hearInProcess, listenerOn, tellInProcess, tellsOf } from './notifications'
 import { type DataSourceOption, dataSourceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
 import { Session } from './connections/session'
@@ -86,16 +86,20 @@ export class DatabaseBackend extends TaskBackend {
     if (!first) return []
     return this.#inTable(first.task.manager, async ({ session, table, dialect, dataSource }) => {
       const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
-      const { queueName } = first.task
-      const notifies =
-        isDueNow(first) && isDueToTell(dataSource, session.isInTransaction, queueName)
-      const written = await writeOrders(
-        { session, dialect, backendName: this.alias, notify: notifies },
-        keyed,
-      )
-      // In a transaction the row cannot be seen before the commit.
-      if (notifies && !session.isInTransaction)
-        tellInProcess(dataSource, { what: 'ready', queue: queueName })
+      const telling = tellsOf(dataSource, session.isInTransaction, orders)
+      const target = {
+        session,
+        dialect,
+        backendName: this.alias,
+        idsAreNew: this.#options.idFunction === undefined,
+        notify: telling.isDue,
+      }
+      const written = await writeOrders(target, keyed).catch((error: unknown) => {
+        telling.takeBack()
+        throw error
+      })
+      if (written.some(({ isNew }) => isNew)) telling.tell()
+      else telling.takeBack()
       return written.map((each, i) =>
         this.#written(each, (orders[i] ?? first).task.name, dataSource),
       )
@@ -200,7 +204,7 @@ export class DatabaseBackend extends TaskBackend {
     explicit: EntityManager | undefined,
     work: (place: Place & { readonly session: Session }) => Promise<T>,
   ): Promise<T> {
-    const { dataSource, table, dialect } = await this.#place()
+    const { dataSource, table, dialect } = await this.#place(explicit)
     const session = Session.of(managerFor(dataSource, explicit), dataSource)
     try {
       return await work({ session, table, dialect, dataSource })
@@ -209,8 +213,8 @@ export class DatabaseBackend extends TaskBackend {
     }
   }
 
-  #place(): Place | Promise<Place> {
-    return placeOf(this.#options.dataSource, this.alias)
+  #place(explicit?: EntityManager): Place | Promise<Place> {
+    return placeOf(this.#options.dataSource, this.alias, explicit)
   }
 
   #browse<T>(work: (browsed: Browsed) => Promise<T>): Promise<T> {
@@ -248,12 +252,8 @@ export class DatabaseBackend extends TaskBackend {
   ): TaskResult<unknown> {
     const result = this.#result(row, dataSource)
     if (!isNew) return result
-    if (isHeard('debug')) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
-    taskEnqueued.send({ backend: this, result })
+    if (heard.debug) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
+    if (taskEnqueued.isHeard) taskEnqueued.send({ backend: this, result })
     return result
   }
-}
-
-function isDueNow({ task: { runAfter } }: Order): boolean {
-  return runAfter === null || runAfter.getTime() <= Date.now()
 }

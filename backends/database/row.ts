@@ -9,6 +9,7 @@ import type { ErrorRecord } from '../../lib/errors/error-record'
 import { isRecord } from '../../lib/errors/option-checks'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
 import type { ClaimedRow } from '../../lib/store'
+import { unreadableNumber } from '../../lib/tasks/json-numbers'
 
 /** A row as the dialects' select lists give it: everything but numbers as text, instants in UTC. */
 export type RawRow = RawValues<StoredColumn> & {
@@ -154,6 +155,9 @@ function malformedPart(raw: ClaimedRaw, call: unknown, workers: unknown): string
   if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
   if (!isRecord(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
   if (Number(raw.claims ?? 0) >= MAX_CLAIMS) return 'claims is at its greatest value'
+  const number = unreadableNumber(raw.args_kwargs ?? '')
+  if (number !== null)
+    return `args_kwargs has the number ${number}, which JavaScript cannot hold: pass it as text`
   if (raw.queue_name === null) return 'queue_name is NULL'
   if (!isPriority(raw.priority))
     return `priority ${String(raw.priority)} is not a whole number from -100 to 100`

@@ -12,7 +12,7 @@ import type {
   Store,
   Wishes,
 } from '../../lib/store'
-import { inTime } from '../../lib/timeout'
+import { inTime } from '../../lib/clock'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/retry-contention'
 import type { Dialect } from './dialects/dialect'

@@ -47,6 +47,9 @@ export function briefly(error: unknown): string {
 /** The line that says what failed: the first of a JavaScript stack, the last of a Python traceback. */
 export function headline(error: ErrorRecord | undefined): string | undefined {
   const lines = error?.traceback.trimEnd().split('\n')
+  // A group of Python's ends with the frame around its errors.
+  if (lines?.[0]?.endsWith('Exception Group Traceback (most recent call last):'))
+    return lines.find((line) => /^ +\| [\w.]+: /.test(line))?.replace(/^ +\| /, '')
   return lines?.at(lines[0] === 'Traceback (most recent call last):' ? -1 : 0)
 }
 

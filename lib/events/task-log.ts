@@ -1,7 +1,7 @@
 import type { ErrorRecord } from '../errors/error-record'
 import { briefName } from '../errors/suggestions'
 import type { TaskBackend } from '../backend'
-import { log } from './logger'
+import { heard, log } from './logger'
 import { TaskResult } from '../result'
 import { taskFinished } from './signals'
 import type { ClaimedRow, Outcome } from '../store'
@@ -14,9 +14,9 @@ export function logState(
   state: 'RUNNING' | 'SUCCESSFUL' | 'FAILED',
   error?: ErrorRecord,
 ): void {
-  const line = `Task id=${id} path=${briefName(taskName)} state=${state}`
-  if (state === 'FAILED') log.error(`${line} error=${error?.traceback.split('\n')[0] ?? ''}`)
-  else log.info(line)
+  const line = (): string => `Task id=${id} path=${briefName(taskName)} state=${state}`
+  if (state === 'FAILED') log.error(`${line()} error=${error?.traceback.split('\n')[0] ?? ''}`)
+  else if (heard.info) log.info(line())
 }
 
 /** A failed run that is to be tried again. */

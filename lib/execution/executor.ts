@@ -62,8 +62,9 @@ export function policyFor(
 ): Policy {
   if (malformed !== null) throw new MalformedRowError(malformed)
   const { policy } = task ?? { policy: DEFAULT_POLICY }
+  if (Object.keys(options).length === 0) return policy
   const changed = overridden(policy, options)
-  if (changed !== policy) checkPolicy(values.taskName, changed)
+  checkPolicy(values.taskName, changed)
   return changed
 }
 

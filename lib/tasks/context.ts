@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm'
 import { InvalidTaskError, NotSupportedError } from '../errors/errors'
 import { shown } from '../errors/suggestions'
 import { storable } from '../errors/error-record'
-import { sharedByMany } from '../timeout'
+import { sharedByMany } from '../clock'
 import type { TaskResult } from '../result'
 import type { Progress } from '../record'
 

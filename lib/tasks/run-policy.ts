@@ -121,7 +121,6 @@ function policyIn(options: { readonly [Name in keyof Policy]?: unknown }): Parti
 
 /** The policy for a row: that of its task, changed by what `using` wrote into the row. A `retryOn` cannot be written, so the task's stays. */
 export function overridden(policy: Policy, row: Readonly<Record<string, unknown>>): Policy {
-  if (Object.keys(row).length === 0) return policy
   const changes = policyIn(row)
   const { retryOn } = policy.retry ?? {}
   return {

@@ -36,6 +36,8 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   readonly row: ClaimedRow
   /** When the row was asked for, in ms of the monotonic clock. */
   readonly claimedAt: number
+  /** When it came to this worker: where others are in the way of a claim, long after it was asked for. */
+  readonly takenAt = clock.now()
   policy: Policy = DEFAULT_POLICY
   readonly #owner: Owner
   #heldAt: number

@@ -120,7 +120,7 @@ export class TaskPool implements Owner {
   /** The rows that have not started, or only those that have waited for `ms`, taken out to be given back. */
   unstarted(ms = 0): ClaimedRow[] {
     const latest = clock.now() - ms
-    const tasks = this.#lists.waiting.all().filter(({ claimedAt }) => claimedAt <= latest)
+    const tasks = this.#lists.waiting.all().filter(({ takenAt }) => takenAt <= latest)
     for (const task of tasks) this.#move(task, 'gone')
     return tasks.map(({ row }) => row)
   }

@@ -3,8 +3,8 @@ import {
   DatabaseError,
   DatabaseUnreachableError,
 } from '../../../lib/errors/errors'
+import { NoAnswer } from '../../../lib/clock'
 import { isA } from '../../../lib/errors/error-record'
-import { NoAnswer } from '../../../lib/timeout'
 import type { Trouble } from '../profiles/profile'
 import { FAMILIES } from '../profiles/profile-of'
 

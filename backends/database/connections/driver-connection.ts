@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import type { QueryRunner } from 'typeorm'
-import { inTime } from '../../../lib/timeout'
+import { inTime } from '../../../lib/clock'
 
 /** Limit in ms for asking the server to end a statement. */
 const CANCEL_MS = 5_000

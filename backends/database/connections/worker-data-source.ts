@@ -1,7 +1,7 @@
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { dbTaskResultSchema } from '../../../entities/schema'
-import { inTime } from '../../../lib/timeout'
+import { inTime } from '../../../lib/clock'
 import type { Pool } from '../profiles/profile'
 import { profileOf } from '../profiles/profile-of'
 import { unreachable } from './database-errors'

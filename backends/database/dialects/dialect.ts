@@ -35,7 +35,10 @@ export abstract class Dialect {
     options: InsertOptions,
   ): Promise<(key: string) => string | undefined>
   abstract byId(session: Session, key: string): Promise<RawRow | undefined>
+  /** The row that holds the key at this moment, also where the session's transaction reads from an older snapshot. */
   abstract byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined>
+  /** Takes the key from a finished row: another program may have finished it and left the key. */
+  abstract freeKey(session: Session, row: RawRow): Promise<void>
   /** Takes up to `limit` READY rows, best first. */
   abstract claim(session: Session, claim: Claim): Promise<ClaimedRaw[]>
   /** Stores outcomes. Returns the keys of rows that now hold theirs, including outcomes that an earlier attempt stored. */
@@ -118,8 +121,10 @@ export interface Part {
 }
 
 export interface InsertOptions {
-  /** Leaves out rows whose unique key is taken. */
+  /** Leaves out a row whose unique key is taken; then there is one row. */
   readonly unlessTaken: boolean
+  /** The library made the ids, so no earlier row can have one of them. */
+  readonly idsAreNew: boolean
   /** Wakes up idle workers, where the database can notify them. */
   readonly notify: boolean
 }

@@ -17,6 +17,7 @@ export interface Statements {
   readonly insertUnlessTaken: string
   readonly byId: string
   readonly byUniqueKey: string
+  readonly freeKey: string
   readonly finish: string
   /** Which of the rows already hold their outcome. */
   readonly settled: string
@@ -55,7 +56,7 @@ export abstract class SqlDialect extends Dialect {
     options: InsertOptions,
   ): Promise<(key: string) => string | undefined> {
     const { records } = await this.write(session, rows, options)
-    if (options.unlessTaken) return enqueuedAtByKey(records, rows)
+    if (options.unlessTaken) return enqueuedAtByKey(records, rows, options)
     const enqueuedAt = String(records[0]?.['enqueued_at'])
     return () => enqueuedAt
   }
@@ -66,6 +67,10 @@ export abstract class SqlDialect extends Dialect {
 
   async byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined> {
     return rowsOf(await session.query(this.sql.byUniqueKey, { uniqueKey }))[0]
+  }
+
+  async freeKey(session: Session, { row_key: id, unique_key: uniqueKey }: RawRow): Promise<void> {
+    await session.query(this.sql.freeKey, { id, uniqueKey })
   }
 
   async finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>> {
@@ -167,9 +172,13 @@ export abstract class SqlDialect extends Dialect {
 export function enqueuedAtByKey(
   records: Answer['records'],
   { shared }: NewRows,
+  { idsAreNew }: InsertOptions,
 ): (key: string) => string | undefined {
-  // MySQL skips a row whose id is taken like one whose unique key is, and returns the row that has the id.
-  const written = records.filter((record) => record['unique_key'] === shared.unique_key)
+  // MySQL skips a row whose id is taken like one whose unique key is, and returns the row that has the id. A row with a new
+  // id is the one just written, even if it has finished since, and so has its key no more.
+  const written = records.filter(
+    (record) => idsAreNew || record['unique_key'] === shared.unique_key,
+  )
   const times = new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
   return (key) => times.get(key)
 }

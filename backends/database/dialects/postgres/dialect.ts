@@ -6,7 +6,7 @@ import type { ClaimedRaw, FinishRow, HeldRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, Exchanged, ExchangeSessions, InsertOptions } from '../dialect'
 import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from '../sql-dialect'
-import { INSERTED, newValues } from '../sql-text'
+import { freeKeyOf, INSERTED, newValues } from '../sql-text'
 import { claimTexts, claimValues } from './claim'
 import { columnsOf, instantText, ROW, rows } from './columns'
 import { FENCE, finishOf, settledOf } from './finish'
@@ -26,8 +26,8 @@ const HELD = rows('row_key', 'claims')
 export class Postgres extends SqlDialect {
   readonly name = 'postgres'
   readonly maxStatement = 16 * 1024 * 1024
-  /** The INSERTs that also notify workers: by whether it is for a single row. */
-  readonly #notifyingInserts: { readonly single: string; readonly batch: string }
+  /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
+  readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
   readonly #takeOver: string
   readonly #claimTexts: ReturnType<typeof claimTexts>
 
@@ -36,7 +36,11 @@ export class Postgres extends SqlDialect {
     super(statements(table))
     const notify =
       table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
-    this.#notifyingInserts = { single: insertOne(path, notify), batch: insertBatch(path, notify) }
+    this.#notifyingInserts = {
+      single: insertOne(path, notify),
+      batch: insertBatch(path, notify),
+      unlessTaken: insertUnlessTaken(path, notify),
+    }
     this.#takeOver = `${finishOf(path)} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`
     this.#claimTexts = claimTexts(path)
   }
@@ -84,8 +88,10 @@ export class Postgres extends SqlDialect {
   }
 
   protected override insertText(isSingle: boolean, options: InsertOptions): string {
-    if (!options.notify || options.unlessTaken) return super.insertText(isSingle, options)
-    return isSingle ? this.#notifyingInserts.single : this.#notifyingInserts.batch
+    if (!options.notify) return super.insertText(isSingle, options)
+    const { single, batch, unlessTaken } = this.#notifyingInserts
+    if (options.unlessTaken) return unlessTaken
+    return isSingle ? single : batch
   }
 
   async #sideBySide(
@@ -112,9 +118,10 @@ function statements(table: Table): Statements {
   return {
     insert: insertBatch(path),
     insertOne: insertOne(path),
-    insertUnlessTaken: `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at`,
+    insertUnlessTaken: insertUnlessTaken(path),
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
+    freeKey: freeKeyOf(path),
     finish: finishOf(path),
     settled: settledOf(path),
     renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
@@ -152,6 +159,11 @@ function channelIn(table: Table): string {
 /** `notify`: what the INSERT returns besides, so that workers are notified. */
 function insertBatch(path: string, notify = ''): string {
   return `WITH written AS (${insertRows(path)} RETURNING 1) SELECT ${ENQUEUED_AT}${notify}`
+}
+
+/** Notifies nobody where nothing is written. */
+function insertUnlessTaken(path: string, notify = ''): string {
+  return `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
 }
 
 function insertRows(path: string): string {

@@ -145,12 +145,17 @@ export abstract class TaskBackend {
       throw this.#cannot(task, 'priority', 'Leave the priority at 0')
     if (task.runAfter !== null && !this.supportsDefer)
       throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
-    if (task.manager !== undefined && !this.supportsTransactions)
+    if (!this.supportsTransactions) this.#assertAlone(task)
+  }
+
+  /** Without transactions. */
+  #assertAlone(task: Task<unknown[], unknown>): void {
+    if (task.manager !== undefined)
       throw new NotSupportedError(
         `Task "${task.name}" was given a manager, and ${this.constructor.name} (TASKS.${this.alias}) cannot enqueue in its transaction: the task would run even if that rolls back.`,
         'Leave the manager out, or use the Database backend; is configureTasks called in this process?',
       )
-    if (task.transactional && !this.supportsTransactions)
+    if (task.transactional)
       throw new NotSupportedError(
         `Task "${task.name}" is transactional, and ${this.constructor.name} (TASKS.${this.alias}) has no database to run it in a transaction of.`,
         'Leave transactional out, or use the Database backend.',

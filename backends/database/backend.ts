@@ -16,11 +16,11 @@ import { inTime } from '../../lib/timeout'
 import { isHeard } from '../../lib/events/logger'
 import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
-import { validateShape } from '../../lib/settings/validation'
+import { Is, validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
-import { IsOptional, ValidateBy } from '../../lib/settings/class-validator'
+import { IsOptional } from '../../lib/settings/class-validator'
 import { assertId, isUuid, newId } from '../ids'
 import { LeaseOptions } from '../lease-options'
 import { type Browsed, listRows, retryRow } from './browse'
@@ -42,14 +42,6 @@ import { type Written, writeOrders } from './insert'
 const CHECK_MS = 40_000
 const CLOSE_MS = 3_000
 
-const isFunction = ValidateBy({
-  name: 'isFunction',
-  validator: {
-    validate: (value) => typeof value === 'function',
-    defaultMessage: () => 'a function that gives a UUID',
-  },
-})
-
 /** `TASKS.….OPTIONS` of the Database backend. */
 export class DatabaseOptions extends LeaseOptions {
   /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
@@ -58,8 +50,16 @@ export class DatabaseOptions extends LeaseOptions {
 
   /** Gives the id of a new row, a UUID of any version. Default: version 7, which sorts by time. */
   @IsOptional()
-  @isFunction
+  @Is('a function that gives a UUID', (value) => typeof value === 'function')
   idFunction?: () => string
+
+  /**
+   * On PostgreSQL enqueues and cancels wake workers by NOTIFY. Default true. PostgreSQL cannot PREPARE a transaction that has
+   * a NOTIFY: with false, workers find new rows at their interval, and cancels at their next renewal.
+   */
+  @IsOptional()
+  @Is('true or false', (value) => typeof value === 'boolean')
+  notify?: boolean
 }
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
@@ -92,14 +92,15 @@ export class DatabaseBackend extends TaskBackend {
         dialect,
         backendName: this.alias,
         idsAreNew: this.#options.idFunction === undefined,
-        notify: telling.isDue,
+        notify: telling.isDue && this.#notifies,
       }
       const written = await writeOrders(target, keyed).catch((error: unknown) => {
         telling.takeBack()
         throw error
       })
-      if (written.some(({ isNew }) => isNew)) telling.tell()
-      else telling.takeBack()
+      const isAnyNew = written.some(({ isNew }) => isNew)
+      if (isAnyNew) telling.tell()
+      if (!isAnyNew || !this.#notifies) telling.takeBack()
       return written.map((each, i) =>
         this.#written(each, (orders[i] ?? first).task.name, dataSource),
       )
@@ -122,7 +123,7 @@ export class DatabaseBackend extends TaskBackend {
       // It may change between the two statements; then it is the other by the second time, or has finished.
       for (let look = 0; look < 2; look++) {
         if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) > 0) return
-        if ((await dialect.requestCancel(session, key)) > 0)
+        if ((await dialect.requestCancel(session, key, this.#notifies)) > 0)
           return tellInProcess(dataSource, { what: 'cancel', key })
       }
     })
@@ -194,6 +195,10 @@ export class DatabaseBackend extends TaskBackend {
   /** The app's DataSource. @throws DataSourceError if there is none. */
   dataSource(): Promise<DataSource> {
     return dataSourceOf(this.#options.dataSource, this.alias)
+  }
+
+  get #notifies(): boolean {
+    return this.#options.notify ?? true
   }
 
   async #inTable<T>(

@@ -20,15 +20,14 @@ import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
-import { IsOptional, ValidateBy } from '../../lib/settings/class-validator'
 import { assertId, isUuid, newId } from '../ids'
-import { LeaseOptions } from '../lease-options'
 import { type Browsed, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
 import { hearInProcess, listenerOn, tellInProcess, tellsOf } from './notifications'
-import { type DataSourceOption, dataSourceOf, type Place, placeOf } from './place'
+import { DatabaseOptions } from './options'
+import { dataSourceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
 import { Session } from './connections/session'
 import { openWorkerSessions } from './connections/worker-data-source'
@@ -41,26 +40,6 @@ import { type Written, writeOrders } from './insert'
 /** Limit for the checks before a worker starts; they may have to wait for locks of others. */
 const CHECK_MS = 40_000
 const CLOSE_MS = 3_000
-
-const isFunction = ValidateBy({
-  name: 'isFunction',
-  validator: {
-    validate: (value) => typeof value === 'function',
-    defaultMessage: () => 'a function that gives a UUID',
-  },
-})
-
-/** `TASKS.….OPTIONS` of the Database backend. */
-export class DatabaseOptions extends LeaseOptions {
-  /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
-  @IsOptional()
-  dataSource?: DataSourceOption
-
-  /** Gives the id of a new row, a UUID of any version. Default: version 7, which sorts by time. */
-  @IsOptional()
-  @isFunction
-  idFunction?: () => string
-}
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
 export class DatabaseBackend extends TaskBackend {
@@ -92,14 +71,15 @@ export class DatabaseBackend extends TaskBackend {
         dialect,
         backendName: this.alias,
         idsAreNew: this.#options.idFunction === undefined,
-        notify: telling.isDue,
+        notify: telling.isDue && this.#notifies,
       }
       const written = await writeOrders(target, keyed).catch((error: unknown) => {
         telling.takeBack()
         throw error
       })
-      if (written.some(({ isNew }) => isNew)) telling.tell()
-      else telling.takeBack()
+      const isAnyNew = written.some(({ isNew }) => isNew)
+      if (isAnyNew) telling.tell()
+      if (!isAnyNew || !this.#notifies) telling.takeBack()
       return written.map((each, i) =>
         this.#written(each, (orders[i] ?? first).task.name, dataSource),
       )
@@ -122,7 +102,7 @@ export class DatabaseBackend extends TaskBackend {
       // It may change between the two statements; then it is the other by the second time, or has finished.
       for (let look = 0; look < 2; look++) {
         if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) > 0) return
-        if ((await dialect.requestCancel(session, key)) > 0)
+        if ((await dialect.requestCancel(session, key, this.#notifies)) > 0)
           return tellInProcess(dataSource, { what: 'cancel', key })
       }
     })
@@ -198,6 +178,10 @@ export class DatabaseBackend extends TaskBackend {
   /** The app's DataSource. @throws DataSourceError if there is none. */
   dataSource(): Promise<DataSource> {
     return dataSourceOf(this.#options.dataSource, this.alias)
+  }
+
+  get #notifies(): boolean {
+    return this.#options.notify ?? true
   }
 
   async #inTable<T>(

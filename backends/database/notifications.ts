@@ -69,7 +69,7 @@ export interface Telling {
   readonly isDue: boolean
   /** Notifies the workers of this process. */
   tell(): void
-  /** Nothing was written, and so nobody was notified: the next enqueue must not rely on it. */
+  /** No other process was notified: the next enqueue must not rely on it. */
   takeBack(): void
 }
 

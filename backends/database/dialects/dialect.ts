@@ -74,8 +74,8 @@ export abstract class Dialect {
   ): Promise<Readonly<Record<string, number>>>
   /** Makes a READY row FAILED with this error. Returns 1, or 0 if it is not READY. */
   abstract cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
-  /** Asks the worker of a RUNNING row to stop. Returns 1, or 0 if the row is not RUNNING. */
-  abstract requestCancel(session: Session, key: string): Promise<number>
+  /** Asks the worker of a RUNNING row to stop; `notify`: at once, where the database can notify it. Returns 1, or 0 if the row is not RUNNING. */
+  abstract requestCancel(session: Session, key: string, notify: boolean): Promise<number>
 }
 
 /** The sessions of a worker that an exchange uses. */

@@ -138,7 +138,7 @@ export abstract class SqlDialect extends Dialect {
       .affected
   }
 
-  async requestCancel(session: Session, id: string): Promise<number> {
+  async requestCancel(session: Session, id: string, _notify: boolean): Promise<number> {
     return (await session.query(this.sql.requestCancel, { id })).affected
   }
 

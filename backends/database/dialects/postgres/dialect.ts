@@ -28,6 +28,7 @@ export class Postgres extends SqlDialect {
   readonly maxStatement = 16 * 1024 * 1024
   /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
   readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
+  readonly #notifyingCancel: string
   readonly #takeOver: string
   readonly #claimTexts: ReturnType<typeof claimTexts>
 
@@ -41,6 +42,7 @@ export class Postgres extends SqlDialect {
       batch: insertBatch(path, notify),
       unlessTaken: insertUnlessTaken(path, notify),
     }
+    this.#notifyingCancel = notifyingCancelOf(table)
     this.#takeOver = `${finishOf(path)} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`
     this.#claimTexts = claimTexts(path)
   }
@@ -81,6 +83,11 @@ export class Postgres extends SqlDialect {
       kept: await this.kept(session, outcomes, done),
       claimed: rowsOf<ClaimedRaw>(answer).filter((row) => row.row_key !== null),
     }
+  }
+
+  override async requestCancel(session: Session, id: string, notify: boolean): Promise<number> {
+    if (!notify) return super.requestCancel(session, id, notify)
+    return (await session.query(this.#notifyingCancel, { id })).affected
   }
 
   protected batch(batch: Batch): Values {
@@ -139,13 +146,17 @@ function statements(table: Table): Statements {
     count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
     cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
         unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
-    requestCancel: requestCancelOf(table),
+    requestCancel: requestCancelOf(path),
   }
 }
 
+function requestCancelOf(path: string): string {
+  return `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
+}
+
 /** On PostgreSQL itself the workers that listen are notified once this is committed. */
-function requestCancelOf(table: Table): string {
-  const requestCancel = `UPDATE ${table.path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
+function notifyingCancelOf(table: Table): string {
+  const requestCancel = requestCancelOf(table.path)
   return table.type === 'postgres'
     ? `WITH asked AS (${requestCancel} RETURNING t.id) SELECT pg_notify('${channelIn(table)}', 'cancel ' || asked.id) FROM asked`
     : requestCancel

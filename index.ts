@@ -37,7 +37,7 @@ export {
   taskEnqueued,
   taskFinished,
   taskStarted,
-} from './lib/events/task-events'
+} from './lib/events/signals'
 export {
   pruneResults,
   type PruneOptions,
@@ -45,6 +45,7 @@ export {
   type RunningWorker,
   type StopOptions,
   startWorker,
+  type WorkerState,
 } from './lib/worker/start-worker'
 export type {
   ClaimedRow,

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** The time the library goes by: intervals only. Instants that are stored come from the database's clock. */
 export interface Clock {
   /** Milliseconds on a monotonic scale of no particular origin. */
@@ -53,4 +55,11 @@ export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
     return work
   })
   return Promise.race([work, late]).finally(() => done.abort(OVER))
+}
+
+/** The signal itself. Node warns of a leak from the eleventh listener on, which many parts of one work may well be. */
+export function sharedByMany(signal: AbortSignal): AbortSignal {
+  // An AbortSignal of another make has no such limit, and would be refused here.
+  if (signal instanceof EventTarget) setMaxListeners(0, signal)
+  return signal
 }

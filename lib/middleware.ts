@@ -75,10 +75,8 @@ const LIST: Rule = {
 let middleware: readonly Middleware[] = []
 let enqueueLayers: readonly Enqueue[] = []
 let runLayers: readonly Run[] = []
-const set = { enqueue: false, run: false }
-
-/** Whether there is middleware around enqueues, and around runs. Data, since it is looked at for each task: one without does not enter this file. */
-export const hasMiddleware: Readonly<Record<keyof Middleware, boolean>> = set
+/** Whether any middleware is around enqueues, around runs: most apps have none. */
+export const isWrapped = { enqueue: false, run: false }
 
 /**
  * Sets the middleware of this process, the outermost first, in the place of the earlier list, which it gives back.
@@ -94,12 +92,12 @@ export function setMiddleware(list: readonly Middleware[]): readonly Middleware[
     const run = each.run?.bind(each)
     return run ? [(context, next) => run(context, () => next())] : []
   })
-  set.enqueue = enqueueLayers.length > 0
-  set.run = runLayers.length > 0
+  isWrapped.enqueue = enqueueLayers.length > 0
+  isWrapped.run = runLayers.length > 0
   return earlier
 }
 
-/** Enqueues through the middleware, if `hasMiddleware.enqueue`; `store` gets the order as it comes out of it. */
+/** Enqueues through the middleware; `store` gets the order as it comes out of it. */
 export function enqueueThrough(
   order: Order,
   store: Handler<Order, TaskResult<unknown>>,
@@ -122,7 +120,7 @@ export async function enqueueManyThrough(
   return Promise.all(results)
 }
 
-/** Runs a task through the middleware, if `hasMiddleware.run`. It shares one context with the task. */
+/** Runs a task through the middleware, which shares one context with the task; it is made only where it is needed. */
 export function runThrough<Context extends RunContext>(
   context: () => Context,
   run: (context: () => Context) => unknown,

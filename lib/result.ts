@@ -1,5 +1,5 @@
 import type { Progress, ResultValues, TaskStatus } from './record'
-import { clock } from './clock'
+import { clock, sharedByMany } from './clock'
 import {
   InvalidTaskError,
   NotFinishedError,
@@ -175,6 +175,7 @@ export class TaskResult<Return> {
    */
   async wait(options: WaitOptions): Promise<this> {
     const { timeout, signal } = assertWait(options)
+    if (signal) sharedByMany(signal)
     const deadline = clock.now() + timeout
     for (let pause = FIRST_POLL_MS; ; pause = Math.min(SLOWEST_POLL_MS, pause * 1.5)) {
       if ((await this.refresh()).isFinished) return this

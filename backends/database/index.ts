@@ -1,2 +1,4 @@
-export { DatabaseBackend, DatabaseOptions } from './backend'
-export { atomic, setDefaultDataSource } from './place'
+export { DatabaseBackend } from './backend'
+export { DatabaseOptions } from './options'
+export { setDefaultDataSource } from './place'
+export { atomic } from './ambient-transaction'

@@ -1,11 +1,11 @@
 import { dashed, NO_DELAY, utcText } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
-import { AlreadyEnqueuedError } from '../../lib/errors/errors'
+import { AlreadyEnqueuedError, DatabaseError } from '../../lib/errors/errors'
 import { assertHolds } from '../unique-key'
 import type { Dialect } from './dialects/dialect'
 import { newRow, type RawRow, type SharedValues } from './row'
-import type { Session } from './connections/session'
-import { isTaken } from './connections/database-errors'
+import { type Session, patiently } from './connections/session'
+import { isContention, isTaken } from './connections/database-errors'
 
 /** An order and the id of its row, as the database spells it. */
 export interface KeyedOrder {
@@ -18,6 +18,8 @@ export interface InsertTarget {
   readonly session: Session
   readonly dialect: Dialect
   readonly backendName: string
+  /** The library made the ids, so no earlier row can have one of them. */
+  readonly idsAreNew: boolean
   /** Wakes up idle workers, where the database can notify them. */
   readonly notify: boolean
 }
@@ -30,13 +32,13 @@ export interface Written {
   readonly isNew: boolean
 }
 
-/** `run_after` of a row without a delay, as text. */
-export const UNDELAYED = utcText(NO_DELAY)
+/** Attempts to insert a row or find the holder of its unique key: of a hot key a holder may finish before each look. */
+const ATTEMPTS = 100
 
-/** Attempts to insert a row or find the holder of its unique key. */
-const ATTEMPTS = 3
-
-/** Writes orders as rows. Returns the rows, in order. What does not fit one statement goes into one transaction. */
+/**
+ * Writes orders as rows. Returns the rows, in order. What does not fit one statement goes into one transaction. What others
+ * were in the way of is tried again, unless the caller's transaction has ended by that.
+ */
 export function writeOrders(
   target: InsertTarget,
   orders: readonly KeyedOrder[],
@@ -46,24 +48,28 @@ export function writeOrders(
     chunked(alike, target.dialect.maxStatement),
   )
   if (chunks.length <= 1) return writeChunk(target, orders)
-  return target.session.joined(async (session) => {
-    const written: Written[] = []
-    for (const chunk of chunks) written.push(...(await writeChunk({ ...target, session }, chunk)))
-    return written
-  })
+  const write = (): Promise<Written[]> =>
+    target.session.joined(async (session) => {
+      const written: Written[] = []
+      for (const chunk of chunks) written.push(...(await writeChunk({ ...target, session }, chunk)))
+      return written
+    })
+  return target.session.isJoined ? write() : patiently(write)
 }
 
+/** All orders of a chunk have the same unique key, if they have one: then the first gets the row, and the others get the first's. */
 async function writeChunk(target: InsertTarget, orders: readonly KeyedOrder[]): Promise<Written[]> {
-  const unique = orders.some(({ order }) => order.task.uniqueKey !== null)
-  const rows = await insert(target, unique, orders)
-  const written: Written[] = []
-  for (const [i, keyed] of orders.entries()) written.push(rows[i] ?? (await takenBy(target, keyed)))
-  return written
+  const [first, ...others] = orders
+  if (first && first.order.task.uniqueKey !== null) {
+    const written = await writeUnlessTaken(target, first)
+    return [written, ...others.map(() => ({ ...written, isNew: false }))]
+  }
+  return (await insert(target, false, orders)).filter((row) => row !== undefined)
 }
 
 /** For each order its row, or undefined if it was left out. */
 async function insert(
-  { session, dialect, backendName, notify }: InsertTarget,
+  { session, dialect, backendName, idsAreNew, notify }: InsertTarget,
   unlessTaken: boolean,
   orders: readonly KeyedOrder[],
 ): Promise<(Written | undefined)[]> {
@@ -71,16 +77,22 @@ async function insert(
   if (!first) return []
   const shared = sharedValues(first.order.task, backendName)
   const calls = orders.map(({ order, key }) => ({ row_key: key, args_kwargs: order.argsKwargs }))
-  const enqueuedAt = await dialect
-    .insert(session, { shared, calls }, { unlessTaken, notify })
+  const ask = (): ReturnType<Dialect['insert']> =>
+    dialect.insert(session, { shared, calls }, { unlessTaken, idsAreNew, notify })
+  const enqueuedAt = await ask()
+    .catch((error: unknown) => {
+      if (session.isJoined || !isContention(error)) throw error
+      return patiently(ask)
+    })
     .catch((error: unknown) => {
       throw isTaken(error) ? alreadyEnqueued(orders, error) : error
     })
   return calls.map((call) => {
     const at = enqueuedAt(call.row_key)
-    return at === undefined
-      ? undefined
-      : { key: call.row_key, row: () => newRow(call, shared, at), isNew: true }
+    if (at === undefined && unlessTaken) return undefined
+    // Written, though it is gone already where there is no instant.
+    const row = (): RawRow => newRow(call, shared, at ?? utcText(new Date()))
+    return { key: call.row_key, row, isNew: true }
   })
 }
 
@@ -92,16 +104,27 @@ function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): Alread
   )
 }
 
-/** The row that holds the key. It may finish, and so free the key, between the two statements: then they are repeated. */
-async function takenBy(target: InsertTarget, keyed: KeyedOrder): Promise<Written> {
+/** The new row, or the one that holds its key. That may finish, and so free the key, between the two statements: then they are repeated. */
+async function writeUnlessTaken(target: InsertTarget, keyed: KeyedOrder): Promise<Written> {
   const { session, dialect } = target
+  const { task } = keyed.order
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed.order.task) ?? '')
-    if (holder) return heldBy(holder, keyed)
     const [written] = await insert(target, true, [keyed])
     if (written) return written
+    const holder = await dialect.byUniqueKey(session, uniqueKeyOf(task) ?? '')
+    if (holder && !isFinished(holder)) return heldBy(holder, keyed)
+    // A worker of Django finishes a row and does not know of its key.
+    if (holder) await dialect.freeKey(session, holder)
+    else if (await dialect.byId(session, keyed.key)) throw alreadyEnqueued([keyed])
   }
-  throw alreadyEnqueued([keyed])
+  throw new DatabaseError(
+    `Task "${task.name}": the unique key "${task.uniqueKey}" was taken and free again ${ATTEMPTS} times during one enqueue; nothing was written.`,
+    'Enqueue it again, or give more keys to so much work.',
+  )
+}
+
+function isFinished({ status }: RawRow): boolean {
+  return status === 'SUCCESSFUL' || status === 'FAILED'
 }
 
 function heldBy(row: RawRow, { order }: KeyedOrder): Written {
@@ -139,6 +162,9 @@ function chunked(orders: readonly KeyedOrder[], limit: number): KeyedOrder[][] {
   }
   return chunks
 }
+
+/** `run_after` of a row without a delay, as text. */
+export const UNDELAYED = utcText(NO_DELAY)
 
 /** What the rows of all orders of one task have in common. */
 export function sharedValues(task: Order['task'], backendName: string): SharedValues {

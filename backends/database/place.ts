@@ -1,11 +1,11 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DataSource, EntityManager } from 'typeorm'
 import { isDataSource } from '../../entities/database-family'
-import { DataSourceError, InvalidSettingsError, InvalidTaskError } from '../../lib/errors/errors'
+import { DataSourceError, InvalidSettingsError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
 import type { Dialect } from './dialects/dialect'
 import { dialectFor } from './dialects/dialect-for'
-import { assertReady, type Table, tableOf } from './table'
+import { managerFor } from './ambient-transaction'
+import { type Table, tableOf } from './table'
 
 /** A DataSource, or a function that returns one: for apps that create theirs late. */
 export type DataSourceOption = DataSource | (() => DataSource | Promise<DataSource>) | undefined
@@ -19,8 +19,6 @@ export interface Place {
 
 let fallback: DataSource | undefined
 const places = new WeakMap<DataSource, Place>()
-/** By DataSource the manager of the transaction that enqueues join. */
-const ambient = new AsyncLocalStorage<ReadonlyMap<DataSource, EntityManager>>()
 
 /** For backends without `OPTIONS.dataSource`; the command line sets the one of the app's file. */
 export function setDefaultDataSource(dataSource: DataSource | undefined): void {
@@ -28,19 +26,28 @@ export function setDefaultDataSource(dataSource: DataSource | undefined): void {
 }
 
 /**
- * The place that the option of the backend `alias` means; made once for each DataSource.
+ * The place that the option of the backend `alias` means; made once for each DataSource. `explicit`: the manager that was
+ * given, if any.
  *
  * @throws DataSourceError if there is no DataSource, or it is not initialised, or does not have the entity.
  */
-export function placeOf(option: DataSourceOption, alias: string): Place | Promise<Place> {
+export function placeOf(
+  option: DataSourceOption,
+  alias: string,
+  explicit?: EntityManager,
+): Place | Promise<Place> {
   const given = option ?? fallback
   const known = typeof given === 'object' ? places.get(given) : undefined
-  return known?.dataSource.isInitialized ? known : newPlace(option, alias)
+  return known?.dataSource.isInitialized ? known : newPlace(option, alias, explicit)
 }
 
-async function newPlace(option: DataSourceOption, alias: string): Promise<Place> {
+async function newPlace(
+  option: DataSourceOption,
+  alias: string,
+  explicit: EntityManager | undefined,
+): Promise<Place> {
   const dataSource = await dataSourceOf(option, alias)
-  const table = await tableOf(dataSource)
+  const table = await tableOf(dataSource, managerFor(dataSource, explicit).queryRunner)
   const place = { dataSource, table, dialect: dialectFor(table) }
   places.set(dataSource, place)
   return place
@@ -60,48 +67,4 @@ export async function dataSourceOf(option: DataSourceOption, alias: string): Pro
       'Pass `new DataSource({ … })`.',
     )
   return found
-}
-
-/**
- * Runs `work` in a transaction that every enqueue within it joins, at any depth of calls.
- * Within another `atomic` of the same DataSource it is a savepoint.
- *
- * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
- */
-export async function atomic<T>(
-  dataSource: DataSource,
-  work: (manager: EntityManager) => Promise<T>,
-): Promise<T> {
-  assertReady(dataSource)
-  const manager = ambient.getStore()?.get(dataSource) ?? dataSource.manager
-  return manager.transaction((inner) => joining(dataSource, inner, work))
-}
-
-/** Runs `work` so that every enqueue within it joins the transaction of `manager`. */
-export function joining<T>(
-  dataSource: DataSource,
-  manager: EntityManager,
-  work: (manager: EntityManager) => Promise<T>,
-): Promise<T> {
-  return ambient.run(new Map([...(ambient.getStore() ?? []), [dataSource, manager]]), () =>
-    work(manager),
-  )
-}
-
-/**
- * The manager whose transaction a statement joins: the given one, that of `atomic`, else `dataSource.manager`, which
- * libraries such as typeorm-transactional replace by the manager of their own transaction.
- *
- * @throws InvalidTaskError if the manager belongs to another DataSource.
- */
-export function managerFor(
-  dataSource: DataSource,
-  explicit: EntityManager | undefined,
-): EntityManager {
-  if (explicit && explicit.connection !== dataSource)
-    throw new InvalidTaskError(
-      'The manager belongs to another DataSource than the one of TASKS.',
-      'Pass the manager that `transaction(…)` of that DataSource gives.',
-    )
-  return explicit ?? ambient.getStore()?.get(dataSource) ?? dataSource.manager
 }

@@ -98,10 +98,10 @@ export class DatabaseStore implements Store {
     }
   }
 
-  async release(rows: readonly Held[]): Promise<number> {
+  async release(rows: readonly Held[], delay: number | null = null): Promise<number> {
     return rows.length === 0
       ? 0
-      : this.#ask(() => this.#dialect.release(this.#sessions.chore, rows.map(heldRow)))
+      : this.#ask(() => this.#dialect.release(this.#sessions.chore, rows.map(heldRow), delay))
   }
 
   /** Reads rows without locking them, and then takes over only those whose lease has still ended: other workers read them, too. */

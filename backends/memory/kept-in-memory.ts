@@ -5,7 +5,8 @@ import {
   type Order,
   TaskBackend,
 } from '../../lib/backend'
-import { taskEnqueued, logEnqueued } from '../../lib/events/task-events'
+import { taskEnqueued } from '../../lib/events/signals'
+import { logEnqueued } from '../../lib/events/task-log'
 import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
 import { valuesOf } from '../database/row'

@@ -16,15 +16,13 @@ const quietConsole: Logger = {
 
 let current: Logger = quietConsole
 
-const levels: Record<keyof Logger, boolean> = { debug: false, info: false, warn: true, error: true }
-
-/** Whether anybody reads lines of a level, so that nobody need make them. Data, since it is looked at for each task. */
-export const heard: Readonly<Record<keyof Logger, boolean>> = levels
+/** Whether anybody reads lines of that level, so that nobody need make them: they are made for every task. */
+export const heard = { debug: false, info: false, warn: true, error: true }
 
 /** Sends the library's log lines to `logger`; without an argument warnings and errors to the console again. */
 export function setLogger(logger: Logger = quietConsole): void {
   current = logger
-  levels.debug = levels.info = logger !== quietConsole
+  heard.debug = heard.info = logger !== quietConsole
 }
 
 /** One event, one line: control characters of names and messages cannot forge a second one. */

@@ -2,8 +2,9 @@ import type { TaskBackend } from '../backend'
 import { clock } from '../clock'
 import { MalformedRowError, NotSupportedError } from '../errors/errors'
 import { MaxAgeExceeded, WorkerStops } from '../errors/run-errors'
+import { briefName } from '../errors/suggestions'
 import { log } from '../events/logger'
-import { hasMiddleware, runThrough } from '../middleware'
+import { isWrapped, runThrough } from '../middleware'
 import type { Progress, ResultValues } from '../record'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
@@ -13,8 +14,9 @@ import { encodeReturnValue } from '../tasks/json'
 import { checkPolicy, DEFAULT_POLICY, overridden, type Policy } from '../tasks/run-policy'
 import type { Task } from '../tasks/task'
 import { ABORT_GRACE_MS, inGrace } from './abort'
-import type { Terms } from './retry'
-import { type RunOutcome, failed } from './run-outcome'
+import { isHopeless, type Terms } from './retry'
+import { inFreshContext } from './run-context'
+import { type RunOutcome, failed, notBegun } from './run-outcome'
 
 type AnyTask = Task<unknown[], unknown>
 
@@ -41,8 +43,13 @@ export interface AbortableRun extends Run {
   conclude(outcome: RunOutcome): void
 }
 
+/** What a task is called with. */
+type Called = Pick<ResultValues, 'id' | 'args' | 'kwargs'>
+
 /** Carries out a run in this process. */
-const runInProcess: Executor = async (run) => {
+const runInProcess: Executor = (run) => inFreshContext(() => carriedOutInProcess(run))
+
+async function carriedOutInProcess(run: Run): Promise<RunOutcome> {
   run.begins()
   try {
     return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(await called(run, run)) }
@@ -55,13 +62,17 @@ const runInProcess: Executor = async (run) => {
  * Carries out a run in a transaction of this process, which commits together with the outcome of its row: what the
  * worker hands in afterwards only confirms a success.
  */
-const runInTransaction: Executor = async (run) => {
+const runInTransaction: Executor = (run) => inFreshContext(() => carriedOutInTransaction(run))
+
+async function carriedOutInTransaction(run: Run): Promise<RunOutcome> {
   const { backend, signal } = run
-  run.begins()
+  let hasBegun = false
   try {
     let returnValue: string | null = null
     await backend.completeInTransaction(async (manager) => {
       signal.throwIfAborted()
+      hasBegun = true
+      run.begins()
       // A run that ignores its signal must not keep its transaction, and the locks in it.
       returnValue = await inGrace(
         returnValueOf(run, { signal, report: (progress) => run.report(progress), manager }),
@@ -72,7 +83,8 @@ const runInTransaction: Executor = async (run) => {
     })
     return { status: 'SUCCESSFUL', returnValue, isStored: true }
   } catch (error) {
-    return failed(error, run)
+    const isTrouble = !hasBegun && !signal.aborted && !isHopeless(error)
+    return isTrouble ? notBegun(error) : failed(error, run)
   }
 }
 
@@ -80,7 +92,7 @@ const runInTransaction: Executor = async (run) => {
 const refuse: Executor = async (run) =>
   failed(
     new NotSupportedError(
-      `Task "${run.row.values.taskName}" is isolated, and this worker has no child processes to run it in.`,
+      `Task "${briefName(run.row.values.taskName)}" is isolated, and this worker has no child processes to run it in.`,
       'Start the worker with `isolation: { module }`, the file that defines the tasks.',
     ),
     run,
@@ -137,6 +149,19 @@ export function assertYoung(
   if (age > maxAge) throw new MaxAgeExceeded(age, maxAge)
 }
 
+/** Calls the task of a claimed row; gives what it returns, or a promise of that. Not async: this runs for every task. */
+function called({ backend, row: { values } }: Run, surroundings: Surroundings): unknown {
+  const context = (): TaskContext =>
+    new TaskContext(new TaskResult<unknown>(backend, values), surroundings)
+  return calledWith(tasks.get(values.taskName), values, context)
+}
+
+/** `context` is made only where the task, or a middleware, takes it. */
+function calledWith(task: AnyTask, call: Called, context: () => TaskContext): unknown {
+  const run = (inside: () => TaskContext): unknown => task.run(argumentsOf(task, call), inside)
+  return isWrapped.run ? runThrough(context, run) : run(context)
+}
+
 /** Calls the task of a claimed row; gives its return value as JSON text, null for none. @throws what the task throws. */
 async function returnValueOf(run: Run, surroundings: Surroundings): Promise<string | null> {
   return encodeReturnValue(await called(run, surroundings))
@@ -153,27 +178,16 @@ export async function callTask(
   )
 }
 
-/** Calls the task of a claimed row; gives what it returns, or a promise of that. Not async: this runs for every task. */
-function called({ backend, row: { values } }: Run, surroundings: Surroundings): unknown {
-  return calledWith(
-    tasks.get(values.taskName),
-    values,
-    () => new TaskContext(new TaskResult<unknown>(backend, values), surroundings),
-  )
-}
-
-function calledWith(
-  task: AnyTask,
-  call: Pick<ResultValues, 'args' | 'kwargs'>,
-  context: () => TaskContext,
-): unknown {
-  const run = (made: () => TaskContext): unknown => task.run(argumentsOf(call), made)
-  return hasMiddleware.run ? runThrough(context, run) : run(context)
-}
-
 /** JavaScript has no keyword arguments: they are passed as one last object. */
-function argumentsOf({ args, kwargs }: Pick<ResultValues, 'args' | 'kwargs'>): unknown[] {
-  return Object.keys(kwargs).length === 0 ? [...args] : [...args, kwargs]
+function argumentsOf(task: AnyTask, { id, args, kwargs }: Called): unknown[] {
+  const names = Object.keys(kwargs)
+  if (names.length === 0) return [...args]
+  const misplaced = task.positionalAmong(names)
+  if (misplaced.length > 0)
+    log.warn(
+      `Task id=${id} path=${task.name} was enqueued with keyword arguments (${names.join(', ')}), and its function has ${misplaced.join(', ')} as positional parameters: it gets one object in their place. Enqueue it with positional arguments`,
+    )
+  return [...args, kwargs]
 }
 
 /** Nothing can end a function of this process from outside: one that ignores its signal is detached, and its result discarded. */
@@ -197,7 +211,7 @@ function detach(run: AbortableRun): void {
   // When the worker stops, the worker itself decides how long it waits.
   if (signal.reason instanceof WorkerStops) return
   log.warn(
-    `Task id=${values.id} path=${values.taskName} ignored its abort signal (${(signal.reason as Error).name}): detached; its result will be discarded`,
+    `Task id=${values.id} path=${briefName(values.taskName)} ignored its abort signal (${(signal.reason as Error).name}): detached; its result will be discarded`,
   )
   run.conclude(failed(signal.reason, run))
 }

@@ -2,12 +2,13 @@ import type { Order, TaskBackend } from '../backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
 import { assertReceivable, plainArguments, receivedArguments } from './dto'
-import { encodeArguments } from './json'
 import { InvalidTaskError, NotSupportedError, ResultMismatchError } from '../errors/errors'
 import { isRecord } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
-import { enqueueManyThrough, enqueueThrough, hasMiddleware } from '../middleware'
+import { encodeArguments } from './json'
+import { enqueueManyThrough, enqueueThrough, isWrapped } from '../middleware'
 import { backends } from '../backend-registry'
+import { parametersOf } from './parameters'
 import { TaskResult } from '../result'
 import type { AnyTask } from '../task-type'
 import { type CallOptions, type TaskValues, changedValues } from './task-options'
@@ -30,12 +31,14 @@ export interface Task<Args extends unknown[], Return> extends TaskValues {}
 /** A function that can be run in the background: an immutable value, made by `task(…)`. */
 export class Task<Args extends unknown[], Return> {
   readonly #fn: TaskFunction | null
+  /** The backend that has found nothing to refuse in this task. */
+  #acceptedBy: TaskBackend | undefined
 
   /** `fn` is null for a task whose code lives elsewhere. `values` and the `changes` to them are checked already. */
   constructor(values: TaskValues, fn: TaskFunction | null, changes: Partial<TaskValues> = {}) {
     Object.assign(this, values, changes)
     this.#fn = fn
-    if (backends.isConfigured) backendFor(this)
+    if (backends.isConfigured) this.#acceptedBy = backendFor(this)
   }
 
   /**
@@ -61,14 +64,14 @@ export class Task<Args extends unknown[], Return> {
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
   async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
     assertCalls(this.name, calls)
-    backendFor(this)
+    this.#assertAccepted()
     const orders: Order[] = []
     for (const [i, args] of calls.entries()) {
       const order = orderOf(this, args, {})
       if (this.args.length > 0) await assertReceivable(this, order.argsKwargs, `call ${i}, `)
       orders.push(order)
     }
-    const stored = hasMiddleware.enqueue
+    const stored = isWrapped.enqueue
       ? await enqueueManyThrough(orders, (given) => storeOrders(given, orders))
       : await storeOrders(orders, orders)
     return stored as TaskResult<Return>[]
@@ -108,6 +111,12 @@ export class Task<Args extends unknown[], Return> {
     return this.args.length === 0 ? run(args) : receivedArguments(this, args).then(run)
   }
 
+  /** Those of the names that are positional parameters of the function. */
+  positionalAmong(names: readonly string[]): string[] {
+    const parameters = this.#fn === null ? [] : parametersOf(this.#fn)
+    return names.filter((name) => parameters.includes(name))
+  }
+
   /** What a person tells tasks by. */
   toJSON(): Record<string, unknown> {
     const { name, priority, queueName, backend, takesContext, runAfter, uniqueKey } = this
@@ -118,13 +127,18 @@ export class Task<Args extends unknown[], Return> {
     args: readonly unknown[],
     kwargs: Readonly<Record<string, unknown>>,
   ): Promise<TaskResult<Return>> {
-    backendFor(this)
+    this.#assertAccepted()
     const order = orderOf(this, args, kwargs)
     if (this.args.length > 0) await assertReceivable(this, order.argsKwargs)
-    const stored = hasMiddleware.enqueue
+    const stored = isWrapped.enqueue
       ? await enqueueThrough(order, (given) => storeOrder(given, order))
       : await storeOrder(order, order)
     return stored as TaskResult<Return>
+  }
+
+  /** Again at each enqueue, since TASKS may be configured after the task is made. */
+  #assertAccepted(): void {
+    if (backends.get(this.backend) !== this.#acceptedBy) this.#acceptedBy = backendFor(this)
   }
 }
 
@@ -156,7 +170,7 @@ function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContex
 }
 
 /** The order of one call of a task. */
-export function orderOf(
+function orderOf(
   task: AnyTask,
   given: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
@@ -166,7 +180,7 @@ export function orderOf(
 }
 
 /** The backend of a task. @throws InvalidBackendError, InvalidTaskError or NotSupportedError if it cannot take the task. */
-export function backendFor(task: AnyTask): TaskBackend {
+function backendFor(task: AnyTask): TaskBackend {
   const backend = backends.get(task.backend)
   backend.validate(task)
   return backend
@@ -176,14 +190,14 @@ export function backendFor(task: AnyTask): TaskBackend {
  * Stores an order as it comes out of the middleware; `made` went in, and is checked already. Not async, since one more
  * promise here took up to a twentieth of the time of an enqueue (SQLite in memory).
  */
-export function storeOrder(order: Order, made: Order): Promise<TaskResult<unknown>> {
+function storeOrder(order: Order, made: Order): Promise<TaskResult<unknown>> {
   return order === made
     ? backends.get(order.task.backend).enqueue(order)
     : checkedAnew(order).then((checked) => backends.get(checked.task.backend).enqueue(checked))
 }
 
 /** The same for many orders, all or none. */
-export async function storeOrders(
+async function storeOrders(
   orders: readonly Order[],
   made: readonly Order[],
 ): Promise<readonly TaskResult<unknown>[]> {

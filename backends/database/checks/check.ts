@@ -8,7 +8,13 @@ import { zoneProblems } from './time-zone'
 import { patiently, type Session } from '../connections/session'
 import type { Dialect } from '../dialects/dialect'
 import { type Table, tableOf } from '../table'
-import { codeOf, explained, messageOf, unreachable } from '../connections/database-errors'
+import {
+  codeOf,
+  explained,
+  isContention,
+  messageOf,
+  unreachable,
+} from '../connections/database-errors'
 
 /** No row has this id. */
 const NIL = '00000000-0000-0000-0000-000000000000'
@@ -16,7 +22,8 @@ const NIL = '00000000-0000-0000-0000-000000000000'
 /** Problems that keep tasks from working with a DataSource, or from working well; empty if there are none. */
 export async function checkDatabase(dataSource: () => Promise<DataSource>): Promise<Problem[]> {
   try {
-    return await problemsOf(await dataSource())
+    const opened = await dataSource()
+    return await patiently(() => problemsOf(opened))
   } catch (error) {
     return [problemOf(error)]
   }
@@ -33,7 +40,7 @@ export async function assertUsable(
   dialect: Dialect,
   table: Table,
 ): Promise<void> {
-  const tooOld = await versionProblem(dataSource)
+  const tooOld = await patiently(() => versionProblem(dataSource))
   if (tooOld) throw new DatabaseError(tooOld.message, tooOld.hint)
   try {
     // Selects every column of a row that cannot exist.
@@ -54,7 +61,7 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
       : await growthProblems(dataSource, table)
     return [...server, ...problems, ...growth, ...zoneProblems(dataSource)]
   } catch (error) {
-    throw unreachable(error, dataSource.options.type)
+    throw isContention(error) ? error : unreachable(error, dataSource.options.type)
   }
 }
 

@@ -13,12 +13,11 @@ export interface Statements {
   readonly insert: string
   /** As insert, for a single row whose values are parameters of their own. */
   readonly insertOne: string
-  /** The two above where they also notify idle workers; absent where the database cannot. */
-  readonly notifying?: Pick<Statements, 'insert' | 'insertOne'>
   /** As insert, leaving out rows whose unique key is taken. */
   readonly insertUnlessTaken: string
   readonly byId: string
   readonly byUniqueKey: string
+  readonly freeKey: string
   readonly finish: string
   /** Which of the rows already hold their outcome. */
   readonly settled: string
@@ -57,7 +56,7 @@ export abstract class SqlDialect extends Dialect {
     options: InsertOptions,
   ): Promise<(key: string) => string | undefined> {
     const { records } = await this.write(session, rows, options)
-    if (options.unlessTaken) return enqueuedAtByKey(records, rows)
+    if (options.unlessTaken) return enqueuedAtByKey(records, rows, options)
     const enqueuedAt = String(records[0]?.['enqueued_at'])
     return () => enqueuedAt
   }
@@ -68,6 +67,10 @@ export abstract class SqlDialect extends Dialect {
 
   async byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined> {
     return rowsOf(await session.query(this.sql.byUniqueKey, { uniqueKey }))[0]
+  }
+
+  async freeKey(session: Session, { row_key: id, unique_key: uniqueKey }: RawRow): Promise<void> {
+    await session.query(this.sql.freeKey, { id, uniqueKey })
   }
 
   async finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>> {
@@ -83,8 +86,12 @@ export abstract class SqlDialect extends Dialect {
     return heldOf(await session.query(this.sql.renew, { ...this.batch(rows), leaseSeconds }))
   }
 
-  async release(session: Session, rows: readonly HeldRow[]): Promise<number> {
-    return (await session.query(this.sql.release, this.batch(rows))).affected
+  async release(
+    session: Session,
+    rows: readonly HeldRow[],
+    delay: number | null = null,
+  ): Promise<number> {
+    return (await session.query(this.sql.release, { ...this.batch(rows), delay })).affected
   }
 
   async expired(session: Session, backendName: string, limit: number): Promise<RawRow[]> {
@@ -131,7 +138,7 @@ export abstract class SqlDialect extends Dialect {
       .affected
   }
 
-  async requestCancel(session: Session, id: string): Promise<number> {
+  async requestCancel(session: Session, id: string, _notify: boolean): Promise<number> {
     return (await session.query(this.sql.requestCancel, { id })).affected
   }
 
@@ -139,10 +146,15 @@ export abstract class SqlDialect extends Dialect {
   protected write(session: Session, rows: NewRows, options: InsertOptions): Promise<Answer> {
     const { shared, calls } = rows
     const isSingle = calls.length === 1 && !options.unlessTaken
-    return session.query(this.#insertText(isSingle, options), {
+    return session.query(this.insertText(isSingle, options), {
       ...shared,
       ...(isSingle ? calls[0] : this.batch(calls)),
     })
+  }
+
+  protected insertText(isSingle: boolean, { unlessTaken }: InsertOptions): string {
+    if (unlessTaken) return this.sql.insertUnlessTaken
+    return isSingle ? this.sql.insertOne : this.sql.insert
   }
 
   /** The keys of the rows that hold their outcome, of which `changed` were just written. If some were not, a query finds those that hold it already. */
@@ -154,21 +166,19 @@ export abstract class SqlDialect extends Dialect {
     if (changed === rows.length) return new Set(rows.map((row) => row.row_key))
     return keysOf(await session.query(this.sql.settled, this.batch(rows)))
   }
-
-  #insertText(isSingle: boolean, { unlessTaken, notify }: InsertOptions): string {
-    if (unlessTaken) return this.sql.insertUnlessTaken
-    const texts = (notify && this.sql.notifying) || this.sql
-    return isSingle ? texts.insertOne : texts.insert
-  }
 }
 
 /** The instant of the insert by key, where the INSERT returned a record for each row it wrote. */
 export function enqueuedAtByKey(
   records: Answer['records'],
   { shared }: NewRows,
+  { idsAreNew }: InsertOptions,
 ): (key: string) => string | undefined {
-  // MySQL skips a row whose id is taken like one whose unique key is, and returns the row that has the id.
-  const written = records.filter((record) => record['unique_key'] === shared.unique_key)
+  // MySQL skips a row whose id is taken like one whose unique key is, and returns the row that has the id. A row with a new
+  // id is the one just written, even if it has finished since, and so has its key no more.
+  const written = records.filter(
+    (record) => idsAreNew || record['unique_key'] === shared.unique_key,
+  )
   const times = new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
   return (key) => times.get(key)
 }

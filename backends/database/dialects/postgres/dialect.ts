@@ -3,9 +3,9 @@ import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
 import type { ClaimedRaw, FinishRow, HeldRow } from '../../row'
 import type { Table } from '../../table'
-import type { Claim, Exchanged, ExchangeSessions, QueueFilter } from '../dialect'
+import type { Claim, Exchanged, ExchangeSessions, InsertOptions, QueueFilter } from '../dialect'
 import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from '../sql-dialect'
-import { INSERTED, newValues, queueValues } from '../sql-text'
+import { freeKeyOf, INSERTED, newValues, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts } from './claim'
 import { instantText, ROW, rows, USUAL } from './columns'
 import { FENCE, finishOf, settledOf } from './finish'
@@ -30,6 +30,9 @@ interface ClaimStatements {
 export class Postgres extends SqlDialect {
   readonly name = 'postgres'
   readonly maxStatement = 16 * 1024 * 1024
+  /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
+  readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
+  readonly #notifyingCancel: string
   readonly #takeOver: string
   readonly #path: string
   /** By the filter itself, which a worker keeps: its statements are made once. */
@@ -38,6 +41,14 @@ export class Postgres extends SqlDialect {
   constructor(table: Table) {
     const { path } = table
     super(statements(table))
+    const notify =
+      table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
+    this.#notifyingInserts = {
+      single: insertOne(path, notify),
+      batch: insertBatch(path, notify),
+      unlessTaken: insertUnlessTaken(path, notify),
+    }
+    this.#notifyingCancel = notifyingCancelOf(table)
     this.#takeOver = `${finishOf(path)} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`
     this.#path = path
   }
@@ -83,6 +94,11 @@ export class Postgres extends SqlDialect {
     }
   }
 
+  override async requestCancel(session: Session, id: string, notify: boolean): Promise<number> {
+    if (!notify) return super.requestCancel(session, id, notify)
+    return (await session.query(this.#notifyingCancel, { id })).affected
+  }
+
   /** One array for each column, as `rows` reads them. */
   protected batch(batch: Batch): Values {
     const values: Record<string, Values[string]> = {}
@@ -93,6 +109,13 @@ export class Postgres extends SqlDialect {
         : { column: batch.map((row) => row[name]) }
     }
     return values
+  }
+
+  protected override insertText(isSingle: boolean, options: InsertOptions): string {
+    if (!options.notify) return super.insertText(isSingle, options)
+    const { single, batch, unlessTaken } = this.#notifyingInserts
+    if (options.unlessTaken) return unlessTaken
+    return isSingle ? single : batch
   }
 
   #claimOf({ limit, filter, workerId, backendName, leaseSeconds }: Claim): {
@@ -132,17 +155,18 @@ function statements(table: Table): Statements {
   return {
     insert: insertBatch(path),
     insertOne: insertOne(path),
-    ...(table.type === 'postgres' && { notifying: notifyingInserts(table) }),
-    insertUnlessTaken: `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at`,
+    insertUnlessTaken: insertUnlessTaken(path),
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
+    freeKey: freeKeyOf(path),
     finish: finishOf(path),
     settled: settledOf(path),
     renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
       FROM ${rows('row_key', 'claims', 'progress')}
       WHERE ${FENCE} RETURNING t.id::text AS row_key, (t.cancel_requested_at IS NOT NULL)::int AS cancelled`,
     release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
-        started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END
+        started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END,
+        run_after = coalesce(statement_timestamp() + :delay::double precision * INTERVAL '1 millisecond', t.run_after)
       FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
     furtherOn: `SELECT t.id::text AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
@@ -152,18 +176,17 @@ function statements(table: Table): Statements {
     count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
     cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
         unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
-    requestCancel: requestCancelOf(table),
+    requestCancel: requestCancelOf(path),
   }
 }
 
-function notifyingInserts(table: Table): Pick<Statements, 'insert' | 'insertOne'> {
-  const notify = `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)`
-  return { insert: insertBatch(table.path, notify), insertOne: insertOne(table.path, notify) }
+function requestCancelOf(path: string): string {
+  return `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
 }
 
 /** On PostgreSQL itself the workers that listen are notified once this is committed. */
-function requestCancelOf(table: Table): string {
-  const requestCancel = `UPDATE ${table.path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
+function notifyingCancelOf(table: Table): string {
+  const requestCancel = requestCancelOf(table.path)
   return table.type === 'postgres'
     ? `WITH asked AS (${requestCancel} RETURNING t.id) SELECT pg_notify('${channelIn(table)}', 'cancel ' || asked.id) FROM asked`
     : requestCancel
@@ -177,6 +200,11 @@ function channelIn(table: Table): string {
 /** `notify`: what the INSERT returns besides, so that workers are notified. */
 function insertBatch(path: string, notify = ''): string {
   return `WITH written AS (${insertRows(path)} RETURNING 1) SELECT ${ENQUEUED_AT}${notify}`
+}
+
+/** Notifies nobody where nothing is written. */
+function insertUnlessTaken(path: string, notify = ''): string {
+  return `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
 }
 
 function insertRows(path: string): string {

@@ -113,6 +113,14 @@ export abstract class TaskBackend {
 
   async close(): Promise<void> {}
 
+  /**
+   * Whether an error says that the database, or whatever the backend stands on, cannot be reached at present. False by
+   * default: then a child process that could not load the app for it fails its task.
+   */
+  isAway(_error: unknown): boolean {
+    return false
+  }
+
   /** What a worker needs; a backend without workers has none. */
   async openStore(_options: StoreOptions): Promise<Store> {
     throw this.#lacks('be served by a worker')
@@ -145,11 +153,10 @@ export abstract class TaskBackend {
       throw this.#cannot(task, 'priority', 'Leave the priority at 0')
     if (task.runAfter !== null && !this.supportsDefer)
       throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
-    if (!this.supportsTransactions) this.#assertAlone(task)
+    if (!this.supportsTransactions) this.#assertNoTransaction(task)
   }
 
-  /** Without transactions. */
-  #assertAlone(task: Task<unknown[], unknown>): void {
+  #assertNoTransaction(task: Task<unknown[], unknown>): void {
     if (task.manager !== undefined)
       throw new NotSupportedError(
         `Task "${task.name}" was given a manager, and ${this.constructor.name} (TASKS.${this.alias}) cannot enqueue in its transaction: the task would run even if that rolls back.`,

@@ -12,55 +12,34 @@ import {
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
-import { inTime } from '../../lib/timeout'
-import { isHeard } from '../../lib/events/logger'
+import { inTime } from '../../lib/clock'
+import { heard } from '../../lib/events/logger'
 import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
-import { Is, validateShape } from '../../lib/settings/validation'
+import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
-import { IsOptional } from '../../lib/settings/class-validator'
 import { assertId, isUuid, newId } from '../ids'
-import { LeaseOptions } from '../lease-options'
 import { type Browsed, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
+import { DatabaseOptions } from './database-options'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
 import { hearInProcess, listenerOn, tellInProcess, tellsOf } from './notifications'
-import { type DataSourceOption, dataSourceOf, type Place, placeOf } from './place'
+import { dataSourceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
 import { Session } from './connections/session'
 import { openWorkerSessions } from './connections/worker-data-source'
 import { DatabaseStore } from './store'
 import type { Table } from './table'
 import { managerFor } from './ambient-transaction'
-import { explained, unreachable } from './connections/database-errors'
+import { explained, isAway, unreachable } from './connections/database-errors'
 import { type Written, writeOrders } from './insert'
 
 /** Limit for the checks before a worker starts; they may have to wait for locks of others. */
 const CHECK_MS = 40_000
 const CLOSE_MS = 3_000
-
-/** `TASKS.….OPTIONS` of the Database backend. */
-export class DatabaseOptions extends LeaseOptions {
-  /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
-  @IsOptional()
-  dataSource?: DataSourceOption
-
-  /** Gives the id of a new row, a UUID of any version. Default: version 7, which sorts by time. */
-  @IsOptional()
-  @Is('a function that gives a UUID', (value) => typeof value === 'function')
-  idFunction?: () => string
-
-  /**
-   * On PostgreSQL enqueues and cancels wake workers by NOTIFY. Default true. PostgreSQL cannot PREPARE a transaction that has
-   * a NOTIFY: with false, workers find new rows at their interval, and cancels at their next renewal.
-   */
-  @IsOptional()
-  @Is('true or false', (value) => typeof value === 'boolean')
-  notify?: boolean
-}
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
 export class DatabaseBackend extends TaskBackend {
@@ -153,6 +132,10 @@ export class DatabaseBackend extends TaskBackend {
 
   override async check(): Promise<Problem[]> {
     return checkDatabase(() => this.dataSource())
+  }
+
+  override isAway(error: unknown): boolean {
+    return isAway(error)
   }
 
   override async openStore({
@@ -253,8 +236,8 @@ export class DatabaseBackend extends TaskBackend {
   ): TaskResult<unknown> {
     const result = this.#result(row, dataSource)
     if (!isNew) return result
-    if (isHeard('debug')) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
-    taskEnqueued.send({ backend: this, result })
+    if (heard.debug) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
+    if (taskEnqueued.isHeard) taskEnqueued.send({ backend: this, result })
     return result
   }
 }

@@ -1,10 +1,9 @@
-import { dashed, utcText } from '../../entities/formats'
+import { dashed, NO_DELAY, utcText } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
 import { AlreadyEnqueuedError, DatabaseError } from '../../lib/errors/errors'
 import { assertHolds } from '../unique-key'
 import type { Dialect } from './dialects/dialect'
-import { sharedValues, uniqueKeyOf } from './order-to-row'
-import { newRow, type RawRow } from './row'
+import { newRow, type RawRow, type SharedValues } from './row'
 import type { Session } from './connections/session'
 import { isContention, isTaken } from './connections/database-errors'
 import { patiently } from './connections/retry-contention'
@@ -163,4 +162,31 @@ function chunked(orders: readonly KeyedOrder[], limit: number): KeyedOrder[][] {
     left -= size
   }
   return chunks
+}
+
+/** `run_after` of a row without a delay, as text. */
+export const UNDELAYED = utcText(NO_DELAY)
+
+/** What the rows of all orders of one task have in common. */
+export function sharedValues(task: Order['task'], backendName: string): SharedValues {
+  return {
+    priority: task.priority,
+    task_path: task.name,
+    queue_name: task.queueName,
+    backend_name: backendName,
+    run_after: task.runAfter ? utcText(task.runAfter) : UNDELAYED,
+    unique_key: uniqueKeyOf(task),
+    options: optionsOf(task),
+  }
+}
+
+/** `f:` marks a key that is free again once its task has finished. */
+export function uniqueKeyOf({ uniqueKey }: Order['task']): string | null {
+  return uniqueKey === null ? null : `f:${uniqueKey}`
+}
+
+/** What the worker must know of this enqueue, and a worker that takes over, though it may not know the task. */
+function optionsOf({ overrides, policy }: Order['task']): string | null {
+  const options = policy.rerunAfterCrash ? overrides : { ...overrides, rerunAfterCrash: false }
+  return Object.keys(options).length === 0 ? null : JSON.stringify(options)
 }

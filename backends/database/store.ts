@@ -12,7 +12,7 @@ import type {
   Store,
   Wishes,
 } from '../../lib/store'
-import { inTime } from '../../lib/timeout'
+import { inTime } from '../../lib/clock'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/retry-contention'
 import type { Dialect } from './dialects/dialect'
@@ -98,10 +98,10 @@ export class DatabaseStore implements Store {
     }
   }
 
-  async release(rows: readonly Held[]): Promise<number> {
+  async release(rows: readonly Held[], delay: number | null = null): Promise<number> {
     return rows.length === 0
       ? 0
-      : this.#ask(() => this.#dialect.release(this.#sessions.chore, rows.map(heldRow)))
+      : this.#ask(() => this.#dialect.release(this.#sessions.chore, rows.map(heldRow), delay))
   }
 
   /** Reads rows without locking them, and then takes over only those whose lease has still ended: other workers read them, too. */

@@ -3,7 +3,7 @@ import { clock } from '../../lib/clock'
 import { CANCELLED, type ErrorRecord } from '../../lib/errors/error-record'
 import type { Held, Outcome } from '../../lib/store'
 import type { RawRow } from '../database/row'
-import { UNDELAYED } from '../database/order-to-row'
+import { UNDELAYED } from '../database/insert'
 
 /** A row as a database would keep it: JSON and instants are text, so that nothing is shared with the caller. */
 export type MemoryRow = { -readonly [Column in keyof RawRow]: RawRow[Column] } & {

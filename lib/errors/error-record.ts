@@ -16,6 +16,8 @@ export const CANCELLED = 'typeorm_tasks.TaskCancelled'
 export const MAX_TRACEBACK = 64 * 1024
 
 const MAX_CAUSES = 5
+/** So many errors of an AggregateError are recorded. */
+const MAX_INNER = 3
 
 /** Describes whatever was thrown: errors, strings, undefined, hostile proxies. Never throws itself. */
 export function recordOf(error: unknown): ErrorRecord {
@@ -59,9 +61,28 @@ function classPath(error: unknown): string {
 
 function traceback(error: unknown, depth = 0): string {
   if (!isError(error)) return `Thrown, though no Error: ${plain(error)}`
-  const own = stackOf(error)
-  if (error.cause === undefined || depth === MAX_CAUSES) return own
-  return `${own}\nCaused by: ${traceback(error.cause, depth + 1)}`
+  if (depth === MAX_CAUSES) return stackOf(error)
+  const own = [stackOf(error), ...innerErrors(error, depth)]
+  // A getter of the app's own error may throw.
+  const cause = guarded<unknown>(() => error.cause, undefined)
+  return cause === undefined
+    ? own.join('\n')
+    : `${own.join('\n')}\nCaused by: ${traceback(cause, depth + 1)}`
+}
+
+/** Those of an AggregateError, the first few. */
+function innerErrors(error: Error, depth: number): string[] {
+  const inner = guarded<unknown>(() => Reflect.get(error, 'errors'), undefined)
+  if (depth > 1 || !Array.isArray(inner) || !isAggregate(error)) return []
+  const told = inner
+    .slice(0, MAX_INNER)
+    .map((each, i) => `Error ${i + 1} of ${inner.length}: ${traceback(each, depth + 1)}`)
+  return inner.length > MAX_INNER ? [...told, `… ${inner.length - MAX_INNER} more`] : told
+}
+
+/** By its name too: it may be of another realm, or one of a library's own. */
+function isAggregate(error: Error): boolean {
+  return error instanceof AggregateError || error.name.endsWith('AggregateError')
 }
 
 /** The stack alone misses a message that was changed after the error was made. */
@@ -81,7 +102,7 @@ function plain(value: unknown): string {
   return JSON.stringify(value) ?? Object.prototype.toString.call(value)
 }
 
-function guarded(describe: () => string, otherwise: string): string {
+function guarded<T = string>(describe: () => T, otherwise: T): T {
   try {
     return describe()
   } catch {

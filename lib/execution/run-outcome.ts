@@ -1,10 +1,10 @@
 import type { TasksError } from '../errors/errors'
-import { type ErrorRecord } from '../errors/error-record'
+import { type ErrorRecord, recordOf } from '../errors/error-record'
 import { recordOfFailure, worthAnother, type Terms } from './retry'
 import { isDueToStop } from './abort'
 
 /** How one run ended: plain data, since it may come from another process. */
-export type RunOutcome = Success | Failure
+export type RunOutcome = Success | Failure | NotBegun
 
 export interface Success {
   readonly status: 'SUCCESSFUL'
@@ -21,6 +21,20 @@ export interface Failure {
   readonly delay: number | null
   /** It ended because its worker stops, and for no reason of its own. */
   readonly isDueToStop: boolean
+}
+
+/**
+ * The task's own code was not called, because of trouble of the set-up: no connection for its transaction, a child process
+ * that could not load the app. Its row is given back, and nothing is counted against the task.
+ */
+export interface NotBegun {
+  readonly status: 'NOT_BEGUN'
+  readonly error: ErrorRecord
+}
+
+/** The outcome of a run that trouble of the set-up, `cause`, kept from beginning. */
+export function notBegun(cause: unknown): NotBegun {
+  return { status: 'NOT_BEGUN', error: recordOf(cause) }
 }
 
 /**

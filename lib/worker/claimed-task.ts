@@ -3,6 +3,8 @@ import type { TaskBackend } from '../backend'
 import { Member } from './indexed-set'
 import { clock, OVER } from '../clock'
 import { type TasksError } from '../errors/errors'
+import type { ErrorRecord } from '../errors/error-record'
+import { briefName } from '../errors/suggestions'
 import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../errors/run-errors'
 import { DEFAULT_POLICY, type Policy } from '../tasks/run-policy'
 import { TaskResult } from '../result'
@@ -14,7 +16,13 @@ import { logState } from '../events/task-log'
 import type { LiveStage, Stage } from './stages'
 import { strengthOf } from '../execution/abort'
 import type { ClaimedRow, Outcome, Renewal } from '../store'
-import { type RunOutcome, aborted, failed } from '../execution/run-outcome'
+import {
+  type Failure,
+  type RunOutcome,
+  type Success,
+  aborted,
+  failed,
+} from '../execution/run-outcome'
 
 /** The pool, as its tasks see it. */
 export interface Owner {
@@ -25,6 +33,8 @@ export interface Owner {
   move(task: ClaimedTask, stage: Stage): void
   /** A task ended only because the worker stops: its row is given back unfinished. */
   giveBack(task: ClaimedTask): void
+  /** Trouble of the set-up kept a task from beginning: its row is given back, for a later run. */
+  giveBackUnbegun(task: ClaimedTask, error: ErrorRecord): void
 }
 
 /** One claimed row: its run, why it must stop, and its outcome. Its stage is the list of the pool that it is in. */
@@ -62,7 +72,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   }
 
   get name(): string {
-    return `Task id=${this.row.values.id} path=${this.row.values.taskName}`
+    return `Task id=${this.row.values.id} path=${briefName(this.row.values.taskName)}`
   }
 
   get backend(): TaskBackend {
@@ -216,9 +226,9 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (!this.#isCommitted && this.isLost) return this.#owner.move(this, 'gone')
     if (this.#reason instanceof WorkerStops && run.status === 'FAILED' && run.isDueToStop)
       return this.#owner.giveBack(this)
-    const progress = this.#takeProgress()
-    const outcome = this.#outcomeOf(this.#judged(run))
-    this.#outcome = progress === null ? outcome : { ...outcome, progress }
+    const judged = this.#judged(run)
+    if (judged.status === 'NOT_BEGUN') return this.#owner.giveBackUnbegun(this, judged.error)
+    this.#outcome = this.#withProgress(this.#outcomeOf(judged))
     if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 
@@ -231,7 +241,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       : run
   }
 
-  #outcomeOf(run: RunOutcome): Outcome {
+  #outcomeOf(run: Success | Failure): Outcome {
     const { key, claims } = this.row
     if (run.status === 'SUCCESSFUL')
       return { key, claims, status: 'SUCCESSFUL', returnValue: run.returnValue }
@@ -239,6 +249,11 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     return delay === null
       ? { key, claims, status: 'FAILED', error }
       : { key, claims, status: 'READY', error, delay }
+  }
+
+  #withProgress(outcome: Outcome): Outcome {
+    const progress = this.#takeProgress()
+    return progress === null ? outcome : { ...outcome, progress }
   }
 
   #takeProgress(): string | null {

@@ -7,21 +7,12 @@ import type { Children } from '../isolation/process-pool'
 import type { Executor } from '../execution/in-process'
 import { log } from '../events/logger'
 import { ClaimedTask, type Owner } from './claimed-task'
-import { type LiveStage, MOVES, type Stage } from './stages'
+import { type LeaseAnswer, type LiveStage, MOVES, type Stage } from './stages'
 import { tellOutcome } from '../events/task-log'
-import type { ClaimedRow, Lost, Outcome } from '../store'
+import type { ClaimedRow, Outcome } from '../store'
 
 /** The longest delay in ms that a timer of Node takes. */
 const MAX_DELAY_MS = 2 ** 31 - 1
-
-/** What a renewal that was sent at `askedAt` says of one row. */
-export interface LeaseAnswer {
-  readonly askedAt: number
-  /** The task was `doubted` when the renewal was sent. */
-  readonly wasDoubted: boolean
-  readonly isCancelled: boolean
-  readonly lost: Lost | undefined
-}
 
 /**
  * Holds claimed rows until their outcome is stored. Runs up to `size` at once; the rest wait, so that the next one starts
@@ -42,6 +33,8 @@ export class TaskPool implements Owner {
   }
   /** Rows that ended only because the worker stops. */
   #toReturn: ClaimedRow[] = []
+  /** What becomes of a task that could not begin, which counts as running until it is moved on: `ReturnUnbegun` sets it. */
+  giveBackUnbegun: Owner['giveBackUnbegun'] = (task) => this.giveBack(task)
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined

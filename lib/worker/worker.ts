@@ -1,8 +1,9 @@
 import type { Chore } from './chores/chore'
 import { clock } from '../clock'
 import { briefly } from '../errors/error-record'
+import { briefName } from '../errors/suggestions'
 import { log } from '../events/logger'
-import { TasksError } from '../errors/errors'
+import { DataSourceError, TasksError } from '../errors/errors'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
 import { Polling } from './polling'
@@ -14,6 +15,9 @@ import type { WorkerSettings } from './worker-options'
 /** Initial delay in ms before the database is asked again after an error; doubles up to `MAX_RETRY_MS`. */
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 10_000
+/** Time in ms that a missing table has to come back before the worker ends, and the delay in ms between two looks. */
+const BROKEN_MS = 2_500
+const BROKEN_RETRY_MS = 250
 /** Failed exchanges in a row before a batch worker fails; other workers try for ever. */
 const BATCH_TRIES = 5
 /** Time in ms for chores and connections to end. */
@@ -39,6 +43,8 @@ export class Worker {
   readonly #polling = new Polling()
   readonly #stopping = new AbortController()
   #failures = 0
+  /** When the table was first found missing, in ms of the monotonic clock. */
+  #brokenSince: number | undefined
   #abandoned = 0
 
   /** `chores` go on beside the loop until it holds no rows any more. */
@@ -47,6 +53,11 @@ export class Worker {
     this.#settings = settings
     this.#pool = pool
     this.#chores = chores
+  }
+
+  /** It claims no more. */
+  get isStopping(): boolean {
+    return this.#stopping.signal.aborted
   }
 
   /** No more claims; what runs is finished first. */
@@ -126,10 +137,11 @@ export class Worker {
       this.#polling.end(outcomes, limit, exchange.claimed.length)
       await this.#take(exchange, askedAt)
       this.#failures = 0
+      this.#brokenSince = undefined
       return exchange.claimed.length
     } catch (error) {
       this.#pool.pause()
-      if (error instanceof TasksError) throw error
+      if (this.#isFinal(error)) throw error
       this.#failures++
       log.error(
         `The database did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`,
@@ -137,6 +149,14 @@ export class Worker {
       if (this.#settings.batch && this.#failures >= BATCH_TRIES) throw error
       return undefined
     }
+  }
+
+  /** Whether no retry can fix it. A table that is not there may be back in a moment, as during a migration. */
+  #isFinal(error: unknown): boolean {
+    if (!(error instanceof TasksError)) return false
+    if (this.#settings.batch || !(error instanceof DataSourceError)) return true
+    this.#brokenSince ??= clock.now()
+    return clock.now() - this.#brokenSince >= BROKEN_MS
   }
 
   async #take({ kept, claimed }: Exchange, askedAt: number): Promise<void> {
@@ -182,6 +202,7 @@ export class Worker {
   }
 
   #retryDelay(): number {
+    if (this.#brokenSince !== undefined) return BROKEN_RETRY_MS
     const delay = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures)
     return delay * (0.5 + Math.random())
   }
@@ -199,7 +220,9 @@ export class Worker {
     }
     const { rows, unfinished } = await this.#pool.abandon()
     for (const { values } of rows)
-      log.warn(`Task id=${values.id} path=${values.taskName} has not finished and is given back`)
+      log.warn(
+        `Task id=${values.id} path=${briefName(values.taskName)} has not finished and is given back`,
+      )
     await this.#release(rows)
     this.#abandoned += unfinished
   }

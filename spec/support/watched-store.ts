@@ -93,9 +93,9 @@ export class WatchedStore implements Store {
     return this.#store.renew(rows)
   }
 
-  async release(rows: readonly Held[]): Promise<number> {
+  async release(rows: readonly Held[], delay?: number): Promise<number> {
     this.released.push(...rows)
-    return this.#store.release(rows)
+    return this.#store.release(rows, delay)
   }
 
   rescue(judge: Judge): Promise<Rescued> {

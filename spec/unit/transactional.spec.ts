@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm'
 import { backends } from '#backend-registry'
 import { DummyBackend } from '#dummy'
+import { tasks } from '#registry'
 import { configureTasks, InvalidTaskError, NotSupportedError, task } from 'typeorm-tasks'
 
 const backend = (name: string) => ({ BACKEND: `typeorm-tasks/backends/${name}`, QUEUES: [] })
@@ -38,6 +39,8 @@ describe('a backend that cannot enqueue in a transaction refuses a manager', () 
   const plain = task('tx.plain', () => {})
   const refused =
     /"tx\.plain" was given a manager, and \w+Backend \(TASKS\.\w+\) cannot enqueue in its/
+  // Those of other specs may ask for more than these backends can.
+  beforeEach(() => tasks.clear())
 
   it.each([['immediate#ImmediateBackend'], ['dummy#DummyBackend']])('%s', async (name) => {
     configureTasks({ default: backend(name), database: backend('database#DatabaseBackend') })

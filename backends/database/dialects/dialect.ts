@@ -49,8 +49,12 @@ export abstract class Dialect {
     rows: readonly RenewRow[],
     leaseSeconds: number,
   ): Promise<ReadonlyMap<string, boolean>>
-  /** Makes rows READY as if they had not been claimed. Returns their number. */
-  abstract release(session: Session, rows: readonly HeldRow[]): Promise<number>
+  /** Makes rows READY as if they had not been claimed, due in `delay` ms; null leaves `run_after` as it is. Returns their number. */
+  abstract release(
+    session: Session,
+    rows: readonly HeldRow[],
+    delay?: number | null,
+  ): Promise<number>
   /** Stores outcomes of rows whose lease has ended. Returns the keys of the rows it changed. */
   abstract takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
   /** RUNNING rows whose lease has ended. */

@@ -86,8 +86,12 @@ export abstract class SqlDialect extends Dialect {
     return heldOf(await session.query(this.sql.renew, { ...this.batch(rows), leaseSeconds }))
   }
 
-  async release(session: Session, rows: readonly HeldRow[]): Promise<number> {
-    return (await session.query(this.sql.release, this.batch(rows))).affected
+  async release(
+    session: Session,
+    rows: readonly HeldRow[],
+    delay: number | null = null,
+  ): Promise<number> {
+    return (await session.query(this.sql.release, { ...this.batch(rows), delay })).affected
   }
 
   async expired(session: Session, backendName: string, limit: number): Promise<RawRow[]> {

@@ -124,7 +124,8 @@ function statements(path: string): Statements {
     renew: `UPDATE ${path} AS t SET lease_until = ${LEASE}, progress = coalesce(v.progress, t.progress)
       FROM ${rows('row_key', 'claims', 'progress')} WHERE ${FENCE} RETURNING id AS row_key, cancel_requested_at IS NOT NULL AS cancelled`,
     release: `UPDATE ${path} AS t SET status = 'READY', lease_until = NULL, worker_ids = json_remove(t.worker_ids, '$[#-1]'),
-        started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END
+        started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END,
+        run_after = coalesce(${instant("'+' || (:delay / 1000.0) || ' seconds'")}, t.run_after)
       FROM ${rows('row_key', 'claims')} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     expired: `SELECT ${ROW} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND backend_name = :backendName LIMIT :limit`,
     furtherOn: `SELECT id AS row_key FROM ${path} WHERE true {part} ORDER BY id LIMIT 1 OFFSET :skipped`,

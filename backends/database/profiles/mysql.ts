@@ -1,4 +1,4 @@
-import type { Profile } from './profile'
+import { type Profile, SAVEPOINT } from './profile'
 
 /** By HTTP: there are no connections. */
 export const auroraMysql: Profile = {
@@ -8,6 +8,7 @@ export const auroraMysql: Profile = {
   livesInMemory: () => false,
   isolation: 'READ COMMITTED',
   listens: false,
+  mark: SAVEPOINT,
   errors: {
     noTable: /ER_NO_SUCH_TABLE/,
     noColumn: /ER_BAD_FIELD_ERROR/,
@@ -18,6 +19,7 @@ export const auroraMysql: Profile = {
       /^(ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION|ER_READ_ONLY_MODE) /,
     timedOut: /^\S* Query inactivity timeout/,
     taken: /^ER_DUP_ENTRY /,
+    noSavepoint: /^ER_SP_DOES_NOT_EXIST /,
     contention: /^(ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD) /,
   },
   server: {

@@ -1,4 +1,4 @@
-import type { Pool, Profile } from './profile'
+import { type Pool, type Profile, SAVEPOINT } from './profile'
 
 const base: Profile = {
   placeholder: 'dollar',
@@ -6,6 +6,7 @@ const base: Profile = {
   isSoleConnection: false,
   livesInMemory: () => false,
   listens: false,
+  mark: SAVEPOINT,
   errors: {
     noTable: /42P01/,
     noColumn: /42703/,
@@ -16,6 +17,7 @@ const base: Profile = {
     readOnly: /^25006 /,
     timedOut: /^\S* Query read timeout/,
     taken: /^23505 /,
+    noSavepoint: /^(3B001|25P01) /,
     contention: /^(40001|40P01|55P03) /,
   },
   server: {

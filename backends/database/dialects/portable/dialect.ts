@@ -123,7 +123,11 @@ export class Portable extends Dialect {
     )
   }
 
-  async release({ manager }: Session, rows: readonly HeldRow[]): Promise<number> {
+  async release(
+    { manager }: Session,
+    rows: readonly HeldRow[],
+    delay: number | null = null,
+  ): Promise<number> {
     const stored = await this.#byKey(manager, rows)
     let released = 0
     for (const row of rows) {
@@ -133,7 +137,7 @@ export class Portable extends Dialect {
         (await update(
           manager,
           { ...fence(row), cancelRequestedAt: IsNull() },
-          afterRelease(entity),
+          afterRelease(entity, delay),
         ))
       )
         released++

@@ -73,8 +73,12 @@ export function afterRenewal({ progress }: RenewRow, leaseSeconds: number): Part
 }
 
 /** What releasing a row changes. */
-export function afterRelease({ startedAt, workerIds }: DBTaskResult): Partial<DBTaskResult> {
+export function afterRelease(
+  { runAfter, startedAt, workerIds }: DBTaskResult,
+  delay: number | null,
+): Partial<DBTaskResult> {
   return {
+    runAfter: delay === null ? runAfter : new Date(Date.now() + delay),
     status: 'READY',
     leaseUntil: null,
     workerIds: workerIds.slice(0, -1),

@@ -135,7 +135,8 @@ function statements(table: Table): Statements {
       FROM ${rows('row_key', 'claims', 'progress')}
       WHERE ${FENCE} RETURNING t.id::text AS row_key, (t.cancel_requested_at IS NOT NULL)::int AS cancelled`,
     release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
-        started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END
+        started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END,
+        run_after = coalesce(statement_timestamp() + :delay::double precision * INTERVAL '1 millisecond', t.run_after)
       FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
     furtherOn: `SELECT t.id::text AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,

@@ -83,6 +83,9 @@ export const INSERTED_COLUMNS: readonly TableColumn[] = COLUMNS.filter(
   ({ isOurs, whenNew }) => isOurs || typeof whenNew === 'string' || whenNew.is !== null,
 )
 
+/** The greatest number that the column `claims` holds. A claim stays at it in place of failing for all rows beside. */
+export const MAX_CLAIMS = 2 ** 31 - 1
+
 /** The values that are the same in every new row. */
 const WHEN_NEW = Object.fromEntries(
   COLUMNS.flatMap(({ name, whenNew }) => (typeof whenNew === 'object' ? [[name, whenNew.is]] : [])),
@@ -151,6 +154,7 @@ function malformedPart(raw: ClaimedRaw, call: unknown, workers: unknown): string
   if (!isRecord(call)) return 'args_kwargs is no JSON object'
   if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
   if (!isRecord(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
+  if (Number(raw.claims ?? 0) >= MAX_CLAIMS) return 'claims is at its greatest value'
   const number = unreadableNumber(raw.args_kwargs ?? '')
   if (number !== null)
     return `args_kwargs has the number ${number}, which JavaScript cannot hold: pass it as text`

@@ -2,6 +2,7 @@ import type { TasksError } from '../errors/errors'
 import { type ErrorRecord, recordOf } from '../errors/error-record'
 import { recordOfFailure, worthAnother, type Terms } from './retry'
 import { isDueToStop } from './abort'
+import type { Held, Outcome } from '../store'
 
 /** How one run ended: plain data, since it may come from another process. */
 export type RunOutcome = Success | Failure | NotBegun
@@ -54,4 +55,14 @@ export function failed(cause: unknown, terms: Terms): Failure {
 export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Failure {
   const failure = failed(reason, terms)
   return mayRetry ? failure : { ...failure, delay: null }
+}
+
+/** What a run that began makes of its row. */
+export function outcomeOf({ key, claims }: Held, run: Success | Failure): Outcome {
+  if (run.status === 'SUCCESSFUL')
+    return { key, claims, status: 'SUCCESSFUL', returnValue: run.returnValue }
+  const { error, delay } = run
+  return delay === null
+    ? { key, claims, status: 'FAILED', error }
+    : { key, claims, status: 'READY', error, delay }
 }

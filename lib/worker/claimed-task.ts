@@ -16,13 +16,7 @@ import { logState } from '../events/task-log'
 import type { LiveStage, Stage } from './stages'
 import { strengthOf } from '../execution/abort'
 import type { ClaimedRow, Outcome, Renewal } from '../store'
-import {
-  type Failure,
-  type RunOutcome,
-  type Success,
-  aborted,
-  failed,
-} from '../execution/run-outcome'
+import { type RunOutcome, aborted, failed, outcomeOf } from '../execution/run-outcome'
 
 /** The pool, as its tasks see it. */
 export interface Owner {
@@ -189,7 +183,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
     if (this.stage === 'running') this.#owner.move(this, 'committing')
     else if (this.stage !== 'committing') throw this.#reason ?? new LeaseLost()
-    const outcome = this.#outcomeOf({ status: 'SUCCESSFUL', returnValue })
+    const outcome = outcomeOf(this.row, { status: 'SUCCESSFUL', returnValue })
     return this.#progress === null
       ? outcome
       : { ...outcome, progress: JSON.stringify(this.#progress) }
@@ -228,7 +222,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       return this.#owner.giveBack(this)
     const judged = this.#judged(run)
     if (judged.status === 'NOT_BEGUN') return this.#owner.giveBackUnbegun(this, judged.error)
-    this.#outcome = this.#withProgress(this.#outcomeOf(judged))
+    this.#outcome = this.#withProgress(outcomeOf(this.row, judged))
     if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 
@@ -239,16 +233,6 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     return !this.#isCommitted && (isLimit || reason instanceof TaskCancelled)
       ? aborted(reason, this, isLimit)
       : run
-  }
-
-  #outcomeOf(run: Success | Failure): Outcome {
-    const { key, claims } = this.row
-    if (run.status === 'SUCCESSFUL')
-      return { key, claims, status: 'SUCCESSFUL', returnValue: run.returnValue }
-    const { error, delay } = run
-    return delay === null
-      ? { key, claims, status: 'FAILED', error }
-      : { key, claims, status: 'READY', error, delay }
   }
 
   #withProgress(outcome: Outcome): Outcome {

@@ -1,6 +1,6 @@
 import type { Session } from '../connections/session'
 import type { Values } from '../connections/statement'
-import type { ClaimedRaw, FinishRow } from '../row'
+import { type ClaimedRaw, type FinishRow, MAX_CLAIMS } from '../row'
 import type { Table } from '../table'
 import type { Claim } from './dialect'
 import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from './sql-dialect'
@@ -171,7 +171,7 @@ function claimTexts(path: string) {
     [`<= ${NOW}`, `= '9999-01-01 00:00:00'`].map(
       (
         runAfter,
-      ) => `UPDATE ${path} SET status = 'RUNNING', started_at = ${AFTER_ALL}, lease_until = ${LEASE}, claims = coalesce(claims, 0) + 1, cancel_requested_at = NULL,
+      ) => `UPDATE ${path} SET status = 'RUNNING', started_at = ${AFTER_ALL}, lease_until = ${LEASE}, claims = min(coalesce(claims, 0), ${MAX_CLAIMS - 1}) + 1, cancel_requested_at = NULL,
         worker_ids = CASE WHEN NOT json_valid(worker_ids) THEN json_array(worker_ids, :worker)
           WHEN json_type(worker_ids) = 'array' THEN json_insert(worker_ids, '$[#]', :worker) ELSE json_array(json(worker_ids), :worker) END
       WHERE id IN (SELECT id FROM ${path}

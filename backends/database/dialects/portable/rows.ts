@@ -1,7 +1,7 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { TaskStatus } from '../../../../lib/record'
-import type { FinishRow, RenewRow } from '../../row'
+import { type FinishRow, MAX_CLAIMS, type RenewRow } from '../../row'
 
 /** What a claim changes. */
 export function afterClaim(
@@ -15,7 +15,7 @@ export function afterClaim(
     status: 'RUNNING',
     startedAt: nowAfter(enqueuedAt),
     leaseUntil: new Date(Date.now() + leaseSeconds * 1000),
-    claims: claims + 1,
+    claims: Math.min(claims, MAX_CLAIMS - 1) + 1,
     workerIds: [...earlier, workerId],
     cancelRequestedAt: null,
   }

@@ -1,4 +1,4 @@
 export { DatabaseBackend } from './backend'
-export { DatabaseOptions } from './database-options'
+export { DatabaseOptions } from './options'
 export { setDefaultDataSource } from './place'
 export { atomic } from './ambient-transaction'

@@ -151,19 +151,25 @@ function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
 
 /** The first reason why the row cannot be run, or null. */
 function malformedPart(raw: ClaimedRaw, call: unknown, workers: unknown): string | null {
-  if (!isRecord(call)) return 'args_kwargs is no JSON object'
-  if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
-  if (!isRecord(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
+  const badCall = malformedCall(raw.args_kwargs ?? '', call)
+  if (badCall !== null) return badCall
   if (Number(raw.claims ?? 0) >= MAX_CLAIMS) return 'claims is at its greatest value'
-  const number = unreadableNumber(raw.args_kwargs ?? '')
-  if (number !== null)
-    return `args_kwargs has the number ${number}, which JavaScript cannot hold: pass it as text`
   if (raw.queue_name === null) return 'queue_name is NULL'
   if (!isPriority(raw.priority))
     return `priority ${String(raw.priority)} is not a whole number from -100 to 100`
   return !Array.isArray(workers) || workers.every((worker) => typeof worker === 'string')
     ? null
     : 'worker_ids is not a list of texts'
+}
+
+function malformedCall(text: string, call: unknown): string | null {
+  if (!isRecord(call)) return 'args_kwargs is no JSON object'
+  if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
+  if (!isRecord(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
+  const number = unreadableNumber(text)
+  return number === null
+    ? null
+    : `args_kwargs has the number ${number}, which JavaScript cannot hold: pass it as text`
 }
 
 function errorsOf(raw: ClaimedRaw): ErrorRecord[] {

@@ -204,7 +204,7 @@ function insertBatch(path: string, notify = ''): string {
 
 /** Notifies nobody where nothing is written. */
 function insertUnlessTaken(path: string, notify = ''): string {
-  return `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
+  return `${insertSingle(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
 }
 
 function insertRows(path: string): string {
@@ -214,7 +214,11 @@ function insertRows(path: string): string {
 
 /** A single row is not worth a list (measured: a tenth of the time without the commit). */
 function insertOne(path: string, notify = ''): string {
-  return `${insertInto(path, { id: ':row_key::uuid', args_kwargs: ':args_kwargs::jsonb' })} RETURNING ${ENQUEUED_AT}${notify}`
+  return `${insertSingle(path)} RETURNING ${ENQUEUED_AT}${notify}`
+}
+
+function insertSingle(path: string): string {
+  return insertInto(path, { id: ':row_key::uuid', args_kwargs: ':args_kwargs::jsonb' })
 }
 
 function insertInto(

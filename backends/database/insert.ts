@@ -5,7 +5,7 @@ import { assertHolds } from '../unique-key'
 import type { Dialect } from './dialects/dialect'
 import { newRow, type RawRow, type SharedValues } from './row'
 import type { Session } from './connections/session'
-import { isContention, isTaken } from './connections/database-errors'
+import { isContention, isTaken, refusedValue } from './connections/database-errors'
 import { patiently } from './connections/retry-contention'
 
 /** An order and the id of its row, as the database spells it. */
@@ -86,7 +86,9 @@ async function insert(
       return patiently(ask)
     })
     .catch((error: unknown) => {
-      throw isTaken(error) ? alreadyEnqueued(orders, error) : error
+      throw isTaken(error)
+        ? alreadyEnqueued(orders, error)
+        : refusedValue(error, first.order.task.name)
     })
   return calls.map((call) => {
     const at = enqueuedAt(call.row_key)

@@ -11,6 +11,10 @@ import { FAMILIES } from '../profiles/profile-of'
 /** The hint for a table that does not exist, or does not match the entity. */
 export const MIGRATE = 'Run `npx tasks makemigrations` and then the migration.'
 
+/** The hint for a packet that is too large. */
+export const PACKET_HINT =
+  'Give the server a larger max_allowed_packet and connect again, or pass a reference to the data.'
+
 /** What the network says, whichever the database: not there, or not there yet. */
 const NETWORK_CODES =
   /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)/
@@ -25,10 +29,33 @@ export function explained(error: unknown, table: string): unknown {
       MIGRATE,
       { cause: error },
     )
+  if (means(error, 'misset'))
+    return new DatabaseError(
+      `A setting of the server keeps tasks from working: ${lastSentence(error)}.`,
+      'Run `npx tasks check`, which names the setting; change it for the server or the account.',
+      { cause: error },
+    )
   if (means(error, 'refused'))
     return new DatabaseError(
       `The database refuses to work on the table "${table}": ${lastSentence(error)}.`,
       'Give the role of the DataSource SELECT, INSERT, UPDATE and DELETE on it.',
+      { cause: error },
+    )
+  return error
+}
+
+/** The library's own error for values that this database cannot store; others are given back unchanged. */
+export function refusedValue(error: unknown, task: string): unknown {
+  if (means(error, 'unfit'))
+    return new DatabaseError(
+      `The database cannot hold a character of the arguments of task "${task}": ${lastSentence(error)}.`,
+      "Make a database with ENCODING 'UTF8' and move the data.",
+      { cause: error },
+    )
+  if (means(error, 'tooLarge'))
+    return new DatabaseError(
+      `The arguments of task "${task}" are larger than a packet of the server may be: ${lastSentence(error)}.`,
+      PACKET_HINT,
       { cause: error },
     )
   return error

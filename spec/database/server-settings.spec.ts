@@ -9,6 +9,7 @@ import {
 } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
 import { describeEachDatabase, type FreshOptions, type SpecDatabase } from '../support/databases'
+import type { Server } from '../support/servers/server'
 import { startServer } from '../support/servers/start'
 import { withSession } from '../support/session-settings'
 import { catchLog, echo } from '../support/tasks'
@@ -133,37 +134,58 @@ describeEachDatabase(
 
 describeEachDatabase(
   (database) => {
-    it('binlog_format = STATEMENT: a worker ends with the fix, and check names it', async () => {
-      const server = await startServer(database.name, undefined, [
+    let server: Server
+
+    beforeAll(async () => {
+      server = await startServer(database.name, undefined, [
         '--log-bin=bin',
         '--binlog-format=STATEMENT',
         '--server-id=1',
+        '--max-allowed-packet=1M',
       ])
-      try {
-        const [dataSource] = await opened(
-          { fresh: () => server.fresh() } as never,
-          {
-            type: database.name,
-          } as never,
-        )
-        configure(dataSource)
-        const result = await echo.enqueue(1)
-
-        await expect(startWorker()).rejects.toThrow(
-          /^binlog_format is STATEMENT: .*Set binlog_format = ROW/,
-        )
-        expect((await check(dataSource)).map(({ level, message }) => [level, message])).toEqual([
-          ['error', expect.stringContaining('binlog_format') as string],
-        ])
-        await dataSource.query('SET GLOBAL binlog_format = ROW')
-        await runUntilEmpty()
-        await result.refresh()
-        expect(result.status).toBe('SUCCESSFUL')
-        await dataSource.destroy()
-      } finally {
-        await server.stop()
-      }
     }, 120_000)
+    afterAll(() => server.stop())
+
+    it('packets of 1 MB: many rows travel in portions, and an error says why one cannot', async () => {
+      const [dataSource] = await opened(
+        { fresh: () => server.fresh() } as never,
+        {
+          type: database.name,
+        } as never,
+      )
+      configure(dataSource)
+      // Each quote is escaped three times over.
+      const quotes = '"'.repeat(10_000)
+
+      expect(await echo.enqueueMany(Array.from({ length: 60 }, () => [quotes]))).toHaveLength(60)
+      await echo.enqueue('x'.repeat(900_000))
+      await expect(echo.enqueue('"'.repeat(400_000))).rejects.toThrow(
+        /^The arguments of task "spec.echo" are larger than a packet .*max_allowed_packet/,
+      )
+      expect(await dataSource.getRepository(DBTaskResult).count()).toBe(61)
+    })
+
+    it('binlog_format = STATEMENT: a worker ends with the fix, and check names it', async () => {
+      const [dataSource] = await opened(
+        { fresh: () => server.fresh() } as never,
+        {
+          type: database.name,
+        } as never,
+      )
+      configure(dataSource)
+      const result = await echo.enqueue(1)
+
+      await expect(startWorker()).rejects.toThrow(
+        /^binlog_format is STATEMENT: .*Set binlog_format = ROW/,
+      )
+      expect((await check(dataSource)).map(({ level, message }) => [level, message])).toEqual([
+        ['error', expect.stringContaining('binlog_format') as string],
+      ])
+      await dataSource.query('SET GLOBAL binlog_format = ROW')
+      await runUntilEmpty()
+      await result.refresh()
+      expect(result.status).toBe('SUCCESSFUL')
+    })
   },
   { only: BOTH },
 )

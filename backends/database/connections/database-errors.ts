@@ -11,10 +11,6 @@ import { FAMILIES } from '../profiles/profile-of'
 /** The hint for a table that does not exist, or does not match the entity. */
 export const MIGRATE = 'Run `npx tasks makemigrations` and then the migration.'
 
-/** The hint for a packet that is too large. */
-export const PACKET_HINT =
-  'Give the server a larger max_allowed_packet and connect again, or pass a reference to the data.'
-
 /** What the network says, whichever the database: not there, or not there yet. */
 const NETWORK_CODES =
   /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)/
@@ -52,13 +48,16 @@ export function refusedValue(error: unknown, task: string): unknown {
       "Make a database with ENCODING 'UTF8' and move the data.",
       { cause: error },
     )
-  if (means(error, 'tooLarge'))
-    return new DatabaseError(
-      `The arguments of task "${task}" are larger than a packet of the server may be: ${lastSentence(error)}.`,
-      PACKET_HINT,
-      { cause: error },
-    )
-  return error
+  return means(error, 'tooLarge') ? tooLarge(task, lastSentence(error), error) : error
+}
+
+/** The error for arguments that do not fit into a packet. */
+export function tooLarge(task: string, what: string, cause?: unknown): DatabaseError {
+  return new DatabaseError(
+    `The arguments of task "${task}" are larger than a packet of the server may be: ${what}.`,
+    'Give the server a larger max_allowed_packet and connect again, or pass a reference to the data.',
+    { cause },
+  )
 }
 
 /** The library's own error for one at connecting, without the password; others are given back unchanged. */

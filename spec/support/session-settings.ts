@@ -2,7 +2,7 @@ import * as mysql2 from 'mysql2'
 import type { DataSourceOptions } from 'typeorm'
 
 interface Connection {
-  query(sql: string): unknown
+  query(sql: string, done: () => void): unknown
 }
 interface Pool {
   on(event: 'connection', listener: (connection: Connection) => void): unknown
@@ -12,11 +12,14 @@ interface Pool {
  * Options by which each new connection of MySQL or MariaDB runs these statements first, those of a worker's own DataSource
  * too: as if the server, or the account, were set so. The server, which other specs use, stays as it is.
  */
-export function withSession(statements: readonly string[]): Partial<DataSourceOptions> {
+export function withSession(
+  statements: readonly string[] | (() => readonly string[]),
+): Partial<DataSourceOptions> {
   const createPool = (...given: unknown[]): Pool => {
     const pool = Reflect.apply(mysql2.createPool, undefined, given) as unknown as Pool
     pool.on('connection', (connection) => {
-      for (const sql of statements) connection.query(sql)
+      const asked = typeof statements === 'function' ? statements() : statements
+      for (const sql of asked) connection.query(sql, () => {})
     })
     return pool
   }

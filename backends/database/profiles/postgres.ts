@@ -20,7 +20,7 @@ const base: Profile = {
     refused: /^(42501|42601)/,
     misnamed: /^(3D000|28P01|28000)/,
     // node-postgres has no code for a server that ends in the middle of a statement, or does not answer.
-    away: /^(57P0[123]|53300)|^\S* (Connection terminated|timeout exceeded when trying to connect|timeout expired)/,
+    away: /^(57P0[1235]|53300|08\w{3})|^\S* (Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|timeout expired)/,
     readOnly: /^25006 /,
     timedOut: /^\S* Query read timeout/,
     taken: /^23505 /,

@@ -15,6 +15,7 @@ import {
 import { freeKeyOf, INSERTED, newValues, selectList } from '../sql-text'
 import { Claims } from './claim'
 import { BY_KEY, instantText, KEY, leaseFrom, NOW, read, rows, valuesOf } from './columns'
+import { assertFits, maxStatementOf } from './packet'
 import { alikeValues, FENCE, finishAlikeOf, finishOf, sameId, settledOf } from './finish'
 
 const ROW = selectList(read)
@@ -31,8 +32,9 @@ const IN_TURN = `${NOW} + INTERVAL v.n MICROSECOND`
 /** MySQL 8.0.4 and later, MariaDB 10.6 and later. An UPDATE returns no rows here, so claims and take-overs select first. */
 export class MySql extends SqlDialect {
   readonly name = 'mysql'
-  readonly maxStatement = 2 * 1024 * 1024
+  readonly maxStatement: number
   readonly #insertReturns: boolean
+  readonly #packet: number | undefined
   readonly #lockByUniqueKey: string
   readonly #claims: Claims
   readonly #written: string
@@ -43,6 +45,8 @@ export class MySql extends SqlDialect {
   constructor(table: Table) {
     const { path, hexIds, isMariaDb } = table
     super(statements(table))
+    this.maxStatement = maxStatementOf(table.packet)
+    this.#packet = table.packet
     this.#insertReturns = isMariaDb
     this.#lockByUniqueKey = `${this.sql.byUniqueKey} LOCK IN SHARE MODE`
     this.#claims = new Claims(path)
@@ -68,6 +72,7 @@ export class MySql extends SqlDialect {
     const isAmbiguous = options.unlessTaken && !options.idsAreNew && !this.#insertReturns
     if (isAmbiguous && !session.isJoined)
       return session.transaction((inside) => this.insert(inside, newRows, options))
+    assertFits(newRows, options.unlessTaken, this.#packet)
     const answer = await this.write(session, newRows, options)
     const { records } = this.#insertReturns
       ? answer

@@ -9,7 +9,7 @@ import type { ErrorRecord } from '../../lib/errors/error-record'
 import { isRecord } from '../../lib/errors/option-checks'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
 import type { ClaimedRow } from '../../lib/store'
-import { unreadableNumber } from '../../lib/tasks/json-numbers'
+import { SUSPECT_NUMBER, unreadableNumber } from '../../lib/tasks/json-numbers'
 
 /** A row as the dialects' select lists give it: everything but numbers as text, instants in UTC. */
 export type RawRow = RawValues<StoredColumn> & {
@@ -166,7 +166,7 @@ function malformedCall(text: string, call: unknown): string | null {
   if (!isRecord(call)) return 'args_kwargs is no JSON object'
   if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
   if (!isRecord(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
-  const number = unreadableNumber(text)
+  const number = SUSPECT_NUMBER.test(text) ? unreadableNumber(text) : null
   return number === null
     ? null
     : `args_kwargs has the number ${number}, which JavaScript cannot hold: pass it as text`

@@ -57,11 +57,8 @@ export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Fa
   return mayRetry ? failure : { ...failure, delay: null }
 }
 
-/** What a run that began makes of its row. */
-export function outcomeOf({ key, claims }: Held, run: Success | Failure): Outcome {
-  if (run.status === 'SUCCESSFUL')
-    return { key, claims, status: 'SUCCESSFUL', returnValue: run.returnValue }
-  const { error, delay } = run
+/** What a failed run makes of its row. */
+export function outcomeOf({ key, claims }: Held, { error, delay }: Failure): Outcome {
   return delay === null
     ? { key, claims, status: 'FAILED', error }
     : { key, claims, status: 'READY', error, delay }

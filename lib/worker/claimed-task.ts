@@ -16,6 +16,7 @@ import { DEFAULT_POLICY, type Policy } from '../tasks/run-policy'
 import { TaskResult } from '../result'
 import { type Progress } from '../record'
 import { tasks } from '../registry'
+import { heard } from '../events/logger'
 import { taskStarted } from '../events/signals'
 import { logState } from '../events/task-log'
 import type { LiveStage, Stage } from './stages'
@@ -56,7 +57,9 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   #abort: AbortController | undefined
   #over: AbortController | undefined
   #onAbort: ((run: AbortableRun) => void) | undefined
+  /** The last one reported, until a renewal has written it. */
   #progress: Progress | null = null
+  #sentProgress: Progress | null = null
 
   constructor(owner: Owner, row: ClaimedRow, claimedAt: number) {
     super()
@@ -91,6 +94,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   /** The lease was renewed, by a statement that was sent at `askedAt`. */
   renewed(askedAt: number): void {
     this.#heldAt = askedAt
+    if (this.#progress === this.#sentProgress) this.#progress = null
   }
 
   /** What to hand in. Only for a task that has ended. */
@@ -105,7 +109,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       backend,
       row: { values },
     } = this
-    logState(values, 'RUNNING')
+    if (heard.info) logState(values, 'RUNNING')
     if (taskStarted.isHeard)
       taskStarted.send({ backend, result: new TaskResult<unknown>(backend, values) })
     void this.#execute().then((outcome) => this.conclude(outcome))
@@ -144,10 +148,11 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     this.#isCommitted = false
   }
 
-  /** What a renewal sends: which claim, and the progress that is not written yet. */
+  /** What a renewal sends: which claim, and the progress that is not known to be written. */
   renewal(): Renewal {
-    const progress = this.#takeProgress()
-    return { key: this.row.key, claims: this.row.claims, progress }
+    const { key, claims } = this.row
+    this.#sentProgress = this.#progress
+    return { key, claims, progress: this.#progress && JSON.stringify(this.#progress) }
   }
 
   get hasProgress(): boolean {
@@ -188,10 +193,12 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
     if (this.stage === 'running') this.#owner.move(this, 'committing')
     else if (this.stage !== 'committing') throw this.#reason ?? new LeaseLost()
-    const outcome = outcomeOf(this.row, { status: 'SUCCESSFUL', returnValue })
-    return this.#progress === null
-      ? outcome
-      : { ...outcome, progress: JSON.stringify(this.#progress) }
+    return this.#withProgress(this.#success(returnValue))
+  }
+
+  #success(returnValue: string | null): Outcome {
+    const { key, claims } = this.row
+    return { key, claims, status: 'SUCCESSFUL', returnValue }
   }
 
   #isStronger(reason: TasksError): boolean {
@@ -227,7 +234,9 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       return this.#owner.giveBack(this)
     const judged = this.#judged(run)
     if (judged.status === 'NOT_BEGUN') return this.#owner.giveBackUnbegun(this, judged.error)
-    this.#outcome = this.#withProgress(outcomeOf(this.row, judged))
+    this.#outcome = this.#withProgress(
+      judged.status === 'FAILED' ? outcomeOf(this.row, judged) : this.#success(judged.returnValue),
+    )
     if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 
@@ -241,13 +250,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   }
 
   #withProgress(outcome: Outcome): Outcome {
-    const progress = this.#takeProgress()
-    return progress === null ? outcome : { ...outcome, progress }
-  }
-
-  #takeProgress(): string | null {
     const progress = this.#progress
-    this.#progress = null
-    return progress === null ? null : JSON.stringify(progress)
+    return progress === null ? outcome : { ...outcome, progress: JSON.stringify(progress) }
   }
 }

@@ -201,6 +201,10 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     return { key, claims, status: 'SUCCESSFUL', returnValue }
   }
 
+  #outcomeOf(run: Exclude<RunOutcome, { status: 'NOT_BEGUN' }>): Outcome {
+    return run.status === 'FAILED' ? outcomeOf(this.row, run) : this.#success(run.returnValue)
+  }
+
   #isStronger(reason: TasksError): boolean {
     const current = this.#lateReason ?? this.#reason
     return current === undefined || strengthOf(reason) > strengthOf(current)
@@ -234,9 +238,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       return this.#owner.giveBack(this)
     const judged = this.#judged(run)
     if (judged.status === 'NOT_BEGUN') return this.#owner.giveBackUnbegun(this, judged.error)
-    this.#outcome = this.#withProgress(
-      judged.status === 'FAILED' ? outcomeOf(this.row, judged) : this.#success(judged.returnValue),
-    )
+    this.#outcome = this.#withProgress(this.#outcomeOf(judged))
     if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 

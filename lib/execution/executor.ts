@@ -15,7 +15,6 @@ import { checkPolicy, DEFAULT_POLICY, overridden, type Policy } from '../tasks/r
 import type { Task } from '../tasks/task'
 import { ABORT_GRACE_MS, inGrace } from './abort'
 import { isHopeless, type Terms } from './retry'
-import { inFreshContext } from './run-context'
 import { type RunOutcome, failed, notBegun } from './run-outcome'
 
 type AnyTask = Task<unknown[], unknown>
@@ -47,9 +46,7 @@ export interface AbortableRun extends Run {
 type Called = Pick<ResultValues, 'id' | 'args' | 'kwargs'>
 
 /** Carries out a run in this process. */
-const runInProcess: Executor = (run) => inFreshContext(() => carriedOutInProcess(run))
-
-async function carriedOutInProcess(run: Run): Promise<RunOutcome> {
+const runInProcess: Executor = async (run) => {
   run.begins()
   try {
     return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(await called(run, run)) }
@@ -62,9 +59,7 @@ async function carriedOutInProcess(run: Run): Promise<RunOutcome> {
  * Carries out a run in a transaction of this process, which commits together with the outcome of its row: what the
  * worker hands in afterwards only confirms a success.
  */
-const runInTransaction: Executor = (run) => inFreshContext(() => carriedOutInTransaction(run))
-
-async function carriedOutInTransaction(run: Run): Promise<RunOutcome> {
+const runInTransaction: Executor = async (run) => {
   const { backend, signal } = run
   let hasBegun = false
   try {

@@ -5,6 +5,7 @@ import { backends } from '../backend-registry'
 import type { ClaimedRow, Outcome } from '../store'
 import { type RunOutcome, failed } from '../execution/run-outcome'
 import { hostExecutorOf } from '../execution/executor'
+import { inFreshContext } from '../execution/run-context'
 import { type FromChild, type RunMessage, type ToChild, reasonOf, rowOf } from './ipc-messages'
 
 interface Current {
@@ -37,7 +38,7 @@ export class Bench {
     const current: Current = { id, abort: new AbortController(), policy, answer: () => {} }
     this.#current = current
     this.#say({ typeormTasks: 'taken' }, current)
-    const runOutcome = await this.#carriedOut(backend, row, current)
+    const runOutcome = await inFreshContext(() => this.#carriedOut(backend, row, current))
     this.#current = undefined
     this.#say({ typeormTasks: 'ended', runOutcome }, current)
   }

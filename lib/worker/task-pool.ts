@@ -5,6 +5,7 @@ import { type TasksError } from '../errors/errors'
 import { LeaseLost, TaskCancelled } from '../errors/run-errors'
 import type { Children } from '../isolation/process-pool'
 import type { Executor } from '../execution/executor'
+import { inFreshContext } from '../execution/run-context'
 import { log } from '../events/logger'
 import { ClaimedTask, type Owner } from './claimed-task'
 import { type LeaseAnswer, type LiveStage, MOVES, type Stage } from './stages'
@@ -101,7 +102,7 @@ export class TaskPool implements Owner {
       if (!task) return
       this.#move(task, 'running')
       this.#started++
-      task.run()
+      inFreshContext(() => task.run())
     }
   }
 

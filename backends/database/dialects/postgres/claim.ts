@@ -52,7 +52,7 @@ function bestRows(path: string, filter: QueueFilter): string {
 
 function takeRows(path: string): string {
   return `UPDATE ${path} t SET status = 'RUNNING', started_at = statement_timestamp(), worker_ids = t.worker_ids || jsonb_build_array(:worker::text),
-        claims = least(coalesce(t.claims, 0), ${MAX_CLAIMS - 1}) + 1, lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', cancel_requested_at = NULL
+        claims = least(coalesce(t.claims, 0) + 1::bigint, ${MAX_CLAIMS}), lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', cancel_requested_at = NULL
       FROM unnest(ARRAY(SELECT best.id FROM best)) WITH ORDINALITY AS b(id, n) WHERE t.id = b.id AND b.n + 0 = b.n AND t.status || '' = 'READY'
       RETURNING ${CLAIMED}`
 }

@@ -135,6 +135,8 @@ scenarios((add, { name }) => {
       })
       expect(row.traceback).toMatch(/The worker w\d+ was lost/)
       expect(row.workerIds).toHaveLength(3)
+      // One that was prefetched behind the poison is claimed by a worker that never starts it.
+      return { unstarted: true }
     },
   )
 

@@ -39,6 +39,7 @@ scenarios((add) => {
       const statuses = await Promise.all(others.map(async (id) => (await field.row(id)).status))
       expect(statuses).toEqual(others.map(() => 'SUCCESSFUL'))
       expect(fleet.log.match(/was killed by SIGKILL; a replacement starts/g)).toHaveLength(3)
+      return { unstarted: true }
     },
   )
 

@@ -1,5 +1,4 @@
-import { setMaxListeners } from 'node:events'
-import { clock, inTime } from '../../clock'
+import { clock, inTime, sharedByMany } from '../../clock'
 import { LeaseLost } from '../../errors/run-errors'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
@@ -31,9 +30,8 @@ export class Leases implements Chore {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    this.#signal = signal
-    // One sleeper for each row whose lease is about to end is no leak.
-    setMaxListeners(0, signal)
+    // By one sleeper for each row whose lease is about to end.
+    this.#signal = sharedByMany(signal)
     while (!signal.aborted) {
       await clock.sleep(Math.min(PROGRESS_INTERVAL_MS, this.#periodMs), signal)
       if (clock.now() - this.#renewedAt >= this.#periodMs) await this.renewAll()

@@ -10,7 +10,8 @@ scenarios((add, { name }) => {
   add('F1 ten tasks of a killed worker run again in time, and are recorded once', async (field) => {
     const ids = await field.enqueue(
       'sleep',
-      Array.from({ length: 10 }, () => [3_500]),
+      // Until the second worker is there, which takes seconds where much else starts.
+      Array.from({ length: 10 }, () => [9_000]),
     )
     const worker = await field.worker()
     await field.sees('start', 10)

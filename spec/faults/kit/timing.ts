@@ -5,8 +5,8 @@ export const LEASE = 3_000
 export const RESCUE = 1_300
 export const POLL = 200
 
-/** Within this time after its worker's death a task runs again. */
-export const TAKEOVER_BOUND = LEASE + RESCUE + POLL + 1_000
+/** Within this time after its worker's death a task runs again; the last part is what a busy machine takes besides. */
+export const TAKEOVER_BOUND = LEASE + RESCUE + POLL + 4_000
 
 /** Milliseconds from an instant of this process's clock to the last start of each task. */
 export function restartDelays(events: readonly TaskEvent[], since: number): number[] {

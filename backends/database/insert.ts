@@ -83,9 +83,10 @@ async function insert(
       return patiently(ask)
     })
     .catch((error: unknown) => {
-      throw isTaken(error)
-        ? alreadyEnqueued(orders, error)
-        : refusedValue(error, first.order.task.name)
+      if (!isTaken(error)) throw refusedValue(error, first.order.task.name)
+      // MariaDB refuses the row after all where its key was freed and taken again during the statement.
+      if (unlessTaken) return () => undefined
+      throw alreadyEnqueued(orders, error)
     })
   const written: Written[] = []
   for (const call of calls) {

@@ -221,20 +221,27 @@ describeEachDatabase((database) => {
       })
 
       it('shares its rows between a worker of Django and ours, each row run once', async () => {
-        await insert(...Array.from({ length: 400 }, () => row({ task_path: 'spec.counted' })))
         ran.splice(0)
+        const theirs: string[] = []
         const django = await new DataSource(dataSource.options).initialize()
-
         const worker = await startWorker({ workerId: 'ours', interval: 2, concurrency: 5 })
-        const theirs = await djangoWorker(django, name)
-        while (await isLeft(dataSource)) await sleep(5) // what a worker has at hand when it is stopped, it gives back
+        // On MariaDB without the index one claim of Django locks every row that is ready.
+        const isShared = () =>
+          theirs.length > 0 && (ran.length > 0 || (!ordering && name === 'mariadb'))
+
+        // One of them may be done before the other has begun: then they get more.
+        let rounds = 0
+        do {
+          await insert(...Array.from({ length: 400 }, () => row({ task_path: 'spec.counted' })))
+          theirs.push(...(await djangoWorker(django, name)))
+          while (await isLeft(dataSource)) await sleep(5) // what a worker has at hand when it is stopped, it gives back
+        } while (++rounds < 20 && !isShared())
         await worker.stop()
         await django.destroy()
 
-        expect(new Set([...ran, ...theirs.map(dashed)]).size).toBe(400)
-        expect(ran.length + theirs.length).toBe(400)
-        expect(theirs.length).toBeGreaterThan(0)
-        if (ordering || name !== 'mariadb') expect(ran.length).toBeGreaterThan(0) // there one claim of Django locks every row that is ready
+        expect(new Set([...ran, ...theirs.map(dashed)]).size).toBe(rounds * 400)
+        expect(ran.length + theirs.length).toBe(rounds * 400)
+        expect(isShared()).toBe(true)
       }, 60_000)
 
       const nothingWith = async (id: string) => (await echo.getResult(dashed(id))).toJSON()

@@ -5,6 +5,7 @@ import {
 } from '../../../lib/errors/errors'
 import { NoAnswer } from '../../../lib/clock'
 import { isA } from '../../../lib/errors/error-record'
+import { withoutPasswords } from '../../../lib/errors/foreign-text'
 import type { Trouble } from '../profiles/profile'
 import { FAMILIES } from '../profiles/profile-of'
 
@@ -122,7 +123,9 @@ function means(error: unknown, trouble: Trouble): boolean {
 }
 
 function lastSentence(error: unknown): string {
-  return (messageOf(error) || codeOf(error)).trim().replace(/\.$/, '')
+  return withoutPasswords(messageOf(error) || codeOf(error))
+    .trim()
+    .replace(/\.$/, '')
 }
 
 /** The driver's own error code, wherever TypeORM put it; empty if there is none. */

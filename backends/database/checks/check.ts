@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm'
 import type { Problem } from '../../../lib/backend'
 import { TasksError } from '../../../lib/errors/errors'
 import { log } from '../../../lib/events/logger'
+import { djangoProblems } from './django'
 import { growthProblems } from './growth'
 import { assertServes, serverProblems } from './server'
 import { tableProblems } from './table'
@@ -41,8 +42,9 @@ export async function assertUsable(
   dialect: Dialect,
   table: Table,
 ): Promise<void> {
-  const problem = await patiently(() => assertServes(dataSource))
-  if (problem) log.warn(`${problem.message} ${problem.hint}`)
+  const encoding = await patiently(() => assertServes(dataSource))
+  for (const { message, hint } of [...(encoding ? [encoding] : []), ...djangoProblems(dataSource)])
+    log.warn(`${message} ${hint}`)
   try {
     // Selects every column of a row that cannot exist.
     await patiently(() => dialect.byId(session, table.hexIds ? '' : NIL))
@@ -60,7 +62,13 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
     const growth = problems.some(({ level }) => level === 'error')
       ? []
       : await growthProblems(dataSource, table)
-    return [...server, ...problems, ...growth, ...zoneProblems(dataSource)]
+    return [
+      ...server,
+      ...problems,
+      ...growth,
+      ...zoneProblems(dataSource),
+      ...djangoProblems(dataSource),
+    ]
   } catch (error) {
     throw isContention(error) ? error : unreachable(error, dataSource.options.type)
   }

@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm'
 import type { Problem } from '../../../lib/backend'
 import { TasksError } from '../../../lib/errors/errors'
 import { log } from '../../../lib/events/logger'
+import { collationProblems } from './collation'
 import { djangoProblems } from './django'
 import { growthProblems } from './growth'
 import { assertServes, serverProblems } from './server'
@@ -61,7 +62,10 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
     const problems = await tableProblems(dataSource)
     const growth = problems.some(({ level }) => level === 'error')
       ? []
-      : await growthProblems(dataSource, table)
+      : [
+          ...(await collationProblems(dataSource, table)),
+          ...(await growthProblems(dataSource, table)),
+        ]
     return [
       ...server,
       ...problems,

@@ -1,6 +1,14 @@
 import { mysqlSettings } from './mysql-settings'
 import { type Profile, SAVEPOINT } from './profile'
 
+/**
+ * Django's columns have the collation of their database, mostly one that takes "mail" for "Mail" and "mäil". A text is
+ * compared as utf8mb4, since a column of another character set has no collation of that.
+ */
+export function exactly(column: string): string {
+  return `CONVERT(${column} USING utf8mb4) COLLATE utf8mb4_bin`
+}
+
 /** By HTTP: there are no connections. */
 export const auroraMysql: Profile = {
   placeholder: 'question',
@@ -36,6 +44,11 @@ export const auroraMysql: Profile = {
     settings: mysqlSettings,
   },
   mayBeMariaDb: true,
+  exactly,
+  inexactKey: (_, name) => ({
+    sql: "SELECT COLLATION_NAME AS inexact FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COLUMN_NAME = 'unique_key' AND COLLATION_NAME NOT REGEXP '_bin$|_cs$'",
+    values: [name],
+  }),
   readsLocalTime: true,
   growth: {
     cleanedBy: 'purge',

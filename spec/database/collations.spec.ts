@@ -108,6 +108,15 @@ describeEachDatabase((database) => {
       await store.close()
     })
 
+    it('a queue whose letters do not fit is an error for its caller, who learns what to change', async () => {
+      const result = run.using({ backend: 'mail', queueName: 'почта' }).enqueue('x')
+      if (collation.startsWith('latin1'))
+        await expect(result).rejects.toThrow(
+          /^The database cannot hold a character of the arguments or the queue of task "spec.run": .*CHARACTER SET utf8mb4/,
+        )
+      else expect((await result).queueName).toBe('почта')
+    })
+
     it('unique keys that differ only in capitals are two keys', async () => {
       const results = await inEach((uniqueKey) => run.using({ backend: 'mail', uniqueKey }))
 
@@ -117,7 +126,11 @@ describeEachDatabase((database) => {
     })
 
     it('a unique key whose column was made blind by hand does not give the result of another key', async () => {
-      expect(await backends.get('mail').check()).toEqual([])
+      const message = 'queue_name (latin1), backend_name (latin1), exception_class_path (latin1)'
+      const narrow = collation.startsWith('latin1')
+        ? [{ level: 'warning', message: expect.stringContaining(message) as string }]
+        : []
+      expect(await backends.get('mail').check()).toMatchObject(narrow)
       await makeKeyBlind(dataSource, database, collation)
       // SQLite does not tell the collation of a column.
       if (database.name !== 'sqlite')
@@ -126,6 +139,7 @@ describeEachDatabase((database) => {
             level: 'error',
             message: expect.stringContaining(`has the collation ${collation}: keys`),
           },
+          ...(collation.startsWith('latin1') ? [{ level: 'warning' }] : []),
         ])
       const keyed = (uniqueKey: string) => run.using({ backend: 'mail', uniqueKey }).enqueue('x')
       const first = await keyed('key')

@@ -1,12 +1,13 @@
 import type { DataSource } from 'typeorm'
 import type { Problem } from '../../../lib/backend'
 import { TasksError } from '../../../lib/errors/errors'
+import { withoutPasswords } from '../../../lib/errors/foreign-text'
 import { log } from '../../../lib/events/logger'
-import { collationProblems } from './collation'
 import { djangoProblems } from './django'
 import { growthProblems } from './growth'
 import { assertServes, serverProblems } from './server'
 import { tableProblems } from './table'
+import { textProblems } from './texts'
 import { zoneProblems } from './time-zone'
 import { patiently, type Session } from '../connections/session'
 import type { Dialect } from '../dialects/dialect'
@@ -62,10 +63,7 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
     const problems = await tableProblems(dataSource)
     const growth = problems.some(({ level }) => level === 'error')
       ? []
-      : [
-          ...(await collationProblems(dataSource, table)),
-          ...(await growthProblems(dataSource, table)),
-        ]
+      : [...(await textProblems(dataSource, table)), ...(await growthProblems(dataSource, table))]
     return [
       ...server,
       ...problems,
@@ -88,7 +86,7 @@ function problemOf(error: unknown): Problem {
   if (codeOf(error) === '') throw error
   return {
     level: 'error',
-    message: `The database refused to be looked at: ${messageOf(error)}`,
+    message: `The database refused to be looked at: ${withoutPasswords(messageOf(error))}`,
     hint: 'May the user of the DataSource read the table and its description?',
   }
 }

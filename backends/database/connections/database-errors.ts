@@ -45,8 +45,8 @@ export function explained(error: unknown, table: string): unknown {
 export function refusedValue(error: unknown, task: string): unknown {
   if (means(error, 'unfit'))
     return new DatabaseError(
-      `The database cannot hold a character of the arguments of task "${task}": ${lastSentence(error)}.`,
-      "Make a database with ENCODING 'UTF8' and move the data.",
+      `The database cannot hold a character of the arguments or the queue of task "${task}": ${lastSentence(error)}.`,
+      "Let the table hold all of Unicode: on PostgreSQL a database with ENCODING 'UTF8', on MySQL and MariaDB columns of CHARACTER SET utf8mb4.",
       { cause: error },
     )
   return means(error, 'tooLarge') ? tooLarge(task, lastSentence(error), error) : error

@@ -49,6 +49,8 @@ export interface Profile {
    * Asks for the collation of the column `unique_key` as `inexact`, and gives no row if it compares exactly. Absent: not asked.
    */
   inexactKey?(path: string, name: string): Question
+  /** Asks for the columns, as `narrow`, that do not hold all of Unicode, and their `charset`. Absent: not asked. */
+  narrowColumns?(path: string, name: string): Question
   /** The driver reads datetimes in the process's time zone unless told otherwise. */
   readonly readsLocalTime: boolean
   /** Absent: growth of the table is not checked. */

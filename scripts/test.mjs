@@ -2,11 +2,15 @@
 // The last line is `N passed, N failed`; a check counts like a test. Ends with 1 if anything failed.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..')
-/** Specs that wait for databases and processes most of their time leave room for others on the same core. */
-const WAITING = '150%'
+/**
+ * Jest workers for specs that wait for databases and processes most of their time: they leave room for others on the same
+ * core. A number, since jest takes a percentage above 100 for a number of workers.
+ */
+const WAITING = 2 * availableParallelism()
 
 const build = check('build', 'scripts/build.mjs', '--if-stale')
 const types = check('types', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'spec')

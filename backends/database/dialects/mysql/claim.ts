@@ -4,18 +4,10 @@ import type { Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { type ClaimedRaw, MAX_CLAIMS } from '../../row'
 import type { Claim, QueueFilter } from '../dialect'
+import { mysqlNames } from '../names'
 import { rowsOf } from '../sql-dialect'
 import { CLAIM_COLUMNS, perFilter, queueValues, selectList } from '../sql-text'
-import {
-  BY_KEY,
-  EXACT_BACKEND,
-  inQueues,
-  instantText,
-  leaseFrom,
-  NO_DELAY,
-  NOW,
-  read,
-} from './columns'
+import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, read } from './columns'
 
 const CLAIMED_AT = 'CAST(:now AS DATETIME(6))'
 /** The clock of the look may be behind that of an enqueue. */
@@ -237,5 +229,5 @@ function rangesOf({ due, undelayed }: Found): Range[] {
  * the backend and sort them. Statistics that lag behind are enough for that, and then a worker of Django meets a deadlock.
  */
 function isWanted(filter: QueueFilter): string {
-  return `${EXACT_BACKEND}${inQueues(filter)}`
+  return `${mysqlNames.isBackend}${mysqlNames.inQueues(filter)}`
 }

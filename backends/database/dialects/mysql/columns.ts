@@ -1,9 +1,6 @@
 import type { TableColumn } from '../../../../entities/columns'
 import type { Values } from '../../connections/statement'
-import { exactly } from '../../profiles/mysql'
-import type { QueueFilter } from '../dialect'
 import type { Batch } from '../sql-dialect'
-import { queueCondition } from '../sql-text'
 
 export const NOW = 'UTC_TIMESTAMP(6)'
 /** `run_after` of a row without a delay. */
@@ -21,12 +18,6 @@ export function leaseFrom(instant: string): string {
 export function read({ name, kind }: TableColumn): string {
   if (kind === 'instant') return instantText(`t.${name}`)
   return kind === 'id' || kind === 'json' ? `CAST(t.${name} AS CHAR)` : `t.${name}`
-}
-
-export const EXACT_BACKEND = `${exactly('t.backend_name')} = :backendName`
-
-export function inQueues(filter: QueueFilter): string {
-  return queueCondition(filter, exactly('t.queue_name'))
 }
 
 export const KEY = 'CAST(t.id AS CHAR) AS row_key'

@@ -1,7 +1,7 @@
-import type { Table } from '../../table'
 import type { QueueFilter } from '../dialect'
 import { MAX_CLAIMS } from '../../row'
-import { CLAIMED, type Names, namesOf, NO_DELAY, STARTED_AT } from './columns'
+import type { Names } from '../names'
+import { CLAIMED, NO_DELAY, STARTED_AT } from './columns'
 import { finishOf } from './finish'
 
 export interface ClaimTexts {
@@ -20,8 +20,8 @@ export interface ClaimTexts {
 const LIMIT = '(SELECT :limit::int)'
 
 /** The texts that claim rows of the queues of a filter. */
-export function claimTexts({ path, type }: Table, filter: QueueFilter): ClaimTexts {
-  const best = bestRows(path, namesOf(type), filter)
+export function claimTexts(path: string, filter: QueueFilter, names: Names): ClaimTexts {
+  const best = bestRows(path, filter, names)
   const take = takeRows(path)
   return {
     claim: `WITH RECURSIVE ${best}, taken AS (${take}) SELECT ${STARTED_AT}, taken.* FROM taken`,
@@ -36,7 +36,7 @@ export function claimTexts({ path, type }: Table, filter: QueueFilter): ClaimTex
  * between the last two, so one walk in index order would pass all of them. Hence a walk from priority to priority
  * (each step one look into the index), and in each two ranges. Nothing is sorted, and nothing is read that is not needed.
  */
-function bestRows(path: string, names: Names, filter: QueueFilter): string {
+function bestRows(path: string, filter: QueueFilter, names: Names): string {
   const range = (runAfter: string): string => `SELECT r.id FROM (SELECT c.id FROM ${path} c
       WHERE c.status = 'READY' AND c.priority = levels.priority AND c.run_after ${runAfter} AND c.${names.isBackend} ${names.inQueues(filter)}
       ORDER BY c.run_after, c.enqueued_at LIMIT ${LIMIT} FOR UPDATE SKIP LOCKED) r`

@@ -1,6 +1,5 @@
 import type { TableColumn } from '../../../../entities/columns'
-import type { QueueFilter } from '../dialect'
-import { CLAIM_COLUMNS, queueCondition, selectList } from '../sql-text'
+import { CLAIM_COLUMNS, selectList } from '../sql-text'
 
 /** `run_after` of a row without a delay. */
 export const NO_DELAY = `TIMESTAMPTZ '9999-01-01 00:00:00+00'`
@@ -26,24 +25,6 @@ export const CLAIMED = selectList(
   CLAIM_COLUMNS.filter(({ name }) => name !== 'started_at'),
 )
 export const STARTED_AT = `(SELECT ${instantText('statement_timestamp()')}) AS started_at`
-
-/** How the names of queues and backends are compared. */
-export interface Names {
-  readonly isBackend: string
-  inQueues(filter: QueueFilter): string
-}
-
-/**
- * Exactly, whatever collation the columns have: an ICU one may take "mail" for "Mail". The collation stands at the values,
- * since the planner has its statistics for the column alone. CockroachDB has no such collations, and no COLLATE for them.
- */
-export function namesOf(type: string): Names {
-  const collation = type === 'postgres' ? ' COLLATE "C"' : ''
-  return {
-    isBackend: `backend_name = :backendName${collation}`,
-    inQueues: (filter) => queueCondition(filter, 'queue_name', collation),
-  }
-}
 
 const TYPES: Readonly<Record<string, string>> = {
   row_key: 'uuid',

@@ -1,13 +1,14 @@
 import { patiently, type Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
+import { type Names, postgresNames } from '../names'
 import type { ClaimedRaw, FinishRow, HeldRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, Exchanged, ExchangeSessions, InsertOptions, QueueFilter } from '../dialect'
 import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from '../sql-dialect'
 import { freeKeyOf, INSERTED, newValues, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts } from './claim'
-import { instantText, type Names, namesOf, ROW, rows, USUAL } from './columns'
+import { instantText, ROW, rows, USUAL } from './columns'
 import { FENCE, finishOf, settledOf } from './finish'
 
 /**
@@ -33,8 +34,9 @@ export class Postgres extends SqlDialect {
   /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
   readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
   readonly #notifyingCancel: string
+  readonly #names: Names
   readonly #takeOver: string
-  readonly #table: Table
+  readonly #path: string
   /** By the filter itself, which a worker keeps: its statements are made once. */
   readonly #claims = new WeakMap<QueueFilter, ClaimStatements>()
 
@@ -49,8 +51,9 @@ export class Postgres extends SqlDialect {
       unlessTaken: insertUnlessTaken(path, notify),
     }
     this.#notifyingCancel = notifyingCancelOf(table)
+    this.#names = postgresNames(table.type)
     this.#takeOver = `${finishOf(path)} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`
-    this.#table = table
+    this.#path = path
   }
 
   /** Few rows with one commit; many on two connections at a time: while one commits, the other goes on. */
@@ -124,7 +127,7 @@ export class Postgres extends SqlDialect {
   } {
     let made = this.#claims.get(filter)
     if (!made) {
-      made = { text: claimTexts(this.#table, filter), queues: queueValues(filter) }
+      made = { text: claimTexts(this.#path, filter, this.#names), queues: queueValues(filter) }
       this.#claims.set(filter, made)
     }
     const { text, queues } = made
@@ -152,7 +155,7 @@ export class Postgres extends SqlDialect {
 
 function statements(table: Table): Statements {
   const { path } = table
-  const names = namesOf(table.type)
+  const names = postgresNames(table.type)
   return {
     insert: insertBatch(path),
     insertOne: insertOne(path),

@@ -6,7 +6,8 @@ import { LeaseLost, TaskCancelled } from '../errors/run-errors'
 import type { Children } from '../isolation/process-pool'
 import type { Executor } from '../execution/executor'
 import { inFreshContext } from '../execution/run-context'
-import { log } from '../events/logger'
+import { heard, log } from '../events/logger'
+import { taskFinished } from '../events/signals'
 import { ClaimedTask, type Owner } from './claimed-task'
 import { type LeaseAnswer, type LiveStage, MOVES, type Stage } from './stages'
 import { tellOutcome } from '../events/task-log'
@@ -248,6 +249,7 @@ export class TaskPool implements Owner {
   #finish(task: ClaimedTask): void {
     const { outcome, row } = task
     this.#move(task, 'gone')
-    tellOutcome(this.backend, row, outcome)
+    if (outcome.status !== 'SUCCESSFUL' || heard.info || taskFinished.isHeard)
+      tellOutcome(this.backend, row, outcome)
   }
 }

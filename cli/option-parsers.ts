@@ -53,7 +53,7 @@ export function text(option: string, most = Number.POSITIVE_INFINITY): Reader<st
       written.startsWith('--') ||
       written.length === 0 ||
       written.length > most ||
-      !/^\P{Cc}+$/u.test(written)
+      !/^[^\p{Cc}\p{Cs}]+$/u.test(written)
     )
       throw unexpected(option, expected, written)
     return written

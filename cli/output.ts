@@ -1,4 +1,5 @@
-import { inspect } from 'node:util'
+import { inspect, stripVTControlCharacters } from 'node:util'
+import { oneLine, visible, withoutPasswords } from '../lib/errors/foreign-text'
 import { setLogger } from '../lib/events/logger'
 
 let verbosity = 1
@@ -28,7 +29,8 @@ export function tell(line: string): void {
 
 /** Prints an error and its fix; the stack trace only at `-v 3`. */
 export function printError(error: unknown): void {
-  tell(`error: ${isWanted(3) ? stackOf(error) : described(error)}`)
+  // Compilers color their messages.
+  tell(`error: ${stripVTControlCharacters(isWanted(3) ? stackOf(error) : described(error))}`)
 }
 
 /** Exits after all output is written, even if the app has open timers and connections. */
@@ -36,19 +38,9 @@ export function leave(code: number): void {
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
 }
 
-// oxlint-disable-next-line no-control-regex -- matches control characters on purpose
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g
-
-/** Escapes control characters in foreign text, because terminals execute them; line breaks and tabs stay. */
-export function printable(text: string): string {
-  return text.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
-
 /** Formats rows under a header in aligned columns. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header, ...rows].map((row) =>
-    row.map((cell) => printable(cell).replaceAll('\n', '\\n')),
-  )
+  const lines = [header, ...rows].map((row) => row.map(oneLine))
   const widths = header.map((_, at) => Math.max(...lines.map((row) => row[at]?.length ?? 0)))
   return lines
     .map((row) =>
@@ -66,13 +58,9 @@ for (const stream of [process.stdout, process.stderr])
     if (error.code !== 'EPIPE') throw error
   })
 
-function writeTo(stream: NodeJS.WriteStream, line: string): void {
-  stream.write(`${withoutPasswords(line)}\n`)
-}
-
-/** Drivers print connection URLs in their errors. */
-function withoutPasswords(line: string): string {
-  return line.replace(/(\w:\/\/[^\s:@/]*:)[^\s@]+@/g, '$1***@')
+/** Terminals execute control characters, and show text in the order that other characters choose. */
+function writeTo(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(`${visible(withoutPasswords(text))}\n`)
 }
 
 function described(error: unknown): string {

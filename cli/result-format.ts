@@ -1,3 +1,4 @@
+import { oneLine } from '../lib/errors/foreign-text'
 import type { TaskResult } from '../lib/result'
 
 type Result = TaskResult<unknown>
@@ -67,11 +68,11 @@ function time(date: Date | null): string {
 function shownValue(value: unknown): string {
   if (value instanceof Date) return time(value)
   if (value === null || value === undefined) return ''
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  return oneLine(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
 function block(title: string, text: string): string {
-  return `${title}:\n${text.trimEnd().replace(/^/gm, '  ')}`
+  return `${oneLine(title)}:\n${text.trimEnd().replace(/^/gm, '  ')}`
 }
 
 function snake(name: string): string {

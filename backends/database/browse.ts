@@ -1,6 +1,7 @@
 import {
   type DataSource,
   type EntityManager,
+  type FindOperator,
   type FindOptionsWhere,
   In,
   LessThan,
@@ -12,6 +13,8 @@ import type { ListQuery } from '../../lib/backend'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { isUuid } from '../ids'
 import { notFailed } from '../not-failed'
+import type { Profile } from './profiles/profile'
+import { profileOf } from './profiles/profile-of'
 import type { Table } from './table'
 
 type Where = FindOptionsWhere<DBTaskResult>
@@ -35,7 +38,8 @@ export async function listRows(
 ): Promise<DBTaskResult[]> {
   // Ids that this library makes are in the order of time, so this needs no sort. Those in a table that Django made are not.
   const isOurs = dataSource.getMetadata(DBTaskResult).synchronize
-  const wanted = wantedRows(query, alias)
+  const exactly = isOurs ? undefined : profileOf(table.type).exactly
+  const wanted = wantedRows(query, alias, exactly)
   return manager.find(DBTaskResult, {
     where: olderRows(query.before, isOurs, table).map((older) => ({ ...wanted, ...older })),
     order: isOurs ? { id: 'DESC' } : { enqueuedAt: 'DESC', id: 'DESC' },
@@ -73,12 +77,21 @@ async function rowOf(manager: EntityManager, id: string): Promise<DBTaskResult> 
   return found
 }
 
-function wantedRows({ status, queues, taskName, everyBackend }: ListQuery, alias: string): Where {
+/** Names are compared exactly, also in a table of Django's, whose collation may take "mail" for "Mail". */
+function wantedRows(
+  { status, queues, taskName, everyBackend }: ListQuery,
+  alias: string,
+  exactly: Profile['exactly'],
+): Where {
+  const named = (parameter: string, names: readonly string[]): FindOperator<string> =>
+    exactly && names.length > 0
+      ? Raw((column) => `${exactly(column)} IN (:...${parameter})`, { [parameter]: names })
+      : In(names)
   return {
-    ...(everyBackend ? {} : { backendName: alias }),
+    ...(everyBackend ? {} : { backendName: named('backendNames', [alias]) }),
     ...(status ? { status } : {}),
-    ...(queues ? { queueName: In(queues) } : {}),
-    ...(taskName === undefined ? {} : { taskPath: taskName }),
+    ...(queues ? { queueName: named('queueNames', queues) } : {}),
+    ...(taskName === undefined ? {} : { taskPath: named('taskNames', [taskName]) }),
   }
 }
 

@@ -126,11 +126,21 @@ async function takenBy(target: InsertTarget, keyed: KeyedOrder): Promise<Written
   )
 }
 
+/** The hint for a column of unique keys whose collation does not compare exactly. */
+export const INEXACT_KEYS =
+  'Give the column a collation that compares exactly: utf8mb4_bin on MySQL and MariaDB, "C" on PostgreSQL, BINARY on SQLite.'
+
 function isFinished({ status }: RawRow): boolean {
   return status === 'SUCCESSFUL' || status === 'FAILED'
 }
 
+/** @throws DatabaseError if the holder has another key, which the column's collation takes for this one. */
 function heldBy(row: RawRow, { order }: KeyedOrder): Written {
+  if (row.unique_key !== uniqueKeyOf(order.task))
+    throw new DatabaseError(
+      `Task "${order.task.name}": the database takes the unique key "${order.task.uniqueKey}" for "${row.unique_key?.slice(2)}": the collation of the column unique_key is not exact.`,
+      INEXACT_KEYS,
+    )
   assertHolds({ id: dashed(row.row_key), taskName: row.task_path ?? '' }, order.task)
   return { key: row.row_key, row: () => row, isNew: false }
 }

@@ -3,7 +3,8 @@ import type { TaskBackend } from '../../lib/backend'
 import type { TaskStatus } from '../../lib/record'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
-import { print, printable, table } from '../output'
+import { oneLine } from '../../lib/errors/foreign-text'
+import { print, table } from '../output'
 import { asJson, cellsOf, fieldsOf, HEADER } from '../result-format'
 import { inNames, oneOf, queueNamesOrAll, text, wholeNumber } from '../option-parsers'
 
@@ -119,7 +120,7 @@ async function list(options: ListOptions): Promise<number> {
 async function show(options: OneOptions, id: string): Promise<number> {
   return onResults(options, async (backend) => {
     const result = await backend.getResult(id)
-    print(options.json ? JSON.stringify(asJson(result), null, 2) : printable(fieldsOf(result)))
+    print(options.json ? JSON.stringify(asJson(result), null, 2) : fieldsOf(result))
     return 0
   })
 }
@@ -129,7 +130,7 @@ async function retry(options: OneOptions, id: string): Promise<number> {
     const { id: known, taskName, queueName, errors, attempts } = await backend.retry(id)
     const error = errors.at(-1)?.exceptionClassPath || 'an unknown error'
     print(
-      printable(
+      oneLine(
         `Task id=${known} path=${taskName} is READY again in queue ${queueName}; it had failed with ${error} after ${attempts} attempt(s).`,
       ),
     )
@@ -147,7 +148,7 @@ async function cancel(options: OneOptions, id: string): Promise<number> {
         : status === 'FAILED'
           ? 'is FAILED'
           : `has finished already: ${status}`
-    print(printable(`Task id=${known} path=${taskName} ${what}.`))
+    print(oneLine(`Task id=${known} path=${taskName} ${what}.`))
     return 0
   })
 }

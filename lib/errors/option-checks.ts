@@ -92,11 +92,12 @@ export function wholeNumber(least: number): Rule {
   }
 }
 
+/** No database keeps half of a surrogate pair as it is, and Django cannot read a row with one. */
 export function printable(most: number): Rule {
   return {
     expected: `1 to ${most} printable characters`,
     isSound: (value) =>
-      typeof value === 'string' && value.length <= most && /^\P{Cc}+$/u.test(value),
+      typeof value === 'string' && value.length <= most && /^[^\p{Cc}\p{Cs}]+$/u.test(value),
   }
 }
 
@@ -133,7 +134,17 @@ export function unexpected(
   value: unknown,
 ): TasksError {
   const named = name === '' ? what : `${what}, ${name}`
-  return new Fault(`${named}: expected ${rule.expected}, got ${shown(value)}.`, rule.hint ?? hint)
+  return new Fault(
+    `${named}: expected ${rule.expected}, got ${shown(value)}.`,
+    isCutPair(value) ? HALF_PAIR : (rule.hint ?? hint),
+  )
+}
+
+const HALF_PAIR =
+  'It has half of a surrogate pair, as slice() leaves of an emoji: use text.toWellFormed().'
+
+function isCutPair(value: unknown): boolean {
+  return typeof value === 'string' && !value.isWellFormed()
 }
 
 /** @throws subject.Fault unless `options` is an object with none but the known keys. */

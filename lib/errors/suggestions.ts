@@ -1,3 +1,4 @@
+import { oneLine, withoutPasswords } from './foreign-text'
 import type * as levenshtein from 'fastest-levenshtein'
 
 /** Longer names are cut where people read them, and resemble no other one. */
@@ -29,7 +30,7 @@ export function didYouMean(name: string, known: readonly string[]): string | und
 
 /** "Expected …, got …", as every option check of the house words it. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'string') return `'${oneLine(withoutPasswords(value))}'`
   if (value instanceof Date)
     return Number.isNaN(value.getTime()) ? 'an invalid Date' : `Date ${value.toISOString()}`
   if (typeof value === 'object' && value !== null)

@@ -1,3 +1,5 @@
+import { oneLine, withoutPasswords } from '../errors/foreign-text'
+
 /** Where log lines go: `console`, pino, winston and the like fit as they are. */
 export interface Logger {
   debug(message: string): void
@@ -25,7 +27,7 @@ export function setLogger(logger: Logger = quietConsole): void {
   heard.debug = heard.info = logger !== quietConsole
 }
 
-/** One event, one line: control characters of names and messages cannot forge a second one. */
+/** One event, one line: names and messages cannot forge a second one, or hide a part of it. Passwords in URLs are hidden. */
 export const log: Logger = {
   debug: (message) => write('debug', message),
   info: (message) => write('info', message),
@@ -36,18 +38,8 @@ export const log: Logger = {
 function write(level: keyof Logger, message: string): void {
   if (!heard[level]) return
   try {
-    current[level](oneLine(message))
+    current[level](oneLine(withoutPasswords(message)))
   } catch {
     // A logger's own fault must change no task's fate, and there is nowhere left to tell it.
   }
 }
-
-function oneLine(message: string): string {
-  return message.replace(
-    CONTROLS,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-}
-
-// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g

@@ -101,11 +101,10 @@ type TaskOptionTable = {
 
 export const MAX_UNIQUE_KEY = 126
 const KEY_TEXT = printable(MAX_UNIQUE_KEY)
-/** MySQL and MariaDB compare texts without the blanks at their ends, and no database keeps half of a surrogate pair. */
+/** MySQL and MariaDB compare texts without the blanks at their ends. */
 const UNIQUE_KEY: Rule = {
   expected: `${KEY_TEXT.expected} without a blank at the end`,
-  isSound: (value) =>
-    KEY_TEXT.isSound(value) && !String(value).endsWith(' ') && String(value).isWellFormed(),
+  isSound: (value) => KEY_TEXT.isSound(value) && !String(value).endsWith(' '),
 }
 const MAX_TASK_NAME = 255
 const TASK_NAME = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/

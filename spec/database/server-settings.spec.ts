@@ -236,7 +236,7 @@ describeEachDatabase(
         const log = catchLog()
         const result = await echo.enqueue('café')
         await expect(echo.enqueue('日本')).rejects.toThrow(
-          /^The database cannot hold a character of the arguments of task "spec.echo": .*LATIN1.*ENCODING 'UTF8'/,
+          /^The database cannot hold a character of the arguments or the queue of task "spec.echo": .*LATIN1.*ENCODING 'UTF8'/,
         )
 
         await runUntilEmpty()

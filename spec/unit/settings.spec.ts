@@ -214,3 +214,11 @@ describe('a backend that brings only enqueue', () => {
     await backends.get('default').close()
   })
 })
+
+it('an error about a URL in the place of options does not show its password', () => {
+  const OPTIONS = 'postgres://bob:s3c@retTAIL@db.example/app' as unknown as object
+  const configure = (): unknown => configureTasks({ default: { BACKEND: DummyBackend, OPTIONS } })
+
+  expect(configure).toThrow("got 'postgres://bob:***@db.example/app'")
+  expect(configure).not.toThrow(/s3c|TAIL/)
+})

@@ -155,10 +155,10 @@ describe('bad options', () => {
     [{ runAfter: 1_800_000_000_000 }, runAfter('1800000000000')],
     [{ uniqueKey: '' }, uniqueKey("''")],
     [{ uniqueKey: 'x'.repeat(127) }, uniqueKey(`'${'x'.repeat(127)}'`)],
-    [{ uniqueKey: 'a\nb' }, uniqueKey("'a\nb'")],
+    [{ uniqueKey: 'a\nb' }, uniqueKey("'a\\u000ab'")],
     [{ uniqueKey: 'key ' }, uniqueKey("'key '")],
     [{ uniqueKey: ' ' }, uniqueKey("' '")],
-    [{ uniqueKey: 'key\ud83d' }, uniqueKey("'key\ud83d'")],
+    [{ uniqueKey: 'key\ud83d' }, uniqueKey("'key\\ud83d'")],
     [{ uniqueKey: 7 }, uniqueKey('7')],
     [{ prioritty: 1 }, 'Task "spec.add": unknown option "prioritty". Did you mean "priority"?'],
     [{ runafter: null }, 'Task "spec.add": unknown option "runafter". Did you mean "runAfter"?'],
@@ -257,7 +257,7 @@ describe('a name', () => {
   ])('that is no dotted identifier is refused: %p', (name) => {
     expect(() => task(name, () => 1)).toThrow(InvalidTaskError)
     expect(() => task(name, () => 1)).toThrow(
-      `A task's name must be a dotted identifier of at most 255 characters, got '${name}'. Name it like "mail.sendWelcome"`,
+      `A task's name must be a dotted identifier of at most 255 characters, got '${name.replace('\n', '\\u000a')}'. Name it like "mail.sendWelcome"`,
     )
     expect(() => remoteTask<[]>(name)).toThrow(InvalidTaskError)
   })

@@ -1,10 +1,13 @@
 import type { DataSource } from 'typeorm'
 import type { Problem } from '../../../lib/backend'
 import { TasksError } from '../../../lib/errors/errors'
+import { withoutPasswords } from '../../../lib/errors/foreign-text'
 import { log } from '../../../lib/events/logger'
+import { djangoProblems } from './django'
 import { growthProblems } from './growth'
 import { assertServes, serverProblems } from './server'
 import { tableProblems } from './table'
+import { textProblems } from './texts'
 import { zoneProblems } from './time-zone'
 import { patiently, type Session } from '../connections/session'
 import type { Dialect } from '../dialects/dialect'
@@ -41,8 +44,9 @@ export async function assertUsable(
   dialect: Dialect,
   table: Table,
 ): Promise<void> {
-  const problem = await patiently(() => assertServes(dataSource))
-  if (problem) log.warn(`${problem.message} ${problem.hint}`)
+  const encoding = await patiently(() => assertServes(dataSource))
+  for (const { message, hint } of [...(encoding ? [encoding] : []), ...djangoProblems(dataSource)])
+    log.warn(`${message} ${hint}`)
   try {
     // Selects every column of a row that cannot exist.
     await patiently(() => dialect.byId(session, table.hexIds ? '' : NIL))
@@ -59,8 +63,14 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
     const problems = await tableProblems(dataSource)
     const growth = problems.some(({ level }) => level === 'error')
       ? []
-      : await growthProblems(dataSource, table)
-    return [...server, ...problems, ...growth, ...zoneProblems(dataSource)]
+      : [...(await textProblems(dataSource, table)), ...(await growthProblems(dataSource, table))]
+    return [
+      ...server,
+      ...problems,
+      ...growth,
+      ...zoneProblems(dataSource),
+      ...djangoProblems(dataSource),
+    ]
   } catch (error) {
     throw isContention(error) ? error : unreachable(error, dataSource.options.type)
   }
@@ -76,7 +86,7 @@ function problemOf(error: unknown): Problem {
   if (codeOf(error) === '') throw error
   return {
     level: 'error',
-    message: `The database refused to be looked at: ${messageOf(error)}`,
+    message: `The database refused to be looked at: ${withoutPasswords(messageOf(error))}`,
     hint: 'May the user of the DataSource read the table and its description?',
   }
 }

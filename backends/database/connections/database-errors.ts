@@ -5,6 +5,7 @@ import {
 } from '../../../lib/errors/errors'
 import { NoAnswer } from '../../../lib/clock'
 import { isA } from '../../../lib/errors/error-record'
+import { withoutPasswords } from '../../../lib/errors/foreign-text'
 import type { Trouble } from '../profiles/profile'
 import { FAMILIES } from '../profiles/profile-of'
 
@@ -44,8 +45,8 @@ export function explained(error: unknown, table: string): unknown {
 export function refusedValue(error: unknown, task: string): unknown {
   if (means(error, 'unfit'))
     return new DatabaseError(
-      `The database cannot hold a character of the arguments of task "${task}": ${lastSentence(error)}.`,
-      "Make a database with ENCODING 'UTF8' and move the data.",
+      `The database cannot hold a character of the arguments or the queue of task "${task}": ${lastSentence(error)}.`,
+      "Let the table hold all of Unicode: on PostgreSQL a database with ENCODING 'UTF8', on MySQL and MariaDB columns of CHARACTER SET utf8mb4.",
       { cause: error },
     )
   return means(error, 'tooLarge') ? tooLarge(task, lastSentence(error), error) : error
@@ -122,7 +123,9 @@ function means(error: unknown, trouble: Trouble): boolean {
 }
 
 function lastSentence(error: unknown): string {
-  return (messageOf(error) || codeOf(error)).trim().replace(/\.$/, '')
+  return withoutPasswords(messageOf(error) || codeOf(error))
+    .trim()
+    .replace(/\.$/, '')
 }
 
 /** The driver's own error code, wherever TypeORM put it; empty if there is none. */

@@ -3,7 +3,7 @@ import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'
 import type { FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
 import { Dialect, type InsertOptions, type Part, type Prunable, type QueueFilter } from './dialect'
-import { partCondition, queueCondition, queueValues } from './sql-text'
+import { partCondition, queueValues } from './sql-text'
 
 /** Rows by their keys, all of one shape. */
 export type Batch = readonly Readonly<{ row_key: string }>[]
@@ -26,7 +26,8 @@ export interface Statements {
   readonly expired: string
   /** `{part}` is where `partCondition` goes. */
   readonly furtherOn: string
-  /** `{queues}` is where `queueCondition` goes. */
+  /** The condition for queues, for the places that are marked by `{queues}`. */
+  readonly inQueues: (filter: QueueFilter) => string
   readonly prunable: string
   readonly countPrunable: string
   readonly deleteByIds: string
@@ -107,12 +108,12 @@ export abstract class SqlDialect extends Dialect {
   async prunable(session: Session, query: Prunable, part: Part, limit: number): Promise<string[]> {
     const text = this.sql.prunable.replace('{part}', partCondition(part))
     const values = { ...agesOf(query), ...part, limit }
-    return (await inQueues(session, text, queuesOf(query), values)).records.map(keyOf)
+    return (await this.#inQueues(session, text, queuesOf(query), values)).records.map(keyOf)
   }
 
   async countPrunable(session: Session, query: Prunable): Promise<number> {
     const text = this.sql.countPrunable
-    const { records } = await inQueues(session, text, queuesOf(query), agesOf(query))
+    const { records } = await this.#inQueues(session, text, queuesOf(query), agesOf(query))
     return Number(records[0]?.['n'])
   }
 
@@ -126,7 +127,7 @@ export abstract class SqlDialect extends Dialect {
     backendName: string,
     filter: QueueFilter,
   ): Promise<Readonly<Record<string, number>>> {
-    const { records } = await inQueues(session, this.sql.count, filter, { backendName })
+    const { records } = await this.#inQueues(session, this.sql.count, filter, { backendName })
     return Object.fromEntries(
       records.map((record) => [String(record['status']), Number(record['n'])]),
     )
@@ -166,6 +167,13 @@ export abstract class SqlDialect extends Dialect {
     if (changed === rows.length) return new Set(rows.map((row) => row.row_key))
     return keysOf(await session.query(this.sql.settled, this.batch(rows)))
   }
+
+  #inQueues(session: Session, text: string, filter: QueueFilter, values: Values): Promise<Answer> {
+    return session.query(
+      text.replace('{queues}', () => this.sql.inQueues(filter)),
+      { ...values, ...queueValues(filter) },
+    )
+  }
 }
 
 /** The instant of the insert by key, where the INSERT returned a record for each row it wrote. */
@@ -194,18 +202,6 @@ export function keysOf({ records }: Answer): ReadonlySet<string> {
 
 export function rowsOf<Row = RawRow>({ records }: Answer): Row[] {
   return records as unknown as Row[]
-}
-
-function inQueues(
-  session: Session,
-  text: string,
-  filter: QueueFilter,
-  values: Values,
-): Promise<Answer> {
-  return session.query(text.replace('{queues}', queueCondition(filter)), {
-    ...values,
-    ...queueValues(filter),
-  })
 }
 
 function queuesOf({ queues }: Prunable): QueueFilter {

@@ -39,13 +39,20 @@ export function freeKeyOf(path: string): string {
   return `UPDATE ${path} SET unique_key = NULL WHERE id = :id AND unique_key = :uniqueKey AND status IN ('SUCCESSFUL', 'FAILED')`
 }
 
-/** `AND …` for the queues of a filter; the same text for filters of one form, so that it can be prepared. */
+/**
+ * `AND …` for the queues of a filter; the same text for filters of one form, so that it can be prepared. A table of Django's may
+ * have a collation for which "mail" and "Mail" are equal: `queueName`, or `collation` after the values, makes it compare exactly.
+ */
 export function queueCondition(
   { queues, excludeQueues }: QueueFilter,
-  queueName = 'queue_name',
+  queueName: string,
+  collation = '',
 ): string {
-  const only = queues === null ? '' : ` AND ${queueName} IN (:queues)`
-  return only + (excludeQueues.length === 0 ? '' : ` AND ${queueName} NOT IN (:excludeQueues)`)
+  const only = queues === null ? '' : ` AND ${queueName} IN (:queues${collation})`
+  return (
+    only +
+    (excludeQueues.length === 0 ? '' : ` AND ${queueName} NOT IN (:excludeQueues${collation})`)
+  )
 }
 
 /** The values that `queueCondition` asks for. */
@@ -65,7 +72,7 @@ export function partCondition({ after, upTo }: Part): string {
 export function perFilter<T>(make: (filter: QueueFilter) => T): (filter: QueueFilter) => T {
   const made = new Map<string, T>()
   return (filter) => {
-    const form = queueCondition(filter)
+    const form = queueCondition(filter, '')
     const known = made.get(form)
     if (known !== undefined) return known
     const text = make(filter)

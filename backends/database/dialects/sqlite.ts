@@ -3,6 +3,7 @@ import type { Values } from '../connections/statement'
 import { type ClaimedRaw, type FinishRow, MAX_CLAIMS } from '../row'
 import type { Table } from '../table'
 import type { Claim } from './dialect'
+import { sqliteNames } from './names'
 import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from './sql-dialect'
 import {
   CLAIM_COLUMNS,
@@ -10,7 +11,6 @@ import {
   INSERTED,
   newValues,
   perFilter,
-  queueCondition,
   queueValues,
   selectList,
   UNCANCELLED,
@@ -127,12 +127,13 @@ function statements(path: string): Statements {
         started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END,
         run_after = coalesce(${instant("'+' || (:delay / 1000.0) || ' seconds'")}, t.run_after)
       FROM ${rows('row_key', 'claims')} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
-    expired: `SELECT ${ROW} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND backend_name = :backendName LIMIT :limit`,
+    expired: `SELECT ${ROW} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND ${sqliteNames.isBackend} LIMIT :limit`,
     furtherOn: `SELECT id AS row_key FROM ${path} WHERE true {part} ORDER BY id LIMIT 1 OFFSET :skipped`,
+    inQueues: sqliteNames.inQueues,
     prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} {part} {queues} ORDER BY id LIMIT :limit`,
     countPrunable: `SELECT count(*) AS n FROM ${path} WHERE ${prunable()} {queues}`,
     deleteByIds: `DELETE FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows)) AND status IN ('SUCCESSFUL', 'FAILED')`,
-    count: `SELECT status, count(*) AS n FROM ${path} WHERE backend_name = :backendName {queues} GROUP BY status`,
+    count: `SELECT status, count(*) AS n FROM ${path} WHERE ${sqliteNames.isBackend} {queues} GROUP BY status`,
     cancelReady: `UPDATE ${path} SET status = 'FAILED', finished_at = ${AFTER_ALL}, exception_class_path = :exceptionClassPath, traceback = :traceback,
         unique_key = CASE WHEN unique_key LIKE 'f:%' THEN NULL ELSE unique_key END WHERE id = :id AND status = 'READY'`,
     requestCancel: `UPDATE ${path} SET cancel_requested_at = ${NOW} WHERE id = :id AND status = 'RUNNING' AND lease_until IS NOT NULL`,
@@ -175,7 +176,7 @@ function claimTexts(path: string) {
         worker_ids = CASE WHEN NOT json_valid(worker_ids) THEN json_array(worker_ids, :worker)
           WHEN json_type(worker_ids) = 'array' THEN json_insert(worker_ids, '$[#]', :worker) ELSE json_array(json(worker_ids), :worker) END
       WHERE id IN (SELECT id FROM ${path}
-        WHERE status = 'READY' AND priority = :priority AND run_after ${runAfter} AND backend_name = :backendName ${queueCondition(filter)}
+        WHERE status = 'READY' AND priority = :priority AND run_after ${runAfter} AND ${sqliteNames.isBackend} ${sqliteNames.inQueues(filter)}
         ORDER BY run_after, enqueued_at LIMIT :limit)
       RETURNING ${CLAIMED}`,
     ),
@@ -196,5 +197,5 @@ async function claimRange(
 function prunable(): string {
   const older = (age: string): string =>
     `finished_at <= ${endOfMs(`'-' || (${age} / 1000.0) || ' seconds'`)}`
-  return `backend_name = :backendName AND ((status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (status = 'FAILED' AND ${older(':failedMinAge')}))`
+  return `${sqliteNames.isBackend} AND ((status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (status = 'FAILED' AND ${older(':failedMinAge')}))`
 }

@@ -1,6 +1,14 @@
 import { mysqlSettings } from './mysql-settings'
 import { type Profile, SAVEPOINT } from './profile'
 
+/**
+ * Django's columns have the collation of their database, mostly one that takes "mail" for "Mail" and "mäil". A text is
+ * compared as utf8mb4, since a column of another character set has no collation of that.
+ */
+export function exactly(column: string): string {
+  return `CONVERT(${column} USING utf8mb4) COLLATE utf8mb4_bin`
+}
+
 /** By HTTP: there are no connections. */
 export const auroraMysql: Profile = {
   placeholder: 'question',
@@ -23,6 +31,7 @@ export const auroraMysql: Profile = {
       /^(ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION|ER_READ_ONLY_MODE) /,
     timedOut: /^\S* Query inactivity timeout/,
     taken: /^ER_DUP_ENTRY /,
+    unfit: /^(ER_TRUNCATED_WRONG_VALUE_FOR_FIELD Incorrect string value|ER_CANNOT_CONVERT_STRING )/,
     tooLarge: /^(ER_NET_PACKET_TOO_LARGE|ER_WARN_ALLOWED_PACKET_OVERFLOWED) /,
     noSavepoint: /^ER_SP_DOES_NOT_EXIST /,
     contention: /^(ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD) /,
@@ -36,6 +45,15 @@ export const auroraMysql: Profile = {
     settings: mysqlSettings,
   },
   mayBeMariaDb: true,
+  exactly,
+  narrowColumns: (_, name) => ({
+    sql: "SELECT COLUMN_NAME AS narrow, CHARACTER_SET_NAME AS charset FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND CHARACTER_SET_NAME <> 'utf8mb4' AND COLUMN_NAME NOT IN ('id', 'status') ORDER BY ORDINAL_POSITION",
+    values: [name],
+  }),
+  inexactKey: (_, name) => ({
+    sql: "SELECT COLLATION_NAME AS inexact FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COLUMN_NAME = 'unique_key' AND COLLATION_NAME NOT REGEXP '_bin$|_cs$'",
+    values: [name],
+  }),
   readsLocalTime: true,
   growth: {
     cleanedBy: 'purge',

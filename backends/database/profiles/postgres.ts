@@ -51,6 +51,11 @@ const pool: Pool = {
 export const postgres: Profile = {
   ...base,
   server: { ...SERVER, settings: postgresSettings },
+  inexactKey: (path) => ({
+    sql: "SELECT c.collname AS inexact FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation WHERE a.attrelid = to_regclass($1) AND a.attname = 'unique_key' AND NOT c.collisdeterministic",
+    values: [path],
+  }),
+  exactly: (column) => `${column} COLLATE "C"`,
   prepares: 'named',
   pool,
   isolation: 'READ COMMITTED',

@@ -41,6 +41,16 @@ export interface Profile {
   readonly server?: Server
   /** MariaDB is served under the same types, so the server must be asked which of both it is. */
   readonly mayBeMariaDb: boolean
+  /**
+   * An expression for a column of text that compares exactly, whatever its collation. Absent: as the column does it.
+   */
+  readonly exactly?: (column: string) => string
+  /**
+   * Asks for the collation of the column `unique_key` as `inexact`, and gives no row if it compares exactly. Absent: not asked.
+   */
+  inexactKey?(path: string, name: string): Question
+  /** Asks for the columns, as `narrow`, that do not hold all of Unicode, and their `charset`. Absent: not asked. */
+  narrowColumns?(path: string, name: string): Question
   /** The driver reads datetimes in the process's time zone unless told otherwise. */
   readonly readsLocalTime: boolean
   /** Absent: growth of the table is not checked. */
@@ -105,6 +115,11 @@ export interface Server {
   readonly settings?: Settings
 }
 
+export interface Question {
+  readonly sql: string
+  readonly values: unknown[]
+}
+
 /** A product, and its first version with everything the statements use: SKIP LOCKED, JSON as rows, RETURNING. */
 export interface Product {
   readonly name: string
@@ -115,7 +130,7 @@ export interface Growth {
   /** Who removes old versions of rows, where that may lag behind: autovacuum, or InnoDB's purge. */
   readonly cleanedBy?: 'vacuum' | 'purge'
   /** Estimates the number of rows, as `n`: counting takes as long as reading the table. */
-  rows(path: string, name: string): { readonly sql: string; readonly values: unknown[] }
+  rows(path: string, name: string): Question
   /** An expression for the instant so many days ago. */
   daysAgo(days: number): string
 }

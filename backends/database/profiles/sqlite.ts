@@ -23,6 +23,7 @@ export const sqlite: Profile = {
     productOf: () => ({ name: 'SQLite', oldest: '3.35' }),
   },
   mayBeMariaDb: false,
+  exactly: (column) => `${column} COLLATE BINARY`,
   readsLocalTime: false,
   growth: {
     rows: (path) => ({

@@ -4,8 +4,9 @@ import type { Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { type ClaimedRaw, MAX_CLAIMS } from '../../row'
 import type { Claim, QueueFilter } from '../dialect'
+import { mysqlNames } from '../names'
 import { rowsOf } from '../sql-dialect'
-import { CLAIM_COLUMNS, perFilter, queueCondition, queueValues, selectList } from '../sql-text'
+import { CLAIM_COLUMNS, perFilter, queueValues, selectList } from '../sql-text'
 import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, read } from './columns'
 
 const CLAIMED_AT = 'CAST(:now AS DATETIME(6))'
@@ -224,9 +225,9 @@ function rangesOf({ due, undelayed }: Found): Range[] {
 }
 
 /**
- * Hidden from the planner: Django has an index for each of them, and by one of those a locking read would lock all rows of
+ * As expressions, and so hidden from the planner: Django has an index for each of them, and by one of those a locking read would lock all rows of
  * the backend and sort them. Statistics that lag behind are enough for that, and then a worker of Django meets a deadlock.
  */
 function isWanted(filter: QueueFilter): string {
-  return `CONCAT(t.backend_name, '') = :backendName${queueCondition(filter, "CONCAT(t.queue_name, '')")}`
+  return `${mysqlNames.isBackend}${mysqlNames.inQueues(filter)}`
 }

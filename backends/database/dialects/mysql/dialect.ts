@@ -3,6 +3,7 @@ import type { Values } from '../../connections/statement'
 import type { ClaimedRaw, FinishRow, NewRows, RawRow, RenewRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, InsertOptions } from '../dialect'
+import { mysqlNames } from '../names'
 import {
   type Batch,
   enqueuedAtByKey,
@@ -141,12 +142,13 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
         t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY',
         t.run_after = COALESCE(${NOW} + INTERVAL (:delay * 1000) MICROSECOND, t.run_after)
       WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
-    expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND t.backend_name = :backendName LIMIT :limit`,
+    expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND ${mysqlNames.isBackend} LIMIT :limit`,
     furtherOn: `SELECT ${KEY} FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
+    inQueues: mysqlNames.inQueues,
     prunable: `SELECT ${KEY} FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,
     countPrunable: `SELECT COUNT(*) AS n FROM ${path} t WHERE ${prunable()} {queues}`,
     deleteByIds: `DELETE FROM ${path} WHERE id IN (:keys) AND status IN ('SUCCESSFUL', 'FAILED')`,
-    count: `SELECT t.status, COUNT(*) AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
+    count: `SELECT t.status, COUNT(*) AS n FROM ${path} t WHERE ${mysqlNames.isBackend} {queues} GROUP BY t.status`,
     cancelReady: `UPDATE ${path} t SET t.status = 'FAILED', t.finished_at = ${NOW}, t.exception_class_path = :exceptionClassPath, t.traceback = :traceback,
         t.unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id AND t.status = 'READY'`,
     requestCancel: `UPDATE ${path} t SET t.cancel_requested_at = ${NOW} WHERE t.id = :id AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`,
@@ -156,7 +158,7 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
 function prunable(): string {
   const older = (age: string): string =>
     `t.finished_at <= ${NOW} - INTERVAL (${age} * 1000) MICROSECOND`
-  return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+  return `${mysqlNames.isBackend} AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
 }
 
 function insertBatch(path: string): string {

@@ -1,6 +1,6 @@
 import type { QueueFilter } from '../dialect'
 import { MAX_CLAIMS } from '../../row'
-import { queueCondition } from '../sql-text'
+import type { Names } from '../names'
 import { CLAIMED, NO_DELAY, STARTED_AT } from './columns'
 import { finishOf } from './finish'
 
@@ -20,8 +20,8 @@ export interface ClaimTexts {
 const LIMIT = '(SELECT :limit::int)'
 
 /** The texts that claim rows of the queues of a filter. */
-export function claimTexts(path: string, filter: QueueFilter): ClaimTexts {
-  const best = bestRows(path, filter)
+export function claimTexts(path: string, filter: QueueFilter, names: Names): ClaimTexts {
+  const best = bestRows(path, filter, names)
   const take = takeRows(path)
   return {
     claim: `WITH RECURSIVE ${best}, taken AS (${take}) SELECT ${STARTED_AT}, taken.* FROM taken`,
@@ -36,9 +36,9 @@ export function claimTexts(path: string, filter: QueueFilter): ClaimTexts {
  * between the last two, so one walk in index order would pass all of them. Hence a walk from priority to priority
  * (each step one look into the index), and in each two ranges. Nothing is sorted, and nothing is read that is not needed.
  */
-function bestRows(path: string, filter: QueueFilter): string {
+function bestRows(path: string, filter: QueueFilter, names: Names): string {
   const range = (runAfter: string): string => `SELECT r.id FROM (SELECT c.id FROM ${path} c
-      WHERE c.status = 'READY' AND c.priority = levels.priority AND c.run_after ${runAfter} AND c.backend_name = :backendName ${queueCondition(filter)}
+      WHERE c.status = 'READY' AND c.priority = levels.priority AND c.run_after ${runAfter} AND c.${names.isBackend} ${names.inQueues(filter)}
       ORDER BY c.run_after, c.enqueued_at LIMIT ${LIMIT} FOR UPDATE SKIP LOCKED) r`
   return `levels AS (
         (SELECT c.priority FROM ${path} c WHERE c.status = 'READY' ORDER BY c.priority DESC LIMIT 1)

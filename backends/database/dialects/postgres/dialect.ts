@@ -1,6 +1,7 @@
 import { patiently, type Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
+import { type Names, postgresNames } from '../names'
 import type { ClaimedRaw, FinishRow, HeldRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, Exchanged, ExchangeSessions, InsertOptions, QueueFilter } from '../dialect'
@@ -33,6 +34,7 @@ export class Postgres extends SqlDialect {
   /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
   readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
   readonly #notifyingCancel: string
+  readonly #names: Names
   readonly #takeOver: string
   readonly #path: string
   /** By the filter itself, which a worker keeps: its statements are made once. */
@@ -49,6 +51,7 @@ export class Postgres extends SqlDialect {
       unlessTaken: insertUnlessTaken(path, notify),
     }
     this.#notifyingCancel = notifyingCancelOf(table)
+    this.#names = postgresNames(table.type)
     this.#takeOver = `${finishOf(path)} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`
     this.#path = path
   }
@@ -124,7 +127,7 @@ export class Postgres extends SqlDialect {
   } {
     let made = this.#claims.get(filter)
     if (!made) {
-      made = { text: claimTexts(this.#path, filter), queues: queueValues(filter) }
+      made = { text: claimTexts(this.#path, filter, this.#names), queues: queueValues(filter) }
       this.#claims.set(filter, made)
     }
     const { text, queues } = made
@@ -152,6 +155,7 @@ export class Postgres extends SqlDialect {
 
 function statements(table: Table): Statements {
   const { path } = table
+  const names = postgresNames(table.type)
   return {
     insert: insertBatch(path),
     insertOne: insertOne(path),
@@ -168,12 +172,13 @@ function statements(table: Table): Statements {
         started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END,
         run_after = coalesce(statement_timestamp() + :delay::double precision * INTERVAL '1 millisecond', t.run_after)
       FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
-    expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
+    expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.${names.isBackend} LIMIT :limit`,
     furtherOn: `SELECT t.id::text AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
-    prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,
-    countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable()} {queues}`,
+    inQueues: names.inQueues,
+    prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable(names)} {part} {queues} ORDER BY t.id LIMIT :limit`,
+    countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable(names)} {queues}`,
     deleteByIds: `DELETE FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[]) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
-    count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
+    count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.${names.isBackend} {queues} GROUP BY t.status`,
     cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
         unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
     requestCancel: requestCancelOf(path),
@@ -238,10 +243,10 @@ function insertInto(
   return `INSERT INTO ${path} AS t (${INSERTED}) SELECT ${values} ${from}`
 }
 
-function prunable(): string {
+function prunable(names: Names): string {
   const older = (age: string): string =>
     `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
-  return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+  return `t.${names.isBackend} AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
 }
 
 function heldRow({ row_key, claims }: ClaimedRaw): HeldRow {

@@ -1,0 +1,43 @@
+/**
+ * Characters that are not seen, or that change how the rest of a line is seen: control characters, those that turn the
+ * writing direction, those without a width, line separators, halves of surrogate pairs.
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu
+
+/** Escapes characters that are not seen, line breaks and tabs too: foreign text cannot forge a second line. */
+export function oneLine(text: string): string {
+  return text.replace(UNSEEN, escaped)
+}
+
+/** The same for text of several lines: line breaks and tabs stay. JSON text stays JSON of the same value. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, (char) => (char === '\n' || char === '\t' ? char : escaped(char)))
+}
+
+function escaped(char: string): string {
+  // By UTF-16 units, the only form of an escape that JSON has.
+  return char
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')
+}
+
+/**
+ * Hides passwords, for text of drivers: they put connection URLs and settings into their errors. A password may itself hold
+ * "@", ":" and "/", so all from the first ":" after the user to the last "@" of the word is hidden.
+ */
+export function withoutPasswords(text: string): string {
+  if (!text.includes('@') && !text.includes('=')) return text
+  return text
+    .replace(/\S+/g, hiddenInUrl)
+    .replace(/\b((?:[a-z]*password|passwd|pwd)=)[^\s&;'"\\]+/gi, '$1***')
+}
+
+function hiddenInUrl(word: string): string {
+  const user = word.indexOf('://') + 3
+  const colon = word.indexOf(':', user)
+  const at = word.lastIndexOf('@')
+  // The URL of a file, as stack traces have them, may hold an "@" and has no password.
+  if (user < 3 || colon < 0 || at < colon || /\bfile:\/\//i.test(word)) return word
+  return `${word.slice(0, colon + 1)}***${word.slice(at)}`
+}

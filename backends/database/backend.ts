@@ -25,7 +25,7 @@ import { type Browsed, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
-import { hearInProcess, listenerOn, tellInProcess, tellsOf } from './notifications'
+import { hearInProcess, listenerOn, queuesToTell, takeBack, tellInProcess } from './notifications'
 import { DatabaseOptions } from './options'
 import { dataSourceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
@@ -65,24 +65,28 @@ export class DatabaseBackend extends TaskBackend {
     if (!first) return []
     return this.#inTable(first.task.manager, async ({ session, table, dialect, dataSource }) => {
       const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
-      const telling = tellsOf(dataSource, session.isInTransaction, orders)
+      const { isInTransaction } = session
+      const told = queuesToTell(dataSource, isInTransaction, orders)
       const target = {
         session,
         dialect,
         backendName: this.alias,
         idsAreNew: this.#options.idFunction === undefined,
-        notify: telling.isDue && this.#notifies,
+        notify: told.length > 0 && this.#notifies,
       }
-      const written = await writeOrders(target, keyed).catch((error: unknown) => {
-        telling.takeBack()
-        throw error
-      })
-      const isAnyNew = written.some(({ isNew }) => isNew)
-      if (isAnyNew) telling.tell()
-      if (!isAnyNew || !this.#notifies) telling.takeBack()
-      return written.map((each, i) =>
-        this.#written(each, (orders[i] ?? first).task.name, dataSource),
-      )
+      let isAnyNew = false
+      try {
+        const written = await writeOrders(target, keyed)
+        isAnyNew = written.some(({ isNew }) => isNew)
+        return written.map((each, i) =>
+          this.#written(each, (orders[i] ?? first).task.name, dataSource),
+        )
+      } finally {
+        if (!isAnyNew || !target.notify) takeBack(dataSource, isInTransaction, told)
+        // In a transaction the row cannot be seen before the commit.
+        if (isAnyNew && !isInTransaction)
+          for (const queue of told) tellInProcess(dataSource, { what: 'ready', queue })
+      }
     })
   }
 

@@ -4,9 +4,8 @@ import { AlreadyEnqueuedError, DatabaseError } from '../../lib/errors/errors'
 import { assertHolds } from '../unique-key'
 import type { Dialect } from './dialects/dialect'
 import { newRow, type RawRow, type SharedValues } from './row'
-import type { Session } from './connections/session'
+import { type Session, patiently } from './connections/session'
 import { isContention, isTaken, refusedValue } from './connections/database-errors'
-import { patiently } from './connections/retry-contention'
 
 /** An order and the id of its row, as the database spells it. */
 export interface KeyedOrder {
@@ -61,19 +60,17 @@ export function writeOrders(
 /** All orders of a chunk have the same unique key, if they have one: then the first gets the row, and the others get the first's. */
 async function writeChunk(target: InsertTarget, orders: readonly KeyedOrder[]): Promise<Written[]> {
   const [first, ...others] = orders
-  if (first && first.order.task.uniqueKey !== null) {
-    const written = await writeUnlessTaken(target, first)
-    return [written, ...others.map(() => ({ ...written, isNew: false }))]
-  }
-  return (await insert(target, false, orders)).filter((row) => row !== undefined)
+  if (!first || first.order.task.uniqueKey === null) return insert(target, false, orders)
+  const written = (await insert(target, true, [first]))[0] ?? (await takenBy(target, first))
+  return [written, ...others.map(() => ({ ...written, isNew: false }))]
 }
 
-/** For each order its row, or undefined if it was left out. */
+/** The rows of the orders, without a row that was left out. */
 async function insert(
   { session, dialect, backendName, idsAreNew, notify }: InsertTarget,
   unlessTaken: boolean,
   orders: readonly KeyedOrder[],
-): Promise<(Written | undefined)[]> {
+): Promise<Written[]> {
   const [first] = orders
   if (!first) return []
   const shared = sharedValues(first.order.task, backendName)
@@ -90,13 +87,15 @@ async function insert(
         ? alreadyEnqueued(orders, error)
         : refusedValue(error, first.order.task.name)
     })
-  return calls.map((call) => {
+  const written: Written[] = []
+  for (const call of calls) {
     const at = enqueuedAt(call.row_key)
-    if (at === undefined && unlessTaken) return undefined
+    if (at === undefined && unlessTaken) continue
     // Written, though it is gone already where there is no instant.
     const row = (): RawRow => newRow(call, shared, at ?? utcText(new Date()))
-    return { key: call.row_key, row, isNew: true }
-  })
+    written.push({ key: call.row_key, row, isNew: true })
+  }
+  return written
 }
 
 function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): AlreadyEnqueuedError {
@@ -107,18 +106,18 @@ function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): Alread
   )
 }
 
-/** The new row, or the one that holds its key. That may finish, and so free the key, between the two statements: then they are repeated. */
-async function writeUnlessTaken(target: InsertTarget, keyed: KeyedOrder): Promise<Written> {
+/** The row that holds the key. It may finish, and so free the key, between the two statements: then they are repeated. */
+async function takenBy(target: InsertTarget, keyed: KeyedOrder): Promise<Written> {
   const { session, dialect } = target
   const { task } = keyed.order
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const [written] = await insert(target, true, [keyed])
-    if (written) return written
     const holder = await dialect.byUniqueKey(session, uniqueKeyOf(task) ?? '')
     if (holder && !isFinished(holder)) return heldBy(holder, keyed)
     // A worker of Django finishes a row and does not know of its key.
     if (holder) await dialect.freeKey(session, holder)
     else if (await dialect.byId(session, keyed.key)) throw alreadyEnqueued([keyed])
+    const [written] = await insert(target, true, [keyed])
+    if (written) return written
   }
   throw new DatabaseError(
     `Task "${task.name}": the unique key "${task.uniqueKey}" was taken and free again ${ATTEMPTS} times during one enqueue; nothing was written.`,

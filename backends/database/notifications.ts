@@ -63,35 +63,25 @@ export function tellInProcess(app: DataSource, wakeup: Wakeup): void {
   for (const hear of listeners.get(app) ?? []) hear(wakeup)
 }
 
-/** What an enqueue tells idle workers, if it writes a row. */
-export interface Telling {
-  /** It should notify other processes. */
-  readonly isDue: boolean
-  /** Notifies the workers of this process. */
-  tell(): void
-  /** No other process was notified: the next enqueue must not rely on it. */
-  takeBack(): void
-}
-
-/** For an enqueue of these orders. */
-export function tellsOf(
+/** The queues of which idle workers should be notified, of those in which these orders are due now. */
+export function queuesToTell(
   app: DataSource,
   inTransaction: boolean,
   orders: readonly Order[],
-): Telling {
+): readonly string[] {
+  const [first] = orders
+  if (!first) return []
+  const { queueName } = first.task
+  if (orders.length === 1)
+    return isDueNow(first) && isDueToTell(app, inTransaction, queueName) ? [queueName] : []
   // One queue, unless a middleware changed some of the orders.
   const queues = new Set(orders.filter(isDueNow).map(({ task }) => task.queueName))
-  const due = [...queues].filter((queue) => isDueToTell(app, inTransaction, queue))
-  return {
-    isDue: due.length > 0,
-    tell: () => {
-      // In a transaction the row cannot be seen before the commit.
-      if (!inTransaction) for (const queue of due) tellInProcess(app, { what: 'ready', queue })
-    },
-    takeBack: () => {
-      for (const queue of due) timesOf.get(app)?.delete(keyOf(inTransaction, queue))
-    },
-  }
+  return [...queues].filter((queue) => isDueToTell(app, inTransaction, queue))
+}
+
+/** Nobody was notified of these queues after all: the next enqueue must not rely on it. */
+export function takeBack(app: DataSource, inTransaction: boolean, queues: readonly string[]): void {
+  for (const queue of queues) timesOf.get(app)?.delete(keyOf(inTransaction, queue))
 }
 
 /** `cancel <key>`, `ready <queue>`; words of a later version are ignored. */

@@ -13,7 +13,7 @@ import { channelOf, isDueToTell } from '#notifications'
 import { setClock } from '#clock'
 import { backends } from '#backend-registry'
 import type { Order } from '#lib/backend'
-import { joining } from '#ambient-transaction'
+import { joinable } from '#ambient-transaction'
 import { task } from '#define'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
@@ -143,7 +143,9 @@ describeEachDatabase(
         try {
           await runner.startTransaction()
           await (cancels
-            ? joining(dataSource, runner.manager, () => backends.get('default').cancel(result))
+            ? joinable(dataSource, (join) =>
+                join(runner.manager, () => backends.get('default').cancel(result)),
+              )
             : remoteTask('hints.quick').using({ manager: runner.manager }).enqueue())
           await runner.query(`PREPARE TRANSACTION 'spec'`)
           await runner.query(`ROLLBACK PREPARED 'spec'`)

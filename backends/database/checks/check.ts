@@ -6,9 +6,8 @@ import { growthProblems } from './growth'
 import { assertServes, serverProblems } from './server'
 import { tableProblems } from './table'
 import { zoneProblems } from './time-zone'
-import { patiently } from '../connections/retry-contention'
+import { patiently, type Session } from '../connections/session'
 import type { Dialect } from '../dialects/dialect'
-import type { Session } from '../connections/session'
 import { type Table, tableOf } from '../table'
 import {
   codeOf,

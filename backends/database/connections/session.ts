@@ -1,8 +1,15 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
+import { clock } from '../../../lib/clock'
 import type { Placeholder } from '../profiles/profile'
+import { isContention } from './database-errors'
 import { discard } from './driver-connection'
 import { type Driver, driverOf, prepared } from './prepared'
 import type { Answer, Column, Statement, Values } from './statement'
+
+/** How long contention is retried. */
+const PATIENCE_MS = 30_000
+const FIRST_PAUSE_MS = 2
+const LONGEST_PAUSE_MS = 100
 
 /** Lends a runner until `work` has ended. */
 export type Lend = <T>(work: (runner: QueryRunner) => Promise<T>) => Promise<T>
@@ -91,6 +98,22 @@ export class Session {
 
   async #withRunner<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
     return this.#runner ? work(this.#runner) : (this.#lend ?? fromPool(this.#dataSource))(work)
+  }
+}
+
+/**
+ * Runs `work` again as long as it fails by contention, for up to 30 s. SQLite's driver is told not to wait for locks,
+ * since it would block the whole process meanwhile; the waiting happens here, where tasks can go on.
+ */
+export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  const deadline = clock.now() + PATIENCE_MS
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 1.5)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isContention(error) || clock.now() > deadline) throw error
+      await clock.sleep(pause * (0.5 + Math.random()))
+    }
   }
 }
 

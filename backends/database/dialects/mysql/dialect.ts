@@ -127,7 +127,7 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
   return {
     insert: insert + returning,
     insertOne: insertOne(path) + returning,
-    insertUnlessTaken: `${insert} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
+    insertUnlessTaken: `${insertOne(path)} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
     freeKey: freeKeyOf(path),

@@ -6,6 +6,7 @@ const MAX_STATEMENT = 2 * 1024 * 1024
 /** Bytes of a statement beside the arguments. */
 const FRAME = 16 * 1024
 /** The driver escapes each by a backslash. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it escapes
 const ESCAPED = /[\0\b\t\n\r\x1a"'\\]/g
 
 /** What `chunked` counts as two characters, such as a quote in JSON, may be four bytes once the driver has escaped it. */
@@ -23,7 +24,7 @@ export function assertFits(
   asBatch: boolean,
   packet = Number.POSITIVE_INFINITY,
 ): void {
-  const [{ args_kwargs: args = '' } = {}] = calls
+  const args = calls[0]?.args_kwargs ?? ''
   // No text grows more than fourfold.
   if (calls.length !== 1 || 4 * args.length + FRAME <= packet) return
   const text = asBatch ? JSON.stringify(args) : args

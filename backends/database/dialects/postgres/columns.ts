@@ -1,6 +1,4 @@
 import type { TableColumn } from '../../../../entities/columns'
-import type { Values } from '../../connections/statement'
-import type { Batch } from '../sql-dialect'
 import { CLAIM_COLUMNS, selectList } from '../sql-text'
 
 /** `run_after` of a row without a delay. */
@@ -49,15 +47,3 @@ export function rows(...names: string[]): string {
  * NULLs.
  */
 export const USUAL = { status: 'SUCCESSFUL', exception_class_path: '', traceback: '' } as const
-
-/** The values of a batch, as `rows` reads them. */
-export function columnsOf(batch: Batch): Values {
-  const values: Record<string, Values[string]> = {}
-  for (const name of Object.keys(batch[0] ?? {}) as 'row_key'[]) {
-    const usual = (USUAL as Readonly<Record<string, string>>)[name] ?? null
-    values[name] = batch.every((row) => row[name] === usual)
-      ? null
-      : { column: batch.map((row) => row[name]) }
-  }
-  return values
-}

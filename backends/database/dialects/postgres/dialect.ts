@@ -1,14 +1,13 @@
-import { patiently } from '../../connections/retry-contention'
-import type { Session } from '../../connections/session'
+import { patiently, type Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
 import type { ClaimedRaw, FinishRow, HeldRow } from '../../row'
 import type { Table } from '../../table'
-import type { Claim, Exchanged, ExchangeSessions, InsertOptions } from '../dialect'
+import type { Claim, Exchanged, ExchangeSessions, InsertOptions, QueueFilter } from '../dialect'
 import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from '../sql-dialect'
-import { freeKeyOf, INSERTED, newValues } from '../sql-text'
-import { claimTexts, claimValues } from './claim'
-import { columnsOf, instantText, ROW, rows } from './columns'
+import { freeKeyOf, INSERTED, newValues, queueValues } from '../sql-text'
+import { type ClaimTexts, claimTexts } from './claim'
+import { instantText, ROW, rows, USUAL } from './columns'
 import { FENCE, finishOf, settledOf } from './finish'
 
 /**
@@ -22,6 +21,11 @@ const ENQUEUED_AT = `${instantText('statement_timestamp()')} AS enqueued_at`
 
 const HELD = rows('row_key', 'claims')
 
+interface ClaimStatements {
+  readonly text: ClaimTexts
+  readonly queues: Values
+}
+
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB by the same statements. */
 export class Postgres extends SqlDialect {
   readonly name = 'postgres'
@@ -30,7 +34,9 @@ export class Postgres extends SqlDialect {
   readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
   readonly #notifyingCancel: string
   readonly #takeOver: string
-  readonly #claimTexts: ReturnType<typeof claimTexts>
+  readonly #path: string
+  /** By the filter itself, which a worker keeps: its statements are made once. */
+  readonly #claims = new WeakMap<QueueFilter, ClaimStatements>()
 
   constructor(table: Table) {
     const { path } = table
@@ -44,7 +50,7 @@ export class Postgres extends SqlDialect {
     }
     this.#notifyingCancel = notifyingCancelOf(table)
     this.#takeOver = `${finishOf(path)} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`
-    this.#claimTexts = claimTexts(path)
+    this.#path = path
   }
 
   /** Few rows with one commit; many on two connections at a time: while one commits, the other goes on. */
@@ -53,15 +59,20 @@ export class Postgres extends SqlDialect {
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
+    if (claim.limit === 0) return super.exchange(sessions, outcomes, claim)
+    if (outcomes.length === 0) {
+      const claimed = await patiently(() => this.claim(sessions.exchange, claim))
+      return { kept: new Set(), claimed }
+    }
     const rowsOfBoth = Math.min(outcomes.length, claim.limit)
-    if (rowsOfBoth === 0) return super.exchange(sessions, outcomes, claim)
     return rowsOfBoth >= SIDE_BY_SIDE_FROM
       ? this.#sideBySide(sessions, outcomes, claim)
       : patiently(() => this.finishAndClaim(sessions.exchange, outcomes, claim))
   }
 
   async claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
-    return rowsOf(await session.query(this.#claimTexts(claim.filter).claim, claimValues(claim)))
+    const { text, values } = this.#claimOf(claim)
+    return rowsOf(await session.query(text.claim, values))
   }
 
   async takeOver(session: Session, outcomes: readonly FinishRow[]): Promise<ReadonlySet<string>> {
@@ -74,10 +85,8 @@ export class Postgres extends SqlDialect {
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
-    const answer = await session.query(this.#claimTexts(claim.filter).finishAndClaim, {
-      ...claimValues(claim),
-      ...this.batch(outcomes),
-    })
+    const { text, values } = this.#claimOf(claim)
+    const answer = await session.query(text.finishAndClaim, { ...values, ...this.batch(outcomes) })
     const done = Number(answer.records[0]?.['done'] ?? 0)
     return {
       kept: await this.kept(session, outcomes, done),
@@ -90,8 +99,16 @@ export class Postgres extends SqlDialect {
     return (await session.query(this.#notifyingCancel, { id })).affected
   }
 
+  /** One array for each column, as `rows` reads them. */
   protected batch(batch: Batch): Values {
-    return columnsOf(batch)
+    const values: Record<string, Values[string]> = {}
+    for (const name of Object.keys(batch[0] ?? {}) as 'row_key'[]) {
+      const usual = (USUAL as Readonly<Record<string, string>>)[name] ?? null
+      values[name] = batch.every((row) => row[name] === usual)
+        ? null
+        : { column: batch.map((row) => row[name]) }
+    }
+    return values
   }
 
   protected override insertText(isSingle: boolean, options: InsertOptions): string {
@@ -99,6 +116,19 @@ export class Postgres extends SqlDialect {
     const { single, batch, unlessTaken } = this.#notifyingInserts
     if (options.unlessTaken) return unlessTaken
     return isSingle ? single : batch
+  }
+
+  #claimOf({ limit, filter, workerId, backendName, leaseSeconds }: Claim): {
+    text: ClaimTexts
+    values: Values
+  } {
+    let made = this.#claims.get(filter)
+    if (!made) {
+      made = { text: claimTexts(this.#path, filter), queues: queueValues(filter) }
+      this.#claims.set(filter, made)
+    }
+    const { text, queues } = made
+    return { text, values: { limit, backendName, leaseSeconds, worker: workerId, ...queues } }
   }
 
   async #sideBySide(
@@ -174,7 +204,7 @@ function insertBatch(path: string, notify = ''): string {
 
 /** Notifies nobody where nothing is written. */
 function insertUnlessTaken(path: string, notify = ''): string {
-  return `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
+  return `${insertSingle(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
 }
 
 function insertRows(path: string): string {
@@ -184,7 +214,11 @@ function insertRows(path: string): string {
 
 /** A single row is not worth a list (measured: a tenth of the time without the commit). */
 function insertOne(path: string, notify = ''): string {
-  return `${insertInto(path, { id: ':row_key::uuid', args_kwargs: ':args_kwargs::jsonb' })} RETURNING ${ENQUEUED_AT}${notify}`
+  return `${insertSingle(path)} RETURNING ${ENQUEUED_AT}${notify}`
+}
+
+function insertSingle(path: string): string {
+  return insertInto(path, { id: ':row_key::uuid', args_kwargs: ':args_kwargs::jsonb' })
 }
 
 function insertInto(

@@ -7,8 +7,12 @@ import {
   hexId,
   jsonBinary,
   jsonText,
+  longTextJson,
   mysqlInstant,
+  plainText,
   textInstant,
+  wholeNumber,
+  zonedInstant,
 } from './transformers'
 
 /** What a column holds, independent of the database. `word` is a short text that is compared and indexed. */
@@ -26,9 +30,9 @@ const postgres: Types = {
   id: () => ({ type: 'uuid' }),
   word: () => ({ type: 'varchar' }),
   text: () => ({ type: 'text' }),
-  json: () => ({ type: 'jsonb', transformer: jsonBinary }),
-  instant: () => ({ type: 'timestamptz', precision: 6 }),
-  int: () => ({ type: 'integer' }),
+  json: (built) => ({ type: 'jsonb', transformer: jsonBinary(built) }),
+  instant: () => ({ type: 'timestamptz', precision: 6, transformer: zonedInstant }),
+  int: () => ({ type: 'integer', transformer: wholeNumber }),
 }
 
 // Independent of the database's default: all of Unicode fits and case matters, as on other databases.
@@ -41,18 +45,18 @@ const mysql: Types = {
       ? { type: 'uuid' }
       : { type: 'char', length: 32, charset: 'ascii', collation: 'ascii_bin', transformer: hexId },
   word: () => ({ type: 'varchar', ...unicode }),
-  text: () => ({ type: 'longtext', ...unicode }),
+  text: () => ({ type: 'longtext', ...unicode, transformer: plainText }),
   json: (built, foreign) => ({
     type: 'longtext',
     ...unicode,
-    transformer: foreign ? foreignJson(built) : jsonText,
+    transformer: foreign ? foreignJson(built) : longTextJson(built),
   }),
-  instant: ({ dataSource }) => ({
+  instant: (built) => ({
     type: 'datetime',
     precision: 6,
-    transformer: mysqlInstant(zoneOf(dataSource.options)),
+    transformer: mysqlInstant(built, zoneOf(built.dataSource.options)),
   }),
-  int: () => ({ type: 'int' }),
+  int: () => ({ type: 'int', transformer: wholeNumber }),
 }
 
 // Text, even for instants: TypeORM would rewrite a datetime's text and read its microseconds as local time.
@@ -62,7 +66,7 @@ const sqlite: Types = {
   text: () => ({ type: 'text' }),
   json: () => ({ type: 'text', transformer: jsonText }),
   instant: () => ({ type: 'text', transformer: textInstant }),
-  int: () => ({ type: 'integer' }),
+  int: () => ({ type: 'integer', transformer: wholeNumber }),
 }
 
 const longTexts: Readonly<Record<string, Native | undefined>> = {
@@ -102,16 +106,12 @@ function longText({ dataSource }: Built): Native {
   return longTexts[dataSource.options.type] ?? { type: 'text' }
 }
 
-/** The zone in which the driver reads a datetime. TypeORM reads a datetime that arrives as text in local time and ignores `timezone`. */
+/** The zone in which the driver reads a datetime. */
 function zoneOf(options: DataSourceOptions): string {
   const { extra, ...top } = options as { extra?: Zone } & Zone
-  const { timezone, dateStrings }: Zone = { ...top, ...extra }
-  const asText =
-    dateStrings === true || (Array.isArray(dateStrings) && dateStrings.includes('DATETIME'))
-  return asText ? 'local' : (timezone ?? 'local')
+  return { ...top, ...extra }.timezone ?? 'local'
 }
 
 interface Zone {
   readonly timezone?: string
-  readonly dateStrings?: unknown
 }

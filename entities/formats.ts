@@ -14,6 +14,26 @@ export function utcText(date: Date): string {
   return text.endsWith('.000000') ? text.slice(0, -7) : text
 }
 
+/** Bytes of a text as that text; every other value as it is. */
+export function textOr<T>(value: T): T | string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value
+}
+
+/** The instant of whatever a driver makes of one: a Date, its text, or an object that prints as ISO 8601. */
+export function anyInstantOf(value: unknown): Date | null {
+  const given = textOr(value)
+  if (typeof given === 'string') return instantOf(given)
+  if (given instanceof Date) return Number.isNaN(given.getTime()) ? null : given
+  return typeof given === 'number' ? new Date(given) : printedInstantOf(given)
+}
+
+/** Of an object like those of Luxon, Day.js or Temporal. */
+function printedInstantOf(value: unknown): Date | null {
+  if (typeof value !== 'object' || value === null || !('toJSON' in value)) return null
+  const printed: unknown = typeof value.toJSON === 'function' ? value.toJSON() : null
+  return typeof printed === 'string' ? instantOf(printed) : null
+}
+
 /**
  * The instant of a database's text, read as UTC unless the text has a zone of its own; null for text that is no
  * time, so that one bad row does not keep the others from being read.

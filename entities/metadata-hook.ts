@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { DataSource } from 'typeorm'
 import { DataSourceError } from '../lib/errors/errors'
 import { familyOf, type Family, isMariaDb } from './database-family'
+import { textOr } from './formats'
 
 /** What column types depend on: the DataSource whose metadata is being built, and its server. */
 export interface Built {
@@ -9,10 +10,20 @@ export interface Built {
   readonly family: Family
   /** MariaDB 10.7 and later has a uuid type; MySQL has none, though TypeORM may call both `mysql`. */
   readonly mariaDbUuid: boolean
-  /** Whether the driver returns JSON columns parsed; set after the build if `asksJson` is set. */
-  parsesJson: boolean
-  /** Set by columns that need to know `parsesJson`. */
-  asksJson: boolean
+  /** How the driver reads values that are not text in the database; set after the build if `asksDriver` is set. */
+  driver: DriverReads
+  /** Set by columns that need to know `driver`. */
+  asksDriver: boolean
+}
+
+/** An app may have changed how its driver reads: by options, by a `typeCast`, by a parser for a type. */
+export interface DriverReads {
+  /** JSON columns come parsed. */
+  readonly parsedJson: boolean
+  /** JSON in columns of long text comes parsed, too: apps do that for MariaDB, which has no type for JSON. */
+  readonly parsedTexts: boolean
+  /** Instants come as text. */
+  readonly textInstants: boolean
 }
 
 /** The DataSource that is building its metadata right now, if any. */
@@ -52,7 +63,7 @@ function watchBuilding(): void {
       // While a store is in use Node follows every promise of the process (measured: 3 % of a busy worker's time).
       if (--underWay === 0) building.disable()
     }
-    if (built.asksJson) built.parsesJson = await parsesJson(this)
+    if (built.asksDriver) built.driver = await driverReads(this, built.family)
   }
 }
 
@@ -64,7 +75,13 @@ async function lookAt(dataSource: DataSource): Promise<Built> {
     (type === 'mysql' && isVersion(dataSource, 10, 3) && (await isMariaDb(dataSource)))
   const mariaDbUuid = mariaDb && isVersion(dataSource, 10, 7)
   if (mariaDb && type === 'mysql') teachMariaDb(dataSource)
-  return { dataSource, family: familyOf(type), mariaDbUuid, parsesJson: false, asksJson: false }
+  return {
+    dataSource,
+    family: familyOf(type),
+    mariaDbUuid,
+    driver: { parsedJson: false, parsedTexts: false, textInstants: false },
+    asksDriver: false,
+  }
 }
 
 /** Whether the server's version is at least this. */
@@ -90,7 +107,23 @@ function isOurs(column: object): boolean {
   return 'target' in column && ourTargets.has(column.target)
 }
 
-async function parsesJson(dataSource: DataSource): Promise<boolean> {
-  const [row] = (await dataSource.query('SELECT JSON_OBJECT() AS probe')) as { probe: unknown }[]
-  return typeof row?.probe === 'object'
+/** Values of each family that a driver may read in several ways. */
+const PROBES: Readonly<Partial<Record<Family, string>>> = {
+  postgres: `SELECT '{}'::jsonb AS json, now() AS instant`,
+  // ROUTINES gives no row, but makes the text as long as that of a column.
+  mysql: `SELECT JSON_OBJECT() AS json, CAST('2001-02-03 04:05:06' AS DATETIME(6)) AS instant,
+    (SELECT '{}' UNION ALL SELECT ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE FALSE) AS text`,
+}
+
+async function driverReads(dataSource: DataSource, family: Family): Promise<DriverReads> {
+  const [row] = (await dataSource.query(PROBES[family] ?? 'SELECT 1')) as {
+    json?: unknown
+    instant?: unknown
+    text?: unknown
+  }[]
+  return {
+    parsedJson: typeof textOr(row?.json) !== 'string',
+    parsedTexts: typeof (textOr(row?.text) ?? '') !== 'string',
+    textInstants: typeof textOr(row?.instant) === 'string',
+  }
 }

@@ -1,6 +1,6 @@
 import type { ValueTransformer } from 'typeorm'
 import type { Built } from './metadata-hook'
-import { dashed, hexOf, instantOf, utcText } from './formats'
+import { anyInstantOf, dashed, hexOf, instantOf, textOr, utcText } from './formats'
 
 /** Dashed in the API, 32 hex digits in the database. */
 export const hexId: ValueTransformer = {
@@ -21,24 +21,62 @@ export const jsonText: ValueTransformer = {
 }
 
 /** jsonb: node-postgres sends a bare string without quotes, so the value carries its own JSON text. */
-export const jsonBinary: ValueTransformer = {
-  to: (value: unknown) => (isAbsent(value) ? value : new JsonValue(value)),
-  from: (value: unknown) => value,
+export function jsonBinary(built: Built): ValueTransformer {
+  built.asksDriver = true
+  return {
+    to: (value: unknown) => (isAbsent(value) ? value : new JsonValue(value)),
+    from: (value: unknown) => (built.driver.parsedJson ? value : parsed(value)),
+  }
+}
+
+/** JSON in a column of long text, which the app's driver may have parsed. */
+export function longTextJson(built: Built): ValueTransformer {
+  built.asksDriver = true
+  return {
+    to: written,
+    from: (value: unknown) => (built.driver.parsedTexts ? value : parsed(value)),
+  }
 }
 
 /** JSON in a table that Django made: MySQL's drivers may have parsed it already. */
 export function foreignJson(built: Built): ValueTransformer {
-  built.asksJson = true
-  return { to: written, from: (value: unknown) => (built.parsesJson ? value : parsed(value)) }
+  built.asksDriver = true
+  return {
+    to: written,
+    from: (value: unknown) => (built.driver.parsedJson ? value : parsed(value)),
+  }
+}
+
+/** Whatever the app's driver makes of an instant: TypeORM would hand it on as it is. */
+export const zonedInstant: ValueTransformer = {
+  to: (value: unknown) => value,
+  from: (value: unknown) => (isAbsent(value) ? value : anyInstantOf(value)),
 }
 
 /** UTC in a datetime without a zone, independent of the connection's `timezone`. */
-export function mysqlInstant(zone: string): ValueTransformer {
+export function mysqlInstant(built: Built, zone: string): ValueTransformer {
+  built.asksDriver = true
   return {
     to: (value: unknown) => (value instanceof Date ? utcLiteral(value) : value),
-    from: (value: unknown) =>
-      value instanceof Date && !Number.isNaN(value.getTime()) ? wallClockAsUtc(value, zone) : null,
+    from: (value: unknown) => {
+      if (!(value instanceof Date)) return isAbsent(value) ? null : anyInstantOf(value)
+      if (Number.isNaN(value.getTime())) return null
+      // TypeORM reads a datetime that arrives as text in local time, and ignores `timezone`.
+      return wallClockAsUtc(value, built.driver.textInstants ? 'local' : zone)
+    },
   }
+}
+
+/** A number, also where the app's driver reads numbers as text or bigint. */
+export const wholeNumber: ValueTransformer = {
+  to: (value: unknown) => value,
+  from: (value: unknown) => (isAbsent(value) ? value : Number(value)),
+}
+
+/** A text, also where the app's driver gives bytes. */
+export const plainText: ValueTransformer = {
+  to: (value: unknown) => value,
+  from: textOr,
 }
 
 /** Oracle keeps '' as NULL. */
@@ -79,7 +117,7 @@ function utcLiteral(date: Date): UtcLiteral {
   return latest
 }
 
-/** mysql2 read the wall clock of UTC as that of `zone`. */
+/** The driver, or TypeORM, read the wall clock of UTC as that of `zone`. */
 function wallClockAsUtc(read: Date, zone: string): Date {
   const offset = /^([+-])(\d\d):(\d\d)$/.exec(zone)
   if (offset)
@@ -106,9 +144,10 @@ function written(value: unknown): unknown {
 }
 
 function parsed(value: unknown): unknown {
-  if (typeof value !== 'string') return value
+  const text = textOr(value)
+  if (typeof text !== 'string') return text
   try {
-    return JSON.parse(value)
+    return JSON.parse(text)
   } catch {
     return null
   }

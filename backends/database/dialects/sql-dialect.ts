@@ -3,6 +3,7 @@ import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'
 import type { FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
 import { Dialect, type InsertOptions, type Part, type Prunable, type QueueFilter } from './dialect'
+import { plainRows } from './plain-rows'
 import { partCondition, queueValues } from './sql-text'
 
 /** Rows by their keys, all of one shape. */
@@ -201,7 +202,7 @@ export function keysOf({ records }: Answer): ReadonlySet<string> {
 }
 
 export function rowsOf<Row = RawRow>({ records }: Answer): Row[] {
-  return records as unknown as Row[]
+  return plainRows(records) as unknown as Row[]
 }
 
 function queuesOf({ queues }: Prunable): QueueFilter {

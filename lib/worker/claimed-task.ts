@@ -3,7 +3,14 @@ import type { TaskBackend } from '../backend'
 import { Member } from './indexed-set'
 import { clock, OVER } from '../clock'
 import { type TasksError } from '../errors/errors'
-import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../errors/run-errors'
+import {
+  assertDelay,
+  WorkerStops,
+  LeaseLost,
+  TaskCancelled,
+  TimeLimitExceeded,
+} from '../errors/run-errors'
+import { recordOf } from '../errors/error-record'
 import { DEFAULT_POLICY, type Policy } from '../tasks/run-policy'
 import { TaskResult } from '../result'
 import { type Progress } from '../record'
@@ -109,7 +116,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   stop(reason: TasksError): void {
     const { stage } = this
     if (stage === 'gone') return
-    const hasEnded = stage === 'ended' || stage === 'sent' || stage === 'doubted'
+    const hasEnded = ['ended', 'sent', 'deferred', 'doubted'].includes(stage)
     // A task that has ended has an outcome; that the worker stops does not change it.
     if (hasEnded && reason instanceof WorkerStops) return
     // What a renewal tells of a refused outcome decides, whatever was told before.
@@ -234,9 +241,14 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (run.status === 'SUCCESSFUL')
       return { key, claims, status: 'SUCCESSFUL', returnValue: run.returnValue }
     const { error, delay } = run
-    return delay === null
-      ? { key, claims, status: 'FAILED', error }
-      : { key, claims, status: 'READY', error, delay }
+    if (delay === null) return { key, claims, status: 'FAILED', error }
+    try {
+      // No database could store what a task may have written into its error, or a child process may have sent.
+      assertDelay(delay)
+      return { key, claims, status: 'READY', error, delay }
+    } catch (refusal) {
+      return { key, claims, status: 'FAILED', error: recordOf(refusal) }
+    }
   }
 
   #takeProgress(): string | null {

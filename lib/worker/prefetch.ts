@@ -1,4 +1,5 @@
 import { clock } from '../clock'
+import type { ClaimedRow } from '../store'
 
 /** Weight of the latest measurement in the moving averages. */
 const WEIGHT = 0.3
@@ -12,6 +13,9 @@ const LULL_MS = 50
  */
 const MAX_PREFETCH = 800
 
+/** The most bytes of arguments that a worker has at hand: rows are claimed by their number, but fill memory by their size. */
+const MAX_BYTES = 32 * 1024 * 1024
+
 /**
  * How many rows to claim beyond those that run: as many as start while one exchange with the database is under way, by
  * recent measurements. None for slow tasks, hundreds for tasks that take microseconds.
@@ -19,6 +23,7 @@ const MAX_PREFETCH = 800
 export class Prefetch {
   #endedPerMs = 0
   #latencyMs = 0
+  #bytesPerRow = 0
   #measuredAt = clock.now()
   #lastEndAt = Number.NEGATIVE_INFINITY
 
@@ -35,6 +40,19 @@ export class Prefetch {
     this.#endedPerMs = averaged(this.#endedPerMs, ended / Math.max(0.1, now - this.#measuredAt))
     this.#measuredAt = now
     if (ended > 0) this.#lastEndAt = now
+  }
+
+  /** Learns from claimed rows how large the next ones may be. */
+  weigh(rows: readonly ClaimedRow[]): void {
+    if (rows.length === 0) return
+    const bytes = rows.reduce((sum, row) => sum + (row.bytes ?? 0), 0) / rows.length
+    this.#bytesPerRow = Math.max(bytes, averaged(this.#bytesPerRow, bytes))
+  }
+
+  /** How many more rows may be at hand by their size, beside `held` ones. A single row may be of any size. */
+  roomFor(held: number): number {
+    if (this.#bytesPerRow === 0) return Number.POSITIVE_INFINITY
+    return Math.max(1, Math.floor(MAX_BYTES / this.#bytesPerRow)) - held
   }
 }
 

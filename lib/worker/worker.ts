@@ -18,6 +18,8 @@ const MAX_RETRY_MS = 10_000
 const BATCH_TRIES = 5
 /** Time in ms for chores and connections to end. */
 const CLOSE_MS = 3_000
+/** Time in ms in which giving rows back is tried again: of one that is left to its lease a crash is counted, though it never ran. */
+const RELEASE_MS = 5_000
 /** Time in ms to release rows on a forced exit. */
 const FORCED_RELEASE_MS = 500
 
@@ -123,8 +125,10 @@ export class Worker {
       this.#pool.start()
       const exchange = await answer
       this.#prefetch.measure(askedAt, outcomes.length)
+      this.#prefetch.weigh(exchange.claimed)
       this.#polling.end(outcomes, limit, exchange.claimed.length)
       await this.#take(exchange, askedAt)
+      if (exchange.failure !== undefined) throw exchange.failure
       this.#failures = 0
       return exchange.claimed.length
     } catch (error) {
@@ -139,11 +143,11 @@ export class Worker {
     }
   }
 
-  async #take({ kept, claimed }: Exchange, askedAt: number): Promise<void> {
+  async #take({ answers, claimed }: Exchange, askedAt: number): Promise<void> {
     const isStopping = this.#stopping.signal.aborted
-    this.#pool.settle(kept)
+    this.#pool.settle(answers)
     this.#pool.take(isStopping ? [] : claimed, askedAt)
-    if (isStopping) await this.#store.release(claimed)
+    if (isStopping) await this.#release(claimed)
   }
 
   /** How many rows to claim. */
@@ -153,7 +157,8 @@ export class Worker {
     const { concurrency, maxTasks } = this.#settings
     // Half of what fits in, where rows are prefetched: one half runs while the database is at work for the other.
     const half = Math.max(concurrency, Math.ceil((concurrency + ahead) / 2))
-    return Math.max(0, Math.min(this.#pool.free + ahead, half, maxTasks - this.#pool.taken))
+    const light = this.#prefetch.roomFor(this.#pool.busy)
+    return Math.max(0, Math.min(this.#pool.free + ahead, half, light, maxTasks - this.#pool.taken))
   }
 
   #isDone(claimed: number | undefined): boolean {
@@ -216,10 +221,15 @@ export class Worker {
   /** Gives rows back; never throws, for leases end by themselves. */
   async #release(rows: readonly Held[]): Promise<void> {
     if (rows.length === 0) return
-    try {
-      await this.#store.release(rows)
-    } catch (error) {
-      log.error(`${rows.length} row(s) could not be given back: ${briefly(error)}`)
+    const deadline = clock.now() + RELEASE_MS
+    for (let pause = FIRST_RETRY_MS; ; pause *= 2) {
+      try {
+        return void (await this.#store.release(rows))
+      } catch (error) {
+        if (clock.now() + pause > deadline)
+          return log.error(`${rows.length} row(s) could not be given back: ${briefly(error)}`)
+        await clock.sleep(pause)
+      }
     }
   }
 }

@@ -84,7 +84,7 @@ export class WatchedStore implements Store {
     }
     if (outcomes.length > 0) this.meanwhile(outcomes)
     const exchange = await this.#store.exchange(outcomes, room, wishes)
-    this.kept.push(...outcomes.filter((_, i) => exchange.kept[i]))
+    this.kept.push(...outcomes.filter((_, i) => exchange.answers[i] === 'kept'))
     return exchange
   }
 

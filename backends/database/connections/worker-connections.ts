@@ -3,8 +3,9 @@ import { clock } from '../../../lib/clock'
 import { briefly } from '../../../lib/errors/error-record'
 import { log } from '../../../lib/events/logger'
 import { inTime, NoAnswer } from '../../../lib/timeout'
-import { isContention, isReadOnly, isSilence } from './database-errors'
+import { isContention, isReadOnly, isRefusal, isSilence } from './database-errors'
 import { cancelStatement, closing, discard, isOpen } from './driver-connection'
+import { profileOf } from '../profiles/profile-of'
 import { type Lend, Session } from './session'
 
 /** Limit in ms for a statement of a worker, connecting included. */
@@ -119,7 +120,7 @@ export class WorkerConnections {
         void connecting.then(() => runner.release()).catch(() => {})
         throw error
       }
-      if (await this.#isTrusted(runner)) return runner
+      if (await this.#isReady(runner, ms)) return runner
       await discard(runner)
     }
   }
@@ -132,6 +133,19 @@ export class WorkerConnections {
       if (isSilence(error) || isReadOnly(error)) this.#generation++
       throw error
     }
+  }
+
+  /** Whether the connection is trusted; a new one is set up first. */
+  async #isReady(runner: QueryRunner, ms: number): Promise<boolean> {
+    const { setUp } = profileOf(this.dataSource.options.type)
+    const isNew = !this.#madeIn.has((await runner.connect()) as object)
+    if (!(await this.#isTrusted(runner))) return false
+    if (isNew && setUp !== undefined)
+      await this.#run(runner, ms, () => runner.query(setUp)).catch((error: unknown) => {
+        // A server that has no such setting works without it.
+        if (!isRefusal(error)) throw error
+      })
+    return true
   }
 
   async #isTrusted(runner: QueryRunner): Promise<boolean> {

@@ -19,6 +19,11 @@ export const auroraMysql: Profile = {
     timedOut: /^\S* Query inactivity timeout/,
     taken: /^ER_DUP_ENTRY /,
     contention: /^(ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD) /,
+    locked: /^ER_LOCK_WAIT_TIMEOUT /,
+    // The driver has no name for MariaDB's own code.
+    tooSlow: /^(ER_QUERY_TIMEOUT|ER_QUERY_INTERRUPTED) |max_statement_time/,
+    ailing:
+      /^(PROTOCOL_|ER_(ABORTING|BINLOG|CLIENT_INTERACTION|CONNECTION|CRASHED|DISK_FULL|ENGINE|ERROR_ON|FILSORT|GET_ERRNO|INTERNAL|IO_|LOCK_|NET_(?!PACKET)|NEW_ABORTING|NOT_KEYFILE|OUT_OF|OUTOFMEMORY|RECORD_FILE_FULL|TEMP_FILE|TOO_MANY_USER|UNKNOWN_ERROR|UPDATE_WITHOUT_KEY|USER_LIMIT))/,
   },
   server: {
     question: `SELECT VERSION() AS version, 'UTF8' AS encoding, DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f') AS now`,
@@ -42,5 +47,7 @@ export const auroraMysql: Profile = {
 /** By mysql2; of MySQL and MariaDB alike. */
 export const mysql: Profile = {
   ...auroraMysql,
+  // A statement for many rows waits so long for one that somebody else has locked; the default is 50 seconds.
+  setUp: 'SET SESSION innodb_lock_wait_timeout = 1',
   pool: { appTimeout: 'connectTimeout', timeout: 'connectTimeout', keepAlive: () => ({}) },
 }

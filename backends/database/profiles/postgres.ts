@@ -17,6 +17,9 @@ const base: Profile = {
     timedOut: /^\S* Query read timeout/,
     taken: /^23505 /,
     contention: /^(40001|40P01|55P03) /,
+    locked: /^55P03 /,
+    tooSlow: /^57014 /,
+    ailing: /^(08|0A|25|28|3D|53|58|F0|XX)|^42\w{3} |^55(?!P03)|^57(?!014)/,
   },
   server: {
     question: `SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,

@@ -15,6 +15,7 @@ export const sqlite: Profile = {
     misnamed: /^SQLITE_CANTOPEN/,
     taken: /^(SQLITE_CONSTRAINT_PRIMARYKEY|SQLITE_CONSTRAINT_UNIQUE) |UNIQUE constraint failed/,
     contention: /^(SQLITE_BUSY|SQLITE_LOCKED)/,
+    ailing: /^SQLITE_(AUTH|FULL|INTERNAL|INTERRUPT|IOERR|MISUSE|NOLFS|NOMEM|PERM|PROTOCOL|SCHEMA)/,
   },
   server: {
     question: `SELECT sqlite_version() AS version, 'UTF8' AS encoding, strftime('%Y-%m-%d %H:%M:%f', 'now') AS now`,

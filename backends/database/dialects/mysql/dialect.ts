@@ -3,17 +3,22 @@ import type { Values } from '../../connections/statement'
 import type { ClaimedRaw, FinishRow, NewRows, RenewRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, InsertOptions } from '../dialect'
-import {
-  type Batch,
-  enqueuedAtByKey,
-  heldOf,
-  keysOf,
-  SqlDialect,
-  type Statements,
-} from '../sql-dialect'
+import { type Batch, enqueuedAtByKey, heldOf } from '../records'
+import { SqlDialect, type Statements } from '../sql-dialect'
+import type { LockTexts } from '../free-rows'
 import { INSERTED, newValues, selectList } from '../sql-text'
 import { Claims } from './claim'
-import { BY_KEY, instantText, KEY, leaseFrom, NOW, read, rows, valuesOf } from './columns'
+import {
+  BY_KEY,
+  instantText,
+  KEY,
+  leaseFrom,
+  NOW,
+  read,
+  rows,
+  smallReader,
+  valuesOf,
+} from './columns'
 import { alikeValues, FENCE, finishAlikeOf, finishOf, sameId, settledOf } from './finish'
 
 const ROW = selectList(read)
@@ -36,17 +41,15 @@ export class MySql extends SqlDialect {
   readonly #written: string
   readonly #finishAlike: string
   readonly #held: string
-  readonly #lockExpired: string
 
   constructor(table: Table) {
     const { path, hexIds, isMariaDb } = table
-    super(statements(table))
+    super(statements(table), locksOf(path))
     this.#insertReturns = isMariaDb
-    this.#claims = new Claims(path)
+    this.#claims = new Claims(path, isMariaDb)
     this.#written = `SELECT ${WRITTEN} FROM ${path} WHERE id IN (:keys)`
     this.#finishAlike = finishAlikeOf(path)
     this.#held = `SELECT ${KEY}, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t JOIN ${rows('row_key', 'claims')} ON ${sameId(hexIds)} WHERE ${FENCE}`
-    this.#lockExpired = `SELECT ${KEY} FROM ${path} t WHERE t.id IN (:keys) AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`
   }
 
   claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
@@ -86,17 +89,17 @@ export class MySql extends SqlDialect {
     return heldOf(await session.query(this.#held, batch))
   }
 
-  /** Locks the rows whose lease has ended, without waiting for locked ones, and stores their outcomes. */
-  takeOver(session: Session, outcomes: readonly FinishRow[]): Promise<ReadonlySet<string>> {
-    return session.transaction(async (inside) => {
-      const expired = keysOf(await inside.query(this.#lockExpired, valuesOf(outcomes)))
-      const ours = outcomes.filter((outcome) => expired.has(outcome.row_key))
-      return ours.length > 0 ? this.finish(inside, ours) : expired
-    })
-  }
-
   protected batch(batch: Batch): Values {
     return valuesOf(batch)
+  }
+}
+
+function locksOf(path: string): LockTexts {
+  const byKeys = `SELECT ${KEY} FROM ${path} t WHERE t.id IN (:keys)`
+  return {
+    free: `${byKeys} FOR UPDATE SKIP LOCKED`,
+    expired: `${byKeys} AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`,
+    present: byKeys,
   }
 }
 
@@ -119,7 +122,8 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
       SET t.started_at = CASE WHEN JSON_LENGTH(t.worker_ids) > 1 THEN t.started_at END,
         t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY'
       WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
-    expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND t.backend_name = :backendName LIMIT :limit`,
+    argumentsOf: `SELECT ${KEY}, CAST(t.args_kwargs AS CHAR) AS args_kwargs FROM ${path} t WHERE t.id IN (:keys)`,
+    expired: `SELECT ${selectList(smallReader(isMariaDb))} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND t.backend_name = :backendName LIMIT :limit`,
     furtherOn: `SELECT ${KEY} FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     prunable: `SELECT ${KEY} FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,
     countPrunable: `SELECT COUNT(*) AS n FROM ${path} t WHERE ${prunable()} {queues}`,

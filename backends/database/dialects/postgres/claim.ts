@@ -1,7 +1,7 @@
 import type { Values } from '../../connections/statement'
 import type { Claim, QueueFilter } from '../dialect'
 import { perFilter, queueCondition, queueValues } from '../sql-text'
-import { CLAIMED, NO_DELAY, STARTED_AT } from './columns'
+import { CLAIMED, NO_DELAY, type rows, STARTED_AT } from './columns'
 import { finishOf } from './finish'
 
 interface ClaimTexts {
@@ -20,14 +20,14 @@ interface ClaimTexts {
 const LIMIT = '(SELECT :limit::int)'
 
 /** The texts that claim rows, by the form of the queue filter. */
-export function claimTexts(path: string): (filter: QueueFilter) => ClaimTexts {
+export function claimTexts(path: string, batch: typeof rows): (filter: QueueFilter) => ClaimTexts {
   return perFilter((filter) => {
     const best = bestRows(path, filter)
     const take = takeRows(path)
     return {
       claim: `WITH RECURSIVE ${best}, taken AS (${take}) SELECT ${STARTED_AT}, taken.* FROM taken`,
       // Rows that it finishes it does not see as READY: all of it looks at one instant.
-      finishAndClaim: `WITH RECURSIVE done AS (${finishOf(path)} RETURNING 1), ${best}, taken AS (${take})
+      finishAndClaim: `WITH RECURSIVE done AS (${finishOf(path, batch)} RETURNING 1), ${best}, taken AS (${take})
       SELECT (SELECT count(*)::int FROM done) AS done, ${STARTED_AT}, taken.* FROM (SELECT 1) one LEFT JOIN taken ON true`,
     }
   })

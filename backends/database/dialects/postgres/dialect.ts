@@ -1,14 +1,16 @@
-import { patiently } from '../../connections/retry-contention'
+import { patiently, unlessLocked } from '../../connections/retry-contention'
 import type { Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
-import type { ClaimedRaw, FinishRow, HeldRow } from '../../row'
+import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
-import type { Claim, Exchanged, ExchangeSessions, InsertOptions } from '../dialect'
-import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from '../sql-dialect'
+import type { Claim, Exchanged, InsertOptions } from '../dialect'
+import type { LockTexts } from '../free-rows'
+import { type Batch, rowsOf } from '../records'
+import { SqlDialect, type Statements } from '../sql-dialect'
 import { INSERTED, newValues } from '../sql-text'
 import { claimTexts, claimValues } from './claim'
-import { columnsOf, instantText, ROW, rows } from './columns'
+import { columnsOf, EXPIRED, instantText, ROW, rows, soonRows } from './columns'
 import { FENCE, finishOf, settledOf } from './finish'
 
 /**
@@ -28,38 +30,44 @@ export class Postgres extends SqlDialect {
   readonly maxStatement = 16 * 1024 * 1024
   /** The INSERTs that also notify workers: by whether it is for a single row. */
   readonly #notifyingInserts: { readonly single: string; readonly batch: string }
-  readonly #takeOver: string
+  readonly #finishSoon: string
   readonly #claimTexts: ReturnType<typeof claimTexts>
 
   constructor(table: Table) {
     const { path } = table
-    super(statements(table))
+    super(statements(table), locksOf(path))
     const notify =
       table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
     this.#notifyingInserts = { single: insertOne(path, notify), batch: insertBatch(path, notify) }
-    this.#takeOver = `${finishOf(path)} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`
-    this.#claimTexts = claimTexts(path)
+    this.#finishSoon = table.type === 'postgres' ? finishOf(path, soonRows) : this.sql.finish
+    this.#claimTexts = claimTexts(path, table.type === 'postgres' ? soonRows : rows)
   }
 
   /** Few rows with one commit; many on two connections at a time: while one commits, the other goes on. */
   override async exchange(
-    sessions: ExchangeSessions,
+    session: Session,
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
     const rowsOfBoth = Math.min(outcomes.length, claim.limit)
-    if (rowsOfBoth === 0) return super.exchange(sessions, outcomes, claim)
+    if (rowsOfBoth === 0) return super.exchange(session, outcomes, claim)
     return rowsOfBoth >= SIDE_BY_SIDE_FROM
-      ? this.#sideBySide(sessions, outcomes, claim)
-      : patiently(() => this.finishAndClaim(sessions.exchange, outcomes, claim))
+      ? this.#sideBySide(session, outcomes, claim)
+      : unlessLocked(() => this.finishAndClaim(session, outcomes, claim))
   }
 
   async claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
     return rowsOf(await session.query(this.#claimTexts(claim.filter).claim, claimValues(claim)))
   }
 
-  async takeOver(session: Session, outcomes: readonly FinishRow[]): Promise<ReadonlySet<string>> {
-    return keysOf(await session.query(this.#takeOver, this.batch(outcomes)))
+  /** Within a transaction, which may be the app's own, it waits for locked rows as long as the database does. */
+  override async finish(
+    session: Session,
+    outcomes: readonly FinishRow[],
+  ): Promise<ReadonlySet<string>> {
+    const text = session.isInTransaction ? this.sql.finish : this.#finishSoon
+    const { affected } = await session.query(text, this.batch(outcomes))
+    return this.kept(session, outcomes, affected)
   }
 
   /** Stores outcomes and claims, in one statement. */
@@ -89,21 +97,29 @@ export class Postgres extends SqlDialect {
   }
 
   async #sideBySide(
-    sessions: ExchangeSessions,
+    session: Session,
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
     const [finished, claimed] = await Promise.allSettled([
-      patiently(() => this.finish(sessions.exchange, outcomes)),
-      patiently(() => this.claim(sessions.exchange, claim)),
+      unlessLocked(() => this.finish(session, outcomes)),
+      patiently(() => this.claim(session, claim)),
     ])
-    if (claimed.status === 'rejected')
-      throw finished.status === 'rejected' ? finished.reason : claimed.reason
-    if (finished.status === 'fulfilled') return { kept: finished.value, claimed: claimed.value }
-    // No worker will learn of these claims.
-    const held = claimed.value.map(heldRow)
-    await patiently(() => this.release(sessions.chore, held)).catch(() => {})
-    throw finished.reason
+    if (claimed.status === 'fulfilled')
+      return finished.status === 'fulfilled'
+        ? { kept: finished.value, claimed: claimed.value }
+        : { kept: null, claimed: claimed.value, failure: finished.reason }
+    if (finished.status === 'rejected') throw finished.reason
+    return { kept: finished.value, claimed: null, failure: claimed.reason }
+  }
+}
+
+function locksOf(path: string): LockTexts {
+  const byKeys = `SELECT t.id::text AS row_key FROM ${path} t, ${HELD} WHERE t.id = v.row_key AND v.claims + 0 = v.claims`
+  return {
+    free: `${byKeys} FOR UPDATE OF t SKIP LOCKED`,
+    expired: `${byKeys} AND t.status || '' = 'RUNNING' AND t.lease_until < statement_timestamp() FOR UPDATE OF t SKIP LOCKED`,
+    present: byKeys,
   }
 }
 
@@ -123,7 +139,8 @@ function statements(table: Table): Statements {
     release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
         started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END
       FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
-    expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
+    argumentsOf: `SELECT t.id::text AS row_key, t.args_kwargs::text AS args_kwargs FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[])`,
+    expired: `SELECT ${EXPIRED} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
     furtherOn: `SELECT t.id::text AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,
     countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable()} {queues}`,
@@ -184,8 +201,4 @@ function prunable(): string {
   const older = (age: string): string =>
     `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
   return `t.backend_name = :backendName AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
-}
-
-function heldRow({ row_key, claims }: ClaimedRaw): HeldRow {
-  return { row_key, claims: Number(claims ?? 0) }
 }

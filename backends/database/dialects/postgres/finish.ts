@@ -10,7 +10,7 @@ import { rows, USUAL } from './columns'
 export const FENCE = `t.id = v.row_key AND t.status || '' = 'RUNNING' AND t.claims = v.claims AND v.claims + 0 = v.claims AND t.lease_until IS NOT NULL`
 
 /** Stores outcomes. */
-export function finishOf(path: string): string {
+export function finishOf(path: string, batch = rows): string {
   return `UPDATE ${path} t SET status = coalesce(v.status, '${USUAL.status}'), return_value = v.return_value::jsonb,
       exception_class_path = coalesce(v.exception_class_path, ''), traceback = coalesce(v.traceback, ''),
       finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
@@ -19,7 +19,7 @@ export function finishOf(path: string): string {
       progress = coalesce(v.progress::jsonb, t.progress),
       unique_key = CASE WHEN v.status IS DISTINCT FROM 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
       lease_until = NULL, cancel_requested_at = NULL
-    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
+    FROM ${batch('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
     WHERE ${FENCE} AND ${UNCANCELLED}`
 }
 

@@ -49,7 +49,7 @@ export class Prefetch {
     this.#bytesPerRow = Math.max(bytes, averaged(this.#bytesPerRow, bytes))
   }
 
-  /** How many more rows may be at hand by their size, beside `held` ones. A single row may be of any size. */
+  /** How many more rows may be at hand by their size, beside `held` ones that run or wait. A single row may be of any size. */
   roomFor(held: number): number {
     if (this.#bytesPerRow === 0) return Number.POSITIVE_INFINITY
     return Math.max(1, Math.floor(MAX_BYTES / this.#bytesPerRow)) - held

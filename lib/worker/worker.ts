@@ -109,7 +109,7 @@ export class Worker {
     while (!this.#stopping.signal.aborted) {
       const limit = this.#limit()
       const claimed = await this.#exchange(limit)
-      if (this.#isDone(claimed)) break
+      if (this.#isDone(claimed, limit)) break
       await this.#rest(claimed, claimed === limit)
     }
   }
@@ -157,17 +157,18 @@ export class Worker {
     const { concurrency, maxTasks } = this.#settings
     // Half of what fits in, where rows are prefetched: one half runs while the database is at work for the other.
     const half = Math.max(concurrency, Math.ceil((concurrency + ahead) / 2))
-    const light = this.#prefetch.roomFor(this.#pool.busy)
+    const light = this.#prefetch.roomFor(concurrency - this.#pool.free)
     return Math.max(0, Math.min(this.#pool.free + ahead, half, light, maxTasks - this.#pool.taken))
   }
 
-  #isDone(claimed: number | undefined): boolean {
+  #isDone(claimed: number | undefined, limit: number): boolean {
     const { batch, maxTasks, workerId } = this.#settings
     if (this.#pool.taken >= maxTasks) {
       log.info(`Run maximum tasks (${maxTasks})`)
       return true
     }
-    if (!batch || claimed !== 0 || this.#pool.busy > 0 || this.#polling.isWoken) return false
+    if (!batch || claimed !== 0 || limit === 0 || this.#pool.busy > 0 || this.#polling.isWoken)
+      return false
     log.info(`No more tasks to run for worker_id=${workerId}. Exiting gracefully.`)
     return true
   }

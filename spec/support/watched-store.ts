@@ -36,6 +36,8 @@ export class WatchedStore implements Store {
   closed = 0
   /** The number of the next exchanges that fail. */
   failures = 0
+  /** The number of the next releases that fail. */
+  failedReleases = 0
   /** Called before each exchange that hands something in, to change rows as others might. */
   meanwhile = (_outcomes: readonly Outcome[]): void => {}
   readonly #store = new MemoryStore(this.table, {
@@ -94,6 +96,10 @@ export class WatchedStore implements Store {
   }
 
   async release(rows: readonly Held[]): Promise<number> {
+    if (this.failedReleases > 0) {
+      this.failedReleases--
+      throw new Error('connection lost')
+    }
     this.released.push(...rows)
     return this.#store.release(rows)
   }

@@ -310,7 +310,7 @@ export class Ground {
         this.commit(0)
         await settled()
       }
-      if (this.pool.at('deferred').length > 0) this.clock.advance(250)
+      if (this.pool.at('deferred').length > 0) await this.clock.advance(250)
       await settled()
       if (this.pool.hasOutcomes) this.send()
       else if (this.renewals.length === 0) void this.leases.renewAll()

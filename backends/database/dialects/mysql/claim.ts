@@ -6,7 +6,7 @@ import type { ClaimedRaw } from '../../row'
 import type { Claim, QueueFilter } from '../dialect'
 import { rowsOf } from '../records'
 import { CLAIM_COLUMNS, perFilter, queueCondition, queueValues, selectList } from '../sql-text'
-import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, smallReader } from './columns'
+import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, readSmall } from './columns'
 
 const CLAIMED_AT = 'CAST(:now AS DATETIME(6))'
 /** The clock of the look may be behind that of an enqueue. */
@@ -20,11 +20,10 @@ const CHANGED: Readonly<Partial<Record<ColumnName, string>>> = {
   claims: CLAIMS,
   worker_ids: `CAST(${WORKER_IDS} AS CHAR)`,
 }
-
-function claimed(isMariaDb: boolean): string {
-  const read = smallReader(isMariaDb)
-  return selectList((column: TableColumn) => CHANGED[column.name] ?? read(column), CLAIM_COLUMNS)
-}
+const CLAIMED = selectList(
+  (column: TableColumn) => CHANGED[column.name] ?? readSmall(column),
+  CLAIM_COLUMNS,
+)
 
 /** Above any priority, even one that was never checked. */
 const ABOVE_ALL = 2 ** 31 - 1
@@ -66,10 +65,9 @@ export class Claims {
   /** The last claim got all that it asked for. */
   #wasFull = false
 
-  constructor(path: string, isMariaDb: boolean) {
-    const columns = claimed(isMariaDb)
+  constructor(path: string) {
     this.#lookText = perFilter((filter) => lookAt(path, filter))
-    this.#lockText = (filter, condition) => lockRange(path, columns, filter, condition)
+    this.#lockText = (filter, condition) => lockRange(path, filter, condition)
     this.#holdText = `UPDATE ${path} t ${BY_KEY} SET t.status = 'RUNNING', t.started_at = ${STARTED_AT}, t.lease_until = ${leaseFrom(CLAIMED_AT)}, t.claims = ${CLAIMS},
       t.cancel_requested_at = NULL, t.worker_ids = ${WORKER_IDS} WHERE t.id IN (:keys)`
   }
@@ -202,8 +200,8 @@ function lookAt(path: string, filter: QueueFilter): string {
  * In the order of the index, without a sort: what a locking read has to sort, it locks, every row of it. Status and delay are
  * ranges, though of one value: with equalities the read would begin where they do, and `undelayed` be compared row by row.
  */
-function lockRange(path: string, columns: string, filter: QueueFilter, condition: string): string {
-  return `SELECT ${columns} FROM ${path} t
+function lockRange(path: string, filter: QueueFilter, condition: string): string {
+  return `SELECT ${CLAIMED} FROM ${path} t
       WHERE t.status >= 'READY' AND t.status <= 'READY' AND t.priority = :priority AND ${condition} AND ${isWanted(filter)}
       ORDER BY t.status, t.run_after, t.enqueued_at LIMIT :limit FOR UPDATE SKIP LOCKED`
 }

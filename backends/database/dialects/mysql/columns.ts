@@ -22,13 +22,10 @@ export function read({ name, kind }: TableColumn): string {
 }
 
 /** The same, without large arguments: those are read later, as many as memory bears. */
-export function smallReader(isMariaDb: boolean): (column: TableColumn) => string {
-  // JSON is text in MariaDB; of MySQL's own JSON the text would have to be made.
-  const size = isMariaDb ? 'LENGTH' : 'JSON_STORAGE_SIZE'
-  return (column) =>
-    column.name === 'args_kwargs'
-      ? `CASE WHEN ${size}(t.args_kwargs) <= ${SMALL_BYTES} THEN ${read(column)} END`
-      : read(column)
+export function readSmall(column: TableColumn): string {
+  return column.name === 'args_kwargs'
+    ? `CASE WHEN LENGTH(t.args_kwargs) <= ${SMALL_BYTES} THEN ${read(column)} END`
+    : read(column)
 }
 
 export const KEY = 'CAST(t.id AS CHAR) AS row_key'

@@ -16,12 +16,13 @@ import {
   NOW,
   read,
   rows,
-  smallReader,
+  readSmall,
   valuesOf,
 } from './columns'
 import { alikeValues, FENCE, finishAlikeOf, finishOf, sameId, settledOf } from './finish'
 
 const ROW = selectList(read)
+const EXPIRED = selectList(readSmall)
 /** What is read of new rows; without a table's name, which RETURNING would refuse. */
 const WRITTEN = `CAST(id AS CHAR) AS row_key, unique_key, ${instantText('enqueued_at')} AS enqueued_at`
 
@@ -46,7 +47,7 @@ export class MySql extends SqlDialect {
     const { path, hexIds, isMariaDb } = table
     super(statements(table), locksOf(path))
     this.#insertReturns = isMariaDb
-    this.#claims = new Claims(path, isMariaDb)
+    this.#claims = new Claims(path)
     this.#written = `SELECT ${WRITTEN} FROM ${path} WHERE id IN (:keys)`
     this.#finishAlike = finishAlikeOf(path)
     this.#held = `SELECT ${KEY}, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t JOIN ${rows('row_key', 'claims')} ON ${sameId(hexIds)} WHERE ${FENCE}`
@@ -95,7 +96,8 @@ export class MySql extends SqlDialect {
 }
 
 function locksOf(path: string): LockTexts {
-  const byKeys = `SELECT ${KEY} FROM ${path} t WHERE t.id IN (:keys)`
+  // By the key: a walk over the table would lock, for a moment, rows that others want.
+  const byKeys = `SELECT ${KEY} FROM ${path} t ${BY_KEY} WHERE t.id IN (:keys)`
   return {
     free: `${byKeys} FOR UPDATE SKIP LOCKED`,
     expired: `${byKeys} AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`,
@@ -123,7 +125,7 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
         t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY'
       WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     argumentsOf: `SELECT ${KEY}, CAST(t.args_kwargs AS CHAR) AS args_kwargs FROM ${path} t WHERE t.id IN (:keys)`,
-    expired: `SELECT ${selectList(smallReader(isMariaDb))} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND t.backend_name = :backendName LIMIT :limit`,
+    expired: `SELECT ${EXPIRED} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND t.backend_name = :backendName LIMIT :limit`,
     furtherOn: `SELECT ${KEY} FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     prunable: `SELECT ${KEY} FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,
     countPrunable: `SELECT COUNT(*) AS n FROM ${path} t WHERE ${prunable()} {queues}`,

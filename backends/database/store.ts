@@ -75,7 +75,7 @@ export class DatabaseStore implements Store {
     const { workerId } = filter
     const isLatest = latestClaims(outcomes)
     await this.#arguments.settle()
-    const { answers, claimed, failure } = await this.#explained(() =>
+    const { kept, answers, claimed, failure } = await this.#explained(() =>
       this.#handIn.exchange(outcomes.filter(isLatest).map(finishRow), {
         limit,
         filter,
@@ -86,9 +86,10 @@ export class DatabaseStore implements Store {
     )
     const complete = await this.#arguments.complete(claimed)
     return {
-      answers: outcomes.map((outcome) =>
-        isLatest(outcome) ? (answers.get(outcome.key) ?? 'refused') : 'refused',
-      ),
+      answers: outcomes.map((outcome) => {
+        if (!isLatest(outcome)) return 'refused'
+        return kept.has(outcome.key) ? 'kept' : (answers.get(outcome.key) ?? 'refused')
+      }),
       claimed: complete.map(claimedRow).toSorted(inDjangosOrder),
       ...(failure !== undefined && { failure: explained(failure, this.#settings.tableName) }),
     }

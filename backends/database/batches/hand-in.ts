@@ -12,7 +12,7 @@ import {
 } from '../connections/database-errors'
 import { patiently, unlessLocked } from '../connections/retry-contention'
 import type { Sessions } from '../connections/worker-connections'
-import type { Claim, Dialect, Exchanged } from '../dialects/dialect'
+import { type Claim, type Dialect, type Exchanged, NONE } from '../dialects/dialect'
 import { halving, PORTION, portionsOf, sizeOfAll } from './portions'
 import type { ClaimedRaw, FinishRow, HeldRow } from '../row'
 
@@ -29,6 +29,8 @@ const MOST_REMEMBERED = 10_000
 const MAX_REASON = 1_000
 
 export interface HandedIn {
+  /** Keys of the rows that now hold their outcome, of those that have no answer in `answers`: mostly of all. */
+  readonly kept: ReadonlySet<string>
   /** By key. */
   readonly answers: Map<string, OutcomeAnswer>
   readonly claimed: readonly ClaimedRaw[]
@@ -86,13 +88,15 @@ export class HandIn {
       }
       // What was answered does not wait until a claim succeeds.
       if (answers.size === 0) throw error
-      return { claimed: [], failure: error }
+      return { kept: NONE, claimed: [], failure: error }
     }
     const { kept, claimed, failure } = exchanged
-    if (kept !== null) this.#answer(rows, kept, answers)
     // Rows were claimed, so there is an answer whatever comes of the outcomes.
-    else await this.#afterFailure(rows, failure, answers).catch(() => later(rows, answers))
-    return claimed === null ? { claimed: [], failure } : { claimed }
+    if (kept === null)
+      await this.#afterFailure(rows, failure, answers).catch(() => later(rows, answers))
+    return claimed === null
+      ? { kept: kept ?? NONE, claimed: [], failure }
+      : { kept: kept ?? NONE, claimed }
   }
 
   async #store(rows: readonly FinishRow[], answers: HandedIn['answers']): Promise<void> {

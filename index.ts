@@ -45,6 +45,7 @@ export {
   type RunningWorker,
   type StopOptions,
   startWorker,
+  type WorkerState,
 } from './lib/worker/start-worker'
 export type {
   ClaimedRow,

@@ -3,6 +3,8 @@ import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
 import { taskFinished, taskStarted } from '../lib/events/signals'
 import { logState } from '../lib/events/task-log'
 import { callTask } from '../lib/execution/in-process'
+import { inOwnContext } from '../lib/execution/run-context'
+import type { Progress } from '../lib/record'
 import { tasks } from '../lib/registry'
 import type { TaskResult } from '../lib/result'
 import type { Task } from '../lib/task-type'
@@ -70,10 +72,13 @@ async function outcomeOf(
   running: TaskResult<unknown>,
 ): Promise<Ended> {
   try {
-    const returnValue = await callTask(find(), running, {
+    const task = find()
+    const surroundings = {
       signal: new AbortController().signal,
-      report: (progress) => void (row.progress = JSON.stringify(progress)),
-    })
+      report: (progress: Progress) => void (row.progress = JSON.stringify(progress)),
+    }
+    // The caller, and its next enqueue, must not see what the task leaves in its context.
+    const returnValue = await inOwnContext(() => callTask(task, running, surroundings))
     return { status: 'SUCCESSFUL', returnValue }
   } catch (error) {
     return { status: 'FAILED', error: recordOf(error) }

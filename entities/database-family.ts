@@ -25,13 +25,18 @@ export function familyOf(type: string): Family {
   return FAMILIES[type] ?? 'other'
 }
 
+/** A DataSource, or one connection of it. */
+export interface Asked {
+  query(sql: string): Promise<unknown>
+}
+
 /**
  * Whether a server under one of MySQL's types is MariaDB. TypeORM keeps only the digits of its version, so it is asked.
  *
  * @throws whatever the driver throws
  */
-export async function isMariaDb(dataSource: DataSource): Promise<boolean> {
-  const [row] = (await dataSource.query('SELECT VERSION() AS version')) as { version: string }[]
+export async function isMariaDb(asked: Asked): Promise<boolean> {
+  const [row] = (await asked.query('SELECT VERSION() AS version')) as { version: string }[]
   return /mariadb/i.test(row?.version ?? '')
 }
 

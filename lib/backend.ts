@@ -113,6 +113,14 @@ export abstract class TaskBackend {
 
   async close(): Promise<void> {}
 
+  /**
+   * Whether an error says that the database, or whatever the backend stands on, cannot be reached at present. False by
+   * default: then a child process that could not load the app for it fails its task.
+   */
+  isAway(_error: unknown): boolean {
+    return false
+  }
+
   /** What a worker needs; a backend without workers has none. */
   async openStore(_options: StoreOptions): Promise<Store> {
     throw this.#lacks('be served by a worker')
@@ -145,7 +153,16 @@ export abstract class TaskBackend {
       throw this.#cannot(task, 'priority', 'Leave the priority at 0')
     if (task.runAfter !== null && !this.supportsDefer)
       throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
-    if (task.transactional && !this.supportsTransactions)
+    if (!this.supportsTransactions) this.#assertNoTransaction(task)
+  }
+
+  #assertNoTransaction(task: Task<unknown[], unknown>): void {
+    if (task.manager !== undefined)
+      throw new NotSupportedError(
+        `Task "${task.name}" was given a manager, and ${this.constructor.name} (TASKS.${this.alias}) cannot enqueue in its transaction: the task would run even if that rolls back.`,
+        'Leave the manager out, or use the Database backend; is configureTasks called in this process?',
+      )
+    if (task.transactional)
       throw new NotSupportedError(
         `Task "${task.name}" is transactional, and ${this.constructor.name} (TASKS.${this.alias}) has no database to run it in a transaction of.`,
         'Leave transactional out, or use the Database backend.',

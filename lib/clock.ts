@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** The time the library goes by: intervals only. Instants that are stored come from the database's clock. */
 export interface Clock {
   /** Milliseconds on a monotonic scale of no particular origin. */
@@ -34,4 +36,30 @@ export const clock: Clock = {
 /** Puts another clock in place, for specs that move time by hand; without an argument the real one again. */
 export function setClock(replacement: Clock = realClock): void {
   current = replacement
+}
+
+/** There was no answer in time; whatever was asked may still happen. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+
+  constructor(ms: number) {
+    super(`no answer within ${Math.round(ms)} ms`)
+  }
+}
+
+/** What comes of `work`, unless that takes longer than `ms`. @throws NoAnswer */
+export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const done = new AbortController()
+  const late = clock.sleep(ms, done.signal).then(() => {
+    if (!done.signal.aborted) throw new NoAnswer(ms)
+    return work
+  })
+  return Promise.race([work, late]).finally(() => done.abort(OVER))
+}
+
+/** The signal itself. Node warns of a leak from the eleventh listener on, which many parts of one work may well be. */
+export function sharedByMany(signal: AbortSignal): AbortSignal {
+  // An AbortSignal of another make has no such limit, and would be refused here.
+  if (signal instanceof EventTarget) setMaxListeners(0, signal)
+  return signal
 }

@@ -72,6 +72,8 @@ const LIST: Rule = {
 let middleware: readonly Middleware[] = []
 let enqueueLayers: readonly Enqueue[] = []
 let runLayers: readonly Run[] = []
+/** Whether any middleware is around enqueues, around runs: most apps have none. */
+export const isWrapped = { enqueue: false, run: false }
 
 /**
  * Sets the middleware of this process, the outermost first, in the place of the earlier list, which it gives back.
@@ -87,6 +89,8 @@ export function setMiddleware(list: readonly Middleware[]): readonly Middleware[
     const run = each.run?.bind(each)
     return run ? [(context, next) => run(context, () => next())] : []
   })
+  isWrapped.enqueue = enqueueLayers.length > 0
+  isWrapped.run = runLayers.length > 0
   return earlier
 }
 
@@ -95,7 +99,6 @@ export function enqueueThrough(
   order: Order,
   store: Handler<Order, TaskResult<unknown>>,
 ): Promise<TaskResult<unknown>> {
-  if (enqueueLayers.length === 0) return store(order)
   return chain(enqueueLayers, store)(order).then(asResult)
 }
 
@@ -107,7 +110,6 @@ export async function enqueueManyThrough(
   orders: readonly Order[],
   store: StoreMany,
 ): Promise<readonly TaskResult<unknown>[]> {
-  if (enqueueLayers.length === 0) return store(orders)
   const passages = orders.map(passageOf)
   const results = passages.map(({ result }) => result)
   await storeTogether(passages, store)
@@ -120,7 +122,6 @@ export function runThrough<Context extends RunContext>(
   context: () => Context,
   run: (context: () => Context) => unknown,
 ): unknown {
-  if (runLayers.length === 0) return run(context)
   const made = context()
   return chain<RunContext, unknown>(runLayers, async () => run(() => made))(made)
 }

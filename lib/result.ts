@@ -9,6 +9,7 @@ import {
 import { type Rule, type Subject, check, isWithin } from './errors/option-checks'
 import { type ErrorRecord, headline } from './errors/error-record'
 import { tasks } from './registry'
+import { sharedByMany } from './clock'
 import type { Task } from './task-type'
 
 export interface WaitOptions {
@@ -175,6 +176,7 @@ export class TaskResult<Return> {
    */
   async wait(options: WaitOptions): Promise<this> {
     const { timeout, signal } = assertWait(options)
+    if (signal) sharedByMany(signal)
     const deadline = clock.now() + timeout
     for (let pause = FIRST_POLL_MS; ; pause = Math.min(SLOWEST_POLL_MS, pause * 1.5)) {
       if ((await this.refresh()).isFinished) return this

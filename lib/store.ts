@@ -14,8 +14,11 @@ export interface Store {
   exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange>
   /** Holds rows for another lease, and writes what progress they report. */
   renew(rows: readonly Renewal[]): Promise<Renewed>
-  /** Gives rows back unfinished, as if they had not been claimed: the attempt is taken off. */
-  release(rows: readonly Held[]): Promise<number>
+  /**
+   * Gives rows back unfinished, as if they had not been claimed: the attempt is taken off. With `delay` they are not due
+   * before that number of milliseconds has passed.
+   */
+  release(rows: readonly Held[], delay?: number): Promise<number>
   /** Takes over rows whose lease ran out: the store finds them, `judge` decides what each becomes. */
   rescue(judge: Judge): Promise<Rescued>
   /** Deletes finished rows. */

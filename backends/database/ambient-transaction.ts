@@ -3,11 +3,22 @@ import type { DataSource, EntityManager } from 'typeorm'
 import { InvalidTaskError } from '../../lib/errors/errors'
 import { assertReady } from './table'
 
-const ambient = new AsyncLocalStorage<ReadonlyMap<DataSource, EntityManager>>()
+/** A transaction of `atomic` or of a transactional task, as the code within it sees it, which may outlive it. */
+interface Ambient {
+  readonly manager: EntityManager
+  /** That of the transaction around this one. */
+  readonly outer: Ambient | undefined
+  end?: 'committed' | 'rolled back'
+}
+
+const ambient = new AsyncLocalStorage<ReadonlyMap<DataSource, Ambient>>()
 
 /**
  * Runs `work` in a transaction that every enqueue within it joins, at any depth of calls.
  * Within another `atomic` of the same DataSource it is a savepoint.
+ *
+ * Code that goes on after the end of the transaction enqueues outside of it if it was committed; if it was rolled back, the
+ * enqueue throws InvalidTaskError.
  *
  * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
  */
@@ -16,35 +27,79 @@ export async function atomic<T>(
   work: (manager: EntityManager) => Promise<T>,
 ): Promise<T> {
   assertReady(dataSource)
-  const manager = ambient.getStore()?.get(dataSource) ?? dataSource.manager
-  return manager.transaction((inner) => joining(dataSource, inner, work))
+  const manager = ambientManager(dataSource) ?? dataSource.manager
+  return joinable(dataSource, (join) => manager.transaction((inner) => join(inner, work)))
 }
 
 /** Runs `work` so that every enqueue within it joins the transaction of `manager`. */
-export function joining<T>(
-  dataSource: DataSource,
+export type Join = <T>(
   manager: EntityManager,
   work: (manager: EntityManager) => Promise<T>,
+) => Promise<T>
+
+/**
+ * Runs `transaction`, which begins one, calls `join` in it, and resolves when it is committed. If it rejects, the
+ * transaction was rolled back.
+ */
+export async function joinable<T>(
+  dataSource: DataSource,
+  transaction: (join: Join) => Promise<T>,
 ): Promise<T> {
-  return ambient.run(new Map([...(ambient.getStore() ?? []), [dataSource, manager]]), () =>
-    work(manager),
-  )
+  let mine: Ambient | undefined
+  const join: Join = (manager, work) => {
+    const around = ambient.getStore()
+    mine = { manager, outer: around?.get(dataSource) }
+    return ambient.run(new Map([...(around ?? []), [dataSource, mine]]), () => work(manager))
+  }
+  const end = (how: 'committed' | 'rolled back'): void => void (mine && (mine.end = how))
+  try {
+    const result = await transaction(join)
+    end('committed')
+    return result
+  } catch (error) {
+    end('rolled back')
+    throw error
+  }
 }
 
 /**
  * The manager whose transaction a statement joins: the given one, that of `atomic`, else `dataSource.manager`, which
  * libraries such as typeorm-transactional replace by the manager of their own transaction.
  *
- * @throws InvalidTaskError if the manager belongs to another DataSource.
+ * @throws InvalidTaskError if the manager belongs to another DataSource, or its transaction is over.
  */
 export function managerFor(
   dataSource: DataSource,
   explicit: EntityManager | undefined,
 ): EntityManager {
-  if (explicit && explicit.connection !== dataSource)
+  return explicit
+    ? assertAlive(dataSource, explicit)
+    : (ambientManager(dataSource) ?? dataSource.manager)
+}
+
+/** The manager of the innermost transaction that is not over; undefined outside of any. */
+function ambientManager(dataSource: DataSource): EntityManager | undefined {
+  let found = ambient.getStore()?.get(dataSource)
+  while (found?.end === 'committed') found = found.outer
+  if (found?.end === 'rolled back')
+    throw new InvalidTaskError(
+      'The transaction of `atomic`, or of the task, in which this was to happen has been rolled back.',
+      'Await everything that is enqueued within it.',
+    )
+  // Not active any more, and its end not known yet: a subscriber of TypeORM that is called after a commit or a rollback.
+  return found?.manager.queryRunner?.isTransactionActive ? found.manager : undefined
+}
+
+function assertAlive(dataSource: DataSource, manager: EntityManager): EntityManager {
+  if (manager.connection !== dataSource)
     throw new InvalidTaskError(
       'The manager belongs to another DataSource than the one of TASKS.',
       'Pass the manager that `transaction(…)` of that DataSource gives.',
     )
-  return explicit ?? ambient.getStore()?.get(dataSource) ?? dataSource.manager
+  if (manager.queryRunner?.isReleased)
+    throw new InvalidTaskError(
+      'The transaction of the manager is over.',
+      'Await every enqueue within the transaction, or enqueue without its manager.',
+    )
+  return manager
 }

@@ -12,55 +12,34 @@ import {
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
-import { inTime } from '../../lib/timeout'
-import { isHeard } from '../../lib/events/logger'
+import { inTime } from '../../lib/clock'
+import { heard } from '../../lib/events/logger'
 import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
-import { IsOptional, ValidateBy } from '../../lib/settings/class-validator'
 import { assertId, isUuid, newId } from '../ids'
-import { LeaseOptions } from '../lease-options'
 import { type Browsed, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
-import { hearInProcess, isDueToTell, listenerOn, tellInProcess } from './notifications'
-import { type DataSourceOption, dataSourceOf, type Place, placeOf } from './place'
+import { hearInProcess, listenerOn, queuesToTell, takeBack, tellInProcess } from './notifications'
+import { DatabaseOptions } from './options'
+import { dataSourceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
 import { Session } from './connections/session'
 import { openWorkerSessions } from './connections/worker-data-source'
 import { DatabaseStore } from './store'
 import type { Table } from './table'
 import { managerFor } from './ambient-transaction'
-import { explained, unreachable } from './connections/database-errors'
+import { explained, isAway, unreachable } from './connections/database-errors'
 import { type Written, writeOrders } from './insert'
 
 /** Limit for the checks before a worker starts; they may have to wait for locks of others. */
 const CHECK_MS = 40_000
 const CLOSE_MS = 3_000
-
-const isFunction = ValidateBy({
-  name: 'isFunction',
-  validator: {
-    validate: (value) => typeof value === 'function',
-    defaultMessage: () => 'a function that gives a UUID',
-  },
-})
-
-/** `TASKS.….OPTIONS` of the Database backend. */
-export class DatabaseOptions extends LeaseOptions {
-  /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
-  @IsOptional()
-  dataSource?: DataSourceOption
-
-  /** Gives the id of a new row, a UUID of any version. Default: version 7, which sorts by time. */
-  @IsOptional()
-  @isFunction
-  idFunction?: () => string
-}
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
 export class DatabaseBackend extends TaskBackend {
@@ -86,19 +65,28 @@ export class DatabaseBackend extends TaskBackend {
     if (!first) return []
     return this.#inTable(first.task.manager, async ({ session, table, dialect, dataSource }) => {
       const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
-      const { queueName } = first.task
-      const notifies =
-        isDueNow(first) && isDueToTell(dataSource, session.isInTransaction, queueName)
-      const written = await writeOrders(
-        { session, dialect, backendName: this.alias, notify: notifies },
-        keyed,
-      )
-      // In a transaction the row cannot be seen before the commit.
-      if (notifies && !session.isInTransaction)
-        tellInProcess(dataSource, { what: 'ready', queue: queueName })
-      return written.map((each, i) =>
-        this.#written(each, (orders[i] ?? first).task.name, dataSource),
-      )
+      const { isInTransaction } = session
+      const told = queuesToTell(dataSource, isInTransaction, orders)
+      const target = {
+        session,
+        dialect,
+        backendName: this.alias,
+        idsAreNew: this.#options.idFunction === undefined,
+        notify: told.length > 0 && this.#notifies,
+      }
+      let isAnyNew = false
+      try {
+        const written = await writeOrders(target, keyed)
+        isAnyNew = written.some(({ isNew }) => isNew)
+        return written.map((each, i) =>
+          this.#written(each, (orders[i] ?? first).task.name, dataSource),
+        )
+      } finally {
+        if (!isAnyNew || !target.notify) takeBack(dataSource, isInTransaction, told)
+        // In a transaction the row cannot be seen before the commit.
+        if (isAnyNew && !isInTransaction)
+          for (const queue of told) tellInProcess(dataSource, { what: 'ready', queue })
+      }
     })
   }
 
@@ -118,7 +106,7 @@ export class DatabaseBackend extends TaskBackend {
       // It may change between the two statements; then it is the other by the second time, or has finished.
       for (let look = 0; look < 2; look++) {
         if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) > 0) return
-        if ((await dialect.requestCancel(session, key)) > 0)
+        if ((await dialect.requestCancel(session, key, this.#notifies)) > 0)
           return tellInProcess(dataSource, { what: 'cancel', key })
       }
     })
@@ -148,6 +136,10 @@ export class DatabaseBackend extends TaskBackend {
 
   override async check(): Promise<Problem[]> {
     return checkDatabase(() => this.dataSource())
+  }
+
+  override isAway(error: unknown): boolean {
+    return isAway(error)
   }
 
   override async openStore({
@@ -192,11 +184,15 @@ export class DatabaseBackend extends TaskBackend {
     return dataSourceOf(this.#options.dataSource, this.alias)
   }
 
+  get #notifies(): boolean {
+    return this.#options.notify ?? true
+  }
+
   async #inTable<T>(
     explicit: EntityManager | undefined,
     work: (place: Place & { readonly session: Session }) => Promise<T>,
   ): Promise<T> {
-    const { dataSource, table, dialect } = await this.#place()
+    const { dataSource, table, dialect } = await this.#place(explicit)
     const session = Session.of(managerFor(dataSource, explicit), dataSource)
     try {
       return await work({ session, table, dialect, dataSource })
@@ -205,8 +201,8 @@ export class DatabaseBackend extends TaskBackend {
     }
   }
 
-  #place(): Place | Promise<Place> {
-    return placeOf(this.#options.dataSource, this.alias)
+  #place(explicit?: EntityManager): Place | Promise<Place> {
+    return placeOf(this.#options.dataSource, this.alias, explicit)
   }
 
   #browse<T>(work: (browsed: Browsed) => Promise<T>): Promise<T> {
@@ -244,12 +240,8 @@ export class DatabaseBackend extends TaskBackend {
   ): TaskResult<unknown> {
     const result = this.#result(row, dataSource)
     if (!isNew) return result
-    if (isHeard('debug')) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
-    taskEnqueued.send({ backend: this, result })
+    if (heard.debug) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
+    if (taskEnqueued.isHeard) taskEnqueued.send({ backend: this, result })
     return result
   }
-}
-
-function isDueNow({ task: { runAfter } }: Order): boolean {
-  return runAfter === null || runAfter.getTime() <= Date.now()
 }

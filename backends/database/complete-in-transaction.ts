@@ -1,9 +1,11 @@
 import type { EntityManager, QueryRunner } from 'typeorm'
-import { DatabaseError, NotSupportedError } from '../../lib/errors/errors'
+import { DatabaseError, InvalidTaskError, NotSupportedError } from '../../lib/errors/errors'
 import { LeaseLost } from '../../lib/errors/run-errors'
 import type { Outcome } from '../../lib/store'
-import { joining } from './ambient-transaction'
-import { discard } from './connections/driver-connection'
+import { inTime, NoAnswer } from '../../lib/clock'
+import { type Join, joinable } from './ambient-transaction'
+import { isMarkGone } from './connections/database-errors'
+import { discard, endStatement } from './connections/driver-connection'
 import { Session } from './connections/session'
 import { onSoleConnection } from './connections/sqlite-turns'
 import { livesInMemory } from './connections/worker-data-source'
@@ -14,29 +16,43 @@ import { finishRow } from './store'
 
 type Work = (manager: EntityManager) => Promise<Outcome>
 
+/** Time in ms for a rollback. When it is over, a statement of the task is still running on the connection. */
+const ROLLBACK_MS = 1_000
+
 /**
  * Runs `work` in a transaction of the app's DataSource, which commits together with the outcome it gives, or not at all.
  *
  * @throws LeaseLost if the row is no longer held, or was cancelled; what `work` throws. Then nothing is written.
  */
 export async function completeInTransaction(place: Place, work: Work): Promise<void> {
-  const { dataSource: app, table } = place
+  const { dataSource: app } = place
   // The worker's own claims would be part of the transaction, and be rolled back with it.
   if (livesInMemory(app))
     throw new NotSupportedError(
       'A database in memory has one connection, so a task cannot have a transaction of its own in it.',
       'Use a file, or leave `transactional` out.',
     )
+  await joinable(app, (join) => transactionFor(place, { work, join }))
+}
+
+/** What happens in the transaction, and how it joins what the task enqueues. */
+interface Joined {
+  readonly work: Work
+  readonly join: Join
+}
+
+async function transactionFor(place: Place, joined: Joined): Promise<void> {
+  const { dataSource: app, table } = place
   const { isSoleConnection, isolation } = profileOf(table.type)
   if (isSoleConnection)
     return onSoleConnection(app, table.path, (runner, lock) =>
       transaction(runner, undefined, (manager) =>
-        lock(manager).then(() => completed(place, manager, work)),
+        lock(manager).then(() => completed(place, manager, joined)),
       ),
     )
   const runner = app.createQueryRunner()
   try {
-    await transaction(runner, isolation, (manager) => completed(place, manager, work))
+    await transaction(runner, isolation, (manager) => completed(place, manager, joined))
   } finally {
     await runner.release()
   }
@@ -44,13 +60,40 @@ export async function completeInTransaction(place: Place, work: Work): Promise<v
 
 /** The handler's writes and the outcome, on one connection. */
 async function completed(
-  { dataSource, dialect }: Place,
+  { dataSource, dialect, table }: Place,
   manager: EntityManager,
-  work: Work,
+  { work, join }: Joined,
 ): Promise<void> {
-  const outcome = await joining(dataSource, manager, work)
+  const { mark } = profileOf(table.type)
+  if (mark) await manager.query(mark.set)
+  const outcome = await join(manager, work)
+  assertNoneInside(manager)
+  if (mark) await assertMarked(manager, mark.remove)
   const kept = await dialect.finish(Session.of(manager, dataSource), [finishRow(outcome)])
   if (!kept.has(outcome.key)) throw new LeaseLost()
+}
+
+/** TypeORM would commit the inner one only. */
+function assertNoneInside({ queryRunner }: EntityManager): void {
+  if (queryRunner && depthOf(queryRunner) > 1)
+    throw new DatabaseError(
+      'Another transaction was open on the connection when the task returned, so its own could not commit.',
+      'Await every transaction that the task opens; on SQLite, let no other run beside it.',
+    )
+}
+
+/** A transaction that has ended has lost its savepoint, also where another one was begun after it. */
+async function assertMarked(manager: EntityManager, remove: string): Promise<void> {
+  try {
+    await manager.query(remove)
+  } catch (error) {
+    if (!isMarkGone(error)) throw error
+    throw new InvalidTaskError(
+      'The transaction of the task had ended before the task returned.',
+      'Send no COMMIT and no ROLLBACK through `context.manager`; on MySQL and MariaDB no CREATE, ALTER, DROP or TRUNCATE either, since each of them commits. Throw an error to roll back.',
+      { cause: error },
+    )
+  }
 }
 
 async function transaction(
@@ -61,18 +104,27 @@ async function transaction(
   await runner.startTransaction(isolation)
   try {
     await work(runner.manager)
-    // TypeORM would commit the inner one only.
-    if (depthOf(runner) > 1)
-      throw new DatabaseError(
-        'Another transaction was open on the connection when the task returned, so its own could not commit.',
-        'Await every transaction that the task opens; on SQLite, let no other run beside it.',
-      )
     await runner.commitTransaction()
   } catch (error) {
-    await rollBackAll(runner)
-      .catch(() => discard(runner))
-      .catch(() => {})
+    await rolledBack(runner)
     throw error
+  }
+}
+
+/**
+ * Rolls back, in time: a run that was given up may have left a statement running, and with it all locks of the
+ * transaction. Never throws: the task's own error counts.
+ */
+async function rolledBack(runner: QueryRunner): Promise<void> {
+  try {
+    await inTime(rollBackAll(runner), ROLLBACK_MS)
+  } catch (error) {
+    if (error instanceof NoAnswer) await endStatement(runner).catch(() => {})
+    if (await discard(runner).catch(() => true)) return
+    // The one connection of its DataSource stays, and the next transaction must not wait for the end of this one.
+    await runner.query('ROLLBACK').catch(() => {})
+    Reflect.set(runner, 'isTransactionActive', false)
+    Reflect.set(runner, 'transactionDepth', 0)
   }
 }
 

@@ -1,3 +1,4 @@
-export { DatabaseBackend, DatabaseOptions } from './backend'
+export { DatabaseBackend } from './backend'
+export { DatabaseOptions } from './options'
 export { setDefaultDataSource } from './place'
 export { atomic } from './ambient-transaction'

@@ -1,12 +1,12 @@
-import { dashed } from '../../entities/formats'
+import { dashed, NO_DELAY, utcText } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
-import { AlreadyEnqueuedError } from '../../lib/errors/errors'
+import { AlreadyEnqueuedError, DatabaseError } from '../../lib/errors/errors'
 import { assertHolds } from '../unique-key'
 import type { Dialect } from './dialects/dialect'
-import { sharedValues, uniqueKeyOf } from './order-to-row'
-import { newRow, type RawRow } from './row'
+import { newRow, type RawRow, type SharedValues } from './row'
 import type { Session } from './connections/session'
-import { isTaken } from './connections/database-errors'
+import { isContention, isTaken } from './connections/database-errors'
+import { patiently } from './connections/retry-contention'
 
 /** An order and the id of its row, as the database spells it. */
 export interface KeyedOrder {
@@ -19,6 +19,8 @@ export interface InsertTarget {
   readonly session: Session
   readonly dialect: Dialect
   readonly backendName: string
+  /** The library made the ids, so no earlier row can have one of them. */
+  readonly idsAreNew: boolean
   /** Wakes up idle workers, where the database can notify them. */
   readonly notify: boolean
 }
@@ -31,10 +33,13 @@ export interface Written {
   readonly isNew: boolean
 }
 
-/** Attempts to insert a row or find the holder of its unique key. */
-const ATTEMPTS = 3
+/** Attempts to insert a row or find the holder of its unique key: of a hot key a holder may finish before each look. */
+const ATTEMPTS = 100
 
-/** Writes orders as rows. Returns the rows, in order. What does not fit one statement goes into one transaction. */
+/**
+ * Writes orders as rows. Returns the rows, in order. What does not fit one statement goes into one transaction. What others
+ * were in the way of is tried again, unless the caller's transaction has ended by that.
+ */
 export function writeOrders(
   target: InsertTarget,
   orders: readonly KeyedOrder[],
@@ -44,42 +49,49 @@ export function writeOrders(
     chunked(alike, target.dialect.maxStatement),
   )
   if (chunks.length <= 1) return writeChunk(target, orders)
-  return target.session.joined(async (session) => {
-    const written: Written[] = []
-    for (const chunk of chunks) written.push(...(await writeChunk({ ...target, session }, chunk)))
-    return written
-  })
+  const write = (): Promise<Written[]> =>
+    target.session.joined(async (session) => {
+      const written: Written[] = []
+      for (const chunk of chunks) written.push(...(await writeChunk({ ...target, session }, chunk)))
+      return written
+    })
+  return target.session.isJoined ? write() : patiently(write)
 }
 
+/** All orders of a chunk have the same unique key, if they have one: then the first gets the row, and the others get the first's. */
 async function writeChunk(target: InsertTarget, orders: readonly KeyedOrder[]): Promise<Written[]> {
-  const unique = orders.some(({ order }) => order.task.uniqueKey !== null)
-  const rows = await insert(target, unique, orders)
-  const written: Written[] = []
-  for (const [i, keyed] of orders.entries()) written.push(rows[i] ?? (await takenBy(target, keyed)))
-  return written
+  const [first, ...others] = orders
+  if (!first || first.order.task.uniqueKey === null) return insert(target, false, orders)
+  const written = (await insert(target, true, [first]))[0] ?? (await takenBy(target, first))
+  return [written, ...others.map(() => ({ ...written, isNew: false }))]
 }
 
-/** For each order its row, or undefined if it was left out. */
+/** The rows of the orders, without a row that was left out. */
 async function insert(
-  { session, dialect, backendName, notify }: InsertTarget,
+  { session, dialect, backendName, idsAreNew, notify }: InsertTarget,
   unlessTaken: boolean,
   orders: readonly KeyedOrder[],
-): Promise<(Written | undefined)[]> {
+): Promise<Written[]> {
   const [first] = orders
   if (!first) return []
   const shared = sharedValues(first.order.task, backendName)
   const calls = orders.map(({ order, key }) => ({ row_key: key, args_kwargs: order.argsKwargs }))
-  const enqueuedAt = await dialect
-    .insert(session, { shared, calls }, { unlessTaken, notify })
-    .catch((error: unknown) => {
-      throw isTaken(error) ? alreadyEnqueued(orders, error) : error
-    })
-  return calls.map((call) => {
-    const at = enqueuedAt(call.row_key)
-    return at === undefined
-      ? undefined
-      : { key: call.row_key, row: () => newRow(call, shared, at), isNew: true }
+  const ask = (): ReturnType<Dialect['insert']> =>
+    dialect.insert(session, { shared, calls }, { unlessTaken, idsAreNew, notify })
+  const enqueuedAt = await ask().catch(async (error: unknown) => {
+    if (isTaken(error)) throw alreadyEnqueued(orders, error)
+    if (session.isJoined || !isContention(error)) throw error
+    return patiently(ask)
   })
+  const written: Written[] = []
+  for (const call of calls) {
+    const at = enqueuedAt(call.row_key)
+    if (at === undefined && unlessTaken) continue
+    // Written, though it is gone already where there is no instant.
+    const row = (): RawRow => newRow(call, shared, at ?? utcText(new Date()))
+    written.push({ key: call.row_key, row, isNew: true })
+  }
+  return written
 }
 
 function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): AlreadyEnqueuedError {
@@ -93,13 +105,24 @@ function alreadyEnqueued(orders: readonly KeyedOrder[], cause?: unknown): Alread
 /** The row that holds the key. It may finish, and so free the key, between the two statements: then they are repeated. */
 async function takenBy(target: InsertTarget, keyed: KeyedOrder): Promise<Written> {
   const { session, dialect } = target
+  const { task } = keyed.order
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const holder = await dialect.byUniqueKey(session, uniqueKeyOf(keyed.order.task) ?? '')
-    if (holder) return heldBy(holder, keyed)
+    const holder = await dialect.byUniqueKey(session, uniqueKeyOf(task) ?? '')
+    if (holder && !isFinished(holder)) return heldBy(holder, keyed)
+    // A worker of Django finishes a row and does not know of its key.
+    if (holder) await dialect.freeKey(session, holder)
+    else if (await dialect.byId(session, keyed.key)) throw alreadyEnqueued([keyed])
     const [written] = await insert(target, true, [keyed])
     if (written) return written
   }
-  throw alreadyEnqueued([keyed])
+  throw new DatabaseError(
+    `Task "${task.name}": the unique key "${task.uniqueKey}" was taken and free again ${ATTEMPTS} times during one enqueue; nothing was written.`,
+    'Enqueue it again, or give more keys to so much work.',
+  )
+}
+
+function isFinished({ status }: RawRow): boolean {
+  return status === 'SUCCESSFUL' || status === 'FAILED'
 }
 
 function heldBy(row: RawRow, { order }: KeyedOrder): Written {
@@ -136,4 +159,31 @@ function chunked(orders: readonly KeyedOrder[], limit: number): KeyedOrder[][] {
     left -= size
   }
   return chunks
+}
+
+/** `run_after` of a row without a delay, as text. */
+export const UNDELAYED = utcText(NO_DELAY)
+
+/** What the rows of all orders of one task have in common. */
+export function sharedValues(task: Order['task'], backendName: string): SharedValues {
+  return {
+    priority: task.priority,
+    task_path: task.name,
+    queue_name: task.queueName,
+    backend_name: backendName,
+    run_after: task.runAfter ? utcText(task.runAfter) : UNDELAYED,
+    unique_key: uniqueKeyOf(task),
+    options: optionsOf(task),
+  }
+}
+
+/** `f:` marks a key that is free again once its task has finished. */
+export function uniqueKeyOf({ uniqueKey }: Order['task']): string | null {
+  return uniqueKey === null ? null : `f:${uniqueKey}`
+}
+
+/** What the worker must know of this enqueue, and a worker that takes over, though it may not know the task. */
+function optionsOf({ overrides, policy }: Order['task']): string | null {
+  const options = policy.rerunAfterCrash ? overrides : { ...overrides, rerunAfterCrash: false }
+  return Object.keys(options).length === 0 ? null : JSON.stringify(options)
 }

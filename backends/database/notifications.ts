@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { DataSource } from 'typeorm'
 import { clock } from '../../lib/clock'
+import type { Order } from '../../lib/backend'
 import { log } from '../../lib/events/logger'
 import type { Wakeup } from '../../lib/store'
 import { listen } from './connections/driver-connection'
@@ -62,6 +63,27 @@ export function tellInProcess(app: DataSource, wakeup: Wakeup): void {
   for (const hear of listeners.get(app) ?? []) hear(wakeup)
 }
 
+/** The queues of which idle workers should be notified, of those in which these orders are due now. */
+export function queuesToTell(
+  app: DataSource,
+  inTransaction: boolean,
+  orders: readonly Order[],
+): readonly string[] {
+  const [first] = orders
+  if (!first) return []
+  const { queueName } = first.task
+  if (orders.length === 1)
+    return isDueNow(first) && isDueToTell(app, inTransaction, queueName) ? [queueName] : []
+  // One queue, unless a middleware changed some of the orders.
+  const queues = new Set(orders.filter(isDueNow).map(({ task }) => task.queueName))
+  return [...queues].filter((queue) => isDueToTell(app, inTransaction, queue))
+}
+
+/** Nobody was notified of these queues after all: the next enqueue must not rely on it. */
+export function takeBack(app: DataSource, inTransaction: boolean, queues: readonly string[]): void {
+  for (const queue of queues) timesOf.get(app)?.delete(keyOf(inTransaction, queue))
+}
+
 /** `cancel <key>`, `ready <queue>`; words of a later version are ignored. */
 function wakeupOf(payload: string): Wakeup | undefined {
   const [what, which] = payload.split(' ')
@@ -82,10 +104,18 @@ export function isDueToTell(app: DataSource, inTransaction: boolean, queue: stri
   timesOf.set(app, queues)
   const now = clock.now()
   // A NOTIFY in a transaction is heard when that commits, so it does not count for rows enqueued outside of it.
-  const key = `${inTransaction ? 'later' : 'now'} ${queue}`
+  const key = keyOf(inTransaction, queue)
   const { notifiedAt, askedAt } = queues.get(key) ?? NEVER
   const isDue = now - askedAt >= APART_MS || now - notifiedAt >= NOTIFY_MS
   if (queues.size >= MOST_QUEUES) queues.clear()
   queues.set(key, { notifiedAt: isDue ? now : notifiedAt, askedAt: now })
   return isDue
+}
+
+function keyOf(inTransaction: boolean, queue: string): string {
+  return `${inTransaction ? 'later' : 'now'} ${queue}`
+}
+
+function isDueNow({ task: { runAfter } }: Order): boolean {
+  return runAfter === null || runAfter.getTime() <= Date.now()
 }

@@ -1,9 +1,10 @@
-import type { DataSource } from 'typeorm'
+import type { DataSource, EntityManager } from 'typeorm'
 import { isDataSource } from '../../entities/database-family'
 import { DataSourceError, InvalidSettingsError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
 import type { Dialect } from './dialects/dialect'
 import { dialectFor } from './dialects/dialect-for'
+import { managerFor } from './ambient-transaction'
 import { type Table, tableOf } from './table'
 
 /** A DataSource, or a function that returns one: for apps that create theirs late. */
@@ -25,19 +26,28 @@ export function setDefaultDataSource(dataSource: DataSource | undefined): void {
 }
 
 /**
- * The place that the option of the backend `alias` means; made once for each DataSource.
+ * The place that the option of the backend `alias` means; made once for each DataSource. `explicit`: the manager that was
+ * given, if any.
  *
  * @throws DataSourceError if there is no DataSource, or it is not initialised, or does not have the entity.
  */
-export function placeOf(option: DataSourceOption, alias: string): Place | Promise<Place> {
+export function placeOf(
+  option: DataSourceOption,
+  alias: string,
+  explicit?: EntityManager,
+): Place | Promise<Place> {
   const given = option ?? fallback
   const known = typeof given === 'object' ? places.get(given) : undefined
-  return known?.dataSource.isInitialized ? known : newPlace(option, alias)
+  return known?.dataSource.isInitialized ? known : newPlace(option, alias, explicit)
 }
 
-async function newPlace(option: DataSourceOption, alias: string): Promise<Place> {
+async function newPlace(
+  option: DataSourceOption,
+  alias: string,
+  explicit: EntityManager | undefined,
+): Promise<Place> {
   const dataSource = await dataSourceOf(option, alias)
-  const table = await tableOf(dataSource)
+  const table = await tableOf(dataSource, managerFor(dataSource, explicit).queryRunner)
   const place = { dataSource, table, dialect: dialectFor(table) }
   places.set(dataSource, place)
   return place

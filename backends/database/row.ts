@@ -9,6 +9,7 @@ import type { ErrorRecord } from '../../lib/errors/error-record'
 import { isRecord } from '../../lib/errors/option-checks'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
 import type { ClaimedRow } from '../../lib/store'
+import { unreadableNumber } from '../../lib/tasks/json-numbers'
 
 /** A row as the dialects' select lists give it: everything but numbers as text, instants in UTC. */
 export type RawRow = RawValues<StoredColumn> & {
@@ -82,6 +83,9 @@ export const INSERTED_COLUMNS: readonly TableColumn[] = COLUMNS.filter(
   ({ isOurs, whenNew }) => isOurs || typeof whenNew === 'string' || whenNew.is !== null,
 )
 
+/** The greatest number that the column `claims` holds. A claim stays at it in place of failing for all rows beside. */
+export const MAX_CLAIMS = 2 ** 31 - 1
+
 /** The values that are the same in every new row. */
 const WHEN_NEW = Object.fromEntries(
   COLUMNS.flatMap(({ name, whenNew }) => (typeof whenNew === 'object' ? [[name, whenNew.is]] : [])),
@@ -148,15 +152,25 @@ function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
 
 /** The first reason why the row cannot be run, or null. */
 function malformedPart(raw: ClaimedRaw, call: unknown, workers: unknown): string | null {
-  if (!isRecord(call)) return 'args_kwargs is no JSON object'
-  if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
-  if (!isRecord(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
+  const badCall = malformedCall(raw.args_kwargs ?? '', call)
+  if (badCall !== null) return badCall
+  if (Number(raw.claims ?? 0) >= MAX_CLAIMS) return 'claims is at its greatest value'
   if (raw.queue_name === null) return 'queue_name is NULL'
   if (!isPriority(raw.priority))
     return `priority ${String(raw.priority)} is not a whole number from -100 to 100`
   return !Array.isArray(workers) || workers.every((worker) => typeof worker === 'string')
     ? null
     : 'worker_ids is not a list of texts'
+}
+
+function malformedCall(text: string, call: unknown): string | null {
+  if (!isRecord(call)) return 'args_kwargs is no JSON object'
+  if (!Array.isArray(call['args'])) return 'args_kwargs has no list "args"'
+  if (!isRecord(call['kwargs'])) return 'args_kwargs has no object "kwargs"'
+  const number = unreadableNumber(text)
+  return number === null
+    ? null
+    : `args_kwargs has the number ${number}, which JavaScript cannot hold: pass it as text`
 }
 
 function errorsOf(raw: ClaimedRaw): ErrorRecord[] {

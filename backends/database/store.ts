@@ -12,12 +12,12 @@ import type {
   Store,
   Wishes,
 } from '../../lib/store'
-import { inTime } from '../../lib/timeout'
+import { inTime } from '../../lib/clock'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/retry-contention'
 import type { Dialect } from './dialects/dialect'
 import { HandIn } from './batches/hand-in'
-import { LargeArguments } from './batches/large-arguments'
+import { isComplete, LargeArguments } from './batches/large-arguments'
 import { giveBack, takeOver } from './batches/unclaim'
 import { prune } from './pruning'
 import { claimedRow, type FinishRow, type HeldRow } from './row'
@@ -74,7 +74,8 @@ export class DatabaseStore implements Store {
     const { backendName, leaseSeconds } = this.#settings
     const { workerId } = filter
     const isLatest = latestClaims(outcomes)
-    await this.#arguments.settle()
+    // Not awaited where there is nothing to do: the statement would be sent only after the tasks of this turn have run.
+    if (this.#arguments.owesRows) await this.#arguments.settle()
     const { kept, answers, claimed, failure } = await this.#explained(() =>
       this.#handIn.exchange(outcomes.filter(isLatest).map(finishRow), {
         limit,
@@ -84,7 +85,7 @@ export class DatabaseStore implements Store {
         leaseSeconds,
       }),
     )
-    const complete = await this.#arguments.complete(claimed)
+    const complete = isComplete(claimed) ? claimed : await this.#arguments.complete(claimed)
     return {
       answers: outcomes.map((outcome) => {
         if (!isLatest(outcome)) return 'refused'
@@ -111,9 +112,9 @@ export class DatabaseStore implements Store {
     }
   }
 
-  async release(rows: readonly Held[]): Promise<number> {
+  async release(rows: readonly Held[], delay: number | null = null): Promise<number> {
     return giveBack(rows.map(heldRow), (part) =>
-      this.#ask(() => this.#dialect.release(this.#sessions.chore, part)),
+      this.#ask(() => this.#dialect.release(this.#sessions.chore, part, delay)),
     )
   }
 

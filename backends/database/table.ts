@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import { isMariaDb } from '../../entities/database-family'
+import { type Asked, isMariaDb } from '../../entities/database-family'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { DataSourceError } from '../../lib/errors/errors'
 import { unreachable } from './connections/database-errors'
@@ -18,24 +18,26 @@ export interface Table {
   readonly isMariaDb: boolean
 }
 
-const tables = new WeakMap<DataSource, Promise<Table>>()
+const tables = new WeakMap<DataSource, Table>()
 
 /**
- * The tasks table of an app's DataSource; looked up once for each.
+ * The tasks table of an app's DataSource; looked up once for each. A caller that holds a connection gives it: if all of the
+ * pool are held by such callers, none of them would get another.
  *
  * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
  */
-export function tableOf(dataSource: DataSource): Promise<Table> {
+export async function tableOf(dataSource: DataSource, connection?: Asked): Promise<Table> {
   assertReady(dataSource)
   const known = tables.get(dataSource)
   if (known) return known
-  const asked = describe(dataSource)
-  tables.set(dataSource, asked)
-  asked.catch(() => tables.delete(dataSource))
-  return asked
+  const table = await describe(dataSource, connection ?? dataSource)
+  // All callers must have the same object: the dialect is made once for each.
+  const first = tables.get(dataSource) ?? table
+  tables.set(dataSource, first)
+  return first
 }
 
-async function describe(dataSource: DataSource): Promise<Table> {
+async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
   const { tablePath, tableName, columns } = dataSource.getMetadata(DBTaskResult)
   const path = tablePath
     .split('.')
@@ -48,16 +50,16 @@ async function describe(dataSource: DataSource): Promise<Table> {
     path,
     name: tableName,
     hexIds,
-    isMariaDb: profileOf(type).mayBeMariaDb && (await isOnMariaDb(dataSource)),
+    isMariaDb: profileOf(type).mayBeMariaDb && (await isOnMariaDb(asked, type)),
   }
 }
 
 /** @throws DatabaseUnreachableError */
-async function isOnMariaDb(dataSource: DataSource): Promise<boolean> {
+async function isOnMariaDb(asked: Asked, type: string): Promise<boolean> {
   try {
-    return await isMariaDb(dataSource)
+    return await isMariaDb(asked)
   } catch (error) {
-    throw unreachable(error, dataSource.options.type)
+    throw unreachable(error, type)
   }
 }
 

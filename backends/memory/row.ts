@@ -2,8 +2,8 @@ import { utcText } from '../../entities/formats'
 import { clock } from '../../lib/clock'
 import { CANCELLED, type ErrorRecord } from '../../lib/errors/error-record'
 import type { Held, Outcome } from '../../lib/store'
-import type { RawRow } from '../database/row'
-import { UNDELAYED } from '../database/order-to-row'
+import { MAX_CLAIMS, type RawRow } from '../database/row'
+import { UNDELAYED } from '../database/insert'
 
 /** A row as a database would keep it: JSON and instants are text, so that nothing is shared with the caller. */
 export type MemoryRow = { -readonly [Column in keyof RawRow]: RawRow[Column] } & {
@@ -20,7 +20,7 @@ export function instantText(ms: number): string {
 export function claim(row: MemoryRow, workerId: string, now: number): void {
   row.status = 'RUNNING'
   row.started_at = instantText(now)
-  row.claims = Number(row.claims ?? 0) + 1
+  row.claims = Math.min(Number(row.claims ?? 0), MAX_CLAIMS - 1) + 1
   row.cancel_requested_at = null
   row.worker_ids = JSON.stringify([...workersOf(row.worker_ids), workerId])
 }

@@ -67,12 +67,13 @@ export class MemoryStore implements Store {
     }
   }
 
-  async release(rows: readonly Held[]): Promise<number> {
+  async release(rows: readonly Held[], delay?: number): Promise<number> {
     let released = 0
     for (const held of rows) {
       const row = this.#held(held)
       if (!row || row.cancel_requested_at !== null) continue
       change.release(row)
+      if (delay !== undefined) row.run_after = change.instantText(this.#table.now() + delay)
       released += 1
     }
     return released

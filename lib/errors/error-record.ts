@@ -17,6 +17,8 @@ export const MAX_TRACEBACK = 64 * 1024
 
 const MAX_CLASS_PATH = 200
 const MAX_CAUSES = 5
+/** So many errors of an AggregateError are recorded. */
+const MAX_INNER = 3
 
 /** Describes whatever was thrown: errors, strings, undefined, hostile proxies. Never throws itself. */
 export function recordOf(error: unknown): ErrorRecord {
@@ -46,6 +48,9 @@ export function briefly(error: unknown): string {
 /** The line that says what failed: the first of a JavaScript stack, the last of a Python traceback. */
 export function headline(error: ErrorRecord | undefined): string | undefined {
   const lines = error?.traceback.trimEnd().split('\n')
+  // A group of Python's ends with the frame around its errors.
+  if (lines?.[0]?.endsWith('Exception Group Traceback (most recent call last):'))
+    return lines.find((line) => /^ +\| [\w.]+: /.test(line))?.replace(/^ +\| /, '')
   return lines?.at(lines[0] === 'Traceback (most recent call last):' ? -1 : 0)
 }
 
@@ -57,9 +62,28 @@ function classPath(error: unknown): string {
 
 function traceback(error: unknown, depth = 0): string {
   if (!isError(error)) return `Thrown, though no Error: ${plain(error)}`
-  const own = stackOf(error)
-  if (error.cause === undefined || depth === MAX_CAUSES) return own
-  return `${own}\nCaused by: ${traceback(error.cause, depth + 1)}`
+  if (depth === MAX_CAUSES) return stackOf(error)
+  const own = [stackOf(error), ...innerErrors(error, depth)]
+  // A getter of the app's own error may throw.
+  const cause = guarded<unknown>(() => error.cause, undefined)
+  return cause === undefined
+    ? own.join('\n')
+    : `${own.join('\n')}\nCaused by: ${traceback(cause, depth + 1)}`
+}
+
+/** Those of an AggregateError, the first few. */
+function innerErrors(error: Error, depth: number): string[] {
+  const inner = guarded<unknown>(() => Reflect.get(error, 'errors'), undefined)
+  if (depth > 1 || !Array.isArray(inner) || !isAggregate(error)) return []
+  const told = inner
+    .slice(0, MAX_INNER)
+    .map((each, i) => `Error ${i + 1} of ${inner.length}: ${traceback(each, depth + 1)}`)
+  return inner.length > MAX_INNER ? [...told, `… ${inner.length - MAX_INNER} more`] : told
+}
+
+/** By its name too: it may be of another realm, or one of a library's own. */
+function isAggregate(error: Error): boolean {
+  return error instanceof AggregateError || error.name.endsWith('AggregateError')
 }
 
 /** The stack alone misses a message that was changed after the error was made. */
@@ -79,7 +103,7 @@ function plain(value: unknown): string {
   return JSON.stringify(value) ?? Object.prototype.toString.call(value)
 }
 
-function guarded(describe: () => string, otherwise: string): string {
+function guarded<T = string>(describe: () => T, otherwise: T): T {
   try {
     return describe()
   } catch {

@@ -1,4 +1,4 @@
-import { didYouMean } from './suggestions'
+import { briefName, didYouMean } from './suggestions'
 
 /**
  * The base of every error this library throws: `message` says what happened, `hint` what to do about it,
@@ -47,7 +47,7 @@ export class TaskNotFoundError extends TasksError {
 
   constructor(name: string, known: readonly string[]) {
     super(
-      `No task is named "${name}"; this process knows ${known.length === 0 ? 'none' : known.length}.`,
+      `No task is named "${briefName(name)}"; this process knows ${known.length === 0 ? 'none' : known.length}.`,
       didYouMean(name, known) ??
         'Import the file that defines it, or add that file to TASK_MODULES.',
     )

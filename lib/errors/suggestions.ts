@@ -1,7 +1,19 @@
 import type * as levenshtein from 'fastest-levenshtein'
 
+/** Longer names are cut where people read them, and resemble no other one. */
+const MAX_NAME = 255
+
+/** A task's name as log lines and messages show it: a row that somebody else wrote may have one of megabytes. */
+export function briefName(name: string): string {
+  return name.length <= MAX_NAME
+    ? name
+    : `${name.slice(0, MAX_NAME)}… (${name.length} characters)`.toWellFormed()
+}
+
 /** `Did you mean "x"?` where a known name is near enough to be a typing error, or begins with what was given; else nothing. */
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
+  // The distance takes time by the product of both lengths.
+  if (name.length > MAX_NAME) return undefined
   const { distance } = require('fastest-levenshtein') as typeof levenshtein
   const given = name.toLowerCase()
   const [best] = known

@@ -16,9 +16,13 @@ const quietConsole: Logger = {
 
 let current: Logger = quietConsole
 
+/** Whether anybody reads lines of that level, so that nobody need make them: they are made for every task. */
+export const heard = { debug: false, info: false, warn: true, error: true }
+
 /** Sends the library's log lines to `logger`; without an argument warnings and errors to the console again. */
 export function setLogger(logger: Logger = quietConsole): void {
   current = logger
+  heard.debug = heard.info = logger !== quietConsole
 }
 
 /** One event, one line: control characters of names and messages cannot forge a second one. */
@@ -29,13 +33,8 @@ export const log: Logger = {
   error: (message) => write('error', message),
 }
 
-/** Whether anybody reads lines of that level, so that nobody need make them. */
-export function isHeard(level: keyof Logger): boolean {
-  return current !== quietConsole || level === 'warn' || level === 'error'
-}
-
 function write(level: keyof Logger, message: string): void {
-  if (!isHeard(level)) return
+  if (!heard[level]) return
   try {
     current[level](oneLine(message))
   } catch {

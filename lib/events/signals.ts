@@ -14,6 +14,8 @@ export type Listener = (event: TaskEvent) => unknown
 /** Something that happened to a task. Listeners only watch: their faults are logged and change no task's fate. */
 export class Signal {
   readonly name: string
+  /** Whether anybody listens: who sends much can spare the event. */
+  readonly isHeard: boolean = false
   readonly #listeners = new Set<Listener>()
 
   constructor(name: string) {
@@ -23,17 +25,21 @@ export class Signal {
   /** Calls `listener` each time from now on; the function it gives back ends that. */
   connect(listener: Listener): () => void {
     this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
-  }
-
-  /** Whether anybody listens: who sends much can spare the event. */
-  get isHeard(): boolean {
-    return this.#listeners.size > 0
+    this.#count()
+    return () => {
+      this.#listeners.delete(listener)
+      this.#count()
+    }
   }
 
   /** Never throws and never waits for a listener's promise. */
   send(event: TaskEvent): void {
     for (const listener of this.#listeners) this.#tell(listener, event)
+  }
+
+  /** A plain property is read where a getter would be called, for every task. */
+  #count(): void {
+    Object.assign(this, { isHeard: this.#listeners.size > 0 })
   }
 
   #tell(listener: Listener, event: TaskEvent): void {

@@ -1,6 +1,7 @@
 import type { ErrorRecord } from '../errors/error-record'
+import { briefName } from '../errors/suggestions'
 import type { TaskBackend } from '../backend'
-import { log } from './logger'
+import { heard, log } from './logger'
 import { TaskResult } from '../result'
 import { taskFinished } from './signals'
 import type { ClaimedRow, Outcome } from '../store'
@@ -13,15 +14,15 @@ export function logState(
   state: 'RUNNING' | 'SUCCESSFUL' | 'FAILED',
   error?: ErrorRecord,
 ): void {
-  const line = `Task id=${id} path=${taskName} state=${state}`
-  if (state === 'FAILED') log.error(`${line} error=${error?.traceback.split('\n')[0] ?? ''}`)
-  else log.info(line)
+  const line = (): string => `Task id=${id} path=${briefName(taskName)} state=${state}`
+  if (state === 'FAILED') log.error(`${line()} error=${error?.traceback.split('\n')[0] ?? ''}`)
+  else if (heard.info) log.info(line())
 }
 
 /** A failed run that is to be tried again. */
 function logRetry(result: TaskResult<unknown>, delay: number | null): void {
   log.warn(
-    `Task id=${result.id} path=${result.taskName} state=READY attempt=${result.attempts} retry_in=${delay ?? 0}ms error=${result.errors.at(-1)?.traceback.split('\n')[0] ?? ''}`,
+    `Task id=${result.id} path=${briefName(result.taskName)} state=READY attempt=${result.attempts} retry_in=${delay ?? 0}ms error=${result.errors.at(-1)?.traceback.split('\n')[0] ?? ''}`,
   )
 }
 
@@ -30,7 +31,7 @@ export function logEnqueued({
   taskName,
   backend,
 }: Pick<TaskResult<unknown>, 'id' | 'taskName' | 'backend'>): void {
-  log.debug(`Task id=${id} path=${taskName} enqueued backend=${backend}`)
+  log.debug(`Task id=${id} path=${briefName(taskName)} enqueued backend=${backend}`)
 }
 
 /** The outcome of a run is stored: tells the log, and the listeners of `taskFinished` if it is final. */

@@ -9,18 +9,17 @@ export const ABORT_GRACE_MS = 1_000
 /** Reasons to abort a run, the weakest first. Of two the stronger one counts, whichever came first. */
 const REASONS = [WorkerStops, TimeLimitExceeded, TaskCancelled, LeaseLost]
 
-/** What `run` resolves to; or what `giveUp` gives if `run` has not ended `ABORT_GRACE_MS` after its signal aborted. */
+/** What `run` resolves to; or what `giveUp` gives if `run` has not ended `graceMs` after its signal aborted. */
 export async function inGrace<T>(
   run: Promise<T>,
   signal: AbortSignal,
   giveUp: () => T | Promise<T>,
+  graceMs = ABORT_GRACE_MS,
 ): Promise<T> {
   const done = new AbortController()
   const over = new Promise<T>((resolve) => {
     const wait = (): void =>
-      void clock
-        .sleep(ABORT_GRACE_MS, done.signal)
-        .then(() => done.signal.aborted || resolve(giveUp()))
+      void clock.sleep(graceMs, done.signal).then(() => done.signal.aborted || resolve(giveUp()))
     if (signal.aborted) wait()
     else signal.addEventListener('abort', wait, { once: true, signal: done.signal })
   })
@@ -30,10 +29,13 @@ export async function inGrace<T>(
 /** True if a run ended because its worker stops, and for no reason of its own. */
 export function isDueToStop(cause: unknown, { reason }: AbortSignal): boolean {
   if (!(reason instanceof WorkerStops)) return false
-  return (
-    cause === reason ||
-    (isA(cause, Error) && (cause.cause === reason || cause.name === 'AbortError'))
-  )
+  if (cause === reason) return true
+  try {
+    return isA(cause, Error) && (cause.cause === reason || cause.name === 'AbortError')
+  } catch {
+    // A getter of the app's own error threw.
+    return false
+  }
 }
 
 /** The rank of a reason to abort; of two the higher one counts. */

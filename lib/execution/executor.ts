@@ -1,4 +1,5 @@
 import { MalformedRowError, NotSupportedError } from '../errors/errors'
+import { briefName } from '../errors/suggestions'
 import { MaxAgeExceeded, WorkerStops } from '../errors/run-errors'
 import { clock } from '../clock'
 import { ABORT_GRACE_MS } from './abort'
@@ -27,7 +28,7 @@ export interface AbortableRun extends Run {
 const refuse: Executor = async (run) =>
   failed(
     new NotSupportedError(
-      `Task "${run.row.values.taskName}" is isolated, and this worker has no child processes to run it in.`,
+      `Task "${briefName(run.row.values.taskName)}" is isolated, and this worker has no child processes to run it in.`,
       'Start the worker with `isolation: { module }`, the file that defines the tasks.',
     ),
     run,
@@ -61,8 +62,9 @@ export function policyFor(
 ): Policy {
   if (malformed !== null) throw new MalformedRowError(malformed)
   const { policy } = task ?? { policy: DEFAULT_POLICY }
+  if (Object.keys(options).length === 0) return policy
   const changed = overridden(policy, options)
-  if (changed !== policy) checkPolicy(values.taskName, changed)
+  checkPolicy(values.taskName, changed)
   return changed
 }
 
@@ -104,7 +106,7 @@ function detach(run: AbortableRun): void {
   // When the worker stops, the worker itself decides how long it waits.
   if (signal.reason instanceof WorkerStops) return
   log.warn(
-    `Task id=${values.id} path=${values.taskName} ignored its abort signal (${(signal.reason as Error).name}): detached; its result will be discarded`,
+    `Task id=${values.id} path=${briefName(values.taskName)} ignored its abort signal (${(signal.reason as Error).name}): detached; its result will be discarded`,
   )
   run.conclude(failed(signal.reason, run))
 }

@@ -12,7 +12,8 @@ import {
   TaskCancelled,
   WorkerLost,
 } from '../errors/run-errors'
-import { type ErrorRecord, isA, recordOf } from '../errors/error-record'
+import { briefly, type ErrorRecord, isA, recordOf } from '../errors/error-record'
+import { briefName } from '../errors/suggestions'
 import type { ErrorClass, Policy, Retry } from '../tasks/run-policy'
 import type { ClaimedRow, Outcome } from '../store'
 import { log } from '../events/logger'
@@ -24,19 +25,18 @@ export interface Terms {
   readonly signal: AbortSignal
 }
 
-/** A `retryOn` of the app's may throw; then there is no other run. */
+/** What the app's own code does here, `retryOn` and getters of its errors, may throw; then there is no other run. */
 export function worthAnother(cause: unknown, { row, policy }: Terms): number | null {
   try {
     return delayAfter(cause, policy.retry, row.values.errors)
   } catch (error) {
     log.error(
-      `Task id=${row.values.id} path=${row.values.taskName}: retryOn failed: ${recordOf(error).traceback.split('\n')[0]}`,
+      `Task id=${row.values.id} path=${briefName(row.values.taskName)}: retryOn failed: ${briefly(error)}`,
     )
     return null
   }
 }
 
-/** They say that the task can never work, not that it did not work this time. */
 const HOPELESS: readonly ErrorClass[] = [
   DoNotRetry,
   InvalidTaskError,
@@ -71,15 +71,42 @@ function delayOf(
 }
 
 function isWorthIt(error: unknown, { retryOn }: Retry): boolean {
-  if (HOPELESS.some((kind) => isA(error, kind))) return false
+  if (isHopeless(error)) return false
   if (retryOn === undefined) return true
-  return typeof retryOn === 'function' ? retryOn(error) : retryOn.some((kind) => isA(error, kind))
+  return typeof retryOn === 'function'
+    ? answerOf(retryOn(error))
+    : retryOn.some((kind) => isA(error, kind))
+}
+
+/** @throws InvalidTaskError for a promise, which is true whatever it resolves to. */
+function answerOf(answer: unknown): boolean {
+  if (typeof answer !== 'object' || answer === null) return Boolean(answer)
+  // Nobody waits for it, and its rejection must not end the process.
+  void Promise.resolve(answer).catch(() => {})
+  throw new InvalidTaskError(
+    'It gave an object in place of true or false.',
+    'Make it an ordinary function that returns true or false: no promise is awaited here.',
+  )
+}
+
+/** Whether the error says that the task can never work, and not that it did not work this time. */
+export function isHopeless(error: unknown): boolean {
+  return HOPELESS.some((kind) => isA(error, kind))
 }
 
 /** What is stored of an error: of one that was thrown to decide about retries its cause, if it has one. */
 export function recordOfFailure(error: unknown): ErrorRecord {
   const isDecision = isA(error, DoNotRetry) || isA(error, RetryLater)
-  return recordOf(isDecision && error.cause !== undefined ? error.cause : error)
+  return recordOf((isDecision ? causeOf(error) : undefined) ?? error)
+}
+
+/** The cause of an error of the app's; a getter there may throw. */
+function causeOf(error: Error): unknown {
+  try {
+    return error.cause
+  } catch {
+    return undefined
+  }
 }
 
 /** Decides what a row becomes whose worker was lost: it runs again, unless that happened too often or it must not run twice. */

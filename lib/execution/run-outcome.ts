@@ -1,10 +1,12 @@
 import type { TasksError } from '../errors/errors'
-import { type ErrorRecord } from '../errors/error-record'
+import { type ErrorRecord, recordOf } from '../errors/error-record'
+import { assertDelay } from '../errors/run-errors'
 import { recordOfFailure, worthAnother, type Terms } from './retry'
 import { isDueToStop } from './abort'
+import type { Held, Outcome } from '../store'
 
 /** How one run ended: plain data, since it may come from another process. */
-export type RunOutcome = Success | Failure
+export type RunOutcome = Success | Failure | NotBegun
 
 export interface Success {
   readonly status: 'SUCCESSFUL'
@@ -24,6 +26,20 @@ export interface Failure {
 }
 
 /**
+ * The task's own code was not called, because of trouble of the set-up: no connection for its transaction, a child process
+ * that could not load the app. Its row is given back, and nothing is counted against the task.
+ */
+export interface NotBegun {
+  readonly status: 'NOT_BEGUN'
+  readonly error: ErrorRecord
+}
+
+/** The outcome of a run that trouble of the set-up, `cause`, kept from beginning. */
+export function notBegun(cause: unknown): NotBegun {
+  return { status: 'NOT_BEGUN', error: recordOf(cause) }
+}
+
+/**
  * The outcome of a run that threw `cause`. Never throws. Must be called where the error itself is at hand: retries are
  * decided by its class, which its record no longer has.
  */
@@ -40,4 +56,19 @@ export function failed(cause: unknown, terms: Terms): Failure {
 export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Failure {
   const failure = failed(reason, terms)
   return mayRetry ? failure : { ...failure, delay: null }
+}
+
+/** What a run that began makes of its row. */
+export function outcomeOf({ key, claims }: Held, run: Success | Failure): Outcome {
+  if (run.status === 'SUCCESSFUL')
+    return { key, claims, status: 'SUCCESSFUL', returnValue: run.returnValue }
+  const { error, delay } = run
+  if (delay === null) return { key, claims, status: 'FAILED', error }
+  try {
+    // No database could store what a task may have written into its error, or a child process may have sent.
+    assertDelay(delay)
+    return { key, claims, status: 'READY', error, delay }
+  } catch (refusal) {
+    return { key, claims, status: 'FAILED', error: recordOf(refusal) }
+  }
 }

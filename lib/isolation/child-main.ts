@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { backends } from '../backend-registry'
 import { recordOf } from '../errors/error-record'
 import { load } from './load-module'
 import { enterChild } from './isolation-options'
@@ -14,7 +15,7 @@ enterChild()
 watchParent()
 // A terminal sends Ctrl+C to all: the worker decides what that means for a run.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => {})
-process.on('message', (message) => isOurs<ToChild>(message) && hear(message))
+process.on('message', (message) => isOurs(message) && hear(message as ToChild))
 process.once('disconnect', () => void end())
 process.on('uncaughtExceptionMonitor', (error) =>
   tell({ typeormTasks: 'fault', error: recordOf(error) }),
@@ -32,7 +33,16 @@ async function begin({ module, options }: ToChild & { typeormTasks: 'load' }): P
     leave = await load(module, JSON.parse(options) as unknown)
     tell({ typeormTasks: 'ready' })
   } catch (error) {
-    tell({ typeormTasks: 'broken', error: recordOf(error) })
+    tell({ typeormTasks: 'broken', error: recordOf(error), isPassing: isPassing(error) })
+  }
+}
+
+/** Whether the app may load a moment later, by what its backends know of the error. */
+function isPassing(error: unknown): boolean {
+  try {
+    return backends.all().some((backend) => backend.isAway(error))
+  } catch {
+    return false
   }
 }
 

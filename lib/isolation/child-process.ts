@@ -1,38 +1,34 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { clock } from '../clock'
-import { LoadError, type TasksError } from '../errors/errors'
-import { WorkerStops, ProcessLost } from '../errors/run-errors'
-import type { ErrorRecord } from '../errors/error-record'
-import { inGrace } from '../execution/abort'
+import { ProcessLost, WorkerStops } from '../errors/run-errors'
+import { briefName } from '../errors/suggestions'
+import { ABORT_GRACE_MS, inGrace } from '../execution/abort'
 import { log } from '../events/logger'
 import type { Run } from '../execution/in-process'
-import type { Outcome } from '../store'
 import type { RunOutcome } from '../execution/run-outcome'
+import { howItEnded, lostAtLoading, notLoaded, SetUpTrouble, tooLate } from './child-errors'
+import { begin, completion, type Current, graceOf, hasBegun } from './child-run'
 import type { Isolation } from './isolation-options'
-import { type FromChild, type ToChild, isOurs, textOf } from './ipc-messages'
+import {
+  type FromChild,
+  type RunMessage,
+  type ToChild,
+  isOurs,
+  messageOf,
+  textOf,
+} from './ipc-messages'
 
-/** Loading an app takes a while; what takes longer hangs. */
-const LOADING = 60_000
-/** A process that does not begin with a task within this time is blocked by what an earlier one left behind. */
-const BEGINNING = 5_000
-/** What a process said last may be read after its end, within this time. */
-const LAST_WORDS = 1_000
-
-/** The process ended, or was no good any more, before the task began in it; the cause says how. */
-export class NotBegun extends Error {}
-
-/** The run that goes on in the process. */
-interface Current {
-  readonly run: Run
-  readonly end: (outcome: RunOutcome) => void
-  readonly fail: (error: Error) => void
-  hasBegun: boolean
-}
-
+/** Time in ms to load an app. */
+const LOADING_MS = 60_000
+/** Time in ms to take a run. A process that takes longer is blocked by what an earlier task left behind. */
+const TAKING_MS = 5_000
+/** Time in ms in which the last messages of a process are read after its end. */
+const LAST_WORDS_MS = 1_000
 /** One child process, as its worker sees it: it runs one task at a time. */
 export class Child {
-  /** Rejects if the app does not load in it. */
+  /** Rejects if the app does not load in it: with SetUpTrouble if it may load a moment later. */
   readonly ready: Promise<void>
   /** Resolves when the process is no more, with how it ended. */
   readonly gone: Promise<ProcessLost>
@@ -40,9 +36,11 @@ export class Child {
   readonly #module: string
   readonly #over = new AbortController()
   #current: Current | undefined
-  #fault: ErrorRecord | undefined
+  #isLoaded = false
+  /** The error, or the message, that ends the process. */
+  #fault: string | undefined
   #isKilled = false
-  #loaded: (failure?: TasksError) => void = () => {}
+  #loaded: (failure?: Error) => void = () => {}
 
   constructor(isolation: Isolation) {
     this.#module = isolation.module
@@ -51,7 +49,7 @@ export class Child {
       serialization: 'json',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
-    this.#process.on('message', (message) => isOurs<FromChild>(message) && this.#hear(message))
+    this.#process.on('message', (message) => this.#read(message))
     this.gone = this.#end()
     this.ready = this.#loading()
     // Who waits for it hears of it.
@@ -71,27 +69,31 @@ export class Child {
     return !this.#isKilled && this.#process.connected && this.#fault === undefined
   }
 
-  /** Carries out a run. @throws ProcessLost when the process ends instead; NotBegun when it does so before the task began. */
+  /** Carries out a run. @throws ProcessLost when the process ends instead; SetUpTrouble when it does so before the task began. */
   async run(run: Run): Promise<RunOutcome> {
     const { backend, row, signal } = run
-    const abort = (): void =>
+    let abortedAt = Number.POSITIVE_INFINITY
+    const abort = (): void => {
+      abortedAt = clock.now()
       this.#tell({ typeormTasks: 'abort', reason: (signal.reason as Error).name })
+    }
+    const id = randomUUID()
     const ended = new Promise<RunOutcome>(
-      (end, fail) => (this.#current = { run, end, fail, hasBegun: false }),
+      (end, fail) => (this.#current = { id, run, end, fail, step: 'sent' }),
     )
-    this.#tell({ typeormTasks: 'run', backend: backend.alias, row: textOf(row) })
+    this.#tell({ typeormTasks: 'run', id, backend: backend.alias, row: textOf(row) })
     if (signal.aborted) abort()
     else signal.addEventListener('abort', abort, { once: true })
     const done = new AbortController()
-    void clock
-      .sleep(BEGINNING, done.signal)
-      .then(() => this.#current?.hasBegun === false && !done.signal.aborted && this.kill())
+    void this.#killUntaken(done.signal)
     try {
-      return await inGrace(ended, signal, () => (this.#giveUp(run), ended))
+      return await inGrace(ended, signal, () => (this.#giveUp(run), ended), graceOf(run))
     } finally {
       done.abort()
       signal.removeEventListener('abort', abort)
       this.#current = undefined
+      // The child gave it up: its code may go on, and must not do so beside the next run.
+      if (clock.now() - abortedAt >= ABORT_GRACE_MS) this.kill()
     }
   }
 
@@ -106,12 +108,26 @@ export class Child {
     if (this.#process.connected) this.#process.disconnect()
   }
 
+  async #killUntaken(done: AbortSignal): Promise<void> {
+    await sleepAwake(TAKING_MS, done)
+    if (this.#current?.step === 'sent' && !done.aborted) this.kill()
+  }
+
   #giveUp({ signal, row: { values } }: Run): void {
     // At a stop the worker itself decides how long it waits.
     if (signal.reason instanceof WorkerStops) return
     log.warn(
-      `Task id=${values.id} path=${values.taskName} ignored its signal (${(signal.reason as Error).name}): its process ${this.pid} is killed`,
+      `Task id=${values.id} path=${briefName(values.taskName)} ignored its signal (${(signal.reason as Error).name}): its process ${this.pid} is killed`,
     )
+    this.kill()
+  }
+
+  /** A task can send whatever it likes over the channel; what is no message of ours, though it looks like one, ends its process. */
+  #read(given: unknown): void {
+    if (this.#isKilled || !isOurs(given)) return
+    const message = messageOf(given, { isLoaded: this.#isLoaded, current: this.#current })
+    if (message) return this.#hear(message)
+    this.#fault = `a message that is none of the library's at this point (${String(given.typeormTasks).slice(0, 40)})`
     this.kill()
   }
 
@@ -119,17 +135,26 @@ export class Child {
     const current = this.#current
     switch (message.typeormTasks) {
       case 'ready':
+        this.#isLoaded = true
         return this.#loaded()
       case 'broken':
-        return this.#refuse(notLoaded(this.#module, message.error))
+        return this.#refuse(notLoaded(this.#module, message.error), message.isPassing)
       case 'fault':
-        return void (this.#fault = message.error)
+        return void (this.#fault = message.error.traceback.split('\n')[0])
+      default:
+        if (current) this.#hearRun(message, current)
+    }
+  }
+
+  #hearRun(message: RunMessage, current: Current): void {
+    switch (message.typeormTasks) {
+      case 'taken':
       case 'began':
-        return begin(current)
+        return begin(current, message.typeormTasks)
       case 'progress':
-        return current?.run.report(message.progress)
+        return current.run.report(message.progress)
       case 'ended':
-        return current?.end(message.runOutcome)
+        return current.end(message.runOutcome)
       case 'completing':
         return void completion(current, message.returnValue).then((outcome) =>
           this.#tell({ typeormTasks: 'complete', outcome }),
@@ -142,47 +167,50 @@ export class Child {
       this.#loaded = (failure) => (failure ? reject(failure) : resolve())
     })
     const done = new AbortController()
-    void clock
-      .sleep(LOADING, done.signal)
-      .then(() => done.signal.aborted || this.#refuse(tooLate(this.#module)))
+    void sleepAwake(LOADING_MS, done.signal).then(
+      () => done.signal.aborted || this.#refuse(tooLate(this.#module, LOADING_MS)),
+    )
     return answer.finally(() => done.abort())
   }
 
-  #refuse(error: LoadError): void {
-    this.#loaded(error)
+  #refuse(error: Error, isPassing = false): void {
+    this.#loaded(isPassing ? new SetUpTrouble(error) : error)
     this.kill()
   }
 
   #end(): Promise<ProcessLost> {
     return new Promise((resolve) => {
-      const end = (how: string, options?: ErrorOptions): void =>
-        resolve(this.#lost(new ProcessLost(how, options)))
+      const end = (lost: ProcessLost, code: number | null): void => {
+        this.#lose(lost, lostAtLoading(lost, code))
+        resolve(lost)
+      }
       this.#process.once(
         'exit',
-        (code, signal) => void this.#lastWords().then(() => end(howOf(code, signal, this.#fault))),
+        (code, signal) =>
+          void this.#lastWords().then(() =>
+            end(new ProcessLost(howItEnded(code, signal, this.#fault)), code),
+          ),
       )
-      this.#process.on(
-        'error',
-        (cause) =>
-          this.pid === undefined && end(`it could not be started (${cause.message})`, { cause }),
-      )
+      this.#process.on('error', (cause) => {
+        if (this.pid !== undefined) return
+        end(new ProcessLost(`it could not be started (${cause.message})`, { cause }), null)
+      })
       // A task that cuts the channel can tell no result any more.
       this.#process.once(
         'disconnect',
         () =>
           void clock
-            .sleep(LAST_WORDS, this.#over.signal)
+            .sleep(LAST_WORDS_MS, this.#over.signal)
             .then(() => this.#over.signal.aborted || this.kill()),
       )
     })
   }
 
-  #lost(lost: ProcessLost): ProcessLost {
+  #lose(lost: ProcessLost, atLoading: Error): void {
     this.#over.abort()
-    this.#loaded(lost)
+    this.#loaded(atLoading)
     const current = this.#current
-    current?.fail(current.hasBegun ? lost : new NotBegun(lost.message, { cause: lost }))
-    return lost
+    current?.fail(hasBegun(current.step) ? lost : new SetUpTrouble(lost))
   }
 
   /** A process may end before its messages are read. */
@@ -190,7 +218,7 @@ export class Child {
     if (!this.#process.connected) return
     const read = new AbortController()
     this.#process.once('disconnect', () => read.abort())
-    await clock.sleep(LAST_WORDS, read.signal)
+    await sleepAwake(LAST_WORDS_MS, read.signal)
   }
 
   #tell(message: ToChild): void {
@@ -199,45 +227,10 @@ export class Child {
   }
 }
 
-function begin(current: Current | undefined): void {
-  if (!current) return
-  current.hasBegun = true
-  current.run.begins()
-}
-
-/** What the run may commit; null: nothing. */
-async function completion(
-  current: Current | undefined,
-  returnValue: string | null,
-): Promise<Outcome | null> {
-  try {
-    return (await current?.run.completion(returnValue)) ?? null
-  } catch {
-    return null
-  }
-}
-
-function howOf(
-  code: number | null,
-  signal: NodeJS.Signals | null,
-  fault: ErrorRecord | undefined,
-): string {
-  const how = signal === null ? `exit code ${code}` : signal
-  return fault ? `${how}, after ${fault.traceback.split('\n')[0]}` : how
-}
-
-function tooLate(module: string): LoadError {
-  return new LoadError(
-    `The child process has not loaded ${module} within ${LOADING / 1000} s.`,
-    'Does it wait for something that never comes? It must start no worker and no server.',
-  )
-}
-
-function notLoaded(module: string, error: ErrorRecord): LoadError {
-  return new LoadError(
-    `The child process could not load ${module}: ${error.traceback.trimEnd()}`,
-    '',
-  )
+/** A sleep after which what was sent meanwhile has been read: in a process that stood still timers fire before that. */
+async function sleepAwake(ms: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(ms / 2, signal)
+  await clock.sleep(ms / 2, signal)
 }
 
 /** The options that node was started with here, for a child of the same kind: loaders, limits of memory. Not a debugger's port, which is taken, and no script of the command line. */

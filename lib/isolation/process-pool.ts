@@ -1,15 +1,16 @@
 import { clock } from '../clock'
 import { log } from '../events/logger'
 import type { Executor, Run } from '../execution/in-process'
-import { type RunOutcome, failed } from '../execution/run-outcome'
+import { type RunOutcome, failed, notBegun } from '../execution/run-outcome'
 import { type Terms } from '../execution/retry'
-import { Child, NotBegun } from './child-process'
+import { SetUpTrouble } from './child-errors'
+import { Child } from './child-process'
 import type { Isolation } from './isolation-options'
 import { ProcessLost } from '../errors/run-errors'
 
-/** So long may a child take to end in order; then it is killed. */
+/** Time in ms that a child has to end in order; then it is killed. */
 const LEAVING = 1_000
-/** A killed process is gone at once, unless the system itself holds it. */
+/** Time in ms for a killed process to be gone: it takes longer only if the system itself holds it. */
 const DYING = 500
 /** So many processes are tried until the task begins in one. */
 const TRIES = 3
@@ -20,6 +21,8 @@ export class Children {
   readonly #all = new Set<Child>()
   readonly #idle = new Set<Child>()
   #isClosing = false
+  /** The app has loaded in a process: if it does not in another one, that is no fault of the app. */
+  #hasLoaded = false
 
   constructor(isolation: Isolation) {
     this.#isolation = isolation
@@ -30,7 +33,9 @@ export class Children {
     try {
       return await this.#run(run)
     } catch (error) {
-      return failed(error, error instanceof ProcessLost ? termsOfLoss(run) : run)
+      if (!(error instanceof SetUpTrouble))
+        return failed(error, error instanceof ProcessLost ? termsOfLoss(run) : run)
+      return run.signal.aborted ? failed(run.signal.reason, run) : notBegun(error.cause)
     }
   }
 
@@ -40,8 +45,8 @@ export class Children {
     try {
       return await child.run(run).finally(() => this.#keep(child))
     } catch (error) {
-      if (!(error instanceof NotBegun)) throw error
-      if (tries === 1 || this.#isClosing || run.signal.aborted) throw error.cause
+      if (!(error instanceof SetUpTrouble)) throw error
+      if (tries === 1 || this.#isClosing || run.signal.aborted) throw error
       return this.#run(run, tries - 1)
     }
   }
@@ -75,23 +80,25 @@ export class Children {
     ]).finally(() => done.abort())
   }
 
-  /** A child that has loaded the app, for one run. @throws the signal's reason if it aborts meanwhile. */
+  /** A child that has loaded the app, for one run. @throws the signal's reason if it aborts meanwhile; SetUpTrouble. */
   async #ready(signal: AbortSignal): Promise<Child> {
     const [idle] = this.#idle
     const child = idle ?? this.#start()
     this.#idle.delete(child)
     try {
       await Promise.race([aborted(signal), child.ready])
+      this.#hasLoaded = true
       return child
     } catch (error) {
-      // If only its run was given up, whoever is next waits for it.
+      // If only its run was given up, the next run waits for it.
       this.#keep(child)
-      throw error
+      const isTrouble = this.#hasLoaded && !signal.aborted && error instanceof Error
+      throw isTrouble && !(error instanceof SetUpTrouble) ? new SetUpTrouble(error) : error
     }
   }
 
   #start(): Child {
-    const child = new Child(this.#isolation)
+    const child = this.#made()
     this.#all.add(child)
     void child.gone.then((lost) => {
       this.#all.delete(child)
@@ -99,6 +106,15 @@ export class Children {
         log.warn(`The child process ${child.pid} ended while it was idle: ${lost.how}`)
     })
     return child
+  }
+
+  /** @throws SetUpTrouble if the system has no room for another process. */
+  #made(): Child {
+    try {
+      return new Child(this.#isolation)
+    } catch (cause) {
+      throw new SetUpTrouble(cause as Error)
+    }
   }
 
   #keep(child: Child): void {

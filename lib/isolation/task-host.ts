@@ -5,9 +5,10 @@ import { backends } from '../backend-registry'
 import type { ClaimedRow, Outcome } from '../store'
 import { type RunOutcome, failed } from '../execution/run-outcome'
 import { hostExecutorOf } from '../execution/executor'
-import { type FromChild, type ToChild, reasonOf, rowOf } from './ipc-messages'
+import { type FromChild, type RunMessage, type ToChild, reasonOf, rowOf } from './ipc-messages'
 
 interface Current {
+  readonly id: string
   readonly abort: AbortController
   readonly policy: Policy
   /** Waits for the answer to `completing`. */
@@ -16,10 +17,10 @@ interface Current {
 
 /** Where a child process runs its tasks, one after the other. */
 export class Bench {
-  readonly #tell: (message: FromChild) => void
+  readonly #tell: (message: FromChild & { readonly id?: string }) => void
   #current: Current | undefined
 
-  constructor(tell: (message: FromChild) => void) {
+  constructor(tell: (message: FromChild & { readonly id?: string }) => void) {
     this.#tell = tell
   }
 
@@ -27,17 +28,22 @@ export class Bench {
     return this.#current !== undefined
   }
 
-  async run({ backend, row: text }: ToChild & { typeormTasks: 'run' }): Promise<void> {
+  async run({ backend, id, row: text }: ToChild & { typeormTasks: 'run' }): Promise<void> {
     const row = rowOf(text)
     const policy = overridden(
       tasks.find(row.values.taskName)?.policy ?? DEFAULT_POLICY,
       row.options,
     )
-    const current: Current = { abort: new AbortController(), policy, answer: () => {} }
+    const current: Current = { id, abort: new AbortController(), policy, answer: () => {} }
     this.#current = current
+    this.#say({ typeormTasks: 'taken' }, current)
     const runOutcome = await this.#carriedOut(backend, row, current)
     this.#current = undefined
-    this.#tell({ typeormTasks: 'ended', runOutcome })
+    this.#say({ typeormTasks: 'ended', runOutcome }, current)
+  }
+
+  #say(message: RunMessage, { id }: Current): void {
+    this.#tell({ ...message, id })
   }
 
   /** The worker tells the run to stop. */
@@ -63,9 +69,11 @@ export class Bench {
         policy,
         signal,
         backend,
-        begins: () => this.#tell({ typeormTasks: 'began' }),
+        begins: () => this.#say({ typeormTasks: 'began' }, current),
         report: (progress) =>
-          void (this.#current === current && this.#tell({ typeormTasks: 'progress', progress })),
+          void (
+            this.#current === current && this.#say({ typeormTasks: 'progress', progress }, current)
+          ),
         completion: (returnValue) => this.#completion(returnValue, current),
       })
     } catch (error) {
@@ -76,7 +84,7 @@ export class Bench {
   /** The worker is asked, and not only told: else it could hear of the commit from the database first, and take the row for lost. */
   async #completion(returnValue: string | null, current: Current): Promise<Outcome> {
     const answered = new Promise<Outcome | null>((resolve) => (current.answer = resolve))
-    this.#tell({ typeormTasks: 'completing', returnValue })
+    this.#say({ typeormTasks: 'completing', returnValue }, current)
     const outcome = await answered
     if (outcome) return outcome
     current.abort.signal.throwIfAborted()

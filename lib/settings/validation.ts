@@ -8,9 +8,17 @@ import {
   isRecord,
   unexpected,
 } from '../errors/option-checks'
-import { Validator, getMetadataStorage } from './class-validator'
+import { ValidateBy, Validator, getMetadataStorage } from './class-validator'
 
 const AN_OBJECT: Rule = { expected: 'an object', isSound: isRecord, hint: 'Write { … }.' }
+
+/** The key must be as `isSound` says; `expected` says it in words. */
+export function Is(expected: string, isSound: (value: unknown) => boolean): PropertyDecorator {
+  return ValidateBy({
+    name: expected,
+    validator: { validate: isSound, defaultMessage: () => expected },
+  })
+}
 
 /**
  * The object as an instance of `Shape`, whose class-validator decorators say what each key must be.

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm'
 import { InvalidTaskError, NotSupportedError } from '../errors/errors'
 import { shown } from '../errors/suggestions'
 import { cut } from '../errors/error-record'
+import { sharedByMany } from '../clock'
 import type { TaskResult } from '../result'
 import type { Progress } from '../record'
 
@@ -28,7 +29,7 @@ export class TaskContext {
 
   /** Aborts when the task should stop: hand it to `fetch` and the like. */
   get signal(): AbortSignal {
-    return this.#surroundings.signal
+    return sharedByMany(this.#surroundings.signal)
   }
 
   /** Which run this is, from 1. */

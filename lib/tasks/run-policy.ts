@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import {
   DELAY,
   LONGEST_TIMER_MS,
@@ -61,8 +62,10 @@ const RETRY_RULES: { readonly [Name in keyof Retry]-?: Rule } = {
     isSound: (value) => isWithin(value, 0, 1),
   }),
   retryOn: or(undefined, {
-    expected: 'a list of error classes, or a function',
-    isSound: (value) => typeof value === 'function' || isListOfClasses(value),
+    expected: 'a list of error classes, or a function that is not async',
+    isSound: (value) =>
+      (typeof value === 'function' && !types.isAsyncFunction(value)) || isListOfClasses(value),
+    hint: 'Write a list of classes, or a function that returns true or false.',
   }),
 }
 const RETRY_OPTIONS = Object.keys(RETRY_RULES) as (keyof Retry)[]
@@ -112,7 +115,6 @@ function policyIn(options: { readonly [Name in keyof Policy]?: unknown }): Parti
 
 /** The policy for a row: that of its task, changed by what `using` wrote into the row. A `retryOn` cannot be written, so the task's stays. */
 export function overridden(policy: Policy, row: Readonly<Record<string, unknown>>): Policy {
-  if (Object.keys(row).length === 0) return policy
   const changes = policyIn(row)
   const { retryOn } = policy.retry ?? {}
   return {

@@ -5,6 +5,7 @@ import {
   ALIAS,
   type OptionRow,
   QUEUE_NAME,
+  type Rule,
   type Subject,
   TRUE_OR_FALSE,
   assertKnown,
@@ -62,7 +63,7 @@ export interface CallOptions extends SharedOptions, PolicyChanges {
   runAfter?: Date | null
   /** Enqueues in this manager's transaction. */
   manager?: EntityManager | undefined
-  /** While a task with this key waits or runs, enqueueing it again gives that one's result. At most 126 characters. */
+  /** While a task with this key waits or runs, enqueueing it again gives that one's result. At most 126 characters, the last of which is no blank. */
   uniqueKey?: string | null
   /** As the task's option, for this enqueue; a `retryOn` cannot be written into a row, so the task's own stays. */
   retry?: Omit<Retry, 'retryOn'> | null
@@ -99,6 +100,13 @@ type TaskOptionTable = {
 }
 
 export const MAX_UNIQUE_KEY = 126
+const KEY_TEXT = printable(MAX_UNIQUE_KEY)
+/** MySQL and MariaDB compare texts without the blanks at their ends, and no database keeps half of a surrogate pair. */
+const UNIQUE_KEY: Rule = {
+  expected: `${KEY_TEXT.expected} without a blank at the end`,
+  isSound: (value) =>
+    KEY_TEXT.isSound(value) && !String(value).endsWith(' ') && String(value).isWellFormed(),
+}
 const MAX_TASK_NAME = 255
 const TASK_NAME = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
 /** MySQL's first year; the end is the value that stands for "no delay". */
@@ -130,8 +138,8 @@ const OPTIONS: TaskOptionTable = {
   uniqueKey: {
     where: 'call',
     default: null,
-    ...or(null, printable(MAX_UNIQUE_KEY)),
-    expected: `1 to ${MAX_UNIQUE_KEY} printable characters, or null`,
+    ...or(null, UNIQUE_KEY),
+    expected: `${UNIQUE_KEY.expected}, or null`,
   },
   takesContext: { where: 'task', default: false, ...TRUE_OR_FALSE },
   transactional: { where: 'task', default: false, ...TRUE_OR_FALSE },

@@ -1,12 +1,16 @@
-import type { Order } from '../backend'
+import type { Order, TaskBackend } from '../backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
-import { assertReceivable, receivedArguments } from './dto'
-import { NotSupportedError, ResultMismatchError } from '../errors/errors'
-import { enqueueManyThrough, enqueueThrough } from '../middleware'
-import { backendFor, orderOf, storeOrder, storeOrders } from './orders'
+import { assertReceivable, plainArguments, receivedArguments } from './dto'
+import { InvalidTaskError, NotSupportedError, ResultMismatchError } from '../errors/errors'
+import { isRecord } from '../errors/option-checks'
+import { shown } from '../errors/suggestions'
+import { encodeArguments } from './json'
+import { enqueueManyThrough, enqueueThrough, isWrapped } from '../middleware'
 import { backends } from '../backend-registry'
+import { parametersOf } from './parameters'
 import { TaskResult } from '../result'
+import type { AnyTask } from '../task-type'
 import { type CallOptions, type TaskValues, changedValues } from './task-options'
 
 /** Under another name, since the module below has a `Task` of its own. */
@@ -27,12 +31,14 @@ export interface Task<Args extends unknown[], Return> extends TaskValues {}
 /** A function that can be run in the background: an immutable value, made by `task(…)`. */
 export class Task<Args extends unknown[], Return> {
   readonly #fn: TaskFunction | null
+  /** The backend that has found nothing to refuse in this task. */
+  #acceptedBy: TaskBackend | undefined
 
   /** `fn` is null for a task whose code lives elsewhere. `values` and the `changes` to them are checked already. */
   constructor(values: TaskValues, fn: TaskFunction | null, changes: Partial<TaskValues> = {}) {
     Object.assign(this, values, changes)
     this.#fn = fn
-    if (backends.isConfigured) backendFor(this)
+    if (backends.isConfigured) this.#acceptedBy = backendFor(this)
   }
 
   /**
@@ -58,14 +64,16 @@ export class Task<Args extends unknown[], Return> {
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
   async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
     assertCalls(this.name, calls)
-    backendFor(this)
+    this.#assertAccepted()
     const orders: Order[] = []
     for (const [i, args] of calls.entries()) {
       const order = orderOf(this, args, {})
       if (this.args.length > 0) await assertReceivable(this, order.argsKwargs, `call ${i}, `)
       orders.push(order)
     }
-    const stored = await enqueueManyThrough(orders, (given) => storeOrders(given, orders))
+    const stored = isWrapped.enqueue
+      ? await enqueueManyThrough(orders, (given) => storeOrders(given, orders))
+      : await storeOrders(orders, orders)
     return stored as TaskResult<Return>[]
   }
 
@@ -103,6 +111,12 @@ export class Task<Args extends unknown[], Return> {
     return this.args.length === 0 ? run(args) : receivedArguments(this, args).then(run)
   }
 
+  /** Those of the names that are positional parameters of the function. */
+  positionalAmong(names: readonly string[]): string[] {
+    const parameters = this.#fn === null ? [] : parametersOf(this.#fn)
+    return names.filter((name) => parameters.includes(name))
+  }
+
   /** What a person tells tasks by. */
   toJSON(): Record<string, unknown> {
     const { name, priority, queueName, backend, takesContext, runAfter, uniqueKey } = this
@@ -113,11 +127,18 @@ export class Task<Args extends unknown[], Return> {
     args: readonly unknown[],
     kwargs: Readonly<Record<string, unknown>>,
   ): Promise<TaskResult<Return>> {
-    backendFor(this)
+    this.#assertAccepted()
     const order = orderOf(this, args, kwargs)
     if (this.args.length > 0) await assertReceivable(this, order.argsKwargs)
-    const stored = await enqueueThrough(order, (given) => storeOrder(given, order))
+    const stored = isWrapped.enqueue
+      ? await enqueueThrough(order, (given) => storeOrder(given, order))
+      : await storeOrder(order, order)
     return stored as TaskResult<Return>
+  }
+
+  /** Again at each enqueue, since TASKS may be configured after the task is made. */
+  #assertAccepted(): void {
+    if (backends.get(this.backend) !== this.#acceptedBy) this.#acceptedBy = backendFor(this)
   }
 }
 
@@ -146,4 +167,74 @@ function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContex
     report: () => {},
     ...(task.manager ? { manager: task.manager } : {}),
   })
+}
+
+/** The order of one call of a task. */
+function orderOf(
+  task: AnyTask,
+  given: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+): Order {
+  const args = task.args.length === 0 ? given : plainArguments(task, given)
+  return { task, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
+}
+
+/** The backend of a task. @throws InvalidBackendError, InvalidTaskError or NotSupportedError if it cannot take the task. */
+function backendFor(task: AnyTask): TaskBackend {
+  const backend = backends.get(task.backend)
+  backend.validate(task)
+  return backend
+}
+
+/**
+ * Stores an order as it comes out of the middleware; `made` went in, and is checked already. Not async, since one more
+ * promise here took up to a twentieth of the time of an enqueue (SQLite in memory).
+ */
+function storeOrder(order: Order, made: Order): Promise<TaskResult<unknown>> {
+  return order === made
+    ? backends.get(order.task.backend).enqueue(order)
+    : checkedAnew(order).then((checked) => backends.get(checked.task.backend).enqueue(checked))
+}
+
+/** The same for many orders, all or none. */
+async function storeOrders(
+  orders: readonly Order[],
+  made: readonly Order[],
+): Promise<readonly TaskResult<unknown>[]> {
+  const checked = orders === made ? orders : await allChecked(orders, new Set(made))
+  const [first] = checked
+  return first ? backends.get(first.task.backend).enqueueMany(checked) : []
+}
+
+async function allChecked(orders: readonly Order[], made: ReadonlySet<Order>): Promise<Order[]> {
+  const checked: Order[] = []
+  for (const order of orders) checked.push(made.has(order) ? order : await checkedAnew(order))
+  for (const { task } of checked)
+    if (task.backend !== checked[0]?.task.backend || task.manager !== checked[0]?.task.manager)
+      throw new InvalidTaskError(
+        `Task "${task.name}", enqueueMany: a middleware gave its orders different backends or managers, so they cannot be stored together.`,
+        'Give all orders of one enqueueMany the same, or enqueue them one by one.',
+      )
+  return checked
+}
+
+/** Whatever a middleware changed is checked, and the arguments are written, as if it had been ordered so. */
+async function checkedAnew(order: unknown): Promise<Order> {
+  if (!isOrder(order))
+    throw new InvalidTaskError(
+      `A middleware called next with ${shown(order)} in the place of an order.`,
+      'Pass { ...order, args: … }, or nothing to leave the order as it is.',
+    )
+  backendFor(order.task)
+  const checked = orderOf(order.task, order.args, order.kwargs)
+  await assertReceivable(order.task, checked.argsKwargs)
+  return checked
+}
+
+function isOrder(value: unknown): value is Order {
+  if (!isRecord(value)) return false
+  const { task, args, kwargs } = value
+  return (
+    isRecord(task) && typeof task['using'] === 'function' && Array.isArray(args) && isRecord(kwargs)
+  )
 }

@@ -3,14 +3,9 @@ import type { TaskBackend } from '../backend'
 import { Member } from './indexed-set'
 import { clock, OVER } from '../clock'
 import { type TasksError } from '../errors/errors'
-import {
-  assertDelay,
-  WorkerStops,
-  LeaseLost,
-  TaskCancelled,
-  TimeLimitExceeded,
-} from '../errors/run-errors'
-import { recordOf } from '../errors/error-record'
+import type { ErrorRecord } from '../errors/error-record'
+import { briefName } from '../errors/suggestions'
+import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../errors/run-errors'
 import { DEFAULT_POLICY, type Policy } from '../tasks/run-policy'
 import { TaskResult } from '../result'
 import { type Progress } from '../record'
@@ -21,7 +16,7 @@ import { logState } from '../events/task-log'
 import type { LiveStage, Stage } from './stages'
 import { strengthOf } from '../execution/abort'
 import type { ClaimedRow, Outcome, Renewal } from '../store'
-import { type RunOutcome, aborted, failed } from '../execution/run-outcome'
+import { type RunOutcome, aborted, failed, outcomeOf } from '../execution/run-outcome'
 
 /** The pool, as its tasks see it. */
 export interface Owner {
@@ -32,6 +27,8 @@ export interface Owner {
   move(task: ClaimedTask, stage: Stage): void
   /** A task ended only because the worker stops: its row is given back unfinished. */
   giveBack(task: ClaimedTask): void
+  /** Trouble of the set-up kept a task from beginning: its row is given back, for a later run. */
+  giveBackUnbegun(task: ClaimedTask, error: ErrorRecord): void
 }
 
 /** One claimed row: its run, why it must stop, and its outcome. Its stage is the list of the pool that it is in. */
@@ -39,6 +36,8 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   readonly row: ClaimedRow
   /** When the row was asked for, in ms of the monotonic clock. */
   readonly claimedAt: number
+  /** When it came to this worker: where others are in the way of a claim, long after it was asked for. */
+  readonly takenAt = clock.now()
   policy: Policy = DEFAULT_POLICY
   readonly #owner: Owner
   #heldAt: number
@@ -67,7 +66,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   }
 
   get name(): string {
-    return `Task id=${this.row.values.id} path=${this.row.values.taskName}`
+    return `Task id=${this.row.values.id} path=${briefName(this.row.values.taskName)}`
   }
 
   get backend(): TaskBackend {
@@ -184,7 +183,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
     if (this.stage === 'running') this.#owner.move(this, 'committing')
     else if (this.stage !== 'committing') throw this.#reason ?? new LeaseLost()
-    const outcome = this.#outcomeOf({ status: 'SUCCESSFUL', returnValue })
+    const outcome = outcomeOf(this.row, { status: 'SUCCESSFUL', returnValue })
     return this.#progress === null
       ? outcome
       : { ...outcome, progress: JSON.stringify(this.#progress) }
@@ -221,9 +220,9 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (!this.#isCommitted && this.isLost) return this.#owner.move(this, 'gone')
     if (this.#reason instanceof WorkerStops && run.status === 'FAILED' && run.isDueToStop)
       return this.#owner.giveBack(this)
-    const progress = this.#takeProgress()
-    const outcome = this.#outcomeOf(this.#judged(run))
-    this.#outcome = progress === null ? outcome : { ...outcome, progress }
+    const judged = this.#judged(run)
+    if (judged.status === 'NOT_BEGUN') return this.#owner.giveBackUnbegun(this, judged.error)
+    this.#outcome = this.#withProgress(outcomeOf(this.row, judged))
     if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 
@@ -236,19 +235,9 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       : run
   }
 
-  #outcomeOf(run: RunOutcome): Outcome {
-    const { key, claims } = this.row
-    if (run.status === 'SUCCESSFUL')
-      return { key, claims, status: 'SUCCESSFUL', returnValue: run.returnValue }
-    const { error, delay } = run
-    if (delay === null) return { key, claims, status: 'FAILED', error }
-    try {
-      // No database could store what a task may have written into its error, or a child process may have sent.
-      assertDelay(delay)
-      return { key, claims, status: 'READY', error, delay }
-    } catch (refusal) {
-      return { key, claims, status: 'FAILED', error: recordOf(refusal) }
-    }
+  #withProgress(outcome: Outcome): Outcome {
+    const progress = this.#takeProgress()
+    return progress === null ? outcome : { ...outcome, progress }
   }
 
   #takeProgress(): string | null {

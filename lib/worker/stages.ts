@@ -1,3 +1,5 @@
+import type { Lost } from '../store'
+
 /**
  * Where a claimed row stands in its worker.
  * `waiting`: for its turn to run. `running`. `committing`: its own transaction stores the outcome, so a renewal cannot
@@ -22,4 +24,13 @@ export const MOVES: Record<Stage, readonly Stage[]> = {
   // Back to `ended`: it was refused because the task was cancelled.
   doubted: ['ended', 'gone'],
   gone: [],
+}
+
+/** What a renewal that was sent at `askedAt` says of one row. */
+export interface LeaseAnswer {
+  readonly askedAt: number
+  /** The task was `doubted` when the renewal was sent. */
+  readonly wasDoubted: boolean
+  readonly isCancelled: boolean
+  readonly lost: Lost | undefined
 }

@@ -3,10 +3,14 @@ import { assertNoChild } from '../isolation/isolation-options'
 import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneWishOf } from './prune-options'
 import { reaching } from './wait-for-database'
+import { briefly } from '../errors/error-record'
+import { log } from '../events/logger'
+import { inFreshContext } from '../execution/run-context'
 import { backends } from '../backend-registry'
 import type { Wakeup, Store } from '../store'
 import type * as leases from './chores/leases'
 import type * as rescuer from './chores/rescuer'
+import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
 import type * as taskPool from './task-pool'
 import type * as loop from './worker'
@@ -28,9 +32,16 @@ export interface RunningWorker {
    * it aborts the runs and gives all rows back, and resolves within half a second. It may follow a `stop` without.
    */
   stop(options?: StopOptions): Promise<loop.WorkerReport>
-  /** Resolves when the worker has ended. */
+  /** Resolves when the worker has ended. Rejects if it failed. */
   readonly finished: Promise<loop.WorkerReport>
+  /**
+   * `'running'` until it is told to stop, `'stopping'` while it finishes what runs, then `'ended'`. `'failed'` if it ended by
+   * an error that no retry could fix, as when its table is gone.
+   */
+  readonly state: WorkerState
 }
+
+export type WorkerState = 'running' | 'stopping' | 'ended' | 'failed'
 
 /**
  * Starts a worker in this process; resolves once its database connection stands. A database that cannot be reached is
@@ -39,9 +50,16 @@ export interface RunningWorker {
  * @throws InvalidSettingsError for an option out of its range.
  * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers.
  * @throws DataSourceError or DatabaseError if the table or the database is not there.
+ *
+ * A worker that fails later says so in one line of the log, in its `state` and by `finished`.
  */
 export async function startWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
-  return (await openWorker(options)).start()
+  const worker = (await openWorker(options)).start()
+  // An app seldom waits for the end of its worker, and all else in the process goes on.
+  worker.finished.catch((error: unknown) =>
+    log.error(`The worker ${worker.workerId} has failed and runs no more tasks: ${briefly(error)}`),
+  )
+  return worker
 }
 
 /** A worker whose database connection stands, before its first look at the table. One that is not started must be closed. */
@@ -51,7 +69,12 @@ export interface OpenWorker {
 }
 
 /** The first half of `startWorker`, which throws the same. */
-export async function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
+export function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
+  // A worker outlives the request or the transaction that starts it.
+  return inFreshContext(() => opened(options))
+}
+
+async function opened(options: WorkerOptions): Promise<OpenWorker> {
   assertNoChild()
   const settings = settingsOf(options)
   const backend = backends.get(settings.backend)
@@ -59,7 +82,10 @@ export async function openWorker(options: WorkerOptions = {}): Promise<OpenWorke
   const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
   const worker = workerOf(backend, store, settings)
   hear = (wakeup) => worker.hear(wakeup)
-  return { start: () => running(worker, settings.workerId), close: () => store.close() }
+  return {
+    start: () => inFreshContext(() => running(worker, settings.workerId)),
+    close: () => store.close(),
+  }
 }
 
 /** A worker with its pool and its chores. Their code is loaded here: most processes that enqueue run no worker. */
@@ -73,32 +99,44 @@ export function workerOf(
   const { Leases } = require('./chores/leases') as typeof leases
   const { Rescuer } = require('./chores/rescuer') as typeof rescuer
   const { ReturnUnstarted } = require('./chores/return-unstarted') as typeof returnUnstarted
+  const { ReturnUnbegun } = require('./chores/return-unbegun') as typeof returnUnbegun
   const { Worker } = require('./worker') as typeof loop
   const { concurrency, isolation } = settings
   const pool = new TaskPool(backend, concurrency, isolation && new Children(isolation))
   const holding = new Leases(store, pool)
   const rescuing = new Rescuer(store, () => holding.caughtUp())
-  return new Worker(store, settings, pool, [holding, new ReturnUnstarted(store, pool), rescuing])
+  const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool)]
+  return new Worker(store, settings, pool, [holding, ...returning, rescuing])
 }
 
 function running(worker: loop.Worker, workerId: string): RunningWorker {
   const finished = worker.run()
-  // Who awaits `finished` gets the error; a process that does not must not die of an unhandled rejection.
-  finished.catch(() => {})
+  let end: 'ended' | 'failed' | undefined
+  // A process that does not await `finished` must not die of an unhandled rejection.
+  void finished.then(
+    () => (end = 'ended'),
+    () => (end = 'failed'),
+  )
   const stop = ({ force = false }: StopOptions = {}): Promise<loop.WorkerReport> => {
     if (force) return worker.forceStop()
     worker.stop()
     return finished
   }
-  return { workerId, stop, finished }
+  return {
+    workerId,
+    stop,
+    finished,
+    get state() {
+      return end ?? (worker.isStopping ? 'stopping' : 'running')
+    },
+  }
 }
 
 /** Runs what is ready, and what that enqueues, until nothing is left. Takes the options of a worker. */
 export async function runUntilEmpty(
   options: Omit<WorkerOptions, 'batch'> = {},
 ): Promise<loop.WorkerReport> {
-  const { finished } = await startWorker({ ...options, batch: true })
-  return finished
+  return (await openWorker({ ...options, batch: true })).start().finished
 }
 
 /**

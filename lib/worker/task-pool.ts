@@ -7,24 +7,15 @@ import type { Executor } from '../execution/in-process'
 import { log } from '../events/logger'
 import { ClaimedTask, type Owner } from './claimed-task'
 import { StageLists } from './stage-lists'
-import type { LiveStage, Stage } from './stages'
+import type { LeaseAnswer, LiveStage, Stage } from './stages'
 import { tellOutcome } from '../events/task-log'
-import type { ClaimedRow, Lost, Outcome, OutcomeAnswer } from '../store'
+import type { ClaimedRow, Outcome, OutcomeAnswer } from '../store'
 
 /** The longest delay in ms that a timer of Node takes. */
 const MAX_DELAY_MS = 2 ** 31 - 1
 
 /** Delay in ms before an outcome that could not be stored is handed in again. */
 const LATER_MS = 250
-
-/** What a renewal that was sent at `askedAt` says of one row. */
-export interface LeaseAnswer {
-  readonly askedAt: number
-  /** The task was `doubted` when the renewal was sent. */
-  readonly wasDoubted: boolean
-  readonly isCancelled: boolean
-  readonly lost: Lost | undefined
-}
 
 /**
  * Holds claimed rows until their outcome is stored. Runs up to `size` at once; the rest wait, so that the next one starts
@@ -38,6 +29,8 @@ export class TaskPool implements Owner {
   readonly #lists = new StageLists()
   /** Rows that ended only because the worker stops. */
   #toReturn: ClaimedRow[] = []
+  /** What becomes of a task that could not begin, which counts as running until it is moved on: `ReturnUnbegun` sets it. */
+  giveBackUnbegun: Owner['giveBackUnbegun'] = (task) => this.giveBack(task)
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined
@@ -122,7 +115,7 @@ export class TaskPool implements Owner {
   /** The rows that have not started, or only those that have waited for `ms`, taken out to be given back. */
   unstarted(ms = 0): ClaimedRow[] {
     const latest = clock.now() - ms
-    const tasks = this.#lists.waiting.all().filter(({ claimedAt }) => claimedAt <= latest)
+    const tasks = this.#lists.waiting.all().filter(({ takenAt }) => takenAt <= latest)
     for (const task of tasks) this.#lists.move(task, 'gone')
     return tasks.map(({ row }) => row)
   }

@@ -1,25 +1,27 @@
 import type { Chore } from './chores/chore'
 import { clock } from '../clock'
-import { briefly } from '../errors/error-record'
+import { briefName } from '../errors/suggestions'
 import { log } from '../events/logger'
-import { TasksError } from '../errors/errors'
+import { DataSourceError, TasksError } from '../errors/errors'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
+import { giveBack } from './give-back'
 import { Polling } from './polling'
 import { Prefetch } from './prefetch'
 import type { TaskPool } from './task-pool'
-import type { Exchange, Held, Wakeup, Store } from '../store'
+import type { Exchange, Wakeup, Store } from '../store'
 import type { WorkerSettings } from './worker-options'
 
 /** Initial delay in ms before the database is asked again after an error; doubles up to `MAX_RETRY_MS`. */
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 10_000
+/** Time in ms that a missing table has to come back before the worker ends, and the delay in ms between two looks. */
+const BROKEN_MS = 2_500
+const BROKEN_RETRY_MS = 250
 /** Failed exchanges in a row before a batch worker fails; other workers try for ever. */
 const BATCH_TRIES = 5
 /** Time in ms for chores and connections to end. */
 const CLOSE_MS = 3_000
-/** Time in ms in which giving rows back is tried again: of one that is left to its lease a crash is counted, though it never ran. */
-const RELEASE_MS = 5_000
 /** Time in ms to release rows on a forced exit. */
 const FORCED_RELEASE_MS = 500
 
@@ -41,6 +43,8 @@ export class Worker {
   readonly #polling = new Polling()
   readonly #stopping = new AbortController()
   #failures = 0
+  /** When the table was first found missing, in ms of the monotonic clock. */
+  #brokenSince: number | undefined
   #abandoned = 0
 
   /** `chores` go on beside the loop until it holds no rows any more. */
@@ -49,6 +53,11 @@ export class Worker {
     this.#settings = settings
     this.#pool = pool
     this.#chores = chores
+  }
+
+  /** It claims no more. */
+  get isStopping(): boolean {
+    return this.#stopping.signal.aborted
   }
 
   /** No more claims; what runs is finished first. */
@@ -130,10 +139,11 @@ export class Worker {
       await this.#take(exchange, askedAt)
       if (exchange.failure !== undefined) throw exchange.failure
       this.#failures = 0
+      this.#brokenSince = undefined
       return exchange.claimed.length
     } catch (error) {
       this.#pool.pause()
-      if (error instanceof TasksError) throw error
+      if (this.#isFinal(error)) throw error
       this.#failures++
       log.error(
         `The database did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`,
@@ -143,11 +153,19 @@ export class Worker {
     }
   }
 
+  /** Whether no retry can fix it. A table that is not there may be back in a moment, as during a migration. */
+  #isFinal(error: unknown): boolean {
+    if (!(error instanceof TasksError)) return false
+    if (this.#settings.batch || !(error instanceof DataSourceError)) return true
+    this.#brokenSince ??= clock.now()
+    return clock.now() - this.#brokenSince >= BROKEN_MS
+  }
+
   async #take({ answers, claimed }: Exchange, askedAt: number): Promise<void> {
     const isStopping = this.#stopping.signal.aborted
     this.#pool.settle(answers)
     this.#pool.take(isStopping ? [] : claimed, askedAt)
-    if (isStopping) await this.#release(claimed)
+    if (isStopping) await giveBack(this.#store, claimed)
   }
 
   /** How many rows to claim. */
@@ -188,6 +206,7 @@ export class Worker {
   }
 
   #retryDelay(): number {
+    if (this.#brokenSince !== undefined) return BROKEN_RETRY_MS
     const delay = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures)
     return delay * (0.5 + Math.random())
   }
@@ -197,7 +216,7 @@ export class Worker {
     if (!this.#stopping.signal.aborted) this.#pool.start()
     await this.#handIn(Number.POSITIVE_INFINITY, this.#stopping.signal)
     this.stop()
-    await this.#release(this.#pool.unstarted())
+    await giveBack(this.#store, this.#pool.unstarted())
     await this.#handIn(this.#settings.shutdownTimeout)
     if (this.#pool.busy > 0) {
       this.#pool.stop(new WorkerStops())
@@ -205,8 +224,10 @@ export class Worker {
     }
     const { rows, unfinished } = await this.#pool.abandon()
     for (const { values } of rows)
-      log.warn(`Task id=${values.id} path=${values.taskName} has not finished and is given back`)
-    await this.#release(rows)
+      log.warn(
+        `Task id=${values.id} path=${briefName(values.taskName)} has not finished and is given back`,
+      )
+    await giveBack(this.#store, rows)
     this.#abandoned += unfinished
   }
 
@@ -216,21 +237,6 @@ export class Worker {
     while (this.#pool.busy > 0 && clock.now() < deadline && !signal?.aborted) {
       if (!this.#pool.hasOutcomes) await this.#pool.change(deadline - clock.now(), signal)
       else if ((await this.#exchange()) === undefined) await clock.sleep(FIRST_RETRY_MS)
-    }
-  }
-
-  /** Gives rows back; never throws, for leases end by themselves. */
-  async #release(rows: readonly Held[]): Promise<void> {
-    if (rows.length === 0) return
-    const deadline = clock.now() + RELEASE_MS
-    for (let pause = FIRST_RETRY_MS; ; pause *= 2) {
-      try {
-        return void (await this.#store.release(rows))
-      } catch (error) {
-        if (clock.now() + pause > deadline)
-          return log.error(`${rows.length} row(s) could not be given back: ${briefly(error)}`)
-        await clock.sleep(pause)
-      }
     }
   }
 }

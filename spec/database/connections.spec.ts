@@ -4,7 +4,7 @@ import { DBTaskResult } from 'typeorm-tasks'
 import { WorkerConnections } from '#worker-connections'
 import { openWorkerSessions } from '#worker-data-source'
 import { Session } from '#session'
-import { inTime, NoAnswer } from '#timeout'
+import { inTime, NoAnswer } from '#clock'
 import { describeEachDatabase } from '../support/databases'
 import { serverNames } from '../support/servers/start'
 

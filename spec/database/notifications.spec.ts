@@ -11,6 +11,9 @@ import {
 import { DatabaseBackend } from '#backends/database'
 import { channelOf, isDueToTell } from '#notifications'
 import { setClock } from '#clock'
+import { backends } from '#backend-registry'
+import type { Order } from '#lib/backend'
+import { joinable } from '#ambient-transaction'
 import { task } from '#define'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
@@ -112,6 +115,54 @@ describeEachDatabase(
       expect(await startedWithin(elsewhere)).toBeLessThan(AT_ONCE_MS)
     })
 
+    it('an idle worker is woken by a row with a unique key, and by one after a key that was taken', async () => {
+      configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
+      const quick = remoteTask('hints.quick')
+      const held = quick.using({ uniqueKey: 'held' })
+      const later = new Date(Date.now() + 600_000)
+      const holder = await enqueuedBy(elsewhere, held.using({ runAfter: later }))
+      worker = await startWorker({ interval: 60_000 })
+      await sleep(500)
+
+      const keyed = await enqueuedBy(elsewhere, quick.using({ uniqueKey: 'free' }))
+      expect(await startOf(keyed)).toBeLessThan(AT_ONCE_MS)
+      await sleep(500)
+      const taken = await enqueuedBy(elsewhere, held)
+      const ordinary = await enqueuedBy(elsewhere, quick)
+      expect(taken.id).toBe(holder.id)
+      expect(await startOf(ordinary)).toBeLessThan(AT_ONCE_MS)
+    })
+
+    it('a transaction that enqueues or cancels can be prepared only if it notifies nobody', async () => {
+      const result = await running(30)
+      const prepared = async (notify: boolean, cancels: boolean): Promise<void> => {
+        configureTasks({
+          default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource, notify } },
+        })
+        const runner = dataSource.createQueryRunner()
+        try {
+          await runner.startTransaction()
+          await (cancels
+            ? joinable(dataSource, (join) =>
+                join(runner.manager, () => backends.get('default').cancel(result)),
+              )
+            : remoteTask('hints.quick').using({ manager: runner.manager }).enqueue())
+          await runner.query(`PREPARE TRANSACTION 'spec'`)
+          await runner.query(`ROLLBACK PREPARED 'spec'`)
+        } finally {
+          await runner.rollbackTransaction()
+          await runner.release()
+        }
+      }
+
+      for (const cancels of [false, true]) {
+        await sleep(60)
+        await expect(prepared(true, cancels)).rejects.toThrow('cannot PREPARE a transaction that')
+        await prepared(false, cancels)
+      }
+      expect(await cancelled(result)).toBeLessThan(AT_ONCE_MS)
+    })
+
     it('the connection that listens is made anew when it is lost, also while the worker is full', async () => {
       const result = await running(30, 1)
 
@@ -176,17 +227,23 @@ describeEachDatabase(
       worker = await startWorker({ interval: 60_000 })
       await sleep(500)
       const before = performance.now()
-      const [{ id }] = (await new DatabaseBackend('default', {
+      await startOf(await enqueuedBy(producer, remoteTask('hints.quick')))
+      return performance.now() - before
+    }
+
+    async function enqueuedBy(producer: DataSource, of: object): Promise<TaskResult<unknown>> {
+      const backend = new DatabaseBackend('default', {
         queues: [],
         options: { dataSource: producer },
-      }).enqueueMany([
-        {
-          task: remoteTask('hints.quick') as never,
-          args: [],
-          kwargs: {},
-          argsKwargs: '{"args": [], "kwargs": {}}',
-        },
-      ])) as [TaskResult<unknown>]
+      })
+      const argsKwargs = '{"args": [], "kwargs": {}}'
+      const order = { task: of as Order['task'], args: [], kwargs: {}, argsKwargs }
+      return backend.enqueue(order)
+    }
+
+    /** Milliseconds from now until the task has started, 10,000 at most. */
+    async function startOf({ id }: TaskResult<unknown>): Promise<number> {
+      const before = performance.now()
       while (!started.has(id) && performance.now() - before < 10_000) await sleep(5)
       return performance.now() - before
     }

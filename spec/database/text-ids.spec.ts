@@ -73,7 +73,7 @@ describeEachDatabase(
             await dialect.insert(
               session,
               { shared: SHARED, calls },
-              { unlessTaken: false, notify: false },
+              { unlessTaken: false, idsAreNew: true, notify: false },
             )
             asked = []
           })

@@ -95,13 +95,13 @@ export class WatchedStore implements Store {
     return this.#store.renew(rows)
   }
 
-  async release(rows: readonly Held[]): Promise<number> {
+  async release(rows: readonly Held[], delay?: number): Promise<number> {
     if (this.failedReleases > 0) {
       this.failedReleases--
       throw new Error('connection lost')
     }
     this.released.push(...rows)
-    return this.#store.release(rows)
+    return this.#store.release(rows, delay)
   }
 
   rescue(judge: Judge): Promise<Rescued> {

@@ -123,7 +123,7 @@ describe('bad options', () => {
   const runAfter = (got: string): string =>
     `Task "spec.add", runAfter: expected a valid Date before the year 9999, or null, got ${got}.`
   const uniqueKey = (got: string): string =>
-    `Task "spec.add", uniqueKey: expected 1 to 126 printable characters, or null, got ${got}.`
+    `Task "spec.add", uniqueKey: expected 1 to 126 printable characters without a blank at the end, or null, got ${got}.`
 
   const bad: [unknown, string][] = [
     [{ priority: 101 }, priority('101')],
@@ -156,6 +156,9 @@ describe('bad options', () => {
     [{ uniqueKey: '' }, uniqueKey("''")],
     [{ uniqueKey: 'x'.repeat(127) }, uniqueKey(`'${'x'.repeat(127)}'`)],
     [{ uniqueKey: 'a\nb' }, uniqueKey("'a\nb'")],
+    [{ uniqueKey: 'key ' }, uniqueKey("'key '")],
+    [{ uniqueKey: ' ' }, uniqueKey("' '")],
+    [{ uniqueKey: 'key\ud83d' }, uniqueKey("'key\ud83d'")],
     [{ uniqueKey: 7 }, uniqueKey('7')],
     [{ prioritty: 1 }, 'Task "spec.add": unknown option "prioritty". Did you mean "priority"?'],
     [{ runafter: null }, 'Task "spec.add": unknown option "runafter". Did you mean "runAfter"?'],

@@ -25,7 +25,6 @@ export class LargeArguments {
 
   /** The rows that can be run, complete. Never rejects: nobody else would learn of what was claimed. */
   async complete(claimed: readonly ClaimedRaw[]): Promise<readonly ClaimedRaw[]> {
-    if (claimed.every((row) => row.args_kwargs !== null)) return claimed
     const small = claimed.filter((row) => row.args_kwargs !== null)
     const large = claimed.filter((row) => row.args_kwargs === null).toSorted(bestFirst)
     const read = await this.#read(large, MAX_AT_HAND - sizeOf(small))
@@ -33,9 +32,14 @@ export class LargeArguments {
     return [...small, ...read]
   }
 
-  /** Tries again to give back what could not be. */
+  /** Some rows could not be given back. */
+  get owesRows(): boolean {
+    return this.#owed.length > 0
+  }
+
+  /** Tries again to give them back. */
   async settle(): Promise<void> {
-    if (this.#owed.length > 0) await this.#giveBack([])
+    await this.#giveBack([])
   }
 
   async #read(large: readonly ClaimedRaw[], room: number): Promise<ClaimedRaw[]> {
@@ -87,6 +91,11 @@ function sizeOf(rows: readonly ClaimedRaw[]): number {
   let size = 0
   for (const row of rows) size += row.args_kwargs?.length ?? 0
   return size
+}
+
+/** Whether a claim left out no arguments. */
+export function isComplete(claimed: readonly ClaimedRaw[]): boolean {
+  return claimed.every((row) => row.args_kwargs !== null)
 }
 
 function heldRow({ row_key, claims }: ClaimedRaw): HeldRow {

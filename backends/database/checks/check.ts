@@ -9,7 +9,13 @@ import { patiently } from '../connections/retry-contention'
 import type { Dialect } from '../dialects/dialect'
 import type { Session } from '../connections/session'
 import { type Table, tableOf } from '../table'
-import { codeOf, explained, messageOf, unreachable } from '../connections/database-errors'
+import {
+  codeOf,
+  explained,
+  isContention,
+  messageOf,
+  unreachable,
+} from '../connections/database-errors'
 
 /** No row has this id. */
 const NIL = '00000000-0000-0000-0000-000000000000'
@@ -17,7 +23,8 @@ const NIL = '00000000-0000-0000-0000-000000000000'
 /** Problems that keep tasks from working with a DataSource, or from working well; empty if there are none. */
 export async function checkDatabase(dataSource: () => Promise<DataSource>): Promise<Problem[]> {
   try {
-    return await problemsOf(await dataSource())
+    const opened = await dataSource()
+    return await patiently(() => problemsOf(opened))
   } catch (error) {
     return [problemOf(error)]
   }
@@ -34,7 +41,7 @@ export async function assertUsable(
   dialect: Dialect,
   table: Table,
 ): Promise<void> {
-  const tooOld = await versionProblem(dataSource)
+  const tooOld = await patiently(() => versionProblem(dataSource))
   if (tooOld) throw new DatabaseError(tooOld.message, tooOld.hint)
   try {
     // Selects every column of a row that cannot exist.
@@ -55,7 +62,7 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
       : await growthProblems(dataSource, table)
     return [...server, ...problems, ...growth, ...zoneProblems(dataSource)]
   } catch (error) {
-    throw unreachable(error, dataSource.options.type)
+    throw isContention(error) ? error : unreachable(error, dataSource.options.type)
   }
 }
 

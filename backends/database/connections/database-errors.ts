@@ -3,7 +3,8 @@ import {
   DatabaseError,
   DatabaseUnreachableError,
 } from '../../../lib/errors/errors'
-import { NoAnswer } from '../../../lib/timeout'
+import { NoAnswer } from '../../../lib/clock'
+import { isA } from '../../../lib/errors/error-record'
 import type { Trouble } from '../profiles/profile'
 import { FAMILIES } from '../profiles/profile-of'
 
@@ -35,14 +36,31 @@ export function explained(error: unknown, table: string): unknown {
 
 /** The library's own error for one at connecting, without the password; others are given back unchanged. */
 export function unreachable(error: unknown, type: string): unknown {
-  const isAway =
-    NETWORK_CODES.test(codeOf(error)) || error instanceof NoAnswer || means(error, 'away')
-  if (!isAway && !means(error, 'misnamed')) return error
-  const Kind = isAway ? DatabaseUnreachableError : DatabaseError
+  if (error instanceof DatabaseError) return error
+  const isPassing = isAway(error)
+  if (!isPassing && !means(error, 'misnamed')) return error
+  if (isContention(error))
+    return new DatabaseUnreachableError(
+      `The database (${type}) is locked by others: ${lastSentence(error)}.`,
+      'Does another process keep a transaction open?',
+      { cause: error },
+    )
+  const Kind = isPassing ? DatabaseUnreachableError : DatabaseError
   return new Kind(
     `The database (${type}) cannot be reached: ${lastSentence(error)}.`,
     'Is it running, and are host, port, user and database of the DataSource right?',
     { cause: error },
+  )
+}
+
+/** Whether the database cannot be reached, or is locked by others, at present. */
+export function isAway(error: unknown): boolean {
+  return (
+    isA(error, DatabaseUnreachableError) ||
+    isA(error, NoAnswer) ||
+    NETWORK_CODES.test(codeOf(error)) ||
+    means(error, 'away') ||
+    isContention(error)
   )
 }
 
@@ -61,9 +79,14 @@ export function isTaken(error: unknown): boolean {
   return means(error, 'taken')
 }
 
+/** Whether the savepoint that marks a transaction is gone, and so the transaction. */
+export function isMarkGone(error: unknown): boolean {
+  return means(error, 'noSavepoint')
+}
+
 /** Whether others were in the way, and nothing else is wrong. */
 export function isContention(error: unknown): boolean {
-  return means(error, 'contention')
+  return means(error, 'contention') || isLocked(error)
 }
 
 /** Whether it waited too long for a row that somebody else has locked. */
@@ -88,6 +111,7 @@ const NO_REFUSALS: readonly Trouble[] = [
   'readOnly',
   'timedOut',
   'contention',
+  'locked',
   'ailing',
 ]
 

@@ -1,7 +1,8 @@
 import { connect } from 'node:net'
 import type { QueryRunner } from 'typeorm'
+import { inTime } from '../../../lib/clock'
 
-/** Limit for sending a cancel request to PostgreSQL. */
+/** Limit in ms for asking the server to end a statement. */
 const CANCEL_MS = 5_000
 
 interface Stream {
@@ -28,15 +29,16 @@ interface MysqlConnection {
   destroy(): void
 }
 
-/** Closes the connection of a runner, so that it does not return to its pool. Does nothing with drivers that have no pool. */
-export async function discard(runner: QueryRunner): Promise<void> {
+/** Closes the connection of a runner, so that it does not return to its pool. False, and nothing done, with drivers that have no pool. */
+export async function discard(runner: QueryRunner): Promise<boolean> {
   const connection: unknown = await runner.connect()
   // Not awaited: in a network that drops all packets the server never answers.
   if (isMysql(connection)) connection.destroy()
   else if (isPg(connection)) void connection.end().catch(() => {})
-  else return
+  else return false
   streamOf(connection)?.destroySoon?.()
   await runner.release()
+  return true
 }
 
 /** Whether the connection is open, as far as this side of it knows. */
@@ -60,6 +62,18 @@ export async function cancelStatement(runner: QueryRunner): Promise<void> {
     : connect(client.port, client.host)
   socket.on('error', () => {}).setTimeout(CANCEL_MS, () => socket.destroy())
   socket.unref().end(request)
+}
+
+/**
+ * Has the server end the statement that runs on the connection, which must be discarded then. MySQL and MariaDB are asked on
+ * another connection of the app's pool, in time: all of them may be in use.
+ */
+export async function endStatement(runner: QueryRunner): Promise<void> {
+  const connection: unknown = await runner.connect()
+  if (!isMysql(connection)) return cancelStatement(runner)
+  const { threadId } = connection
+  if (threadId !== null)
+    await inTime(runner.connection.query(`KILL ${Number(threadId)}`), CANCEL_MS).catch(() => {})
 }
 
 /** Calls `heard` with each payload on a channel of PostgreSQL; resolves when LISTEN is in effect. */

@@ -34,6 +34,11 @@ export class Session {
     return this.#runner?.isTransactionActive ?? false
   }
 
+  /** On the connection of a manager, which may be in a transaction that TypeORM does not know: nothing must be tried again. */
+  get isJoined(): boolean {
+    return this.#runner !== undefined
+  }
+
   /** Runs one statement with `:named` parameters. */
   async query(text: string, values: Values = {}): Promise<Answer> {
     const statement = bind(text, values, this.#driver.placeholder)

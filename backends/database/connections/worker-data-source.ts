@@ -1,10 +1,11 @@
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { dbTaskResultSchema } from '../../../entities/schema'
-import { inTime } from '../../../lib/timeout'
+import { inTime } from '../../../lib/clock'
 import type { Pool } from '../profiles/profile'
 import { profileOf } from '../profiles/profile-of'
 import { unreachable } from './database-errors'
+import { patiently } from './retry-contention'
 import { Session } from './session'
 import {
   type Sessions,
@@ -36,8 +37,12 @@ export async function openWorkerSessions(
   setUp?: SetUp,
 ): Promise<WorkerSessions> {
   if (livesInMemory(app)) return { ...onOneSession(app), close: async () => {} }
-  const dataSource = new DataSource(workerOptions(app))
-  await initialized(dataSource)
+  // SQLite's first pragma waits for nobody.
+  const dataSource = await patiently(() => initialized(new DataSource(workerOptions(app)))).catch(
+    (error: unknown) => {
+      throw unreachable(error, app.options.type)
+    },
+  )
   if (!profileOf(app.options.type).pool)
     return { ...onOneSession(dataSource), close: () => dataSource.destroy() }
   const connections = new WorkerConnections(dataSource, setUp)
@@ -59,13 +64,13 @@ function onOneSession(dataSource: DataSource): Sessions & { dataSource: DataSour
 }
 
 /** With a limit: a server may accept the connection and never answer. */
-async function initialized(dataSource: DataSource): Promise<void> {
+async function initialized(dataSource: DataSource): Promise<DataSource> {
   const opening = dataSource.initialize()
   try {
-    await inTime(opening, INITIALIZE_MS)
+    return await inTime(opening, INITIALIZE_MS)
   } catch (error) {
     void opening.then(() => dataSource.destroy()).catch(() => {})
-    throw unreachable(error, dataSource.options.type)
+    throw error
   }
 }
 

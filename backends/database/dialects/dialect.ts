@@ -47,7 +47,10 @@ export abstract class Dialect {
     options: InsertOptions,
   ): Promise<(key: string) => string | undefined>
   abstract byId(session: Session, key: string): Promise<RawRow | undefined>
+  /** The row that holds the key at this moment, also where the session's transaction reads from an older snapshot. */
   abstract byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined>
+  /** Takes the key from a finished row: another program may have finished it and left the key. */
+  abstract freeKey(session: Session, row: RawRow): Promise<void>
   /** Takes up to `limit` READY rows, best first. */
   abstract claim(session: Session, claim: Claim): Promise<ClaimedRaw[]>
   /** Stores outcomes. Returns the keys of rows that now hold theirs, including outcomes that an earlier attempt stored. */
@@ -58,8 +61,15 @@ export abstract class Dialect {
     rows: readonly RenewRow[],
     leaseSeconds: number,
   ): Promise<ReadonlyMap<string, boolean>>
-  /** Makes rows READY as if they had not been claimed, and passes over locked ones as `finishFree` does. */
-  abstract release(session: Session, rows: readonly HeldRow[]): Promise<Released>
+  /**
+   * Makes rows READY as if they had not been claimed, due in `delay` ms; null leaves `run_after` as it is. Passes over locked
+   * rows as `finishFree` does.
+   */
+  abstract release(
+    session: Session,
+    rows: readonly HeldRow[],
+    delay?: number | null,
+  ): Promise<Released>
   /** Reads the arguments that a claim left out. Returns their texts by key. */
   abstract argumentsOf(
     session: Session,
@@ -84,8 +94,8 @@ export abstract class Dialect {
   ): Promise<Readonly<Record<string, number>>>
   /** Makes a READY row FAILED with this error. Returns 1, or 0 if it is not READY. */
   abstract cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
-  /** Asks the worker of a RUNNING row to stop. Returns 1, or 0 if the row is not RUNNING. */
-  abstract requestCancel(session: Session, key: string): Promise<number>
+  /** Asks the worker of a RUNNING row to stop; `notify`: at once, where the database can notify it. Returns 1, or 0 if the row is not RUNNING. */
+  abstract requestCancel(session: Session, key: string, notify: boolean): Promise<number>
 }
 
 /** What an exchange came to. If only one half of it succeeded, the other is null, and `failure` says why. */
@@ -141,8 +151,10 @@ export interface Part {
 }
 
 export interface InsertOptions {
-  /** Leaves out rows whose unique key is taken. */
+  /** Leaves out a row whose unique key is taken; then there is one row. */
   readonly unlessTaken: boolean
+  /** The library made the ids, so no earlier row can have one of them. */
+  readonly idsAreNew: boolean
   /** Wakes up idle workers, where the database can notify them. */
   readonly notify: boolean
 }

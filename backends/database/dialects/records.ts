@@ -1,5 +1,6 @@
 import type { Answer } from '../connections/statement'
 import type { NewRows, RawRow } from '../row'
+import type { InsertOptions } from './dialect'
 
 /** Rows by their keys, all of one shape. */
 export type Batch = readonly Readonly<{ row_key: string }>[]
@@ -8,9 +9,13 @@ export type Batch = readonly Readonly<{ row_key: string }>[]
 export function enqueuedAtByKey(
   records: Answer['records'],
   { shared }: NewRows,
+  { idsAreNew }: InsertOptions,
 ): (key: string) => string | undefined {
-  // MySQL skips a row whose id is taken like one whose unique key is, and returns the row that has the id.
-  const written = records.filter((record) => record['unique_key'] === shared.unique_key)
+  // MySQL skips a row whose id is taken like one whose unique key is, and returns the row that has the id. A row with a new
+  // id is the one just written, even if it has finished since, and so has its key no more.
+  const written = records.filter(
+    (record) => idsAreNew || record['unique_key'] === shared.unique_key,
+  )
   const times = new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
   return (key) => times.get(key)
 }

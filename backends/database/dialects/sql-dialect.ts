@@ -25,6 +25,7 @@ export interface Statements {
   readonly insertUnlessTaken: string
   readonly byId: string
   readonly byUniqueKey: string
+  readonly freeKey: string
   readonly finish: string
   /** Which of the rows already hold their outcome. */
   readonly settled: string
@@ -68,7 +69,7 @@ export abstract class SqlDialect extends Dialect {
     options: InsertOptions,
   ): Promise<(key: string) => string | undefined> {
     const { records } = await this.write(session, rows, options)
-    if (options.unlessTaken) return enqueuedAtByKey(records, rows)
+    if (options.unlessTaken) return enqueuedAtByKey(records, rows, options)
     const enqueuedAt = String(records[0]?.['enqueued_at'])
     return () => enqueuedAt
   }
@@ -79,6 +80,10 @@ export abstract class SqlDialect extends Dialect {
 
   async byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined> {
     return rowsOf(await session.query(this.sql.byUniqueKey, { uniqueKey }))[0]
+  }
+
+  async freeKey(session: Session, { row_key: id, unique_key: uniqueKey }: RawRow): Promise<void> {
+    await session.query(this.sql.freeKey, { id, uniqueKey })
   }
 
   async finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>> {
@@ -103,10 +108,16 @@ export abstract class SqlDialect extends Dialect {
     })
   }
 
-  async release(session: Session, rows: readonly HeldRow[]): Promise<Released> {
+  async release(
+    session: Session,
+    rows: readonly HeldRow[],
+    delay: number | null = null,
+  ): Promise<Released> {
     const locks = this.#locks
     const release = async (on: Session, free: readonly HeldRow[]): Promise<number> =>
-      free.length === 0 ? 0 : (await on.query(this.sql.release, this.batch(free))).affected
+      free.length === 0
+        ? 0
+        : (await on.query(this.sql.release, { ...this.batch(free), delay })).affected
     if (locks === null) return { released: await release(session, rows), locked: NONE }
     return session.transaction(async (inside) => {
       const { free, locked } = await lockFree(inside, locks, rows, this.#batch)
@@ -176,7 +187,7 @@ export abstract class SqlDialect extends Dialect {
       .affected
   }
 
-  async requestCancel(session: Session, id: string): Promise<number> {
+  async requestCancel(session: Session, id: string, _notify: boolean): Promise<number> {
     return (await session.query(this.sql.requestCancel, { id })).affected
   }
 

@@ -37,6 +37,11 @@ export function newValues(
   }).join(', ')
 }
 
+/** The condition is looked at again: the row may have been retried since it was read. */
+export function freeKeyOf(path: string): string {
+  return `UPDATE ${path} SET unique_key = NULL WHERE id = :id AND unique_key = :uniqueKey AND status IN ('SUCCESSFUL', 'FAILED')`
+}
+
 /** `AND …` for the queues of a filter; the same text for filters of one form, so that it can be prepared. */
 export function queueCondition(
   { queues, excludeQueues }: QueueFilter,

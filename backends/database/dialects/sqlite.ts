@@ -1,12 +1,13 @@
 import type { Session } from '../connections/session'
 import type { Values } from '../connections/statement'
-import type { ClaimedRaw, FinishRow } from '../row'
+import { type ClaimedRaw, type FinishRow, MAX_CLAIMS } from '../row'
 import type { Table } from '../table'
 import type { Claim } from './dialect'
 import { type Batch, keysOf, rowsOf } from './records'
 import { SqlDialect, type Statements } from './sql-dialect'
 import {
   CLAIM_COLUMNS,
+  freeKeyOf,
   INSERTED,
   newValues,
   perFilter,
@@ -36,6 +37,15 @@ function instant(...modifiers: string[]): string {
 }
 
 const NOW = instant()
+/**
+ * The end of the present millisecond, in which Django may have written an instant with microseconds. What begins or ends here
+ * comes after it.
+ */
+const AFTER_ALL = endOfMs()
+
+function endOfMs(...modifiers: string[]): string {
+  return `strftime(${["'%Y-%m-%d %H:%M:%f999'", "'now'", ...modifiers].join(', ')})`
+}
 const LEASE = instant("'+' || :leaseSeconds || ' seconds'")
 /** Above any priority, even one that was never checked. */
 const ABOVE_ALL = 2 ** 31 - 1
@@ -68,14 +78,11 @@ export class Sqlite extends SqlDialect {
    */
   async claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
     const claimed: ClaimedRaw[] = []
-    const ranges = this.#claimTexts(claim.filter)
-    let priority = await this.#priorityBelow(session, ABOVE_ALL)
-    while (priority !== null && claimed.length < claim.limit) {
-      for (const range of ranges) {
-        const limit = claim.limit - claimed.length
-        if (limit > 0) claimed.push(...(await claimRange(session, range, claim, priority, limit)))
-      }
-      priority = await this.#priorityBelow(session, priority)
+    try {
+      await this.#claimInto(claimed, session, claim)
+    } catch (error) {
+      // What is claimed by then must run: a claim that is made again would not find it. The next one will meet the error.
+      if (claimed.length === 0) throw error
     }
     return claimed
   }
@@ -89,6 +96,18 @@ export class Sqlite extends SqlDialect {
 
   protected batch(rows: Batch): Values {
     return { rows: JSON.stringify(rows) }
+  }
+
+  async #claimInto(claimed: ClaimedRaw[], session: Session, claim: Claim): Promise<void> {
+    const ranges = this.#claimTexts(claim.filter)
+    let priority = await this.#priorityBelow(session, ABOVE_ALL)
+    while (priority !== null && claimed.length < claim.limit) {
+      for (const range of ranges) {
+        const limit = claim.limit - claimed.length
+        if (limit > 0) claimed.push(...(await claimRange(session, range, claim, priority, limit)))
+      }
+      priority = await this.#priorityBelow(session, priority)
+    }
   }
 
   async #priorityBelow(session: Session, below: number): Promise<number | null> {
@@ -109,13 +128,15 @@ function statements(path: string): Statements {
     insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING id AS row_key, unique_key, enqueued_at`,
     byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} WHERE unique_key = :uniqueKey`,
+    freeKey: freeKeyOf(path),
     finish: finishOf(path),
     settled: `SELECT t.id AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
       WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,
     renew: `UPDATE ${path} AS t SET lease_until = ${LEASE}, progress = coalesce(v.progress, t.progress)
       FROM ${rows('row_key', 'claims', 'progress')} WHERE ${FENCE} RETURNING id AS row_key, cancel_requested_at IS NOT NULL AS cancelled`,
     release: `UPDATE ${path} AS t SET status = 'READY', lease_until = NULL, worker_ids = json_remove(t.worker_ids, '$[#-1]'),
-        started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END
+        started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END,
+        run_after = coalesce(${instant("'+' || (:delay / 1000.0) || ' seconds'")}, t.run_after)
       FROM ${rows('row_key', 'claims')} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     argumentsOf: `SELECT id AS row_key, CAST(args_kwargs AS TEXT) AS args_kwargs FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows))`,
     expired: `SELECT ${EXPIRED} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND backend_name = :backendName LIMIT :limit`,
@@ -124,7 +145,7 @@ function statements(path: string): Statements {
     countPrunable: `SELECT count(*) AS n FROM ${path} WHERE ${prunable()} {queues}`,
     deleteByIds: `DELETE FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows)) AND status IN ('SUCCESSFUL', 'FAILED')`,
     count: `SELECT status, count(*) AS n FROM ${path} WHERE backend_name = :backendName {queues} GROUP BY status`,
-    cancelReady: `UPDATE ${path} SET status = 'FAILED', finished_at = ${NOW}, exception_class_path = :exceptionClassPath, traceback = :traceback,
+    cancelReady: `UPDATE ${path} SET status = 'FAILED', finished_at = ${AFTER_ALL}, exception_class_path = :exceptionClassPath, traceback = :traceback,
         unique_key = CASE WHEN unique_key LIKE 'f:%' THEN NULL ELSE unique_key END WHERE id = :id AND status = 'READY'`,
     requestCancel: `UPDATE ${path} SET cancel_requested_at = ${NOW} WHERE id = :id AND status = 'RUNNING' AND lease_until IS NOT NULL`,
   }
@@ -132,7 +153,7 @@ function statements(path: string): Statements {
 
 function finishOf(path: string): string {
   return `UPDATE ${path} AS t SET status = v.status, return_value = v.return_value, exception_class_path = v.exception_class_path, traceback = v.traceback,
-      finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
+      finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${AFTER_ALL} END,
       run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${instant("'+' || (v.delay / 1000.0) || ' seconds'")} END,
       attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE json_insert(coalesce(t.attempt_errors, '[]'), '$[#]', json(v.attempt_error)) END,
       progress = coalesce(v.progress, t.progress),
@@ -162,7 +183,7 @@ function claimTexts(path: string) {
     [`<= ${NOW}`, `= '9999-01-01 00:00:00'`].map(
       (
         runAfter,
-      ) => `UPDATE ${path} SET status = 'RUNNING', started_at = ${NOW}, lease_until = ${LEASE}, claims = coalesce(claims, 0) + 1, cancel_requested_at = NULL,
+      ) => `UPDATE ${path} SET status = 'RUNNING', started_at = ${AFTER_ALL}, lease_until = ${LEASE}, claims = min(coalesce(claims, 0), ${MAX_CLAIMS - 1}) + 1, cancel_requested_at = NULL,
         worker_ids = CASE WHEN NOT json_valid(worker_ids) THEN json_array(worker_ids, :worker)
           WHEN json_type(worker_ids) = 'array' THEN json_insert(worker_ids, '$[#]', :worker) ELSE json_array(json(worker_ids), :worker) END
       WHERE id IN (SELECT id FROM ${path}
@@ -186,6 +207,6 @@ async function claimRange(
 
 function prunable(): string {
   const older = (age: string): string =>
-    `finished_at <= ${instant(`'-' || (${age} / 1000.0) || ' seconds'`)}`
+    `finished_at <= ${endOfMs(`'-' || (${age} / 1000.0) || ' seconds'`)}`
   return `backend_name = :backendName AND ((status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (status = 'FAILED' AND ${older(':failedMinAge')}))`
 }

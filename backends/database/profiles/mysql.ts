@@ -1,4 +1,4 @@
-import type { Profile } from './profile'
+import { type Profile, SAVEPOINT } from './profile'
 
 /** By HTTP: there are no connections. */
 export const auroraMysql: Profile = {
@@ -8,6 +8,7 @@ export const auroraMysql: Profile = {
   livesInMemory: () => false,
   isolation: 'READ COMMITTED',
   listens: false,
+  mark: SAVEPOINT,
   errors: {
     noTable: /ER_NO_SUCH_TABLE/,
     noColumn: /ER_BAD_FIELD_ERROR/,
@@ -18,12 +19,13 @@ export const auroraMysql: Profile = {
       /^(ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION|ER_READ_ONLY_MODE) /,
     timedOut: /^\S* Query inactivity timeout/,
     taken: /^ER_DUP_ENTRY /,
-    contention: /^(ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD) /,
+    noSavepoint: /^ER_SP_DOES_NOT_EXIST /,
+    contention: /^(ER_LOCK_DEADLOCK|ER_CHECKREAD) /,
     locked: /^ER_LOCK_WAIT_TIMEOUT /,
     // The driver has no name for MariaDB's own code.
     tooSlow: /^(ER_QUERY_TIMEOUT|ER_QUERY_INTERRUPTED) |max_statement_time/,
     ailing:
-      /^(PROTOCOL_|ER_(ABORTING|BINLOG|CLIENT_INTERACTION|CONNECTION|CRASHED|DISK_FULL|ENGINE|ERROR_ON|FILSORT|GET_ERRNO|INTERNAL|IO_|LOCK_|NET_(?!PACKET)|NEW_ABORTING|NOT_KEYFILE|OUT_OF|OUTOFMEMORY|RECORD_FILE_FULL|TEMP_FILE|TOO_MANY_USER|UNKNOWN_ERROR|UPDATE_WITHOUT_KEY|USER_LIMIT))/,
+      /^(PROTOCOL_(?!CONNECTION_LOST)|ER_(ABORTING|BINLOG|CLIENT_INTERACTION|CONNECTION|CRASHED|DISK_FULL|ENGINE|ERROR_ON|FILSORT|GET_ERRNO|INTERNAL|IO_|LOCK_(?!DEADLOCK|WAIT)|NET_(?!PACKET)|NEW_ABORTING|NOT_KEYFILE|OUT_OF|OUTOFMEMORY|RECORD_FILE_FULL|TEMP_FILE|TOO_MANY_USER|UNKNOWN_ERROR|UPDATE_WITHOUT_KEY|USER_LIMIT))/,
   },
   server: {
     question: `SELECT VERSION() AS version, 'UTF8' AS encoding, DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f') AS now`,

@@ -1,4 +1,4 @@
-import type { Pool, Profile } from './profile'
+import { type Pool, type Profile, SAVEPOINT } from './profile'
 
 const base: Profile = {
   placeholder: 'dollar',
@@ -6,6 +6,7 @@ const base: Profile = {
   isSoleConnection: false,
   livesInMemory: () => false,
   listens: false,
+  mark: SAVEPOINT,
   errors: {
     noTable: /42P01/,
     noColumn: /42703/,
@@ -16,10 +17,12 @@ const base: Profile = {
     readOnly: /^25006 /,
     timedOut: /^\S* Query read timeout/,
     taken: /^23505 /,
-    contention: /^(40001|40P01|55P03) /,
+    noSavepoint: /^(3B001|25P01) /,
+    contention: /^(40001|40P01) /,
     locked: /^55P03 /,
     tooSlow: /^57014 /,
-    ailing: /^(08|0A|25|28|3D|53|58|F0|XX)|^42\w{3} |^55(?!P03)|^57(?!014)/,
+    ailing:
+      /^(08|0A|25(?!006)|28(?!P01|000)|3D(?!000)|42(?!P01|501|601|703)|53(?!300)|55(?!P03)|57(?!014|P0[123])|58|F0|XX)\w+ /,
   },
   server: {
     question: `SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,

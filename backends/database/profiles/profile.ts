@@ -33,6 +33,8 @@ export interface Profile {
   readonly listens: boolean
   /** Logged when a worker starts, where one might expect LISTEN and there is none. */
   readonly whyDeaf?: string
+  /** Marks a transaction, so that one which the app's own SQL has ended can be told. Absent: the database has no such savepoints. */
+  readonly mark?: Mark
   /** Errors of its driver by what they mean. */
   readonly errors: Errors
   /** Absent: version, encoding and clock are not checked. */
@@ -43,6 +45,17 @@ export interface Profile {
   readonly readsLocalTime: boolean
   /** Absent: growth of the table is not checked. */
   readonly growth?: Growth
+}
+
+/** A savepoint: it ends with its transaction, and removing it fails then. */
+export interface Mark {
+  readonly set: string
+  readonly remove: string
+}
+
+export const SAVEPOINT: Mark = {
+  set: 'SAVEPOINT typeorm_tasks',
+  remove: 'RELEASE SAVEPOINT typeorm_tasks',
 }
 
 /** Options of a driver's pool. */
@@ -71,9 +84,11 @@ export type Trouble =
   | 'timedOut'
   /** A row with the same id or unique value exists. */
   | 'taken'
+  /** A savepoint is not there, or no transaction. */
+  | 'noSavepoint'
   /** Others were in the way: the same statement may succeed a moment later. */
   | 'contention'
-  /** Of these: it waited too long for a row that somebody else has locked. */
+  /** The same: it waited too long for a row that somebody else has locked. */
   | 'locked'
   /** The server ended the statement, since it took too long or somebody asked for it. */
   | 'tooSlow'

@@ -1,4 +1,4 @@
-import type { Profile } from './profile'
+import { type Profile, SAVEPOINT } from './profile'
 
 /** The drivers of SQLite of which no more is known than that. */
 export const sqlite: Profile = {
@@ -8,12 +8,14 @@ export const sqlite: Profile = {
   isSoleConnection: true,
   livesInMemory: (database) => database === ':memory:' || database === '',
   listens: false,
+  mark: SAVEPOINT,
   errors: {
     noTable: /no such table/,
     noColumn: /no such column|has no column named/,
     refused: /^(SQLITE_READONLY|SQLITE_CORRUPT|SQLITE_NOTADB)/,
     misnamed: /^SQLITE_CANTOPEN/,
     taken: /^(SQLITE_CONSTRAINT_PRIMARYKEY|SQLITE_CONSTRAINT_UNIQUE) |UNIQUE constraint failed/,
+    noSavepoint: /no such savepoint/,
     contention: /^(SQLITE_BUSY|SQLITE_LOCKED)/,
     ailing: /^SQLITE_(AUTH|FULL|INTERNAL|INTERRUPT|IOERR|MISUSE|NOLFS|NOMEM|PERM|PROTOCOL|SCHEMA)/,
   },

@@ -57,6 +57,7 @@ const settings = [
   'fsync=off',
   'full_page_writes=off',
   'max_connections=300',
+  'max_prepared_transactions=10',
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
   'timezone=America/New_York',

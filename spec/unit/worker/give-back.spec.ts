@@ -15,10 +15,7 @@ import { catchLog } from '../../support/tasks'
 
 const nothing = task('giveback.nothing', () => {})
 const gates: (() => void)[] = []
-const gated = task(
-  'giveback.gated',
-  () => new Promise<void>((resolve) => void gates.push(resolve)),
-)
+const gated = task('giveback.gated', () => new Promise<void>((resolve) => void gates.push(resolve)))
 
 const backend = new DummyBackend('default', { queues: [], options: {} })
 let store: WatchedStore

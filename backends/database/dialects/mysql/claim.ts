@@ -2,7 +2,7 @@ import type { ColumnName, TableColumn } from '../../../../entities/columns'
 import { clock } from '../../../../lib/clock'
 import type { Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
-import type { ClaimedRaw } from '../../row'
+import { type ClaimedRaw, MAX_CLAIMS } from '../../row'
 import type { Claim, QueueFilter } from '../dialect'
 import { rowsOf } from '../records'
 import { CLAIM_COLUMNS, perFilter, queueCondition, queueValues, selectList } from '../sql-text'
@@ -11,7 +11,7 @@ import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, readSmall } from './colu
 const CLAIMED_AT = 'CAST(:now AS DATETIME(6))'
 /** The clock of the look may be behind that of an enqueue. */
 const STARTED_AT = `GREATEST(${CLAIMED_AT}, t.enqueued_at)`
-const CLAIMS = 'COALESCE(t.claims, 0) + 1'
+const CLAIMS = `LEAST(COALESCE(t.claims, 0), ${MAX_CLAIMS - 1}) + 1`
 const WORKER_IDS = `CASE WHEN JSON_VALID(t.worker_ids) THEN JSON_ARRAY_APPEND(t.worker_ids, '$', :worker) ELSE JSON_ARRAY(t.worker_ids, :worker) END`
 
 /** What a claim changes: selected by the statement that locks the row, written by the next. */

@@ -1,12 +1,12 @@
 import type { Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
-import type { ClaimedRaw, FinishRow, NewRows, RenewRow } from '../../row'
+import type { ClaimedRaw, FinishRow, NewRows, RawRow, RenewRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, InsertOptions } from '../dialect'
-import { type Batch, enqueuedAtByKey, heldOf } from '../records'
+import { type Batch, enqueuedAtByKey, heldOf, rowsOf } from '../records'
 import { SqlDialect, type Statements } from '../sql-dialect'
 import type { LockTexts } from '../free-rows'
-import { INSERTED, newValues, selectList } from '../sql-text'
+import { freeKeyOf, INSERTED, newValues, selectList } from '../sql-text'
 import { Claims } from './claim'
 import {
   BY_KEY,
@@ -38,6 +38,7 @@ export class MySql extends SqlDialect {
   readonly name = 'mysql'
   readonly maxStatement = 2 * 1024 * 1024
   readonly #insertReturns: boolean
+  readonly #lockByUniqueKey: string
   readonly #claims: Claims
   readonly #written: string
   readonly #finishAlike: string
@@ -47,6 +48,7 @@ export class MySql extends SqlDialect {
     const { path, hexIds, isMariaDb } = table
     super(statements(table), locksOf(path))
     this.#insertReturns = isMariaDb
+    this.#lockByUniqueKey = `${this.sql.byUniqueKey} LOCK IN SHARE MODE`
     this.#claims = new Claims(path)
     this.#written = `SELECT ${WRITTEN} FROM ${path} WHERE id IN (:keys)`
     this.#finishAlike = finishAlikeOf(path)
@@ -57,17 +59,29 @@ export class MySql extends SqlDialect {
     return this.#claims.claim(session, claim)
   }
 
-  /** Rows of one INSERT have different instants. An INSERT of MySQL returns nothing, so there a query reads them. */
+  /**
+   * Rows of one INSERT have different instants. An INSERT of MySQL returns nothing, so there a query reads them. By then the
+   * task may have run and ended: if its id may be that of an earlier row, only a transaction tells which of both was found.
+   */
   override async insert(
     session: Session,
     newRows: NewRows,
     options: InsertOptions,
   ): Promise<(key: string) => string | undefined> {
+    const isAmbiguous = options.unlessTaken && !options.idsAreNew && !this.#insertReturns
+    if (isAmbiguous && !session.isJoined)
+      return session.transaction((inside) => this.insert(inside, newRows, options))
     const answer = await this.write(session, newRows, options)
     const { records } = this.#insertReturns
       ? answer
       : await session.query(this.#written, valuesOf(newRows.calls))
-    return enqueuedAtByKey(records, newRows)
+    return enqueuedAtByKey(records, newRows, options)
+  }
+
+  /** A transaction at REPEATABLE READ reads from its snapshot, in which a holder that is newer is missing; a locking read does not. */
+  override async byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined> {
+    if (!session.isJoined) return super.byUniqueKey(session, uniqueKey)
+    return rowsOf(await session.query(this.#lockByUniqueKey, { uniqueKey }))[0]
   }
 
   override async finish(
@@ -115,6 +129,7 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
     insertUnlessTaken: `${insert} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
+    freeKey: freeKeyOf(path),
     finish: finishOf(path, same),
     settled: settledOf(path, same),
     renew: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'progress')} ON ${same}
@@ -122,7 +137,8 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
     // Assignments happen from left to right: started_at must look at worker_ids before it changes.
     release: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims')} ON ${same}
       SET t.started_at = CASE WHEN JSON_LENGTH(t.worker_ids) > 1 THEN t.started_at END,
-        t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY'
+        t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY',
+        t.run_after = COALESCE(${NOW} + INTERVAL (:delay * 1000) MICROSECOND, t.run_after)
       WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     argumentsOf: `SELECT ${KEY}, CAST(t.args_kwargs AS CHAR) AS args_kwargs FROM ${path} t WHERE t.id IN (:keys)`,
     expired: `SELECT ${EXPIRED} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND t.backend_name = :backendName LIMIT :limit`,

@@ -1,9 +1,8 @@
 import { type EntityManager, LessThanOrEqual } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { NO_DELAY } from '../../../../entities/formats'
-import { patiently } from '../../connections/retry-contention'
 import type { Claim } from '../dialect'
-import { update } from './entities'
+import { updateOnce } from './entities'
 import { afterClaim } from './rows'
 import { inQueues, type Where } from './where'
 
@@ -13,18 +12,30 @@ const LOOKS = 10
 /** Claims row by row. Returns the rows as the claim left them. */
 export async function claimRows(manager: EntityManager, claim: Claim): Promise<DBTaskResult[]> {
   const taken: DBTaskResult[] = []
+  try {
+    await claimInto(taken, manager, claim)
+  } catch (error) {
+    // What is claimed by then must run, and soon, before its lease ends: a claim that is made again would not find it.
+    if (taken.length === 0) throw error
+  }
+  return taken
+}
+
+async function claimInto(
+  taken: DBTaskResult[],
+  manager: EntityManager,
+  claim: Claim,
+): Promise<void> {
   for (let look = 0; look < LOOKS && taken.length < claim.limit; look++) {
     const candidates = await bestRows(manager, claim, claim.limit - taken.length)
     if (candidates.length === 0) break
     for (const entity of candidates) {
       const changes = afterClaim(entity, claim.workerId, claim.leaseSeconds)
       const { id, claims } = entity
-      // Each is repeated by itself: to repeat the whole claim would lose the rows already claimed.
-      if (await patiently(() => update(manager, { id, claims, status: 'READY' }, changes)))
+      if (await updateOnce(manager, { id, claims, status: 'READY' }, changes))
         taken.push(Object.assign(entity, changes))
     }
   }
-  return taken
 }
 
 function bestRows(

@@ -26,7 +26,7 @@ import {
 import { claimRows } from './claim'
 import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
 import { afterCancel, afterFinish, afterRelease, afterRenewal, isSettled } from './rows'
-import { fence, finishable, inPart, inQueues, prunable } from './where'
+import { fence, finishable, inPart, inQueues, prunable, type Where } from './where'
 
 /**
  * For every other database of TypeORM: no SQL of its own, so a SELECT and then one conditional UPDATE per row, whose row
@@ -52,19 +52,10 @@ export class Portable extends Dialect {
   ): Promise<(key: string) => string | undefined> {
     const now = utcText(new Date())
     const entities = calls.map((call) => newEntity(newRow(call, shared, now)))
-    await (unlessTaken ? insertUnlessTaken(session, entities) : insertAll(session, entities))
-    const written = this.#rawRows(
-      await byKeys(
-        session.manager,
-        calls.map((call) => call.row_key),
-      ),
-    )
-    const times = new Map(
-      written
-        .filter((row) => row.unique_key === shared.unique_key)
-        .map((row) => [row.row_key, row.enqueued_at ?? '']),
-    )
-    return (key) => times.get(key)
+    const isWritten = unlessTaken
+      ? await insertUnlessTaken(session, entities[0] ?? {})
+      : await insertAll(session, entities).then(() => true)
+    return () => (isWritten ? now : undefined)
   }
 
   async byId({ manager }: Session, id: string): Promise<RawRow | undefined> {
@@ -73,6 +64,12 @@ export class Portable extends Dialect {
 
   async byUniqueKey({ manager }: Session, uniqueKey: string): Promise<RawRow | undefined> {
     return this.#rawRows(await manager.findBy(DBTaskResult, { uniqueKey }))[0]
+  }
+
+  async freeKey({ manager }: Session, row: RawRow): Promise<void> {
+    const { row_key: id, unique_key: uniqueKey } = row
+    const finished: Where = { id, status: In(['SUCCESSFUL', 'FAILED']), uniqueKey: uniqueKey ?? '' }
+    await update(manager, finished, { uniqueKey: null })
   }
 
   async claim({ manager }: Session, claim: Claim): Promise<RawRow[]> {
@@ -128,7 +125,11 @@ export class Portable extends Dialect {
     )
   }
 
-  async release({ manager }: Session, rows: readonly HeldRow[]): Promise<Released> {
+  async release(
+    { manager }: Session,
+    rows: readonly HeldRow[],
+    delay: number | null = null,
+  ): Promise<Released> {
     const stored = await this.#byKey(manager, rows)
     let released = 0
     for (const row of rows) {
@@ -138,7 +139,7 @@ export class Portable extends Dialect {
         (await update(
           manager,
           { ...fence(row), cancelRequestedAt: IsNull() },
-          afterRelease(entity),
+          afterRelease(entity, delay),
         ))
       )
         released++

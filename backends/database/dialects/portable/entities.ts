@@ -1,5 +1,7 @@
 import { type EntityManager, In } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
+import { isTaken } from '../../connections/database-errors'
+import { patiently } from '../../connections/retry-contention'
 import type { Session } from '../../connections/session'
 import type { Where } from './where'
 
@@ -18,21 +20,20 @@ export async function insertAll(session: Session, entities: readonly Changes[]):
   })
 }
 
-/** One by one, leaving out entities whose unique key is taken. */
-export async function insertUnlessTaken(
-  { manager }: Session,
-  entities: readonly Changes[],
-): Promise<void> {
-  for (const entity of entities) {
-    const isTaken = async (): Promise<boolean> =>
-      typeof entity.uniqueKey === 'string' &&
-      (await manager.existsBy(DBTaskResult, { uniqueKey: entity.uniqueKey }))
-    if (await isTaken()) continue
-    try {
-      await guarded(manager, (inside) => write(inside, [entity]))
-    } catch (error) {
-      if (!(await isTaken())) throw error
-    }
+/** Unless its unique key is taken. Returns whether it was written. */
+export async function insertUnlessTaken({ manager }: Session, entity: Changes): Promise<boolean> {
+  const { id = '', uniqueKey } = entity
+  const isHeld = (): Promise<boolean> =>
+    manager.existsBy(DBTaskResult, { uniqueKey: uniqueKey ?? '' })
+  if (await isHeld()) return false
+  try {
+    await guarded(manager, (inside) => write(inside, [entity]))
+    return true
+  } catch (error) {
+    // The holder may have finished since.
+    const wasHeld = isTaken(error) && !(await manager.existsBy(DBTaskResult, { id }))
+    if (wasHeld || (await isHeld())) return false
+    throw error
   }
 }
 
@@ -59,8 +60,17 @@ async function write(manager: EntityManager, entities: readonly Changes[]): Prom
     .execute()
 }
 
+/**
+ * As `updateOnce`, and tried again by itself while others are in its way: to repeat a verb would forget the rows that it has
+ * changed by then. In a transaction nothing is, since that may have ended.
+ */
+export function update(manager: EntityManager, where: Where, changes: Changes): Promise<boolean> {
+  const once = (): Promise<boolean> => updateOnce(manager, where, changes)
+  return manager.queryRunner ? once() : patiently(once)
+}
+
 /** Changes the row if it is as `where` says. Returns whether it was. */
-export async function update(
+export async function updateOnce(
   manager: EntityManager,
   where: Where,
   changes: Changes,

@@ -1,31 +1,34 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { TaskStatus } from '../../../../lib/record'
-import type { FinishRow, RenewRow } from '../../row'
+import { type FinishRow, MAX_CLAIMS, type RenewRow } from '../../row'
 
 /** What a claim changes. */
 export function afterClaim(
-  { claims, workerIds }: DBTaskResult,
+  { claims, workerIds, enqueuedAt }: DBTaskResult,
   workerId: string,
   leaseSeconds: number,
 ): Partial<DBTaskResult> {
   // What another program wrote instead of a list stays, so that the row is reported as malformed.
   const earlier = Array.isArray(workerIds) ? workerIds : [workerIds]
-  const startedAt = new Date()
-  const leaseUntil = new Date(startedAt.getTime() + leaseSeconds * 1000)
   return {
     status: 'RUNNING',
-    startedAt,
-    leaseUntil,
-    claims: claims + 1,
+    startedAt: nowAfter(enqueuedAt),
+    leaseUntil: new Date(Date.now() + leaseSeconds * 1000),
+    claims: Math.min(claims, MAX_CLAIMS - 1) + 1,
     workerIds: [...earlier, workerId],
     cancelRequestedAt: null,
   }
 }
 
+/** Now, and not before another instant of the row: that may have microseconds, which are cut off in a Date. */
+function nowAfter(earlier: Date | null): Date {
+  return new Date(Math.max(Date.now(), earlier === null ? 0 : earlier.getTime() + 1))
+}
+
 /** What an outcome changes. */
 export function afterFinish(
-  { attemptErrors, progress, runAfter, uniqueKey }: DBTaskResult,
+  { attemptErrors, progress, runAfter, startedAt, uniqueKey }: DBTaskResult,
   row: FinishRow,
 ): Partial<DBTaskResult> {
   const isFinal = row.status !== 'READY'
@@ -34,7 +37,7 @@ export function afterFinish(
     returnValue: row.return_value === null ? null : (JSON.parse(row.return_value) as unknown),
     exceptionClassPath: row.exception_class_path,
     traceback: row.traceback,
-    finishedAt: isFinal ? new Date() : null,
+    finishedAt: isFinal ? nowAfter(startedAt) : null,
     runAfter: row.delay === null ? runAfter : new Date(Date.now() + row.delay),
     attemptErrors:
       row.attempt_error === null
@@ -50,12 +53,12 @@ export function afterFinish(
 
 /** What cancelling a READY row changes. */
 export function afterCancel(
-  { uniqueKey }: DBTaskResult,
+  { enqueuedAt, uniqueKey }: DBTaskResult,
   error: ErrorRecord,
 ): Partial<DBTaskResult> {
   return {
     status: 'FAILED',
-    finishedAt: new Date(),
+    finishedAt: nowAfter(enqueuedAt),
     ...error,
     uniqueKey: uniqueKey?.startsWith('f:') ? null : uniqueKey,
   }
@@ -70,8 +73,12 @@ export function afterRenewal({ progress }: RenewRow, leaseSeconds: number): Part
 }
 
 /** What releasing a row changes. */
-export function afterRelease({ startedAt, workerIds }: DBTaskResult): Partial<DBTaskResult> {
+export function afterRelease(
+  { runAfter, startedAt, workerIds }: DBTaskResult,
+  delay: number | null,
+): Partial<DBTaskResult> {
   return {
+    runAfter: delay === null ? runAfter : new Date(Date.now() + delay),
     status: 'READY',
     leaseUntil: null,
     workerIds: workerIds.slice(0, -1),

@@ -1,5 +1,6 @@
 import type { Values } from '../../connections/statement'
 import type { Claim, QueueFilter } from '../dialect'
+import { MAX_CLAIMS } from '../../row'
 import { perFilter, queueCondition, queueValues } from '../sql-text'
 import { CLAIMED, NO_DELAY, type rows, STARTED_AT } from './columns'
 import { finishOf } from './finish'
@@ -58,7 +59,7 @@ function bestRows(path: string, filter: QueueFilter): string {
 
 function takeRows(path: string): string {
   return `UPDATE ${path} t SET status = 'RUNNING', started_at = statement_timestamp(), worker_ids = t.worker_ids || jsonb_build_array(:worker::text),
-        claims = coalesce(t.claims, 0) + 1, lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', cancel_requested_at = NULL
+        claims = least(coalesce(t.claims, 0), ${MAX_CLAIMS - 1}) + 1, lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', cancel_requested_at = NULL
       FROM unnest(ARRAY(SELECT best.id FROM best)) WITH ORDINALITY AS b(id, n) WHERE t.id = b.id AND b.n + 0 = b.n AND t.status || '' = 'READY'
       RETURNING ${CLAIMED}`
 }

@@ -8,7 +8,7 @@ import type { Claim, Exchanged, InsertOptions } from '../dialect'
 import type { LockTexts } from '../free-rows'
 import { type Batch, rowsOf } from '../records'
 import { SqlDialect, type Statements } from '../sql-dialect'
-import { INSERTED, newValues } from '../sql-text'
+import { freeKeyOf, INSERTED, newValues } from '../sql-text'
 import { claimTexts, claimValues } from './claim'
 import { columnsOf, EXPIRED, instantText, ROW, rows, soonRows } from './columns'
 import { FENCE, finishOf, settledOf } from './finish'
@@ -28,8 +28,9 @@ const HELD = rows('row_key', 'claims')
 export class Postgres extends SqlDialect {
   readonly name = 'postgres'
   readonly maxStatement = 16 * 1024 * 1024
-  /** The INSERTs that also notify workers: by whether it is for a single row. */
-  readonly #notifyingInserts: { readonly single: string; readonly batch: string }
+  /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
+  readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
+  readonly #notifyingCancel: string
   readonly #finishSoon: string
   readonly #claimTexts: ReturnType<typeof claimTexts>
 
@@ -38,7 +39,12 @@ export class Postgres extends SqlDialect {
     super(statements(table), locksOf(path))
     const notify =
       table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
-    this.#notifyingInserts = { single: insertOne(path, notify), batch: insertBatch(path, notify) }
+    this.#notifyingInserts = {
+      single: insertOne(path, notify),
+      batch: insertBatch(path, notify),
+      unlessTaken: insertUnlessTaken(path, notify),
+    }
+    this.#notifyingCancel = notifyingCancelOf(table)
     this.#finishSoon = table.type === 'postgres' ? finishOf(path, soonRows) : this.sql.finish
     this.#claimTexts = claimTexts(path, table.type === 'postgres' ? soonRows : rows)
   }
@@ -87,13 +93,20 @@ export class Postgres extends SqlDialect {
     }
   }
 
+  override async requestCancel(session: Session, id: string, notify: boolean): Promise<number> {
+    if (!notify) return super.requestCancel(session, id, notify)
+    return (await session.query(this.#notifyingCancel, { id })).affected
+  }
+
   protected batch(batch: Batch): Values {
     return columnsOf(batch)
   }
 
   protected override insertText(isSingle: boolean, options: InsertOptions): string {
-    if (!options.notify || options.unlessTaken) return super.insertText(isSingle, options)
-    return isSingle ? this.#notifyingInserts.single : this.#notifyingInserts.batch
+    if (!options.notify) return super.insertText(isSingle, options)
+    const { single, batch, unlessTaken } = this.#notifyingInserts
+    if (options.unlessTaken) return unlessTaken
+    return isSingle ? single : batch
   }
 
   async #sideBySide(
@@ -128,16 +141,18 @@ function statements(table: Table): Statements {
   return {
     insert: insertBatch(path),
     insertOne: insertOne(path),
-    insertUnlessTaken: `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at`,
+    insertUnlessTaken: insertUnlessTaken(path),
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
+    freeKey: freeKeyOf(path),
     finish: finishOf(path),
     settled: settledOf(path),
     renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
       FROM ${rows('row_key', 'claims', 'progress')}
       WHERE ${FENCE} RETURNING t.id::text AS row_key, (t.cancel_requested_at IS NOT NULL)::int AS cancelled`,
     release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
-        started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END
+        started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END,
+        run_after = coalesce(statement_timestamp() + :delay::double precision * INTERVAL '1 millisecond', t.run_after)
       FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     argumentsOf: `SELECT t.id::text AS row_key, t.args_kwargs::text AS args_kwargs FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[])`,
     expired: `SELECT ${EXPIRED} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.backend_name = :backendName LIMIT :limit`,
@@ -148,13 +163,17 @@ function statements(table: Table): Statements {
     count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.backend_name = :backendName {queues} GROUP BY t.status`,
     cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
         unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
-    requestCancel: requestCancelOf(table),
+    requestCancel: requestCancelOf(path),
   }
 }
 
+function requestCancelOf(path: string): string {
+  return `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
+}
+
 /** On PostgreSQL itself the workers that listen are notified once this is committed. */
-function requestCancelOf(table: Table): string {
-  const requestCancel = `UPDATE ${table.path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
+function notifyingCancelOf(table: Table): string {
+  const requestCancel = requestCancelOf(table.path)
   return table.type === 'postgres'
     ? `WITH asked AS (${requestCancel} RETURNING t.id) SELECT pg_notify('${channelIn(table)}', 'cancel ' || asked.id) FROM asked`
     : requestCancel
@@ -168,6 +187,11 @@ function channelIn(table: Table): string {
 /** `notify`: what the INSERT returns besides, so that workers are notified. */
 function insertBatch(path: string, notify = ''): string {
   return `WITH written AS (${insertRows(path)} RETURNING 1) SELECT ${ENQUEUED_AT}${notify}`
+}
+
+/** Notifies nobody where nothing is written. */
+function insertUnlessTaken(path: string, notify = ''): string {
+  return `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
 }
 
 function insertRows(path: string): string {

@@ -7,20 +7,20 @@ export interface Globals {
   readonly verbosity: number
 }
 
-/** An option whose value `reader` parses. `shownValue` is how the help prints the default `value`. */
+/** An option whose value `reader` parses. `shown` is how the help prints the default `value`. */
 export function option<Value>(
   flags: string,
   description: string,
   reader: (name: string) => Reader<Value>,
   value?: Value,
-  shownValue?: string,
+  shown: (value: Value) => string = String,
 ): Option {
   const made = new Option(flags, description).argParser(reader(flags.split(' ')[0] ?? flags))
-  return value === undefined ? made : made.default(value, shownValue)
+  return value === undefined ? made : made.default(value, shown(value))
 }
 
-export function backendOption(description: string): Option {
-  return option('--backend <alias>', description, text, 'default', 'default')
+export function backendOption(description: string, alias: string): Option {
+  return option('--backend <alias>', description, text, alias)
 }
 
 /** An action for commander: calls `work` with all options; the number it returns is the process's exit code. */

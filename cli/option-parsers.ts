@@ -2,6 +2,8 @@ import { UsageError } from '../lib/errors/errors'
 import { didYouMean, shown } from '../lib/errors/suggestions'
 import { MAX_QUEUE_NAME, QUEUE_NAME, check } from '../lib/errors/option-checks'
 
+const DAY_MS = 24 * 60 * 60 * 1000
+
 /** Parses an option's value. @throws UsageError that names the option, the expected and the given value. */
 export type Reader<Value> = (written: string) => Value
 
@@ -15,14 +17,20 @@ export function seconds(option: string): Reader<number> {
   return (written) => number(option, written, { least: 0 }, 'a number of seconds, 0 or more') * 1000
 }
 
+/** As `seconds` parses it. */
+export function inSeconds(ms: number): string {
+  return String(ms / 1000)
+}
+
 /** Parses days, with fractions; returns milliseconds. */
 export function days(option: string): Reader<number> {
   return (written) =>
-    number(option, written, { least: 0, most: 36_500 }, 'a number of days from 0 to 36500') *
-    24 *
-    60 *
-    60 *
-    1000
+    number(option, written, { least: 0, most: 36_500 }, 'a number of days from 0 to 36500') * DAY_MS
+}
+
+/** As `days` parses it. */
+export function inDays(ms: number): string {
+  return String(ms / DAY_MS)
 }
 
 export function wholeNumber(option: string, range: Range): Reader<number> {
@@ -63,15 +71,21 @@ export function queueName(option: string): Reader<string> {
 }
 
 /** Parses queue names separated by commas. */
-export function queueNames(option: string): Reader<string[]> {
+export function queueNames(option: string): Reader<readonly string[]> {
   const one = queueName(option)
   return (written) => written.split(',').map((name) => one(name.trim()))
 }
 
 /** The same; `*` means all queues. */
-export function queueNamesOrAll(option: string): Reader<string[] | '*'> {
+export function queueNamesOrAll(option: string): Reader<readonly string[] | '*'> {
   const some = queueNames(option)
   return (written) => (written.split(',').some((name) => name.trim() === '*') ? '*' : some(written))
+}
+
+/** As `queueNamesOrAll` parses it. */
+export function inNames(names: readonly string[] | '*'): string {
+  if (names === '*') return names
+  return names.length === 0 ? 'none' : names.join(',')
 }
 
 export function oneOf<Word extends string>(option: string, words: readonly Word[]): Reader<Word> {
@@ -86,7 +100,7 @@ export function oneOf<Word extends string>(option: string, words: readonly Word[
 }
 
 /** Milliseconds per unit. */
-const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS } as const
 
 /** Parses an ISO 8601 time, or a delay from now: `+30s`, `5m`, `2h`, `1d`. */
 export function instant(option: string): Reader<Date> {

@@ -26,6 +26,9 @@ export interface Middleware {
    *
    * In `enqueueMany` it is called once for each order, and `next` resolves when all of them are stored, so one order must
    * not wait for another one there. If one throws before its `next`, every other `next` rejects, and nothing is stored.
+   *
+   * What is thrown after `next` resolved fails the enqueue for its caller, and undoes nothing: what was stored stays, and
+   * will run, in `enqueueMany` all orders. Only a transaction that the enqueue joins takes it back, by its rollback.
    */
   enqueue?(
     order: Order,

@@ -1,5 +1,5 @@
 import type { Progress, ResultValues, TaskStatus } from './record'
-import { clock } from './clock'
+import { clock, sharedByMany } from './clock'
 import {
   InvalidTaskError,
   NotFinishedError,
@@ -9,7 +9,6 @@ import {
 import { type Rule, type Subject, check, isWithin } from './errors/option-checks'
 import { type ErrorRecord, headline } from './errors/error-record'
 import { tasks } from './registry'
-import { sharedByMany } from './clock'
 import type { Task } from './task-type'
 
 export interface WaitOptions {

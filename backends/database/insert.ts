@@ -4,9 +4,8 @@ import { AlreadyEnqueuedError, DatabaseError } from '../../lib/errors/errors'
 import { assertHolds } from '../unique-key'
 import type { Dialect } from './dialects/dialect'
 import { newRow, type RawRow, type SharedValues } from './row'
-import type { Session } from './connections/session'
-import { isContention, isTaken } from './connections/database-errors'
-import { patiently } from './connections/retry-contention'
+import { type Session, patiently } from './connections/session'
+import { isContention, isTaken, refusedValue } from './connections/database-errors'
 
 /** An order and the id of its row, as the database spells it. */
 export interface KeyedOrder {
@@ -78,11 +77,16 @@ async function insert(
   const calls = orders.map(({ order, key }) => ({ row_key: key, args_kwargs: order.argsKwargs }))
   const ask = (): ReturnType<Dialect['insert']> =>
     dialect.insert(session, { shared, calls }, { unlessTaken, idsAreNew, notify })
-  const enqueuedAt = await ask().catch(async (error: unknown) => {
-    if (isTaken(error)) throw alreadyEnqueued(orders, error)
-    if (session.isJoined || !isContention(error)) throw error
-    return patiently(ask)
-  })
+  const enqueuedAt = await ask()
+    .catch((error: unknown) => {
+      if (session.isJoined || !isContention(error)) throw error
+      return patiently(ask)
+    })
+    .catch((error: unknown) => {
+      throw isTaken(error)
+        ? alreadyEnqueued(orders, error)
+        : refusedValue(error, first.order.task.name)
+    })
   const written: Written[] = []
   for (const call of calls) {
     const at = enqueuedAt(call.row_key)

@@ -14,7 +14,7 @@ import type {
 } from '../../lib/store'
 import { inTime } from '../../lib/clock'
 import type { Sessions } from './connections/worker-connections'
-import { patiently } from './connections/retry-contention'
+import { patiently } from './connections/session'
 import type { Dialect } from './dialects/dialect'
 import { HandIn } from './batches/hand-in'
 import { isComplete, LargeArguments } from './batches/large-arguments'

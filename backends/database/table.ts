@@ -1,9 +1,11 @@
 import type { DataSource } from 'typeorm'
-import { type Asked, isMariaDb } from '../../entities/database-family'
+import type { Asked } from '../../entities/database-family'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
-import { DataSourceError } from '../../lib/errors/errors'
-import { unreachable } from './connections/database-errors'
+import { DatabaseError, DataSourceError } from '../../lib/errors/errors'
+import { explained, unreachable } from './connections/database-errors'
+import { isMariaDb, packetOf } from './profiles/mysql-settings'
 import { profileOf } from './profiles/profile-of'
+import { settingsOf, wrongSettings } from './profiles/settings'
 
 /** What statements need to know about the tasks table of one DataSource. */
 export interface Table {
@@ -16,6 +18,8 @@ export interface Table {
   /** Ids are 32 hex digits, since the database has no uuid type. */
   readonly hexIds: boolean
   readonly isMariaDb: boolean
+  /** The largest packet that the server takes, in bytes; undefined where there is no such limit. */
+  readonly packet?: number | undefined
 }
 
 const tables = new WeakMap<DataSource, Table>()
@@ -24,7 +28,8 @@ const tables = new WeakMap<DataSource, Table>()
  * The tasks table of an app's DataSource; looked up once for each. A caller that holds a connection gives it: if all of the
  * pool are held by such callers, none of them would get another.
  *
- * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
+ * @throws DataSourceError if the DataSource is not initialised, or does not have the entity; DatabaseError if the server is set
+ * so that not even an enqueue can work.
  */
 export async function tableOf(dataSource: DataSource, connection?: Asked): Promise<Table> {
   assertReady(dataSource)
@@ -50,16 +55,25 @@ async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
     path,
     name: tableName,
     hexIds,
-    isMariaDb: profileOf(type).mayBeMariaDb && (await isOnMariaDb(asked, type)),
+    ...(await productOf(asked, type, tableName)),
   }
 }
 
-/** @throws DatabaseUnreachableError */
-async function isOnMariaDb(asked: Asked, type: string): Promise<boolean> {
+/** @throws DatabaseUnreachableError, or DatabaseError if the server is set so that not even an enqueue can work */
+async function productOf(
+  asked: Asked,
+  type: string,
+  name: string,
+): Promise<Pick<Table, 'isMariaDb' | 'packet'>> {
+  const { mayBeMariaDb, server } = profileOf(type)
+  if (!mayBeMariaDb || !server?.settings) return { isMariaDb: false, packet: undefined }
   try {
-    return await isMariaDb(asked)
+    const values = await settingsOf(asked, server.settings)
+    const wrong = wrongSettings(values, server.settings).find(({ stops }) => stops === 'all')
+    if (wrong) throw new DatabaseError(wrong.message, wrong.hint)
+    return { isMariaDb: isMariaDb(values), packet: packetOf(values) }
   } catch (error) {
-    throw unreachable(error, type)
+    throw unreachable(explained(error, name), type)
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import type { OpenWorker } from '../../lib/worker/start-worker'
-import type { WorkerOptions } from '../../lib/worker/worker-options'
+import { MAX_WORKER_ID, WORKER_OPTIONS, type WorkerOptions } from '../../lib/worker/worker-options'
 import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
 import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
@@ -9,12 +9,20 @@ import { backendOption, doing, examples, type Globals, option } from '../command
 import { late } from '../lazy'
 import { reportStarted } from '../process/self'
 import { Shutdown } from '../process/shutdown'
-import { queueNames, queueNamesOrAll, seconds, text, wholeNumber } from '../option-parsers'
+import {
+  inNames,
+  inSeconds,
+  queueNames,
+  queueNamesOrAll,
+  seconds,
+  text,
+  wholeNumber,
+} from '../option-parsers'
 import type { FleetOptions } from '../process/supervised-worker'
 
 interface DbWorkerOptions extends Globals {
-  readonly queueName: string[] | '*'
-  readonly excludeQueues: string[]
+  readonly queueName: readonly string[] | '*'
+  readonly excludeQueues: readonly string[]
   readonly interval: number
   readonly batch?: boolean
   readonly reload?: boolean
@@ -29,7 +37,6 @@ interface DbWorkerOptions extends Globals {
 
 /** Longest random delay before a worker's first claim, in ms, so that workers started together do not poll in step. */
 const STARTUP_DELAY_MS = 1_000
-const MAX_WORKER_ID = 64
 const MAX_PROCESSES = 256
 
 export function dbWorkerCommand(): Command {
@@ -59,17 +66,17 @@ function queueOptions(): Option[] {
       '--queue-name <names>',
       "Queues to serve, separated by commas; '*' for all.",
       queueNamesOrAll,
-      ['default'],
-      'default',
+      WORKER_OPTIONS.queues.default,
+      inNames,
     ),
     option(
       '--exclude-queues <names>',
       "Queues to skip, separated by commas; only with --queue-name '*'.",
       queueNames,
-      [],
-      'none',
+      WORKER_OPTIONS.excludeQueues.default,
+      inNames,
     ),
-    backendOption('Alias in TASKS of the backend to serve.'),
+    backendOption('Alias in TASKS of the backend to serve.', WORKER_OPTIONS.backend.default),
   ]
 }
 
@@ -80,8 +87,8 @@ function runOptions(): Option[] {
       '--interval <seconds>',
       'Seconds between checks for new tasks when the queues are empty.',
       seconds,
-      1_000,
-      '1',
+      WORKER_OPTIONS.interval.default,
+      inSeconds,
     ),
     new Option('--batch', 'Exit when no task is left to run.'),
     option('--max-tasks <number>', 'Exit after this many tasks. (default: never)', (name) =>
@@ -89,7 +96,7 @@ function runOptions(): Option[] {
     ),
     new Option(
       '--no-startup-delay',
-      'Start immediately. Otherwise waits a random time of up to 1 second, except with --batch or --interval 0.',
+      `Start immediately. Otherwise waits a random time of up to ${inSeconds(STARTUP_DELAY_MS)} second, except with --batch or --interval 0.`,
     ),
     new Option('--reload', 'Restart when source files change (development).'),
     new Option('--no-reload', 'Disable --reload.'),
@@ -103,7 +110,7 @@ function processOptions(): Option[] {
       '--concurrency <number>',
       'Tasks to run at the same time, in each process.',
       (name) => wholeNumber(name, { least: 1 }),
-      10,
+      WORKER_OPTIONS.concurrency.default,
     ),
     option(
       '--processes <number>',
@@ -120,8 +127,8 @@ function processOptions(): Option[] {
       '--shutdown-timeout <seconds>',
       'Seconds to wait for running tasks on shutdown; then they are aborted and requeued.',
       seconds,
-      30_000,
-      '30',
+      WORKER_OPTIONS.shutdownTimeout.default,
+      inSeconds,
     ),
   ]
 }

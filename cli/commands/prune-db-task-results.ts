@@ -1,19 +1,17 @@
 import { Command } from 'commander'
-import type { PruneOptions } from '../../lib/worker/start-worker'
+import { PRUNE_OPTIONS, type PruneOptions } from '../../lib/worker/prune-options'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { isWanted, print } from '../output'
-import { days, queueNamesOrAll } from '../option-parsers'
+import { days, inDays, inNames, queueNamesOrAll } from '../option-parsers'
 
 interface PruneCommandOptions extends Globals {
-  readonly queueName: string[] | '*'
+  readonly queueName: readonly string[] | '*'
   readonly backend: string
   readonly minAgeDays: number
   readonly failedMinAgeDays?: number
   readonly dryRun?: boolean
 }
-
-const FOURTEEN_DAYS_MS = 14 * 24 * 60 * 60 * 1000
 
 export function pruneCommand(): Command {
   return new Command('prune_db_task_results')
@@ -26,18 +24,20 @@ export function pruneCommand(): Command {
         '--queue-name <names>',
         "Queues to prune, separated by commas; '*' for all.",
         queueNamesOrAll,
-        ['default'],
-        'default',
+        PRUNE_OPTIONS.queues.default,
+        inNames,
       ),
     )
-    .addOption(backendOption('Alias in TASKS of the backend to prune.'))
+    .addOption(
+      backendOption('Alias in TASKS of the backend to prune.', PRUNE_OPTIONS.backend.default),
+    )
     .addOption(
       option(
         '--min-age-days <days>',
         'Keep results for this many days after the task finished; 0 deletes all finished.',
         days,
-        FOURTEEN_DAYS_MS,
-        '14',
+        PRUNE_OPTIONS.minAge.default,
+        inDays,
       ),
     )
     .addOption(

@@ -5,11 +5,11 @@ import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { print, printable, table } from '../output'
 import { asJson, cellsOf, fieldsOf, HEADER } from '../result-format'
-import { oneOf, queueNamesOrAll, text, wholeNumber } from '../option-parsers'
+import { inNames, oneOf, queueNamesOrAll, text, wholeNumber } from '../option-parsers'
 
 interface ListOptions extends Globals {
   readonly status?: TaskStatus
-  readonly queueName: string[] | '*'
+  readonly queueName: readonly string[] | '*'
   readonly limit: number
   readonly backend?: string
   readonly json?: boolean
@@ -69,8 +69,8 @@ function withListOptions(command: Command): Command {
         '--queue-name <names>',
         "Only these queues, separated by commas; '*' for all.",
         queueNamesOrAll,
-        '*' as string[] | '*',
         '*',
+        inNames,
       ),
     )
     .addOption(

@@ -1,18 +1,37 @@
-import { MalformedRowError, NotSupportedError } from '../errors/errors'
-import { briefName } from '../errors/suggestions'
-import { MaxAgeExceeded, WorkerStops } from '../errors/run-errors'
+import type { TaskBackend } from '../backend'
 import { clock } from '../clock'
-import { ABORT_GRACE_MS } from './abort'
+import { MalformedRowError, NotSupportedError } from '../errors/errors'
+import { MaxAgeExceeded, WorkerStops } from '../errors/run-errors'
+import { briefName } from '../errors/suggestions'
 import { log } from '../events/logger'
+import { isWrapped, runThrough } from '../middleware'
+import type { Progress, ResultValues } from '../record'
+import { tasks } from '../registry'
+import { TaskResult } from '../result'
+import type { ClaimedRow, Outcome } from '../store'
+import { TaskContext, type Surroundings } from '../tasks/context'
+import { encodeReturnValue } from '../tasks/json'
 import { checkPolicy, DEFAULT_POLICY, overridden, type Policy } from '../tasks/run-policy'
-import { type Executor, type Run, runInProcess } from './in-process'
-import type { ResultValues } from '../record'
-import type { ClaimedRow } from '../store'
 import type { Task } from '../tasks/task'
-import { runInTransaction } from './in-transaction'
-import { type RunOutcome, failed } from './run-outcome'
+import { ABORT_GRACE_MS, inGrace } from './abort'
+import { isHopeless, type Terms } from './retry'
+import { inFreshContext } from './run-context'
+import { type RunOutcome, failed, notBegun } from './run-outcome'
 
 type AnyTask = Task<unknown[], unknown>
+
+/** One run of a claimed row, as an executor sees it. */
+export interface Run extends Terms {
+  readonly backend: TaskBackend
+  /** The task's own code starts now: its time limit counts from here. */
+  begins(): void
+  report(progress: Progress): void
+  /** The outcome to store with the run's own transaction, asked for right before its commit. @throws if it must not commit. */
+  completion(returnValue: string | null): Outcome | Promise<Outcome>
+}
+
+/** Carries out a run. Never throws, whatever the task does. */
+export type Executor = (run: Run) => Promise<RunOutcome>
 
 /** A run in a worker, which may abort it. */
 export interface AbortableRun extends Run {
@@ -22,6 +41,51 @@ export interface AbortableRun extends Run {
   readonly over: AbortSignal
   /** Ends the run with this outcome, unless it has ended. What the task still returns is discarded. */
   conclude(outcome: RunOutcome): void
+}
+
+/** What a task is called with. */
+type Called = Pick<ResultValues, 'id' | 'args' | 'kwargs'>
+
+/** Carries out a run in this process. */
+const runInProcess: Executor = (run) => inFreshContext(() => carriedOutInProcess(run))
+
+async function carriedOutInProcess(run: Run): Promise<RunOutcome> {
+  run.begins()
+  try {
+    return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(await called(run, run)) }
+  } catch (error) {
+    return failed(error, run)
+  }
+}
+
+/**
+ * Carries out a run in a transaction of this process, which commits together with the outcome of its row: what the
+ * worker hands in afterwards only confirms a success.
+ */
+const runInTransaction: Executor = (run) => inFreshContext(() => carriedOutInTransaction(run))
+
+async function carriedOutInTransaction(run: Run): Promise<RunOutcome> {
+  const { backend, signal } = run
+  let hasBegun = false
+  try {
+    let returnValue: string | null = null
+    await backend.completeInTransaction(async (manager) => {
+      signal.throwIfAborted()
+      hasBegun = true
+      run.begins()
+      // A run that ignores its signal must not keep its transaction, and the locks in it.
+      returnValue = await inGrace(
+        returnValueOf(run, { signal, report: (progress) => run.report(progress), manager }),
+        signal,
+        () => Promise.reject(signal.reason as Error),
+      )
+      return run.completion(returnValue)
+    })
+    return { status: 'SUCCESSFUL', returnValue, isStored: true }
+  } catch (error) {
+    const isTrouble = !hasBegun && !signal.aborted && !isHopeless(error)
+    return isTrouble ? notBegun(error) : failed(error, run)
+  }
 }
 
 /** Running the task in the worker after all would break what was promised to the tasks beside it. */
@@ -83,6 +147,47 @@ export function assertYoung(
   const age =
     waitedMs + startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
   if (age > maxAge) throw new MaxAgeExceeded(age, maxAge)
+}
+
+/** Calls the task of a claimed row; gives what it returns, or a promise of that. Not async: this runs for every task. */
+function called({ backend, row: { values } }: Run, surroundings: Surroundings): unknown {
+  const context = (): TaskContext =>
+    new TaskContext(new TaskResult<unknown>(backend, values), surroundings)
+  return calledWith(tasks.get(values.taskName), values, context)
+}
+
+/** `context` is made only where the task, or a middleware, takes it. */
+function calledWith(task: AnyTask, call: Called, context: () => TaskContext): unknown {
+  const run = (inside: () => TaskContext): unknown => task.run(argumentsOf(task, call), inside)
+  return isWrapped.run ? runThrough(context, run) : run(context)
+}
+
+/** Calls the task of a claimed row; gives its return value as JSON text, null for none. @throws what the task throws. */
+async function returnValueOf(run: Run, surroundings: Surroundings): Promise<string | null> {
+  return encodeReturnValue(await called(run, surroundings))
+}
+
+/** Calls a task with the arguments that `result` holds; gives its return value as JSON text, null for none. @throws what the task throws. */
+export async function callTask(
+  task: AnyTask,
+  result: TaskResult<unknown>,
+  surroundings: Surroundings,
+): Promise<string | null> {
+  return encodeReturnValue(
+    await calledWith(task, result, () => new TaskContext(result, surroundings)),
+  )
+}
+
+/** JavaScript has no keyword arguments: they are passed as one last object. */
+function argumentsOf(task: AnyTask, { id, args, kwargs }: Called): unknown[] {
+  const names = Object.keys(kwargs)
+  if (names.length === 0) return [...args]
+  const misplaced = task.positionalAmong(names)
+  if (misplaced.length > 0)
+    log.warn(
+      `Task id=${id} path=${task.name} was enqueued with keyword arguments (${names.join(', ')}), and its function has ${misplaced.join(', ')} as positional parameters: it gets one object in their place. Enqueue it with positional arguments`,
+    )
+  return [...args, kwargs]
 }
 
 /** Nothing can end a function of this process from outside: one that ignores its signal is detached, and its result discarded. */

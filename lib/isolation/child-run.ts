@@ -1,5 +1,5 @@
 import { ABORT_GRACE_MS } from '../execution/abort'
-import type { Run } from '../execution/in-process'
+import type { Run } from '../execution/executor'
 import type { RunOutcome } from '../execution/run-outcome'
 import { tasks } from '../registry'
 import type { Outcome } from '../store'

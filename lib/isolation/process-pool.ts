@@ -1,6 +1,6 @@
 import { clock } from '../clock'
 import { log } from '../events/logger'
-import type { Executor, Run } from '../execution/in-process'
+import type { Executor, Run } from '../execution/executor'
 import { type RunOutcome, failed, notBegun } from '../execution/run-outcome'
 import { type Terms } from '../execution/retry'
 import { SetUpTrouble } from './child-errors'

@@ -1,4 +1,10 @@
-import { assertYoung, type AbortableRun, executorOf, policyFor } from '../execution/executor'
+import {
+  assertYoung,
+  type AbortableRun,
+  executorOf,
+  policyFor,
+  type Executor,
+} from '../execution/executor'
 import type { TaskBackend } from '../backend'
 import { Member } from './indexed-set'
 import { clock, OVER } from '../clock'
@@ -10,7 +16,6 @@ import { DEFAULT_POLICY, type Policy } from '../tasks/run-policy'
 import { TaskResult } from '../result'
 import { type Progress } from '../record'
 import { tasks } from '../registry'
-import type { Executor } from '../execution/in-process'
 import { taskStarted } from '../events/signals'
 import { logState } from '../events/task-log'
 import type { LiveStage, Stage } from './stages'

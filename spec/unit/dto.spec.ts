@@ -21,7 +21,7 @@ import { ImmediateBackend } from '#immediate'
 import { remoteTask, task } from '#define'
 import { backends } from '../../lib/backend-registry'
 import { TaskResult as Result } from '#result'
-import { callTask } from '#in-process'
+import { callTask } from '#executor'
 import { catchLog } from '../support/tasks'
 
 interface TransformerDoor {

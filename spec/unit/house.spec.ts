@@ -143,6 +143,19 @@ describe('the whole house', () => {
   })
 })
 
+it('names in "The way of a task" files and folders that there are', () => {
+  const [, way = ''] =
+    /## The way of a task\n\n(.*?)\n\n/s.exec(
+      readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'),
+    ) ?? []
+  const named = [...way.matchAll(/`([^`]+)`/g)].map(([, name = '']) => `/${name}`)
+  const files = ['lib', 'entities', 'backends'].flatMap(sourcesOf).map((file) => `/${file}`)
+  expect(named.length).toBeGreaterThan(10)
+  const isThere = (name: string): boolean =>
+    files.some((file) => file.endsWith(`${name}.ts`) || file.includes(`${name}/`))
+  expect(named.filter((name) => !isThere(name))).toEqual([])
+})
+
 it('declares every package that the rooms use, and no other', () => {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     dependencies: object

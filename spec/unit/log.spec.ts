@@ -31,12 +31,16 @@ it('writes warnings and errors to the console, and no more, until a logger is se
 it('calls each listener until it is disconnected, in the order they came', () => {
   const signal = new Signal('spec')
   const heard: string[] = []
+  expect(signal.isHeard).toBe(false)
   const first = signal.connect(() => heard.push('first'))
-  signal.connect(() => heard.push('second'))
+  const second = signal.connect(() => heard.push('second'))
 
   signal.send({} as TaskEvent)
   first()
   signal.send({} as TaskEvent)
 
   expect(heard).toEqual(['first', 'second', 'second'])
+  expect(signal.isHeard).toBe(true)
+  second()
+  expect(signal.isHeard).toBe(false)
 })

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm'
 import {
+  atomic,
   configureTasks,
   DBTaskResult,
   InvalidSettingsError,
@@ -287,6 +288,21 @@ describe('around enqueueMany', () => {
 
     expect(heard).toEqual([new RangeError('not this one'), new RangeError('not this one')])
     expect(await rows().count()).toBe(0)
+  })
+
+  it('keeps what is stored if one fails after its next, unless a transaction takes it back', async () => {
+    enqueueing(async (order, next) => {
+      const result = await next()
+      if (order.args[0] === 1) throw new RangeError('too late')
+      return result
+    })
+    const enqueued = (): Promise<unknown> => stored.enqueueMany([[0], [1], [2]])
+
+    await expect(enqueued()).rejects.toThrow(new RangeError('too late'))
+    expect(await rows().count()).toBe(3)
+
+    await expect(atomic(dataSource, enqueued)).rejects.toThrow(new RangeError('too late'))
+    expect(await rows().count()).toBe(3)
   })
 
   it('stores the rest where one has a result of its own', async () => {

@@ -10,7 +10,7 @@ import {
   isTooSlow,
   messageOf,
 } from '../connections/database-errors'
-import { patiently, unlessLocked } from '../connections/retry-contention'
+import { patiently, unlessLocked } from '../connections/session'
 import type { Sessions } from '../connections/worker-connections'
 import { type Claim, type Dialect, type Exchanged, NONE } from '../dialects/dialect'
 import { halving, PORTION, portionsOf, sizeOfAll } from './portions'
@@ -46,8 +46,9 @@ export interface HandedIn {
 export class HandIn {
   readonly #sessions: Sessions
   readonly #dialect: Dialect
-  /** The size of portions at present: less than PORTION after one that was too much. */
-  #portion = PORTION
+  /** The size of portions at present: less after one that was too much. */
+  #portion: number
+  readonly #largest: number
   /** Rows that go in the careful way, apart from the others, and how often each was tried in vain. */
   readonly #apart = new Map<string, number>()
   /** The last claim succeeded: the database works. */
@@ -56,6 +57,9 @@ export class HandIn {
   constructor(sessions: Sessions, dialect: Dialect) {
     this.#sessions = sessions
     this.#dialect = dialect
+    // An insert counts each character twice.
+    this.#largest = Math.min(PORTION, dialect.maxStatement / 2)
+    this.#portion = this.#largest
   }
 
   /** Stores outcomes and claims. Rejects if the outcomes could not be stored, for a reason that is not theirs. */
@@ -103,7 +107,7 @@ export class HandIn {
     const { exchange } = this.#sessions
     try {
       this.#answer(rows, await unlessLocked(() => this.#dialect.finish(exchange, rows)), answers)
-      this.#portion = Math.min(PORTION, Math.max(this.#portion, GROWTH * sizeOfAll(rows)))
+      this.#portion = Math.min(this.#largest, Math.max(this.#portion, GROWTH * sizeOfAll(rows)))
     } catch (error) {
       await this.#afterFailure(rows, error, answers)
     }

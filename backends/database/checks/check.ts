@@ -1,13 +1,13 @@
 import type { DataSource } from 'typeorm'
 import type { Problem } from '../../../lib/backend'
-import { DatabaseError, TasksError } from '../../../lib/errors/errors'
+import { TasksError } from '../../../lib/errors/errors'
+import { log } from '../../../lib/events/logger'
 import { growthProblems } from './growth'
-import { serverProblems, versionProblem } from './server'
+import { assertServes, serverProblems } from './server'
 import { tableProblems } from './table'
 import { zoneProblems } from './time-zone'
-import { patiently } from '../connections/retry-contention'
+import { patiently, type Session } from '../connections/session'
 import type { Dialect } from '../dialects/dialect'
-import type { Session } from '../connections/session'
 import { type Table, tableOf } from '../table'
 import {
   codeOf,
@@ -31,7 +31,7 @@ export async function checkDatabase(dataSource: () => Promise<DataSource>): Prom
 }
 
 /**
- * A worker's checks before it starts: the server's version, and the columns of the table.
+ * A worker's checks before it starts: the server's version and settings, and the columns of the table.
  *
  * @throws DatabaseError or DataSourceError if not.
  */
@@ -41,8 +41,8 @@ export async function assertUsable(
   dialect: Dialect,
   table: Table,
 ): Promise<void> {
-  const tooOld = await patiently(() => versionProblem(dataSource))
-  if (tooOld) throw new DatabaseError(tooOld.message, tooOld.hint)
+  const problem = await patiently(() => assertServes(dataSource))
+  if (problem) log.warn(`${problem.message} ${problem.hint}`)
   try {
     // Selects every column of a row that cannot exist.
     await patiently(() => dialect.byId(session, table.hexIds ? '' : NIL))

@@ -1,8 +1,10 @@
 import type { DataSource } from 'typeorm'
 import { instantOf } from '../../../entities/formats'
 import type { Problem } from '../../../lib/backend'
+import { DatabaseError } from '../../../lib/errors/errors'
 import type { Product } from '../profiles/profile'
 import { profileOf } from '../profiles/profile-of'
+import { settingsOf, wrongSettings } from '../profiles/settings'
 
 /** Difference of the clocks that is not reported. */
 const TOLERANCE_MS = 5_000
@@ -16,14 +18,35 @@ export async function serverProblems(dataSource: DataSource): Promise<Problem[]>
   return [
     tooOld(server.product, server.version),
     encodingProblem(server.encoding),
+    ...(await settingProblems(dataSource)),
     clockProblem(instantOf(server.now), asked, answered),
   ].filter((problem) => problem !== undefined)
 }
 
-/** The error for a server that does not know the statements used here. */
-export async function versionProblem(dataSource: DataSource): Promise<Problem | undefined> {
+/**
+ * Looks at a server as a worker does that starts. Returns what keeps some texts from being stored, but not tasks from running.
+ *
+ * @throws DatabaseError if it does not know the statements used here, or is set so that they cannot work.
+ */
+export async function assertServes(dataSource: DataSource): Promise<Problem | undefined> {
   const server = await serverOf(dataSource)
-  return server && tooOld(server.product, server.version)
+  const wrong =
+    (server && tooOld(server.product, server.version)) ??
+    (await settingProblems(dataSource)).find(({ level }) => level === 'error')
+  if (wrong) throw new DatabaseError(wrong.message, wrong.hint)
+  return server && encodingProblem(server.encoding)
+}
+
+async function settingProblems(dataSource: DataSource): Promise<Problem[]> {
+  const settings = profileOf(dataSource.options.type).server?.settings
+  if (!settings) return []
+  return wrongSettings(await settingsOf(dataSource, settings), settings).map(
+    ({ stops, message, hint }) => ({
+      level: stops === 'nobody' ? 'warning' : 'error',
+      message,
+      hint,
+    }),
+  )
 }
 
 /** The error for a version before the oldest one supported. */

@@ -25,6 +25,12 @@ export function explained(error: unknown, table: string): unknown {
       MIGRATE,
       { cause: error },
     )
+  if (means(error, 'misset'))
+    return new DatabaseError(
+      `A setting of the server keeps tasks from working: ${lastSentence(error)}.`,
+      'Run `npx tasks check`, which names the setting; change it for the server or the account.',
+      { cause: error },
+    )
   if (means(error, 'refused'))
     return new DatabaseError(
       `The database refuses to work on the table "${table}": ${lastSentence(error)}.`,
@@ -32,6 +38,26 @@ export function explained(error: unknown, table: string): unknown {
       { cause: error },
     )
   return error
+}
+
+/** The library's own error for values that this database cannot store; others are given back unchanged. */
+export function refusedValue(error: unknown, task: string): unknown {
+  if (means(error, 'unfit'))
+    return new DatabaseError(
+      `The database cannot hold a character of the arguments of task "${task}": ${lastSentence(error)}.`,
+      "Make a database with ENCODING 'UTF8' and move the data.",
+      { cause: error },
+    )
+  return means(error, 'tooLarge') ? tooLarge(task, lastSentence(error), error) : error
+}
+
+/** The error for arguments that do not fit into a packet. */
+export function tooLarge(task: string, what: string, cause?: unknown): DatabaseError {
+  return new DatabaseError(
+    `The arguments of task "${task}" are larger than a packet of the server may be: ${what}.`,
+    'Give the server a larger max_allowed_packet and connect again, or pass a reference to the data.',
+    { cause },
+  )
 }
 
 /** The library's own error for one at connecting, without the password; others are given back unchanged. */

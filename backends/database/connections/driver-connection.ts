@@ -5,7 +5,8 @@ import { inTime } from '../../../lib/clock'
 /** Limit in ms for asking the server to end a statement. */
 const CANCEL_MS = 5_000
 
-interface Stream {
+/** The socket of a connection. */
+export interface Stream {
   readonly destroyed: boolean
   destroySoon?(): void
 }
@@ -43,8 +44,12 @@ export async function discard(runner: QueryRunner): Promise<boolean> {
 
 /** Whether the connection is open, as far as this side of it knows. */
 export async function isOpen(runner: QueryRunner): Promise<boolean> {
-  if (runner.isReleased) return false
-  return streamOf(await runner.connect())?.destroyed !== true
+  return !runner.isReleased && (await socketOf(runner))?.destroyed !== true
+}
+
+/** The socket of a runner's connection; undefined where the driver is not known here. */
+export async function socketOf(runner: QueryRunner): Promise<Stream | undefined> {
+  return streamOf(await runner.connect())
 }
 
 /**

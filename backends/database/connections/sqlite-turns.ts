@@ -5,7 +5,7 @@ import {
   QueryRunnerAlreadyReleasedError,
 } from 'typeorm'
 import { clock } from '../../../lib/clock'
-import { patiently } from './retry-contention'
+import { patiently } from './session'
 
 /** How often it is checked whether the app's own transaction has ended. */
 const CHECK_MS = 5

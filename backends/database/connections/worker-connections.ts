@@ -3,7 +3,14 @@ import { clock, inTime, NoAnswer } from '../../../lib/clock'
 import { briefly } from '../../../lib/errors/error-record'
 import { log } from '../../../lib/events/logger'
 import { isContention, isReadOnly, isRefusal, isSilence } from './database-errors'
-import { cancelStatement, closing, discard, isOpen } from './driver-connection'
+import {
+  cancelStatement,
+  closing,
+  discard,
+  isOpen,
+  socketOf,
+  type Stream,
+} from './driver-connection'
 import { profileOf } from '../profiles/profile-of'
 import { type Lend, Session } from './session'
 
@@ -61,6 +68,8 @@ export class WorkerConnections {
   #generation = 0
   readonly #madeIn = new WeakMap<object, number>()
   #dedicated: QueryRunner | undefined
+  /** Its socket: looked at before each use, and asked of the driver once. */
+  #socket: Stream | undefined
   #opening: Promise<QueryRunner> | undefined
   #isDedicatedBusy = false
 
@@ -161,7 +170,8 @@ export class WorkerConnections {
 
   async #openDedicated(ms: number): Promise<QueryRunner> {
     const runner = this.#dedicated
-    if (runner && (await isOpen(runner)) && (await this.#isTrusted(runner))) return runner
+    const isClosed = runner?.isReleased || this.#socket?.destroyed
+    if (runner && !isClosed && (await this.#isTrusted(runner))) return runner
     this.#opening ??= this.#replaceDedicated(ms).finally(() => (this.#opening = undefined))
     return this.#opening
   }
@@ -173,6 +183,7 @@ export class WorkerConnections {
       await this.#giveBack(runner)
       return this.#replaceDedicated(ms, async () => {})
     }
+    this.#socket = await socketOf(runner)
     if (this.#closed.signal.aborted) await discard(runner)
     return (this.#dedicated = runner)
   }

@@ -5,8 +5,7 @@ import { inTime } from '../../../lib/clock'
 import type { Pool } from '../profiles/profile'
 import { profileOf } from '../profiles/profile-of'
 import { unreachable } from './database-errors'
-import { patiently } from './retry-contention'
-import { Session } from './session'
+import { patiently, Session } from './session'
 import {
   type Sessions,
   sessionsOn,

@@ -1,7 +1,6 @@
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Wishes } from '../../../lib/store'
-import { patiently, unlessLocked } from '../connections/retry-contention'
-import type { Session } from '../connections/session'
+import { patiently, type Session, unlessLocked } from '../connections/session'
 import type { ClaimedRaw, FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
 
 /**

@@ -21,7 +21,7 @@ export interface Statements {
   readonly insert: string
   /** As insert, for a single row whose values are parameters of their own. */
   readonly insertOne: string
-  /** As insert, leaving out rows whose unique key is taken. */
+  /** As insertOne, unless the unique key is taken. */
   readonly insertUnlessTaken: string
   readonly byId: string
   readonly byUniqueKey: string
@@ -191,10 +191,10 @@ export abstract class SqlDialect extends Dialect {
     return (await session.query(this.sql.requestCancel, { id })).affected
   }
 
-  /** Runs the INSERT. A single row is not worth a batch, unless its unique key may be taken. */
+  /** Runs the INSERT. A single row is not worth a batch. */
   protected write(session: Session, rows: NewRows, options: InsertOptions): Promise<Answer> {
     const { shared, calls } = rows
-    const isSingle = calls.length === 1 && !options.unlessTaken
+    const isSingle = calls.length === 1
     return session.query(this.insertText(isSingle, options), {
       ...shared,
       ...(isSingle ? calls[0] : this.batch(calls)),

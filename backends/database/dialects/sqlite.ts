@@ -125,7 +125,7 @@ function statements(path: string): Statements {
   return {
     insert: `${insert} RETURNING enqueued_at`,
     insertOne: `${insertInto(path, {})} RETURNING enqueued_at`,
-    insertUnlessTaken: `${insert} ON CONFLICT DO NOTHING RETURNING id AS row_key, unique_key, enqueued_at`,
+    insertUnlessTaken: `${insertInto(path, {}, 'WHERE true')} ON CONFLICT DO NOTHING RETURNING id AS row_key, unique_key, enqueued_at`,
     byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} WHERE unique_key = :uniqueKey`,
     freeKey: freeKeyOf(path),

@@ -1,3 +1,4 @@
+import { mysqlSettings } from './mysql-settings'
 import { type Profile, SAVEPOINT } from './profile'
 
 /** By HTTP: there are no connections. */
@@ -13,12 +14,16 @@ export const auroraMysql: Profile = {
     noTable: /ER_NO_SUCH_TABLE/,
     noColumn: /ER_BAD_FIELD_ERROR/,
     refused: /^(ER_TABLEACCESS_DENIED_ERROR|ER_COLUMNACCESS_DENIED_ERROR|ER_PARSE_ERROR)/,
+    misset:
+      /^(ER_UPDATE_WITHOUT_KEY_IN_SAFE_MODE|ER_BINLOG_STMT_MODE_AND_ROW_ENGINE|ER_TOO_BIG_SELECT) /,
     misnamed: /^(ER_ACCESS_DENIED_ERROR|ER_BAD_DB_ERROR|ER_DBACCESS_DENIED_ERROR)/,
-    away: /^(ER_CON_COUNT_ERROR|ER_SERVER_SHUTDOWN|PROTOCOL_CONNECTION_LOST)/,
+    // mysql2 has no code for a connection that was closed before, and none for MariaDB's own errors.
+    away: /^(ER_CON_COUNT_ERROR|ER_TOO_MANY_USER_CONNECTIONS|ER_(SERVER|NORMAL)_SHUTDOWN|ER_(NEW_)?ABORTING_CONNECTION|ER_QUERY_INTERRUPTED|ER_SESSION_WAS_KILLED|ER_CLIENT_INTERACTION_TIMEOUT|PROTOCOL_CONNECTION_LOST|\S* (Connection was killed|.*connection is in closed state))/,
     readOnly:
       /^(ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION|ER_READ_ONLY_MODE) /,
     timedOut: /^\S* Query inactivity timeout/,
     taken: /^ER_DUP_ENTRY /,
+    tooLarge: /^(ER_NET_PACKET_TOO_LARGE|ER_WARN_ALLOWED_PACKET_OVERFLOWED) /,
     noSavepoint: /^ER_SP_DOES_NOT_EXIST /,
     contention: /^(ER_LOCK_DEADLOCK|ER_CHECKREAD) /,
     locked: /^ER_LOCK_WAIT_TIMEOUT /,
@@ -33,6 +38,7 @@ export const auroraMysql: Profile = {
       /mariadb/i.test(version)
         ? { name: 'MariaDB', oldest: '10.6' }
         : { name: 'MySQL', oldest: '8.0.4' },
+    settings: mysqlSettings,
   },
   mayBeMariaDb: true,
   readsLocalTime: true,

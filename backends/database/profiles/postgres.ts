@@ -1,4 +1,11 @@
-import { type Pool, type Profile, SAVEPOINT } from './profile'
+import { postgresSettings } from './postgres-settings'
+import { type Pool, type Profile, SAVEPOINT, type Server } from './profile'
+
+const SERVER: Server = {
+  question: `SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
+    to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS now`,
+  productOf: () => ({ name: 'PostgreSQL', oldest: '13' }),
+}
 
 const base: Profile = {
   placeholder: 'dollar',
@@ -13,10 +20,11 @@ const base: Profile = {
     refused: /^(42501|42601)/,
     misnamed: /^(3D000|28P01|28000)/,
     // node-postgres has no code for a server that ends in the middle of a statement, or does not answer.
-    away: /^(57P0[123]|53300)|^\S* (Connection terminated|timeout exceeded when trying to connect|timeout expired)/,
+    away: /^(57P0[1235]|53300|08\w{3})|^\S* (Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|timeout expired)/,
     readOnly: /^25006 /,
     timedOut: /^\S* Query read timeout/,
     taken: /^23505 /,
+    unfit: /^22P05 .* encoding /,
     noSavepoint: /^(3B001|25P01) /,
     contention: /^(40001|40P01) /,
     locked: /^55P03 /,
@@ -24,11 +32,7 @@ const base: Profile = {
     ailing:
       /^(08|0A|25(?!006)|28(?!P01|000)|3D(?!000)|42(?!P01|501|601|703)|53(?!300)|55(?!P03)|57(?!014|P0[123])|58|F0|XX)\w+ /,
   },
-  server: {
-    question: `SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
-    to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS now`,
-    productOf: () => ({ name: 'PostgreSQL', oldest: '13' }),
-  },
+  server: SERVER,
   mayBeMariaDb: false,
   readsLocalTime: false,
   growth: {
@@ -50,6 +54,7 @@ const pool: Pool = {
 
 export const postgres: Profile = {
   ...base,
+  server: { ...SERVER, settings: postgresSettings },
   prepares: 'named',
   pool,
   isolation: 'READ COMMITTED',

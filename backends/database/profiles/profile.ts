@@ -1,3 +1,5 @@
+import type { Settings } from './settings'
+
 /** How a driver marks parameters: `$1` or `?`. */
 export type Placeholder = 'dollar' | 'question'
 
@@ -74,6 +76,8 @@ export type Trouble =
   | 'noColumn'
   /** Permanent: missing privilege, syntax error, read-only or damaged file. Not retried. */
   | 'refused'
+  /** Permanent: a setting of the server forbids such a statement. */
+  | 'misset'
   /** Permanent: no such database, user or file, or a wrong password. */
   | 'misnamed'
   /** Not there, not there yet, or full. */
@@ -84,6 +88,10 @@ export type Trouble =
   | 'timedOut'
   /** A row with the same id or unique value exists. */
   | 'taken'
+  /** The encoding of the database has no such character. */
+  | 'unfit'
+  /** The statement is larger than the server takes. */
+  | 'tooLarge'
   /** A savepoint is not there, or no transaction. */
   | 'noSavepoint'
   /** Others were in the way: the same statement may succeed a moment later. */
@@ -102,6 +110,7 @@ export interface Server {
   /** Gives one row: `version`, `encoding`, and `now` as a text in UTC. */
   readonly question: string
   productOf(version: string): Product
+  readonly settings?: Settings
 }
 
 /** A product, and its first version with everything the statements use: SKIP LOCKED, JSON as rows, RETURNING. */

@@ -3,7 +3,7 @@ import { type Profile, SAVEPOINT } from './profile'
 /** The drivers of SQLite of which no more is known than that. */
 export const sqlite: Profile = {
   placeholder: 'question',
-  // The driver would block the whole process while it waits for a lock; `retry-contention` waits instead.
+  // The driver would block the whole process while it waits for a lock; `patiently` waits instead.
   workerOptions: { timeout: 0 },
   isSoleConnection: true,
   livesInMemory: (database) => database === ':memory:' || database === '',

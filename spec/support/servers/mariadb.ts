@@ -5,10 +5,10 @@ import { create, drop, initSql, query, version } from './mysql-family'
 import { Server, type Recipe } from './server'
 
 /** Starts a MariaDB of the spec's own; its data is in `parent`, which is the folder for temporary ones unless told. */
-export async function startMariaDb(parent?: string): Promise<Server> {
+export async function startMariaDb(parent?: string, more: readonly string[] = []): Promise<Server> {
   const programs = findMariaDb()
   if (programs === undefined) throw new Error(`MariaDB is missing. ${mariaDbHint}`)
-  return await Server.start(recipe(programs), parent)
+  return await Server.start(recipe(programs, more), parent)
 }
 
 export interface MariaDbPrograms {
@@ -47,7 +47,7 @@ const settings = [
   '--innodb-buffer-pool-size=128M',
 ]
 
-function recipe(programs: MariaDbPrograms): Recipe {
+function recipe(programs: MariaDbPrograms, more: readonly string[]): Recipe {
   return {
     name: 'mariadb',
     account: 'mysql',
@@ -77,6 +77,7 @@ function recipe(programs: MariaDbPrograms): Recipe {
       `--pid-file=${join(place.folder, 'own-pid')}`,
       `--init-file=${join(place.folder, 'init.sql')}`,
       ...settings,
+      ...more,
     ],
     query,
     version,

@@ -28,11 +28,11 @@ export async function openMySql(): Promise<Server | ExistingMySql> {
 }
 
 /** Starts a MySQL of the spec's own; its data is in `parent`, which is the folder for temporary ones unless told. */
-export async function startMySql(parent?: string): Promise<Server> {
+export async function startMySql(parent?: string, more: readonly string[] = []): Promise<Server> {
   const program = findMySql()
   if (program === undefined)
     throw new Error(`No mysqld was found to start a server with. ${mySqlHint}`)
-  return await Server.start(recipe(program), parent)
+  return await Server.start(recipe(program, more), parent)
 }
 
 /** Whether specs can have databases of MySQL. */
@@ -71,7 +71,7 @@ const settings = [
   '--innodb-redo-log-capacity=64M',
 ]
 
-function recipe(program: string): Recipe {
+function recipe(program: string, more: readonly string[]): Recipe {
   return {
     name: 'mysql',
     account: 'mysql',
@@ -91,6 +91,7 @@ function recipe(program: string): Recipe {
       `--pid-file=${join(place.folder, 'own-pid')}`,
       `--init-file=${join(place.folder, 'init.sql')}`,
       ...settings,
+      ...more,
     ],
     query,
     version,

@@ -6,10 +6,13 @@ import type { Place } from './place'
 import { Server, user, type Recipe } from './server'
 
 /** Starts a PostgreSQL of the spec's own; its data is in `parent`, which is the folder for temporary ones unless told. */
-export async function startPostgres(parent?: string): Promise<Server> {
+export async function startPostgres(
+  parent?: string,
+  more: readonly string[] = [],
+): Promise<Server> {
   const bin = findPostgres()
   if (bin === undefined) throw new Error(`PostgreSQL is missing. ${postgresHint}`)
-  return await Server.start(recipe(bin), parent)
+  return await Server.start(recipe(bin, more), parent)
 }
 
 /** Starts a stand-by of another PostgreSQL, which is ready to be promoted; undefined where pg_basebackup is missing. */
@@ -65,7 +68,7 @@ const settings = [
   'shared_buffers=128MB',
 ]
 
-function recipe(bin: string): Recipe {
+function recipe(bin: string, more: readonly string[] = []): Recipe {
   return {
     name: 'postgres',
     account: 'postgres',
@@ -100,7 +103,7 @@ function recipe(bin: string): Recipe {
       join(place.folder, 'data'),
       '-p',
       String(port),
-      ...settings.flatMap((setting) => ['-c', setting]),
+      ...[...settings, ...more].flatMap((setting) => ['-c', setting]),
     ],
     query,
     version: async (port) =>

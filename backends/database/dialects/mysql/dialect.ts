@@ -19,6 +19,7 @@ import {
   readSmall,
   valuesOf,
 } from './columns'
+import { assertFits, maxStatementOf } from './packet'
 import { alikeValues, FENCE, finishAlikeOf, finishOf, sameId, settledOf } from './finish'
 
 const ROW = selectList(read)
@@ -36,8 +37,9 @@ const IN_TURN = `${NOW} + INTERVAL v.n MICROSECOND`
 /** MySQL 8.0.4 and later, MariaDB 10.6 and later. An UPDATE returns no rows here, so claims and take-overs select first. */
 export class MySql extends SqlDialect {
   readonly name = 'mysql'
-  readonly maxStatement = 2 * 1024 * 1024
+  readonly maxStatement: number
   readonly #insertReturns: boolean
+  readonly #packet: number | undefined
   readonly #lockByUniqueKey: string
   readonly #claims: Claims
   readonly #written: string
@@ -47,6 +49,8 @@ export class MySql extends SqlDialect {
   constructor(table: Table) {
     const { path, hexIds, isMariaDb } = table
     super(statements(table), locksOf(path))
+    this.maxStatement = maxStatementOf(table.packet)
+    this.#packet = table.packet
     this.#insertReturns = isMariaDb
     this.#lockByUniqueKey = `${this.sql.byUniqueKey} LOCK IN SHARE MODE`
     this.#claims = new Claims(path)
@@ -71,6 +75,7 @@ export class MySql extends SqlDialect {
     const isAmbiguous = options.unlessTaken && !options.idsAreNew && !this.#insertReturns
     if (isAmbiguous && !session.isJoined)
       return session.transaction((inside) => this.insert(inside, newRows, options))
+    assertFits(newRows, options.unlessTaken, this.#packet)
     const answer = await this.write(session, newRows, options)
     const { records } = this.#insertReturns
       ? answer
@@ -126,7 +131,7 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
   return {
     insert: insert + returning,
     insertOne: insertOne(path) + returning,
-    insertUnlessTaken: `${insert} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
+    insertUnlessTaken: `${insertOne(path)} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
     freeKey: freeKeyOf(path),

@@ -1,8 +1,7 @@
 import { type EntityManager, In } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { isTaken } from '../../connections/database-errors'
-import { patiently } from '../../connections/retry-contention'
-import type { Session } from '../../connections/session'
+import { patiently, type Session } from '../../connections/session'
 import type { Where } from './where'
 
 type Changes = Partial<DBTaskResult>

@@ -1,11 +1,10 @@
-import type { Values } from '../../connections/statement'
-import type { Claim, QueueFilter } from '../dialect'
+import type { QueueFilter } from '../dialect'
 import { MAX_CLAIMS } from '../../row'
-import { perFilter, queueCondition, queueValues } from '../sql-text'
+import { queueCondition } from '../sql-text'
 import { CLAIMED, NO_DELAY, type rows, STARTED_AT } from './columns'
 import { finishOf } from './finish'
 
-interface ClaimTexts {
+export interface ClaimTexts {
   readonly claim: string
   /** Stores outcomes and claims, in one statement. */
   readonly finishAndClaim: string
@@ -20,22 +19,16 @@ interface ClaimTexts {
  */
 const LIMIT = '(SELECT :limit::int)'
 
-/** The texts that claim rows, by the form of the queue filter. */
-export function claimTexts(path: string, batch: typeof rows): (filter: QueueFilter) => ClaimTexts {
-  return perFilter((filter) => {
-    const best = bestRows(path, filter)
-    const take = takeRows(path)
-    return {
-      claim: `WITH RECURSIVE ${best}, taken AS (${take}) SELECT ${STARTED_AT}, taken.* FROM taken`,
-      // Rows that it finishes it does not see as READY: all of it looks at one instant.
-      finishAndClaim: `WITH RECURSIVE done AS (${finishOf(path, batch)} RETURNING 1), ${best}, taken AS (${take})
+/** The texts that claim rows of the queues of a filter. */
+export function claimTexts(path: string, filter: QueueFilter, batch: typeof rows): ClaimTexts {
+  const best = bestRows(path, filter)
+  const take = takeRows(path)
+  return {
+    claim: `WITH RECURSIVE ${best}, taken AS (${take}) SELECT ${STARTED_AT}, taken.* FROM taken`,
+    // Rows that it finishes it does not see as READY: all of it looks at one instant.
+    finishAndClaim: `WITH RECURSIVE done AS (${finishOf(path, batch)} RETURNING 1), ${best}, taken AS (${take})
       SELECT (SELECT count(*)::int FROM done) AS done, ${STARTED_AT}, taken.* FROM (SELECT 1) one LEFT JOIN taken ON true`,
-    }
-  })
-}
-
-export function claimValues({ limit, filter, workerId, backendName, leaseSeconds }: Claim): Values {
-  return { limit, backendName, leaseSeconds, worker: workerId, ...queueValues(filter) }
+  }
 }
 
 /**

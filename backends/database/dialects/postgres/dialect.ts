@@ -1,17 +1,15 @@
-import { patiently, unlessLocked } from '../../connections/retry-contention'
-import type { Session } from '../../connections/session'
+import { patiently, type Session, unlessLocked } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
 import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
-import type { Claim, Exchanged, InsertOptions } from '../dialect'
-import type { LockTexts } from '../free-rows'
+import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
 import { type Batch, rowsOf } from '../records'
 import { SqlDialect, type Statements } from '../sql-dialect'
-import { freeKeyOf, INSERTED, newValues } from '../sql-text'
-import { claimTexts, claimValues } from './claim'
-import { columnsOf, EXPIRED, instantText, ROW, rows, soonRows } from './columns'
-import { FENCE, finishOf, settledOf } from './finish'
+import { freeKeyOf, INSERTED, newValues, queueValues } from '../sql-text'
+import { type ClaimTexts, claimTexts } from './claim'
+import { columnOf, EXPIRED, instantText, ROW, rows, soonRows, USUAL } from './columns'
+import { FENCE, finishOf, locksOf, settledOf } from './finish'
 
 /**
  * From this many outcomes and rows to claim on, two connections at a time are faster than one statement that does both
@@ -24,6 +22,11 @@ const ENQUEUED_AT = `${instantText('statement_timestamp()')} AS enqueued_at`
 
 const HELD = rows('row_key', 'claims')
 
+interface ClaimStatements {
+  readonly text: ClaimTexts
+  readonly queues: Values
+}
+
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB by the same statements. */
 export class Postgres extends SqlDialect {
   readonly name = 'postgres'
@@ -32,7 +35,10 @@ export class Postgres extends SqlDialect {
   readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
   readonly #notifyingCancel: string
   readonly #finishSoon: string
-  readonly #claimTexts: ReturnType<typeof claimTexts>
+  readonly #soonRows: typeof rows
+  readonly #path: string
+  /** By the filter itself, which a worker keeps: its statements are made once. */
+  readonly #claims = new WeakMap<QueueFilter, ClaimStatements>()
 
   constructor(table: Table) {
     const { path } = table
@@ -45,8 +51,9 @@ export class Postgres extends SqlDialect {
       unlessTaken: insertUnlessTaken(path, notify),
     }
     this.#notifyingCancel = notifyingCancelOf(table)
-    this.#finishSoon = table.type === 'postgres' ? finishOf(path, soonRows) : this.sql.finish
-    this.#claimTexts = claimTexts(path, table.type === 'postgres' ? soonRows : rows)
+    this.#soonRows = table.type === 'postgres' ? soonRows : rows
+    this.#finishSoon = finishOf(path, this.#soonRows)
+    this.#path = path
   }
 
   /** Few rows with one commit; many on two connections at a time: while one commits, the other goes on. */
@@ -55,15 +62,20 @@ export class Postgres extends SqlDialect {
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
+    if (claim.limit === 0) return super.exchange(session, outcomes, claim)
+    if (outcomes.length === 0) {
+      const claimed = await patiently(() => this.claim(session, claim))
+      return { kept: new Set(), claimed }
+    }
     const rowsOfBoth = Math.min(outcomes.length, claim.limit)
-    if (rowsOfBoth === 0) return super.exchange(session, outcomes, claim)
     return rowsOfBoth >= SIDE_BY_SIDE_FROM
       ? this.#sideBySide(session, outcomes, claim)
       : unlessLocked(() => this.finishAndClaim(session, outcomes, claim))
   }
 
   async claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
-    return rowsOf(await session.query(this.#claimTexts(claim.filter).claim, claimValues(claim)))
+    const { text, values } = this.#claimOf(claim)
+    return rowsOf(await session.query(text.claim, values))
   }
 
   /** Within a transaction, which may be the app's own, it waits for locked rows as long as the database does. */
@@ -82,10 +94,8 @@ export class Postgres extends SqlDialect {
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
-    const answer = await session.query(this.#claimTexts(claim.filter).finishAndClaim, {
-      ...claimValues(claim),
-      ...this.batch(outcomes),
-    })
+    const { text, values } = this.#claimOf(claim)
+    const answer = await session.query(text.finishAndClaim, { ...values, ...this.batch(outcomes) })
     const done = Number(answer.records[0]?.['done'] ?? 0)
     return {
       kept: await this.kept(session, outcomes, done),
@@ -98,8 +108,19 @@ export class Postgres extends SqlDialect {
     return (await session.query(this.#notifyingCancel, { id })).affected
   }
 
+  /** One array for each column, as `rows` reads them. */
   protected batch(batch: Batch): Values {
-    return columnsOf(batch)
+    const values: Record<string, Values[string]> = {}
+    for (const name of Object.keys(batch[0] ?? {}) as 'row_key'[]) {
+      const usual = (USUAL as Readonly<Record<string, string>>)[name] ?? null
+      values[name] = batch.every((row) => row[name] === usual)
+        ? null
+        : columnOf(
+            name,
+            batch.map((row) => row[name]),
+          )
+    }
+    return values
   }
 
   protected override insertText(isSingle: boolean, options: InsertOptions): string {
@@ -107,6 +128,19 @@ export class Postgres extends SqlDialect {
     const { single, batch, unlessTaken } = this.#notifyingInserts
     if (options.unlessTaken) return unlessTaken
     return isSingle ? single : batch
+  }
+
+  #claimOf({ limit, filter, workerId, backendName, leaseSeconds }: Claim): {
+    text: ClaimTexts
+    values: Values
+  } {
+    let made = this.#claims.get(filter)
+    if (!made) {
+      made = { text: claimTexts(this.#path, filter, this.#soonRows), queues: queueValues(filter) }
+      this.#claims.set(filter, made)
+    }
+    const { text, queues } = made
+    return { text, values: { limit, backendName, leaseSeconds, worker: workerId, ...queues } }
   }
 
   async #sideBySide(
@@ -124,15 +158,6 @@ export class Postgres extends SqlDialect {
         : { kept: null, claimed: claimed.value, failure: finished.reason }
     if (finished.status === 'rejected') throw finished.reason
     return { kept: finished.value, claimed: null, failure: claimed.reason }
-  }
-}
-
-function locksOf(path: string): LockTexts {
-  const byKeys = `SELECT t.id::text AS row_key FROM ${path} t, ${HELD} WHERE t.id = v.row_key AND v.claims + 0 = v.claims`
-  return {
-    free: `${byKeys} FOR UPDATE OF t SKIP LOCKED`,
-    expired: `${byKeys} AND t.status || '' = 'RUNNING' AND t.lease_until < statement_timestamp() FOR UPDATE OF t SKIP LOCKED`,
-    present: byKeys,
   }
 }
 
@@ -191,7 +216,7 @@ function insertBatch(path: string, notify = ''): string {
 
 /** Notifies nobody where nothing is written. */
 function insertUnlessTaken(path: string, notify = ''): string {
-  return `${insertRows(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
+  return `${insertSingle(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
 }
 
 function insertRows(path: string): string {
@@ -201,7 +226,11 @@ function insertRows(path: string): string {
 
 /** A single row is not worth a list (measured: a tenth of the time without the commit). */
 function insertOne(path: string, notify = ''): string {
-  return `${insertInto(path, { id: ':row_key::uuid', args_kwargs: ':args_kwargs::jsonb' })} RETURNING ${ENQUEUED_AT}${notify}`
+  return `${insertSingle(path)} RETURNING ${ENQUEUED_AT}${notify}`
+}
+
+function insertSingle(path: string): string {
+  return insertInto(path, { id: ':row_key::uuid', args_kwargs: ':args_kwargs::jsonb' })
 }
 
 function insertInto(

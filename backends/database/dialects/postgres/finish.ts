@@ -1,3 +1,4 @@
+import type { LockTexts } from '../free-rows'
 import { UNCANCELLED } from '../sql-text'
 import { rows, USUAL } from './columns'
 
@@ -27,4 +28,14 @@ export function finishOf(path: string, batch = rows): string {
 export function settledOf(path: string): string {
   return `SELECT t.id::text AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
     WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = coalesce(v.status, '${USUAL.status}') AND t.lease_until IS NULL AND t.exception_class_path = coalesce(v.exception_class_path, '')`
+}
+
+/** Locks of the rows of a batch. */
+export function locksOf(path: string): LockTexts {
+  const byKeys = `SELECT t.id::text AS row_key FROM ${path} t, ${rows('row_key', 'claims')} WHERE t.id = v.row_key AND v.claims + 0 = v.claims`
+  return {
+    free: `${byKeys} FOR UPDATE OF t SKIP LOCKED`,
+    expired: `${byKeys} AND t.status || '' = 'RUNNING' AND t.lease_until < statement_timestamp() FOR UPDATE OF t SKIP LOCKED`,
+    present: byKeys,
+  }
 }

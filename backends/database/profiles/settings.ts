@@ -1,0 +1,41 @@
+/** Values of a session's settings by their names. */
+export type SettingValues = ReadonlyMap<string, string>
+
+/** The settings of a server's session that decide whether tasks can work, or what their values become. */
+export interface Settings {
+  /** Gives one row for each setting: `Variable_name` and `Value`. A setting that the server does not have gives none. */
+  readonly question: string
+  readonly rules: readonly SettingRule[]
+}
+
+export interface SettingRule {
+  /** Who cannot work with it: not even an enqueue, or workers alone. `nobody`: only `check` reports it. */
+  readonly stops: 'all' | 'workers' | 'nobody'
+  /** What is wrong, or undefined. */
+  wrong(values: SettingValues): string | undefined
+  readonly hint: string
+}
+
+/** What is wrong with a setting. */
+export interface WrongSetting {
+  readonly stops: SettingRule['stops']
+  readonly message: string
+  readonly hint: string
+}
+
+/** Reads the settings of the session that `asked` asks. */
+export async function settingsOf(
+  asked: { query(sql: string): Promise<unknown> },
+  { question }: Settings,
+): Promise<SettingValues> {
+  const rows = (await asked.query(question)) as Record<string, unknown>[]
+  return new Map(rows.map((row) => [String(row['Variable_name']), String(row['Value'])]))
+}
+
+/** In the order of the rules. */
+export function wrongSettings(values: SettingValues, { rules }: Settings): WrongSetting[] {
+  return rules.flatMap((rule) => {
+    const message = rule.wrong(values)
+    return message === undefined ? [] : [{ stops: rule.stops, message, hint: rule.hint }]
+  })
+}

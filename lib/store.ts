@@ -61,6 +61,8 @@ export interface ClaimedRow extends Held {
   readonly cancelled: boolean
   /** What makes the row impossible to run, if somebody else wrote it badly. */
   readonly malformed: string | null
+  /** The size of its arguments as text, where the store knows it: a worker holds no more than memory bears. */
+  readonly bytes?: number
   /** What this enqueue overrode, as written. */
   readonly options: Readonly<Record<string, unknown>>
 }
@@ -76,10 +78,23 @@ export type Outcome = Held & { readonly progress?: string } & (
   )
 
 export interface Exchange {
-  /** For each outcome, in order: whether its fence held, so that it is what the row now says. */
-  readonly kept: readonly boolean[]
+  /** For each outcome, in order. */
+  readonly answers: readonly OutcomeAnswer[]
   readonly claimed: readonly ClaimedRow[]
+  /** Why nothing could be claimed, although the outcomes were answered. */
+  readonly failure?: unknown
 }
+
+/** What became of an outcome. */
+export type OutcomeAnswer =
+  /** Its fence held: it is what the row now says. */
+  | 'kept'
+  /** Its fence did not hold: nothing was changed. */
+  | 'refused'
+  /** It could not be stored now, for instance because somebody else has locked the row. It must be handed in again. */
+  | 'later'
+  /** The store could not take it, and has stored this one instead, FAILED. */
+  | Outcome
 
 export interface Renewal extends Held {
   /** JSON text of `{ done, total, note }`; null leaves what is there. */

@@ -109,6 +109,7 @@ export function claimedRow(raw: ClaimedRaw): ClaimedRow {
     values: resultValues(raw, call, workers),
     cancelled: typeof raw.cancel_requested_at === 'string',
     malformed: malformedPart(raw, call, workers),
+    bytes: raw.args_kwargs?.length ?? 0,
     options: isRecord(options) ? options : NO_OPTIONS,
   }
 }

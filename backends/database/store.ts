@@ -16,6 +16,9 @@ import { inTime } from '../../lib/clock'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/session'
 import type { Dialect } from './dialects/dialect'
+import { HandIn } from './batches/hand-in'
+import { isComplete, LargeArguments } from './batches/large-arguments'
+import { giveBack, takeOver } from './batches/unclaim'
 import { prune } from './pruning'
 import { claimedRow, type FinishRow, type HeldRow } from './row'
 import { explained } from './connections/database-errors'
@@ -41,6 +44,8 @@ export class DatabaseStore implements Store {
   readonly #dialect: Dialect
   readonly #settings: StoreSettings
   readonly #close: () => Promise<void>
+  readonly #handIn: HandIn
+  readonly #arguments: LargeArguments
 
   get leaseSeconds(): number {
     return this.#settings.leaseSeconds
@@ -60,6 +65,8 @@ export class DatabaseStore implements Store {
     this.#dialect = dialect
     this.#settings = settings
     this.#close = close
+    this.#handIn = new HandIn(sessions, dialect)
+    this.#arguments = new LargeArguments(sessions, dialect)
   }
 
   /** Storing the same outcome twice is harmless: a row that already holds it counts as kept. */
@@ -67,8 +74,10 @@ export class DatabaseStore implements Store {
     const { backendName, leaseSeconds } = this.#settings
     const { workerId } = filter
     const isLatest = latestClaims(outcomes)
-    const { kept, claimed } = await this.#explained(() =>
-      this.#dialect.exchange(this.#sessions, outcomes.filter(isLatest).map(finishRow), {
+    // Not awaited where there is nothing to do: the statement would be sent only after the tasks of this turn have run.
+    if (this.#arguments.owesRows) await this.#arguments.settle()
+    const { kept, answers, claimed, failure } = await this.#explained(() =>
+      this.#handIn.exchange(outcomes.filter(isLatest).map(finishRow), {
         limit,
         filter,
         workerId,
@@ -76,9 +85,14 @@ export class DatabaseStore implements Store {
         leaseSeconds,
       }),
     )
+    const complete = isComplete(claimed) ? claimed : await this.#arguments.complete(claimed)
     return {
-      kept: outcomes.map((outcome) => isLatest(outcome) && kept.has(outcome.key)),
-      claimed: claimed.map(claimedRow).toSorted(inDjangosOrder),
+      answers: outcomes.map((outcome) => {
+        if (!isLatest(outcome)) return 'refused'
+        return kept.has(outcome.key) ? 'kept' : (answers.get(outcome.key) ?? 'refused')
+      }),
+      claimed: complete.map(claimedRow).toSorted(inDjangosOrder),
+      ...(failure !== undefined && { failure: explained(failure, this.#settings.tableName) }),
     }
   }
 
@@ -99,9 +113,9 @@ export class DatabaseStore implements Store {
   }
 
   async release(rows: readonly Held[], delay: number | null = null): Promise<number> {
-    return rows.length === 0
-      ? 0
-      : this.#ask(() => this.#dialect.release(this.#sessions.chore, rows.map(heldRow), delay))
+    return giveBack(rows.map(heldRow), (part) =>
+      this.#ask(() => this.#dialect.release(this.#sessions.chore, part, delay)),
+    )
   }
 
   /** Reads rows without locking them, and then takes over only those whose lease has still ended: other workers read them, too. */
@@ -112,14 +126,11 @@ export class DatabaseStore implements Store {
       )
     ).map(claimedRow)
     if (expired.length === 0) return { released: [], failed: [] }
-    const outcomes = expired.map(judge)
-    const taken = await this.#ask(() =>
-      this.#dialect.takeOver(this.#sessions.chore, outcomes.map(finishRow)),
+    const taken = await takeOver(expired.map(judge).map(finishRow), (part) =>
+      this.#ask(() => this.#dialect.takeOver(this.#sessions.chore, part)),
     )
     const ids = (status: Outcome['status']): string[] =>
-      expired
-        .filter((row, i) => taken.has(row.key) && outcomes[i]?.status === status)
-        .map((row) => row.values.id)
+      expired.filter((row) => taken.get(row.key) === status).map((row) => row.values.id)
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
@@ -141,8 +152,9 @@ export class DatabaseStore implements Store {
     return deleted
   }
 
-  close(): Promise<void> {
-    return this.#close()
+  async close(): Promise<void> {
+    await this.#arguments.settle()
+    await this.#close()
   }
 
   /** For the log only: what takes too long to look up is left out. */

@@ -48,8 +48,8 @@ export class MemoryStore implements Store {
   }
 
   async exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
-    const kept = outcomes.map((outcome) => this.#finish(outcome))
-    return { kept, claimed: this.#claim(room, wishes) }
+    const answers = outcomes.map((outcome) => (this.#finish(outcome) ? 'kept' : 'refused'))
+    return { answers, claimed: this.#claim(room, wishes) }
   }
 
   async renew(rows: readonly Renewal[]): Promise<Renewed> {

@@ -15,6 +15,7 @@ export const CANCELLED = 'typeorm_tasks.TaskCancelled'
 /** A traceback is cut after so many characters: a message of megabytes helps nobody. */
 export const MAX_TRACEBACK = 64 * 1024
 
+const MAX_CLASS_PATH = 200
 const MAX_CAUSES = 5
 /** So many errors of an AggregateError are recorded. */
 const MAX_INNER = 3
@@ -22,7 +23,7 @@ const MAX_INNER = 3
 /** Describes whatever was thrown: errors, strings, undefined, hostile proxies. Never throws itself. */
 export function recordOf(error: unknown): ErrorRecord {
   return {
-    exceptionClassPath: storable(guarded(() => classPath(error), 'Error')),
+    exceptionClassPath: guarded(() => classPath(error), 'Error'),
     traceback: bounded(guarded(() => traceback(error), 'An error that cannot be shown')),
   }
 }
@@ -54,9 +55,9 @@ export function headline(error: ErrorRecord | undefined): string | undefined {
 }
 
 function classPath(error: unknown): string {
-  if (error instanceof TasksError) return `typeorm_tasks.${error.name}`
+  if (error instanceof TasksError) return cut(`typeorm_tasks.${error.name}`, MAX_CLASS_PATH)
   if (typeof error !== 'object' || error === null) return 'Error'
-  return String(error.constructor?.name || 'Error').slice(0, 200)
+  return cut(String(error.constructor?.name || 'Error'), MAX_CLASS_PATH)
 }
 
 function traceback(error: unknown, depth = 0): string {
@@ -116,6 +117,11 @@ function bounded(text: string): string {
       ? `${text.slice(0, MAX_TRACEBACK)}\n… cut, ${text.length} characters in all`
       : text
   return storable(cut.endsWith('\n') ? cut : `${cut}\n`)
+}
+
+/** The beginning of a text, which every database can store: a cut may leave half a surrogate pair. */
+export function cut(text: string, length: number): string {
+  return storable(text.slice(0, length)).slice(0, length)
 }
 
 /** PostgreSQL keeps no NUL in text, and no database half a surrogate pair, which is what a cut may leave. */

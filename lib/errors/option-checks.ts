@@ -45,6 +45,15 @@ export const MILLISECONDS: Rule = {
   isSound: (value) => isWithin(value, 0, Number.MAX_VALUE),
 }
 
+/** A longer timer of Node fires at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** A delay in milliseconds until another run. */
+export const DELAY: Rule = {
+  expected: `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`,
+  isSound: (value) => isWithin(value, 0, LONGEST_TIMER_MS),
+}
+
 export const ALIAS: Rule = {
   expected: 'an alias of TASKS',
   isSound: (value) => typeof value === 'string',

@@ -1,4 +1,5 @@
 import { InvalidTaskError, TasksError } from './errors'
+import { DELAY } from './option-checks'
 import { shown } from './suggestions'
 
 /** What is recorded for a run whose worker disappeared: its lease ran out before it finished. */
@@ -67,18 +68,14 @@ export class WorkerStops extends TasksError {
   }
 }
 
-/** Thrown by a task: not now, but `delay` milliseconds later. Counts as an attempt; not limited by `retry.maxAttempts`. */
+/** Thrown by a task: not now, but `delay` milliseconds later, at most 2^31 - 1 (24 days). Counts as an attempt; not limited by `retry.maxAttempts`. */
 export class RetryLater extends TasksError {
   readonly code = 'RETRY_LATER'
   readonly delay: number
 
   constructor(delay: number, options: ErrorOptions & { reason?: string } = {}) {
     super(options.reason ?? `The task asks to be run again in ${delay} ms.`, '', options)
-    if (!Number.isFinite(delay) || delay < 0)
-      throw new InvalidTaskError(
-        `RetryLater: expected a delay of 0 milliseconds or more, got ${shown(delay)}.`,
-        'Pass the delay in milliseconds.',
-      )
+    assertDelay(delay)
     this.delay = delay
   }
 }
@@ -106,4 +103,25 @@ export class ProcessLost extends TasksError {
     )
     this.how = how
   }
+}
+
+/** A database refused to store how the run of this task ended: for its content, its size, or the time that it took. */
+export class OutcomeRefused extends TasksError {
+  readonly code = 'OUTCOME_REFUSED'
+
+  constructor(reason: string) {
+    super(
+      `The database refused to store the outcome of the run: ${reason}.`,
+      'The run itself may have done its work. Return less data, or data that the database can store.',
+    )
+  }
+}
+
+/** @throws InvalidTaskError unless it is a delay that every database can add to the present instant. */
+export function assertDelay(delay: unknown): void {
+  if (!DELAY.isSound(delay))
+    throw new InvalidTaskError(
+      `RetryLater: expected a delay as ${DELAY.expected}, got ${shown(delay)}.`,
+      'Pass the delay in milliseconds.',
+    )
 }

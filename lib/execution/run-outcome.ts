@@ -1,5 +1,6 @@
 import type { TasksError } from '../errors/errors'
 import { type ErrorRecord, recordOf } from '../errors/error-record'
+import { assertDelay } from '../errors/run-errors'
 import { recordOfFailure, worthAnother, type Terms } from './retry'
 import { isDueToStop } from './abort'
 import type { Held, Outcome } from '../store'
@@ -59,7 +60,13 @@ export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Fa
 
 /** What a failed run makes of its row. */
 export function outcomeOf({ key, claims }: Held, { error, delay }: Failure): Outcome {
-  return delay === null
-    ? { key, claims, status: 'FAILED', error }
-    : { key, claims, status: 'READY', error, delay }
+  const failed: Outcome = { key, claims, status: 'FAILED', error }
+  if (delay === null) return failed
+  try {
+    // No database could store what a task may have written into its error, or a child process may have sent.
+    assertDelay(delay)
+    return { key, claims, status: 'READY', error, delay }
+  } catch (refusal) {
+    return { ...failed, error: recordOf(refusal) }
+  }
 }

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import { InvalidTaskError, NotSupportedError } from '../errors/errors'
 import { shown } from '../errors/suggestions'
-import { storable } from '../errors/error-record'
+import { cut } from '../errors/error-record'
 import { sharedByMany } from '../clock'
 import type { TaskResult } from '../result'
 import type { Progress } from '../record'
@@ -51,7 +51,7 @@ export class TaskContext {
     this.#surroundings.report({
       done,
       total,
-      note: note === null ? null : storable(String(note).slice(0, MAX_NOTE)),
+      note: note === null ? null : cut(String(note), MAX_NOTE),
     })
   }
 

@@ -60,7 +60,10 @@ export interface NotCarriedByJson<Where extends string> {
  */
 export function encodeJson(value: unknown, path: string): string {
   assertCarried(value, new Way(path))
-  const text = JSON.stringify(value)
+  const text = JSON.stringify(value) as string | undefined
+  // Not what was looked at: a `toJSON`, or a getter, may have given something else.
+  if (text === undefined) return refuse(path, 'toJSON gives undefined', 'pass plain data')
+  assertStorableText(text, path)
   const bytes = Buffer.byteLength(text)
   if (bytes > MAX_JSON_BYTES)
     throw new NotSerializableError(
@@ -163,6 +166,20 @@ function assertKey(key: string, way: Way): void {
 function assertText(text: string, way: Way): void {
   const fault = faultOf(text)
   if (fault) refuse(way.path, ...fault)
+}
+
+/** An escape of NUL or of half a surrogate pair, by which `JSON.stringify` writes them. */
+const UNSTORABLE = /\\u(?:0000|d[89a-f])/i
+/** The same, told from the text of a backslash, which is a pair of them. */
+const UNSTORABLE_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i
+
+function assertStorableText(text: string, path: string): void {
+  if (UNSTORABLE.test(text) && UNSTORABLE_ESCAPE.test(text))
+    refuse(
+      path,
+      'a toJSON or a getter gives text with \\u0000 or half of a surrogate pair',
+      'pass plain data',
+    )
 }
 
 /** What keeps a database from taking a text, and its hint. */

@@ -1,5 +1,7 @@
 import { types } from 'node:util'
 import {
+  DELAY,
+  LONGEST_TIMER_MS,
   type OptionRow,
   type Rule,
   type Subject,
@@ -42,14 +44,6 @@ export interface Policy {
   readonly maxAge: number | null
   /** Whether a task whose worker was lost runs again; else it is FAILED with WorkerLost. Default true. */
   readonly rerunAfterCrash: boolean
-}
-
-/** A longer timer of Node fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
-
-const DELAY: Rule = {
-  expected: 'a number of milliseconds, 0 or more',
-  isSound: (value) => isWithin(value, 0, LONGEST_TIMER_MS),
 }
 
 const RETRY_RULES: { readonly [Name in keyof Retry]-?: Rule } = {

@@ -124,7 +124,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   stop(reason: TasksError): void {
     const { stage } = this
     if (stage === 'gone') return
-    const hasEnded = stage === 'ended' || stage === 'sent' || stage === 'doubted'
+    const hasEnded = ['ended', 'sent', 'deferred', 'doubted'].includes(stage)
     // A task that has ended has an outcome; that the worker stops does not change it.
     if (hasEnded && reason instanceof WorkerStops) return
     // What a renewal tells of a refused outcome decides, whatever was told before.

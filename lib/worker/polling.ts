@@ -1,5 +1,5 @@
 import { clock } from '../clock'
-import type { Outcome } from '../store'
+import type { ClaimedRow, Outcome } from '../store'
 
 /** First delay in ms between two polls, after work or a wake-up. It doubles up to the worker's interval. */
 const FIRST_DELAY_MS = 10
@@ -15,6 +15,9 @@ const LULL_MS = 50
  * per row as it gets (measured on no-op tasks, in place of 400: a sixth more on PostgreSQL, a fifth on MariaDB).
  */
 const MAX_PREFETCH = 800
+
+/** The most bytes of arguments that a worker has at hand: rows are claimed by their number, but fill memory by their size. */
+const MAX_BYTES = 32 * 1024 * 1024
 
 /** When a worker with free capacity polls for rows again. */
 export class Polling {
@@ -60,6 +63,7 @@ export class Polling {
 export class Prefetch {
   #endedPerMs = 0
   #latencyMs = 0
+  #bytesPerRow = 0
   #measuredAt = clock.now()
   #lastEndAt = Number.NEGATIVE_INFINITY
 
@@ -76,6 +80,19 @@ export class Prefetch {
     this.#endedPerMs = averaged(this.#endedPerMs, ended / Math.max(0.1, now - this.#measuredAt))
     this.#measuredAt = now
     if (ended > 0) this.#lastEndAt = now
+  }
+
+  /** Learns from claimed rows how large the next ones may be. */
+  weigh(rows: readonly ClaimedRow[]): void {
+    if (rows.length === 0) return
+    const bytes = rows.reduce((sum, row) => sum + (row.bytes ?? 0), 0) / rows.length
+    this.#bytesPerRow = Math.max(bytes, averaged(this.#bytesPerRow, bytes))
+  }
+
+  /** How many more rows may be at hand by their size, beside `held` ones that run or wait. A single row may be of any size. */
+  roomFor(held: number): number {
+    if (this.#bytesPerRow === 0) return Number.POSITIVE_INFINITY
+    return Math.max(1, Math.floor(MAX_BYTES / this.#bytesPerRow)) - held
   }
 }
 

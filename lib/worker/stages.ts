@@ -4,9 +4,10 @@ import type { Lost } from '../store'
  * Where a claimed row stands in its worker.
  * `waiting`: for its turn to run. `running`. `committing`: its own transaction stores the outcome, so a renewal cannot
  * tell whether the row is lost. `ended`: it has an outcome to hand in. `sent`: the outcome is on its way to the
- * database. `doubted`: the database refused the outcome; a renewal must tell why. `gone`: this worker is done with it.
+ * database. `deferred`: the database could not store it now; it is handed in again soon. `doubted`: the database refused the outcome; a renewal must tell why. `gone`: this worker is done with it.
  */
-export type Stage = 'waiting' | 'running' | 'committing' | 'ended' | 'sent' | 'doubted' | 'gone'
+export type Stage =
+  'waiting' | 'running' | 'committing' | 'ended' | 'sent' | 'deferred' | 'doubted' | 'gone'
 
 /** The stages of tasks that the pool still holds. */
 export type LiveStage = Exclude<Stage, 'gone'>
@@ -18,7 +19,8 @@ export const MOVES: Record<Stage, readonly Stage[]> = {
   committing: ['ended', 'gone'],
   ended: ['sent', 'gone'],
   // Back to `ended`: the exchange failed; or the outcome was refused, and the task was cancelled meanwhile.
-  sent: ['ended', 'doubted', 'gone'],
+  sent: ['ended', 'deferred', 'doubted', 'gone'],
+  deferred: ['ended', 'gone'],
   // Back to `ended`: it was refused because the task was cancelled.
   doubted: ['ended', 'gone'],
   gone: [],

@@ -1,5 +1,4 @@
 import type { TaskBackend } from '../backend'
-import { IndexedQueue, IndexedSet } from './indexed-set'
 import { clock, OVER } from '../clock'
 import { type TasksError } from '../errors/errors'
 import { LeaseLost, TaskCancelled } from '../errors/run-errors'
@@ -9,12 +8,16 @@ import { inFreshContext } from '../execution/run-context'
 import { heard, log } from '../events/logger'
 import { taskFinished } from '../events/signals'
 import { ClaimedTask, type Owner } from './claimed-task'
-import { type LeaseAnswer, type LiveStage, MOVES, type Stage } from './stages'
+import { StageLists } from './stage-lists'
+import type { LeaseAnswer, LiveStage, Stage } from './stages'
 import { tellOutcome } from '../events/task-log'
-import type { ClaimedRow, Outcome } from '../store'
+import type { ClaimedRow, Outcome, OutcomeAnswer } from '../store'
 
 /** The longest delay in ms that a timer of Node takes. */
 const MAX_DELAY_MS = 2 ** 31 - 1
+
+/** Delay in ms before an outcome that could not be stored is handed in again. */
+const LATER_MS = 250
 
 /**
  * Holds claimed rows until their outcome is stored. Runs up to `size` at once; the rest wait, so that the next one starts
@@ -25,14 +28,7 @@ export class TaskPool implements Owner {
   readonly isolated: Executor | null
   readonly #size: number
   readonly #children: Children | null
-  readonly #lists = {
-    waiting: new IndexedQueue<LiveStage, ClaimedTask>('waiting'),
-    running: new IndexedSet<LiveStage, ClaimedTask>('running'),
-    committing: new IndexedSet<LiveStage, ClaimedTask>('committing'),
-    ended: new IndexedSet<LiveStage, ClaimedTask>('ended'),
-    sent: new IndexedSet<LiveStage, ClaimedTask>('sent'),
-    doubted: new IndexedSet<LiveStage, ClaimedTask>('doubted'),
-  }
+  readonly #lists = new StageLists()
   /** Rows that ended only because the worker stops. */
   #toReturn: ClaimedRow[] = []
   /** What becomes of a task that could not begin, which counts as running until it is moved on: `ReturnUnbegun` sets it. */
@@ -52,13 +48,12 @@ export class TaskPool implements Owner {
 
   /** Rows that are not stored or given back yet. */
   get busy(): number {
-    const { waiting, ended, sent, doubted } = this.#lists
-    return waiting.size + this.#running + ended.size + sent.size + doubted.size
+    return this.#lists.size
   }
 
   /** How many more could run now; negative where rows wait. */
   get free(): number {
-    return this.#size - this.#running - this.#lists.waiting.size
+    return this.#size - this.#lists.active - this.#lists.waiting.size
   }
 
   /** Runs that were started. */
@@ -82,7 +77,7 @@ export class TaskPool implements Owner {
 
   /** The tasks whose leases this worker has to renew. */
   held(): ClaimedTask[] {
-    return this.#all().filter((task) => !task.isLost)
+    return this.#lists.all().filter((task) => !task.isLost)
   }
 
   /** Calls `listener` with tasks of which the database knows more than this worker: a renewal should ask at once. */
@@ -98,17 +93,17 @@ export class TaskPool implements Owner {
 
   /** Starts as many as may run; never fails, whatever the tasks do. */
   start(): void {
-    while (!this.#isPaused && this.#running < this.#size) {
+    while (!this.#isPaused && this.#lists.active < this.#size) {
       const task = this.#lists.waiting.first
       if (!task) return
-      this.#move(task, 'running')
+      this.#lists.move(task, 'running')
       this.#started++
       inFreshContext(() => task.run())
     }
   }
 
   move(task: ClaimedTask, stage: Stage): void {
-    this.#move(task, stage)
+    this.#lists.move(task, stage)
     if (stage !== 'ended' && stage !== 'gone') return
     this.start()
     this.wake()
@@ -123,7 +118,7 @@ export class TaskPool implements Owner {
   unstarted(ms = 0): ClaimedRow[] {
     const latest = clock.now() - ms
     const tasks = this.#lists.waiting.all().filter(({ takenAt }) => takenAt <= latest)
-    for (const task of tasks) this.#move(task, 'gone')
+    for (const task of tasks) this.#lists.move(task, 'gone')
     return tasks.map(({ row }) => row)
   }
 
@@ -131,26 +126,25 @@ export class TaskPool implements Owner {
   outcomes(): Outcome[] {
     // The same order in every worker, so that no two statements wait for each other's rows.
     const ended = this.#lists.ended.all().sort((a, b) => (a.row.key < b.row.key ? -1 : 1))
-    for (const task of ended) this.#move(task, 'sent')
+    for (const task of ended) this.#lists.move(task, 'sent')
     return ended.map(({ outcome }) => outcome)
   }
 
-  /** The answer to the outcomes last sent, in their order: which of them were stored. */
-  settle(kept: readonly boolean[]): void {
+  /** The answer to the outcomes last sent, in their order. */
+  settle(answers: readonly OutcomeAnswer[]): void {
     const sent = this.#lists.sent.all()
-    for (const [i, task] of sent.entries()) {
-      if (kept[i]) this.#finish(task)
-      else this.#refused(task)
-    }
+    for (const [i, task] of sent.entries()) this.#settle(task, answers[i])
     const doubted = sent.filter(({ stage }) => stage === 'doubted')
     if (doubted.length > 0) this.#onUnsure(doubted)
+    const deferred = sent.filter(({ stage }) => stage === 'deferred')
+    if (deferred.length > 0) void clock.sleep(LATER_MS).then(() => this.#handInAgain(deferred))
   }
 
   /** There was no answer to the outcomes last sent: they are sent again. Until the next `take` nothing is started that would add to them. */
   pause(): void {
     this.#isPaused = true
     for (const task of this.#lists.sent.all())
-      if (!task.applyLateReason()) this.#move(task, 'ended')
+      if (!task.applyLateReason()) this.#lists.move(task, 'ended')
   }
 
   /** What a renewal says of the row of a task. */
@@ -187,7 +181,7 @@ export class TaskPool implements Owner {
 
   /** Tells every task to stop. */
   stop(reason: TasksError): void {
-    for (const task of this.#all()) task.stop(reason)
+    for (const task of this.#lists.all()) task.stop(reason)
   }
 
   /**
@@ -198,7 +192,7 @@ export class TaskPool implements Owner {
     const held = this.held().map(({ row }) => row)
     const rows = [...this.#toReturn, ...held]
     this.#toReturn = []
-    for (const task of this.#all()) this.#move(task, 'gone')
+    for (const task of this.#lists.all()) this.#lists.move(task, 'gone')
     await this.#children?.kill()
     return { rows, unfinished: held.length }
   }
@@ -208,27 +202,26 @@ export class TaskPool implements Owner {
     await this.#children?.close()
   }
 
-  get #running(): number {
-    return this.#lists.running.size + this.#lists.committing.size
+  #settle(task: ClaimedTask, answer: OutcomeAnswer | undefined): void {
+    if (answer === 'kept') this.#finish(task, task.outcome)
+    else if (answer === 'later') this.#defer(task)
+    else if (answer === undefined || answer === 'refused') this.#refused(task)
+    else this.#finish(task, answer)
   }
 
-  #all(): ClaimedTask[] {
-    return Object.values(this.#lists).flatMap((list) => list.all())
+  #defer(task: ClaimedTask): void {
+    if (!task.applyLateReason()) this.#lists.move(task, 'deferred')
   }
 
-  #move(task: ClaimedTask, stage: Stage): void {
-    const from = task.stage
-    if (from === 'gone' || !MOVES[from].includes(stage))
-      throw new Error(`${task.name} cannot move from ${from} to ${stage}.`)
-    this.#lists[from].delete(task)
-    if (stage !== 'gone') this.#lists[stage].add(task)
+  #handInAgain(tasks: readonly ClaimedTask[]): void {
+    for (const task of tasks) if (task.stage === 'deferred') this.move(task, 'ended')
   }
 
   /** Why the database refused an outcome is known if the task was told meanwhile; else a renewal must tell. */
   #refused(task: ClaimedTask): void {
     if (task.applyLateReason()) return
     task.dropOutcome()
-    this.#move(task, 'doubted')
+    this.#lists.move(task, 'doubted')
   }
 
   /** The row is another worker's now: the run is told, and its outcome discarded. */
@@ -246,10 +239,9 @@ export class TaskPool implements Owner {
   }
 
   /** The outcome is stored: tells the log and listeners. */
-  #finish(task: ClaimedTask): void {
-    const { outcome, row } = task
-    this.#move(task, 'gone')
+  #finish(task: ClaimedTask, outcome: Outcome): void {
+    this.#lists.move(task, 'gone')
     if (outcome.status !== 'SUCCESSFUL' || heard.info || taskFinished.isHeard)
-      tellOutcome(this.backend, row, outcome)
+      tellOutcome(this.backend, task.row, outcome)
   }
 }

@@ -1,14 +1,14 @@
 import type { Chore } from './chores/chore'
 import { clock } from '../clock'
-import { briefly } from '../errors/error-record'
 import { briefName } from '../errors/suggestions'
 import { log } from '../events/logger'
 import { DataSourceError, TasksError } from '../errors/errors'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
+import { giveBack } from './give-back'
 import { Polling, Prefetch } from './polling'
 import type { TaskPool } from './task-pool'
-import type { Exchange, Held, Wakeup, Store } from '../store'
+import type { Exchange, Wakeup, Store } from '../store'
 import type { WorkerSettings } from './worker-options'
 
 /** Initial delay in ms before the database is asked again after an error; doubles up to `MAX_RETRY_MS`. */
@@ -117,7 +117,7 @@ export class Worker {
     while (!this.#stopping.signal.aborted) {
       const limit = this.#limit()
       const claimed = await this.#exchange(limit)
-      if (this.#isDone(claimed)) break
+      if (this.#isDone(claimed, limit)) break
       await this.#rest(claimed, claimed === limit)
     }
   }
@@ -133,8 +133,10 @@ export class Worker {
       this.#pool.start()
       const exchange = await answer
       this.#prefetch.measure(askedAt, outcomes.length)
+      this.#prefetch.weigh(exchange.claimed)
       this.#polling.end(outcomes, limit, exchange.claimed.length)
       await this.#take(exchange, askedAt)
+      if (exchange.failure !== undefined) throw exchange.failure
       this.#failures = 0
       this.#brokenSince = undefined
       return exchange.claimed.length
@@ -158,11 +160,11 @@ export class Worker {
     return clock.now() - this.#brokenSince >= BROKEN_MS
   }
 
-  async #take({ kept, claimed }: Exchange, askedAt: number): Promise<void> {
+  async #take({ answers, claimed }: Exchange, askedAt: number): Promise<void> {
     const isStopping = this.#stopping.signal.aborted
-    this.#pool.settle(kept)
+    this.#pool.settle(answers)
     this.#pool.take(isStopping ? [] : claimed, askedAt)
-    if (isStopping) await this.#store.release(claimed)
+    if (isStopping) await giveBack(this.#store, claimed)
   }
 
   /** How many rows to claim. */
@@ -172,16 +174,18 @@ export class Worker {
     const { concurrency, maxTasks } = this.#settings
     // Half of what fits in, where rows are prefetched: one half runs while the database is at work for the other.
     const half = Math.max(concurrency, Math.ceil((concurrency + ahead) / 2))
-    return Math.max(0, Math.min(this.#pool.free + ahead, half, maxTasks - this.#pool.taken))
+    const light = this.#prefetch.roomFor(concurrency - this.#pool.free)
+    return Math.max(0, Math.min(this.#pool.free + ahead, half, light, maxTasks - this.#pool.taken))
   }
 
-  #isDone(claimed: number | undefined): boolean {
+  #isDone(claimed: number | undefined, limit: number): boolean {
     const { batch, maxTasks, workerId } = this.#settings
     if (this.#pool.taken >= maxTasks) {
       log.info(`Run maximum tasks (${maxTasks})`)
       return true
     }
-    if (!batch || claimed !== 0 || this.#pool.busy > 0 || this.#polling.isWoken) return false
+    if (!batch || claimed !== 0 || limit === 0 || this.#pool.busy > 0 || this.#polling.isWoken)
+      return false
     log.info(`No more tasks to run for worker_id=${workerId}. Exiting gracefully.`)
     return true
   }
@@ -211,7 +215,7 @@ export class Worker {
     if (!this.#stopping.signal.aborted) this.#pool.start()
     await this.#handIn(Number.POSITIVE_INFINITY, this.#stopping.signal)
     this.stop()
-    await this.#release(this.#pool.unstarted())
+    await giveBack(this.#store, this.#pool.unstarted())
     await this.#handIn(this.#settings.shutdownTimeout)
     if (this.#pool.busy > 0) {
       this.#pool.stop(new WorkerStops())
@@ -222,7 +226,7 @@ export class Worker {
       log.warn(
         `Task id=${values.id} path=${briefName(values.taskName)} has not finished and is given back`,
       )
-    await this.#release(rows)
+    await giveBack(this.#store, rows)
     this.#abandoned += unfinished
   }
 
@@ -232,16 +236,6 @@ export class Worker {
     while (this.#pool.busy > 0 && clock.now() < deadline && !signal?.aborted) {
       if (!this.#pool.hasOutcomes) await this.#pool.change(deadline - clock.now(), signal)
       else if ((await this.#exchange()) === undefined) await clock.sleep(FIRST_RETRY_MS)
-    }
-  }
-
-  /** Gives rows back; never throws, for leases end by themselves. */
-  async #release(rows: readonly Held[]): Promise<void> {
-    if (rows.length === 0) return
-    try {
-      await this.#store.release(rows)
-    } catch (error) {
-      log.error(`${rows.length} row(s) could not be given back: ${briefly(error)}`)
     }
   }
 }

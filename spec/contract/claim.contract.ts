@@ -164,13 +164,13 @@ export function claimContract({ rows, open, abilities }: ContractPlace): void {
     const store = await open()
     const [row] = (await claim(store, 1)).claimed
 
-    const { kept, claimed } = await store.exchange(
+    const { answers, claimed } = await store.exchange(
       [{ key: row!.key, claims: row!.claims, status: 'SUCCESSFUL', returnValue: '7' }],
       1,
       wishes(),
     )
 
-    expect(kept).toEqual([true])
+    expect(answers).toEqual(['kept'])
     expect(claimed[0]?.values.id).toBe(second)
     expect(await rows().get(first!)).toMatchObject({ status: 'SUCCESSFUL', returnValue: 7 })
   })

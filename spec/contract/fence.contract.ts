@@ -1,4 +1,4 @@
-import type { ClaimedRow, Outcome, Store } from '#lib/store'
+import type { ClaimedRow, Outcome, OutcomeAnswer, Store } from '#lib/store'
 import { claim, rescue, wishes } from './rows'
 import type { ContractPlace } from './store.contract'
 
@@ -16,7 +16,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
         status: 'SUCCESSFUL',
         returnValue: '{"b":[1,null],"a":"x"}',
       }),
-    ).toEqual([true])
+    ).toEqual(['kept'])
 
     const written = await rows().get(id)
     expect(written).toMatchObject({
@@ -36,7 +36,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
   it('keeps the error of a task that failed, and a key that outlives its task', async () => {
     const { store, row, id } = await claimed({ uniqueKey: 'p:2026-01-01' })
 
-    expect(await handIn(store, { ...held(row), status: 'FAILED', error })).toEqual([true])
+    expect(await handIn(store, { ...held(row), status: 'FAILED', error })).toEqual(['kept'])
 
     expect(await rows().get(id)).toMatchObject({
       status: 'FAILED',
@@ -61,7 +61,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
         error: { exceptionClassPath: 'E2', traceback: hostile },
         delay: 60_000,
       }),
-    ).toEqual([true])
+    ).toEqual(['kept'])
 
     const written = await rows().get(id)
     expect(written).toMatchObject({
@@ -116,7 +116,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
       ClaimedRow,
     ]
 
-    const kept = await handIn(
+    const answers = await handIn(
       store,
       { ...held(a), status: 'SUCCESSFUL', returnValue: '1' },
       { ...held(b, -1), status: 'SUCCESSFUL', returnValue: '2' },
@@ -124,7 +124,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
       { ...held(d), status: 'READY', error, delay: 0 },
     )
 
-    expect(kept).toEqual([true, false, true, true])
+    expect(answers).toEqual(['kept', 'refused', 'kept', 'kept'])
     expect(
       await Promise.all(
         [a, b, c, d].map(async ({ values }) => (await rows().get(values.id)).status),
@@ -152,7 +152,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
         { ...held(row), status: 'SUCCESSFUL', returnValue: '"early"' },
         { ...held(again!), status: 'SUCCESSFUL', returnValue: '"late"' },
       ),
-    ).toEqual([false, true])
+    ).toEqual(['refused', 'kept'])
 
     expect(await rows().get(id)).toMatchObject({
       status: 'SUCCESSFUL',
@@ -167,7 +167,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     await claim(store, 1, { workerId: 'w-2' })
     const before = await rows().get(id)
 
-    expect(await handIn(store, outcome(row))).toEqual([false])
+    expect(await handIn(store, outcome(row))).toEqual(['refused'])
     expect(
       await store.renew([{ ...held(row), progress: '{"done":1,"total":null,"note":null}' }]),
     ).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
@@ -187,7 +187,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
       })
       const before = await rows().get(id)
 
-      expect(await handIn(store, outcome(row))).toEqual([false])
+      expect(await handIn(store, outcome(row))).toEqual(['refused'])
       expect(await rows().get(id)).toEqual(before)
     },
   )
@@ -198,7 +198,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     await handIn(store, outcome)
     const before = await rows().get(id)
 
-    expect(await handIn(store, outcome)).toEqual([true])
+    expect(await handIn(store, outcome)).toEqual(['kept'])
     expect(await rows().get(id)).toEqual(before)
   })
 
@@ -222,7 +222,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
         { ...guess, status: 'FAILED', error },
         { ...guess, status: 'READY', error, delay: 0 },
       ),
-    ).toEqual([false, false, false])
+    ).toEqual(['refused', 'refused', 'refused'])
     expect((await store.renew([{ ...guess, progress: '{}' }])).lost).toHaveLength(1)
     expect(await store.release([guess])).toBe(0)
     expect(await rescue(store)).toEqual({ released: [], failed: [] })
@@ -301,7 +301,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
   it('has nothing to do with empty hands', async () => {
     const store = await open()
 
-    expect(await store.exchange([], 0, wishes())).toEqual({ kept: [], claimed: [] })
+    expect(await store.exchange([], 0, wishes())).toEqual({ answers: [], claimed: [] })
     expect(await store.renew([])).toEqual({ lost: [], cancelled: [] })
     expect(await store.release([])).toBe(0)
   })
@@ -321,6 +321,6 @@ function held({ key, claims }: ClaimedRow, off = 0): { key: string; claims: numb
   return { key, claims: claims + off }
 }
 
-async function handIn(store: Store, ...outcomes: Outcome[]): Promise<readonly boolean[]> {
-  return (await store.exchange(outcomes, 0, wishes())).kept
+async function handIn(store: Store, ...outcomes: Outcome[]): Promise<readonly OutcomeAnswer[]> {
+  return (await store.exchange(outcomes, 0, wishes())).answers
 }

@@ -79,8 +79,8 @@ export function malformedContract({ rows, open, abilities }: ContractPlace): voi
           queues: null,
           excludeQueues: [],
         })
-      ).kept,
-    ).toEqual([true])
+      ).answers,
+    ).toEqual(['kept'])
 
     expect(await rows().get(row!.values.id)).toMatchObject({ status: 'FAILED', ...error })
   })
@@ -145,7 +145,7 @@ export function malformedContract({ rows, open, abilities }: ContractPlace): voi
       }))
       expect(
         await store.exchange(outcomes, 9, { workerId: 'w', queues: null, excludeQueues: [] }),
-      ).toEqual({ kept: [true, true, true], claimed: [] })
+      ).toEqual({ answers: ['kept', 'kept', 'kept'], claimed: [] })
     },
   )
 

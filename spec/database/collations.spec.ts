@@ -102,8 +102,8 @@ describeEachDatabase((database) => {
             status: 'SUCCESSFUL' as const,
             returnValue: returnValue(row),
           }))
-          const { kept } = await store.exchange(outcomes, 0, wishes())
-          expect(kept).toEqual([false, true, true])
+          const { answers } = await store.exchange(outcomes, 0, wishes())
+          expect(answers).toEqual(['refused', 'kept', 'kept'])
         }
       await store.close()
     })

@@ -201,7 +201,7 @@ describeEachDatabase((database) => {
         }).openStore({})
 
         const rescued = await rescue(store)
-        const { kept, claimed } = await store.exchange(
+        const { answers, claimed } = await store.exchange(
           [{ key: running.id, claims: 0, status: 'SUCCESSFUL', returnValue: '1' }],
           10,
           { workerId: 'w', queues: null, excludeQueues: [] },
@@ -210,9 +210,9 @@ describeEachDatabase((database) => {
         const renewed = await store.renew([{ key: running.id, claims: 0, progress: null }])
         await store.close()
 
-        expect({ rescued, kept, claimed, released }).toEqual({
+        expect({ rescued, answers, claimed, released }).toEqual({
           rescued: { released: [], failed: [] },
-          kept: [false],
+          answers: ['refused'],
           claimed: [],
           released: 0,
         })

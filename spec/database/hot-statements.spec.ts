@@ -40,7 +40,10 @@ const STATEMENTS: Readonly<Record<string, (place: Place) => Promise<unknown>>> =
     const claimed = await claim(place, BATCH)
     place.asked.splice(0)
     const next = await place.store.exchange(claimed.map(success), BATCH, wishes())
-    expect([next.claimed.length, next.kept.every(Boolean)]).toEqual([BATCH, true])
+    expect([next.claimed.length, next.answers.every((answer) => answer === 'kept')]).toEqual([
+      BATCH,
+      true,
+    ])
     const asked = place.asked.splice(0)
     await finish(place, next.claimed)
     place.asked.splice(0, Infinity, ...asked)

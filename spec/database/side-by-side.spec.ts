@@ -26,39 +26,45 @@ describeEachDatabase(
     afterEach(async () => await store.close())
 
     it('many outcomes are stored and as many rows claimed, each once', async () => {
-      const { kept, claimed } = await store.exchange(successes(first), MANY, wishes())
+      const { answers, claimed } = await store.exchange(successes(first), MANY, wishes())
 
-      expect(kept).toEqual(first.map(() => true))
+      expect(answers).toEqual(first.map(() => 'kept'))
       expect(new Set([...first, ...claimed].map(({ key }) => key)).size).toBe(2 * MANY)
       expect(await statuses(first)).toEqual(['SUCCESSFUL'])
       expect(await statuses(claimed)).toEqual(['RUNNING'])
     })
 
-    it('what was claimed is given back when the outcomes cannot be stored', async () => {
+    it('what was claimed is run when outcomes are refused, and those are FAILED', async () => {
       await forbid('SUCCESSFUL')
 
-      await expect(store.exchange(successes(first), MANY, wishes())).rejects.toThrow(
-        'SUCCESSFUL is forbidden',
-      )
+      const { answers, claimed } = await store.exchange(successes(first), MANY, wishes())
 
-      expect(await statuses(first)).toEqual(['RUNNING'])
-      const others = await dataSource.getRepository(DBTaskResult).findBy({ status: 'READY' })
-      expect(others.map(({ claims, workerIds }) => [claims, workerIds.length])).toEqual(
-        others.map(() => [1, 0]),
+      expect(answers).toEqual(
+        first.map(({ key, claims }) => ({
+          key,
+          claims,
+          status: 'FAILED',
+          error: {
+            exceptionClassPath: 'typeorm_tasks.OutcomeRefused',
+            traceback: expect.stringContaining('SUCCESSFUL is forbidden') as string,
+          },
+        })),
       )
-      expect(others).toHaveLength(MANY)
+      expect(await statuses(first)).toEqual(['FAILED'])
+      expect(claimed).toHaveLength(MANY)
+      expect(await statuses(claimed)).toEqual(['RUNNING'])
     })
 
-    it('outcomes that were stored while nothing could be claimed are handed in again without harm', async () => {
+    it('outcomes are stored, and the error is told, while nothing can be claimed', async () => {
       await forbid('RUNNING')
-      await expect(store.exchange(successes(first), MANY, wishes())).rejects.toThrow(
-        'RUNNING is forbidden',
-      )
-      await dataSource.query('DROP TRIGGER forbidden ON db_task_result')
 
-      const { kept } = await store.exchange(successes(first), MANY, wishes())
+      const { answers, claimed, failure } = await store.exchange(successes(first), MANY, wishes())
 
-      expect(kept).toEqual(first.map(() => true))
+      expect(answers).toEqual(first.map(() => 'kept'))
+      expect([claimed, String(failure)]).toEqual([
+        [],
+        expect.stringContaining('RUNNING is forbidden'),
+      ])
       expect(await statuses(first)).toEqual(['SUCCESSFUL'])
     })
 

@@ -82,7 +82,7 @@ async function throughput(stores: readonly Store[], seen: Set<string>): Promise<
         )
         left += room - claimed.length
         for (const { key } of claimed) seen.add(key)
-        const { kept } = await store.exchange(
+        const { answers } = await store.exchange(
           claimed.map(({ key, claims }) => ({
             key,
             claims,
@@ -92,7 +92,7 @@ async function throughput(stores: readonly Store[], seen: Set<string>): Promise<
           0,
           wishes(),
         )
-        if (kept.includes(false)) throw new Error('An outcome was not kept')
+        if (answers.some((answer) => answer !== 'kept')) throw new Error('An outcome was not kept')
       }
     }),
   )

@@ -179,12 +179,12 @@ describe.each(databases())('on $name', (database) => {
   ): Promise<boolean | undefined> {
     const handle = model.handle(each.worker, each.handle)
     if (!handle) return undefined
-    const { kept } = await stores[each.worker]!.exchange(
+    const { answers } = await stores[each.worker]!.exchange(
       [{ ...heldBy(handle), ...OUTCOMES[each.do as keyof typeof OUTCOMES] } as Outcome],
       0,
       wishes(),
     )
-    return kept[0]
+    return answers[0] === 'kept'
   }
 
   async function expire(of: readonly string[], handles?: readonly Handle[]): Promise<void> {

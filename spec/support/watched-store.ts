@@ -36,6 +36,8 @@ export class WatchedStore implements Store {
   closed = 0
   /** The number of the next exchanges that fail. */
   failures = 0
+  /** The number of the next releases that fail. */
+  failedReleases = 0
   /** Called before each exchange that hands something in, to change rows as others might. */
   meanwhile = (_outcomes: readonly Outcome[]): void => {}
   readonly #store = new MemoryStore(this.table, {
@@ -84,7 +86,7 @@ export class WatchedStore implements Store {
     }
     if (outcomes.length > 0) this.meanwhile(outcomes)
     const exchange = await this.#store.exchange(outcomes, room, wishes)
-    this.kept.push(...outcomes.filter((_, i) => exchange.kept[i]))
+    this.kept.push(...outcomes.filter((_, i) => exchange.answers[i] === 'kept'))
     return exchange
   }
 
@@ -94,6 +96,10 @@ export class WatchedStore implements Store {
   }
 
   async release(rows: readonly Held[], delay?: number): Promise<number> {
+    if (this.failedReleases > 0) {
+      this.failedReleases--
+      throw new Error('connection lost')
+    }
     this.released.push(...rows)
     return this.#store.release(rows, delay)
   }

@@ -173,7 +173,7 @@ describe('rows that were claimed ahead', () => {
     expect([...gates.keys()]).toEqual(['a'])
 
     expect(pool.outcomes()).toHaveLength(1)
-    pool.settle([true])
+    pool.settle(['kept'])
     pool.take([], 0)
     pool.start()
     await settled()

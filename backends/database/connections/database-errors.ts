@@ -113,7 +113,46 @@ export function isMarkGone(error: unknown): boolean {
 
 /** Whether others were in the way, and nothing else is wrong. */
 export function isContention(error: unknown): boolean {
-  return means(error, 'contention')
+  return means(error, 'contention') || isLocked(error)
+}
+
+/** Whether it waited too long for a row that somebody else has locked. */
+export function isLocked(error: unknown): boolean {
+  return means(error, 'locked')
+}
+
+/** Whether the server ended the statement, since it took too long. */
+export function isTooSlow(error: unknown): boolean {
+  return means(error, 'tooSlow')
+}
+
+/** As the server's own codes are written: an SQLSTATE, or a name. */
+const SERVER_CODES = /^((?=.*\d)[0-9A-Z]{5}$|ER_|UNKNOWN_CODE|SQLITE_)/
+/** What says nothing about the content of a statement: it may succeed later, or none would. */
+const NO_REFUSALS: readonly Trouble[] = [
+  'noTable',
+  'noColumn',
+  'refused',
+  'misnamed',
+  'away',
+  'readOnly',
+  'timedOut',
+  'contention',
+  'locked',
+  'ailing',
+]
+
+/** Whether a database that is well refused this very statement: for its content, its size, or the time it took. */
+export function isRefusal(error: unknown): boolean {
+  if (isOutOfRange(error)) return true
+  return SERVER_CODES.test(codeOf(error)) && !NO_REFUSALS.some((trouble) => means(error, trouble))
+}
+
+/** A driver's own limit, for which it has no code. */
+function isOutOfRange(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  const { name, driverError } = error as { name?: unknown; driverError?: unknown }
+  return name === 'RangeError' || isOutOfRange(driverError)
 }
 
 /** Codes of all families are tested: they do not overlap, and an error does not say whose it is. */

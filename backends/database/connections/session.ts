@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
 import { clock } from '../../../lib/clock'
 import type { Placeholder } from '../profiles/profile'
-import { isContention } from './database-errors'
+import { isContention, isLocked } from './database-errors'
 import { discard } from './driver-connection'
 import { type Driver, driverOf, prepared } from './prepared'
 import type { Answer, Column, Statement, Values } from './statement'
@@ -103,18 +103,27 @@ export class Session {
 
 /**
  * Runs `work` again as long as it fails by contention, for up to 30 s. SQLite's driver is told not to wait for locks,
- * since it would block the whole process meanwhile; the waiting happens here, where tasks can go on.
+ * since it would block the whole process meanwhile; the waiting happens here, where tasks can go on. `isInTheWay`: which
+ * errors to wait for, by default all of contention.
  */
-export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+export async function patiently<T>(
+  work: () => Promise<T>,
+  isInTheWay: (error: unknown) => boolean = isContention,
+): Promise<T> {
   const deadline = clock.now() + PATIENCE_MS
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 1.5)) {
     try {
       return await work()
     } catch (error) {
-      if (!isContention(error) || clock.now() > deadline) throw error
+      if (!isInTheWay(error) || clock.now() > deadline) throw error
       await clock.sleep(pause * (0.5 + Math.random()))
     }
   }
+}
+
+/** As `patiently`, but gives up at once when a row is locked: those of others must not wait for it. */
+export function unlessLocked<T>(work: () => Promise<T>): Promise<T> {
+  return patiently(work, (error) => isContention(error) && !isLocked(error))
 }
 
 /** In the structured form: what TypeORM gives otherwise differs from database to database. */

@@ -2,7 +2,7 @@ import type { DataSource, QueryRunner } from 'typeorm'
 import { clock, inTime, NoAnswer } from '../../../lib/clock'
 import { briefly } from '../../../lib/errors/error-record'
 import { log } from '../../../lib/events/logger'
-import { isContention, isReadOnly, isSilence } from './database-errors'
+import { isContention, isReadOnly, isRefusal, isSilence } from './database-errors'
 import {
   cancelStatement,
   closing,
@@ -11,6 +11,7 @@ import {
   socketOf,
   type Stream,
 } from './driver-connection'
+import { profileOf } from '../profiles/profile-of'
 import { type Lend, Session } from './session'
 
 /** Limit in ms for a statement of a worker, connecting included. */
@@ -127,7 +128,7 @@ export class WorkerConnections {
         void connecting.then(() => runner.release()).catch(() => {})
         throw error
       }
-      if (await this.#isTrusted(runner)) return runner
+      if (await this.#isReady(runner, ms)) return runner
       await discard(runner)
     }
   }
@@ -140,6 +141,19 @@ export class WorkerConnections {
       if (isSilence(error) || isReadOnly(error)) this.#generation++
       throw error
     }
+  }
+
+  /** Whether the connection is trusted; a new one is set up first. */
+  async #isReady(runner: QueryRunner, ms: number): Promise<boolean> {
+    const { setUp } = profileOf(this.dataSource.options.type)
+    const isNew = !this.#madeIn.has((await runner.connect()) as object)
+    if (!(await this.#isTrusted(runner))) return false
+    if (isNew && setUp !== undefined)
+      await this.#run(runner, ms, () => runner.query(setUp)).catch((error: unknown) => {
+        // A server that has no such setting works without it.
+        if (!isRefusal(error)) throw error
+      })
+    return true
   }
 
   async #isTrusted(runner: QueryRunner): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Wishes } from '../../../lib/store'
-import { patiently, type Session } from '../connections/session'
+import { patiently, type Session, unlessLocked } from '../connections/session'
 import type { ClaimedRaw, FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
 
 /**
@@ -14,17 +14,29 @@ export abstract class Dialect {
 
   /**
    * Stores outcomes and claims rows to run next. By default one after the other; a dialect that has a faster way overrides
-   * this. Each statement is repeated while others are in its way.
+   * this. Each statement is repeated while others are in its way, unless they have locked a row of these outcomes.
    */
   async exchange(
-    { exchange: session }: ExchangeSessions,
+    session: Session,
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
-    return {
-      kept: outcomes.length > 0 ? await patiently(() => this.finish(session, outcomes)) : new Set(),
-      claimed: claim.limit > 0 ? await patiently(() => this.claim(session, claim)) : [],
+    const kept =
+      outcomes.length > 0
+        ? await unlessLocked(() => this.finish(session, outcomes))
+        : new Set<string>()
+    if (claim.limit <= 0) return { kept, claimed: [] }
+    try {
+      return { kept, claimed: await patiently(() => this.claim(session, claim)) }
+    } catch (failure) {
+      if (outcomes.length === 0) throw failure
+      return { kept, claimed: null, failure }
     }
+  }
+
+  /** As `finish`, without waiting for rows that others have locked, where a database can pass over them. */
+  async finishFree(session: Session, rows: readonly FinishRow[]): Promise<Finished> {
+    return { kept: await this.finish(session, rows), locked: NONE }
   }
 
   /** Inserts new rows. Returns the instant of the insert by key; undefined for a row that was left out. */
@@ -48,13 +60,21 @@ export abstract class Dialect {
     rows: readonly RenewRow[],
     leaseSeconds: number,
   ): Promise<ReadonlyMap<string, boolean>>
-  /** Makes rows READY as if they had not been claimed, due in `delay` ms; null leaves `run_after` as it is. Returns their number. */
+  /**
+   * Makes rows READY as if they had not been claimed, due in `delay` ms; null leaves `run_after` as it is. Passes over locked
+   * rows as `finishFree` does.
+   */
   abstract release(
     session: Session,
     rows: readonly HeldRow[],
     delay?: number | null,
-  ): Promise<number>
-  /** Stores outcomes of rows whose lease has ended. Returns the keys of the rows it changed. */
+  ): Promise<Released>
+  /** Reads the arguments that a claim left out. Returns their texts by key. */
+  abstract argumentsOf(
+    session: Session,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, string>>
+  /** Stores outcomes of rows whose lease has ended. Passes over locked ones. Returns the keys of the rows it changed. */
   abstract takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
   /** RUNNING rows whose lease has ended. */
   abstract expired(session: Session, backendName: string, limit: number): Promise<RawRow[]>
@@ -77,19 +97,29 @@ export abstract class Dialect {
   abstract requestCancel(session: Session, key: string, notify: boolean): Promise<number>
 }
 
-/** The sessions of a worker that an exchange uses. */
-export interface ExchangeSessions {
-  /** For outcomes and claims; two statements at a time run on two connections. */
-  readonly exchange: Session
-  /** For giving back what was claimed in vain. */
-  readonly chore: Session
-}
-
+/** What an exchange came to. If only one half of it succeeded, the other is null, and `failure` says why. */
 export interface Exchanged {
   /** Keys of rows that now hold their outcome. */
-  readonly kept: ReadonlySet<string>
-  readonly claimed: readonly ClaimedRaw[]
+  readonly kept: ReadonlySet<string> | null
+  readonly claimed: readonly ClaimedRaw[] | null
+  readonly failure?: unknown
 }
+
+export interface Finished {
+  /** Keys of rows that now hold their outcome. */
+  readonly kept: ReadonlySet<string>
+  /** Keys of rows that others have locked. */
+  readonly locked: ReadonlySet<string>
+}
+
+export interface Released {
+  /** The number of rows that were released. */
+  readonly released: number
+  /** Keys of rows that others have locked. */
+  readonly locked: ReadonlySet<string>
+}
+
+export const NONE: ReadonlySet<string> = new Set()
 
 export type QueueFilter = Pick<Wishes, 'queues' | 'excludeQueues'>
 

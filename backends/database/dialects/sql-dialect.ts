@@ -2,12 +2,19 @@ import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'
 import type { FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
-import { Dialect, type InsertOptions, type Part, type Prunable, type QueueFilter } from './dialect'
-import { plainRows } from './plain-rows'
+import {
+  Dialect,
+  type Finished,
+  type InsertOptions,
+  NONE,
+  type Part,
+  type Prunable,
+  type QueueFilter,
+  type Released,
+} from './dialect'
+import { type Batch, enqueuedAtByKey, heldOf, keyOf, keysOf, rowsOf } from './records'
+import { heldIn, lockFree, type LockTexts } from './free-rows'
 import { partCondition, queueValues } from './sql-text'
-
-/** Rows by their keys, all of one shape. */
-export type Batch = readonly Readonly<{ row_key: string }>[]
 
 /** The texts of a dialect's statements. Parameters are named; batches travel as the dialect's `batch` says. */
 export interface Statements {
@@ -24,6 +31,7 @@ export interface Statements {
   readonly settled: string
   readonly renew: string
   readonly release: string
+  readonly argumentsOf: string
   readonly expired: string
   /** `{part}` is where `partCondition` goes. */
   readonly furtherOn: string
@@ -43,14 +51,18 @@ export interface Statements {
  */
 export abstract class SqlDialect extends Dialect {
   protected readonly sql: Statements
+  readonly #locks: LockTexts | null
 
-  constructor(sql: Statements) {
+  /** `locks`: null where a database has no locks of rows. */
+  constructor(sql: Statements, locks: LockTexts | null) {
     super()
     this.sql = sql
+    this.#locks = locks
   }
 
   /** The values of a batch, as the statements take it. */
   protected abstract batch(rows: Batch): Values
+  readonly #batch = (rows: Batch): Values => this.batch(rows)
 
   async insert(
     session: Session,
@@ -88,12 +100,48 @@ export abstract class SqlDialect extends Dialect {
     return heldOf(await session.query(this.sql.renew, { ...this.batch(rows), leaseSeconds }))
   }
 
+  override async finishFree(session: Session, rows: readonly FinishRow[]): Promise<Finished> {
+    const locks = this.#locks
+    if (locks === null) return super.finishFree(session, rows)
+    return session.transaction(async (inside) => {
+      const { free, locked } = await lockFree(inside, locks, rows, this.#batch)
+      return { kept: free.length === 0 ? NONE : await this.finish(inside, free), locked }
+    })
+  }
+
   async release(
     session: Session,
     rows: readonly HeldRow[],
     delay: number | null = null,
-  ): Promise<number> {
-    return (await session.query(this.sql.release, { ...this.batch(rows), delay })).affected
+  ): Promise<Released> {
+    const locks = this.#locks
+    const release = async (on: Session, free: readonly HeldRow[]): Promise<number> =>
+      free.length === 0
+        ? 0
+        : (await on.query(this.sql.release, { ...this.batch(free), delay })).affected
+    if (locks === null) return { released: await release(session, rows), locked: NONE }
+    return session.transaction(async (inside) => {
+      const { free, locked } = await lockFree(inside, locks, rows, this.#batch)
+      return { released: await release(inside, free), locked }
+    })
+  }
+
+  async takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>> {
+    const { expired = '' } = this.#locks ?? {}
+    return session.transaction(async (inside) => {
+      const ended = keysOf(await inside.query(expired, this.batch(heldIn(rows))))
+      const ours = rows.filter((row) => ended.has(row.row_key))
+      return ours.length > 0 ? this.finish(inside, ours) : ended
+    })
+  }
+
+  async argumentsOf(
+    session: Session,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, string>> {
+    const values = this.batch(keys.map((row_key) => ({ row_key })))
+    const { records } = await session.query(this.sql.argumentsOf, values)
+    return new Map(records.map((record) => [keyOf(record), String(record['args_kwargs'])]))
   }
 
   async expired(session: Session, backendName: string, limit: number): Promise<RawRow[]> {
@@ -177,47 +225,10 @@ export abstract class SqlDialect extends Dialect {
   }
 }
 
-/** The instant of the insert by key, where the INSERT returned a record for each row it wrote. */
-export function enqueuedAtByKey(
-  records: Answer['records'],
-  { shared }: NewRows,
-  { idsAreNew }: InsertOptions,
-): (key: string) => string | undefined {
-  // MySQL skips a row whose id is taken like one whose unique key is, and returns the row that has the id. A row with a new
-  // id is the one just written, even if it has finished since, and so has its key no more.
-  const written = records.filter(
-    (record) => idsAreNew || record['unique_key'] === shared.unique_key,
-  )
-  const times = new Map(written.map((record) => [keyOf(record), String(record['enqueued_at'])]))
-  return (key) => times.get(key)
-}
-
-/** The rows of a renewal that are still held, and whether each was asked to stop. */
-export function heldOf({ records }: Answer): ReadonlyMap<string, boolean> {
-  return new Map(records.map((record) => [keyOf(record), isTrue(record['cancelled'])]))
-}
-
-export function keysOf({ records }: Answer): ReadonlySet<string> {
-  return new Set(records.map(keyOf))
-}
-
-export function rowsOf<Row = RawRow>({ records }: Answer): Row[] {
-  return plainRows(records) as unknown as Row[]
-}
-
 function queuesOf({ queues }: Prunable): QueueFilter {
   return { queues, excludeQueues: [] }
 }
 
 function agesOf({ backendName, minAge, failedMinAge }: Prunable): Values {
   return { backendName, minAge, failedMinAge }
-}
-
-/** A condition as drivers return it: true, 1, or on MySQL the text '1' where an app lets its driver read numbers as text. */
-function isTrue(value: unknown): boolean {
-  return Number(value) === 1
-}
-
-function keyOf(record: Record<string, unknown>): string {
-  return String(record['row_key'])
 }

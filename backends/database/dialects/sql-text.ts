@@ -6,6 +6,9 @@ import type { Part, QueueFilter } from './dialect'
 /** A cancelled row ends as cancelled and in no other way, however far its run has come. */
 export const UNCANCELLED = `(t.cancel_requested_at IS NULL OR v.exception_class_path = '${CANCELLED}')`
 
+/** Arguments of at most this size are part of a claim's answer; larger ones are read afterwards, as many as memory bears. */
+export const SMALL_BYTES = 32 * 1024
+
 /** The names of the columns that an INSERT writes. */
 export const INSERTED = INSERTED_COLUMNS.map(({ name }) => name).join(', ')
 

@@ -4,7 +4,8 @@ import { type ClaimedRaw, type FinishRow, MAX_CLAIMS } from '../row'
 import type { Table } from '../table'
 import type { Claim } from './dialect'
 import { sqliteNames } from './names'
-import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from './sql-dialect'
+import { type Batch, keysOf, rowsOf } from './records'
+import { SqlDialect, type Statements } from './sql-dialect'
 import {
   CLAIM_COLUMNS,
   freeKeyOf,
@@ -13,6 +14,7 @@ import {
   perFilter,
   queueValues,
   selectList,
+  SMALL_BYTES,
   UNCANCELLED,
 } from './sql-text'
 import type { TableColumn } from '../../../entities/columns'
@@ -21,7 +23,13 @@ import type { TableColumn } from '../../../entities/columns'
 const read = ({ name, kind }: TableColumn): string =>
   kind === 'int' || kind === 'word' ? name : `CAST(${name} AS TEXT)`
 const ROW = selectList(read)
-const CLAIMED = selectList(read, CLAIM_COLUMNS)
+/** Large arguments are read later, as many as memory bears. */
+const readSmall = (column: TableColumn): string =>
+  column.name === 'args_kwargs'
+    ? `CASE WHEN length(args_kwargs) <= ${SMALL_BYTES} THEN ${read(column)} END`
+    : read(column)
+const CLAIMED = selectList(readSmall, CLAIM_COLUMNS)
+const EXPIRED = selectList(readSmall)
 
 /** The database's time as Django writes it: six digits, and no fraction when it is zero. */
 function instant(...modifiers: string[]): string {
@@ -58,7 +66,7 @@ export class Sqlite extends SqlDialect {
   readonly #claimTexts: ReturnType<typeof claimTexts>
 
   constructor({ path }: Table) {
-    super(statements(path))
+    super(statements(path), null)
     this.#takeOver = `${finishOf(path)} AND t.lease_until < ${NOW} RETURNING id AS row_key`
     this.#nextPriority = `SELECT max(priority) AS priority FROM ${path} WHERE status = 'READY' AND priority < :below`
     this.#claimTexts = claimTexts(path)
@@ -79,7 +87,10 @@ export class Sqlite extends SqlDialect {
     return claimed
   }
 
-  async takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>> {
+  override async takeOver(
+    session: Session,
+    rows: readonly FinishRow[],
+  ): Promise<ReadonlySet<string>> {
     return keysOf(await session.query(this.#takeOver, this.batch(rows)))
   }
 
@@ -127,7 +138,8 @@ function statements(path: string): Statements {
         started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END,
         run_after = coalesce(${instant("'+' || (:delay / 1000.0) || ' seconds'")}, t.run_after)
       FROM ${rows('row_key', 'claims')} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
-    expired: `SELECT ${ROW} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND ${sqliteNames.isBackend} LIMIT :limit`,
+    argumentsOf: `SELECT id AS row_key, CAST(args_kwargs AS TEXT) AS args_kwargs FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows))`,
+    expired: `SELECT ${EXPIRED} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND ${sqliteNames.isBackend} LIMIT :limit`,
     furtherOn: `SELECT id AS row_key FROM ${path} WHERE true {part} ORDER BY id LIMIT 1 OFFSET :skipped`,
     inQueues: sqliteNames.inQueues,
     prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} {part} {queues} ORDER BY id LIMIT :limit`,

@@ -34,7 +34,12 @@ export const auroraMysql: Profile = {
     unfit: /^(ER_TRUNCATED_WRONG_VALUE_FOR_FIELD Incorrect string value|ER_CANNOT_CONVERT_STRING )/,
     tooLarge: /^(ER_NET_PACKET_TOO_LARGE|ER_WARN_ALLOWED_PACKET_OVERFLOWED) /,
     noSavepoint: /^ER_SP_DOES_NOT_EXIST /,
-    contention: /^(ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD) /,
+    contention: /^(ER_LOCK_DEADLOCK|ER_CHECKREAD) /,
+    locked: /^ER_LOCK_WAIT_TIMEOUT /,
+    // The driver has no name for MariaDB's own code.
+    tooSlow: /^(ER_QUERY_TIMEOUT|ER_QUERY_INTERRUPTED) |max_statement_time/,
+    ailing:
+      /^(PROTOCOL_(?!CONNECTION_LOST)|ER_(ABORTING|BINLOG|CLIENT_INTERACTION|CONNECTION|CRASHED|DISK_FULL|ENGINE|ERROR_ON|FILSORT|GET_ERRNO|INTERNAL|IO_|LOCK_(?!DEADLOCK|WAIT)|NET_(?!PACKET)|NEW_ABORTING|NOT_KEYFILE|OUT_OF|OUTOFMEMORY|RECORD_FILE_FULL|TEMP_FILE|TOO_MANY_USER|UNKNOWN_ERROR|UPDATE_WITHOUT_KEY|USER_LIMIT))/,
   },
   server: {
     question: `SELECT VERSION() AS version, 'UTF8' AS encoding, DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f') AS now`,
@@ -68,5 +73,7 @@ export const auroraMysql: Profile = {
 /** By mysql2; of MySQL and MariaDB alike. */
 export const mysql: Profile = {
   ...auroraMysql,
+  // A statement for many rows waits so long for one that somebody else has locked; the default is 50 seconds.
+  setUp: 'SET SESSION innodb_lock_wait_timeout = 1',
   pool: { appTimeout: 'connectTimeout', timeout: 'connectTimeout', keepAlive: () => ({}) },
 }

@@ -26,7 +26,11 @@ const base: Profile = {
     taken: /^23505 /,
     unfit: /^22P05 .* encoding /,
     noSavepoint: /^(3B001|25P01) /,
-    contention: /^(40001|40P01|55P03) /,
+    contention: /^(40001|40P01) /,
+    locked: /^55P03 /,
+    tooSlow: /^57014 /,
+    ailing:
+      /^(08|0A|25(?!006)|28(?!P01|000)|3D(?!000)|42(?!P01|501|601|703)|53(?!300)|55(?!P03)|57(?!014|P0[123])|58|F0|XX)\w+ /,
   },
   server: SERVER,
   mayBeMariaDb: false,

@@ -18,6 +18,8 @@ export interface Profile {
   readonly poolSize?: string
   /** Set where connections of the driver can be told apart and ended one by one. */
   readonly pool?: Pool
+  /** Runs first on each new connection of a worker's own pool. */
+  readonly setUp?: string
   /** More options of the DataSource that a worker makes for itself. */
   readonly workerOptions?: object
   /** A DataSource is one connection, which all of its users share. */
@@ -104,6 +106,12 @@ export type Trouble =
   | 'noSavepoint'
   /** Others were in the way: the same statement may succeed a moment later. */
   | 'contention'
+  /** The same: it waited too long for a row that somebody else has locked. */
+  | 'locked'
+  /** The server ended the statement, since it took too long or somebody asked for it. */
+  | 'tooSlow'
+  /** The server, its disk, its memory or the connection is in trouble, whatever the statement says. */
+  | 'ailing'
 
 /** Each is tested against `<code> <message>` of the driver's error; the code may be empty. */
 export type Errors = Readonly<Partial<Record<Trouble, RegExp>>>

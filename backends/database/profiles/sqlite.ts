@@ -3,7 +3,7 @@ import { type Profile, SAVEPOINT } from './profile'
 /** The drivers of SQLite of which no more is known than that. */
 export const sqlite: Profile = {
   placeholder: 'question',
-  // The driver would block the whole process while it waits for a lock; `retry-contention` waits instead.
+  // The driver would block the whole process while it waits for a lock; `patiently` waits instead.
   workerOptions: { timeout: 0 },
   isSoleConnection: true,
   livesInMemory: (database) => database === ':memory:' || database === '',
@@ -17,6 +17,7 @@ export const sqlite: Profile = {
     taken: /^(SQLITE_CONSTRAINT_PRIMARYKEY|SQLITE_CONSTRAINT_UNIQUE) |UNIQUE constraint failed/,
     noSavepoint: /no such savepoint/,
     contention: /^(SQLITE_BUSY|SQLITE_LOCKED)/,
+    ailing: /^SQLITE_(AUTH|FULL|INTERNAL|INTERRUPT|IOERR|MISUSE|NOLFS|NOMEM|PERM|PROTOCOL|SCHEMA)/,
   },
   server: {
     question: `SELECT sqlite_version() AS version, 'UTF8' AS encoding, strftime('%Y-%m-%d %H:%M:%f', 'now') AS now`,

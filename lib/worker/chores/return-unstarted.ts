@@ -2,7 +2,7 @@ import { clock } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
 import type { TaskPool } from '../task-pool'
-import type { Store } from '../../store'
+import type { ClaimedRow, Store } from '../../store'
 import type { Chore } from './chore'
 
 /** Rows that have waited here for this long, in ms, are better off with another worker. */
@@ -13,6 +13,8 @@ const INTERVAL_MS = 500
 export class ReturnUnstarted implements Chore {
   readonly #store: Store
   readonly #pool: TaskPool
+  /** Those that could not be given back yet. */
+  #owed: readonly ClaimedRow[] = []
 
   constructor(store: Store, pool: TaskPool) {
     this.#store = store
@@ -22,17 +24,19 @@ export class ReturnUnstarted implements Chore {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(INTERVAL_MS, signal)
-      if (!signal.aborted) await this.#giveBack()
+      await this.#giveBack(signal.aborted ? [] : this.#pool.unstarted(MAX_WAIT_MS))
     }
   }
 
-  /** Never throws: leases that are not given back end by themselves. */
-  async #giveBack(): Promise<void> {
-    const rows = this.#pool.unstarted(MAX_WAIT_MS)
+  /** Never throws. What could not be given back is tried again: if its lease ended, a crash would be counted for a row that never ran. */
+  async #giveBack(unstarted: readonly ClaimedRow[]): Promise<void> {
+    const rows = [...this.#owed, ...unstarted]
     if (rows.length === 0) return
     try {
       await this.#store.release(rows)
+      this.#owed = []
     } catch (error) {
+      this.#owed = rows
       log.warn(`${rows.length} unstarted task(s) could not be given back: ${briefly(error)}`)
     }
   }

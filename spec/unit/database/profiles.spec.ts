@@ -3,6 +3,7 @@ import {
   explained,
   isContention,
   isReadOnly,
+  isRefusal,
   isSilence,
   isTaken,
   unreachable,
@@ -166,10 +167,54 @@ it('no code means two things, or belongs to two families', () => {
     'SQLITE_BUSY',
     'SQLITE_CANTOPEN',
   )
+  codes.push('42804', '53100', '55P03', '55006', '57014', '57P04', 'XX000', 'ER_DISK_FULL')
+  codes.push('ER_LOCK_WAIT_TIMEOUT', 'ER_LOCK_TABLE_FULL', 'ER_QUERY_TIMEOUT', 'SQLITE_FULL')
   for (const code of codes) {
     const meanings = FAMILIES.flatMap(({ errors }) =>
       Object.values(errors).filter((pattern) => pattern.test(`${code} `)),
     )
     expect(meanings).toHaveLength(1)
   }
+})
+
+it.each([
+  ['22003', 'integer out of range'],
+  ['22P02', 'invalid input syntax for type json'],
+  ['23514', 'violates check constraint'],
+  ['54000', 'total size of jsonb array elements exceeds the maximum'],
+  ['57014', 'canceling statement due to statement timeout'],
+  ['P0001', 'raised by a trigger'],
+  ['ER_NET_PACKET_TOO_LARGE', ''],
+  ['ER_INVALID_JSON_TEXT', ''],
+  ['ER_SIGNAL_EXCEPTION', ''],
+  ['UNKNOWN_CODE_PLEASE_REPORT', 'Query execution was interrupted (max_statement_time exceeded)'],
+  ['SQLITE_TOOBIG', ''],
+  ['SQLITE_CONSTRAINT_TRIGGER', ''],
+  ['SQLITE_ERROR', 'malformed JSON'],
+])('%s %s is the fault of what was asked', (code, message) => {
+  expect(isRefusal(failure(code, message))).toBe(true)
+})
+
+it.each([
+  ['40001', ''],
+  ['42P01', ''],
+  ['53100', 'could not extend file: No space left on device'],
+  ['55P03', ''],
+  ['57P01', ''],
+  ['58030', ''],
+  ['ER_DISK_FULL', ''],
+  ['ER_RECORD_FILE_FULL', ''],
+  ['ER_SERVER_SHUTDOWN', ''],
+  ['ER_BINLOG_STMT_MODE_AND_ROW_ENGINE', ''],
+  ['ER_UPDATE_WITHOUT_KEY_IN_SAFE_MODE', ''],
+  ['SQLITE_FULL', ''],
+  ['SQLITE_IOERR_WRITE', ''],
+  ['SQLITE_BUSY', ''],
+  ['SQLITE_ERROR', 'no such table: db_task_result'],
+  ['ECONNRESET', ''],
+  ['EPIPE', ''],
+  ['ERR_STREAM_DESTROYED', ''],
+  ['', 'Connection terminated unexpectedly'],
+])('%s %s is not', (code, message) => {
+  expect(isRefusal(failure(code, message))).toBe(false)
 })

@@ -4,13 +4,14 @@ import { task } from '#define'
 import type { ClaimedTask } from '#claimed-task'
 import { taskFinished } from '#signals'
 import { Leases } from '#leases'
-import type { ClaimedRow, Held, Outcome, Renewal, Renewed, Store } from '#lib/store'
+import type { ClaimedRow, Held, Outcome, OutcomeAnswer, Renewal, Renewed, Store } from '#lib/store'
 import { type LiveStage, MOVES } from '#stages'
 import { TaskPool } from '#task-pool'
 import { DoNotRetry, LeaseLost } from '../../../lib/errors/run-errors'
 import { ManualClock, settled } from '../../support/manual-clock'
 import { catchLog } from '../../support/tasks'
 
+const REFUSED = { exceptionClassPath: 'typeorm_tasks.OutcomeRefused', traceback: 'too long\n' }
 const CANCELLED = 'typeorm_tasks.TaskCancelled'
 const LIVE = Object.keys(MOVES).filter((stage): stage is LiveStage => stage !== 'gone')
 
@@ -37,6 +38,10 @@ interface DatabaseRow {
   status: 'RUNNING' | Outcome['status']
   claims: number
   isCancelled: boolean
+  /** Somebody else has locked it, so that an outcome must wait. */
+  isLocked?: boolean
+  /** No return value can be stored in it. */
+  takesNoValue?: boolean
 }
 
 /** The rows as a database would have them: the fence, and nothing else. */
@@ -48,14 +53,20 @@ export class Database {
     return row?.status === 'RUNNING' && row.claims === claims
   }
 
-  /** Whether the row says so now; also if it did before. */
-  finish(outcome: Outcome): boolean {
+  /** It is kept if the row says so now; also if it did before. */
+  finish(outcome: Outcome): OutcomeAnswer {
     const row = this.rows.get(outcome.key)
-    if (!row || row.claims !== outcome.claims) return false
-    if (row.status !== 'RUNNING') return row.status === outcome.status
-    if (row.isCancelled && !isCancellation(outcome)) return false
-    row.status = outcome.status
-    return true
+    if (!row || row.claims !== outcome.claims) return 'refused'
+    if (row.status !== 'RUNNING') return row.status === outcome.status ? 'kept' : 'refused'
+    if (row.isLocked) return 'later'
+    if (row.isCancelled && !isCancellation(outcome)) return 'refused'
+    const { key, claims } = outcome
+    const stored: Outcome =
+      row.takesNoValue && outcome.status === 'SUCCESSFUL'
+        ? { key, claims, status: 'FAILED', error: REFUSED }
+        : outcome
+    row.status = stored.status
+    return stored === outcome ? 'kept' : stored
   }
 
   renew(rows: readonly Held[]): Renewed {
@@ -90,7 +101,7 @@ class Transacting extends DummyBackend {
     const outcome = await work({} as never)
     await new Promise<void>((resolve) => this.commits.set(outcome.key, resolve))
     this.commits.delete(outcome.key)
-    if (!this.#database.finish(outcome)) throw new LeaseLost()
+    if (this.#database.finish(outcome) !== 'kept') throw new LeaseLost()
   }
 }
 
@@ -115,7 +126,7 @@ export class Ground {
   exchange: {
     readonly sent: ClaimedTask[]
     readonly outcomes: Outcome[]
-    kept?: boolean[]
+    answers?: OutcomeAnswer[]
   } | null = null
   readonly #backend = new Transacting(this.database)
   readonly #fates = new Map<string, string[]>()
@@ -222,16 +233,18 @@ export class Ground {
   }
 
   apply(): void {
-    this.exchange!.kept ??= this.exchange!.outcomes.map((each) => this.database.finish(each))
+    this.exchange!.answers ??= this.exchange!.outcomes.map((each) => this.database.finish(each))
   }
 
   answer(): void {
     this.apply()
-    const { sent, kept } = this.exchange!
+    const { sent, answers } = this.exchange!
     this.exchange = null
     const stillSent = new Set(this.pool.at('sent'))
-    sent.forEach((each, at) => kept![at] && stillSent.has(each) && this.#fate(each.row, 'stored'))
-    this.pool.settle(kept!)
+    for (const [at, each] of sent.entries())
+      if (!['refused', 'later'].includes(answers![at] as string) && stillSent.has(each))
+        this.#fate(each.row, 'stored')
+    this.pool.settle(answers!)
     this.pool.take([], this.clock.now())
   }
 
@@ -285,6 +298,7 @@ export class Ground {
 
   /** From now on everything answers: nothing may be held for ever, and each row must have come to one end. */
   async finish(): Promise<void> {
+    for (const row of this.database.rows.values()) if (row.isLocked) row.isLocked = false
     for (let round = 0; this.pool.busy > 0 && round < 20 + 4 * this.tasks.length; round++) {
       if (this.exchange) this.answer()
       while (this.renewals.length > 0) this.answerRenewal(0)
@@ -296,6 +310,8 @@ export class Ground {
         this.commit(0)
         await settled()
       }
+      if (this.pool.at('deferred').length > 0) await this.clock.advance(250)
+      await settled()
       if (this.pool.hasOutcomes) this.send()
       else if (this.renewals.length === 0) void this.leases.renewAll()
       this.check()

@@ -70,6 +70,16 @@ function takeOver(ground: Ground, at: number): void {
   if (row?.status === 'RUNNING') row.claims++
 }
 
+function lock(ground: Ground, at: number): void {
+  const row = ground.database.rows.get(rowAt(ground, at) ?? '')
+  if (row) row.isLocked = !row.isLocked
+}
+
+function takeNoValue(ground: Ground, at: number): void {
+  const row = ground.database.rows.get(rowAt(ground, at) ?? '')
+  if (row) row.takesNoValue = true
+}
+
 /** The database sees a renewal now; its answer may come much later. */
 function applyRenewal(ground: Ground, at: number): void {
   const renewal = ground.renewals[at % ground.renewals.length]!
@@ -123,6 +133,8 @@ const steps = [
     ground.pool.ask(rowAt(ground, at) ?? ''),
   ),
   step('take over', always, takeOver),
+  step('lock or unlock', always, lock),
+  step('make it refuse a value', always, takeNoValue),
   step('delete', always, (ground, at) => ground.database.rows.delete(rowAt(ground, at) ?? '')),
   step('renew', always, ({ leases }) => void leases.renewAll()),
   step('apply a renewal', asked, applyRenewal),

@@ -5,9 +5,9 @@ import type { Values } from '../../connections/statement'
 import { type ClaimedRaw, MAX_CLAIMS } from '../../row'
 import type { Claim, QueueFilter } from '../dialect'
 import { mysqlNames } from '../names'
-import { rowsOf } from '../sql-dialect'
+import { rowsOf } from '../records'
 import { CLAIM_COLUMNS, perFilter, queueValues, selectList } from '../sql-text'
-import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, read } from './columns'
+import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, readSmall } from './columns'
 
 const CLAIMED_AT = 'CAST(:now AS DATETIME(6))'
 /** The clock of the look may be behind that of an enqueue. */
@@ -22,7 +22,7 @@ const CHANGED: Readonly<Partial<Record<ColumnName, string>>> = {
   worker_ids: `CAST(${WORKER_IDS} AS CHAR)`,
 }
 const CLAIMED = selectList(
-  (column: TableColumn) => CHANGED[column.name] ?? read(column),
+  (column: TableColumn) => CHANGED[column.name] ?? readSmall(column),
   CLAIM_COLUMNS,
 )
 

@@ -1,6 +1,7 @@
 import type { TableColumn } from '../../../../entities/columns'
 import type { Values } from '../../connections/statement'
-import type { Batch } from '../sql-dialect'
+import type { Batch } from '../records'
+import { SMALL_BYTES } from '../sql-text'
 
 export const NOW = 'UTC_TIMESTAMP(6)'
 /** `run_after` of a row without a delay. */
@@ -18,6 +19,13 @@ export function leaseFrom(instant: string): string {
 export function read({ name, kind }: TableColumn): string {
   if (kind === 'instant') return instantText(`t.${name}`)
   return kind === 'id' || kind === 'json' ? `CAST(t.${name} AS CHAR)` : `t.${name}`
+}
+
+/** The same, without large arguments: those are read later, as many as memory bears. */
+export function readSmall(column: TableColumn): string {
+  return column.name === 'args_kwargs'
+    ? `CASE WHEN LENGTH(t.args_kwargs) <= ${SMALL_BYTES} THEN ${read(column)} END`
+    : read(column)
 }
 
 export const KEY = 'CAST(t.id AS CHAR) AS row_key'

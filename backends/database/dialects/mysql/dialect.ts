@@ -4,22 +4,27 @@ import type { ClaimedRaw, FinishRow, NewRows, RawRow, RenewRow } from '../../row
 import type { Table } from '../../table'
 import type { Claim, InsertOptions } from '../dialect'
 import { mysqlNames } from '../names'
-import {
-  type Batch,
-  enqueuedAtByKey,
-  heldOf,
-  keysOf,
-  rowsOf,
-  SqlDialect,
-  type Statements,
-} from '../sql-dialect'
+import { type Batch, enqueuedAtByKey, heldOf, rowsOf } from '../records'
+import { SqlDialect, type Statements } from '../sql-dialect'
+import type { LockTexts } from '../free-rows'
 import { freeKeyOf, INSERTED, newValues, selectList } from '../sql-text'
 import { Claims } from './claim'
-import { BY_KEY, instantText, KEY, leaseFrom, NOW, read, rows, valuesOf } from './columns'
+import {
+  BY_KEY,
+  instantText,
+  KEY,
+  leaseFrom,
+  NOW,
+  read,
+  rows,
+  readSmall,
+  valuesOf,
+} from './columns'
 import { assertFits, maxStatementOf } from './packet'
 import { alikeValues, FENCE, finishAlikeOf, finishOf, sameId, settledOf } from './finish'
 
 const ROW = selectList(read)
+const EXPIRED = selectList(readSmall)
 /** What is read of new rows; without a table's name, which RETURNING would refuse. */
 const WRITTEN = `CAST(id AS CHAR) AS row_key, unique_key, ${instantText('enqueued_at')} AS enqueued_at`
 
@@ -41,11 +46,10 @@ export class MySql extends SqlDialect {
   readonly #written: string
   readonly #finishAlike: string
   readonly #held: string
-  readonly #lockExpired: string
 
   constructor(table: Table) {
     const { path, hexIds, isMariaDb } = table
-    super(statements(table))
+    super(statements(table), locksOf(path))
     this.maxStatement = maxStatementOf(table.packet)
     this.#packet = table.packet
     this.#insertReturns = isMariaDb
@@ -54,7 +58,6 @@ export class MySql extends SqlDialect {
     this.#written = `SELECT ${WRITTEN} FROM ${path} WHERE id IN (:keys)`
     this.#finishAlike = finishAlikeOf(path)
     this.#held = `SELECT ${KEY}, t.cancel_requested_at IS NOT NULL AS cancelled FROM ${path} t JOIN ${rows('row_key', 'claims')} ON ${sameId(hexIds)} WHERE ${FENCE}`
-    this.#lockExpired = `SELECT ${KEY} FROM ${path} t WHERE t.id IN (:keys) AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`
   }
 
   claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
@@ -107,17 +110,18 @@ export class MySql extends SqlDialect {
     return heldOf(await session.query(this.#held, batch))
   }
 
-  /** Locks the rows whose lease has ended, without waiting for locked ones, and stores their outcomes. */
-  takeOver(session: Session, outcomes: readonly FinishRow[]): Promise<ReadonlySet<string>> {
-    return session.transaction(async (inside) => {
-      const expired = keysOf(await inside.query(this.#lockExpired, valuesOf(outcomes)))
-      const ours = outcomes.filter((outcome) => expired.has(outcome.row_key))
-      return ours.length > 0 ? this.finish(inside, ours) : expired
-    })
-  }
-
   protected batch(batch: Batch): Values {
     return valuesOf(batch)
+  }
+}
+
+function locksOf(path: string): LockTexts {
+  // By the key: a walk over the table would lock, for a moment, rows that others want.
+  const byKeys = `SELECT ${KEY} FROM ${path} t ${BY_KEY} WHERE t.id IN (:keys)`
+  return {
+    free: `${byKeys} FOR UPDATE SKIP LOCKED`,
+    expired: `${byKeys} AND t.status = 'RUNNING' AND t.lease_until < ${NOW} FOR UPDATE SKIP LOCKED`,
+    present: byKeys,
   }
 }
 
@@ -142,7 +146,8 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
         t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY',
         t.run_after = COALESCE(${NOW} + INTERVAL (:delay * 1000) MICROSECOND, t.run_after)
       WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
-    expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND ${mysqlNames.isBackend} LIMIT :limit`,
+    argumentsOf: `SELECT ${KEY}, CAST(t.args_kwargs AS CHAR) AS args_kwargs FROM ${path} t WHERE t.id IN (:keys)`,
+    expired: `SELECT ${EXPIRED} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND ${mysqlNames.isBackend} LIMIT :limit`,
     furtherOn: `SELECT ${KEY} FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     inQueues: mysqlNames.inQueues,
     prunable: `SELECT ${KEY} FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,

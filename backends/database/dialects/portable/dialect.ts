@@ -17,9 +17,11 @@ import {
   type Claim,
   Dialect,
   type InsertOptions,
+  NONE,
   type Part,
   type Prunable,
   type QueueFilter,
+  type Released,
 } from '../dialect'
 import { claimRows } from './claim'
 import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
@@ -127,7 +129,7 @@ export class Portable extends Dialect {
     { manager }: Session,
     rows: readonly HeldRow[],
     delay: number | null = null,
-  ): Promise<number> {
+  ): Promise<Released> {
     const stored = await this.#byKey(manager, rows)
     let released = 0
     for (const row of rows) {
@@ -142,7 +144,12 @@ export class Portable extends Dialect {
       )
         released++
     }
-    return released
+    return { released, locked: NONE }
+  }
+
+  /** A claim leaves none out. */
+  async argumentsOf(): Promise<ReadonlyMap<string, string>> {
+    return new Map()
   }
 
   async expired({ manager }: Session, backendName: string, limit: number): Promise<RawRow[]> {

@@ -1,7 +1,7 @@
 import type { QueueFilter } from '../dialect'
 import { MAX_CLAIMS } from '../../row'
 import type { Names } from '../names'
-import { CLAIMED, NO_DELAY, STARTED_AT } from './columns'
+import { CLAIMED, NO_DELAY, type rows, STARTED_AT } from './columns'
 import { finishOf } from './finish'
 
 export interface ClaimTexts {
@@ -20,13 +20,18 @@ export interface ClaimTexts {
 const LIMIT = '(SELECT :limit::int)'
 
 /** The texts that claim rows of the queues of a filter. */
-export function claimTexts(path: string, filter: QueueFilter, names: Names): ClaimTexts {
+export function claimTexts(
+  path: string,
+  filter: QueueFilter,
+  names: Names,
+  batch: typeof rows,
+): ClaimTexts {
   const best = bestRows(path, filter, names)
   const take = takeRows(path)
   return {
     claim: `WITH RECURSIVE ${best}, taken AS (${take}) SELECT ${STARTED_AT}, taken.* FROM taken`,
     // Rows that it finishes it does not see as READY: all of it looks at one instant.
-    finishAndClaim: `WITH RECURSIVE done AS (${finishOf(path)} RETURNING 1), ${best}, taken AS (${take})
+    finishAndClaim: `WITH RECURSIVE done AS (${finishOf(path, batch)} RETURNING 1), ${best}, taken AS (${take})
       SELECT (SELECT count(*)::int FROM done) AS done, ${STARTED_AT}, taken.* FROM (SELECT 1) one LEFT JOIN taken ON true`,
   }
 }

@@ -1,15 +1,16 @@
-import { patiently, type Session } from '../../connections/session'
+import { patiently, type Session, unlessLocked } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
 import { type Names, postgresNames } from '../names'
-import type { ClaimedRaw, FinishRow, HeldRow } from '../../row'
+import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
-import type { Claim, Exchanged, ExchangeSessions, InsertOptions, QueueFilter } from '../dialect'
-import { type Batch, keysOf, rowsOf, SqlDialect, type Statements } from '../sql-dialect'
+import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
+import { type Batch, rowsOf } from '../records'
+import { SqlDialect, type Statements } from '../sql-dialect'
 import { freeKeyOf, INSERTED, newValues, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts } from './claim'
-import { instantText, ROW, rows, USUAL } from './columns'
-import { FENCE, finishOf, settledOf } from './finish'
+import { columnOf, EXPIRED, instantText, ROW, rows, soonRows, USUAL } from './columns'
+import { FENCE, finishOf, locksOf, settledOf } from './finish'
 
 /**
  * From this many outcomes and rows to claim on, two connections at a time are faster than one statement that does both
@@ -35,14 +36,15 @@ export class Postgres extends SqlDialect {
   readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
   readonly #notifyingCancel: string
   readonly #names: Names
-  readonly #takeOver: string
+  readonly #finishSoon: string
+  readonly #soonRows: typeof rows
   readonly #path: string
   /** By the filter itself, which a worker keeps: its statements are made once. */
   readonly #claims = new WeakMap<QueueFilter, ClaimStatements>()
 
   constructor(table: Table) {
     const { path } = table
-    super(statements(table))
+    super(statements(table), locksOf(path))
     const notify =
       table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
     this.#notifyingInserts = {
@@ -52,25 +54,26 @@ export class Postgres extends SqlDialect {
     }
     this.#notifyingCancel = notifyingCancelOf(table)
     this.#names = postgresNames(table.type)
-    this.#takeOver = `${finishOf(path)} AND t.lease_until < statement_timestamp() RETURNING t.id::text AS row_key`
+    this.#soonRows = table.type === 'postgres' ? soonRows : rows
+    this.#finishSoon = finishOf(path, this.#soonRows)
     this.#path = path
   }
 
   /** Few rows with one commit; many on two connections at a time: while one commits, the other goes on. */
   override async exchange(
-    sessions: ExchangeSessions,
+    session: Session,
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
-    if (claim.limit === 0) return super.exchange(sessions, outcomes, claim)
+    if (claim.limit === 0) return super.exchange(session, outcomes, claim)
     if (outcomes.length === 0) {
-      const claimed = await patiently(() => this.claim(sessions.exchange, claim))
+      const claimed = await patiently(() => this.claim(session, claim))
       return { kept: new Set(), claimed }
     }
     const rowsOfBoth = Math.min(outcomes.length, claim.limit)
     return rowsOfBoth >= SIDE_BY_SIDE_FROM
-      ? this.#sideBySide(sessions, outcomes, claim)
-      : patiently(() => this.finishAndClaim(sessions.exchange, outcomes, claim))
+      ? this.#sideBySide(session, outcomes, claim)
+      : unlessLocked(() => this.finishAndClaim(session, outcomes, claim))
   }
 
   async claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
@@ -78,8 +81,14 @@ export class Postgres extends SqlDialect {
     return rowsOf(await session.query(text.claim, values))
   }
 
-  async takeOver(session: Session, outcomes: readonly FinishRow[]): Promise<ReadonlySet<string>> {
-    return keysOf(await session.query(this.#takeOver, this.batch(outcomes)))
+  /** Within a transaction, which may be the app's own, it waits for locked rows as long as the database does. */
+  override async finish(
+    session: Session,
+    outcomes: readonly FinishRow[],
+  ): Promise<ReadonlySet<string>> {
+    const text = session.isInTransaction ? this.sql.finish : this.#finishSoon
+    const { affected } = await session.query(text, this.batch(outcomes))
+    return this.kept(session, outcomes, affected)
   }
 
   /** Stores outcomes and claims, in one statement. */
@@ -109,7 +118,10 @@ export class Postgres extends SqlDialect {
       const usual = (USUAL as Readonly<Record<string, string>>)[name] ?? null
       values[name] = batch.every((row) => row[name] === usual)
         ? null
-        : { column: batch.map((row) => row[name]) }
+        : columnOf(
+            name,
+            batch.map((row) => row[name]),
+          )
     }
     return values
   }
@@ -127,7 +139,7 @@ export class Postgres extends SqlDialect {
   } {
     let made = this.#claims.get(filter)
     if (!made) {
-      made = { text: claimTexts(this.#path, filter, this.#names), queues: queueValues(filter) }
+      made = { text: claimTexts(this.#path, filter, this.#names, this.#soonRows), queues: queueValues(filter) }
       this.#claims.set(filter, made)
     }
     const { text, queues } = made
@@ -135,21 +147,20 @@ export class Postgres extends SqlDialect {
   }
 
   async #sideBySide(
-    sessions: ExchangeSessions,
+    session: Session,
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
     const [finished, claimed] = await Promise.allSettled([
-      patiently(() => this.finish(sessions.exchange, outcomes)),
-      patiently(() => this.claim(sessions.exchange, claim)),
+      unlessLocked(() => this.finish(session, outcomes)),
+      patiently(() => this.claim(session, claim)),
     ])
-    if (claimed.status === 'rejected')
-      throw finished.status === 'rejected' ? finished.reason : claimed.reason
-    if (finished.status === 'fulfilled') return { kept: finished.value, claimed: claimed.value }
-    // No worker will learn of these claims.
-    const held = claimed.value.map(heldRow)
-    await patiently(() => this.release(sessions.chore, held)).catch(() => {})
-    throw finished.reason
+    if (claimed.status === 'fulfilled')
+      return finished.status === 'fulfilled'
+        ? { kept: finished.value, claimed: claimed.value }
+        : { kept: null, claimed: claimed.value, failure: finished.reason }
+    if (finished.status === 'rejected') throw finished.reason
+    return { kept: finished.value, claimed: null, failure: claimed.reason }
   }
 }
 
@@ -172,7 +183,8 @@ function statements(table: Table): Statements {
         started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END,
         run_after = coalesce(statement_timestamp() + :delay::double precision * INTERVAL '1 millisecond', t.run_after)
       FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
-    expired: `SELECT ${ROW} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.${names.isBackend} LIMIT :limit`,
+    argumentsOf: `SELECT t.id::text AS row_key, t.args_kwargs::text AS args_kwargs FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[])`,
+    expired: `SELECT ${EXPIRED} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.${names.isBackend} LIMIT :limit`,
     furtherOn: `SELECT t.id::text AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     inQueues: names.inQueues,
     prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable(names)} {part} {queues} ORDER BY t.id LIMIT :limit`,
@@ -247,8 +259,4 @@ function prunable(names: Names): string {
   const older = (age: string): string =>
     `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
   return `t.${names.isBackend} AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
-}
-
-function heldRow({ row_key, claims }: ClaimedRaw): HeldRow {
-  return { row_key, claims: Number(claims ?? 0) }
 }

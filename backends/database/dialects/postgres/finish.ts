@@ -1,3 +1,4 @@
+import type { LockTexts } from '../free-rows'
 import { UNCANCELLED } from '../sql-text'
 import { rows, USUAL } from './columns'
 
@@ -10,7 +11,7 @@ import { rows, USUAL } from './columns'
 export const FENCE = `t.id = v.row_key AND t.status || '' = 'RUNNING' AND t.claims = v.claims AND v.claims + 0 = v.claims AND t.lease_until IS NOT NULL`
 
 /** Stores outcomes. */
-export function finishOf(path: string): string {
+export function finishOf(path: string, batch = rows): string {
   return `UPDATE ${path} t SET status = coalesce(v.status, '${USUAL.status}'), return_value = v.return_value::jsonb,
       exception_class_path = coalesce(v.exception_class_path, ''), traceback = coalesce(v.traceback, ''),
       finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
@@ -19,7 +20,7 @@ export function finishOf(path: string): string {
       progress = coalesce(v.progress::jsonb, t.progress),
       unique_key = CASE WHEN v.status IS DISTINCT FROM 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
       lease_until = NULL, cancel_requested_at = NULL
-    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
+    FROM ${batch('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
     WHERE ${FENCE} AND ${UNCANCELLED}`
 }
 
@@ -27,4 +28,14 @@ export function finishOf(path: string): string {
 export function settledOf(path: string): string {
   return `SELECT t.id::text AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
     WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = coalesce(v.status, '${USUAL.status}') AND t.lease_until IS NULL AND t.exception_class_path = coalesce(v.exception_class_path, '')`
+}
+
+/** Locks of the rows of a batch. */
+export function locksOf(path: string): LockTexts {
+  const byKeys = `SELECT t.id::text AS row_key FROM ${path} t, ${rows('row_key', 'claims')} WHERE t.id = v.row_key AND v.claims + 0 = v.claims`
+  return {
+    free: `${byKeys} FOR UPDATE OF t SKIP LOCKED`,
+    expired: `${byKeys} AND t.status || '' = 'RUNNING' AND t.lease_until < statement_timestamp() FOR UPDATE OF t SKIP LOCKED`,
+    present: byKeys,
+  }
 }

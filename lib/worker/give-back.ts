@@ -1,0 +1,27 @@
+import { clock } from '../clock'
+import { briefly } from '../errors/error-record'
+import { log } from '../events/logger'
+import type { Held, Store } from '../store'
+
+/** Time in ms in which it is tried again. */
+const PATIENCE_MS = 5_000
+/** First pause in ms between two tries; it doubles. */
+const FIRST_PAUSE_MS = 100
+
+/**
+ * Gives rows back to the store; never throws. Tries again for some seconds: of a row that is left to its lease a crash is
+ * counted, though it may never have run.
+ */
+export async function giveBack(store: Store, rows: readonly Held[]): Promise<void> {
+  if (rows.length === 0) return
+  const deadline = clock.now() + PATIENCE_MS
+  for (let pause = FIRST_PAUSE_MS; ; pause *= 2) {
+    try {
+      return void (await store.release(rows))
+    } catch (error) {
+      if (clock.now() + pause > deadline)
+        return log.error(`${rows.length} row(s) could not be given back: ${briefly(error)}`)
+      await clock.sleep(pause)
+    }
+  }
+}

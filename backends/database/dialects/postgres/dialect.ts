@@ -139,7 +139,10 @@ export class Postgres extends SqlDialect {
   } {
     let made = this.#claims.get(filter)
     if (!made) {
-      made = { text: claimTexts(this.#path, filter, this.#names, this.#soonRows), queues: queueValues(filter) }
+      made = {
+        text: claimTexts(this.#path, filter, this.#names, this.#soonRows),
+        queues: queueValues(filter),
+      }
       this.#claims.set(filter, made)
     }
     const { text, queues } = made

@@ -2,7 +2,7 @@ import type { ErrorRecord } from './errors/error-record'
 import type { ResultValues } from './record'
 
 /**
- * What a worker needs of a backend: five verbs over plain values, each taking a batch.
+ * What a worker needs of a backend: six verbs over plain values, each taking a batch.
  * Every write but the claim is fenced: it changes a row only while that claim still holds it.
  */
 export interface Store {
@@ -12,8 +12,10 @@ export interface Store {
   readonly maxCrashes: number
   /** Hands in what came of earlier rows and takes up to `room` rows to run next, best first. */
   exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange>
-  /** Holds rows for another lease, and writes what progress they report. */
-  renew(rows: readonly Renewal[]): Promise<Renewed>
+  /** Holds rows for another lease. Must not wait for rows that somebody else has locked for longer than a part of the lease. */
+  renew(rows: readonly Held[]): Promise<Renewed>
+  /** Writes the progress that rows report. Rejects if nothing could be written: the notes are reported again. */
+  report(notes: readonly ProgressNote[]): Promise<Reported>
   /** Gives rows back unfinished, as if they had not been claimed: the attempt is taken off. */
   release(rows: readonly Held[]): Promise<number>
   /** Takes over rows whose lease ran out: the store finds them, `judge` decides what each becomes. */
@@ -93,9 +95,21 @@ export type OutcomeAnswer =
   /** The store could not take it, and has stored this one instead, FAILED. */
   | Outcome
 
-export interface Renewal extends Held {
-  /** JSON text of `{ done, total, note }`; null leaves what is there. */
-  readonly progress: string | null
+/** What a run reports of its progress. */
+export interface ProgressNote extends Held {
+  /** JSON text of `{ done, total, note }`. */
+  readonly progress: string
+}
+
+export interface Reported {
+  /** Rows that somebody else has locked: to be reported again. */
+  readonly later: readonly Held[]
+  /** Rows whose note cannot be stored, and why. */
+  readonly refused: readonly RefusedNote[]
+}
+
+export interface RefusedNote extends Held {
+  readonly reason: string
 }
 
 export interface Renewed {
@@ -103,6 +117,8 @@ export interface Renewed {
   readonly lost: readonly Lost[]
   /** Rows that were asked to stop. */
   readonly cancelled: readonly Held[]
+  /** Rows of which nothing is known, for instance because somebody else has locked them: neither held for another lease nor lost. */
+  readonly unknown: readonly Held[]
 }
 
 export interface Lost extends Held {

@@ -54,8 +54,9 @@ export interface FinishRow extends HeldRow {
   readonly delay: number | null
 }
 
-export interface RenewRow extends HeldRow {
-  readonly progress: string | null
+export interface NoteRow extends HeldRow {
+  /** JSON. */
+  readonly progress: string
 }
 
 /** New rows of one order: the values they share, and those of each call. */

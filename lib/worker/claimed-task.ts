@@ -20,7 +20,7 @@ import { taskStarted } from '../events/signals'
 import { logState } from '../events/task-log'
 import type { LiveStage, Stage } from './stages'
 import { strengthOf } from '../execution/abort'
-import type { ClaimedRow, Outcome, Renewal } from '../store'
+import type { ClaimedRow, Outcome } from '../store'
 import { type RunOutcome, aborted, failed } from '../execution/run-outcome'
 
 /** The pool, as its tasks see it. */
@@ -140,14 +140,14 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     this.#isCommitted = false
   }
 
-  /** What a renewal sends: which claim, and the progress that is not written yet. */
-  renewal(): Renewal {
-    const progress = this.#takeProgress()
-    return { key: this.row.key, claims: this.row.claims, progress }
+  /** The progress that is reported and not written yet. */
+  get progress(): Progress | null {
+    return this.#progress
   }
 
-  get hasProgress(): boolean {
-    return this.#progress !== null
+  /** This progress need not be written any more, nor handed in with the outcome. */
+  wrote(progress: Progress): void {
+    if (this.#progress === progress) this.#progress = null
   }
 
   /** Made when first asked for: few of many runs do. */
@@ -185,9 +185,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (this.stage === 'running') this.#owner.move(this, 'committing')
     else if (this.stage !== 'committing') throw this.#reason ?? new LeaseLost()
     const outcome = this.#outcomeOf({ status: 'SUCCESSFUL', returnValue })
-    return this.#progress === null
-      ? outcome
-      : { ...outcome, progress: JSON.stringify(this.#progress) }
+    return this.#withProgress(outcome)
   }
 
   #isStronger(reason: TasksError): boolean {
@@ -221,9 +219,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (!this.#isCommitted && this.isLost) return this.#owner.move(this, 'gone')
     if (this.#reason instanceof WorkerStops && run.status === 'FAILED' && run.isDueToStop)
       return this.#owner.giveBack(this)
-    const progress = this.#takeProgress()
-    const outcome = this.#outcomeOf(this.#judged(run))
-    this.#outcome = progress === null ? outcome : { ...outcome, progress }
+    this.#outcome = this.#withProgress(this.#outcomeOf(this.#judged(run)))
     if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 
@@ -251,9 +247,8 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     }
   }
 
-  #takeProgress(): string | null {
+  #withProgress(outcome: Outcome): Outcome {
     const progress = this.#progress
-    this.#progress = null
-    return progress === null ? null : JSON.stringify(progress)
+    return progress === null ? outcome : { ...outcome, progress: JSON.stringify(progress) }
   }
 }

@@ -6,6 +6,7 @@ import { reaching } from './wait-for-database'
 import { backends } from '../backend-registry'
 import type { Wakeup, Store } from '../store'
 import type * as leases from './chores/leases'
+import type * as progress from './chores/progress'
 import type * as rescuer from './chores/rescuer'
 import type * as returnUnstarted from './chores/return-unstarted'
 import type * as taskPool from './task-pool'
@@ -71,6 +72,7 @@ export function workerOf(
   const { Children } = require('../isolation/process-pool') as typeof processPool
   const { TaskPool } = require('./task-pool') as typeof taskPool
   const { Leases } = require('./chores/leases') as typeof leases
+  const { ProgressNotes } = require('./chores/progress') as typeof progress
   const { Rescuer } = require('./chores/rescuer') as typeof rescuer
   const { ReturnUnstarted } = require('./chores/return-unstarted') as typeof returnUnstarted
   const { Worker } = require('./worker') as typeof loop
@@ -78,7 +80,9 @@ export function workerOf(
   const pool = new TaskPool(backend, concurrency, isolation && new Children(isolation))
   const holding = new Leases(store, pool)
   const rescuing = new Rescuer(store, () => holding.caughtUp())
-  return new Worker(store, settings, pool, [holding, new ReturnUnstarted(store, pool), rescuing])
+  const noting = new ProgressNotes(store, pool)
+  const returning = new ReturnUnstarted(store, pool)
+  return new Worker(store, settings, pool, [holding, noting, returning, rescuing])
 }
 
 function running(worker: loop.Worker, workerId: string): RunningWorker {

@@ -143,9 +143,11 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     await rescue(store)
     const [again] = (await claim(store, 1)).claimed
 
-    expect(
-      await store.renew([row, again!].map((each) => ({ ...held(each), progress: null }))),
-    ).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
+    expect(await store.renew([row, again!].map((each) => held(each)))).toEqual({
+      lost: [expect.objectContaining(held(row))],
+      cancelled: [],
+      unknown: [],
+    })
     expect(
       await handIn(
         store,
@@ -168,9 +170,14 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     const before = await rows().get(id)
 
     expect(await handIn(store, outcome(row))).toEqual(['refused'])
+    expect(await store.renew([held(row)])).toEqual({
+      lost: [expect.objectContaining(held(row))],
+      cancelled: [],
+      unknown: [],
+    })
     expect(
-      await store.renew([{ ...held(row), progress: '{"done":1,"total":null,"note":null}' }]),
-    ).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
+      await store.report([{ ...held(row), progress: '{"done":1,"total":null,"note":null}' }]),
+    ).toEqual({ later: [], refused: [] })
     expect(await store.release([row])).toBe(0)
 
     expect(await rows().get(id)).toEqual(before)
@@ -223,7 +230,8 @@ export function fenceContract({ rows, open }: ContractPlace): void {
         { ...guess, status: 'READY', error, delay: 0 },
       ),
     ).toEqual(['refused', 'refused', 'refused'])
-    expect((await store.renew([{ ...guess, progress: '{}' }])).lost).toHaveLength(1)
+    expect((await store.renew([guess])).lost).toHaveLength(1)
+    await store.report([{ ...guess, progress: '{}' }])
     expect(await store.release([guess])).toBe(0)
     expect(await rescue(store)).toEqual({ released: [], failed: [] })
     expect(await store.prune({ queues: null, minAge: 0, failedMinAge: 0, dryRun: false })).toBe(0)
@@ -275,20 +283,17 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     await rows().update(wanted.values.id, { cancelRequestedAt: new Date() })
     await rows().update(silent.values.id, { progress: { done: 3, total: null, note: null } })
 
-    const renewed = await store.renew([
-      {
-        ...held(mine),
-        progress: JSON.stringify({ done: 1, total: 4, note: hostile.slice(0, 100) }),
-      },
-      { ...held(lost), progress: null },
-      { ...held(wanted), progress: null },
-      { ...held(silent), progress: null },
-    ])
+    const renewed = await store.renew([mine, lost, wanted, silent].map((row) => held(row)))
+    const note = JSON.stringify({ done: 1, total: 4, note: hostile.slice(0, 100) })
+    const reported = await store.report(
+      [mine, lost].map((row) => ({ ...held(row), progress: note })),
+    )
 
     expect({
       lost: renewed.lost.map(({ key }) => key),
       cancelled: renewed.cancelled.map(({ key }) => key),
     }).toEqual({ lost: [lost.key], cancelled: [wanted.key] })
+    expect(reported).toEqual({ later: [], refused: [] })
     const [first, second, , fourth] = await Promise.all(
       [mine, lost, wanted, silent].map(({ values }) => rows().get(values.id)),
     )
@@ -296,13 +301,15 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     expect(fourth).toMatchObject({ progress: { done: 3, total: null, note: null } })
     expect(first!.leaseUntil!.getTime()).toBeGreaterThan(Date.now() + 20_000)
     expect(second!.leaseUntil!.getTime()).toBeLessThan(Date.now())
+    expect(second!.progress).toBeNull()
   })
 
   it('has nothing to do with empty hands', async () => {
     const store = await open()
 
     expect(await store.exchange([], 0, wishes())).toEqual({ answers: [], claimed: [] })
-    expect(await store.renew([])).toEqual({ lost: [], cancelled: [] })
+    expect(await store.renew([])).toEqual({ lost: [], cancelled: [], unknown: [] })
+    expect(await store.report([])).toEqual({ later: [], refused: [] })
     expect(await store.release([])).toBe(0)
   })
 

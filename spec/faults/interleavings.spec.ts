@@ -147,7 +147,7 @@ describe.each(databases())('on $name', (database) => {
         ).claimed.map(handleOf)
       case 'renew': {
         const { lost, cancelled } = await stores[each.worker]!.renew(
-          model.handles[each.worker]!.map((handle) => ({ ...heldBy(handle), progress: null })),
+          model.handles[each.worker]!.map(heldBy),
         )
         return { lost: lost.map(handleOf), cancelled: cancelled.map(handleOf) }
       }

@@ -112,8 +112,9 @@ function statements(path: string): Statements {
     finish: finishOf(path),
     settled: `SELECT t.id AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
       WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,
-    renew: `UPDATE ${path} AS t SET lease_until = ${LEASE}, progress = coalesce(v.progress, t.progress)
-      FROM ${rows('row_key', 'claims', 'progress')} WHERE ${FENCE} RETURNING id AS row_key, cancel_requested_at IS NOT NULL AS cancelled`,
+    renew: `UPDATE ${path} AS t SET lease_until = ${LEASE}
+      FROM ${rows('row_key', 'claims')} WHERE ${FENCE} RETURNING id AS row_key, cancel_requested_at IS NOT NULL AS cancelled`,
+    report: `UPDATE ${path} AS t SET progress = v.progress FROM ${rows('row_key', 'claims', 'progress')} WHERE ${FENCE}`,
     release: `UPDATE ${path} AS t SET status = 'READY', lease_until = NULL, worker_ids = json_remove(t.worker_ids, '$[#-1]'),
         started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END
       FROM ${rows('row_key', 'claims')} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,

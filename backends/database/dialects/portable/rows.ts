@@ -1,7 +1,7 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { TaskStatus } from '../../../../lib/record'
-import type { FinishRow, RenewRow } from '../../row'
+import type { FinishRow, NoteRow } from '../../row'
 
 /** What a claim changes. */
 export function afterClaim(
@@ -62,11 +62,13 @@ export function afterCancel(
 }
 
 /** What a renewal changes. */
-export function afterRenewal({ progress }: RenewRow, leaseSeconds: number): Partial<DBTaskResult> {
-  const leaseUntil = new Date(Date.now() + leaseSeconds * 1000)
-  return progress === null
-    ? { leaseUntil }
-    : { leaseUntil, progress: JSON.parse(progress) as DBTaskResult['progress'] }
+export function afterRenewal(leaseSeconds: number): Partial<DBTaskResult> {
+  return { leaseUntil: new Date(Date.now() + leaseSeconds * 1000) }
+}
+
+/** What a note of progress changes. */
+export function afterNote({ progress }: NoteRow): Partial<DBTaskResult> {
+  return { progress: JSON.parse(progress) as DBTaskResult['progress'] }
 }
 
 /** What releasing a row changes. */

@@ -39,8 +39,8 @@ export class Postgres extends SqlDialect {
     const notify =
       table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
     this.#notifyingInserts = { single: insertOne(path, notify), batch: insertBatch(path, notify) }
-    this.#finishSoon = table.type === 'postgres' ? finishOf(path, soonRows) : this.sql.finish
-    this.#claimTexts = claimTexts(path, table.type === 'postgres' ? soonRows : rows)
+    this.#finishSoon = finishOf(path, soonRowsOn(table))
+    this.#claimTexts = claimTexts(path, soonRowsOn(table))
   }
 
   /** Few rows with one commit; many on two connections at a time: while one commits, the other goes on. */
@@ -123,8 +123,14 @@ function locksOf(path: string): LockTexts {
   }
 }
 
+/** CockroachDB and YugabyteDB by another type have no such setting within a statement. */
+function soonRowsOn({ type }: Table): typeof rows {
+  return type === 'postgres' ? soonRows : rows
+}
+
 function statements(table: Table): Statements {
   const { path } = table
+  const soon = soonRowsOn(table)
   return {
     insert: insertBatch(path),
     insertOne: insertOne(path),
@@ -133,9 +139,9 @@ function statements(table: Table): Statements {
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
     finish: finishOf(path),
     settled: settledOf(path),
-    renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
-      FROM ${rows('row_key', 'claims', 'progress')}
+    renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second' FROM ${soon('row_key', 'claims')}
       WHERE ${FENCE} RETURNING t.id::text AS row_key, (t.cancel_requested_at IS NOT NULL)::int AS cancelled`,
+    report: `UPDATE ${path} t SET progress = v.progress::jsonb FROM ${soon('row_key', 'claims', 'progress')} WHERE ${FENCE}`,
     release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
         started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END
       FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,

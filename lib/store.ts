@@ -1,4 +1,5 @@
 import type { ErrorRecord } from './errors/error-record'
+import type { AttemptError } from './errors/history'
 import type { ResultValues } from './record'
 
 /**
@@ -66,14 +67,18 @@ export interface ClaimedRow extends Held {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** What came of one run, and the last progress it reported (JSON text), if that is not written yet. READY: to be tried again, `delay` milliseconds from now; null: as it was due before. */
+/** What came of one run, and the last progress it reported (JSON text), if that is not written yet. READY: to be tried again, `delay` milliseconds from now; null: as it was due before; `errors` is then the whole history to store, the latest error last. */
 export type Outcome = Held & { readonly progress?: string } & (
     | {
         readonly status: 'SUCCESSFUL'
         /** JSON text; null for none. */ readonly returnValue: string | null
       }
     | { readonly status: 'FAILED'; readonly error: ErrorRecord }
-    | { readonly status: 'READY'; readonly error: ErrorRecord; readonly delay: number | null }
+    | {
+        readonly status: 'READY'
+        readonly errors: readonly AttemptError[]
+        readonly delay: number | null
+      }
   )
 
 export interface Exchange {

@@ -220,7 +220,7 @@ export function finishRow(outcome: Outcome): FinishRow {
     exception_class_path: error?.exceptionClassPath ?? '',
     traceback: error?.traceback ?? '',
     progress: outcome.progress ?? null,
-    attempt_error: isRetry ? JSON.stringify(outcome.error) : null,
+    attempt_errors: isRetry ? JSON.stringify(outcome.errors) : null,
     delay: isRetry ? outcome.delay : null,
   }
 }

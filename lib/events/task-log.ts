@@ -53,5 +53,7 @@ function changesOf(outcome: Outcome, row: ClaimedRow): object {
       returnValue:
         outcome.returnValue === null ? null : (JSON.parse(outcome.returnValue) as unknown),
     }
-  return { errors: [...row.values.errors, outcome.error] }
+  return {
+    errors: outcome.status === 'READY' ? outcome.errors : [...row.values.errors, outcome.error],
+  }
 }

@@ -114,6 +114,7 @@ function policyIn(options: { readonly [Name in keyof Policy]?: unknown }): Parti
 export function overridden(policy: Policy, row: Readonly<Record<string, unknown>>): Policy {
   if (Object.keys(row).length === 0) return policy
   const changes = policyIn(row)
+  if (Object.keys(changes).length === 0) return policy
   const { retryOn } = policy.retry ?? {}
   return {
     ...policy,

@@ -50,7 +50,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
 
   it('puts a task that is to be tried again back for later, with its errors, oldest first', async () => {
     const { store, row, id } = await claimed({ uniqueKey: 'f:kept' })
-    await handIn(store, { ...held(row), status: 'READY', error, delay: null })
+    await handIn(store, { ...held(row), status: 'READY', errors: [error], delay: null })
     const [again] = (await claim(store, 1)).claimed
     expect(again?.values).toMatchObject({ errors: [error], workerIds: ['w-1', 'w-1'] })
 
@@ -58,7 +58,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
       await handIn(store, {
         ...held(again!),
         status: 'READY',
-        error: { exceptionClassPath: 'E2', traceback: hostile },
+        errors: [...again!.values.errors, { exceptionClassPath: 'E2', traceback: hostile }],
         delay: 60_000,
       }),
     ).toEqual(['kept'])
@@ -121,7 +121,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
       { ...held(a), status: 'SUCCESSFUL', returnValue: '1' },
       { ...held(b, -1), status: 'SUCCESSFUL', returnValue: '2' },
       { ...held(c), status: 'FAILED', error },
-      { ...held(d), status: 'READY', error, delay: 0 },
+      { ...held(d), status: 'READY', errors: [error], delay: 0 },
     )
 
     expect(answers).toEqual(['kept', 'refused', 'kept', 'kept'])
@@ -135,7 +135,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
   const late: [string, (row: ClaimedRow) => Outcome][] = [
     ['a success', (row) => ({ ...held(row), status: 'SUCCESSFUL', returnValue: '"late"' })],
     ['a failure', (row) => ({ ...held(row), status: 'FAILED', error })],
-    ['a retry', (row) => ({ ...held(row), status: 'READY', error, delay: 0 })],
+    ['a retry', (row) => ({ ...held(row), status: 'READY', errors: [error], delay: 0 })],
   ]
   it('tells a worker that has claimed its own row again that the earlier claim is lost, in the same batch', async () => {
     const { store, row, id } = await claimed({})
@@ -227,7 +227,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
         store,
         { ...guess, status: 'SUCCESSFUL', returnValue: '1' },
         { ...guess, status: 'FAILED', error },
-        { ...guess, status: 'READY', error, delay: 0 },
+        { ...guess, status: 'READY', errors: [error], delay: 0 },
       ),
     ).toEqual(['refused', 'refused', 'refused'])
     expect((await store.renew([guess])).lost).toHaveLength(1)

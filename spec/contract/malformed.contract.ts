@@ -53,6 +53,17 @@ export function malformedContract({ rows, open, abilities }: ContractPlace): voi
     },
   )
 
+  it.each(['{"a": 1}', '"x"', '[1]'])(
+    'takes a row whose attempt_errors is %s, and says so',
+    async (text) => {
+      expect(await tampered({ attempt_errors: text })).toMatchObject({
+        malformed: 'attempt_errors is not a list of errors',
+        claims: 1,
+        values: { errors: [] },
+      })
+    },
+  )
+
   it('takes a row whose worker_ids is one text for a list of it', async () => {
     expect(await tampered({ worker_ids: '"w-0"' })).toMatchObject({
       malformed: null,

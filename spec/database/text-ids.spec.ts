@@ -138,7 +138,7 @@ describeEachDatabase(
                   held.map(({ row_key }) => ({
                     ...outcome(row_key, null),
                     status: 'READY',
-                    attempt_error: '{}',
+                    attempt_errors: '[]',
                   })),
                 )
               ).size,
@@ -174,7 +174,7 @@ function outcome(row_key: string, returnValue: string | null): FinishRow {
     return_value: returnValue,
     exception_class_path: '',
     traceback: '',
-    attempt_error: null,
+    attempt_errors: null,
     progress: null,
     delay: null,
   }

@@ -1,3 +1,4 @@
+import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../lib/errors/history'
 import type { Session } from '../connections/session'
 import type { Values } from '../connections/statement'
 import type { ClaimedRaw, FinishRow } from '../row'
@@ -135,11 +136,12 @@ function finishOf(path: string): string {
   return `UPDATE ${path} AS t SET status = v.status, return_value = v.return_value, exception_class_path = v.exception_class_path, traceback = v.traceback,
       finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
       run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${instant("'+' || (v.delay / 1000.0) || ' seconds'")} END,
-      attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE json_insert(coalesce(t.attempt_errors, '[]'), '$[#]', json(v.attempt_error)) END,
+      attempt_errors = coalesce(v.attempt_errors, t.attempt_errors),
+      worker_ids = CASE WHEN v.attempt_errors IS NULL OR json_array_length(t.worker_ids) < ${MOST_WORKERS} THEN t.worker_ids ELSE json_remove(t.worker_ids, '$[${WORKER_LEFT_OUT}]') END,
       progress = coalesce(v.progress, t.progress),
       unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
       lease_until = NULL, cancel_requested_at = NULL
-    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
+    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_errors', 'progress', 'delay')}
     WHERE ${FENCE} AND ${UNCANCELLED}`
 }
 

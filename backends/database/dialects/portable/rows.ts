@@ -1,5 +1,6 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
+import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../../lib/errors/history'
 import type { TaskStatus } from '../../../../lib/record'
 import type { FinishRow, NoteRow } from '../../row'
 
@@ -25,7 +26,7 @@ export function afterClaim(
 
 /** What an outcome changes. */
 export function afterFinish(
-  { attemptErrors, progress, runAfter, uniqueKey }: DBTaskResult,
+  { progress, runAfter, uniqueKey, workerIds }: DBTaskResult,
   row: FinishRow,
 ): Partial<DBTaskResult> {
   const isFinal = row.status !== 'READY'
@@ -36,15 +37,21 @@ export function afterFinish(
     traceback: row.traceback,
     finishedAt: isFinal ? new Date() : null,
     runAfter: row.delay === null ? runAfter : new Date(Date.now() + row.delay),
-    attemptErrors:
-      row.attempt_error === null
-        ? attemptErrors
-        : [...(attemptErrors ?? []), JSON.parse(row.attempt_error) as ErrorRecord],
+    ...(row.attempt_errors !== null && historyAfter(workerIds, row.attempt_errors)),
     progress:
       row.progress === null ? progress : (JSON.parse(row.progress) as DBTaskResult['progress']),
     uniqueKey: isFinal && uniqueKey?.startsWith('f:') ? null : uniqueKey,
     leaseUntil: null,
     cancelRequestedAt: null,
+  }
+}
+
+/** What an attempt changes that is followed by another. */
+function historyAfter(workerIds: string[], attemptErrors: string): Partial<DBTaskResult> {
+  return {
+    attemptErrors: JSON.parse(attemptErrors) as DBTaskResult['attemptErrors'],
+    workerIds:
+      workerIds.length < MOST_WORKERS ? workerIds : workerIds.toSpliced(WORKER_LEFT_OUT, 1),
   }
 }
 

@@ -101,7 +101,7 @@ export function columnsOf(batch: Batch): Values {
 
 const JSON_COLUMNS: ReadonlySet<string> = new Set([
   'return_value',
-  'attempt_error',
+  'attempt_errors',
   'progress',
   'args_kwargs',
 ])

@@ -1,7 +1,7 @@
 import { utcText } from '../../entities/formats'
 import { clock } from '../../lib/clock'
 import { CANCELLED, type ErrorRecord } from '../../lib/errors/error-record'
-import { MOST_WORKERS, WORKER_LEFT_OUT, withRetry } from '../../lib/errors/history'
+import { withRetry, workersAfter } from '../../lib/errors/history'
 import type { Held, Outcome } from '../../lib/store'
 import { type RawRow, valuesOf } from '../database/row'
 import { UNDELAYED } from '../database/order-to-row'
@@ -105,9 +105,7 @@ function putBack(row: MemoryRow, outcome: Outcome & { status: 'READY' }, now: nu
   row.finished_at = null
   if (outcome.delay !== null) row.run_after = instantText(now + outcome.delay)
   setErrors(row, outcome.errors)
-  const workers = workersOf(row.worker_ids)
-  if (workers.length >= MOST_WORKERS)
-    row.worker_ids = JSON.stringify(workers.toSpliced(WORKER_LEFT_OUT, 1))
+  row.worker_ids = JSON.stringify(workersAfter(workersOf(row.worker_ids)))
 }
 
 /** The row has failed once more, and is to run again. */

@@ -17,10 +17,15 @@ const SHORTER = 0.7
 export const MOST_WORKERS = 100
 export const WORKER_LEFT_OUT = 10
 
+const WORKER_LOST = 'typeorm_tasks.WorkerLost'
+
 /** One entry of the column `attempt_errors`. */
 export interface AttemptError extends ErrorRecord {
-  /** The worker was lost, which is no failure of the task. */
-  readonly crash?: true
+  /**
+   * The worker was lost, which is no failure of the task. False for a `WorkerLost` that the task itself threw; one without
+   * this mark is that of a lost worker.
+   */
+  readonly crash?: boolean
   /** The task was retried by hand after this error: neither it nor those before it count any more. */
   readonly retried?: true
   /** This entry stands for errors that are left out. */
@@ -75,7 +80,25 @@ export function errorsIn(history: readonly AttemptError[]): ErrorRecord[] {
 
 /** The history after one more error, of an attempt that is followed by another: of a bounded size, however many there were. */
 export function withError({ errors, workerIds }: Attempts, error: AttemptError): AttemptError[] {
-  return shortened(selected([...errors, error], workerIds.length >= MOST_WORKERS ? 1 : 0))
+  return shortened(selected([...errors, error], workerIds.length - workersAfter(workerIds).length))
+}
+
+/** The same for an error of the task. */
+export function withFailure(
+  attempts: Attempts,
+  { exceptionClassPath, traceback }: ErrorRecord,
+): AttemptError[] {
+  const isThrown = exceptionClassPath === WORKER_LOST
+  return withError(attempts, {
+    exceptionClassPath,
+    traceback,
+    ...(isThrown && { crash: false }),
+  })
+}
+
+/** The worker ids of a task whose history gets one more error. The SQL of the dialects does the same. */
+export function workersAfter<Id>(workerIds: readonly Id[]): readonly Id[] {
+  return workerIds.length < MOST_WORKERS ? workerIds : workerIds.toSpliced(WORKER_LEFT_OUT, 1)
 }
 
 /** The history of a task that failed for good and is retried by hand. */
@@ -92,7 +115,9 @@ export function historyOf(value: unknown): readonly AttemptError[] | null {
   return Array.isArray(value) && value.every(isEntry) ? value.map(entryIn) : null
 }
 
-function isEntry(value: unknown): value is Readonly<Record<string, unknown>> {
+type Entry = Readonly<Record<string, unknown>> & { readonly omitted?: Omitted }
+
+function isEntry(value: unknown): value is Entry {
   if (!isRecord(value)) return false
   const { omitted } = value
   return (
@@ -100,9 +125,19 @@ function isEntry(value: unknown): value is Readonly<Record<string, unknown>> {
   )
 }
 
-function entryIn(value: Readonly<Record<string, unknown>>): AttemptError {
-  const { exceptionClassPath, traceback } = value
-  return { ...value, exceptionClassPath: textOf(exceptionClassPath), traceback: textOf(traceback) }
+/** Only what is known of an entry: what others wrote beside it would have no bound. */
+function entryIn({ exceptionClassPath, traceback, crash, retried, omitted }: Entry): AttemptError {
+  return {
+    exceptionClassPath: textOf(exceptionClassPath),
+    traceback: textOf(traceback),
+    ...(typeof crash === 'boolean' && { crash }),
+    ...(retried === true && { retried }),
+    ...(omitted && { omitted: omittedIn(omitted) }),
+  }
+}
+
+function omittedIn({ errors, workers, failures, crashes, afresh }: Omitted): Omitted {
+  return { errors, workers, failures, crashes, ...(afresh === true && { afresh }) }
 }
 
 function textOf(value: unknown): string {
@@ -120,10 +155,15 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-function counted(tally: Tally, { crash, omitted, retried }: AttemptError): Tally {
+function counted(tally: Tally, error: AttemptError): Tally {
+  const { omitted, retried } = error
   if (retried) return NOTHING
   if (omitted) return omitted.afresh ? omitted : sum(tally, omitted)
-  return sum(tally, crash ? { failures: 0, crashes: 1 } : { failures: 1, crashes: 0 })
+  return sum(tally, isCrash(error) ? { failures: 0, crashes: 1 } : { failures: 1, crashes: 0 })
+}
+
+function isCrash({ crash, exceptionClassPath }: AttemptError): boolean {
+  return crash ?? exceptionClassPath === WORKER_LOST
 }
 
 function sum(one: Tally, other: Tally): Tally {

@@ -1,4 +1,5 @@
 import type { ErrorRecord } from '../errors/error-record'
+import { workersAfter } from '../errors/history'
 import type { TaskBackend } from '../backend'
 import { log } from './logger'
 import { TaskResult } from '../result'
@@ -53,7 +54,7 @@ function changesOf(outcome: Outcome, row: ClaimedRow): object {
       returnValue:
         outcome.returnValue === null ? null : (JSON.parse(outcome.returnValue) as unknown),
     }
-  return {
-    errors: outcome.status === 'READY' ? outcome.errors : [...row.values.errors, outcome.error],
-  }
+  if (outcome.status === 'READY')
+    return { errors: outcome.errors, workerIds: workersAfter(row.values.workerIds) }
+  return { errors: [...row.values.errors, outcome.error] }
 }

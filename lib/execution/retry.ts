@@ -88,9 +88,10 @@ export function recordOfFailure(error: unknown): ErrorRecord {
  */
 export function afterCrash(row: ClaimedRow, maxCrashes: number): Outcome {
   const held = { key: row.key, claims: row.claims }
+  // A cancelled row can end in no other way.
+  if (row.cancelled) return { ...held, status: 'FAILED', error: recordOf(new TaskCancelled()) }
   if (row.malformed !== null)
     return { ...held, status: 'FAILED', error: recordOf(new MalformedRowError(row.malformed)) }
-  if (row.cancelled) return { ...held, status: 'FAILED', error: recordOf(new TaskCancelled()) }
   const error = recordOf(new WorkerLost(row.values.workerIds.at(-1) ?? 'unknown'))
   const crashes = 1 + tallyOf(row.values.errors).crashes
   const isOver = crashes >= maxCrashes || row.options['rerunAfterCrash'] === false

@@ -20,7 +20,7 @@ import { taskStarted } from '../events/signals'
 import { logState } from '../events/task-log'
 import type { LiveStage, Stage } from './stages'
 import { strengthOf } from '../execution/abort'
-import { withError } from '../errors/history'
+import { withFailure } from '../errors/history'
 import type { ClaimedRow, Outcome } from '../store'
 import { type RunOutcome, aborted, failed } from '../execution/run-outcome'
 
@@ -242,7 +242,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     try {
       // No database could store what a task may have written into its error, or a child process may have sent.
       assertDelay(delay)
-      return { key, claims, status: 'READY', errors: withError(this.row.values, error), delay }
+      return { key, claims, status: 'READY', errors: withFailure(this.row.values, error), delay }
     } catch (refusal) {
       return { key, claims, status: 'FAILED', error: recordOf(refusal) }
     }

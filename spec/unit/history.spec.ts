@@ -1,5 +1,13 @@
 import fc from 'fast-check'
-import { type AttemptError, historyOf, omittedOf, tallyOf, withError, withRetry } from '#history'
+import {
+  type AttemptError,
+  historyOf,
+  omittedOf,
+  tallyOf,
+  withError,
+  withFailure,
+  withRetry,
+} from '#history'
 
 type Kind = 'failure' | 'crash' | 'retried'
 
@@ -90,4 +98,20 @@ it('leaves short histories as they are', () => {
   const errors = [error(1), error(2)]
 
   expect(withError({ errors, workerIds: ['a', 'b', 'c'] }, error(3))).toEqual([...errors, error(3)])
+})
+
+it('takes a WorkerLost without a mark for a lost worker, and one that a task threw for its failure', () => {
+  const lost = { exceptionClassPath: 'typeorm_tasks.WorkerLost', traceback: 'WorkerLost\n' }
+  const errors = withFailure({ errors: [lost], workerIds: ['a', 'b'] }, lost)
+
+  expect(tallyOf(historyOf(JSON.parse(JSON.stringify(errors)))!)).toEqual({
+    failures: 1,
+    crashes: 1,
+  })
+})
+
+it('does not keep what others wrote into an entry beside the error', () => {
+  expect(
+    historyOf([{ ...error(1), more: 'x'.repeat(1_000_000), crash: 1, retried: 'yes' }]),
+  ).toEqual([error(1)])
 })

@@ -1,6 +1,6 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
-import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../../lib/errors/history'
+import { workersAfter } from '../../../../lib/errors/history'
 import type { TaskStatus } from '../../../../lib/record'
 import type { FinishRow, NoteRow } from '../../row'
 
@@ -50,8 +50,7 @@ export function afterFinish(
 function historyAfter(workerIds: string[], attemptErrors: string): Partial<DBTaskResult> {
   return {
     attemptErrors: JSON.parse(attemptErrors) as DBTaskResult['attemptErrors'],
-    workerIds:
-      workerIds.length < MOST_WORKERS ? workerIds : workerIds.toSpliced(WORKER_LEFT_OUT, 1),
+    workerIds: [...workersAfter(workerIds)],
   }
 }
 

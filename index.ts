@@ -20,6 +20,7 @@ export * from './lib/errors/errors'
 export * from './lib/errors/run-errors'
 export { didYouMean, shown } from './lib/errors/suggestions'
 export type { ErrorRecord } from './lib/errors/error-record'
+export type { AttemptError } from './lib/errors/history'
 export type { Jsonable } from './lib/tasks/json'
 export { type Logger, setLogger } from './lib/events/logger'
 export { type Middleware, type RunContext, setMiddleware } from './lib/middleware'
@@ -56,8 +57,10 @@ export type {
   Lost,
   Outcome,
   PruneWish,
-  Renewal,
+  ProgressNote,
+  RefusedNote,
   Renewed,
+  Reported,
   Rescued,
   Store,
   StoreOptions,

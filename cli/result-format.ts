@@ -1,4 +1,5 @@
 import { oneLine } from '../lib/errors/foreign-text'
+import { FIRST_ERRORS } from '../lib/errors/history'
 import type { TaskResult } from '../lib/result'
 
 type Result = TaskResult<unknown>
@@ -40,10 +41,18 @@ export function fieldsOf(result: Result): string {
   return [
     ...lines,
     ...earlier.map((error, at) =>
-      block(`error of attempt ${at + 1} (${error.exceptionClassPath})`, error.traceback),
+      block(
+        `error of attempt ${numberOf(result, at)} (${error.exceptionClassPath})`,
+        error.traceback,
+      ),
     ),
     ...(typeof last === 'string' && last !== '' ? [block('traceback', last)] : []),
   ].join('\n')
+}
+
+/** Errors in the middle of many are left out. */
+function numberOf({ errors, errorCount }: Result, at: number): number {
+  return at + 1 + (at < FIRST_ERRORS ? 0 : errorCount - errors.length)
 }
 
 /** The result as data: all that its row holds, where there is a row. No delay is null, not the year 9999. */

@@ -1,5 +1,5 @@
 import { Entity } from 'typeorm'
-import type { ErrorRecord } from '../lib/errors/error-record'
+import type { AttemptError } from '../lib/errors/history'
 import type { Progress, TaskStatus } from '../lib/record'
 import { Constrained } from './indexes'
 import { WithColumns } from './column-options'
@@ -39,7 +39,7 @@ export class DBTaskResult {
   /** The task's name, a dotted path. */
   taskPath!: string
 
-  /** Ids of the workers that claimed the row, one entry per attempt. */
+  /** Ids of the workers that claimed the row, one entry per attempt. Of more than a hundred the first and the last ones. */
   workerIds!: string[]
 
   /** The queue of the task. */
@@ -72,8 +72,8 @@ export class DBTaskResult {
   /** At most one row has this key; null: no key. */
   uniqueKey!: string | null
 
-  /** The errors of earlier attempts, oldest first. */
-  attemptErrors!: ErrorRecord[] | null
+  /** The errors of earlier attempts, oldest first. Of many the first and the last ten, and between them an entry for those that are `omitted`. */
+  attemptErrors!: AttemptError[] | null
 
   /** The last progress that the task reported. */
   progress!: Progress | null

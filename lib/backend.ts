@@ -92,10 +92,11 @@ export abstract class TaskBackend {
   }
 
   /**
-   * Puts a FAILED task back into its queue, due at once. Its error is kept among those of earlier attempts. Resolves to the
-   * result as it is then.
+   * Puts a FAILED task back into its queue, due at once. Its error is kept among those of earlier attempts, but failures and
+   * lost workers are counted anew. It takes its unique key again. Resolves to the result as it is then.
    *
-   * @throws ResultNotFoundError for an id it does not hold; NotSupportedError unless the task is FAILED.
+   * @throws ResultNotFoundError for an id it does not hold; NotSupportedError unless the task is FAILED, or if another task
+   * has its unique key.
    */
   async retry(id: string): Promise<TaskResult<unknown>> {
     throw this.#lacks(`retry task ${id}`)

@@ -1,4 +1,4 @@
-import type { ErrorRecord } from './errors/error-record'
+import type { AttemptError } from './errors/history'
 
 /** Django's four. */
 export type TaskStatus = 'READY' | 'RUNNING' | 'FAILED' | 'SUCCESSFUL'
@@ -23,9 +23,10 @@ export interface ResultValues {
   readonly queueName: string
   readonly backend: string
   readonly runAfter: Date | null
+  /** Oldest first. Of a hundred and more the first and the last ones; `errors` says how many are left out. */
   readonly workerIds: readonly string[]
-  /** Oldest first; the last one is that of the run that failed for good. */
-  readonly errors: readonly ErrorRecord[]
+  /** The history as it is stored, oldest first; the last one is that of the run that failed for good. */
+  readonly errors: readonly AttemptError[]
   readonly returnValue: unknown
   readonly progress: Progress | null
 }

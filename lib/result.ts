@@ -8,6 +8,7 @@ import {
 } from './errors/errors'
 import { type Rule, type Subject, check, isWithin } from './errors/option-checks'
 import { type ErrorRecord, headline } from './errors/error-record'
+import { errorsIn, omittedOf } from './errors/history'
 import { tasks } from './registry'
 import type { Task } from './task-type'
 
@@ -122,17 +123,25 @@ export class TaskResult<Return> {
     return this.#read().backend
   }
 
+  /** The errors of failed attempts, oldest first. Of many the first ten and the last ten, and long ones are cut: see `errorCount`. */
   get errors(): readonly ErrorRecord[] {
-    return this.#read().errors
+    return errorsIn(this.#read().errors)
   }
 
+  /** How many errors there were, those included that `errors` leaves out. */
+  get errorCount(): number {
+    return this.errors.length + omittedOf(this.#read().errors).errors
+  }
+
+  /** One worker id for each attempt, oldest first. From a hundred on the first and the last ones: see `attempts`. */
   get workerIds(): readonly string[] {
     return this.#read().workerIds
   }
 
   /** How often a run was started. */
   get attempts(): number {
-    return this.#read().workerIds.length
+    const { errors, workerIds } = this.#read()
+    return workerIds.length + omittedOf(errors).workers
   }
 
   /** What the task last reported through its context. */
@@ -201,7 +210,8 @@ export class TaskResult<Return> {
   /** The result as plain data, fit for a web answer. */
   toJSON(): Record<string, unknown> {
     const { taskName: task, ...values } = this.#read()
-    return { ...values, task, attempts: this.attempts }
+    const { attempts, errors } = this
+    return { ...values, task, errors, attempts }
   }
 
   #read(): ResultValues {

@@ -1,8 +1,9 @@
 import type { ErrorRecord } from './errors/error-record'
+import type { AttemptError } from './errors/history'
 import type { ResultValues } from './record'
 
 /**
- * What a worker needs of a backend: five verbs over plain values, each taking a batch.
+ * What a worker needs of a backend: six verbs over plain values, each taking a batch.
  * Every write but the claim is fenced: it changes a row only while that claim still holds it.
  */
 export interface Store {
@@ -12,8 +13,10 @@ export interface Store {
   readonly maxCrashes: number
   /** Hands in what came of earlier rows and takes up to `room` rows to run next, best first. */
   exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange>
-  /** Holds rows for another lease, and writes what progress they report. */
-  renew(rows: readonly Renewal[]): Promise<Renewed>
+  /** Holds rows for another lease. Must not wait for rows that somebody else has locked for longer than a part of the lease. */
+  renew(rows: readonly Held[]): Promise<Renewed>
+  /** Writes the progress that rows report. Rejects if nothing could be written: the notes are reported again. */
+  report(notes: readonly ProgressNote[]): Promise<Reported>
   /**
    * Gives rows back unfinished, as if they had not been claimed: the attempt is taken off. With `delay` they are not due
    * before that number of milliseconds has passed.
@@ -67,14 +70,18 @@ export interface ClaimedRow extends Held {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** What came of one run, and the last progress it reported (JSON text), if that is not written yet. READY: to be tried again, `delay` milliseconds from now; null: as it was due before. */
+/** What came of one run, and the last progress it reported (JSON text), if that is not written yet. READY: to be tried again, `delay` milliseconds from now; null: as it was due before; `errors` is then the whole history to store, the latest error last. */
 export type Outcome = Held & { readonly progress?: string } & (
     | {
         readonly status: 'SUCCESSFUL'
         /** JSON text; null for none. */ readonly returnValue: string | null
       }
     | { readonly status: 'FAILED'; readonly error: ErrorRecord }
-    | { readonly status: 'READY'; readonly error: ErrorRecord; readonly delay: number | null }
+    | {
+        readonly status: 'READY'
+        readonly errors: readonly AttemptError[]
+        readonly delay: number | null
+      }
   )
 
 export interface Exchange {
@@ -96,9 +103,21 @@ export type OutcomeAnswer =
   /** The store could not take it, and has stored this one instead, FAILED. */
   | Outcome
 
-export interface Renewal extends Held {
-  /** JSON text of `{ done, total, note }`; null leaves what is there. */
-  readonly progress: string | null
+/** What a run reports of its progress. */
+export interface ProgressNote extends Held {
+  /** JSON text of `{ done, total, note }`. */
+  readonly progress: string
+}
+
+export interface Reported {
+  /** Rows that somebody else has locked: to be reported again. */
+  readonly later: readonly Held[]
+  /** Rows whose note cannot be stored, and why. */
+  readonly refused: readonly RefusedNote[]
+}
+
+export interface RefusedNote extends Held {
+  readonly reason: string
 }
 
 export interface Renewed {
@@ -106,6 +125,8 @@ export interface Renewed {
   readonly lost: readonly Lost[]
   /** Rows that were asked to stop. */
   readonly cancelled: readonly Held[]
+  /** Rows of which nothing is known, for instance because somebody else has locked them: neither held for another lease nor lost. */
+  readonly unknown: readonly Held[]
 }
 
 export interface Lost extends Held {

@@ -5,16 +5,22 @@ import {
   type FindOptionsWhere,
   In,
   LessThan,
+  Not,
   Raw,
 } from 'typeorm'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, hexOf, NO_DELAY } from '../../entities/formats'
+import { historyOf, withRetry } from '../../lib/errors/history'
 import type { ListQuery } from '../../lib/backend'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { isUuid } from '../ids'
 import { notFailed } from '../not-failed'
 import type { Profile } from './profiles/profile'
 import { profileOf } from './profiles/profile-of'
+import { keyTaken } from '../unique-key'
+import { isTaken } from './connections/database-errors'
+import { guarded } from './dialects/portable/entities'
+import { enqueuedKeyOf, takenForAnother } from './insert'
 import type { Table } from './table'
 
 type Where = FindOptionsWhere<DBTaskResult>
@@ -48,25 +54,50 @@ export async function listRows(
 }
 
 /**
- * Makes a FAILED row READY, due at once, and gives it as it is then.
+ * Makes a FAILED row READY, due at once, and gives it as it is then. Failures and lost workers are counted anew, and its unique
+ * key is taken again.
  *
- * @throws ResultNotFoundError if there is no such row; NotSupportedError unless it is FAILED.
+ * @throws ResultNotFoundError if there is no such row; NotSupportedError unless it is FAILED, or if another row has its key.
  */
 export async function retryRow({ manager }: Browsed, id: string): Promise<DBTaskResult> {
   const row = await rowOf(manager, id)
   if (row.status !== 'FAILED') throw notFailed(row.id, row.taskPath, row.status)
   const changes = readyAgain(row)
+  await assertKeyFree(manager, row, changes.uniqueKey)
   // `claims` in the condition: if somebody else retried the row and it failed again, that error must not be lost.
-  const { affected } = await manager.update(
-    DBTaskResult,
-    { id: row.id, status: 'FAILED', claims: row.claims },
-    changes,
-  )
+  const { affected } = await guarded(manager, (inside) =>
+    inside.update(DBTaskResult, { id: row.id, status: 'FAILED', claims: row.claims }, changes),
+  ).catch(async (error: unknown) => {
+    if (isTaken(error)) await assertKeyFree(manager, row, changes.uniqueKey)
+    throw error
+  })
   if (affected === 0) {
     const { taskPath, status } = await rowOf(manager, id)
     throw notFailed(row.id, taskPath, status)
   }
   return Object.assign(row, changes)
+}
+
+/**
+ * @throws NotSupportedError if a row has the key that may still run; DatabaseError if that has another key, which the column's
+ * collation takes for this one.
+ */
+async function assertKeyFree(
+  manager: EntityManager,
+  { id, taskPath: taskName }: DBTaskResult,
+  uniqueKey: string | null,
+): Promise<void> {
+  if (uniqueKey === null) return
+  const holder = await manager.findOneBy(DBTaskResult, { uniqueKey, id: Not(id) })
+  if (!holder) return
+  const { id: holderId, taskPath, status } = holder
+  if (status === 'READY' || status === 'RUNNING') {
+    if (holder.uniqueKey !== uniqueKey)
+      throw takenForAnother(taskName, uniqueKey.slice(2), holder.uniqueKey)
+    throw keyTaken({ id, taskName }, uniqueKey, { id: holderId, taskName: taskPath, status })
+  }
+  // A worker of Django finished it, which knows no keys.
+  await manager.update(DBTaskResult, { id: holderId, status }, { uniqueKey: null })
 }
 
 async function rowOf(manager: EntityManager, id: string): Promise<DBTaskResult> {
@@ -120,9 +151,16 @@ function olderByTime(id: string, { path, hexIds }: Table): Where[] {
   ] as Where[]
 }
 
-function readyAgain({ attemptErrors, exceptionClassPath, traceback }: DBTaskResult) {
+function readyAgain({
+  attemptErrors,
+  exceptionClassPath,
+  options,
+  traceback,
+  uniqueKey,
+}: DBTaskResult) {
   return {
     status: 'READY' as const,
+    uniqueKey: uniqueKey ?? enqueuedKeyOf(options),
     runAfter: NO_DELAY,
     finishedAt: null,
     leaseUntil: null,
@@ -130,6 +168,7 @@ function readyAgain({ attemptErrors, exceptionClassPath, traceback }: DBTaskResu
     progress: null,
     exceptionClassPath: '',
     traceback: '',
-    attemptErrors: [...(attemptErrors ?? []), { exceptionClassPath, traceback }],
+    // What somebody wrote in place of a list would make the task FAILED again.
+    attemptErrors: withRetry(historyOf(attemptErrors) ?? [], { exceptionClassPath, traceback }),
   }
 }

@@ -1,5 +1,6 @@
 import { dashed, NO_DELAY, utcText } from '../../entities/formats'
 import type { Order } from '../../lib/backend'
+import { isRecord } from '../../lib/errors/option-checks'
 import { AlreadyEnqueuedError, DatabaseError } from '../../lib/errors/errors'
 import { assertHolds } from '../unique-key'
 import type { Dialect } from './dialects/dialect'
@@ -130,17 +131,27 @@ async function takenBy(target: InsertTarget, keyed: KeyedOrder): Promise<Written
 export const INEXACT_KEYS =
   'Give the column a collation that compares exactly: utf8mb4_bin on MySQL and MariaDB, "C" on PostgreSQL, BINARY on SQLite.'
 
+/** The database finds a row with another key, which the column's collation takes for this one. `found` is as the column has it. */
+export function takenForAnother(
+  taskName: string,
+  key: string | null,
+  found: string | null,
+): DatabaseError {
+  return new DatabaseError(
+    `Task "${taskName}": the database takes the unique key "${key}" for "${found?.slice(2)}": the collation of the column unique_key is not exact.`,
+    INEXACT_KEYS,
+  )
+}
+
 function isFinished({ status }: RawRow): boolean {
   return status === 'SUCCESSFUL' || status === 'FAILED'
 }
 
 /** @throws DatabaseError if the holder has another key, which the column's collation takes for this one. */
 function heldBy(row: RawRow, { order }: KeyedOrder): Written {
+  const { name, uniqueKey } = order.task
   if (row.unique_key !== uniqueKeyOf(order.task))
-    throw new DatabaseError(
-      `Task "${order.task.name}": the database takes the unique key "${order.task.uniqueKey}" for "${row.unique_key?.slice(2)}": the collation of the column unique_key is not exact.`,
-      INEXACT_KEYS,
-    )
+    throw takenForAnother(name, uniqueKey, row.unique_key)
   assertHolds({ id: dashed(row.row_key), taskName: row.task_path ?? '' }, order.task)
   return { key: row.row_key, row: () => row, isNew: false }
 }
@@ -197,8 +208,21 @@ export function uniqueKeyOf({ uniqueKey }: Order['task']): string | null {
   return uniqueKey === null ? null : `f:${uniqueKey}`
 }
 
-/** What the worker must know of this enqueue, and a worker that takes over, though it may not know the task. */
-function optionsOf({ overrides, policy }: Order['task']): string | null {
-  const options = policy.rerunAfterCrash ? overrides : { ...overrides, rerunAfterCrash: false }
+/**
+ * What the worker must know of this enqueue, and a worker that takes over, though it may not know the task; and the unique key,
+ * which a retry by hand takes again: its column is cleared when the task finishes.
+ */
+function optionsOf({ overrides, policy, uniqueKey }: Order['task']): string | null {
+  const options = {
+    ...overrides,
+    ...(policy.rerunAfterCrash ? {} : { rerunAfterCrash: false }),
+    ...(uniqueKey === null ? {} : { uniqueKey }),
+  }
   return Object.keys(options).length === 0 ? null : JSON.stringify(options)
+}
+
+/** The unique key with which a row was enqueued, as its column has it; null: none. */
+export function enqueuedKeyOf(options: unknown): string | null {
+  const key = isRecord(options) ? options['uniqueKey'] : undefined
+  return typeof key === 'string' ? `f:${key}` : null
 }

@@ -5,7 +5,7 @@ import {
   type TableColumn,
 } from '../../entities/columns'
 import { dashed, instantOf, NO_DELAY, utcText } from '../../entities/formats'
-import type { ErrorRecord } from '../../lib/errors/error-record'
+import { type AttemptError, historyOf } from '../../lib/errors/history'
 import { isRecord } from '../../lib/errors/option-checks'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
 import type { ClaimedRow } from '../../lib/store'
@@ -47,16 +47,17 @@ export interface FinishRow extends HeldRow {
   readonly return_value: string | null
   readonly exception_class_path: string
   readonly traceback: string
-  /** JSON of an error to append to those of earlier attempts; null: none. */
-  readonly attempt_error: string | null
+  /** JSON of the errors of all attempts, of one that is followed by another; null leaves what is stored. */
+  readonly attempt_errors: string | null
   /** JSON; null leaves the stored progress as it is. */
   readonly progress: string | null
   /** Milliseconds until the next attempt; null leaves `run_after` as it is. */
   readonly delay: number | null
 }
 
-export interface RenewRow extends HeldRow {
-  readonly progress: string | null
+export interface NoteRow extends HeldRow {
+  /** JSON. */
+  readonly progress: string
 }
 
 /** New rows of one order: the values they share, and those of each call. */
@@ -158,9 +159,9 @@ function malformedPart(raw: ClaimedRaw, call: unknown, workers: unknown): string
   if (raw.queue_name === null) return 'queue_name is NULL'
   if (!isPriority(raw.priority))
     return `priority ${String(raw.priority)} is not a whole number from -100 to 100`
-  return !Array.isArray(workers) || workers.every((worker) => typeof worker === 'string')
-    ? null
-    : 'worker_ids is not a list of texts'
+  if (Array.isArray(workers) && !workers.every((worker) => typeof worker === 'string'))
+    return 'worker_ids is not a list of texts'
+  return historyIn(raw) === null ? 'attempt_errors is not a list of errors' : null
 }
 
 function malformedCall(text: string, call: unknown): string | null {
@@ -173,14 +174,10 @@ function malformedCall(text: string, call: unknown): string | null {
     : `args_kwargs has the number ${number}, which JavaScript cannot hold: pass it as text`
 }
 
-function errorsOf(raw: ClaimedRaw): ErrorRecord[] {
-  if (raw.attempt_errors === null && raw.status !== 'FAILED') return []
-  const earlier = listOf(raw.attempt_errors)
-    .filter(isRecord)
-    .map((error) => ({
-      exceptionClassPath: textOf(error['exceptionClassPath']),
-      traceback: textOf(error['traceback']),
-    }))
+const NO_ERRORS: readonly AttemptError[] = Object.freeze([])
+
+function errorsOf(raw: ClaimedRaw): readonly AttemptError[] {
+  const earlier = historyIn(raw) ?? NO_ERRORS
   if (raw.status !== 'FAILED') return earlier
   return [
     ...earlier,
@@ -188,8 +185,9 @@ function errorsOf(raw: ClaimedRaw): ErrorRecord[] {
   ]
 }
 
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
+/** Null if what is stored is no history. */
+function historyIn({ attempt_errors: text }: ClaimedRaw): readonly AttemptError[] | null {
+  return text === null ? NO_ERRORS : historyOf(parsed(text))
 }
 
 function isPriority(priority: number | string): boolean {
@@ -205,11 +203,6 @@ function delayOf(runAfter: string | null): Date | null {
 
 function instant(text: string | null): Date | null {
   return text === null ? null : instantOf(text)
-}
-
-function listOf(text: string | null): unknown[] {
-  const list = parsed(text)
-  return Array.isArray(list) ? list : []
 }
 
 function parsed(text: string | null): unknown {

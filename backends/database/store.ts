@@ -6,8 +6,9 @@ import type {
   Lost,
   Outcome,
   PruneWish,
-  Renewal,
+  ProgressNote,
   Renewed,
+  Reported,
   Rescued,
   Store,
   Wishes,
@@ -17,6 +18,7 @@ import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/session'
 import type { Dialect } from './dialects/dialect'
 import { HandIn } from './batches/hand-in'
+import { HeldRows } from './batches/held-rows'
 import { isComplete, LargeArguments } from './batches/large-arguments'
 import { giveBack, takeOver } from './batches/unclaim'
 import { prune } from './pruning'
@@ -45,6 +47,7 @@ export class DatabaseStore implements Store {
   readonly #settings: StoreSettings
   readonly #close: () => Promise<void>
   readonly #handIn: HandIn
+  readonly #held: HeldRows
   readonly #arguments: LargeArguments
 
   get leaseSeconds(): number {
@@ -66,6 +69,7 @@ export class DatabaseStore implements Store {
     this.#settings = settings
     this.#close = close
     this.#handIn = new HandIn(sessions, dialect)
+    this.#held = new HeldRows(sessions.renewal, dialect, settings.leaseSeconds)
     this.#arguments = new LargeArguments(sessions, dialect)
   }
 
@@ -96,19 +100,30 @@ export class DatabaseStore implements Store {
     }
   }
 
-  async renew(rows: readonly Renewal[]): Promise<Renewed> {
-    if (rows.length === 0) return { lost: [], cancelled: [] }
+  async renew(rows: readonly Held[]): Promise<Renewed> {
+    if (rows.length === 0) return { lost: [], cancelled: [], unknown: [] }
     const isLatest = latestClaims(rows)
-    const renewals = rows
-      .filter(isLatest)
-      .map((row) => ({ ...heldRow(row), progress: row.progress }))
-    const held = await this.#ask(() =>
-      this.#dialect.renew(this.#sessions.renewal, renewals, this.#settings.leaseSeconds),
-    )
-    const lost = rows.filter((row) => !isLatest(row) || !held.has(row.key))
+    const latest = rows.filter(isLatest).map(heldRow)
+    const { held, locked } = await this.#explained(() => this.#held.renew(latest))
+    const lost = rows.filter((row) => !isLatest(row) || !(held.has(row.key) || locked.has(row.key)))
     return {
       lost: await this.#withPresentClaims(lost),
       cancelled: rows.filter((row) => isLatest(row) && held.get(row.key)),
+      unknown: rows.filter((row) => isLatest(row) && locked.has(row.key)),
+    }
+  }
+
+  async report(notes: readonly ProgressNote[]): Promise<Reported> {
+    if (notes.length === 0) return { later: [], refused: [] }
+    const latest = notes.filter(latestClaims(notes))
+    const rows = latest.map((note) => ({ ...heldRow(note), progress: note.progress }))
+    const { locked, refused } = await this.#explained(() => this.#held.report(rows))
+    return {
+      later: latest.filter(({ key }) => locked.has(key)),
+      refused: latest.flatMap(({ key, claims }) => {
+        const reason = refused.get(key)
+        return reason === undefined ? [] : [{ key, claims, reason }]
+      }),
     }
   }
 
@@ -207,7 +222,7 @@ export function finishRow(outcome: Outcome): FinishRow {
     exception_class_path: error?.exceptionClassPath ?? '',
     traceback: error?.traceback ?? '',
     progress: outcome.progress ?? null,
-    attempt_error: isRetry ? JSON.stringify(outcome.error) : null,
+    attempt_errors: isRetry ? JSON.stringify(outcome.errors) : null,
     delay: isRetry ? outcome.delay : null,
   }
 }

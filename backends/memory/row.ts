@@ -1,8 +1,9 @@
 import { utcText } from '../../entities/formats'
 import { clock } from '../../lib/clock'
 import { CANCELLED, type ErrorRecord } from '../../lib/errors/error-record'
+import { withRetry, workersAfter } from '../../lib/errors/history'
 import type { Held, Outcome } from '../../lib/store'
-import { MAX_CLAIMS, type RawRow } from '../database/row'
+import { MAX_CLAIMS, type RawRow, valuesOf } from '../database/row'
 import { UNDELAYED } from '../database/insert'
 
 /** A row as a database would keep it: JSON and instants are text, so that nothing is shared with the caller. */
@@ -87,10 +88,10 @@ export function release(row: MemoryRow): void {
 
 /** What retrying a FAILED row by hand changes. */
 export function retry(row: MemoryRow): void {
-  addError(row, {
-    exceptionClassPath: row.exception_class_path ?? '',
-    traceback: row.traceback ?? '',
-  })
+  // A FAILED row's errors end with that which made it so.
+  const errors = valuesOf(row).errors
+  const last = errors.at(-1) ?? NO_ERROR
+  setErrors(row, withRetry(errors.slice(0, -1), last))
   letGo(row)
   row.status = 'READY'
   row.run_after = UNDELAYED
@@ -103,13 +104,13 @@ function putBack(row: MemoryRow, outcome: Outcome & { status: 'READY' }, now: nu
   row.return_value = null
   row.finished_at = null
   if (outcome.delay !== null) row.run_after = instantText(now + outcome.delay)
-  addError(row, outcome.error)
+  setErrors(row, outcome.errors)
+  row.worker_ids = JSON.stringify(workersAfter(workersOf(row.worker_ids)))
 }
 
 /** The row has failed once more, and is to run again. */
-function addError(row: MemoryRow, error: ErrorRecord): void {
-  const earlier = JSON.parse(row.attempt_errors ?? '[]') as ErrorRecord[]
-  row.attempt_errors = JSON.stringify([...earlier, error])
+function setErrors(row: MemoryRow, errors: readonly ErrorRecord[]): void {
+  row.attempt_errors = JSON.stringify(errors)
   row.exception_class_path = ''
   row.traceback = ''
 }

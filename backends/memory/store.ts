@@ -7,8 +7,9 @@ import type {
   Judge,
   Outcome,
   PruneWish,
-  Renewal,
+  ProgressNote,
   Renewed,
+  Reported,
   Rescued,
   Store,
   Wishes,
@@ -52,19 +53,26 @@ export class MemoryStore implements Store {
     return { answers, claimed: this.#claim(room, wishes) }
   }
 
-  async renew(rows: readonly Renewal[]): Promise<Renewed> {
+  async renew(rows: readonly Held[]): Promise<Renewed> {
     const held = rows.filter((row) => this.#held(row))
-    for (const { key, progress } of held) {
+    for (const { key } of held) {
       const row = this.#table.rows.get(key)
-      if (!row) continue
-      change.hold(row, this.leaseSeconds, this.#table.now())
-      row.progress = progress ?? row.progress
+      if (row) change.hold(row, this.leaseSeconds, this.#table.now())
     }
     const lost = rows.filter((row) => !held.includes(row))
     return {
       lost: lost.map((row) => ({ ...row, claimsNow: this.#claimsOf(row) })),
       cancelled: held.filter((row) => this.#isCancelled(row)),
+      unknown: [],
     }
+  }
+
+  async report(notes: readonly ProgressNote[]): Promise<Reported> {
+    for (const note of notes) {
+      const row = this.#held(note)
+      if (row) row.progress = note.progress
+    }
+    return { later: [], refused: [] }
   }
 
   async release(rows: readonly Held[], delay?: number): Promise<number> {

@@ -5,11 +5,11 @@ import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import type { Counts, TaskStatus } from '../../lib/record'
 import type { Wakeup } from '../../lib/store'
-import { sharedValues, UNDELAYED, uniqueKeyOf } from '../database/insert'
-import { newRow } from '../database/row'
+import { enqueuedKeyOf, sharedValues, UNDELAYED, uniqueKeyOf } from '../database/insert'
+import { newRow, valuesOf } from '../database/row'
 import { newId } from '../ids'
 import { notFailed } from '../not-failed'
-import { assertHolds } from '../unique-key'
+import { assertHolds, keyTaken } from '../unique-key'
 import { end, instantText, type MemoryRow, retry } from './row'
 
 /** The rows of one or several backends, in this process. */
@@ -46,7 +46,7 @@ export class MemoryTable {
   holderOf(task: Order['task']): MemoryRow | undefined {
     const key = uniqueKeyOf(task)
     if (key === null) return undefined
-    const holder = [...this.rows.values()].find((row) => row.unique_key === key)
+    const holder = this.#byUniqueKey(key)
     if (holder) assertHolds({ id: dashed(holder.row_key), taskName: holder.task_path ?? '' }, task)
     return holder
   }
@@ -67,12 +67,17 @@ export class MemoryTable {
     this.#tell({ what: 'cancel', key: row.row_key })
   }
 
-  /** @throws ResultNotFoundError for an id that is not here; NotSupportedError unless the row is FAILED. */
+  /** @throws ResultNotFoundError for an id that is not here; NotSupportedError unless the row is FAILED, or if another one has its unique key. */
   retry(id: string): MemoryRow {
     const row = this.get(id)
     const { row_key: key, task_path: path, status } = row
     if (status !== 'FAILED') throw notFailed(dashed(key), path ?? '', status as TaskStatus)
+    const uniqueKey = row.unique_key ?? enqueuedKeyOf(JSON.parse(row.options ?? 'null'))
+    const holder = uniqueKey === null ? undefined : this.#byUniqueKey(uniqueKey)
+    if (holder && holder !== row && uniqueKey !== null)
+      throw keyTaken(valuesOf(row), uniqueKey, valuesOf(holder))
     retry(row)
+    row.unique_key = uniqueKey
     this.#tell({ what: 'ready', queue: row.queue_name ?? '' })
     return row
   }
@@ -102,6 +107,10 @@ export class MemoryTable {
   listen(hear: (wakeup: Wakeup) => void): () => void {
     this.#listeners.add(hear)
     return () => void this.#listeners.delete(hear)
+  }
+
+  #byUniqueKey(key: string): MemoryRow | undefined {
+    return [...this.rows.values()].find((row) => row.unique_key === key)
   }
 
   #tell(wakeup: Wakeup): void {

@@ -15,7 +15,7 @@ export const CANCELLED = 'typeorm_tasks.TaskCancelled'
 /** A traceback is cut after so many characters: a message of megabytes helps nobody. */
 export const MAX_TRACEBACK = 64 * 1024
 
-const MAX_CLASS_PATH = 200
+export const MAX_CLASS_PATH = 200
 const MAX_CAUSES = 5
 /** So many errors of an AggregateError are recorded. */
 const MAX_INNER = 3
@@ -111,12 +111,15 @@ function guarded<T = string>(describe: () => T, otherwise: T): T {
   }
 }
 
-function bounded(text: string): string {
-  const cut =
-    text.length > MAX_TRACEBACK
-      ? `${text.slice(0, MAX_TRACEBACK)}\n… cut, ${text.length} characters in all`
-      : text
-  return storable(cut.endsWith('\n') ? cut : `${cut}\n`)
+/** The mark of a text that was cut, with its whole length. */
+const CUT = /\n… cut, (\d+) characters in all\n$/
+
+/** The beginning of a text, if it is longer than `longest` characters, with a mark; it may have one of an earlier cut. */
+export function bounded(text: string, longest = MAX_TRACEBACK): string {
+  const [mark = '', length = text.length] = CUT.exec(text) ?? []
+  const kept = text.slice(0, text.length - mark.length)
+  if (kept.length <= longest) return storable(text.endsWith('\n') ? text : `${text}\n`)
+  return storable(`${kept.slice(0, longest)}\n… cut, ${length} characters in all\n`)
 }
 
 /** The beginning of a text, which every database can store: a cut may leave half a surrogate pair. */

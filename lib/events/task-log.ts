@@ -1,4 +1,5 @@
 import type { ErrorRecord } from '../errors/error-record'
+import { workersAfter } from '../errors/history'
 import { briefName } from '../errors/suggestions'
 import type { TaskBackend } from '../backend'
 import { heard, log } from './logger'
@@ -54,5 +55,7 @@ function changesOf(outcome: Outcome, row: ClaimedRow): object {
       returnValue:
         outcome.returnValue === null ? null : (JSON.parse(outcome.returnValue) as unknown),
     }
+  if (outcome.status === 'READY')
+    return { errors: outcome.errors, workerIds: workersAfter(row.values.workerIds) }
   return { errors: [...row.values.errors, outcome.error] }
 }

@@ -13,6 +13,7 @@ import {
   WorkerLost,
 } from '../errors/run-errors'
 import { briefly, type ErrorRecord, isA, recordOf } from '../errors/error-record'
+import { type AttemptError, tallyOf, withError } from '../errors/history'
 import { briefName } from '../errors/suggestions'
 import type { ErrorClass, Policy, Retry } from '../tasks/run-policy'
 import type { ClaimedRow, Outcome } from '../store'
@@ -47,17 +48,16 @@ const HOPELESS: readonly ErrorClass[] = [
   TaskNotFoundError,
 ]
 
-const WORKER_LOST = 'typeorm_tasks.WorkerLost'
 const ONE_HOUR = 60 * 60 * 1000
 
 /** Milliseconds until a failed task is worth another run; null: it has failed for good. `earlier`: the errors of its earlier runs. */
 export function delayAfter(
   error: unknown,
   retry: Retry | null,
-  earlier: readonly ErrorRecord[],
+  earlier: readonly AttemptError[],
 ): number | null {
   if (isA(error, RetryLater)) return error.delay
-  const failures = 1 + earlier.filter((record) => !isCrash(record)).length
+  const failures = 1 + tallyOf(earlier).failures
   if (retry === null || failures >= retry.maxAttempts || !isWorthIt(error, retry)) return null
   return delayOf(retry, failures)
 }
@@ -109,19 +109,25 @@ function causeOf(error: Error): unknown {
   }
 }
 
-/** Decides what a row becomes whose worker was lost: it runs again, unless that happened too often or it must not run twice. */
+/**
+ * Decides what a row becomes whose worker was lost: it runs again, unless that happened too often or it must not run twice.
+ * Lost workers are counted by `maxCrashes`, and are no failures of the task.
+ */
 export function afterCrash(row: ClaimedRow, maxCrashes: number): Outcome {
   const held = { key: row.key, claims: row.claims }
+  // A cancelled row can end in no other way.
   if (row.cancelled) return { ...held, status: 'FAILED', error: recordOf(new TaskCancelled()) }
+  if (row.malformed !== null)
+    return { ...held, status: 'FAILED', error: recordOf(new MalformedRowError(row.malformed)) }
   const error = recordOf(new WorkerLost(row.values.workerIds.at(-1) ?? 'unknown'))
-  const crashes = 1 + row.values.errors.filter(isCrash).length
+  const crashes = 1 + tallyOf(row.values.errors).crashes
   const isOver = crashes >= maxCrashes || row.options['rerunAfterCrash'] === false
   return isOver
     ? { ...held, status: 'FAILED', error }
-    : { ...held, status: 'READY', error, delay: null }
-}
-
-/** A lost worker is counted by `maxCrashes`, and is no failure of the task. */
-function isCrash({ exceptionClassPath }: ErrorRecord): boolean {
-  return exceptionClassPath === WORKER_LOST
+    : {
+        ...held,
+        status: 'READY',
+        errors: withError(row.values, { ...error, crash: true }),
+        delay: null,
+      }
 }

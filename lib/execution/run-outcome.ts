@@ -1,9 +1,10 @@
 import type { TasksError } from '../errors/errors'
 import { type ErrorRecord, recordOf } from '../errors/error-record'
+import { withFailure } from '../errors/history'
 import { assertDelay } from '../errors/run-errors'
 import { recordOfFailure, worthAnother, type Terms } from './retry'
 import { isDueToStop } from './abort'
-import type { Held, Outcome } from '../store'
+import type { ClaimedRow, Outcome } from '../store'
 
 /** How one run ended: plain data, since it may come from another process. */
 export type RunOutcome = Success | Failure | NotBegun
@@ -59,13 +60,13 @@ export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Fa
 }
 
 /** What a failed run makes of its row. */
-export function outcomeOf({ key, claims }: Held, { error, delay }: Failure): Outcome {
+export function outcomeOf({ key, claims, values }: ClaimedRow, { error, delay }: Failure): Outcome {
   const failed: Outcome = { key, claims, status: 'FAILED', error }
   if (delay === null) return failed
   try {
     // No database could store what a task may have written into its error, or a child process may have sent.
     assertDelay(delay)
-    return { key, claims, status: 'READY', error, delay }
+    return { key, claims, status: 'READY', errors: withFailure(values, error), delay }
   } catch (refusal) {
     return { ...failed, error: recordOf(refusal) }
   }

@@ -116,6 +116,7 @@ function policyIn(options: { readonly [Name in keyof Policy]?: unknown }): Parti
 /** The policy for a row: that of its task, changed by what `using` wrote into the row. A `retryOn` cannot be written, so the task's stays. */
 export function overridden(policy: Policy, row: Readonly<Record<string, unknown>>): Policy {
   const changes = policyIn(row)
+  if (Object.keys(changes).length === 0) return policy
   const { retryOn } = policy.retry ?? {}
   return {
     ...policy,

@@ -21,7 +21,7 @@ import { taskStarted } from '../events/signals'
 import { logState } from '../events/task-log'
 import type { LiveStage, Stage } from './stages'
 import { strengthOf } from '../execution/abort'
-import type { ClaimedRow, Outcome, Renewal } from '../store'
+import type { ClaimedRow, Outcome } from '../store'
 import { type RunOutcome, aborted, failed, outcomeOf } from '../execution/run-outcome'
 
 /** The pool, as its tasks see it. */
@@ -57,9 +57,8 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   #abort: AbortController | undefined
   #over: AbortController | undefined
   #onAbort: ((run: AbortableRun) => void) | undefined
-  /** The last one reported, until a renewal has written it. */
+  /** The last one reported, until it is written. */
   #progress: Progress | null = null
-  #sentProgress: Progress | null = null
 
   constructor(owner: Owner, row: ClaimedRow, claimedAt: number) {
     super()
@@ -94,7 +93,6 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   /** The lease was renewed, by a statement that was sent at `askedAt`. */
   renewed(askedAt: number): void {
     this.#heldAt = askedAt
-    if (this.#progress === this.#sentProgress) this.#progress = null
   }
 
   /** What to hand in. Only for a task that has ended. */
@@ -148,15 +146,14 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     this.#isCommitted = false
   }
 
-  /** What a renewal sends: which claim, and the progress that is not known to be written. */
-  renewal(): Renewal {
-    const { key, claims } = this.row
-    this.#sentProgress = this.#progress
-    return { key, claims, progress: this.#progress && JSON.stringify(this.#progress) }
+  /** The progress that is reported and not written yet. */
+  get progress(): Progress | null {
+    return this.#progress
   }
 
-  get hasProgress(): boolean {
-    return this.#progress !== null
+  /** This progress need not be written any more, nor handed in with the outcome. */
+  wrote(progress: Progress): void {
+    if (this.#progress === progress) this.#progress = null
   }
 
   /** Made when first asked for: few of many runs do. */

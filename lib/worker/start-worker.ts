@@ -9,6 +9,7 @@ import { inFreshContext } from '../execution/run-context'
 import { backends } from '../backend-registry'
 import type { Wakeup, Store } from '../store'
 import type * as leases from './chores/leases'
+import type * as progress from './chores/progress'
 import type * as rescuer from './chores/rescuer'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
@@ -97,6 +98,7 @@ export function workerOf(
   const { Children } = require('../isolation/process-pool') as typeof processPool
   const { TaskPool } = require('./task-pool') as typeof taskPool
   const { Leases } = require('./chores/leases') as typeof leases
+  const { ProgressNotes } = require('./chores/progress') as typeof progress
   const { Rescuer } = require('./chores/rescuer') as typeof rescuer
   const { ReturnUnstarted } = require('./chores/return-unstarted') as typeof returnUnstarted
   const { ReturnUnbegun } = require('./chores/return-unbegun') as typeof returnUnbegun
@@ -105,8 +107,9 @@ export function workerOf(
   const pool = new TaskPool(backend, concurrency, isolation && new Children(isolation))
   const holding = new Leases(store, pool)
   const rescuing = new Rescuer(store, () => holding.caughtUp())
+  const noting = new ProgressNotes(store, pool)
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool)]
-  return new Worker(store, settings, pool, [holding, ...returning, rescuing])
+  return new Worker(store, settings, pool, [holding, noting, ...returning, rescuing])
 }
 
 function running(worker: loop.Worker, workerId: string): RunningWorker {

@@ -36,7 +36,7 @@ export class TaskPool implements Owner {
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined
-  #onUnsure: (tasks: readonly ClaimedTask[]) => void = () => {}
+  #onUnsure: (keys: readonly string[]) => void = () => {}
 
   /** `children`: carries out isolated tasks in child processes; null where the worker has none. */
   constructor(backend: TaskBackend, size: number, children: Children | null = null) {
@@ -80,8 +80,8 @@ export class TaskPool implements Owner {
     return this.#lists.all().filter((task) => !task.isLost)
   }
 
-  /** Calls `listener` with tasks of which the database knows more than this worker: a renewal should ask at once. */
-  whenUnsure(listener: (tasks: readonly ClaimedTask[]) => void): void {
+  /** Calls `listener` with keys of rows of which the database may know more than this worker: a renewal should ask at once. */
+  whenUnsure(listener: (keys: readonly string[]) => void): void {
     this.#onUnsure = listener
   }
 
@@ -135,7 +135,7 @@ export class TaskPool implements Owner {
     const sent = this.#lists.sent.all()
     for (const [i, task] of sent.entries()) this.#settle(task, answers[i])
     const doubted = sent.filter(({ stage }) => stage === 'doubted')
-    if (doubted.length > 0) this.#onUnsure(doubted)
+    if (doubted.length > 0) this.#onUnsure(doubted.map(({ row }) => row.key))
     const deferred = sent.filter(({ stage }) => stage === 'deferred')
     if (deferred.length > 0) void clock.sleep(LATER_MS).then(() => this.#handInAgain(deferred))
   }
@@ -158,8 +158,7 @@ export class TaskPool implements Owner {
 
   /** Somebody says that the row with this key was cancelled: a renewal should ask. */
   ask(key: string): void {
-    const tasks = this.held().filter(({ row }) => row.key === key)
-    if (tasks.length > 0) this.#onUnsure(tasks)
+    this.#onUnsure([key])
   }
 
   /** Resolves when a task has ended, on `wake`, after `ms`, or when `signal` aborts. */

@@ -567,8 +567,12 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
       errors: [{ exceptionClassPath: 'typeorm_tasks.TaskCancelled' }],
     })
 
-    expect((await add.using({ uniqueKey: 'cancelled' }).enqueue(2)).id).not.toBe(result.id)
+    const holder = await add.using({ uniqueKey: 'cancelled' }).enqueue(2)
+    expect(holder.id).not.toBe(result.id)
+    await expect(theBackend().retry(result.id)).rejects.toThrow(`is held by task ${holder.id}`)
+    await holder.cancel()
     expect((await theBackend().retry(result.id)).status).toBe('READY')
+    expect((await add.using({ uniqueKey: 'cancelled' }).enqueue(3)).id).toBe(result.id)
     await work()
     expect(await result.refresh()).toMatchObject({
       status: runs === 'never' ? 'READY' : 'SUCCESSFUL',

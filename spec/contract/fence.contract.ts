@@ -50,7 +50,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
 
   it('puts a task that is to be tried again back for later, with its errors, oldest first', async () => {
     const { store, row, id } = await claimed({ uniqueKey: 'f:kept' })
-    await handIn(store, { ...held(row), status: 'READY', error, delay: null })
+    await handIn(store, { ...held(row), status: 'READY', errors: [error], delay: null })
     const [again] = (await claim(store, 1)).claimed
     expect(again?.values).toMatchObject({ errors: [error], workerIds: ['w-1', 'w-1'] })
 
@@ -58,7 +58,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
       await handIn(store, {
         ...held(again!),
         status: 'READY',
-        error: { exceptionClassPath: 'E2', traceback: hostile },
+        errors: [...again!.values.errors, { exceptionClassPath: 'E2', traceback: hostile }],
         delay: 60_000,
       }),
     ).toEqual(['kept'])
@@ -121,7 +121,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
       { ...held(a), status: 'SUCCESSFUL', returnValue: '1' },
       { ...held(b, -1), status: 'SUCCESSFUL', returnValue: '2' },
       { ...held(c), status: 'FAILED', error },
-      { ...held(d), status: 'READY', error, delay: 0 },
+      { ...held(d), status: 'READY', errors: [error], delay: 0 },
     )
 
     expect(answers).toEqual(['kept', 'refused', 'kept', 'kept'])
@@ -135,7 +135,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
   const late: [string, (row: ClaimedRow) => Outcome][] = [
     ['a success', (row) => ({ ...held(row), status: 'SUCCESSFUL', returnValue: '"late"' })],
     ['a failure', (row) => ({ ...held(row), status: 'FAILED', error })],
-    ['a retry', (row) => ({ ...held(row), status: 'READY', error, delay: 0 })],
+    ['a retry', (row) => ({ ...held(row), status: 'READY', errors: [error], delay: 0 })],
   ]
   it('tells a worker that has claimed its own row again that the earlier claim is lost, in the same batch', async () => {
     const { store, row, id } = await claimed({})
@@ -143,9 +143,11 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     await rescue(store)
     const [again] = (await claim(store, 1)).claimed
 
-    expect(
-      await store.renew([row, again!].map((each) => ({ ...held(each), progress: null }))),
-    ).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
+    expect(await store.renew([row, again!].map((each) => held(each)))).toEqual({
+      lost: [expect.objectContaining(held(row))],
+      cancelled: [],
+      unknown: [],
+    })
     expect(
       await handIn(
         store,
@@ -168,9 +170,14 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     const before = await rows().get(id)
 
     expect(await handIn(store, outcome(row))).toEqual(['refused'])
+    expect(await store.renew([held(row)])).toEqual({
+      lost: [expect.objectContaining(held(row))],
+      cancelled: [],
+      unknown: [],
+    })
     expect(
-      await store.renew([{ ...held(row), progress: '{"done":1,"total":null,"note":null}' }]),
-    ).toEqual({ lost: [expect.objectContaining(held(row))], cancelled: [] })
+      await store.report([{ ...held(row), progress: '{"done":1,"total":null,"note":null}' }]),
+    ).toEqual({ later: [], refused: [] })
     expect(await store.release([row])).toBe(0)
 
     expect(await rows().get(id)).toEqual(before)
@@ -220,10 +227,11 @@ export function fenceContract({ rows, open }: ContractPlace): void {
         store,
         { ...guess, status: 'SUCCESSFUL', returnValue: '1' },
         { ...guess, status: 'FAILED', error },
-        { ...guess, status: 'READY', error, delay: 0 },
+        { ...guess, status: 'READY', errors: [error], delay: 0 },
       ),
     ).toEqual(['refused', 'refused', 'refused'])
-    expect((await store.renew([{ ...guess, progress: '{}' }])).lost).toHaveLength(1)
+    expect((await store.renew([guess])).lost).toHaveLength(1)
+    await store.report([{ ...guess, progress: '{}' }])
     expect(await store.release([guess])).toBe(0)
     expect(await rescue(store)).toEqual({ released: [], failed: [] })
     expect(await store.prune({ queues: null, minAge: 0, failedMinAge: 0, dryRun: false })).toBe(0)
@@ -275,20 +283,17 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     await rows().update(wanted.values.id, { cancelRequestedAt: new Date() })
     await rows().update(silent.values.id, { progress: { done: 3, total: null, note: null } })
 
-    const renewed = await store.renew([
-      {
-        ...held(mine),
-        progress: JSON.stringify({ done: 1, total: 4, note: hostile.slice(0, 100) }),
-      },
-      { ...held(lost), progress: null },
-      { ...held(wanted), progress: null },
-      { ...held(silent), progress: null },
-    ])
+    const renewed = await store.renew([mine, lost, wanted, silent].map((row) => held(row)))
+    const note = JSON.stringify({ done: 1, total: 4, note: hostile.slice(0, 100) })
+    const reported = await store.report(
+      [mine, lost].map((row) => ({ ...held(row), progress: note })),
+    )
 
     expect({
       lost: renewed.lost.map(({ key }) => key),
       cancelled: renewed.cancelled.map(({ key }) => key),
     }).toEqual({ lost: [lost.key], cancelled: [wanted.key] })
+    expect(reported).toEqual({ later: [], refused: [] })
     const [first, second, , fourth] = await Promise.all(
       [mine, lost, wanted, silent].map(({ values }) => rows().get(values.id)),
     )
@@ -296,13 +301,15 @@ export function fenceContract({ rows, open }: ContractPlace): void {
     expect(fourth).toMatchObject({ progress: { done: 3, total: null, note: null } })
     expect(first!.leaseUntil!.getTime()).toBeGreaterThan(Date.now() + 20_000)
     expect(second!.leaseUntil!.getTime()).toBeLessThan(Date.now())
+    expect(second!.progress).toBeNull()
   })
 
   it('has nothing to do with empty hands', async () => {
     const store = await open()
 
     expect(await store.exchange([], 0, wishes())).toEqual({ answers: [], claimed: [] })
-    expect(await store.renew([])).toEqual({ lost: [], cancelled: [] })
+    expect(await store.renew([])).toEqual({ lost: [], cancelled: [], unknown: [] })
+    expect(await store.report([])).toEqual({ later: [], refused: [] })
     expect(await store.release([])).toBe(0)
   })
 

@@ -1,4 +1,4 @@
-import { claim, idsOf, type RawColumns } from './rows'
+import { claim, idsOf, type RawColumns, rescue } from './rows'
 import type { ContractPlace } from './store.contract'
 
 const emptied = { args: [], kwargs: {} }
@@ -53,6 +53,17 @@ export function malformedContract({ rows, open, abilities }: ContractPlace): voi
     },
   )
 
+  it.each(['{"a": 1}', '"x"', '[1]'])(
+    'takes a row whose attempt_errors is %s, and says so',
+    async (text) => {
+      expect(await tampered({ attempt_errors: text })).toMatchObject({
+        malformed: 'attempt_errors is not a list of errors',
+        claims: 1,
+        values: { errors: [] },
+      })
+    },
+  )
+
   it('takes a row whose worker_ids is one text for a list of it', async () => {
     expect(await tampered({ worker_ids: '"w-0"' })).toMatchObject({
       malformed: null,
@@ -66,6 +77,21 @@ export function malformedContract({ rows, open, abilities }: ContractPlace): voi
       expect((await tampered({ worker_ids: text }))?.values.workerIds.at(-1)).toBe('w-1')
     },
   )
+
+  it('ends a malformed row as cancelled that somebody cancelled before its worker was lost', async () => {
+    const [id] = await rows().add({})
+    const store = await open()
+    await claim(store, 1)
+    await rows().tamper(id!, { attempt_errors: '{"a": 1}' })
+    await rows().update(id!, { cancelRequestedAt: new Date() })
+    await rows().expire(id!)
+
+    expect(await rescue(store)).toEqual({ released: [], failed: [id] })
+    expect(await rows().get(id!)).toMatchObject({
+      status: 'FAILED',
+      exceptionClassPath: 'typeorm_tasks.TaskCancelled',
+    })
+  })
 
   it('ends such rows like any other', async () => {
     const row = await tampered({ worker_ids: 'null', args_kwargs: '[]' })

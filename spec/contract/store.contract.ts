@@ -3,6 +3,7 @@ import type { Store } from '#lib/store'
 import { choreContract } from './chore.contract'
 import { claimContract } from './claim.contract'
 import { fenceContract } from './fence.contract'
+import { historyContract } from './history.contract'
 import { malformedContract } from './malformed.contract'
 import type { Rows } from './rows'
 
@@ -69,5 +70,6 @@ export function storeContract(placeOf: () => Promise<StorePlace>, abilities: Sto
   describe('claims', () => claimContract(place))
   describe('fences', () => fenceContract(place))
   describe('chores', () => choreContract(place))
+  describe('histories', () => historyContract(place))
   describe('malformed rows', () => malformedContract(place))
 }

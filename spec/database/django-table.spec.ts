@@ -207,7 +207,7 @@ describeEachDatabase((database) => {
           { workerId: 'w', queues: null, excludeQueues: [] },
         )
         const released = await store.release([{ key: running.id, claims: 0 }])
-        const renewed = await store.renew([{ key: running.id, claims: 0, progress: null }])
+        const renewed = await store.renew([{ key: running.id, claims: 0 }])
         await store.close()
 
         expect({ rescued, answers, claimed, released }).toEqual({

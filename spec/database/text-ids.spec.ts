@@ -126,15 +126,7 @@ describeEachDatabase(
               claims: 1,
             }))
 
-            expect(
-              (
-                await dialect.renew(
-                  session,
-                  held.map((row) => ({ ...row, progress: null })),
-                  30,
-                )
-              ).size,
-            ).toBe(10)
+            expect((await dialect.renew(session, held, 30)).size).toBe(10)
             expect(await dialect.release(session, held.slice(0, 4))).toBe(4)
             await dataSource.query(
               "UPDATE db_task_result SET lease_until = '2020-01-01' WHERE status = 'RUNNING'",
@@ -146,7 +138,7 @@ describeEachDatabase(
                   held.map(({ row_key }) => ({
                     ...outcome(row_key, null),
                     status: 'READY',
-                    attempt_error: '{}',
+                    attempt_errors: '[]',
                   })),
                 )
               ).size,
@@ -182,7 +174,7 @@ function outcome(row_key: string, returnValue: string | null): FinishRow {
     return_value: returnValue,
     exception_class_path: '',
     traceback: '',
-    attempt_error: null,
+    attempt_errors: null,
     progress: null,
     delay: null,
   }

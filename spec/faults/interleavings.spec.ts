@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import type { DataSource } from 'typeorm'
 import { DatabaseBackend } from '#backends/database'
 import { DBTaskResult } from '#entities'
-import type { Held, Outcome, Store } from '#lib/store'
+import { withError } from '#history'
+import type { ClaimedRow, Held, Outcome, Store } from '#lib/store'
 import { DatabaseRows } from '../contract/database-rows'
 import { rescue, wishes } from '../contract/rows'
 import { databases } from '../support/databases'
@@ -72,6 +73,8 @@ describe.each(databases())('on $name', (database) => {
   let backend: DatabaseBackend
   let stores: Store[]
   let keys: string[]
+  /** What claims gave, by row and claim: outcomes carry the errors of earlier attempts. */
+  const claimed = new Map<string, ClaimedRow>()
 
   beforeAll(async () => {
     dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
@@ -144,10 +147,13 @@ describe.each(databases())('on $name', (database) => {
             each.room,
             wishes({ workerId: `w-${each.worker}` }),
           )
-        ).claimed.map(handleOf)
+        ).claimed.map((row) => {
+          claimed.set(`${row.key} ${row.claims}`, row)
+          return handleOf(row)
+        })
       case 'renew': {
         const { lost, cancelled } = await stores[each.worker]!.renew(
-          model.handles[each.worker]!.map((handle) => ({ ...heldBy(handle), progress: null })),
+          model.handles[each.worker]!.map(heldBy),
         )
         return { lost: lost.map(handleOf), cancelled: cancelled.map(handleOf) }
       }
@@ -180,11 +186,17 @@ describe.each(databases())('on $name', (database) => {
     const handle = model.handle(each.worker, each.handle)
     if (!handle) return undefined
     const { answers } = await stores[each.worker]!.exchange(
-      [{ ...heldBy(handle), ...OUTCOMES[each.do as keyof typeof OUTCOMES] } as Outcome],
+      [outcomeOf(heldBy(handle), each.do as keyof typeof OUTCOMES | 'retry')],
       0,
       wishes(),
     )
     return answers[0] === 'kept'
+  }
+
+  function outcomeOf(held: Held, how: keyof typeof OUTCOMES | 'retry'): Outcome {
+    if (how !== 'retry') return { ...held, ...OUTCOMES[how] }
+    const { values } = claimed.get(`${held.key} ${held.claims}`)!
+    return { ...held, status: 'READY', errors: withError(values, error), delay: null }
   }
 
   async function expire(of: readonly string[], handles?: readonly Handle[]): Promise<void> {
@@ -241,7 +253,6 @@ const error = { exceptionClassPath: 'RangeError', traceback: 'RangeError: too fa
 const OUTCOMES = {
   complete: { status: 'SUCCESSFUL', returnValue: '1' },
   fail: { status: 'FAILED', error },
-  retry: { status: 'READY', error, delay: null },
   endAsCancelled: {
     status: 'FAILED',
     error: { exceptionClassPath: CANCELLED, traceback: 'cancelled' },

@@ -29,7 +29,7 @@ const finish: Contender = async ({ stores: [store], row }) =>
     )
   ).answers[0] === 'kept'
 const renew: Contender = async ({ stores: [store], row }) =>
-  (await store.renew([{ key: row.key, claims: row.claims, progress: null }])).lost.length === 0
+  (await store.renew([{ key: row.key, claims: row.claims }])).lost.length === 0
 const release: Contender = async ({ stores: [store], row }) => (await store.release([row])) === 1
 const rescueFirst: Contender = async ({ stores: [, store], id }) =>
   (await rescue(store)).released.includes(id)

@@ -5,8 +5,9 @@ import type {
   Judge,
   Outcome,
   PruneWish,
-  Renewal,
+  ProgressNote,
   Renewed,
+  Reported,
   Rescued,
   Store,
   Wishes,
@@ -31,7 +32,8 @@ export class WatchedStore implements Store {
   readonly asked: { outcomes: readonly Outcome[]; room: number; wishes: Wishes }[] = []
   /** The outcomes whose fence held. */
   readonly kept: Outcome[] = []
-  readonly renewals: Renewal[] = []
+  readonly renewals: Held[] = []
+  readonly notes: ProgressNote[] = []
   readonly released: Held[] = []
   closed = 0
   /** The number of the next exchanges that fail. */
@@ -90,9 +92,14 @@ export class WatchedStore implements Store {
     return exchange
   }
 
-  async renew(rows: readonly Renewal[]): Promise<Renewed> {
+  async renew(rows: readonly Held[]): Promise<Renewed> {
     this.renewals.push(...rows)
     return this.#store.renew(rows)
+  }
+
+  async report(notes: readonly ProgressNote[]): Promise<Reported> {
+    this.notes.push(...notes)
+    return this.#store.report(notes)
   }
 
   async release(rows: readonly Held[], delay?: number): Promise<number> {

@@ -45,7 +45,7 @@ it('what is told while it asks is not forgotten, nor what the same exchange make
     key: 'a',
     claims: 1,
     status: 'READY',
-    error: { exceptionClassPath: 'Error', traceback: 'Error\n' },
+    errors: [{ exceptionClassPath: 'Error', traceback: 'Error\n' }],
     delay: 0,
   }
   const [woken, retried] = [new Polling(), new Polling()]

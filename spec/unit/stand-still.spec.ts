@@ -1,7 +1,7 @@
 import { DummyBackend } from '#dummy'
 import { setClock } from '#clock'
 import { task } from '#define'
-import type { Judge, Renewal, Renewed, Rescued } from '#lib/store'
+import type { Held, Judge, Renewed, Rescued } from '#lib/store'
 import { workerOf } from '#start-worker'
 import type { Worker } from '#worker'
 import { settingsOf } from '#worker-options'
@@ -16,7 +16,7 @@ class SlowStore extends WatchedStore {
   readonly calls: string[] = []
   answer: (error?: Error) => void = () => {}
 
-  override async renew(rows: readonly Renewal[]): Promise<Renewed> {
+  override async renew(rows: readonly Held[]): Promise<Renewed> {
     this.calls.push('renew')
     await new Promise<void>(
       (resolve, reject) => (this.answer = (error) => (error ? reject(error) : resolve())),

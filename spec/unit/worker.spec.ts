@@ -412,11 +412,11 @@ it('writes the latest progress of a running task, and the last with its outcome'
   const { key } = store.add(reporting.name)
   const running = worker({ batch: true }).run()
 
-  while (store.renewals.length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  while (store.notes.length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
   open('progress')
   await running
 
-  expect(store.renewals).toEqual([
+  expect(store.notes).toEqual([
     { key, claims: 1, progress: '{"done":2,"total":3,"note":"almost"}' },
   ])
   expect(store.kept).toMatchObject([{ progress: '{"done":3,"total":3,"note":null}' }])

@@ -231,7 +231,7 @@ export function refusedRow({ row_key, claims }: HeldRow, { name, message }: Task
     exception_class_path: `typeorm_tasks.${name}`,
     traceback: `${name}: ${message}\n`,
     progress: null,
-    attempt_error: null,
+    attempt_errors: null,
     delay: null,
   }
 }

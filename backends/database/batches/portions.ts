@@ -15,7 +15,7 @@ export function sizeOf(row: FinishRow): number {
     REST +
     (row.return_value?.length ?? 0) +
     row.traceback.length +
-    (row.attempt_error?.length ?? 0) +
+    (row.attempt_errors?.length ?? 0) +
     (row.progress?.length ?? 0)
   )
 }

@@ -1,7 +1,7 @@
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Wishes } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'
-import type { ClaimedRaw, FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
+import type { ClaimedRaw, FinishRow, HeldRow, NewRows, NoteRow, RawRow } from '../row'
 
 /**
  * What the store and the backend do with the table, in verbs over raw rows, each in batches. Every change of a claimed row
@@ -57,9 +57,27 @@ export abstract class Dialect {
   /** Extends leases. Returns the keys of rows that are still held, and whether each was asked to stop. */
   abstract renew(
     session: Session,
-    rows: readonly RenewRow[],
+    rows: readonly HeldRow[],
     leaseSeconds: number,
   ): Promise<ReadonlyMap<string, boolean>>
+  /** Writes the progress of rows that are still held. */
+  abstract report(session: Session, notes: readonly NoteRow[]): Promise<void>
+
+  /** As `renew`, without waiting for rows that others have locked, where a database can pass over them. */
+  async renewFree(
+    session: Session,
+    rows: readonly HeldRow[],
+    leaseSeconds: number,
+  ): Promise<RenewedRows> {
+    return { held: await this.renew(session, rows, leaseSeconds), locked: NONE }
+  }
+
+  /** As `report`, without waiting for rows that others have locked. Returns the keys of these. */
+  async reportFree(session: Session, notes: readonly NoteRow[]): Promise<ReadonlySet<string>> {
+    await this.report(session, notes)
+    return NONE
+  }
+
   /**
    * Makes rows READY as if they had not been claimed, due in `delay` ms; null leaves `run_after` as it is. Passes over locked
    * rows as `finishFree` does.
@@ -108,6 +126,13 @@ export interface Exchanged {
 export interface Finished {
   /** Keys of rows that now hold their outcome. */
   readonly kept: ReadonlySet<string>
+  /** Keys of rows that others have locked. */
+  readonly locked: ReadonlySet<string>
+}
+
+export interface RenewedRows {
+  /** Keys of rows that are still held, and whether each was asked to stop. */
+  readonly held: ReadonlyMap<string, boolean>
   /** Keys of rows that others have locked. */
   readonly locked: ReadonlySet<string>
 }

@@ -1,7 +1,7 @@
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'
-import type { FinishRow, HeldRow, NewRows, RawRow, RenewRow } from '../row'
+import type { FinishRow, HeldRow, NewRows, RawRow, NoteRow } from '../row'
 import {
   Dialect,
   type Finished,
@@ -11,6 +11,7 @@ import {
   type Prunable,
   type QueueFilter,
   type Released,
+  type RenewedRows,
 } from './dialect'
 import { type Batch, enqueuedAtByKey, heldOf, keyOf, keysOf, rowsOf } from './records'
 import { heldIn, lockFree, type LockTexts } from './free-rows'
@@ -30,6 +31,7 @@ export interface Statements {
   /** Which of the rows already hold their outcome. */
   readonly settled: string
   readonly renew: string
+  readonly report: string
   readonly release: string
   readonly argumentsOf: string
   readonly expired: string
@@ -94,10 +96,41 @@ export abstract class SqlDialect extends Dialect {
 
   async renew(
     session: Session,
-    rows: readonly RenewRow[],
+    rows: readonly HeldRow[],
     leaseSeconds: number,
   ): Promise<ReadonlyMap<string, boolean>> {
     return heldOf(await session.query(this.sql.renew, { ...this.batch(rows), leaseSeconds }))
+  }
+
+  async report(session: Session, notes: readonly NoteRow[]): Promise<void> {
+    await session.query(this.sql.report, this.batch(notes))
+  }
+
+  override async renewFree(
+    session: Session,
+    rows: readonly HeldRow[],
+    leaseSeconds: number,
+  ): Promise<RenewedRows> {
+    const locks = this.#locks
+    if (locks === null) return super.renewFree(session, rows, leaseSeconds)
+    return session.transaction(async (inside) => {
+      const { free, locked } = await lockFree(inside, locks, rows, this.#batch)
+      const held = free.length === 0 ? new Map() : await this.renew(inside, free, leaseSeconds)
+      return { held, locked }
+    })
+  }
+
+  override async reportFree(
+    session: Session,
+    notes: readonly NoteRow[],
+  ): Promise<ReadonlySet<string>> {
+    const locks = this.#locks
+    if (locks === null) return super.reportFree(session, notes)
+    return session.transaction(async (inside) => {
+      const { free, locked } = await lockFree(inside, locks, notes, this.#batch)
+      if (free.length > 0) await this.report(inside, free)
+      return locked
+    })
   }
 
   override async finishFree(session: Session, rows: readonly FinishRow[]): Promise<Finished> {

@@ -1,3 +1,4 @@
+import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../lib/errors/history'
 import type { Session } from '../connections/session'
 import type { Values } from '../connections/statement'
 import { type ClaimedRaw, type FinishRow, MAX_CLAIMS } from '../row'
@@ -61,13 +62,15 @@ function rows(...columns: string[]): string {
 export class Sqlite extends SqlDialect {
   readonly name = 'sqlite'
   readonly maxStatement = 256 * 1024 * 1024
+  readonly #finishSomeAgain: string
   readonly #takeOver: string
   readonly #nextPriority: string
   readonly #claimTexts: ReturnType<typeof claimTexts>
 
   constructor({ path }: Table) {
     super(statements(path), null)
-    this.#takeOver = `${finishOf(path)} AND t.lease_until < ${NOW} RETURNING id AS row_key`
+    this.#finishSomeAgain = finishOf(path, true)
+    this.#takeOver = `${this.#finishSomeAgain} AND t.lease_until < ${NOW} RETURNING id AS row_key`
     this.#nextPriority = `SELECT max(priority) AS priority FROM ${path} WHERE status = 'READY' AND priority < :below`
     this.#claimTexts = claimTexts(path)
   }
@@ -85,6 +88,15 @@ export class Sqlite extends SqlDialect {
       if (claimed.length === 0) throw error
     }
     return claimed
+  }
+
+  override async finish(
+    session: Session,
+    rows: readonly FinishRow[],
+  ): Promise<ReadonlySet<string>> {
+    if (rows.every((row) => row.attempt_errors === null)) return super.finish(session, rows)
+    const { affected } = await session.query(this.#finishSomeAgain, this.batch(rows))
+    return this.kept(session, rows, affected)
   }
 
   override async takeOver(
@@ -129,11 +141,12 @@ function statements(path: string): Statements {
     byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} WHERE unique_key = :uniqueKey`,
     freeKey: freeKeyOf(path),
-    finish: finishOf(path),
+    finish: finishOf(path, false),
     settled: `SELECT t.id AS row_key FROM ${path} t, ${rows('row_key', 'claims', 'status', 'exception_class_path')}
       WHERE t.id = v.row_key AND t.claims = v.claims AND t.status = v.status AND t.lease_until IS NULL AND t.exception_class_path = v.exception_class_path`,
-    renew: `UPDATE ${path} AS t SET lease_until = ${LEASE}, progress = coalesce(v.progress, t.progress)
-      FROM ${rows('row_key', 'claims', 'progress')} WHERE ${FENCE} RETURNING id AS row_key, cancel_requested_at IS NOT NULL AS cancelled`,
+    renew: `UPDATE ${path} AS t SET lease_until = ${LEASE}
+      FROM ${rows('row_key', 'claims')} WHERE ${FENCE} RETURNING id AS row_key, cancel_requested_at IS NOT NULL AS cancelled`,
+    report: `UPDATE ${path} AS t SET progress = v.progress FROM ${rows('row_key', 'claims', 'progress')} WHERE ${FENCE}`,
     release: `UPDATE ${path} AS t SET status = 'READY', lease_until = NULL, worker_ids = json_remove(t.worker_ids, '$[#-1]'),
         started_at = CASE WHEN json_array_length(t.worker_ids) > 1 THEN t.started_at END,
         run_after = coalesce(${instant("'+' || (:delay / 1000.0) || ' seconds'")}, t.run_after)
@@ -152,15 +165,20 @@ function statements(path: string): Statements {
   }
 }
 
-function finishOf(path: string): string {
+/** `someAgain`: rows are among them that are to run again. For others SQLite would copy the histories as they are (measured: a tenth more time). */
+function finishOf(path: string, someAgain: boolean): string {
+  const history = someAgain
+    ? `attempt_errors = coalesce(v.attempt_errors, t.attempt_errors),
+      worker_ids = CASE WHEN v.attempt_errors IS NULL OR json_array_length(t.worker_ids) < ${MOST_WORKERS} THEN t.worker_ids ELSE json_remove(t.worker_ids, '$[${WORKER_LEFT_OUT}]') END,`
+    : ''
   return `UPDATE ${path} AS t SET status = v.status, return_value = v.return_value, exception_class_path = v.exception_class_path, traceback = v.traceback,
       finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${AFTER_ALL} END,
       run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${instant("'+' || (v.delay / 1000.0) || ' seconds'")} END,
-      attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE json_insert(coalesce(t.attempt_errors, '[]'), '$[#]', json(v.attempt_error)) END,
+      ${history}
       progress = coalesce(v.progress, t.progress),
       unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
       lease_until = NULL, cancel_requested_at = NULL
-    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
+    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', ...(someAgain ? ['attempt_errors'] : []), 'progress', 'delay')}
     WHERE ${FENCE} AND ${UNCANCELLED}`
 }
 

@@ -4,7 +4,7 @@ import { task } from '#define'
 import type { ClaimedTask } from '#claimed-task'
 import { taskFinished } from '#signals'
 import { Leases } from '#leases'
-import type { ClaimedRow, Held, Outcome, OutcomeAnswer, Renewal, Renewed, Store } from '#lib/store'
+import type { ClaimedRow, Held, Outcome, OutcomeAnswer, Renewed, Store } from '#lib/store'
 import { type LiveStage, MOVES } from '#stages'
 import { TaskPool } from '#task-pool'
 import { DoNotRetry, LeaseLost } from '../../../lib/errors/run-errors'
@@ -75,6 +75,7 @@ export class Database {
         .filter((row) => !this.holds(row))
         .map((row) => ({ ...row, claimsNow: this.rows.get(row.key)?.claims ?? 0 })),
       cancelled: rows.filter((row) => this.holds(row) && this.rows.get(row.key)!.isCancelled),
+      unknown: [],
     }
   }
 
@@ -106,7 +107,7 @@ class Transacting extends DummyBackend {
 }
 
 interface PendingRenewal {
-  readonly rows: readonly Renewal[]
+  readonly rows: readonly Held[]
   /** What the database said; undefined while the statement is on its way to it. */
   said?: Renewed
   readonly resolve: (renewed: Renewed) => void
@@ -159,7 +160,7 @@ export class Ground {
     setClock()
   }
 
-  readonly #renew = (rows: readonly Renewal[]): Promise<Renewed> =>
+  readonly #renew = (rows: readonly Held[]): Promise<Renewed> =>
     new Promise((resolve, reject) => this.renewals.push({ rows, resolve, reject }))
 
   claim(kind: number, count: number): void {

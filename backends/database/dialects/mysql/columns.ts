@@ -45,7 +45,7 @@ const INDEXES = {
   return_value: 4,
   exception_class_path: 5,
   traceback: 6,
-  attempt_error: 7,
+  attempt_errors: 7,
   delay: 8,
 }
 type Name = keyof typeof INDEXES

@@ -1,6 +1,6 @@
 import type { Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
-import type { ClaimedRaw, FinishRow, NewRows, RawRow, RenewRow } from '../../row'
+import type { ClaimedRaw, FinishRow, HeldRow, NewRows, RawRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, InsertOptions } from '../dialect'
 import { mysqlNames } from '../names'
@@ -102,7 +102,7 @@ export class MySql extends SqlDialect {
 
   override async renew(
     session: Session,
-    renewals: readonly RenewRow[],
+    renewals: readonly HeldRow[],
     leaseSeconds: number,
   ): Promise<ReadonlyMap<string, boolean>> {
     const batch = valuesOf(renewals)
@@ -138,8 +138,8 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
     freeKey: freeKeyOf(path),
     finish: finishOf(path, same),
     settled: settledOf(path, same),
-    renew: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'progress')} ON ${same}
-      SET t.lease_until = ${leaseFrom(NOW)}, t.progress = COALESCE(v.progress, t.progress) WHERE ${FENCE}`,
+    renew: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims')} ON ${same} SET t.lease_until = ${leaseFrom(NOW)} WHERE ${FENCE}`,
+    report: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'progress')} ON ${same} SET t.progress = v.progress WHERE ${FENCE}`,
     // Assignments happen from left to right: started_at must look at worker_ids before it changes.
     release: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims')} ON ${same}
       SET t.started_at = CASE WHEN JSON_LENGTH(t.worker_ids) > 1 THEN t.started_at END,

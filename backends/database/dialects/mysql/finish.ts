@@ -1,5 +1,6 @@
 import type { Values } from '../../connections/statement'
 import type { FinishRow } from '../../row'
+import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../../lib/errors/history'
 import { UNCANCELLED } from '../sql-text'
 import { BY_KEY, NOW, rows } from './columns'
 
@@ -18,12 +19,13 @@ export function sameId(hexIds: boolean): string {
 
 /** Stores outcomes. Always one statement: two in a transaction would take the locks of rows in another order than a renewal does. */
 export function finishOf(path: string, same: string): string {
-  return `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')} ON ${same}
+  return `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_errors', 'progress', 'delay')} ON ${same}
     SET t.return_value = v.return_value, t.exception_class_path = v.exception_class_path, t.traceback = v.traceback,
       t.finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
       t.run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${NOW} + INTERVAL (v.delay * 1000) MICROSECOND END,
-      t.attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors
-        ELSE JSON_ARRAY_APPEND(COALESCE(t.attempt_errors, JSON_ARRAY()), '$', JSON_EXTRACT(v.attempt_error, '$')) END,
+      t.attempt_errors = COALESCE(v.attempt_errors, t.attempt_errors),
+      t.worker_ids = CASE WHEN v.attempt_errors IS NULL OR JSON_LENGTH(t.worker_ids) < ${MOST_WORKERS} THEN t.worker_ids
+        ELSE JSON_REMOVE(t.worker_ids, '$[${WORKER_LEFT_OUT}]') END,
       t.progress = COALESCE(v.progress, t.progress),
       t.unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
       t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status

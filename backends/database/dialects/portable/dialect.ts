@@ -9,7 +9,7 @@ import {
   newRow,
   type NewRows,
   type RawRow,
-  type RenewRow,
+  type NoteRow,
 } from '../../row'
 import { keyOf, newEntity, rawOf } from '../../row-to-entity'
 import type { Table } from '../../table'
@@ -25,7 +25,7 @@ import {
 } from '../dialect'
 import { claimRows } from './claim'
 import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
-import { afterCancel, afterFinish, afterRelease, afterRenewal, isSettled } from './rows'
+import { afterCancel, afterFinish, afterNote, afterRelease, afterRenewal, isSettled } from './rows'
 import { fence, finishable, inPart, inQueues, prunable, type Where } from './where'
 
 /**
@@ -111,18 +111,22 @@ export class Portable extends Dialect {
 
   async renew(
     { manager }: Session,
-    rows: readonly RenewRow[],
+    rows: readonly HeldRow[],
     leaseSeconds: number,
   ): Promise<Map<string, boolean>> {
-    const held: RenewRow[] = []
+    const held: HeldRow[] = []
     for (const row of rows)
-      if (await update(manager, fence(row), afterRenewal(row, leaseSeconds))) held.push(row)
+      if (await update(manager, fence(row), afterRenewal(leaseSeconds))) held.push(row)
     return new Map(
       [...(await this.#byKey(manager, held))].map(([key, entity]) => [
         key,
         entity.cancelRequestedAt !== null,
       ]),
     )
+  }
+
+  async report({ manager }: Session, notes: readonly NoteRow[]): Promise<void> {
+    for (const note of notes) await update(manager, fence(note), afterNote(note))
   }
 
   async release(

@@ -37,10 +37,10 @@ export async function insertUnlessTaken({ manager }: Session, entity: Changes): 
 }
 
 /** In an open transaction within a savepoint where there are any, since an error would end the transaction. */
-function guarded(
+export function guarded<T>(
   manager: EntityManager,
-  work: (manager: EntityManager) => Promise<void>,
-): Promise<void> {
+  work: (manager: EntityManager) => Promise<T>,
+): Promise<T> {
   const { queryRunner } = manager
   return queryRunner?.isTransactionActive &&
     queryRunner.connection.driver.transactionSupport === 'nested'

@@ -1,7 +1,8 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
+import { workersAfter } from '../../../../lib/errors/history'
 import type { TaskStatus } from '../../../../lib/record'
-import { type FinishRow, MAX_CLAIMS, type RenewRow } from '../../row'
+import { type FinishRow, MAX_CLAIMS, type NoteRow } from '../../row'
 
 /** What a claim changes. */
 export function afterClaim(
@@ -28,7 +29,7 @@ function nowAfter(earlier: Date | null): Date {
 
 /** What an outcome changes. */
 export function afterFinish(
-  { attemptErrors, progress, runAfter, startedAt, uniqueKey }: DBTaskResult,
+  { progress, runAfter, startedAt, uniqueKey, workerIds }: DBTaskResult,
   row: FinishRow,
 ): Partial<DBTaskResult> {
   const isFinal = row.status !== 'READY'
@@ -39,15 +40,20 @@ export function afterFinish(
     traceback: row.traceback,
     finishedAt: isFinal ? nowAfter(startedAt) : null,
     runAfter: row.delay === null ? runAfter : new Date(Date.now() + row.delay),
-    attemptErrors:
-      row.attempt_error === null
-        ? attemptErrors
-        : [...(attemptErrors ?? []), JSON.parse(row.attempt_error) as ErrorRecord],
+    ...(row.attempt_errors !== null && historyAfter(workerIds, row.attempt_errors)),
     progress:
       row.progress === null ? progress : (JSON.parse(row.progress) as DBTaskResult['progress']),
     uniqueKey: isFinal && uniqueKey?.startsWith('f:') ? null : uniqueKey,
     leaseUntil: null,
     cancelRequestedAt: null,
+  }
+}
+
+/** What an attempt changes that is followed by another. */
+function historyAfter(workerIds: string[], attemptErrors: string): Partial<DBTaskResult> {
+  return {
+    attemptErrors: JSON.parse(attemptErrors) as DBTaskResult['attemptErrors'],
+    workerIds: [...workersAfter(workerIds)],
   }
 }
 
@@ -65,11 +71,13 @@ export function afterCancel(
 }
 
 /** What a renewal changes. */
-export function afterRenewal({ progress }: RenewRow, leaseSeconds: number): Partial<DBTaskResult> {
-  const leaseUntil = new Date(Date.now() + leaseSeconds * 1000)
-  return progress === null
-    ? { leaseUntil }
-    : { leaseUntil, progress: JSON.parse(progress) as DBTaskResult['progress'] }
+export function afterRenewal(leaseSeconds: number): Partial<DBTaskResult> {
+  return { leaseUntil: new Date(Date.now() + leaseSeconds * 1000) }
+}
+
+/** What a note of progress changes. */
+export function afterNote({ progress }: NoteRow): Partial<DBTaskResult> {
+  return { progress: JSON.parse(progress) as DBTaskResult['progress'] }
 }
 
 /** What releasing a row changes. */

@@ -85,7 +85,7 @@ export const USUAL = { status: 'SUCCESSFUL', exception_class_path: '', traceback
 
 const JSON_COLUMNS: ReadonlySet<string> = new Set([
   'return_value',
-  'attempt_error',
+  'attempt_errors',
   'progress',
   'args_kwargs',
 ])

@@ -54,7 +54,7 @@ export class Postgres extends SqlDialect {
     }
     this.#notifyingCancel = notifyingCancelOf(table)
     this.#names = postgresNames(table.type)
-    this.#soonRows = table.type === 'postgres' ? soonRows : rows
+    this.#soonRows = soonRowsOn(table)
     this.#finishSoon = finishOf(path, this.#soonRows)
     this.#path = path
   }
@@ -167,9 +167,15 @@ export class Postgres extends SqlDialect {
   }
 }
 
+/** CockroachDB and YugabyteDB by another type have no such setting within a statement. */
+function soonRowsOn({ type }: Table): typeof rows {
+  return type === 'postgres' ? soonRows : rows
+}
+
 function statements(table: Table): Statements {
   const { path } = table
   const names = postgresNames(table.type)
+  const soon = soonRowsOn(table)
   return {
     insert: insertBatch(path),
     insertOne: insertOne(path),
@@ -179,9 +185,9 @@ function statements(table: Table): Statements {
     freeKey: freeKeyOf(path),
     finish: finishOf(path),
     settled: settledOf(path),
-    renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', progress = coalesce(v.progress::jsonb, t.progress)
-      FROM ${rows('row_key', 'claims', 'progress')}
+    renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second' FROM ${soon('row_key', 'claims')}
       WHERE ${FENCE} RETURNING t.id::text AS row_key, (t.cancel_requested_at IS NOT NULL)::int AS cancelled`,
+    report: `UPDATE ${path} t SET progress = v.progress::jsonb FROM ${soon('row_key', 'claims', 'progress')} WHERE ${FENCE}`,
     release: `UPDATE ${path} t SET status = 'READY', lease_until = NULL, worker_ids = t.worker_ids - -1,
         started_at = CASE WHEN jsonb_array_length(t.worker_ids) > 1 THEN t.started_at END,
         run_after = coalesce(statement_timestamp() + :delay::double precision * INTERVAL '1 millisecond', t.run_after)

@@ -1,3 +1,4 @@
+import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../../lib/errors/history'
 import type { LockTexts } from '../free-rows'
 import { UNCANCELLED } from '../sql-text'
 import { rows, USUAL } from './columns'
@@ -16,11 +17,12 @@ export function finishOf(path: string, batch = rows): string {
       exception_class_path = coalesce(v.exception_class_path, ''), traceback = coalesce(v.traceback, ''),
       finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE statement_timestamp() END,
       run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE statement_timestamp() + v.delay * INTERVAL '1 millisecond' END,
-      attempt_errors = CASE WHEN v.attempt_error IS NULL THEN t.attempt_errors ELSE coalesce(t.attempt_errors, '[]'::jsonb) || v.attempt_error::jsonb END,
+      attempt_errors = coalesce(v.attempt_errors::jsonb, t.attempt_errors),
+      worker_ids = CASE WHEN v.attempt_errors IS NULL OR jsonb_array_length(t.worker_ids) < ${MOST_WORKERS} THEN t.worker_ids ELSE t.worker_ids - ${WORKER_LEFT_OUT} END,
       progress = coalesce(v.progress::jsonb, t.progress),
       unique_key = CASE WHEN v.status IS DISTINCT FROM 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
       lease_until = NULL, cancel_requested_at = NULL
-    FROM ${batch('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_error', 'progress', 'delay')}
+    FROM ${batch('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_errors', 'progress', 'delay')}
     WHERE ${FENCE} AND ${UNCANCELLED}`
 }
 

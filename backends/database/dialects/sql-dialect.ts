@@ -16,36 +16,7 @@ import {
 import { type Batch, enqueuedAtByKey, heldOf, keyOf, keysOf, rowsOf } from './records'
 import { heldIn, lockFree, type LockTexts } from './free-rows'
 import { partCondition, queueValues } from './sql-text'
-
-/** The texts of a dialect's statements. Parameters are named; batches travel as the dialect's `batch` says. */
-export interface Statements {
-  readonly insert: string
-  /** As insert, for a single row whose values are parameters of their own. */
-  readonly insertOne: string
-  /** As insertOne, unless the unique key is taken. */
-  readonly insertUnlessTaken: string
-  readonly byId: string
-  readonly byUniqueKey: string
-  readonly freeKey: string
-  readonly finish: string
-  /** Which of the rows already hold their outcome. */
-  readonly settled: string
-  readonly renew: string
-  readonly report: string
-  readonly release: string
-  readonly argumentsOf: string
-  readonly expired: string
-  /** `{part}` is where `partCondition` goes. */
-  readonly furtherOn: string
-  /** The condition for queues, for the places that are marked by `{queues}`. */
-  readonly inQueues: (filter: QueueFilter) => string
-  readonly prunable: string
-  readonly countPrunable: string
-  readonly deleteByIds: string
-  readonly count: string
-  readonly cancelReady: string
-  readonly requestCancel: string
-}
+import type { Statements } from './statements'
 
 /**
  * The verbs by one statement each, where INSERT and UPDATE can return rows. A dialect overrides the verbs for which it
@@ -64,7 +35,6 @@ export abstract class SqlDialect extends Dialect {
 
   /** The values of a batch, as the statements take it. */
   protected abstract batch(rows: Batch): Values
-  readonly #batch = (rows: Batch): Values => this.batch(rows)
 
   async insert(
     session: Session,
@@ -111,35 +81,23 @@ export abstract class SqlDialect extends Dialect {
     rows: readonly HeldRow[],
     leaseSeconds: number,
   ): Promise<RenewedRows> {
-    const locks = this.#locks
-    if (locks === null) return super.renewFree(session, rows, leaseSeconds)
-    return session.transaction(async (inside) => {
-      const { free, locked } = await lockFree(inside, locks, rows, this.#batch)
-      const held = free.length === 0 ? new Map() : await this.renew(inside, free, leaseSeconds)
-      return { held, locked }
-    })
+    const renew = (on: Session, free: readonly HeldRow[]) => this.renew(on, free, leaseSeconds)
+    const { done: held, locked } = await this.#onFree(session, rows, renew, new Map())
+    return { held, locked }
   }
 
   override async reportFree(
     session: Session,
     notes: readonly NoteRow[],
   ): Promise<ReadonlySet<string>> {
-    const locks = this.#locks
-    if (locks === null) return super.reportFree(session, notes)
-    return session.transaction(async (inside) => {
-      const { free, locked } = await lockFree(inside, locks, notes, this.#batch)
-      if (free.length > 0) await this.report(inside, free)
-      return locked
-    })
+    const report = (on: Session, free: readonly NoteRow[]) => this.report(on, free)
+    return (await this.#onFree(session, notes, report, undefined)).locked
   }
 
   override async finishFree(session: Session, rows: readonly FinishRow[]): Promise<Finished> {
-    const locks = this.#locks
-    if (locks === null) return super.finishFree(session, rows)
-    return session.transaction(async (inside) => {
-      const { free, locked } = await lockFree(inside, locks, rows, this.#batch)
-      return { kept: free.length === 0 ? NONE : await this.finish(inside, free), locked }
-    })
+    const finish = (on: Session, free: readonly FinishRow[]) => this.finish(on, free)
+    const { done: kept, locked } = await this.#onFree(session, rows, finish, NONE)
+    return { kept, locked }
   }
 
   async release(
@@ -147,16 +105,10 @@ export abstract class SqlDialect extends Dialect {
     rows: readonly HeldRow[],
     delay: number | null = null,
   ): Promise<Released> {
-    const locks = this.#locks
     const release = async (on: Session, free: readonly HeldRow[]): Promise<number> =>
-      free.length === 0
-        ? 0
-        : (await on.query(this.sql.release, { ...this.batch(free), delay })).affected
-    if (locks === null) return { released: await release(session, rows), locked: NONE }
-    return session.transaction(async (inside) => {
-      const { free, locked } = await lockFree(inside, locks, rows, this.#batch)
-      return { released: await release(inside, free), locked }
-    })
+      (await on.query(this.sql.release, { ...this.batch(free), delay })).affected
+    const { done: released, locked } = await this.#onFree(session, rows, release, 0)
+    return { released, locked }
   }
 
   async takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>> {
@@ -248,6 +200,21 @@ export abstract class SqlDialect extends Dialect {
   ): Promise<ReadonlySet<string>> {
     if (changed === rows.length) return new Set(rows.map((row) => row.row_key))
     return keysOf(await session.query(this.sql.settled, this.batch(rows)))
+  }
+
+  /** Does `work` to those of the rows that nobody else has locked; `none`: its answer where there are none. */
+  async #onFree<Row extends HeldRow, Done>(
+    session: Session,
+    rows: readonly Row[],
+    work: (on: Session, free: readonly Row[]) => Promise<Done>,
+    none: Done,
+  ): Promise<{ done: Done; locked: ReadonlySet<string> }> {
+    const locks = this.#locks
+    if (locks === null) return { done: await work(session, rows), locked: NONE }
+    return session.transaction(async (inside) => {
+      const { free, locked } = await lockFree(inside, locks, rows, (batch) => this.batch(batch))
+      return { done: free.length === 0 ? none : await work(inside, free), locked }
+    })
   }
 
   #inQueues(session: Session, text: string, filter: QueueFilter, values: Values): Promise<Answer> {

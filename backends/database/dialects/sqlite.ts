@@ -6,7 +6,8 @@ import type { Table } from '../table'
 import type { Claim } from './dialect'
 import { sqliteNames } from './names'
 import { type Batch, keysOf, rowsOf } from './records'
-import { SqlDialect, type Statements } from './sql-dialect'
+import { SqlDialect } from './sql-dialect'
+import type { Statements } from './statements'
 import {
   CLAIM_COLUMNS,
   freeKeyOf,

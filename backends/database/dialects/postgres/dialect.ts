@@ -6,20 +6,19 @@ import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
 import { type Batch, rowsOf } from '../records'
-import { SqlDialect, type Statements } from '../sql-dialect'
-import { freeKeyOf, INSERTED, newValues, queueValues } from '../sql-text'
+import { SqlDialect } from '../sql-dialect'
+import type { Statements } from '../statements'
+import { freeKeyOf, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts } from './claim'
-import { columnOf, EXPIRED, instantText, ROW, rows, soonRows, USUAL } from './columns'
+import { columnOf, EXPIRED, ROW, rows, soonRows, USUAL } from './columns'
 import { FENCE, finishOf, locksOf, settledOf } from './finish'
+import { insertBatch, insertOne, insertUnlessTaken } from './insert'
 
 /**
  * From this many outcomes and rows to claim on, two connections at a time are faster than one statement that does both
  * (measured: 25,000 to 34,000 tasks a second instead of 20,000 to 27,000).
  */
 const SIDE_BY_SIDE_FROM = 100
-
-/** Returned for new rows; without reading the table, so that a producer needs no more than the right to INSERT. */
-const ENQUEUED_AT = `${instantText('statement_timestamp()')} AS enqueued_at`
 
 const HELD = rows('row_key', 'claims')
 
@@ -221,47 +220,6 @@ function notifyingCancelOf(table: Table): string {
 /** The channel's name inside quotes. */
 function channelIn(table: Table): string {
   return channelOf(table).replaceAll("'", "''")
-}
-
-/** `notify`: what the INSERT returns besides, so that workers are notified. */
-function insertBatch(path: string, notify = ''): string {
-  return `WITH written AS (${insertRows(path)} RETURNING 1) SELECT ${ENQUEUED_AT}${notify}`
-}
-
-/** Notifies nobody where nothing is written. */
-function insertUnlessTaken(path: string, notify = ''): string {
-  return `${insertSingle(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
-}
-
-function insertRows(path: string): string {
-  const values = { id: 'v.row_key', args_kwargs: 'v.args_kwargs' }
-  return insertInto(path, values, `FROM ${rows('row_key', 'args_kwargs')}`)
-}
-
-/** A single row is not worth a list (measured: a tenth of the time without the commit). */
-function insertOne(path: string, notify = ''): string {
-  return `${insertSingle(path)} RETURNING ${ENQUEUED_AT}${notify}`
-}
-
-function insertSingle(path: string): string {
-  return insertInto(path, { id: ':row_key::uuid', args_kwargs: ':args_kwargs::jsonb' })
-}
-
-function insertInto(
-  path: string,
-  own: Readonly<Record<'id' | 'args_kwargs', string>>,
-  from = '',
-): string {
-  const values = newValues(
-    {
-      ...own,
-      priority: ':priority::int',
-      run_after: "(:run_after::text || '+00')::timestamptz",
-      enqueued_at: 'statement_timestamp()',
-    },
-    (json) => `${json}::jsonb`,
-  )
-  return `INSERT INTO ${path} AS t (${INSERTED}) SELECT ${values} ${from}`
 }
 
 function prunable(names: Names): string {

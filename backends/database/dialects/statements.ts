@@ -1,0 +1,31 @@
+import type { QueueFilter } from './dialect'
+
+/** The texts of a dialect's statements. Parameters are named; batches travel as the dialect's `batch` says. */
+export interface Statements {
+  readonly insert: string
+  /** As insert, for a single row whose values are parameters of their own. */
+  readonly insertOne: string
+  /** As insertOne, unless the unique key is taken. */
+  readonly insertUnlessTaken: string
+  readonly byId: string
+  readonly byUniqueKey: string
+  readonly freeKey: string
+  readonly finish: string
+  /** Which of the rows already hold their outcome. */
+  readonly settled: string
+  readonly renew: string
+  readonly report: string
+  readonly release: string
+  readonly argumentsOf: string
+  readonly expired: string
+  /** `{part}` is where `partCondition` goes. */
+  readonly furtherOn: string
+  /** The condition for queues, for the places that are marked by `{queues}`. */
+  readonly inQueues: (filter: QueueFilter) => string
+  readonly prunable: string
+  readonly countPrunable: string
+  readonly deleteByIds: string
+  readonly count: string
+  readonly cancelReady: string
+  readonly requestCancel: string
+}

@@ -50,6 +50,8 @@ export interface Wishes {
   /** Queues to serve; null: all. */
   readonly queues: readonly string[] | null
   readonly excludeQueues: readonly string[]
+  /** The rows that the worker knows to be its own. Other rows with its id are of a claim whose answer was lost. */
+  readonly held?: () => readonly Held[]
 }
 
 /** A claimed row's handle: `key` is the id as the database spells it, `claims` the fence. */

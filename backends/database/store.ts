@@ -84,6 +84,7 @@ export class DatabaseStore implements Store {
       this.#handIn.exchange(outcomes.filter(isLatest).map(finishRow), {
         limit,
         filter,
+        held: filter.held,
         workerId,
         backendName,
         leaseSeconds,

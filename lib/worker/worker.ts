@@ -8,7 +8,7 @@ import { ABORT_GRACE_MS } from '../execution/abort'
 import { giveBack } from './give-back'
 import { Polling, Prefetch } from './polling'
 import type { TaskPool } from './task-pool'
-import type { Exchange, Wakeup, Store } from '../store'
+import type { Exchange, Wakeup, Store, Wishes } from '../store'
 import type { WorkerSettings } from './worker-options'
 
 /** Initial delay in ms before the database is asked again after an error; doubles up to `MAX_RETRY_MS`. */
@@ -38,6 +38,7 @@ export class Worker {
   readonly #settings: WorkerSettings
   readonly #pool: TaskPool
   readonly #chores: readonly Chore[]
+  readonly #filter: Wishes
   readonly #prefetch = new Prefetch()
   readonly #polling = new Polling()
   readonly #stopping = new AbortController()
@@ -52,6 +53,13 @@ export class Worker {
     this.#settings = settings
     this.#pool = pool
     this.#chores = chores
+    const { workerId, queues, excludeQueues } = settings
+    this.#filter = {
+      workerId,
+      queues,
+      excludeQueues,
+      held: () => pool.held().map(({ row }) => row),
+    }
   }
 
   /** It claims no more. */
@@ -128,7 +136,7 @@ export class Worker {
     this.#polling.begin()
     const askedAt = clock.now()
     try {
-      const answer = this.#store.exchange(outcomes, limit, this.#settings)
+      const answer = this.#store.exchange(outcomes, limit, this.#filter)
       // Tasks run while the database is at work.
       this.#pool.start()
       const exchange = await answer

@@ -13,6 +13,7 @@ import {
 import { patiently, unlessLocked } from '../connections/session'
 import type { Sessions } from '../connections/worker-connections'
 import { type Claim, type Dialect, type Exchanged, NONE } from '../dialects/dialect'
+import { UnheardClaims } from './unheard-claims'
 import { halving, PORTION, portionsOf, sizeOfAll } from './portions'
 import type { ClaimedRaw, FinishRow, HeldRow } from '../row'
 
@@ -51,6 +52,7 @@ export class HandIn {
   readonly #largest: number
   /** Rows that go in the careful way, apart from the others, and how often each was tried in vain. */
   readonly #apart = new Map<string, number>()
+  readonly #unheard: UnheardClaims
   /** The last claim succeeded: the database works. */
   #isWorking = true
 
@@ -60,10 +62,13 @@ export class HandIn {
     // An insert counts each character twice.
     this.#largest = Math.min(PORTION, dialect.maxStatement / 2)
     this.#portion = this.#largest
+    this.#unheard = new UnheardClaims(sessions, dialect)
   }
 
   /** Stores outcomes and claims. Rejects if the outcomes could not be stored, for a reason that is not theirs. */
   async exchange(rows: readonly FinishRow[], claim: Claim): Promise<HandedIn> {
+    // Not awaited where there is nothing to do: the statement would be sent only after the tasks of this turn have run.
+    if (this.#unheard.arePossible) await this.#unheard.giveBack(claim)
     const answers: HandedIn['answers'] = new Map()
     const isApart = ({ row_key: key }: FinishRow): boolean => this.#apart.has(key)
     const others = this.#apart.size === 0 ? rows : rows.filter((row) => !isApart(row))
@@ -86,6 +91,7 @@ export class HandIn {
     try {
       exchanged = await this.#dialect.exchange(this.#sessions.exchange, rows, claim)
     } catch (error) {
+      this.#unheard.note(claim, error)
       if (rows.length > 0) {
         await this.#afterFailure(rows, error, answers)
         return this.#claimWith([], answers, claim)
@@ -95,6 +101,7 @@ export class HandIn {
       return { kept: NONE, claimed: [], failure: error }
     }
     const { kept, claimed, failure } = exchanged
+    if (claimed === null) this.#unheard.note(claim, failure)
     // Rows were claimed, so there is an answer whatever comes of the outcomes.
     if (kept === null)
       await this.#afterFailure(rows, failure, answers).catch(() => later(rows, answers))

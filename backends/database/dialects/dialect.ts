@@ -96,6 +96,8 @@ export abstract class Dialect {
   abstract takeOver(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>>
   /** RUNNING rows whose lease has ended. */
   abstract expired(session: Session, backendName: string, limit: number): Promise<RawRow[]>
+  /** Rows of which this worker has the last claim, by its id. */
+  abstract runningOf(session: Session, owner: ClaimOwner, limit: number): Promise<HeldRow[]>
   /** The key that stands `rows` rows after `after` in the order of the primary key; null if there are fewer rows. */
   abstract furtherOn(session: Session, after: string | null, rows: number): Promise<string | null>
   /** Keys of finished rows of a part of the table that are old enough to be deleted, in the order of the primary key. */
@@ -148,12 +150,17 @@ export const NONE: ReadonlySet<string> = new Set()
 
 export type QueueFilter = Pick<Wishes, 'queues' | 'excludeQueues'>
 
-export interface Claim {
+export interface ClaimOwner {
+  readonly workerId: string
+  readonly backendName: string
+}
+
+export interface Claim extends ClaimOwner {
+  /** The rows that the worker knows to be its own. */
+  readonly held?: Wishes['held']
   /** The most rows to claim. */
   readonly limit: number
   readonly filter: QueueFilter
-  readonly workerId: string
-  readonly backendName: string
   readonly leaseSeconds: number
 }
 

@@ -3,6 +3,7 @@ import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'
 import type { FinishRow, HeldRow, NewRows, RawRow, NoteRow } from '../row'
 import {
+  type ClaimOwner,
   Dialect,
   type Finished,
   type InsertOptions,
@@ -131,6 +132,11 @@ export abstract class SqlDialect extends Dialect {
 
   async expired(session: Session, backendName: string, limit: number): Promise<RawRow[]> {
     return rowsOf(await session.query(this.sql.expired, { backendName, limit }))
+  }
+
+  async runningOf(session: Session, owner: ClaimOwner, limit: number): Promise<HeldRow[]> {
+    const { records } = await session.query(this.sql.runningOf, { ...owner, limit })
+    return records.map((record) => ({ row_key: keyOf(record), claims: Number(record['claims']) }))
   }
 
   async furtherOn(session: Session, after: string | null, rows: number): Promise<string | null> {

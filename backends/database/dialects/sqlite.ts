@@ -154,6 +154,8 @@ function statements(path: string): Statements {
       FROM ${rows('row_key', 'claims')} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     argumentsOf: `SELECT id AS row_key, CAST(args_kwargs AS TEXT) AS args_kwargs FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows))`,
     expired: `SELECT ${EXPIRED} FROM ${path} WHERE status = 'RUNNING' AND lease_until < ${NOW} AND ${sqliteNames.isBackend} LIMIT :limit`,
+    runningOf: `SELECT id AS row_key, claims FROM ${path} WHERE status = 'RUNNING' AND lease_until IS NOT NULL AND ${sqliteNames.isBackend}
+      AND CASE WHEN json_valid(worker_ids) THEN json_extract(worker_ids, '$[#-1]') END = :workerId LIMIT :limit`,
     furtherOn: `SELECT id AS row_key FROM ${path} WHERE true {part} ORDER BY id LIMIT 1 OFFSET :skipped`,
     inQueues: sqliteNames.inQueues,
     prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} {part} {queues} ORDER BY id LIMIT :limit`,

@@ -18,6 +18,7 @@ export interface Statements {
   readonly release: string
   readonly argumentsOf: string
   readonly expired: string
+  readonly runningOf: string
   /** `{part}` is where `partCondition` goes. */
   readonly furtherOn: string
   /** The condition for queues, for the places that are marked by `{queues}`. */

@@ -149,6 +149,8 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
       WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     argumentsOf: `SELECT ${KEY}, CAST(t.args_kwargs AS CHAR) AS args_kwargs FROM ${path} t WHERE t.id IN (:keys)`,
     expired: `SELECT ${EXPIRED} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < ${NOW} AND ${mysqlNames.isBackend} LIMIT :limit`,
+    runningOf: `SELECT ${KEY}, t.claims FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until IS NOT NULL AND ${mysqlNames.isBackend}
+      AND CASE WHEN JSON_VALID(t.worker_ids) THEN JSON_UNQUOTE(JSON_EXTRACT(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']'))) END = :workerId LIMIT :limit`,
     furtherOn: `SELECT ${KEY} FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     inQueues: mysqlNames.inQueues,
     prunable: `SELECT ${KEY} FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,

@@ -15,6 +15,7 @@ import { keyOf, newEntity, rawOf } from '../../row-to-entity'
 import type { Table } from '../../table'
 import {
   type Claim,
+  type ClaimOwner,
   Dialect,
   type InsertOptions,
   NONE,
@@ -163,6 +164,20 @@ export class Portable extends Dialect {
         take: limit,
       }),
     )
+  }
+
+  async runningOf(
+    { manager }: Session,
+    { workerId, backendName }: ClaimOwner,
+    limit: number,
+  ): Promise<HeldRow[]> {
+    const running = await manager.find(DBTaskResult, {
+      where: { backendName, status: 'RUNNING', leaseUntil: Not(IsNull()) },
+      take: limit,
+    })
+    return running
+      .filter(({ workerIds }) => workerIds.at(-1) === workerId)
+      .map((entity) => ({ row_key: keyOf(entity, this.#hexIds), claims: entity.claims }))
   }
 
   async furtherOn(

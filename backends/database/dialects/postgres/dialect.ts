@@ -193,6 +193,8 @@ function statements(table: Table): Statements {
       FROM ${HELD} WHERE ${FENCE} AND t.cancel_requested_at IS NULL`,
     argumentsOf: `SELECT t.id::text AS row_key, t.args_kwargs::text AS args_kwargs FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[])`,
     expired: `SELECT ${EXPIRED} FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until < statement_timestamp() AND t.${names.isBackend} LIMIT :limit`,
+    runningOf: `SELECT t.id::text AS row_key, t.claims FROM ${path} t WHERE t.status = 'RUNNING' AND t.lease_until IS NOT NULL AND t.${names.isBackend}
+      AND t.worker_ids ->> -1 = :workerId LIMIT :limit`,
     furtherOn: `SELECT t.id::text AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     inQueues: names.inQueues,
     prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable(names)} {part} {queues} ORDER BY t.id LIMIT :limit`,

@@ -153,6 +153,37 @@ describeEachDatabase((database) => {
       expect(others).toHaveLength(7)
     })
 
+    it('of a row that stays locked, renewals and notes wait once, so that none of them keeps the other rows from the next', async () => {
+      const [locked = ''] = await rows.addMany(3)
+      const { claimed } = await claim(store, 3)
+      const notes = claimed.map(({ key, claims }) => ({ key, claims, progress: '{}' }))
+      const others = claimed.filter(({ values }) => values.id !== locked)
+      const timed = async (work: () => Promise<unknown>): Promise<number> => {
+        const begunAt = performance.now()
+        await work()
+        return performance.now() - begunAt
+      }
+
+      await rows.whileLocked(locked, async () => {
+        const first = await timed(() => store.renew(claimed))
+        const further = await timed(async () => {
+          for (let i = 0; i < 3; i++) {
+            const { lost, unknown } = await store.renew(claimed)
+            expect([lost, unknown]).toEqual([
+              [],
+              [expect.objectContaining({ key: rows.key(locked) })],
+            ])
+            const { later, refused } = await store.report(notes)
+            expect([later.length, refused]).toEqual([1, []])
+          }
+        })
+        expect(further).toBeLessThan(first)
+      })
+
+      expect((await store.renew(claimed)).unknown).toEqual([])
+      for (const { values } of others) expect((await rows.get(values.id)).progress).toEqual({})
+    })
+
     it('a row that is gone while others are locked is refused', async () => {
       const [locked = '', gone = ''] = await rows.addMany(8)
       const { claimed } = await claim(store, 8)

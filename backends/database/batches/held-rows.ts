@@ -32,6 +32,11 @@ export class HeldRows {
   readonly #leaseSeconds: number
   /** The most rows of one renewal: less than `MOST_ROWS` after one that took the server too long. */
   #most = MOST_ROWS
+  /**
+   * Until then nothing waits for locks, in ms of the monotonic clock. Others had a row locked, and of our own statements that
+   * wait for it, each would keep the rest of its rows from the next one.
+   */
+  #lockedUntil = Number.NEGATIVE_INFINITY
 
   constructor(session: Session, dialect: Dialect, leaseSeconds: number) {
     this.#session = session
@@ -91,6 +96,7 @@ export class HeldRows {
         async () => ({ held: await dialect.renew(session, part, leaseSeconds), locked: NONE }),
         () => dialect.renewFree(session, part, leaseSeconds),
       )
+      if (answer.locked.size > 0) this.#lockedUntil = this.#deadline()
       if (part.length >= Math.floor(this.#most))
         this.#most = Math.min(MOST_ROWS, GROWTH * this.#most)
       return answer
@@ -100,23 +106,25 @@ export class HeldRows {
     }
   }
 
-  /** The fast way waits a moment for locked rows; then there is the other, which passes over them. */
+  /** The fast way waits a moment for locked rows; then there is the other, which passes over them, for some time at once. */
   async #fastOrFree<T>(
     deadline: number,
     fast: () => Promise<T>,
     free: () => Promise<T>,
   ): Promise<T> {
     if (clock.now() > deadline) throw new NoAnswer(this.#periodMs)
-    if (this.#leaseSeconds < SHORTEST_WAITING_LEASE) return patiently(free)
+    const waits = this.#leaseSeconds >= SHORTEST_WAITING_LEASE && clock.now() >= this.#lockedUntil
+    if (!waits) return patiently(free)
     try {
       return await unlessLocked(fast)
     } catch (error) {
       if (!isLocked(error)) throw error
+      this.#lockedUntil = this.#deadline()
       return patiently(free)
     }
   }
 
-  /** Halving ends when the next renewal is due. */
+  /** When the next renewal is due: until then there is time for halving. */
   #deadline(): number {
     return clock.now() + this.#periodMs
   }

@@ -31,7 +31,7 @@ export class ProgressNotes implements Chore {
 
   /** Never throws. */
   async #write(): Promise<void> {
-    const notes = this.#pool.at('running').flatMap(noteOf)
+    const notes = this.#held().flatMap(noteOf)
     if (notes.length === 0) return
     try {
       const { later, refused } = await inTime(
@@ -45,6 +45,15 @@ export class ProgressNotes implements Chore {
     } catch (error) {
       log.debug(`The progress of ${notes.length} task(s) is not written yet: ${briefly(error)}`)
     }
+  }
+
+  /**
+   * Running tasks without those whose lease has not been renewed for half its length. A renewal passes over locked rows, and
+   * our own note would lock the row again and again until the lease has ended.
+   */
+  #held(): ClaimedTask[] {
+    const earliest = clock.now() - this.#store.leaseSeconds * 500
+    return this.#pool.at('running').filter(({ heldAt }) => heldAt > earliest)
   }
 
   #tellRefusal(task: ClaimedTask | undefined, reason: string): void {

@@ -257,6 +257,24 @@ describe('progress', () => {
     expect(pool.outcomes()).toEqual([expect.not.objectContaining({ progress: noteOf(7) })])
   })
 
+  it('of a row that somebody else has locked is not in the way of its renewal: it waits until that is answered', async () => {
+    const [key, other] = begin(2)
+    store.locked.add(key!)
+    void new Leases(store, pool).run(over.signal)
+    void new ProgressNotes(store, pool).run(over.signal)
+    await clock.advance(store.leaseSeconds * 500)
+    const before = store.reports.length
+
+    runs.get(key!)!.report(1)
+    runs.get(other!)!.report(2)
+    await clock.advance(1_000)
+    expect(store.reports.slice(before)).toEqual([[noteOf(2)]])
+
+    store.locked.clear()
+    await clock.advance(1_500)
+    expect(store.reports.slice(before)).toEqual([[noteOf(2)], [noteOf(1)]])
+  })
+
   it('that cannot be stored is dropped with one warning for each task', async () => {
     const [key] = begin(1)
     void new ProgressNotes(store, pool).run(over.signal)

@@ -7,7 +7,10 @@ export const NOW = 'UTC_TIMESTAMP(6)'
 /** `run_after` of a row without a delay. */
 export const NO_DELAY = "'9999-01-01 00:00:00'"
 
-/** In a small table the planner would rather read all rows than look up ten: it would meet, and wait for, all rows that others have locked. */
+/**
+ * In a small table the planner would rather read all rows than look up ten: it would meet, and wait for, all rows that others
+ * have locked. In a join with `rows` this index alone does not keep it from that: STRAIGHT_JOIN does, with `rows` first.
+ */
 export const BY_KEY = 'FORCE INDEX (PRIMARY)'
 
 /** The end of a lease that begins at this instant. */

@@ -139,10 +139,10 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
     freeKey: freeKeyOf(path),
     finish: finishOf(path, same),
     settled: settledOf(path, same),
-    renew: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims')} ON ${same} SET t.lease_until = ${leaseFrom(NOW)} WHERE ${FENCE}`,
-    report: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'progress')} ON ${same} SET t.progress = v.progress WHERE ${FENCE}`,
+    renew: `UPDATE ${rows('row_key', 'claims')} STRAIGHT_JOIN ${path} t ${BY_KEY} ON ${same} SET t.lease_until = ${leaseFrom(NOW)} WHERE ${FENCE}`,
+    report: `UPDATE ${rows('row_key', 'claims', 'progress')} STRAIGHT_JOIN ${path} t ${BY_KEY} ON ${same} SET t.progress = v.progress WHERE ${FENCE}`,
     // Assignments happen from left to right: started_at must look at worker_ids before it changes.
-    release: `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims')} ON ${same}
+    release: `UPDATE ${rows('row_key', 'claims')} STRAIGHT_JOIN ${path} t ${BY_KEY} ON ${same}
       SET t.started_at = CASE WHEN JSON_LENGTH(t.worker_ids) > 1 THEN t.started_at END,
         t.worker_ids = JSON_REMOVE(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']')), t.lease_until = NULL, t.status = 'READY',
         t.run_after = COALESCE(${NOW} + INTERVAL (:delay * 1000) MICROSECOND, t.run_after)

@@ -19,7 +19,7 @@ export function sameId(hexIds: boolean): string {
 
 /** Stores outcomes. Always one statement: two in a transaction would take the locks of rows in another order than a renewal does. */
 export function finishOf(path: string, same: string): string {
-  return `UPDATE ${path} t ${BY_KEY} JOIN ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_errors', 'progress', 'delay')} ON ${same}
+  return `UPDATE ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_errors', 'progress', 'delay')} STRAIGHT_JOIN ${path} t ${BY_KEY} ON ${same}
     SET t.return_value = v.return_value, t.exception_class_path = v.exception_class_path, t.traceback = v.traceback,
       t.finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${NOW} END,
       t.run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${NOW} + INTERVAL (v.delay * 1000) MICROSECOND END,

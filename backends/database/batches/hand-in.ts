@@ -1,21 +1,14 @@
-import { cut } from '../../../lib/errors/error-record'
-import type { TasksError } from '../../../lib/errors/errors'
 import { OutcomeRefused } from '../../../lib/errors/run-errors'
 import { log } from '../../../lib/events/logger'
 import type { OutcomeAnswer } from '../../../lib/store'
-import {
-  isContention,
-  isLocked,
-  isRefusal,
-  isTooSlow,
-  messageOf,
-} from '../connections/database-errors'
+import { isContention, isLocked, isRefusal, isTooSlow } from '../connections/database-errors'
 import { patiently, unlessLocked } from '../connections/session'
 import type { Sessions } from '../connections/worker-connections'
 import { type Claim, type Dialect, type Exchanged, NONE } from '../dialects/dialect'
 import { UnheardClaims } from './unheard-claims'
+import { reasonOf, refusedRow } from './refused-row'
 import { halving, PORTION, portionsOf, sizeOfAll } from './portions'
-import type { ClaimedRaw, FinishRow, HeldRow } from '../row'
+import type { ClaimedRaw, FinishRow } from '../row'
 
 /** Portions do not shrink below this size, in characters: smaller ones do not fail for their size. */
 const SMALLEST_PORTION = 64 * 1024
@@ -27,7 +20,6 @@ const TRIES = 3
 const FAILED_TRIES = 5
 /** Most rows that are remembered: some are never handed in again, since others have got them. */
 const MOST_REMEMBERED = 10_000
-const MAX_REASON = 1_000
 
 export interface HandedIn {
   /** Keys of the rows that now hold their outcome, of those that have no answer in `answers`: mostly of all. */
@@ -226,24 +218,4 @@ export class HandIn {
 
 function later(rows: readonly FinishRow[], answers: HandedIn['answers']): void {
   for (const { row_key: key } of rows) if (!answers.has(key)) answers.set(key, 'later')
-}
-
-/** FAILED in place of an outcome that a database refuses: nothing in it that any database could refuse. */
-export function refusedRow({ row_key, claims }: HeldRow, { name, message }: TasksError): FinishRow {
-  return {
-    row_key,
-    claims,
-    status: 'FAILED',
-    return_value: null,
-    exception_class_path: `typeorm_tasks.${name}`,
-    traceback: `${name}: ${message}\n`,
-    progress: null,
-    attempt_errors: null,
-    delay: null,
-  }
-}
-
-/** What a database said, in printable ASCII. */
-export function reasonOf(error: unknown): string {
-  return cut(messageOf(error).replaceAll(/[^\x20-\x7E]+/g, '?'), MAX_REASON)
 }

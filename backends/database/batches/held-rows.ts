@@ -4,7 +4,7 @@ import { isLocked, isTooSlow } from '../connections/database-errors'
 import { patiently, type Session, unlessLocked } from '../connections/session'
 import { type Dialect, NONE, type RenewedRows } from '../dialects/dialect'
 import type { HeldRow, NoteRow } from '../row'
-import { reasonOf } from './hand-in'
+import { reasonOf } from './refused-row'
 import { halving } from './portions'
 
 /** A shorter lease, in seconds, leaves no time to wait for locked rows: those are passed over at once. */

@@ -3,7 +3,7 @@ import { MalformedRowError } from '../../../lib/errors/errors'
 import { log } from '../../../lib/events/logger'
 import type { Released } from '../dialects/dialect'
 import type { FinishRow, HeldRow } from '../row'
-import { reasonOf, refusedRow } from './hand-in'
+import { reasonOf, refusedRow } from './refused-row'
 import { halving } from './portions'
 
 /** Time in ms in which giving back locked rows is tried again; then their leases end by themselves. */

@@ -25,7 +25,7 @@ import {
   type Released,
 } from '../dialect'
 import { claimRows } from './claim'
-import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
+import { byKeys, countByStatus, insertAll, insertUnlessTaken, update } from './entities'
 import { afterCancel, afterFinish, afterNote, afterRelease, afterRenewal, isSettled } from './rows'
 import { fence, finishable, inPart, inQueues, prunable, type Where } from './where'
 
@@ -227,15 +227,7 @@ export class Portable extends Dialect {
     backendName: string,
     filter: QueueFilter,
   ): Promise<Record<string, number>> {
-    const builder = manager
-      .createQueryBuilder(DBTaskResult, 't')
-      .select('t.status', 'status')
-      .addSelect('COUNT(*)', 'n')
-    const records = await builder
-      .where({ backendName, ...inQueues(filter) })
-      .groupBy('t.status')
-      .getRawMany<{ status: string; n: number | string }>()
-    return Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
+    return countByStatus(manager, { backendName, ...inQueues(filter) })
   }
 
   async cancelReady({ manager }: Session, id: string, error: ErrorRecord): Promise<number> {
@@ -246,13 +238,8 @@ export class Portable extends Dialect {
   }
 
   async requestCancel({ manager }: Session, id: string): Promise<number> {
-    return (await update(
-      manager,
-      { id, status: 'RUNNING', leaseUntil: Not(IsNull()) },
-      { cancelRequestedAt: new Date() },
-    ))
-      ? 1
-      : 0
+    const running = { id, status: 'RUNNING', leaseUntil: Not(IsNull()) } as const
+    return (await update(manager, running, { cancelRequestedAt: new Date() })) ? 1 : 0
   }
 
   async #byKey(

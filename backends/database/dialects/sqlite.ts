@@ -50,7 +50,7 @@ function endOfMs(...modifiers: string[]): string {
 }
 const LEASE = instant("'+' || :leaseSeconds || ' seconds'")
 /** Above any priority, even one that was never checked. */
-const ABOVE_ALL = 2 ** 31 - 1
+const ABOVE_ALL = 2 ** 63
 /** The guard of every write of a batch. */
 const FENCE = `t.id = v.row_key AND t.status = 'RUNNING' AND t.claims = v.claims AND t.lease_until IS NOT NULL`
 

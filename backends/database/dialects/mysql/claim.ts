@@ -27,7 +27,7 @@ const CLAIMED = selectList(
 )
 
 /** Above any priority, even one that was never checked. */
-const ABOVE_ALL = 2 ** 31 - 1
+const ABOVE_ALL = 2 ** 31
 
 /** Pauses in ms between claims while others have locked all that there is; each is longer than the one before. */
 const FIRST_PAUSE_MS = 2

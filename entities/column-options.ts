@@ -31,10 +31,14 @@ const NATIVE_KEYS = [
 const NOT_BUILDING =
   'unknown, because this DataSource belongs to another copy of typeorm than typeorm-tasks uses' as ColumnType
 
-/** A column's options, computed anew for each DataSource that is being built. `foreign`: in a table that Django made. */
-export function columnOptions({ name, kind, fixed }: Column, foreign = false): ColumnOptions {
+/** A column's options, computed anew for each DataSource that is being built. `inForeign`: in a table that Django made, to which our columns were added. */
+export function columnOptions(
+  { name, kind, fixed, isOurs }: Column,
+  inForeign = false,
+): ColumnOptions {
   const given: ColumnOptions = { ...fixed, name }
   const options = { ...given }
+  const foreign = inForeign && !isOurs
   for (const key of NATIVE_KEYS) {
     const get = (): unknown => native(kind, foreign)[key] ?? given[key]
     Object.defineProperty(options, key, { enumerable: true, get })

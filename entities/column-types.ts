@@ -97,7 +97,7 @@ const other: Types = {
 
 const families: Readonly<Record<Family, Types>> = { postgres, mysql, sqlite, other }
 
-/** The column options of a kind in the DataSource that is being built. `foreign`: in a table that Django made. */
+/** The column options of a kind in the DataSource that is being built. `foreign`: a column that Django made. */
 export function nativeType(kind: Kind, built: Built, foreign: boolean): Native {
   return families[built.family][kind](built, foreign)
 }

@@ -38,7 +38,7 @@ export function longTextJson(built: Built): ValueTransformer {
   }
 }
 
-/** JSON in a table that Django made: MySQL's drivers may have parsed it already. */
+/** JSON in a column that Django made: MySQL's drivers may have parsed it already. */
 export function foreignJson(built: Built): ValueTransformer {
   built.asksDriver = true
   return {

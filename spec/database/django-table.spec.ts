@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
 import { configureTasks, remoteTask, runUntilEmpty, startWorker, task } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
+import { backends } from '#backend-registry'
 import { dashed, hexOf } from '#formats'
 import { DJANGO_TABLE } from '../support/django-ddl'
 import { databases, describeEachDatabase, hasHexIds } from '../support/databases'
@@ -149,6 +150,33 @@ describeEachDatabase((database) => {
           status: 'SUCCESSFUL',
           exception_class_path: '',
           traceback: '',
+        })
+      })
+
+      it('has a task put back by hand with its history, its unique key and its progress', async () => {
+        const failed = await fail
+          .using({ uniqueKey: 'once', retry: { maxAttempts: 2, delay: 0 } })
+          .enqueue('no')
+        await runUntilEmpty()
+        expect((await failed.refresh()).attempts).toBe(2)
+        await dataSource.query(
+          `UPDATE ${DJANGO_TABLE} SET progress = '{"done": 1, "total": 2, "note": null}'`,
+        )
+
+        expect((await failed.refresh()).dbResult).toMatchObject({
+          attemptErrors: [{ exceptionClassPath: 'RangeError' }],
+          options: { uniqueKey: 'once', retry: { maxAttempts: 2, delay: 0 } },
+          progress: { done: 1, total: 2 },
+        })
+        await backends.get('default').retry(failed.id)
+
+        expect((await failed.refresh()).dbResult).toMatchObject({
+          status: 'READY',
+          uniqueKey: 'f:once',
+          attemptErrors: [
+            { exceptionClassPath: 'RangeError' },
+            { exceptionClassPath: 'RangeError', retried: true },
+          ],
         })
       })
 

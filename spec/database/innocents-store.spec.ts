@@ -153,7 +153,7 @@ describeEachDatabase((database) => {
       expect(others).toHaveLength(7)
     })
 
-    it('of a row that stays locked, renewals and notes wait once, so that none of them keeps the other rows from the next', async () => {
+    it('F40 of a row that stays locked, renewals and notes wait once, so that none of them keeps the other rows from the next', async () => {
       const [locked = ''] = await rows.addMany(3)
       const { claimed } = await claim(store, 3)
       const notes = claimed.map(({ key, claims }) => ({ key, claims, progress: '{}' }))

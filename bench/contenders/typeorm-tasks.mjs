@@ -1,6 +1,7 @@
 // This library, by the build in `dist`, as an app uses it.
 import { createRequire } from 'node:module'
 import { repository } from '../lib/prepare.mjs'
+import { optionsOf } from './data-source.mjs'
 import { grownRows } from './grown-rows.mjs'
 
 const require = createRequire(`${repository}/package.json`)
@@ -78,17 +79,4 @@ async function hold(dataSource) {
     ? runner.query('BEGIN')
     : runner.startTransaction('REPEATABLE READ'))
   await runner.query('SELECT count(*) FROM db_task_result')
-}
-
-function optionsOf({ type, host, port, user: username, password, database }) {
-  if (type === 'better-sqlite3')
-    return {
-      type,
-      database,
-      enableWAL: true,
-      driver: createRequire(import.meta.url)('better-sqlite3'),
-    }
-  const pool =
-    type === 'postgres' ? { poolSize: 20 } : { poolSize: 20, extra: { connectionLimit: 20 } }
-  return { type, host, port, username, password, database, ...pool }
 }

@@ -142,7 +142,7 @@ const badOptions: [unknown, string][] = [
   [{ concurrency: 0 }, 'Worker, concurrency: expected a whole number, 1 or more, got 0.'],
   [{ workerId: '' }, workerId("''")],
   [{ workerId: 'x'.repeat(65) }, workerId(`'${'x'.repeat(65)}'`)],
-  [{ workerId: 'a\nb' }, workerId("'a\nb'")],
+  [{ workerId: 'a\nb' }, workerId("'a\\u000ab'")],
   [{ batch: 'yes' }, "Worker, batch: expected true or false, got 'yes'."],
   [{ queues: [] }, "Worker: queues is empty. Name at least one, or '*' for all."],
   [

@@ -213,3 +213,45 @@ function parsed(text: string | null): unknown {
     return undefined
   }
 }
+
+/**
+ * The most text, in characters, that outcomes of one statement carry. Escaped on its way (JSON in JSON in SQL, each doubling
+ * a quote) it grows at most fourfold: half of the smallest default packet, MariaDB's 16 MiB.
+ */
+export const PORTION = 2 * 1024 * 1024
+/** Estimate of what an outcome takes besides its texts. */
+const REST = 100
+
+/** The size of an outcome in characters. */
+export function sizeOf(row: FinishRow): number {
+  return (
+    REST +
+    (row.return_value?.length ?? 0) +
+    row.traceback.length +
+    (row.attempt_errors?.length ?? 0) +
+    (row.progress?.length ?? 0)
+  )
+}
+
+export function sizeOfAll(rows: readonly FinishRow[]): number {
+  let sum = 0
+  for (const row of rows) sum += sizeOf(row)
+  return sum
+}
+
+/** Databases promise no order for the rows that an UPDATE returns. */
+export function inDjangosOrder(a: ClaimedRow, b: ClaimedRow): number {
+  const delayed = (row: ClaimedRow): number =>
+    row.values.runAfter?.getTime() ?? Number.POSITIVE_INFINITY
+  const enqueued = (row: ClaimedRow): number => row.values.enqueuedAt?.getTime() ?? 0
+  return (
+    b.values.priority - a.values.priority ||
+    compare(delayed(a), delayed(b)) ||
+    compare(enqueued(a), enqueued(b)) ||
+    compare(a.values.id, b.values.id)
+  )
+}
+
+function compare<T>(a: T, b: T): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,9 +1,7 @@
 import type {
-  ClaimedRow,
   Exchange,
   Held,
   Judge,
-  Lost,
   Outcome,
   PruneWish,
   ProgressNote,
@@ -13,24 +11,28 @@ import type {
   Store,
   Wishes,
 } from '../../lib/store'
-import { inTime } from '../../lib/clock'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/session'
-import type { Dialect } from './dialects/dialect'
-import { HandIn } from './batches/hand-in'
+import type { Claim, Dialect, Exchanged } from './dialects/dialect'
+import { failedWhole, type HandedIn, HandIn } from './batches/hand-in'
 import { HeldRows } from './batches/held-rows'
-import { isComplete, LargeArguments } from './batches/large-arguments'
+import { LargeArguments } from './batches/large-arguments'
+import { withPresentClaims } from './batches/present-claims'
 import { giveBack, takeOver } from './batches/unclaim'
 import { prune } from './pruning'
-import { claimedRow, type FinishRow, type HeldRow } from './row'
+import {
+  type ClaimedRaw,
+  claimedRow,
+  type FinishRow,
+  type HeldRow,
+  inDjangosOrder,
+  PORTION,
+  sizeOfAll,
+} from './row'
 import { explained } from './connections/database-errors'
 
 /** Rows of lost workers that one call takes over. */
 const RESCUE_CHUNK = 100
-/** Lost rows whose present claim is looked up. */
-const LOOKED_UP = 10
-/** Time for that in ms: the renewal itself is done already. */
-const LOOK_UP_MS = 500
 
 export interface StoreSettings {
   /** The table's name, as errors show it. */
@@ -46,9 +48,13 @@ export class DatabaseStore implements Store {
   readonly #dialect: Dialect
   readonly #settings: StoreSettings
   readonly #close: () => Promise<void>
-  readonly #handIn: HandIn
+  /** The most text, in characters, that outcomes of one statement may carry. */
+  readonly #portion: number
+  /** After an exchange that failed, or is too large. */
+  #handIn: HandIn | undefined
   readonly #held: HeldRows
-  readonly #arguments: LargeArguments
+  /** After a claim that left out arguments for their size. */
+  #arguments: LargeArguments | undefined
 
   get leaseSeconds(): number {
     return this.#settings.leaseSeconds
@@ -68,9 +74,9 @@ export class DatabaseStore implements Store {
     this.#dialect = dialect
     this.#settings = settings
     this.#close = close
-    this.#handIn = new HandIn(sessions, dialect)
+    // An insert counts each character twice.
+    this.#portion = Math.min(PORTION, dialect.maxStatement / 2)
     this.#held = new HeldRows(sessions.renewal, dialect, settings.leaseSeconds)
-    this.#arguments = new LargeArguments(sessions, dialect)
   }
 
   /** Storing the same outcome twice is harmless: a row that already holds it counts as kept. */
@@ -79,9 +85,9 @@ export class DatabaseStore implements Store {
     const { workerId } = filter
     const isLatest = latestClaims(outcomes)
     // Not awaited where there is nothing to do: the statement would be sent only after the tasks of this turn have run.
-    if (this.#arguments.owesRows) await this.#arguments.settle()
+    if (this.#arguments?.owesRows) await this.#arguments.settle()
     const { kept, answers, claimed, failure } = await this.#explained(() =>
-      this.#handIn.exchange(outcomes.filter(isLatest).map(finishRow), {
+      this.#exchange(outcomes.filter(isLatest).map(finishRow), {
         limit,
         filter,
         held: filter.held,
@@ -90,11 +96,11 @@ export class DatabaseStore implements Store {
         leaseSeconds,
       }),
     )
-    const complete = isComplete(claimed) ? claimed : await this.#arguments.complete(claimed)
+    const complete = claimed.every(hasArguments) ? claimed : await this.#complete(claimed)
     return {
       answers: outcomes.map((outcome) => {
         if (!isLatest(outcome)) return 'refused'
-        return kept.has(outcome.key) ? 'kept' : (answers.get(outcome.key) ?? 'refused')
+        return kept.has(outcome.key) ? 'kept' : (answers?.get(outcome.key) ?? 'refused')
       }),
       claimed: complete.map(claimedRow).toSorted(inDjangosOrder),
       ...(failure !== undefined && { failure: explained(failure, this.#settings.tableName) }),
@@ -108,7 +114,7 @@ export class DatabaseStore implements Store {
     const { held, locked } = await this.#explained(() => this.#held.renew(latest))
     const lost = rows.filter((row) => !isLatest(row) || !(held.has(row.key) || locked.has(row.key)))
     return {
-      lost: await this.#withPresentClaims(lost),
+      lost: await withPresentClaims(lost, this.#dialect, this.#sessions.chore),
       cancelled: rows.filter((row) => isLatest(row) && held.get(row.key)),
       unknown: rows.filter((row) => isLatest(row) && locked.has(row.key)),
     }
@@ -169,21 +175,29 @@ export class DatabaseStore implements Store {
   }
 
   async close(): Promise<void> {
-    await this.#arguments.settle()
+    await this.#arguments?.settle()
     await this.#close()
   }
 
-  /** For the log only: what takes too long to look up is left out. */
-  async #withPresentClaims(lost: readonly Held[]): Promise<Lost[]> {
-    const lookUps = lost
-      .slice(0, LOOKED_UP)
-      .map(async ({ key }) =>
-        Number((await this.#dialect.byId(this.#sessions.chore, key))?.claims ?? 0),
-      )
-    const found = await inTime(Promise.allSettled(lookUps), LOOK_UP_MS).catch(() => [])
-    return lost.map((row, i) =>
-      found[i]?.status === 'fulfilled' ? { ...row, claimsNow: found[i].value } : row,
-    )
+  /** One statement for all, if it can be. */
+  async #exchange(rows: readonly FinishRow[], claim: Claim): Promise<HandedIn> {
+    const careful = (): HandIn =>
+      (this.#handIn ??= new HandIn(this.#sessions, this.#dialect, this.#portion))
+    if (this.#handIn?.isNeeded || sizeOfAll(rows) > this.#portion)
+      return careful().exchange(rows, claim)
+    let exchanged: Exchanged
+    try {
+      exchanged = await this.#dialect.exchange(this.#sessions.exchange, rows, claim)
+    } catch (failure) {
+      return careful().afterFailure(rows, claim, failedWhole(failure))
+    }
+    const { kept, claimed } = exchanged
+    return kept && claimed ? { kept, claimed } : careful().afterFailure(rows, claim, exchanged)
+  }
+
+  #complete(claimed: readonly ClaimedRaw[]): Promise<readonly ClaimedRaw[]> {
+    this.#arguments ??= new LargeArguments(this.#sessions, this.#dialect)
+    return this.#arguments.complete(claimed)
   }
 
   /** Repeats a statement while others are in its way; an error that can never go away explains why. */
@@ -198,6 +212,10 @@ export class DatabaseStore implements Store {
       throw explained(error, this.#settings.tableName)
     }
   }
+}
+
+function hasArguments({ args_kwargs }: ClaimedRaw): boolean {
+  return args_kwargs !== null
 }
 
 function heldRow({ key, claims }: Held): HeldRow {
@@ -226,21 +244,4 @@ export function finishRow(outcome: Outcome): FinishRow {
     attempt_errors: isRetry ? JSON.stringify(outcome.errors) : null,
     delay: isRetry ? outcome.delay : null,
   }
-}
-
-/** Databases promise no order for the rows that an UPDATE returns. */
-function inDjangosOrder(a: ClaimedRow, b: ClaimedRow): number {
-  const delayed = (row: ClaimedRow): number =>
-    row.values.runAfter?.getTime() ?? Number.POSITIVE_INFINITY
-  const enqueued = (row: ClaimedRow): number => row.values.enqueuedAt?.getTime() ?? 0
-  return (
-    b.values.priority - a.values.priority ||
-    compare(delayed(a), delayed(b)) ||
-    compare(enqueued(a), enqueued(b)) ||
-    compare(a.values.id, b.values.id)
-  )
-}
-
-function compare<T>(a: T, b: T): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -6,7 +6,7 @@ import {
   type Executor,
 } from '../execution/executor'
 import type { TaskBackend } from '../backend'
-import { Member } from './indexed-set'
+import { Member } from './stage-lists'
 import { clock, OVER } from '../clock'
 import { type TasksError } from '../errors/errors'
 import type { ErrorRecord } from '../errors/error-record'

@@ -28,7 +28,7 @@ export class TaskPool implements Owner {
   readonly isolated: Executor | null
   readonly #size: number
   readonly #children: Children | null
-  readonly #lists = new StageLists()
+  readonly #lists = new StageLists<ClaimedTask>()
   /** Rows that ended only because the worker stops. */
   #toReturn: ClaimedRow[] = []
   /** What becomes of a task that could not begin, which counts as running until it is moved on: `ReturnUnbegun` sets it. */

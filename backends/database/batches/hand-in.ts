@@ -7,8 +7,8 @@ import type { Sessions } from '../connections/worker-connections'
 import { type Claim, type Dialect, type Exchanged, NONE } from '../dialects/dialect'
 import { UnheardClaims } from './unheard-claims'
 import { reasonOf, refusedRow } from './refused-row'
-import { halving, PORTION, portionsOf, sizeOfAll } from './portions'
-import type { ClaimedRaw, FinishRow } from '../row'
+import { halving, portionsOf } from './portions'
+import { type ClaimedRaw, type FinishRow, sizeOfAll } from '../row'
 
 /** Portions do not shrink below this size, in characters: smaller ones do not fail for their size. */
 const SMALLEST_PORTION = 64 * 1024
@@ -21,20 +21,22 @@ const FAILED_TRIES = 5
 /** Most rows that are remembered: some are never handed in again, since others have got them. */
 const MOST_REMEMBERED = 10_000
 
+type Answers = Map<string, OutcomeAnswer>
+
 export interface HandedIn {
   /** Keys of the rows that now hold their outcome, of those that have no answer in `answers`: mostly of all. */
   readonly kept: ReadonlySet<string>
   /** By key. */
-  readonly answers: Map<string, OutcomeAnswer>
+  readonly answers?: ReadonlyMap<string, OutcomeAnswer>
   readonly claimed: readonly ClaimedRaw[]
   /** Why nothing could be claimed. */
   readonly failure?: unknown
 }
 
 /**
- * Hands in outcomes so that one that the database refuses, or whose row somebody else has locked, does not keep those of
- * others. Mostly that is one statement for all. Only where it fails, they are stored in the careful way: passing over locked
- * rows, and by halves until the refused one is alone.
+ * Hands in outcomes in the careful way, which one statement for all is not: one outcome that the database refuses, or whose row
+ * somebody else has locked, does not keep those of others. It passes over locked rows, and halves what is refused until the
+ * refused one is alone. A store needs it only after that one statement has failed.
  */
 export class HandIn {
   readonly #sessions: Sessions
@@ -48,61 +50,70 @@ export class HandIn {
   /** The last claim succeeded: the database works. */
   #isWorking = true
 
-  constructor(sessions: Sessions, dialect: Dialect) {
+  /** `largest`: the most text, in characters, that outcomes of one statement may carry. */
+  constructor(sessions: Sessions, dialect: Dialect, largest: number) {
     this.#sessions = sessions
     this.#dialect = dialect
-    // An insert counts each character twice.
-    this.#largest = Math.min(PORTION, dialect.maxStatement / 2)
-    this.#portion = this.#largest
+    this.#largest = largest
+    this.#portion = largest
     this.#unheard = new UnheardClaims(sessions, dialect)
+  }
+
+  /** Something is left of earlier failures, so that not all outcomes may go in one statement. */
+  get isNeeded(): boolean {
+    return this.#apart.size > 0 || this.#unheard.arePossible || this.#portion < this.#largest
   }
 
   /** Stores outcomes and claims. Rejects if the outcomes could not be stored, for a reason that is not theirs. */
   async exchange(rows: readonly FinishRow[], claim: Claim): Promise<HandedIn> {
-    // Not awaited where there is nothing to do: the statement would be sent only after the tasks of this turn have run.
     if (this.#unheard.arePossible) await this.#unheard.giveBack(claim)
-    const answers: HandedIn['answers'] = new Map()
+    const answers: Answers = new Map()
     const isApart = ({ row_key: key }: FinishRow): boolean => this.#apart.has(key)
-    const others = this.#apart.size === 0 ? rows : rows.filter((row) => !isApart(row))
+    const others = rows.filter((row) => !isApart(row))
     const portions = portionsOf(others, this.#portion)
     const last = portions.pop() ?? []
     for (const portion of portions) await this.#store(portion, answers)
     if (others.length < rows.length) await this.#carefully(rows.filter(isApart), answers)
-    const claimed = await this.#claimWith(last, answers, claim)
-    this.#isWorking = claimed.failure === undefined
-    return { answers, ...claimed }
+    return this.#claimWith(last, answers, claim)
+  }
+
+  /** Goes on after an exchange that has failed, in part or as a whole. Rejects as `exchange` does. */
+  afterFailure(rows: readonly FinishRow[], claim: Claim, exchanged: Exchanged): Promise<HandedIn> {
+    return this.#goOn(rows, new Map(), claim, exchanged)
   }
 
   /** Stores a portion, and claims whatever becomes of it. */
-  async #claimWith(
+  async #claimWith(rows: readonly FinishRow[], answers: Answers, claim: Claim): Promise<HandedIn> {
+    const exchange = this.#dialect.exchange(this.#sessions.exchange, rows, claim)
+    return this.#goOn(rows, answers, claim, await exchange.catch(failedWhole))
+  }
+
+  async #goOn(
     rows: readonly FinishRow[],
-    answers: HandedIn['answers'],
+    answers: Answers,
     claim: Claim,
-  ): Promise<Omit<HandedIn, 'answers'>> {
-    let exchanged: Exchanged
-    try {
-      exchanged = await this.#dialect.exchange(this.#sessions.exchange, rows, claim)
-    } catch (error) {
-      this.#unheard.note(claim, error)
+    { kept, claimed, failure }: Exchanged,
+  ): Promise<HandedIn> {
+    this.#isWorking = claimed !== null
+    if (claimed === null) this.#unheard.note(claim, failure)
+    if (kept === null && claimed === null) {
       if (rows.length > 0) {
-        await this.#afterFailure(rows, error, answers)
+        await this.#afterFailure(rows, failure, answers)
         return this.#claimWith([], answers, claim)
       }
       // What was answered does not wait until a claim succeeds.
-      if (answers.size === 0) throw error
-      return { kept: NONE, claimed: [], failure: error }
+      if (answers.size === 0) throw failure
+      return { kept: NONE, answers, claimed: [], failure }
     }
-    const { kept, claimed, failure } = exchanged
-    if (claimed === null) this.#unheard.note(claim, failure)
     // Rows were claimed, so there is an answer whatever comes of the outcomes.
     if (kept === null)
       await this.#afterFailure(rows, failure, answers).catch(() => later(rows, answers))
     return claimed === null
-      ? { kept: kept ?? NONE, claimed: [], failure }
-      : { kept: kept ?? NONE, claimed }
+      ? { kept: kept ?? NONE, answers, claimed: [], failure }
+      : { kept: kept ?? NONE, answers, claimed }
   }
 
-  async #store(rows: readonly FinishRow[], answers: HandedIn['answers']): Promise<void> {
+  async #store(rows: readonly FinishRow[], answers: Answers): Promise<void> {
     const { exchange } = this.#sessions
     try {
       this.#answer(rows, await unlessLocked(() => this.#dialect.finish(exchange, rows)), answers)
@@ -113,11 +124,7 @@ export class HandIn {
   }
 
   /** The statement for all has failed. @throws the error if it is not about them. */
-  async #afterFailure(
-    rows: readonly FinishRow[],
-    error: unknown,
-    answers: HandedIn['answers'],
-  ): Promise<void> {
+  async #afterFailure(rows: readonly FinishRow[], error: unknown, answers: Answers): Promise<void> {
     if (isTooSlow(error)) this.#shrink(rows)
     if (isRefusal(error) || isLocked(error)) return this.#carefully(rows, answers)
     return this.#afterLoss(rows, error, answers)
@@ -127,11 +134,7 @@ export class HandIn {
    * There was no answer. If the database works, the size of the portion may be the reason: a server ends the connection of
    * a packet that is too large for it. @throws the error if it does not work, or the portion is small.
    */
-  async #afterLoss(
-    rows: readonly FinishRow[],
-    error: unknown,
-    answers: HandedIn['answers'],
-  ): Promise<void> {
+  async #afterLoss(rows: readonly FinishRow[], error: unknown, answers: Answers): Promise<void> {
     const [only, ...others] = rows
     if (only === undefined || isContention(error) || sizeOfAll(rows) <= SMALLEST_PORTION)
       throw error
@@ -142,7 +145,7 @@ export class HandIn {
     for (const { row_key: key } of rows) this.#defer(key, answers)
   }
 
-  async #carefully(rows: readonly FinishRow[], answers: HandedIn['answers']): Promise<void> {
+  async #carefully(rows: readonly FinishRow[], answers: Answers): Promise<void> {
     for (const portion of portionsOf(rows, this.#portion))
       await halving(
         portion,
@@ -151,7 +154,7 @@ export class HandIn {
       )
   }
 
-  async #storeFree(rows: readonly FinishRow[], answers: HandedIn['answers']): Promise<void> {
+  async #storeFree(rows: readonly FinishRow[], answers: Answers): Promise<void> {
     const { exchange } = this.#sessions
     try {
       const { kept, locked } = await patiently(() => this.#dialect.finishFree(exchange, rows))
@@ -165,7 +168,7 @@ export class HandIn {
   }
 
   /** The database refuses this outcome by itself. One that it has no time for may come at a better moment. */
-  async #alone(row: FinishRow, error: unknown, answers: HandedIn['answers']): Promise<void> {
+  async #alone(row: FinishRow, error: unknown, answers: Answers): Promise<void> {
     const { row_key: key } = row
     const tries = 1 + (this.#apart.get(key) ?? 0)
     const mayDoLater = isTooSlow(error) || !isRefusal(error)
@@ -181,7 +184,7 @@ export class HandIn {
   }
 
   /** Stores FAILED in place of an outcome that the database refuses. */
-  async #storeFailed(row: FinishRow, error: unknown, answers: HandedIn['answers']): Promise<void> {
+  async #storeFailed(row: FinishRow, error: unknown, answers: Answers): Promise<void> {
     const { row_key: key, claims } = row
     const failed = refusedRow(row, new OutcomeRefused(reasonOf(error)))
     const { kept, locked } = await patiently(() =>
@@ -194,18 +197,14 @@ export class HandIn {
     answers.set(key, { key, claims, status: 'FAILED', error: { exceptionClassPath, traceback } })
   }
 
-  #answer(
-    rows: readonly FinishRow[],
-    kept: ReadonlySet<string>,
-    answers: HandedIn['answers'],
-  ): void {
+  #answer(rows: readonly FinishRow[], kept: ReadonlySet<string>, answers: Answers): void {
     for (const { row_key: key } of rows) {
       answers.set(key, kept.has(key) ? 'kept' : 'refused')
       if (this.#apart.size > 0) this.#apart.delete(key)
     }
   }
 
-  #defer(key: string, answers: HandedIn['answers'], tries = this.#apart.get(key) ?? 0): void {
+  #defer(key: string, answers: Answers, tries = this.#apart.get(key) ?? 0): void {
     if (this.#apart.size >= MOST_REMEMBERED) this.#apart.clear()
     this.#apart.set(key, tries)
     answers.set(key, 'later')
@@ -216,6 +215,11 @@ export class HandIn {
   }
 }
 
-function later(rows: readonly FinishRow[], answers: HandedIn['answers']): void {
+/** An exchange of which neither half succeeded. */
+export function failedWhole(failure: unknown): Exchanged {
+  return { kept: null, claimed: null, failure }
+}
+
+function later(rows: readonly FinishRow[], answers: Answers): void {
   for (const { row_key: key } of rows) if (!answers.has(key)) answers.set(key, 'later')
 }

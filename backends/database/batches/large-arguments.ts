@@ -93,11 +93,6 @@ function sizeOf(rows: readonly ClaimedRaw[]): number {
   return size
 }
 
-/** Whether a claim left out no arguments. */
-export function isComplete(claimed: readonly ClaimedRaw[]): boolean {
-  return claimed.every((row) => row.args_kwargs !== null)
-}
-
 function heldRow({ row_key, claims }: ClaimedRaw): HeldRow {
   return { row_key, claims: Number(claims ?? 0) }
 }

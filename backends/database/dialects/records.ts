@@ -1,7 +1,6 @@
 import type { Answer } from '../connections/statement'
-import type { NewRows, RawRow } from '../row'
+import type { NewRows } from '../row'
 import type { InsertOptions } from './dialect'
-import { plainRows } from './plain-rows'
 
 /** Rows by their keys, all of one shape. */
 export type Batch = readonly Readonly<{ row_key: string }>[]
@@ -28,10 +27,6 @@ export function heldOf({ records }: Answer): ReadonlyMap<string, boolean> {
 
 export function keysOf({ records }: Answer): ReadonlySet<string> {
   return new Set(records.map(keyOf))
-}
-
-export function rowsOf<Row = RawRow>({ records }: Answer): Row[] {
-  return plainRows(records) as unknown as Row[]
 }
 
 /** A condition as drivers return it: true, 1, or on MySQL the text '1' where an app lets its driver read numbers as text. */

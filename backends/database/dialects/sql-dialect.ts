@@ -14,7 +14,8 @@ import {
   type Released,
   type RenewedRows,
 } from './dialect'
-import { type Batch, enqueuedAtByKey, heldOf, keyOf, keysOf, rowsOf } from './records'
+import { plainRow } from './plain-rows'
+import { type Batch, enqueuedAtByKey, heldOf, keyOf, keysOf } from './records'
 import { heldIn, lockFree, type LockTexts } from './free-rows'
 import { partCondition, queueValues } from './sql-text'
 import type { Statements } from './statements'
@@ -229,6 +230,22 @@ export abstract class SqlDialect extends Dialect {
       { ...values, ...queueValues(filter) },
     )
   }
+}
+
+/**
+ * Rows as the select lists of our statements mean them, texts and numbers, whatever the app's driver makes of texts and
+ * numbers: a `typeCast` of mysql2, a parser of node-postgres, the safe integers of better-sqlite3.
+ */
+export function rowsOf<Row = RawRow>({ records }: Answer): Row[] {
+  return (records.every(isPlain) ? records : records.map(plainRow)) as unknown as Row[]
+}
+
+function isPlain(row: Record<string, unknown>): boolean {
+  for (const name in row) {
+    const type = typeof row[name]
+    if (type !== 'string' && type !== 'number' && row[name] !== null) return false
+  }
+  return true
 }
 
 function queuesOf({ queues }: Prunable): QueueFilter {

@@ -5,8 +5,8 @@ import { type ClaimedRaw, type FinishRow, MAX_CLAIMS } from '../row'
 import type { Table } from '../table'
 import type { Claim } from './dialect'
 import { sqliteNames } from './names'
-import { type Batch, keysOf, rowsOf } from './records'
-import { SqlDialect } from './sql-dialect'
+import { type Batch, keysOf } from './records'
+import { rowsOf, SqlDialect } from './sql-dialect'
 import type { Statements } from './statements'
 import {
   CLAIM_COLUMNS,

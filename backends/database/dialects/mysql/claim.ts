@@ -5,7 +5,7 @@ import type { Values } from '../../connections/statement'
 import { type ClaimedRaw, MAX_CLAIMS } from '../../row'
 import type { Claim, QueueFilter } from '../dialect'
 import { mysqlNames } from '../names'
-import { rowsOf } from '../records'
+import { rowsOf } from '../sql-dialect'
 import { CLAIM_COLUMNS, perFilter, queueValues, selectList } from '../sql-text'
 import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, readSmall } from './columns'
 

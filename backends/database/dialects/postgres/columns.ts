@@ -1,5 +1,4 @@
 import type { TableColumn } from '../../../../entities/columns'
-import type { Values } from '../../connections/statement'
 import { CLAIM_COLUMNS, selectList, SMALL_BYTES } from '../sql-text'
 
 /** `run_after` of a row without a delay. */
@@ -82,27 +81,3 @@ function unnested(names: readonly string[], condition: string): string {
  * NULLs.
  */
 export const USUAL = { status: 'SUCCESSFUL', exception_class_path: '', traceback: '' } as const
-
-const JSON_COLUMNS: ReadonlySet<string> = new Set([
-  'return_value',
-  'attempt_errors',
-  'progress',
-  'args_kwargs',
-])
-/** From this size on, in characters, a column of JSON is escaped here. */
-const LARGE = 16 * 1024
-/** Control characters are no part of JSON that was written without indentation. */
-// oxlint-disable-next-line no-control-regex -- it is about them
-const CONTROL = /[\0-\x1f]/
-
-/**
- * The driver escapes by regular expressions, which blocks the process (measured: 300 ms for one text of 500,000 quotes, 15 s
- * for twenty; like this 9 and 370). An array's text escapes quotes and backslashes as JSON does.
- */
-export function columnOf(name: string, texts: readonly (string | number | null)[]): Values[string] {
-  if (!JSON_COLUMNS.has(name)) return { column: texts }
-  let size = 0
-  for (const text of texts) size += typeof text === 'string' ? text.length : 0
-  if (size < LARGE || texts.some((text) => CONTROL.test(String(text)))) return { column: texts }
-  return `{${texts.map((text) => (text === null ? 'NULL' : JSON.stringify(text))).join(',')}}`
-}

@@ -1,4 +1,4 @@
-import { IndexedQueue, IndexedSet, Member } from '#indexed-set'
+import { IndexedQueue, IndexedSet, Member } from '#stage-lists'
 
 class Thing extends Member<'here' | 'there'> {
   readonly name: string

@@ -56,7 +56,7 @@ export type {
   Wakeup,
   Lost,
   Outcome,
-  PruneWish,
+  PruneQuery,
   ProgressNote,
   RefusedNote,
   Renewed,
@@ -64,7 +64,7 @@ export type {
   Rescued,
   Store,
   StoreOptions,
-  Wishes,
+  ClaimFilter,
 } from './lib/store'
 export type { ErrorClass, Retry } from './lib/tasks/run-policy'
 export { Task } from './lib/tasks/task'

@@ -11,8 +11,8 @@ export interface Store {
   readonly leaseSeconds: number
   /** How many lost workers a row may cost before it is given up. */
   readonly maxCrashes: number
-  /** Hands in what came of earlier rows and takes up to `room` rows to run next, best first. */
-  exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange>
+  /** Hands in what came of earlier rows and takes up to `limit` rows to run next, best first. */
+  exchange(outcomes: readonly Outcome[], limit: number, filter: ClaimFilter): Promise<Exchange>
   /** Holds rows for another lease. Must not wait for rows that somebody else has locked for longer than a part of the lease. */
   renew(rows: readonly Held[]): Promise<Renewed>
   /** Writes the progress that rows report. Rejects if nothing could be written: the notes are reported again. */
@@ -25,7 +25,7 @@ export interface Store {
   /** Takes over rows whose lease ran out: the store finds them, `judge` decides what each becomes. */
   rescue(judge: Judge): Promise<Rescued>
   /** Deletes finished rows. */
-  prune(wish: PruneWish): Promise<number>
+  prune(query: PruneQuery): Promise<number>
   close(): Promise<void>
 }
 
@@ -45,7 +45,7 @@ export type Wakeup =
   | { readonly what: 'ready'; readonly queue: string }
 
 /** Which rows a worker wants. */
-export interface Wishes {
+export interface ClaimFilter {
   readonly workerId: string
   /** Queues to serve; null: all. */
   readonly queues: readonly string[] | null
@@ -143,7 +143,7 @@ export interface Rescued {
   readonly failed: readonly string[]
 }
 
-export interface PruneWish {
+export interface PruneQuery {
   /** Queues to prune; null: all. */
   readonly queues: readonly string[] | null
   /** Milliseconds since `finished_at` after which a SUCCESSFUL row goes. */

@@ -3,13 +3,13 @@ import type {
   Held,
   Judge,
   Outcome,
-  PruneWish,
+  PruneQuery,
   ProgressNote,
   Renewed,
   Reported,
   Rescued,
   Store,
-  Wishes,
+  ClaimFilter,
 } from '../../lib/store'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/session'
@@ -80,7 +80,11 @@ export class DatabaseStore implements Store {
   }
 
   /** Storing the same outcome twice is harmless: a row that already holds it counts as kept. */
-  async exchange(outcomes: readonly Outcome[], limit: number, filter: Wishes): Promise<Exchange> {
+  async exchange(
+    outcomes: readonly Outcome[],
+    limit: number,
+    filter: ClaimFilter,
+  ): Promise<Exchange> {
     const { backendName, leaseSeconds } = this.#settings
     const { workerId } = filter
     const isLatest = latestClaims(outcomes)
@@ -156,7 +160,7 @@ export class DatabaseStore implements Store {
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
-  async prune({ queues, minAge, failedMinAge, dryRun, onProgress }: PruneWish): Promise<number> {
+  async prune({ queues, minAge, failedMinAge, dryRun, onProgress }: PruneQuery): Promise<number> {
     const { backendName } = this.#settings
     const prunable = { backendName, queues, minAge, failedMinAge }
     if (dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))

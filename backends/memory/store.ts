@@ -6,13 +6,13 @@ import type {
   Held,
   Judge,
   Outcome,
-  PruneWish,
+  PruneQuery,
   ProgressNote,
   Renewed,
   Reported,
   Rescued,
   Store,
-  Wishes,
+  ClaimFilter,
 } from '../../lib/store'
 import { claimedRow } from '../database/row'
 import * as change from './row'
@@ -48,9 +48,13 @@ export class MemoryStore implements Store {
     return this.#settings.maxCrashes
   }
 
-  async exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
+  async exchange(
+    outcomes: readonly Outcome[],
+    limit: number,
+    filter: ClaimFilter,
+  ): Promise<Exchange> {
     const answers = outcomes.map((outcome) => (this.#finish(outcome) ? 'kept' : 'refused'))
-    return { answers, claimed: this.#claim(room, wishes) }
+    return { answers, claimed: this.#claim(limit, filter) }
   }
 
   async renew(rows: readonly Held[]): Promise<Renewed> {
@@ -98,12 +102,12 @@ export class MemoryStore implements Store {
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
-  async prune(wish: PruneWish): Promise<number> {
-    const old = this.#own().filter((row) => isInQueues(row, wish) && this.#isOld(row, wish))
-    if (wish.dryRun) return old.length
+  async prune(query: PruneQuery): Promise<number> {
+    const old = this.#own().filter((row) => isInQueues(row, query) && this.#isOld(row, query))
+    if (query.dryRun) return old.length
     for (const [i, { row_key: key }] of old.entries()) {
       this.#table.rows.delete(key)
-      if ((i + 1) % PRUNE_CHUNK === 0 || i + 1 === old.length) wish.onProgress?.(i + 1)
+      if ((i + 1) % PRUNE_CHUNK === 0 || i + 1 === old.length) query.onProgress?.(i + 1)
     }
     return old.length
   }
@@ -117,15 +121,15 @@ export class MemoryStore implements Store {
     return [...this.#table.rows.values()].filter((row) => row.backend_name === backendName)
   }
 
-  #claim(room: number, wishes: Wishes): ClaimedRow[] {
-    if (room <= 0) return []
+  #claim(limit: number, filter: ClaimFilter): ClaimedRow[] {
+    if (limit <= 0) return []
     const now = this.#table.now()
     const best = this.#own()
-      .filter((row) => row.status === 'READY' && isDue(row, now) && isInQueues(row, wishes))
+      .filter((row) => row.status === 'READY' && isDue(row, now) && isInQueues(row, filter))
       .toSorted(inDjangosOrder)
-      .slice(0, room)
+      .slice(0, limit)
     for (const row of best) {
-      change.claim(row, wishes.workerId, now)
+      change.claim(row, filter.workerId, now)
       change.hold(row, this.leaseSeconds, now)
     }
     return best.map(claimedRow)
@@ -154,9 +158,9 @@ export class MemoryStore implements Store {
     return Number(this.#table.rows.get(key)?.claims ?? 0)
   }
 
-  #isOld({ status, finished_at: finishedAt }: MemoryRow, wish: PruneWish): boolean {
+  #isOld({ status, finished_at: finishedAt }: MemoryRow, query: PruneQuery): boolean {
     if (finishedAt === null || (status !== 'SUCCESSFUL' && status !== 'FAILED')) return false
-    const age = status === 'FAILED' ? wish.failedMinAge : wish.minAge
+    const age = status === 'FAILED' ? query.failedMinAge : query.minAge
     return finishedAt <= change.instantText(this.#table.now() - age)
   }
 }

@@ -63,28 +63,28 @@ async function prune(options: PruneCommandOptions): Promise<number> {
   const { pruneResults } = late.startWorker()
   return withApp(options, async () => {
     if (!(await isSound(servedBackend(options.backend)))) return 1
-    const wish = pruneOptions(options)
+    const query = pruneOptions(options)
     const count =
-      wish.dryRun || !process.stderr.isTTY || !isWanted(1)
-        ? await pruneResults(wish)
-        : await withBar(pruneResults, wish)
-    if (isWanted(1)) print(`${wish.dryRun ? 'Would delete' : 'Deleted'} ${count} task result(s)`)
+      query.dryRun || !process.stderr.isTTY || !isWanted(1)
+        ? await pruneResults(query)
+        : await withBar(pruneResults, query)
+    if (isWanted(1)) print(`${query.dryRun ? 'Would delete' : 'Deleted'} ${count} task result(s)`)
     return 0
   })
 }
 
 async function withBar(
-  pruneResults: (wish: PruneOptions) => Promise<number>,
-  wish: PruneOptions,
+  pruneResults: (query: PruneOptions) => Promise<number>,
+  query: PruneOptions,
 ): Promise<number> {
   const { Presets, SingleBar } = late.cliProgress()
   const bar = new SingleBar(
     { format: '{bar} {value} of {total}', clearOnComplete: true },
     Presets.shades_classic,
   )
-  bar.start(await pruneResults({ ...wish, dryRun: true }), 0)
+  bar.start(await pruneResults({ ...query, dryRun: true }), 0)
   try {
-    return await pruneResults({ ...wish, onProgress: (deleted) => bar.update(deleted) })
+    return await pruneResults({ ...query, onProgress: (deleted) => bar.update(deleted) })
   } finally {
     bar.stop()
   }

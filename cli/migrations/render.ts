@@ -10,10 +10,13 @@ export interface Rendering extends Plan {
 }
 
 /** Renders a migration like TypeORM's own generator. */
-export function renderMigration(wish: Rendering): { fileName: string; text: string } {
-  const className = `${pascal(wish.name)}${wish.timestamp}`
-  const text = wish.language === 'ts' ? typescript(className, wish) : javascript(className, wish)
-  return { fileName: `${wish.timestamp}-${wish.name}.${wish.language}`, text }
+export function renderMigration(rendering: Rendering): { fileName: string; text: string } {
+  const className = `${pascal(rendering.name)}${rendering.timestamp}`
+  const text =
+    rendering.language === 'ts'
+      ? typescript(className, rendering)
+      : javascript(className, rendering)
+  return { fileName: `${rendering.timestamp}-${rendering.name}.${rendering.language}`, text }
 }
 
 function typescript(className: string, { up, down }: Rendering): string {

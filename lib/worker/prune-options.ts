@@ -10,10 +10,10 @@ import {
   row,
   settingsSubject,
 } from '../errors/option-checks'
-import type { PruneWish } from '../store'
+import type { PruneQuery } from '../store'
 import { allOr } from './worker-options'
 
-export interface PruneOptions extends Partial<Omit<PruneWish, 'queues'>> {
+export interface PruneOptions extends Partial<Omit<PruneQuery, 'queues'>> {
   /** The alias in TASKS. Default `'default'`. */
   backend?: string
   /** Queues to prune, or `'*'` for all. Default `['default']`. */
@@ -32,7 +32,7 @@ export const PRUNE_OPTIONS = {
   /** Absent: as `minAge`. */
   failedMinAge: row<number | undefined>(undefined, or(undefined, MILLISECONDS)),
   dryRun: row(false, TRUE_OR_FALSE),
-  onProgress: row<PruneWish['onProgress']>(undefined, ANYTHING),
+  onProgress: row<PruneQuery['onProgress']>(undefined, ANYTHING),
 } satisfies OptionTable<PruneOptions>
 
 /**
@@ -40,7 +40,7 @@ export const PRUNE_OPTIONS = {
  *
  * @throws InvalidSettingsError naming the option, what was expected and what was found.
  */
-export function pruneWishOf(options: PruneOptions): PruneWish {
+export function pruneQueryOf(options: PruneOptions): PruneQuery {
   const given = completed(settingsSubject('Prune'), options, PRUNE_OPTIONS)
   const { minAge, failedMinAge = minAge, dryRun, onProgress } = given
   return {

@@ -1,7 +1,7 @@
 import type { TaskBackend } from '../backend'
 import { assertNoChild } from '../isolation/isolation-options'
 import type * as processPool from '../isolation/process-pool'
-import { type PruneOptions, pruneWishOf } from './prune-options'
+import { type PruneOptions, pruneQueryOf } from './prune-options'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
 import { log } from '../events/logger'
@@ -148,10 +148,10 @@ export async function runUntilEmpty(
  * @throws InvalidSettingsError for an option out of its range.
  */
 export async function pruneResults(options: PruneOptions = {}): Promise<number> {
-  const wish = pruneWishOf(options)
+  const query = pruneQueryOf(options)
   const store = await backends.get(options.backend ?? 'default').openStore({})
   try {
-    return await store.prune(wish)
+    return await store.prune(query)
   } finally {
     await store.close()
   }

@@ -16,7 +16,7 @@ import {
   wholeNumber,
 } from '../errors/option-checks'
 import { randomWorkerId } from './worker-id'
-import type { Wishes } from '../store'
+import type { ClaimFilter } from '../store'
 
 export interface WorkerOptions {
   /** The alias in TASKS of the backend to serve. Default `'default'`. */
@@ -44,7 +44,7 @@ export interface WorkerOptions {
 }
 
 /** The options of a worker, checked and complete. Durations in ms. */
-export interface WorkerSettings extends Wishes {
+export interface WorkerSettings extends ClaimFilter {
   readonly backend: string
   readonly interval: number
   readonly batch: boolean

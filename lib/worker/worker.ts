@@ -8,7 +8,7 @@ import { ABORT_GRACE_MS } from '../execution/abort'
 import { giveBack } from './give-back'
 import { Polling, Prefetch } from './polling'
 import type { TaskPool } from './task-pool'
-import type { Exchange, Wakeup, Store, Wishes } from '../store'
+import type { Exchange, Wakeup, Store, ClaimFilter } from '../store'
 import type { WorkerSettings } from './worker-options'
 
 /** Initial delay in ms before the database is asked again after an error; doubles up to `MAX_RETRY_MS`. */
@@ -38,7 +38,7 @@ export class Worker {
   readonly #settings: WorkerSettings
   readonly #pool: TaskPool
   readonly #chores: readonly Chore[]
-  readonly #filter: Wishes
+  readonly #filter: ClaimFilter
   readonly #prefetch = new Prefetch()
   readonly #polling = new Polling()
   readonly #stopping = new AbortController()

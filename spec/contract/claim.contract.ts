@@ -1,6 +1,6 @@
 import { NO_DELAY } from '#formats'
 import type { Store } from '#lib/store'
-import { claim, idsOf, wishes } from './rows'
+import { claim, idsOf, claimFilter } from './rows'
 import type { ContractPlace } from './store.contract'
 
 const minutes = (count: number): Date => new Date(Date.now() + count * 60_000)
@@ -167,7 +167,7 @@ export function claimContract({ rows, open, abilities }: ContractPlace): void {
     const { answers, claimed } = await store.exchange(
       [{ key: row!.key, claims: row!.claims, status: 'SUCCESSFUL', returnValue: '7' }],
       1,
-      wishes(),
+      claimFilter(),
     )
 
     expect(answers).toEqual(['kept'])
@@ -190,11 +190,11 @@ export function claimContract({ rows, open, abilities }: ContractPlace): void {
   })
 }
 
-async function drain(store: Store, room: number, workerId: string): Promise<string[]> {
+async function drain(store: Store, limit: number, workerId: string): Promise<string[]> {
   const ids: string[] = []
   // A worker that finds nothing may only have been passed by; a few empty looks mean that all is taken.
   for (let empty = 0; empty < 3;) {
-    const found = idsOf(await claim(store, room, { workerId }))
+    const found = idsOf(await claim(store, limit, { workerId }))
     ids.push(...found)
     empty = found.length === 0 ? empty + 1 : 0
   }

@@ -1,5 +1,5 @@
 import type { ClaimedRow, Outcome, OutcomeAnswer, Store } from '#lib/store'
-import { claim, rescue, wishes } from './rows'
+import { claim, rescue, claimFilter } from './rows'
 import type { ContractPlace } from './store.contract'
 
 const error = { exceptionClassPath: 'RangeError', traceback: 'RangeError: too far\n    at home\n' }
@@ -307,7 +307,7 @@ export function fenceContract({ rows, open }: ContractPlace): void {
   it('has nothing to do with empty hands', async () => {
     const store = await open()
 
-    expect(await store.exchange([], 0, wishes())).toEqual({ answers: [], claimed: [] })
+    expect(await store.exchange([], 0, claimFilter())).toEqual({ answers: [], claimed: [] })
     expect(await store.renew([])).toEqual({ lost: [], cancelled: [], unknown: [] })
     expect(await store.report([])).toEqual({ later: [], refused: [] })
     expect(await store.release([])).toBe(0)
@@ -329,5 +329,5 @@ function held({ key, claims }: ClaimedRow, off = 0): { key: string; claims: numb
 }
 
 async function handIn(store: Store, ...outcomes: Outcome[]): Promise<readonly OutcomeAnswer[]> {
-  return (await store.exchange(outcomes, 0, wishes())).answers
+  return (await store.exchange(outcomes, 0, claimFilter())).answers
 }

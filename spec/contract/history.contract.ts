@@ -1,7 +1,7 @@
 import { withFailure } from '#history'
 import { TaskResult } from '#result'
 import type { ClaimedRow, Store } from '#lib/store'
-import { claim, rescue, wishes } from './rows'
+import { claim, rescue, claimFilter } from './rows'
 import type { ContractPlace } from './store.contract'
 
 /** A task that runs again and again keeps a row of a bounded size, whose numbers stay right. */
@@ -99,7 +99,7 @@ async function failAgain(store: Store, run: number, text: string): Promise<void>
   const { answers } = await store.exchange(
     [{ key, claims, status: 'READY', errors, delay: null }],
     0,
-    wishes(),
+    claimFilter(),
   )
   if (answers[0] !== 'kept') throw new Error(`The outcome was ${JSON.stringify(answers[0])}.`)
 }

@@ -1,9 +1,9 @@
 import type { DBTaskResult } from '#entities'
 import { afterCrash } from '#retry'
-import type { Exchange, Rescued, Store, Wishes } from '#lib/store'
+import type { Exchange, Rescued, Store, ClaimFilter } from '#lib/store'
 
-/** The wishes of a worker that serves every queue, unless told otherwise. */
-export function wishes(differently: Partial<Wishes> = {}): Wishes {
+/** The filter of a worker that serves every queue, unless told otherwise. */
+export function claimFilter(differently: Partial<ClaimFilter> = {}): ClaimFilter {
   return { workerId: 'w-1', queues: null, excludeQueues: [], ...differently }
 }
 
@@ -36,13 +36,13 @@ export function rescue(store: Store): Promise<Rescued> {
   return store.rescue((row) => afterCrash(row, store.maxCrashes))
 }
 
-/** Takes up to `room` rows and hands nothing in. */
+/** Takes up to `limit` rows and hands nothing in. */
 export function claim(
   store: Store,
-  room: number,
-  differently: Partial<Wishes> = {},
+  limit: number,
+  differently: Partial<ClaimFilter> = {},
 ): Promise<Exchange> {
-  return store.exchange([], room, wishes(differently))
+  return store.exchange([], limit, claimFilter(differently))
 }
 
 export function idsOf({ claimed }: Exchange): string[] {

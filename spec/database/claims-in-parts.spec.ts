@@ -5,7 +5,7 @@ import { backends } from '../../lib/backend-registry'
 import type { Outcome, Store } from '#lib/store'
 import { dashed } from '#formats'
 import { DatabaseRows } from '../contract/database-rows'
-import { wishes } from '../contract/rows'
+import { claimFilter } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
 // Elsewhere a claim is one statement.
@@ -52,10 +52,10 @@ describeEachDatabase(
         { runAfter: past() },
         {},
       )
-      const [last] = (await store.exchange([], 1, wishes())).claimed.map(success)
+      const [last] = (await store.exchange([], 1, claimFilter())).claimed.map(success)
       asked.splice(0)
 
-      const { claimed } = await store.exchange([last!], 10, wishes())
+      const { claimed } = await store.exchange([last!], 10, claimFilter())
 
       expect(claimed.map(({ values }) => values.id)).toEqual(ids.slice(1))
       const transactions = asked
@@ -87,11 +87,11 @@ describeEachDatabase(
         "CREATE TRIGGER refuse BEFORE UPDATE ON db_task_result FOR EACH ROW IF NEW.task_path = 'spec.refused' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused'; END IF",
       )
 
-      const { claimed } = await store.exchange([], 10, wishes())
+      const { claimed } = await store.exchange([], 10, claimFilter())
 
       expect(claimed.map(({ values }) => values.id)).toEqual([due])
       expect(await rows.get(refused!)).toMatchObject({ status: 'READY', claims: 0 })
-      await expect(store.exchange([], 10, wishes())).rejects.toThrow('refused')
+      await expect(store.exchange([], 10, claimFilter())).rejects.toThrow('refused')
     })
   },
   { only: ['mariadb', 'mysql'] },

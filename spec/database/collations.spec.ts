@@ -1,4 +1,4 @@
-import { claim, rescue, wishes } from '../contract/rows'
+import { claim, rescue, claimFilter } from '../contract/rows'
 import type { DataSource } from 'typeorm'
 import {
   configureTasks,
@@ -102,7 +102,7 @@ describeEachDatabase((database) => {
             status: 'SUCCESSFUL' as const,
             returnValue: returnValue(row),
           }))
-          const { answers } = await store.exchange(outcomes, 0, wishes())
+          const { answers } = await store.exchange(outcomes, 0, claimFilter())
           expect(answers).toEqual(['refused', 'kept', 'kept'])
         }
       await store.close()

@@ -10,7 +10,7 @@ import {
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
 import { dashed } from '#formats'
 import type { ClaimedRow } from '#lib/store'
-import { claim, wishes } from '../contract/rows'
+import { claim, claimFilter } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 import { DJANGO_TABLE } from '../support/django-ddl'
 import {
@@ -172,7 +172,7 @@ describeEachDatabase((database) => {
         const { claimed } = await claim(store, 1)
         const [{ key, claims }] = claimed as [ClaimedRow]
         const done = { key, claims, status: 'SUCCESSFUL', returnValue: null } as const
-        await store.exchange([done], 0, wishes())
+        await store.exchange([done], 0, claimFilter())
         const { enqueued_at, started_at, finished_at } = await rawRow(dataSource, name, id)
         times.push([enqueued_at, started_at, finished_at].map((at) => microseconds(String(at))))
       }

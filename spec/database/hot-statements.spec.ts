@@ -4,7 +4,7 @@ import { remoteTask } from '#define'
 import { DBTaskResult } from '#entities'
 import { configureTasks } from '#configure'
 import type { ClaimedRow, Outcome, Store } from '#lib/store'
-import { rescue, wishes } from '../contract/rows'
+import { rescue, claimFilter } from '../contract/rows'
 import { describeEachDatabase, isMySqlFamily, type SpecDatabase } from '../support/databases'
 import { explain, planLines } from '../support/explain'
 import { addRows, type DatabaseName } from '../support/many-rows'
@@ -39,7 +39,7 @@ const STATEMENTS: Readonly<Record<string, (place: Place) => Promise<unknown>>> =
   'an exchange': async (place) => {
     const claimed = await claim(place, BATCH)
     place.asked.splice(0)
-    const next = await place.store.exchange(claimed.map(success), BATCH, wishes())
+    const next = await place.store.exchange(claimed.map(success), BATCH, claimFilter())
     expect([next.claimed.length, next.answers.every((answer) => answer === 'kept')]).toEqual([
       BATCH,
       true,
@@ -54,7 +54,7 @@ const STATEMENTS: Readonly<Record<string, (place: Place) => Promise<unknown>>> =
     const next = await place.store.exchange(
       claimed.map(success),
       10,
-      wishes({ queues: ['default', 'mail'] }),
+      claimFilter({ queues: ['default', 'mail'] }),
     )
     const asked = place.asked.splice(0)
     await finish(place, next.claimed)
@@ -203,13 +203,13 @@ function isLookForLost(name: DatabaseName, sql: string): boolean {
 }
 
 async function claim({ store }: Place, room: number): Promise<readonly ClaimedRow[]> {
-  const { claimed } = await store.exchange([], room, wishes())
+  const { claimed } = await store.exchange([], room, claimFilter())
   expect(claimed).toHaveLength(room)
   return claimed
 }
 
 async function finish({ store }: Place, rows: readonly ClaimedRow[]): Promise<void> {
-  if (rows.length > 0) await store.exchange(rows.map(success), 0, wishes())
+  if (rows.length > 0) await store.exchange(rows.map(success), 0, claimFilter())
 }
 
 function success({ key, claims }: ClaimedRow): Outcome {

@@ -3,7 +3,7 @@ import { configureTasks, DBTaskResult, startWorker, task } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import type { ClaimedRow, Outcome, Store } from '#lib/store'
 import { DatabaseRows } from '../contract/database-rows'
-import { claim, rescue, wishes } from '../contract/rows'
+import { claim, rescue, claimFilter } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
 
@@ -138,17 +138,17 @@ describeEachDatabase((database) => {
       const isLocked = (i: number): boolean => claimed[i]!.values.id === locked
 
       await rows.whileLocked(locked, async () => {
-        const { answers } = await store.exchange(outcomes, 0, wishes())
+        const { answers } = await store.exchange(outcomes, 0, claimFilter())
         expect(answers).toEqual(claimed.map((_, i) => (isLocked(i) ? 'later' : 'kept')))
         const begun = performance.now()
         const again = outcomes.filter((_, i) => isLocked(i))
         for (let i = 0; i < 4; i++)
-          expect((await store.exchange(again, 0, wishes())).answers).toEqual(['later'])
+          expect((await store.exchange(again, 0, claimFilter())).answers).toEqual(['later'])
         // Four times the time that a statement waits for a lock.
         expect(performance.now() - begun).toBeLessThan(3_000)
       })
 
-      const again = await store.exchange(outcomes, 0, wishes())
+      const again = await store.exchange(outcomes, 0, claimFilter())
       expect(again.answers).toEqual(claimed.map(() => 'kept'))
       expect(others).toHaveLength(7)
     })
@@ -190,7 +190,7 @@ describeEachDatabase((database) => {
       await dataSource.getRepository(DBTaskResult).delete({ id: gone })
 
       await rows.whileLocked(locked, async () => {
-        const { answers } = await store.exchange(claimed.map(success), 0, wishes())
+        const { answers } = await store.exchange(claimed.map(success), 0, claimFilter())
         expect(answers).toEqual(
           claimed.map(({ values: { id } }) =>
             id === locked ? 'later' : id === gone ? 'refused' : 'kept',

@@ -2,7 +2,7 @@ import type { DataSource, Logger } from 'typeorm'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
 import { planMigration } from '#plan'
 import { DBTaskResult, dbTaskResultSchema } from '#entities'
-import type { Store, Wishes } from '#lib/store'
+import type { Store, ClaimFilter } from '#lib/store'
 import { DJANGO_TABLE, djangoDdl } from '../support/django-ddl'
 import { describeEachDatabase, type SpecDatabase } from '../support/databases'
 import { explain } from '../support/explain'
@@ -10,7 +10,7 @@ import { mySqlNumbers } from '../support/many-rows'
 import { typeormVersion } from '../support/typeorm'
 
 const ROWS = 100_000
-const WISHES: readonly Wishes[] = [
+const FILTERS: readonly ClaimFilter[] = [
   { workerId: 'w-1', queues: ['default'], excludeQueues: [] },
   { workerId: 'w-1', queues: null, excludeQueues: [] },
 ]
@@ -53,12 +53,12 @@ async function expectGoodClaims(
   store: Store,
   asked: Asked[],
 ): Promise<void> {
-  for (const wishes of WISHES) {
+  for (const filter of FILTERS) {
     const took: number[] = []
     for (let i = 0; i < 3; i++) {
       asked.splice(0)
       const started = performance.now()
-      const { claimed } = await store.exchange([], 5, wishes)
+      const { claimed } = await store.exchange([], 5, filter)
       took.push(performance.now() - started)
       expect(claimed).toHaveLength(5)
       // Those that came to the same, and those that did not: databases may be told of them in two ways.
@@ -68,8 +68,8 @@ async function expectGoodClaims(
         status: 'SUCCESSFUL' as const,
         returnValue: row < 3 ? null : String(row),
       }))
-      await store.exchange(outcomes.slice(0, 3), 0, wishes)
-      await store.exchange(outcomes.slice(3), 0, wishes)
+      await store.exchange(outcomes.slice(0, 3), 0, filter)
+      await store.exchange(outcomes.slice(3), 0, filter)
     }
 
     // What is wasteful shows in the plans; this is for what no plan shows. Usually 1 to 8 ms, but others may use this machine.

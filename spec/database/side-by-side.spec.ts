@@ -4,7 +4,7 @@ import { DatabaseBackend } from '#backends/database'
 import { backends } from '../../lib/backend-registry'
 import type { ClaimedRow, Outcome, Store } from '#lib/store'
 import { DatabaseRows } from '../contract/database-rows'
-import { wishes } from '../contract/rows'
+import { claimFilter } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
 /** Enough that PostgreSQL finishes and claims on two connections at a time; see SIDE_BY_SIDE_FROM of its dialect. */
@@ -21,12 +21,12 @@ describeEachDatabase(
       configureTasks({ default: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
       store = await backends.get('default').openStore({})
       await new DatabaseRows(dataSource).addMany(2 * MANY)
-      first = (await store.exchange([], MANY, wishes())).claimed
+      first = (await store.exchange([], MANY, claimFilter())).claimed
     })
     afterEach(async () => await store.close())
 
     it('many outcomes are stored and as many rows claimed, each once', async () => {
-      const { answers, claimed } = await store.exchange(successes(first), MANY, wishes())
+      const { answers, claimed } = await store.exchange(successes(first), MANY, claimFilter())
 
       expect(answers).toEqual(first.map(() => 'kept'))
       expect(new Set([...first, ...claimed].map(({ key }) => key)).size).toBe(2 * MANY)
@@ -37,7 +37,7 @@ describeEachDatabase(
     it('what was claimed is run when outcomes are refused, and those are FAILED', async () => {
       await forbid('SUCCESSFUL')
 
-      const { answers, claimed } = await store.exchange(successes(first), MANY, wishes())
+      const { answers, claimed } = await store.exchange(successes(first), MANY, claimFilter())
 
       expect(answers).toEqual(
         first.map(({ key, claims }) => ({
@@ -58,7 +58,11 @@ describeEachDatabase(
     it('outcomes are stored, and the error is told, while nothing can be claimed', async () => {
       await forbid('RUNNING')
 
-      const { answers, claimed, failure } = await store.exchange(successes(first), MANY, wishes())
+      const { answers, claimed, failure } = await store.exchange(
+        successes(first),
+        MANY,
+        claimFilter(),
+      )
 
       expect(answers).toEqual(first.map(() => 'kept'))
       expect([claimed, String(failure)]).toEqual([

@@ -5,7 +5,7 @@ import { DBTaskResult } from '#entities'
 import { remoteTask } from '#define'
 import { configureTasks } from '#configure'
 import type { Store } from '#lib/store'
-import { wishes } from '../contract/rows'
+import { claimFilter } from '../contract/rows'
 import { databases } from '../support/databases'
 import { say, setting } from './kit/setting'
 import { p99 } from './kit/volume'
@@ -81,7 +81,7 @@ async function work(dataSource: DataSource, store: Store, seconds: number): Prom
     nothing.push(await timed(() => dataSource.query('SELECT 1')))
     let claimed: Awaited<ReturnType<Store['exchange']>>['claimed'] = []
     claims.push(
-      await timed(async () => (claimed = (await store.exchange([], BATCH, wishes())).claimed)),
+      await timed(async () => (claimed = (await store.exchange([], BATCH, claimFilter())).claimed)),
     )
     expect(claimed).toHaveLength(BATCH)
     await store.exchange(
@@ -92,7 +92,7 @@ async function work(dataSource: DataSource, store: Store, seconds: number): Prom
         returnValue: null,
       })),
       0,
-      wishes(),
+      claimFilter(),
     )
   }
   return { claims, nothing }

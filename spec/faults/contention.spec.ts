@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm'
 import { DatabaseBackend } from '#backends/database'
 import { DBTaskResult } from '#entities'
 import type { Store } from '#lib/store'
-import { claim, wishes } from '../contract/rows'
+import { claim, claimFilter } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 import { serverNames, type ServerName } from '../support/servers/start'
 import { say } from './kit/setting'
@@ -78,7 +78,7 @@ async function throughput(stores: readonly Store[], seen: Set<string>): Promise<
         const { claimed } = await store.exchange(
           [],
           room,
-          wishes({ workerId: `w-${at}`, queues: ['default', 'mail', 'slow'] }),
+          claimFilter({ workerId: `w-${at}`, queues: ['default', 'mail', 'slow'] }),
         )
         left += room - claimed.length
         for (const { key } of claimed) seen.add(key)
@@ -90,7 +90,7 @@ async function throughput(stores: readonly Store[], seen: Set<string>): Promise<
             returnValue: null,
           })),
           0,
-          wishes(),
+          claimFilter(),
         )
         if (answers.some((answer) => answer !== 'kept')) throw new Error('An outcome was not kept')
       }

@@ -5,7 +5,7 @@ import { DBTaskResult } from '#entities'
 import { withError } from '#history'
 import type { ClaimedRow, Held, Outcome, Store } from '#lib/store'
 import { DatabaseRows } from '../contract/database-rows'
-import { rescue, wishes } from '../contract/rows'
+import { rescue, claimFilter } from '../contract/rows'
 import { databases } from '../support/databases'
 import { CANCELLED, type Handle, MAX_CRASHES, Model, type Step } from './kit/model'
 import { say, seed, setting } from './kit/setting'
@@ -145,7 +145,7 @@ describe.each(databases())('on $name', (database) => {
           await stores[each.worker]!.exchange(
             [],
             each.room,
-            wishes({ workerId: `w-${each.worker}` }),
+            claimFilter({ workerId: `w-${each.worker}` }),
           )
         ).claimed.map((row) => {
           claimed.set(`${row.key} ${row.claims}`, row)
@@ -188,7 +188,7 @@ describe.each(databases())('on $name', (database) => {
     const { answers } = await stores[each.worker]!.exchange(
       [outcomeOf(heldBy(handle), each.do as keyof typeof OUTCOMES | 'retry')],
       0,
-      wishes(),
+      claimFilter(),
     )
     return answers[0] === 'kept'
   }

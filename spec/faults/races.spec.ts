@@ -5,7 +5,7 @@ import { DatabaseBackend } from '#backends/database'
 import { DBTaskResult } from '#entities'
 import type { ClaimedRow, Store } from '#lib/store'
 import { DatabaseRows } from '../contract/database-rows'
-import { claim, rescue, wishes } from '../contract/rows'
+import { claim, rescue, claimFilter } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
 const LOCKED = 150
@@ -25,7 +25,7 @@ const finish: Contender = async ({ stores: [store], row }) =>
     await store.exchange(
       [{ key: row.key, claims: row.claims, status: 'SUCCESSFUL', returnValue: '1' }],
       0,
-      wishes(),
+      claimFilter(),
     )
   ).answers[0] === 'kept'
 const renew: Contender = async ({ stores: [store], row }) =>

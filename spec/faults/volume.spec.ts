@@ -3,7 +3,7 @@ import type { DataSource, Logger } from 'typeorm'
 import { DatabaseBackend } from '#backends/database'
 import { DBTaskResult } from '#entities'
 import type { Store } from '#lib/store'
-import { wishes } from '../contract/rows'
+import { claimFilter } from '../contract/rows'
 import { databases } from '../support/databases'
 import { explain } from '../support/explain'
 import type { DatabaseName } from '../support/servers/wanted'
@@ -128,7 +128,7 @@ async function claims(
   const took: number[] = []
   for (let i = 0; i < times; i++) {
     const start = performance.now()
-    const { claimed } = await store.exchange([], 1, wishes({ queues }))
+    const { claimed } = await store.exchange([], 1, claimFilter({ queues }))
     took.push(performance.now() - start)
     expect(claimed).toHaveLength(1)
     await store.exchange(
@@ -139,7 +139,7 @@ async function claims(
         returnValue: null,
       })),
       0,
-      wishes(),
+      claimFilter(),
     )
   }
   return took

@@ -4,13 +4,13 @@ import type {
   Held,
   Judge,
   Outcome,
-  PruneWish,
+  PruneQuery,
   ProgressNote,
   Renewed,
   Reported,
   Rescued,
   Store,
-  Wishes,
+  ClaimFilter,
 } from '#lib/store'
 import { MemoryStore } from '#memory/store'
 import { MemoryTable } from '#memory/table'
@@ -29,7 +29,7 @@ export class WatchedStore implements Store {
   readonly leaseSeconds = 30
   readonly maxCrashes = 3
   readonly table = new MemoryTable()
-  readonly asked: { outcomes: readonly Outcome[]; room: number; wishes: Wishes }[] = []
+  readonly asked: { outcomes: readonly Outcome[]; limit: number; filter: ClaimFilter }[] = []
   /** The outcomes whose fence held. */
   readonly kept: Outcome[] = []
   readonly renewals: Held[] = []
@@ -80,14 +80,18 @@ export class WatchedStore implements Store {
       .map((row) => row.row_key)
   }
 
-  async exchange(outcomes: readonly Outcome[], room: number, wishes: Wishes): Promise<Exchange> {
-    this.asked.push({ outcomes, room, wishes })
+  async exchange(
+    outcomes: readonly Outcome[],
+    limit: number,
+    filter: ClaimFilter,
+  ): Promise<Exchange> {
+    this.asked.push({ outcomes, limit, filter })
     if (this.failures > 0) {
       this.failures--
       throw new Error('connection lost')
     }
     if (outcomes.length > 0) this.meanwhile(outcomes)
-    const exchange = await this.#store.exchange(outcomes, room, wishes)
+    const exchange = await this.#store.exchange(outcomes, limit, filter)
     this.kept.push(...outcomes.filter((_, i) => exchange.answers[i] === 'kept'))
     return exchange
   }
@@ -115,7 +119,7 @@ export class WatchedStore implements Store {
     return this.#store.rescue(judge)
   }
 
-  prune(wish: PruneWish): Promise<number> {
+  prune(wish: PruneQuery): Promise<number> {
     return this.#store.prune(wish)
   }
 

@@ -64,12 +64,12 @@ describe('rows that were claimed ahead', () => {
     let ahead = 0
     const stop = taskStarted.connect(() => void started++)
     const exchange = store.exchange.bind(store)
-    store.exchange = async (outcomes, room, wishes) => {
+    store.exchange = async (outcomes, limit, filter) => {
       // What was claimed, and has not started, while outcomes of others are handed in.
       const claimed = quick.length - store.waiting.length
       if (outcomes.length > 0) ahead = Math.max(ahead, claimed - started)
       await sleep(2)
-      return exchange(outcomes, room, wishes)
+      return exchange(outcomes, limit, filter)
     }
 
     await workerOf(

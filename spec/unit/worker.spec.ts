@@ -138,7 +138,7 @@ describe('concurrency', () => {
     open('n1')
     await settled()
     expect(store.waiting).toHaveLength(2)
-    expect(store.asked.map(({ room }) => room)).toEqual([3, 2])
+    expect(store.asked.map(({ limit }) => limit)).toEqual([3, 2])
 
     for (let i = 2; i < 7; i++) {
       open(`n${i}`)

@@ -1,5 +1,5 @@
 import type { ErrorRecord } from '../../../lib/errors/error-record'
-import type { Wishes } from '../../../lib/store'
+import type { ClaimFilter } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'
 import type { ClaimedRaw, FinishRow, HeldRow, NewRows, NoteRow, RawRow } from '../row'
 
@@ -148,7 +148,7 @@ export interface Released {
 
 export const NONE: ReadonlySet<string> = new Set()
 
-export type QueueFilter = Pick<Wishes, 'queues' | 'excludeQueues'>
+export type QueueFilter = Pick<ClaimFilter, 'queues' | 'excludeQueues'>
 
 export interface ClaimOwner {
   readonly workerId: string
@@ -157,7 +157,7 @@ export interface ClaimOwner {
 
 export interface Claim extends ClaimOwner {
   /** The rows that the worker knows to be its own. */
-  readonly held?: Wishes['held']
+  readonly held?: ClaimFilter['held']
   /** The most rows to claim. */
   readonly limit: number
   readonly filter: QueueFilter

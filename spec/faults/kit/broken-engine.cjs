@@ -37,8 +37,8 @@ if (rewrite) {
 if (process.env.BREAK === 'batch') {
   const { exchange } = DatabaseStore.prototype
   let calls = 0
-  DatabaseStore.prototype.exchange = async function (outcomes, room, wishes) {
+  DatabaseStore.prototype.exchange = async function (outcomes, limit, filter) {
     if (outcomes.length > 0 && calls++ === 0) return { kept: outcomes.map(() => true), claimed: [] }
-    return exchange.call(this, outcomes, room, wishes)
+    return exchange.call(this, outcomes, limit, filter)
   }
 }

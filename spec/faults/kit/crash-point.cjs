@@ -11,11 +11,11 @@ const point = process.env.CRASH_AT
 const { exchange, renew } = DatabaseStore.prototype
 let awaited
 
-DatabaseStore.prototype.exchange = async function (outcomes, room, wishes) {
+DatabaseStore.prototype.exchange = async function (outcomes, limit, filter) {
   if (point === 'returned' && outcomes.length > 0) die()
   if (point === 'finishing' && outcomes.length > 0)
-    return dieWhenSent(/finished_at/, exchange.call(this, outcomes, room, wishes))
-  const answer = await exchange.call(this, outcomes, room, wishes)
+    return dieWhenSent(/finished_at/, exchange.call(this, outcomes, limit, filter))
+  const answer = await exchange.call(this, outcomes, limit, filter)
   if (point === 'claimed' && answer.claimed.length > 0) die()
   return answer
 }

@@ -67,10 +67,10 @@ it('an outcome that the store wants later is handed in again, and the worker doe
   const worker = workerOf(backend, store, settingsOf({ workerId: 'w-1', interval: 60_000 }))
   const exchange = store.exchange.bind(store)
   let laters = 0
-  store.exchange = async (outcomes, room, wishes) => {
-    if (outcomes.length === 0 || laters >= 2) return exchange(outcomes, room, wishes)
+  store.exchange = async (outcomes, limit, filter) => {
+    if (outcomes.length === 0 || laters >= 2) return exchange(outcomes, limit, filter)
     laters++
-    return { ...(await exchange([], room, wishes)), answers: outcomes.map(() => 'later' as const) }
+    return { ...(await exchange([], limit, filter)), answers: outcomes.map(() => 'later' as const) }
   }
   const running = worker.run()
 
@@ -89,11 +89,11 @@ it('a worker goes on after a claim that failed beside outcomes that were stored'
   store.add(nothing.name)
   const exchange = store.exchange.bind(store)
   let failures = 1
-  store.exchange = async (outcomes, room, wishes) => {
-    if (outcomes.length === 0 || failures === 0) return exchange(outcomes, room, wishes)
+  store.exchange = async (outcomes, limit, filter) => {
+    if (outcomes.length === 0 || failures === 0) return exchange(outcomes, limit, filter)
     failures--
     store.add(nothing.name)
-    const { answers } = await exchange(outcomes, 0, wishes)
+    const { answers } = await exchange(outcomes, 0, filter)
     return { answers, claimed: [], failure: new Error('no claims now') }
   }
 

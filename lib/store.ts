@@ -50,7 +50,10 @@ export interface ClaimFilter {
   /** Queues to serve; null: all. */
   readonly queues: readonly string[] | null
   readonly excludeQueues: readonly string[]
-  /** The rows that the worker knows to be its own. Other rows with its id are of a claim whose answer was lost. */
+  /**
+   * The rows that the worker knows to be its own. Other rows with its id are of a claim whose answer was lost. Absent for an id
+   * that another worker may have, too.
+   */
   readonly held?: () => readonly Held[]
 }
 

@@ -45,6 +45,8 @@ export interface WorkerOptions {
 
 /** The options of a worker, checked and complete. Durations in ms. */
 export interface WorkerSettings extends ClaimFilter {
+  /** No other worker has its id. */
+  readonly hasRandomId: boolean
   readonly backend: string
   readonly interval: number
   readonly batch: boolean
@@ -86,6 +88,7 @@ export function settingsOf(options: WorkerOptions): WorkerSettings {
     ...given,
     queues,
     workerId: given.workerId ?? randomWorkerId(),
+    hasRandomId: given.workerId === undefined,
     isolation: given.isolation === undefined ? null : isolationOf(given.isolation),
   }
 }

@@ -53,13 +53,9 @@ export class Worker {
     this.#settings = settings
     this.#pool = pool
     this.#chores = chores
-    const { workerId, queues, excludeQueues } = settings
-    this.#filter = {
-      workerId,
-      queues,
-      excludeQueues,
-      held: () => pool.held().map(({ row }) => row),
-    }
+    const { workerId, queues, excludeQueues, hasRandomId } = settings
+    const held = () => pool.held().map(({ row }) => row)
+    this.#filter = { workerId, queues, excludeQueues, ...(hasRandomId && { held }) }
   }
 
   /** It claims no more. */

@@ -1,5 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
-import { configureTasks, DBTaskResult, type RunningWorker, startWorker, task } from 'typeorm-tasks'
+import {
+  configureTasks,
+  DBTaskResult,
+  type RunningWorker,
+  startWorker,
+  task,
+  type WorkerOptions,
+} from 'typeorm-tasks'
 import { dialectFor } from '#dialect-for'
 import { Session } from '#session'
 import { tableOf } from '#database/table'
@@ -48,49 +56,85 @@ describeEachDatabase((database) => {
   )
 })
 
+const slow = task('unheard.slow', async () => {
+  await sleep(1_500)
+})
+
 describeEachDatabase(
   (database) => {
-    it('rows of a claim whose answer is lost are given back at once, and no crash is counted', async () => {
+    let proxy: Proxy
+    let dataSource: DataSource
+    let log: ReturnType<typeof catchLog>
+    const workers: RunningWorker[] = []
+    const loseNextClaim = (): void =>
+      proxy.loseReplyTo(CLAIM[isMySqlFamily(database.name) ? 'mysql' : 'postgres'])
+    const start = async (options: WorkerOptions): Promise<void> =>
+      void workers.push(await startWorker({ interval: 20, ...options }))
+    const rows = () => dataSource.getRepository(DBTaskResult)
+
+    beforeEach(async () => {
       const direct = (await database.fresh()) as DataSourceOptions & { host: string; port: number }
-      const proxy = await Proxy.to(direct)
-      const dataSource = await new DataSource({
+      proxy = await Proxy.to(direct)
+      dataSource = await new DataSource({
         ...direct,
         port: proxy.port,
         entities: [DBTaskResult],
         synchronize: true,
       } as DataSourceOptions).initialize()
-      const log = catchLog()
-      let worker: RunningWorker | undefined
-      try {
-        configureTasks({
-          default: {
-            BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
-            OPTIONS: { dataSource, leaseSeconds: 30 },
-          },
-        })
-        const results = await once.enqueueMany(Array.from({ length: 6 }, () => []))
-        proxy.loseReplyTo(CLAIM[isMySqlFamily(database.name) ? 'mysql' : 'postgres'])
-        worker = await startWorker({ interval: 20 })
-        await Promise.all(results.map((result) => result.wait({ timeout: 25_000 })))
+      log = catchLog()
+      configureTasks({
+        default: {
+          BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+          QUEUES: ['default', 'mail'],
+          OPTIONS: { dataSource, leaseSeconds: 30 },
+        },
+      })
+    })
+    afterEach(async () => {
+      await Promise.all(workers.splice(0).map((worker) => worker.stop()))
+      await dataSource.destroy()
+      await proxy.close()
+    })
 
-        const rows = await dataSource.getRepository(DBTaskResult).find()
-        expect(
-          rows.map(({ status, workerIds, attemptErrors }) => [
-            status,
-            workerIds.length,
-            attemptErrors,
-          ]),
-        ).toEqual(results.map(() => ['SUCCESSFUL', 1, null]))
-        expect(proxy.lost).toBe(1)
-        expect(log).toContainEqual([
-          'info',
-          expect.stringMatching(/^\d row\(s\) of a claim whose answer was lost/),
-        ])
-      } finally {
-        await worker?.stop()
-        await dataSource.destroy()
-        await proxy.close()
-      }
+    it('rows of a claim whose answer is lost are given back at once, and no crash is counted', async () => {
+      const results = await once.enqueueMany(Array.from({ length: 6 }, () => []))
+      loseNextClaim()
+      await start({})
+      await Promise.all(results.map((result) => result.wait({ timeout: 25_000 })))
+
+      expect(
+        (await rows().find()).map(({ status, workerIds, attemptErrors }) => [
+          status,
+          workerIds.length,
+          attemptErrors,
+        ]),
+      ).toEqual(results.map(() => ['SUCCESSFUL', 1, null]))
+      expect(proxy.lost).toBe(1)
+      expect(log).toContainEqual([
+        'info',
+        expect.stringMatching(/^\d row\(s\) of a claim whose answer was lost/),
+      ])
+    }, 60_000)
+
+    it('rows of another worker with the same name are left to it', async () => {
+      const results = await slow
+        .using({ queueName: 'mail' })
+        .enqueueMany(Array.from({ length: 3 }, () => []))
+      await start({ workerId: 'twin', queues: ['mail'] })
+      while ((await rows().countBy({ status: 'RUNNING' })) < 3) await sleep(10)
+
+      await once.enqueue()
+      loseNextClaim()
+      await start({ workerId: 'twin' })
+      await Promise.all(results.map((result) => result.wait({ timeout: 25_000 })))
+
+      expect(
+        (await rows().findBy({ taskPath: slow.name })).map(({ status, claims }) => [
+          status,
+          claims,
+        ]),
+      ).toEqual(results.map(() => ['SUCCESSFUL', 1]))
+      expect(proxy.lost).toBe(1)
     }, 60_000)
   },
   { only: ['postgres', 'mariadb', 'mysql'] },

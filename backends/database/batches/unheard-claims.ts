@@ -29,8 +29,8 @@ export class UnheardClaims {
   }
 
   /** A statement that claims has failed. What the database itself refused, it has not done. */
-  note({ limit }: Claim, error: unknown): void {
-    if (limit > 0 && !isRefusal(error) && !isLocked(error) && !isContention(error))
+  note({ held, limit }: Claim, error: unknown): void {
+    if (held && limit > 0 && !isRefusal(error) && !isLocked(error) && !isContention(error))
       this.#arePossible = true
   }
 

@@ -156,7 +156,7 @@ export interface ClaimOwner {
 }
 
 export interface Claim extends ClaimOwner {
-  /** The rows that the worker knows to be its own. */
+  /** The rows that the worker knows to be its own; absent where another worker may have its id. */
   readonly held?: ClaimFilter['held']
   /** The most rows to claim. */
   readonly limit: number

@@ -1,6 +1,7 @@
 import { DatabaseBackend } from './backends/database'
 import { DummyBackend } from './backends/dummy'
 import { ImmediateBackend } from './backends/immediate'
+import { Unconfigured } from './backends/unconfigured'
 import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
@@ -77,8 +78,5 @@ registerBackend('typeorm-tasks/backends/immediate#ImmediateBackend', () => Immed
 registerBackend('typeorm-tasks/backends/dummy#DummyBackend', () => DummyBackend)
 registerBackend('typeorm-tasks/backends/database#DatabaseBackend', () => DatabaseBackend)
 
-/** With nothing configured, tasks run at once, as in Django. */
-const unconfigured = new Map([
-  ['default', new ImmediateBackend('default', { queues: ['default'], options: {} })],
-])
+const unconfigured = new Map([['default', new Unconfigured()]])
 backends.setFallback(() => unconfigured)

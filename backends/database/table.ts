@@ -82,7 +82,7 @@ export function assertReady(dataSource: DataSource): void {
   if (!dataSource.isInitialized)
     throw new DataSourceError(
       'The DataSource of TASKS is not initialised.',
-      'Call `await dataSource.initialize()` before tasks are used.',
+      'Call `await dataSource.initialize()` before tasks are used. If your framework makes a DataSource of its own, as Nest does, give that one to configureTasks.',
     )
   if (!dataSource.hasMetadata(DBTaskResult))
     throw new DataSourceError(

@@ -32,8 +32,11 @@ export interface Failure {
  */
 export interface NotBegun {
   readonly status: 'NOT_BEGUN'
-  readonly error: ErrorRecord
+  /** null: the task is not defined in this process. */
+  readonly error: ErrorRecord | null
 }
+
+export const UNKNOWN_HERE: NotBegun = { status: 'NOT_BEGUN', error: null }
 
 /** The outcome of a run that trouble of the set-up, `cause`, kept from beginning. */
 export function notBegun(cause: unknown): NotBegun {

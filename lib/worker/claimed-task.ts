@@ -22,7 +22,7 @@ import { logState } from '../events/task-log'
 import type { LiveStage, Stage } from './stages'
 import { strengthOf } from '../execution/abort'
 import type { ClaimedRow, Outcome } from '../store'
-import { type RunOutcome, aborted, failed, outcomeOf } from '../execution/run-outcome'
+import { type RunOutcome, aborted, failed, outcomeOf, UNKNOWN_HERE } from '../execution/run-outcome'
 
 /** The pool, as its tasks see it. */
 export interface Owner {
@@ -34,7 +34,8 @@ export interface Owner {
   /** A task ended only because the worker stops: its row is given back unfinished. */
   giveBack(task: ClaimedTask): void
   /** Trouble of the set-up kept a task from beginning: its row is given back, for a later run. */
-  giveBackUnbegun(task: ClaimedTask, error: ErrorRecord): void
+  giveBackUnbegun(task: ClaimedTask, error: ErrorRecord | null): void
+  mayBeKnownElsewhere(row: ClaimedRow): boolean
 }
 
 /** One claimed row: its run, why it must stop, and its outcome. Its stage is the list of the pool that it is in. */
@@ -217,6 +218,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   #execute(): Promise<RunOutcome> {
     const { values } = this.row
     const task = tasks.find(values.taskName)
+    if (!task && this.#owner.mayBeKnownElsewhere(this.row)) return Promise.resolve(UNKNOWN_HERE)
     try {
       this.policy = policyFor(this.row, task)
       assertYoung(values, this.policy, clock.now() - this.claimedAt)

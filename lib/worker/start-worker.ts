@@ -4,6 +4,8 @@ import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneQueryOf } from './prune-options'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
+import { InvalidSettingsError } from '../errors/errors'
+import { didYouMean, shown } from '../errors/suggestions'
 import { log } from '../events/logger'
 import { inFreshContext } from '../execution/run-context'
 import { backends } from '../backend-registry'
@@ -14,6 +16,7 @@ import type * as rescuer from './chores/rescuer'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
 import type * as taskPool from './task-pool'
+import type * as unknownTasks from './unknown-tasks'
 import type * as loop from './worker'
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
 
@@ -79,6 +82,7 @@ async function opened(options: WorkerOptions): Promise<OpenWorker> {
   assertNoChild()
   const settings = settingsOf(options)
   const backend = backends.get(settings.backend)
+  assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}
   const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
   const worker = workerOf(backend, store, settings)
@@ -87,6 +91,23 @@ async function opened(options: WorkerOptions): Promise<OpenWorker> {
     start: () => inFreshContext(() => running(worker, settings.workerId)),
     close: () => store.close(),
   }
+}
+
+/** @throws InvalidSettingsError for a queue that TASKS does not have: nothing would ever be in it. */
+function assertServed({ queues, excludeQueues }: WorkerSettings, backend: TaskBackend): void {
+  const known = backend.settings.queues
+  if (known.length === 0) return
+  const wrong = [...(queues ?? []), ...excludeQueues].find((queue) => !known.includes(queue))
+  if (wrong !== undefined)
+    throw new InvalidSettingsError(
+      `Worker: queue ${shown(wrong)} is not in QUEUES of TASKS.${backend.alias} (${known.join(', ')}).`,
+      didYouMean(wrong, known) ?? 'Add it there, or choose one of them.',
+    )
+  const others = queues && known.filter((queue) => !queues.includes(queue))
+  if (others && others.length > 0)
+    log.info(
+      `The queues ${others.join(', ')} of TASKS.${backend.alias} are not served by this worker.`,
+    )
 }
 
 /** A worker with its pool and its chores. Their code is loaded here: most processes that enqueue run no worker. */
@@ -102,13 +123,16 @@ export function workerOf(
   const { Rescuer } = require('./chores/rescuer') as typeof rescuer
   const { ReturnUnstarted } = require('./chores/return-unstarted') as typeof returnUnstarted
   const { ReturnUnbegun } = require('./chores/return-unbegun') as typeof returnUnbegun
+  const { UnknownTasks } = require('./unknown-tasks') as typeof unknownTasks
   const { Worker } = require('./worker') as typeof loop
   const { concurrency, isolation } = settings
   const pool = new TaskPool(backend, concurrency, isolation && new Children(isolation))
   const holding = new Leases(store, pool)
   const rescuing = new Rescuer(store, () => holding.caughtUp())
   const noting = new ProgressNotes(store, pool)
-  const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool)]
+  // A batch ends: nobody would come back to the row.
+  const unknown = settings.batch ? null : new UnknownTasks()
+  const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
   return new Worker(store, settings, pool, [holding, noting, ...returning, rescuing])
 }
 

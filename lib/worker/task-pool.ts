@@ -33,6 +33,8 @@ export class TaskPool implements Owner {
   #toReturn: ClaimedRow[] = []
   /** What becomes of a task that could not begin, which counts as running until it is moved on: `ReturnUnbegun` sets it. */
   giveBackUnbegun: Owner['giveBackUnbegun'] = (task) => this.giveBack(task)
+  /** Whether a row whose task is not defined here is given back. */
+  mayBeKnownElsewhere: Owner['mayBeKnownElsewhere'] = () => false
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined

@@ -180,3 +180,34 @@ it('takes a worker id of 64 characters', async () => {
 
   expect(await worker.finished).toEqual({ started: 0, abandoned: 0 })
 })
+
+describe('queues of TASKS', () => {
+  beforeEach(() =>
+    configureTasks({
+      default: {
+        BACKEND: DatabaseBackend,
+        QUEUES: ['default', 'mail', 'slow'],
+        OPTIONS: { dataSource },
+      },
+    }),
+  )
+
+  it('that a worker does not serve are named once', async () => {
+    const log = catchLog()
+
+    await runUntilEmpty({ queues: ['mail'] })
+    await runUntilEmpty({ queues: '*' })
+
+    expect(log.filter(([, line]) => line.includes('not served'))).toEqual([
+      ['info', 'The queues default, slow of TASKS.default are not served by this worker.'],
+    ])
+  })
+
+  it.each([
+    [{ queues: ['mial'] }, "Worker: queue 'mial' is not in QUEUES of TASKS.default"],
+    [{ queues: '*', excludeQueues: ['solw'] }, 'Did you mean "slow"?'],
+  ] as [WorkerOptions, string][])('that are not there are refused: %j', async (options, told) => {
+    await expect(startWorker(options)).rejects.toThrow(told)
+    await expect(startWorker(options)).rejects.toThrow(InvalidSettingsError)
+  })
+})

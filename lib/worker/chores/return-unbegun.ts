@@ -4,6 +4,7 @@ import { briefly } from '../../errors/error-record'
 import type { Store } from '../../store'
 import type { ClaimedTask } from '../claimed-task'
 import type { TaskPool } from '../task-pool'
+import type { UnknownTasks } from '../unknown-tasks'
 import type { Chore } from './chore'
 
 /** Shortest and longest delay in ms until a row that is given back may be claimed again. */
@@ -17,7 +18,7 @@ const QUIET_MS = 2 * LONGEST_DELAY_MS
 const RETRY_MS = 500
 
 /**
- * Gives back rows that trouble of the set-up kept from running, with a delay that grows as the trouble lasts. Until that is
+ * Gives back rows that trouble of the set-up kept from running, or whose task is not defined here, with a delay that grows as the trouble lasts. Until that is
  * done they stay in the pool, so that their leases are renewed: an ended lease would count as a crash.
  */
 export class ReturnUnbegun implements Chore {
@@ -28,12 +29,14 @@ export class ReturnUnbegun implements Chore {
   #tasks: ClaimedTask[] = []
   #wake = (): void => {}
 
-  /** From now on the tasks of the pool that could not begin are its own. */
-  constructor(store: Store, pool: TaskPool) {
+  /** From now on the tasks of the pool that could not begin are its own. `unknown`: null where a task that is not defined fails at once. */
+  constructor(store: Store, pool: TaskPool, unknown: UnknownTasks | null) {
     this.#store = store
     this.#pool = pool
-    pool.giveBackUnbegun = (task, { traceback }) => {
-      log.warn(`${task.name} could not begin and is given back: ${traceback.split('\n')[0]}`)
+    pool.mayBeKnownElsewhere = (row) => unknown?.mayWait(row) ?? false
+    pool.giveBackUnbegun = (task, error) => {
+      const reason = error?.traceback.split('\n')[0]
+      if (reason) log.warn(`${task.name} could not begin and is given back: ${reason}`)
       this.#tasks.push(task)
       this.#wake()
     }

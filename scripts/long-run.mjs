@@ -1,5 +1,5 @@
 // Runs one of the fault specs at length, where CI runs it in short:
-//   node scripts/long-run.mjs <which> [--database sqlite|postgres|mariadb] [--seed N] [--<setting> N …]
+//   node scripts/long-run.mjs <which> [--database sqlite|postgres|mariadb|mysql] [--seed N] [--<setting> N …]
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

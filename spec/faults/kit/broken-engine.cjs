@@ -11,19 +11,20 @@ const { DatabaseStore } = require(built('#database/store'))
 const BREAKS = {
   // Only where the outcome of a run is written: renewals would tell on the others.
   fence: (sql) =>
-    /SET status = v\.status/.test(sql)
-      ? sql.replaceAll(
-          / AND t\.status = 'RUNNING'| AND t\.claims = v\.claims| AND t\.lease_until IS NOT NULL/g,
-          '',
-        )
+    /SET (t\.)?(status = (coalesce\()?v\.status|return_value)/.test(sql)
+      ? sql
+          .replaceAll(
+            / AND t\.(status( \|\| '')? = 'RUNNING'|claims = (v\.|:)claims|lease_until IS NOT NULL)/g,
+            '',
+          )
+          .replaceAll("CONCAT(t.status, '') = 'RUNNING'", 'true')
       : sql,
   lease: (sql) =>
     sql.replaceAll(/(t\.)?lease_until < (replace\([\s\S]*?'\.000000', ''\)|\w+\(\d?\))/g, 'true'),
   counter: (sql) =>
-    sql.replace(
-      "SET status = 'READY', lease_until = NULL,",
-      "SET status = 'READY', lease_until = NULL, claims = t.claims - 1,",
-    ),
+    sql
+      .replace("SET status = 'READY', lease_until = NULL,", '$& claims = t.claims - 1,')
+      .replace("t.lease_until = NULL, t.status = 'READY',", '$& t.claims = t.claims - 1,'),
 }
 
 const rewrite = BREAKS[process.env.BREAK]
@@ -38,7 +39,8 @@ if (process.env.BREAK === 'batch') {
   const { exchange } = DatabaseStore.prototype
   let calls = 0
   DatabaseStore.prototype.exchange = async function (outcomes, limit, filter) {
-    if (outcomes.length > 0 && calls++ === 0) return { kept: outcomes.map(() => true), claimed: [] }
+    if (outcomes.length > 0 && calls++ === 0)
+      return { answers: outcomes.map(() => 'kept'), claimed: [] }
     return exchange.call(this, outcomes, limit, filter)
   }
 }

@@ -1,7 +1,7 @@
 import { DatabaseBackend } from './backends/database'
 import { DummyBackend } from './backends/dummy'
 import { ImmediateBackend } from './backends/immediate'
-import { Unconfigured } from './backends/unconfigured'
+import { UnconfiguredBackend } from './backends/unconfigured'
 import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
@@ -78,5 +78,5 @@ registerBackend('typeorm-tasks/backends/immediate#ImmediateBackend', () => Immed
 registerBackend('typeorm-tasks/backends/dummy#DummyBackend', () => DummyBackend)
 registerBackend('typeorm-tasks/backends/database#DatabaseBackend', () => DatabaseBackend)
 
-const unconfigured = new Map([['default', new Unconfigured()]])
+const unconfigured = new Map([['default', new UnconfiguredBackend()]])
 backends.setFallback(() => unconfigured)

@@ -9,7 +9,7 @@ const HINT =
   'Call configureTasks({ default: { … } }) in this process, or import the file that calls it.'
 
 /** What holds as long as `configureTasks` was not called: tasks run at once, as in Django, and the first one says so. */
-export class Unconfigured extends ImmediateBackend {
+export class UnconfiguredBackend extends ImmediateBackend {
   #hasWarned = false
 
   constructor() {

@@ -31,7 +31,11 @@ const postgres: Types = {
   word: () => ({ type: 'varchar' }),
   text: () => ({ type: 'text' }),
   json: (built) => ({ type: 'jsonb', transformer: jsonBinary(built) }),
-  instant: () => ({ type: 'timestamptz', precision: 6, transformer: zonedInstant }),
+  instant: (built) => ({
+    type: 'timestamptz',
+    precision: 6,
+    transformer: zonedInstant(built),
+  }),
   int: () => ({ type: 'integer', transformer: wholeNumber }),
 }
 

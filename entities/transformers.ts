@@ -48,9 +48,13 @@ export function foreignJson(built: Built): ValueTransformer {
 }
 
 /** Whatever the app's driver makes of an instant: TypeORM would hand it on as it is. */
-export const zonedInstant: ValueTransformer = {
-  to: (value: unknown) => value,
-  from: (value: unknown) => (isAbsent(value) ? value : anyInstantOf(value)),
+export function zonedInstant({ dataSource }: Built): ValueTransformer {
+  // The data API of Aurora is sent no objects of ours.
+  const isSentByPg = dataSource.options.type !== 'aurora-postgres'
+  return {
+    to: (value: unknown) => (isSentByPg && value instanceof Date ? utcLiteral(value) : value),
+    from: (value: unknown) => (isAbsent(value) ? value : anyInstantOf(value)),
+  }
 }
 
 /** UTC in a datetime without a zone, independent of the connection's `timezone`. */
@@ -99,9 +103,13 @@ class JsonValue {
   }
 }
 
-/** A value with its own SQL, so that mysql2 does not convert it to the connection's zone. */
+/** A value that says itself how it is sent, so that no driver converts it to the connection's zone. */
 class UtcLiteral {
   constructor(readonly text: string) {}
+
+  toPostgres(): string {
+    return `${this.text}+00`
+  }
 
   toSqlString(): string {
     return `'${this.text}'`

@@ -19,7 +19,7 @@ import type { Profile } from './profiles/profile'
 import { profileOf } from './profiles/profile-of'
 import { keyTaken } from '../unique-key'
 import { isTaken } from './connections/database-errors'
-import { guarded } from './dialects/portable/entities'
+import { guarded } from './connections/savepoint'
 import { enqueuedKeyOf, takenForAnother } from './insert'
 import type { Table } from './table'
 

@@ -1,6 +1,7 @@
 import { type EntityManager, In } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { isTaken } from '../../connections/database-errors'
+import { guarded } from '../../connections/savepoint'
 import { patiently, type Session } from '../../connections/session'
 import type { Where } from './where'
 
@@ -34,18 +35,6 @@ export async function insertUnlessTaken({ manager }: Session, entity: Changes): 
     if (wasHeld || (await isHeld())) return false
     throw error
   }
-}
-
-/** In an open transaction within a savepoint where there are any, since an error would end the transaction. */
-export function guarded<T>(
-  manager: EntityManager,
-  work: (manager: EntityManager) => Promise<T>,
-): Promise<T> {
-  const { queryRunner } = manager
-  return queryRunner?.isTransactionActive &&
-    queryRunner.connection.driver.transactionSupport === 'nested'
-    ? manager.transaction(work)
-    : work(manager)
 }
 
 async function write(manager: EntityManager, entities: readonly Changes[]): Promise<void> {

@@ -29,7 +29,7 @@ import { hearInProcess, listenerOn, queuesToTell, takeBack, tellInProcess } from
 import { DatabaseOptions } from './options'
 import { dataSourceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
-import { Session } from './connections/session'
+import { patiently, Session } from './connections/session'
 import { openWorkerSessions } from './connections/worker-data-source'
 import { DatabaseStore } from './store'
 import type { Table } from './table'
@@ -103,10 +103,13 @@ export class DatabaseBackend extends TaskBackend {
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
     await this.#inTable(undefined, async ({ session, table, dialect, dataSource }) => {
       const key = table.hexIds ? hexOf(id) : id
+      const cancelled = recordOf(new TaskCancelled())
+      // A deadlock has ended the transaction of a caller, and is theirs to try again.
+      const ask = (work: () => Promise<number>) => (session.isJoined ? work() : patiently(work))
       // It may change between the two statements; then it is the other by the second time, or has finished.
       for (let look = 0; look < 2; look++) {
-        if ((await dialect.cancelReady(session, key, recordOf(new TaskCancelled()))) > 0) return
-        if ((await dialect.requestCancel(session, key, this.#notifies)) > 0)
+        if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0) return
+        if ((await ask(() => dialect.requestCancel(session, key, this.#notifies))) > 0)
           return tellInProcess(dataSource, { what: 'cancel', key })
       }
     })

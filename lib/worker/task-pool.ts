@@ -16,6 +16,9 @@ import type { ClaimedRow, Outcome, OutcomeAnswer } from '../store'
 /** The longest delay in ms that a timer of Node takes. */
 const MAX_DELAY_MS = 2 ** 31 - 1
 
+/** Lost rows that are remembered. */
+const MOST_LOST = 1_000
+
 /** Delay in ms before an outcome that could not be stored is handed in again. */
 const LATER_MS = 250
 
@@ -35,6 +38,8 @@ export class TaskPool implements Owner {
   giveBackUnbegun: Owner['giveBackUnbegun'] = (task) => this.giveBack(task)
   /** Whether a row whose task is not defined here is given back. */
   mayBeKnownElsewhere: Owner['mayBeKnownElsewhere'] = () => false
+  /** Rows of runs that have ended, and whose lease was lost before: the latest. */
+  #lost: readonly ClaimedRow[] = []
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined
@@ -82,6 +87,11 @@ export class TaskPool implements Owner {
     return this.#lists.all().filter((task) => !task.isLost)
   }
 
+  /** The rows that were claimed and are not stored or given back, also those that were lost: their runs may have begun. */
+  known(): ClaimedRow[] {
+    return [...this.#lists.all().map(({ row }) => row), ...this.#lost]
+  }
+
   /** Calls `listener` with keys of rows of which the database may know more than this worker: a renewal should ask at once. */
   whenUnsure(listener: (keys: readonly string[]) => void): void {
     this.#onUnsure = listener
@@ -105,6 +115,7 @@ export class TaskPool implements Owner {
   }
 
   move(task: ClaimedTask, stage: Stage): void {
+    if (stage === 'gone' && task.isLost) this.#lost = [...this.#lost, task.row].slice(-MOST_LOST)
     this.#lists.move(task, stage)
     if (stage !== 'ended' && stage !== 'gone') return
     this.start()
@@ -187,15 +198,14 @@ export class TaskPool implements Owner {
 
   /**
    * Gives up on all tasks. Gives the rows to be given back, those included that ended because the worker stops, and how
-   * many runs did not end. None goes on in a child process then.
+   * many runs did not end. None goes on in a child process once `killed` has resolved.
    */
-  async abandon(): Promise<{ rows: ClaimedRow[]; unfinished: number }> {
+  abandon(): { rows: ClaimedRow[]; unfinished: number; killed: Promise<void> } {
     const held = this.held().map(({ row }) => row)
     const rows = [...this.#toReturn, ...held]
     this.#toReturn = []
     for (const task of this.#lists.all()) this.#lists.move(task, 'gone')
-    await this.#children?.kill()
-    return { rows, unfinished: held.length }
+    return { rows, unfinished: held.length, killed: this.#children?.kill() ?? Promise.resolve() }
   }
 
   /** Leaves no child process behind. */

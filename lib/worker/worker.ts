@@ -46,6 +46,8 @@ export class Worker {
   /** When the table was first found missing, in ms of the monotonic clock. */
   #brokenSince: number | undefined
   #abandoned = 0
+  /** Rows are given back in a forced stop. */
+  #forced: Promise<unknown> | undefined
 
   /** `chores` go on beside the loop until it holds no rows any more. */
   constructor(store: Store, settings: WorkerSettings, pool: TaskPool, chores: readonly Chore[]) {
@@ -54,7 +56,7 @@ export class Worker {
     this.#pool = pool
     this.#chores = chores
     const { workerId, queues, excludeQueues, hasRandomId } = settings
-    const held = () => pool.held().map(({ row }) => row)
+    const held = () => pool.known()
     this.#filter = { workerId, queues, excludeQueues, ...(hasRandomId && { held }) }
   }
 
@@ -79,9 +81,11 @@ export class Worker {
   /** Gives all rows back at once, if the database answers soon: for a process that is about to end. */
   async forceStop(): Promise<WorkerReport> {
     this.stop()
-    const { rows, unfinished } = await this.#pool.abandon()
+    const { rows, unfinished, killed } = this.#pool.abandon()
     this.#abandoned += unfinished
-    await Promise.race([this.#store.release(rows).catch(() => 0), clock.sleep(FORCED_RELEASE_MS)])
+    // Before the connections are closed, which the loop does as soon as nothing runs.
+    this.#forced = killed.then(() => this.#store.release(rows)).catch(() => 0)
+    await Promise.race([this.#forced, clock.sleep(FORCED_RELEASE_MS)])
     return this.#report()
   }
 
@@ -109,7 +113,8 @@ export class Worker {
   /** A database that does not answer must not keep the process. */
   async #close(chores: readonly Promise<void>[]): Promise<void> {
     const done = new AbortController()
-    const closing = Promise.all([...chores, this.#pool.close()]).then(() => this.#store.close())
+    const ending = Promise.all([...chores, this.#pool.close(), this.#forced])
+    const closing = ending.then(() => this.#store.close())
     await Promise.race([closing, clock.sleep(CLOSE_MS, done.signal)]).finally(() => done.abort())
   }
 
@@ -225,7 +230,8 @@ export class Worker {
       this.#pool.stop(new WorkerStops())
       await this.#handIn(ABORT_GRACE_MS)
     }
-    const { rows, unfinished } = await this.#pool.abandon()
+    const { rows, unfinished, killed } = this.#pool.abandon()
+    await killed
     for (const { values } of rows)
       log.warn(
         `Task id=${values.id} path=${briefName(values.taskName)} has not finished and is given back`,

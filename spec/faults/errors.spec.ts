@@ -56,7 +56,7 @@ scenarios((add, { name }) => {
         'sleep',
         Array.from({ length: 80 }, (_, i) => [i % 10 === 0 ? 400 : 20]),
       )
-      const [long] = await field.enqueue('sleep', [[4 * LEASE]], { priority: 9 })
+      const [long] = await field.enqueue('sleep', [[8 * LEASE]], { priority: 9 })
       const [left] = await leftBehind(field)
       const faults = [
         ...['claim', 'finish'].flatMap((verb) => [
@@ -86,6 +86,8 @@ scenarios((add, { name }) => {
       expect((await field.row(left!)).status).toBe('SUCCESSFUL')
       return { tampered: [left!] }
     },
+    // Errors take a good part of a short lease, which a busy machine needs, too.
+    { settings: { leaseSeconds: (2 * LEASE) / 1_000 } },
   )
 
   add(

@@ -265,7 +265,8 @@ export class Ground {
   }
 
   async abandon(): Promise<void> {
-    const { rows } = await this.pool.abandon()
+    const { rows, killed } = this.pool.abandon()
+    await killed
     this.#release(rows)
   }
 

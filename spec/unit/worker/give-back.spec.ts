@@ -5,6 +5,7 @@ import { task } from '#define'
 import { ReturnUnstarted } from '#return-unstarted'
 import { workerOf } from '#start-worker'
 import { TaskPool } from '#task-pool'
+import { LeaseLost } from '../../../lib/errors/run-errors'
 import { settingsOf } from '#worker-options'
 import { WatchedStore } from '../../support/watched-store'
 import { ManualClock, settled } from '../../support/manual-clock'
@@ -102,4 +103,19 @@ it('a worker goes on after a claim that failed beside outcomes that were stored'
 
   expect(store.kept.map(({ status }) => status)).toEqual(['SUCCESSFUL', 'SUCCESSFUL'])
   expect(lines).toContainEqual(['error', 'The database did not answer (1): no claims now'])
+})
+
+it('a row whose lease was lost stays known, also when its run has ended: it may not count as one that never began', async () => {
+  const pool = new TaskPool(backend, 1)
+  const row = store.claimed(store.add(gated.name))
+  pool.take([row], 0)
+  pool.start()
+  await settled()
+
+  pool.stop(new LeaseLost())
+  gates.splice(0).forEach((open) => open())
+  await settled()
+
+  expect(pool.held()).toEqual([])
+  expect(pool.known()).toEqual([row])
 })

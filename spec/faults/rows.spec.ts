@@ -54,12 +54,13 @@ scenarios((add, { name }) => {
     await sleep(1_500)
 
     expect(await field.row(id!)).toMatchObject({ attemptErrors: null, exceptionClassPath: '' })
-    // The next version of the app, whose workers come last.
+    // The next version of the app, whose workers come last, and take the place of the others.
     writeFileSync(
       join(field.root, 'cuont.tasks.js'),
       "require('typeorm-tasks').task('fault.cuont', () => 'known')",
     )
     await field.worker()
+    await Promise.all(workers.map((worker) => worker.stop()))
     await field.finished()
 
     expect(await field.row(id!)).toMatchObject({ status: 'SUCCESSFUL', returnValue: 'known' })

@@ -11,7 +11,7 @@ import { ClaimedTask, type Owner } from './claimed-task'
 import { StageLists } from './stage-lists'
 import type { LeaseAnswer, LiveStage, Stage } from './stages'
 import { tellOutcome } from '../events/task-log'
-import type { ClaimedRow, Outcome, OutcomeAnswer } from '../store'
+import type { ClaimedRow, Held, Outcome, OutcomeAnswer } from '../store'
 
 /** The longest delay in ms that a timer of Node takes. */
 const MAX_DELAY_MS = 2 ** 31 - 1
@@ -38,8 +38,8 @@ export class TaskPool implements Owner {
   giveBackUnbegun: Owner['giveBackUnbegun'] = (task) => this.giveBack(task)
   /** Whether a row whose task is not defined here is given back. */
   mayBeKnownElsewhere: Owner['mayBeKnownElsewhere'] = () => false
-  /** Rows of runs that have ended, and whose lease was lost before: the latest. */
-  #lost: readonly ClaimedRow[] = []
+  /** The latest runs that ended after their lease was lost; without their arguments, which may be large. */
+  #lost: readonly Held[] = []
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined
@@ -88,7 +88,7 @@ export class TaskPool implements Owner {
   }
 
   /** The rows that were claimed and are not stored or given back, also those that were lost: their runs may have begun. */
-  known(): ClaimedRow[] {
+  known(): Held[] {
     return [...this.#lists.all().map(({ row }) => row), ...this.#lost]
   }
 
@@ -115,7 +115,9 @@ export class TaskPool implements Owner {
   }
 
   move(task: ClaimedTask, stage: Stage): void {
-    if (stage === 'gone' && task.isLost) this.#lost = [...this.#lost, task.row].slice(-MOST_LOST)
+    const { key, claims } = task.row
+    if (stage === 'gone' && task.isLost)
+      this.#lost = [...this.#lost, { key, claims }].slice(-MOST_LOST)
     this.#lists.move(task, stage)
     if (stage !== 'ended' && stage !== 'gone') return
     this.start()

@@ -18,7 +18,8 @@ const QUIET_MS = 2 * LONGEST_DELAY_MS
 const RETRY_MS = 500
 
 /**
- * Gives back rows that trouble of the set-up kept from running, or whose task is not defined here, with a delay that grows as the trouble lasts. Until that is
+ * Gives back rows that trouble of the set-up kept from running, or whose task is not defined here, with a delay that grows
+ * as the trouble lasts. Until that is
  * done they stay in the pool, so that their leases are renewed: an ended lease would count as a crash.
  */
 export class ReturnUnbegun implements Chore {

@@ -61,12 +61,12 @@ const runInProcess: Executor = async (run) => {
  */
 const runInTransaction: Executor = async (run) => {
   const { backend, signal } = run
-  let hasBegun = false
+  let step = 'waits' as 'waits' | 'runs' | 'commits'
   try {
     let returnValue: string | null = null
     await backend.completeInTransaction(async (manager) => {
       signal.throwIfAborted()
-      hasBegun = true
+      step = 'runs'
       run.begins()
       // A run that ignores its signal must not keep its transaction, and the locks in it.
       returnValue = await inGrace(
@@ -74,12 +74,16 @@ const runInTransaction: Executor = async (run) => {
         signal,
         () => Promise.reject(signal.reason as Error),
       )
-      return run.completion(returnValue)
+      const outcome = await run.completion(returnValue)
+      step = 'commits'
+      return outcome
     })
     return { status: 'SUCCESSFUL', returnValue, isStored: true }
   } catch (error) {
-    const isTrouble = !hasBegun && !signal.aborted && !isHopeless(error)
-    return isTrouble ? notBegun(error) : failed(error, run)
+    if (step === 'waits' && !signal.aborted && !isHopeless(error)) return notBegun(error)
+    const failure = failed(error, run)
+    // The task did its part. What became of the commit is not known: a run that it has stored cannot be handed in again.
+    return step === 'commits' && backend.isAway(error) ? { ...failure, isCrash: true } : failure
   }
 }
 

@@ -113,16 +113,17 @@ function causeOf(error: Error): unknown {
  * Decides what a row becomes whose worker was lost: it runs again, unless that happened too often or it must not run twice.
  * Lost workers are counted by `maxCrashes`, and are no failures of the task.
  */
-export function afterCrash(row: ClaimedRow, maxCrashes: number): Outcome {
+export function afterCrash(
+  row: ClaimedRow,
+  maxCrashes: number,
+  error = recordOf(new WorkerLost(row.values.workerIds.at(-1) ?? 'unknown')),
+): Outcome {
   const held = { key: row.key, claims: row.claims }
   // A cancelled row can end in no other way.
   if (row.cancelled) return { ...held, status: 'FAILED', error: recordOf(new TaskCancelled()) }
   if (row.malformed !== null)
     return { ...held, status: 'FAILED', error: recordOf(new MalformedRowError(row.malformed)) }
-  const error = recordOf(new WorkerLost(row.values.workerIds.at(-1) ?? 'unknown'))
-  const crashes = 1 + tallyOf(row.values.errors).crashes
-  const isOver = crashes >= maxCrashes || row.options['rerunAfterCrash'] === false
-  return isOver
+  return isLastRun(row, maxCrashes)
     ? { ...held, status: 'FAILED', error }
     : {
         ...held,
@@ -130,4 +131,15 @@ export function afterCrash(row: ClaimedRow, maxCrashes: number): Outcome {
         errors: withError(row.values, { ...error, crash: true }),
         delay: null,
       }
+}
+
+/** Whether the row would be FAILED if the worker that runs it were lost. */
+export function isLastRun({ values, options }: ClaimedRow, maxCrashes: number): boolean {
+  return options['rerunAfterCrash'] === false || 1 + tallyOf(values.errors).crashes >= maxCrashes
+}
+
+/** Whether it has cost all workers that it may cost but one. So it may be what kills them. */
+export function isSuspect(row: ClaimedRow, maxCrashes: number): boolean {
+  const { errors } = row.values
+  return errors.length > 0 && tallyOf(errors).crashes > 0 && isLastRun(row, maxCrashes)
 }

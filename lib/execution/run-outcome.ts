@@ -2,7 +2,7 @@ import type { TasksError } from '../errors/errors'
 import { type ErrorRecord, recordOf } from '../errors/error-record'
 import { withFailure } from '../errors/history'
 import { assertDelay } from '../errors/run-errors'
-import { recordOfFailure, worthAnother, type Terms } from './retry'
+import { afterCrash, recordOfFailure, worthAnother, type Terms } from './retry'
 import { isDueToStop } from './abort'
 import type { ClaimedRow, Outcome } from '../store'
 
@@ -24,6 +24,8 @@ export interface Failure {
   readonly delay: number | null
   /** It ended because its worker stops, and for no reason of its own. */
   readonly isDueToStop: boolean
+  /** Its transaction lost its connection after the task had returned. It counts as a lost worker does. */
+  readonly isCrash?: true
 }
 
 /**
@@ -63,7 +65,10 @@ export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Fa
 }
 
 /** What a failed run makes of its row. */
-export function outcomeOf({ key, claims, values }: ClaimedRow, { error, delay }: Failure): Outcome {
+export function outcomeOf(row: ClaimedRow, failure: Failure, maxCrashes: number): Outcome {
+  const { key, claims, values } = row
+  const { error, delay } = failure
+  if (failure.isCrash) return afterCrash(row, maxCrashes, error)
   const failed: Outcome = { key, claims, status: 'FAILED', error }
   if (delay === null) return failed
   try {

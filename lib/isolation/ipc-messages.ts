@@ -147,14 +147,19 @@ function successOf(outcome: Record<string, unknown>, step: RunStep): RunOutcome 
 }
 
 function failureOf(outcome: Record<string, unknown>, step: RunStep): RunOutcome | undefined {
-  const { status, delay, isDueToStop } = outcome
+  const { status, delay, isDueToStop, isCrash } = outcome
   const error = errorOf(outcome['error'])
   if (!error) return undefined
   if (status === 'NOT_BEGUN') return step === 'taken' ? { status, error } : undefined
   const isSound = delay === null || isWithin(delay, 0, LONGEST_DELAY_MS)
   return status === 'FAILED' && isSound && typeof isDueToStop === 'boolean'
-    ? { status, error, delay: delay as number | null, isDueToStop }
+    ? { status, error, delay: delay as number | null, isDueToStop, ...crashIn(isCrash, step) }
     : undefined
+}
+
+/** Only a run whose commit was allowed can have lost the connection by it. */
+function crashIn(isCrash: unknown, step: RunStep): { isCrash?: true } {
+  return isCrash === true && step === 'completing' ? { isCrash } : {}
 }
 
 function errorOf(given: unknown): ErrorRecord | undefined {

@@ -8,7 +8,7 @@ import {
 import type { TaskBackend } from '../backend'
 import { Member } from './stage-lists'
 import { clock, OVER } from '../clock'
-import { type TasksError } from '../errors/errors'
+import type { TasksError } from '../errors/errors'
 import type { ErrorRecord } from '../errors/error-record'
 import { briefName } from '../errors/suggestions'
 import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../errors/run-errors'
@@ -27,6 +27,7 @@ import { type RunOutcome, aborted, failed, outcomeOf, UNKNOWN_HERE } from '../ex
 /** The pool, as its tasks see it. */
 export interface Owner {
   readonly backend: TaskBackend
+  readonly maxCrashes: number
   /** Carries out tasks that ask for a process of their own; null: this worker has none. */
   readonly isolated: Executor | null
   /** The stage of a task changes. */
@@ -157,7 +158,6 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (this.#progress === progress) this.#progress = null
   }
 
-  /** Made when first asked for: few of many runs do. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController()
     if (this.#reason && !this.#abort.signal.aborted) this.#abort.abort(this.#reason)
@@ -200,7 +200,9 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   }
 
   #outcomeOf(run: Exclude<RunOutcome, { status: 'NOT_BEGUN' }>): Outcome {
-    return run.status === 'FAILED' ? outcomeOf(this.row, run) : this.#success(run.returnValue)
+    return run.status === 'FAILED'
+      ? outcomeOf(this.row, run, this.#owner.maxCrashes)
+      : this.#success(run.returnValue)
   }
 
   #isStronger(reason: TasksError): boolean {

@@ -126,7 +126,8 @@ export function workerOf(
   const { UnknownTasks } = require('./unknown-tasks') as typeof unknownTasks
   const { Worker } = require('./worker') as typeof loop
   const { concurrency, isolation } = settings
-  const pool = new TaskPool(backend, concurrency, isolation && new Children(isolation))
+  const children = isolation && new Children(isolation)
+  const pool = new TaskPool(backend, concurrency, children, store.maxCrashes)
   const holding = new Leases(store, pool)
   const rescuing = new Rescuer(store, () => holding.caughtUp())
   const noting = new ProgressNotes(store, pool)

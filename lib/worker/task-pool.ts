@@ -1,6 +1,6 @@
 import type { TaskBackend } from '../backend'
 import { clock, OVER } from '../clock'
-import { type TasksError } from '../errors/errors'
+import type { TasksError } from '../errors/errors'
 import { LeaseLost, TaskCancelled } from '../errors/run-errors'
 import type { Children } from '../isolation/process-pool'
 import type { Executor } from '../execution/executor'
@@ -29,6 +29,7 @@ const LATER_MS = 250
 export class TaskPool implements Owner {
   readonly backend: TaskBackend
   readonly isolated: Executor | null
+  readonly maxCrashes: number
   readonly #size: number
   readonly #children: Children | null
   readonly #lists = new StageLists<ClaimedTask>()
@@ -46,8 +47,9 @@ export class TaskPool implements Owner {
   #onUnsure: (keys: readonly string[]) => void = () => {}
 
   /** `children`: carries out isolated tasks in child processes; null where the worker has none. */
-  constructor(backend: TaskBackend, size: number, children: Children | null = null) {
+  constructor(backend: TaskBackend, size: number, children: Children | null, maxCrashes: number) {
     this.backend = backend
+    this.maxCrashes = maxCrashes
     this.#size = size
     this.#children = children
     this.isolated = children?.run ?? null
@@ -63,7 +65,6 @@ export class TaskPool implements Owner {
     return this.#size - this.#lists.active - this.#lists.waiting.size
   }
 
-  /** Runs that were started. */
   get started(): number {
     return this.#started
   }
@@ -77,7 +78,6 @@ export class TaskPool implements Owner {
     return this.#lists.ended.size > 0
   }
 
-  /** The tasks at a stage. */
   at(stage: LiveStage): ClaimedTask[] {
     return this.#lists[stage].all()
   }

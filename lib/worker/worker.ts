@@ -6,7 +6,8 @@ import { DataSourceError, TasksError } from '../errors/errors'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
 import { giveBack } from './give-back'
-import { Polling, Prefetch } from './polling'
+import { Intake } from './intake'
+import { Polling } from './polling'
 import type { TaskPool } from './task-pool'
 import type { Exchange, Wakeup, Store, ClaimFilter } from '../store'
 import type { WorkerSettings } from './worker-options'
@@ -39,7 +40,7 @@ export class Worker {
   readonly #pool: TaskPool
   readonly #chores: readonly Chore[]
   readonly #filter: ClaimFilter
-  readonly #prefetch = new Prefetch()
+  readonly #intake: Intake
   readonly #polling = new Polling()
   readonly #stopping = new AbortController()
   #failures = 0
@@ -55,6 +56,7 @@ export class Worker {
     this.#settings = settings
     this.#pool = pool
     this.#chores = chores
+    this.#intake = new Intake(pool, settings, store.maxCrashes)
     const { workerId, queues, excludeQueues, hasRandomId } = settings
     const held = () => pool.known()
     this.#filter = { workerId, queues, excludeQueues, ...(hasRandomId && { held }) }
@@ -141,8 +143,7 @@ export class Worker {
       // Tasks run while the database is at work.
       this.#pool.start()
       const exchange = await answer
-      this.#prefetch.measure(askedAt, outcomes.length)
-      this.#prefetch.weigh(exchange.claimed)
+      this.#intake.measure(askedAt, outcomes.length)
       this.#polling.end(outcomes, limit, exchange.claimed.length)
       await this.#take(exchange, askedAt)
       if (exchange.failure !== undefined) throw exchange.failure
@@ -172,19 +173,17 @@ export class Worker {
   async #take({ answers, claimed }: Exchange, askedAt: number): Promise<void> {
     const isStopping = this.#stopping.signal.aborted
     this.#pool.settle(answers)
-    this.#pool.take(isStopping ? [] : claimed, askedAt)
-    if (isStopping) await giveBack(this.#store, claimed)
+    const { kept, returned } = isStopping
+      ? { kept: [], returned: claimed }
+      : this.#intake.admit(claimed)
+    // Before the others start, one of which may end the process.
+    await giveBack(this.#store, returned)
+    this.#pool.take(kept, askedAt)
   }
 
   /** How many rows to claim. */
   #limit(): number {
-    if (this.#stopping.signal.aborted) return 0
-    const { limit: ahead } = this.#prefetch
-    const { concurrency, maxTasks } = this.#settings
-    // Half of what fits in, where rows are prefetched: one half runs while the database is at work for the other.
-    const half = Math.max(concurrency, Math.ceil((concurrency + ahead) / 2))
-    const light = this.#prefetch.roomFor(concurrency - this.#pool.free)
-    return Math.max(0, Math.min(this.#pool.free + ahead, half, light, maxTasks - this.#pool.taken))
+    return this.#stopping.signal.aborted ? 0 : this.#intake.limit
   }
 
   #isDone(claimed: number | undefined, limit: number): boolean {
@@ -207,7 +206,7 @@ export class Worker {
     if (this.#pool.hasOutcomes || (wasFull && !isFull)) return turn()
     this.#pool.start()
     // A full worker polls only when a task has ended. A batch polls also while tasks run, for they may wait for what they enqueued.
-    const delay = isFull ? Number.POSITIVE_INFINITY : this.#polling.delay(this.#settings.interval)
+    const delay = isFull ? this.#intake.fullMs : this.#polling.delay(this.#settings.interval)
     if (isFull || !this.#polling.isWoken) await this.#pool.change(delay, this.#stopping.signal)
     // All tasks that end in this turn of the event loop are handed in with one statement.
     await turn()

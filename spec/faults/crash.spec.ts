@@ -187,6 +187,30 @@ scenarios((add, { name }) => {
       [...innocents, poison].map(() => ['SUCCESSFUL', 2]),
     )
   })
+
+  add(
+    'F73 tasks at hand when a task kills its workers are not FAILED with it, nor without having begun',
+    async (field) => {
+      const before = await field.enqueue(
+        'sleep',
+        Array.from({ length: 4 }, () => [300]),
+      )
+      const [poison] = await field.enqueue('poison', [['kill', 99, 150]])
+      const after = await field.enqueue(
+        'sleep',
+        Array.from({ length: 8 }, () => [300]),
+      )
+
+      await superviseUntil(field, poison!, {})
+      await field.worker()
+      await field.finished()
+
+      expect(await field.row(poison!)).toMatchObject({ status: 'FAILED' })
+      const innocents = await Promise.all([...before, ...after].map((id) => field.row(id)))
+      expect(innocents.map(({ status }) => status)).toEqual(innocents.map(() => 'SUCCESSFUL'))
+    },
+    { settings: { maxCrashes: 2 } },
+  )
 })
 
 /** SIGKILL, and when. */

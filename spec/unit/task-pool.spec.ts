@@ -32,7 +32,7 @@ beforeEach(() => {
   gates.clear()
   clock = ManualClock.install()
   store = new WatchedStore()
-  pool = new TaskPool(new DummyBackend('default', { queues: [], options: {} }), 1)
+  pool = new TaskPool(new DummyBackend('default', { queues: [], options: {} }), 1, null, 3)
 })
 afterEach(() => setClock())
 

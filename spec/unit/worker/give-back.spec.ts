@@ -46,7 +46,7 @@ it('a worker that is stopped during a claim gives the rows back, though the firs
 
 it('rows that could not be given back as their turn did not come are, later', async () => {
   const clock = ManualClock.install()
-  const pool = new TaskPool(backend, 1)
+  const pool = new TaskPool(backend, 1, null, 3)
   const rows = [1, 2, 3].map(() => store.claimed(store.add(gated.name)))
   pool.take(rows, clock.now())
   pool.start()
@@ -106,7 +106,7 @@ it('a worker goes on after a claim that failed beside outcomes that were stored'
 })
 
 it('a row whose lease was lost stays known, also when its run has ended: it may not count as one that never began', async () => {
-  const pool = new TaskPool(backend, 1)
+  const pool = new TaskPool(backend, 1, null, 3)
   const row = store.claimed(store.add(gated.name))
   pool.take([row], 0)
   pool.start()

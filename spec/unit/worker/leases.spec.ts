@@ -63,7 +63,7 @@ let tasks: ClaimedTask[]
 let over: AbortController
 
 function begin(count: number): string[] {
-  pool = new TaskPool(new DummyBackend('default', { queues: [], options: {} }), count)
+  pool = new TaskPool(new DummyBackend('default', { queues: [], options: {} }), count, null, 3)
   const rows = Array.from({ length: count }, () => store.claimed(store.add(gated.name)))
   pool.take(rows, clock.now())
   tasks = pool.at('waiting')

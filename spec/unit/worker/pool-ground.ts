@@ -139,7 +139,7 @@ export class Ground {
     this.size = size
     setClock(this.clock)
     runs.clear()
-    this.pool = new TaskPool(this.#backend, size)
+    this.pool = new TaskPool(this.#backend, size, null, 3)
     const hear = this.pool.hear.bind(this.pool)
     this.pool.hear = (each, answer) => {
       if (answer.isCancelled && !answer.lost) this.#toldCancelled.add(each.row.key)

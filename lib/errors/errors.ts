@@ -135,6 +135,11 @@ export class AlreadyEnqueuedError extends TasksError {
   }
 }
 
+/** A task called the library with a value that cannot be used. Unlike an `InvalidTaskError` it may be right in the next run. */
+export class InvalidCallError extends TasksError {
+  readonly code = 'INVALID_CALL'
+}
+
 /** A row that somebody else wrote and that no worker can make sense of. */
 export class MalformedRowError extends TasksError {
   readonly code = 'MALFORMED_ROW'

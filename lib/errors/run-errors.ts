@@ -1,4 +1,4 @@
-import { InvalidTaskError, TasksError } from './errors'
+import { InvalidCallError, TasksError } from './errors'
 import { DELAY } from './option-checks'
 import { shown } from './suggestions'
 
@@ -73,6 +73,7 @@ export class RetryLater extends TasksError {
   readonly code = 'RETRY_LATER'
   readonly delay: number
 
+  /** @throws InvalidCallError for a delay that is out of its range, or no number. */
   constructor(delay: number, options: ErrorOptions & { reason?: string } = {}) {
     super(options.reason ?? `The task asks to be run again in ${delay} ms.`, '', options)
     assertDelay(delay)
@@ -117,10 +118,10 @@ export class OutcomeRefused extends TasksError {
   }
 }
 
-/** @throws InvalidTaskError unless it is a delay that every database can add to the present instant. */
+/** @throws InvalidCallError unless it is a delay that every database can add to the present instant. */
 export function assertDelay(delay: unknown): void {
   if (!DELAY.isSound(delay))
-    throw new InvalidTaskError(
+    throw new InvalidCallError(
       `RetryLater: expected a delay as ${DELAY.expected}, got ${shown(delay)}.`,
       'Pass the delay in milliseconds.',
     )

@@ -24,7 +24,7 @@ export interface Failure {
   readonly delay: number | null
   /** It ended because its worker stops, and for no reason of its own. */
   readonly isDueToStop: boolean
-  /** Its transaction lost its connection after the task had returned. It counts as a lost worker does. */
+  /** The task did nothing wrong, and what its run did is not known: it counts as a lost worker does. */
   readonly isCrash?: true
 }
 

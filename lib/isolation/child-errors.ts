@@ -9,6 +9,15 @@ export class SetUpTrouble extends Error {
   }
 }
 
+/** The process was ended by what an earlier task left behind, when this one had begun. The cause says how. */
+export class EndedByEarlierRun extends Error {
+  declare readonly cause: ProcessLost
+
+  constructor(cause: ProcessLost) {
+    super(cause.message, { cause })
+  }
+}
+
 /** How a process ended. `after`: the error, or the message, that led to it. */
 export function howItEnded(
   code: number | null,

@@ -5,10 +5,10 @@ import { recordOf } from '../errors/error-record'
 import { load } from './load-module'
 import { enterChild } from './isolation-options'
 import { type FromChild, type ToChild, isOurs } from './ipc-messages'
-import { Bench } from './task-host'
+import { TaskHost } from './task-host'
 
 /** The child process itself, as `fork` starts it: it loads the app, and then runs what its worker hands it, one task at a time. */
-const bench = new Bench(tell)
+const host = new TaskHost(tell)
 /** Kept, since a task might take it away. */
 const send = process.send?.bind(process)
 let leave: () => unknown = () => {}
@@ -20,14 +20,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signa
 process.on('message', (message) => isOurs(message) && hear(message as ToChild))
 process.once('disconnect', () => void end())
 process.on('uncaughtExceptionMonitor', (error) =>
-  tell({ typeormTasks: 'fault', error: recordOf(error) }),
+  tell({ typeormTasks: 'fault', error: recordOf(error), isOfEarlierRun: host.isAtEarlierRun }),
 )
 
 function hear(message: ToChild): void {
   if (message.typeormTasks === 'load') void begin(message)
-  else if (message.typeormTasks === 'run') void bench.run(message)
-  else if (message.typeormTasks === 'abort') bench.abort(message.reason)
-  else bench.complete(message.outcome)
+  else if (message.typeormTasks === 'run') void host.run(message)
+  else if (message.typeormTasks === 'abort') host.abort(message.reason)
+  else host.complete(message.outcome)
 }
 
 async function begin({ module, options }: ToChild & { typeormTasks: 'load' }): Promise<void> {
@@ -51,7 +51,7 @@ function isPassing(error: unknown): boolean {
 /** Nobody would hear what a run comes to; an idle process closes what the app has opened. */
 async function end(): Promise<void> {
   try {
-    if (!bench.isBusy) await leave()
+    if (!host.isBusy) await leave()
   } finally {
     process.exit()
   }

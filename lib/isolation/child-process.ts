@@ -8,7 +8,14 @@ import { ABORT_GRACE_MS, inGrace } from '../execution/abort'
 import { log } from '../events/logger'
 import type { Run } from '../execution/executor'
 import type { RunOutcome } from '../execution/run-outcome'
-import { howItEnded, lostAtLoading, notLoaded, SetUpTrouble, tooLate } from './child-errors'
+import {
+  EndedByEarlierRun,
+  howItEnded,
+  lostAtLoading,
+  notLoaded,
+  SetUpTrouble,
+  tooLate,
+} from './child-errors'
 import { begin, completion, type Current, graceOf, hasBegun } from './child-run'
 import type { Isolation } from './isolation-options'
 import {
@@ -39,6 +46,7 @@ export class Child {
   #isLoaded = false
   /** The error, or the message, that ends the process. */
   #fault: string | undefined
+  #isFaultOfEarlierRun = false
   #isKilled = false
   #loaded: (failure?: Error) => void = () => {}
 
@@ -140,6 +148,7 @@ export class Child {
       case 'broken':
         return this.#refuse(notLoaded(this.#module, message.error), message.isPassing)
       case 'fault':
+        this.#isFaultOfEarlierRun = message.isOfEarlierRun
         return void (this.#fault = message.error.traceback.split('\n')[0])
       default:
         if (current) this.#hearRun(message, current)
@@ -210,7 +219,9 @@ export class Child {
     this.#over.abort()
     this.#loaded(atLoading)
     const current = this.#current
-    current?.fail(hasBegun(current.step) ? lost : new SetUpTrouble(lost))
+    if (!current) return
+    if (!hasBegun(current.step)) current.fail(new SetUpTrouble(lost))
+    else current.fail(this.#isFaultOfEarlierRun ? new EndedByEarlierRun(lost) : lost)
   }
 
   /** A process may end before its messages are read. */

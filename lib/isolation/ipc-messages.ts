@@ -41,7 +41,12 @@ export type FromChild =
   /** `isPassing`: only at present, as where the database takes no connections. */
   | { readonly typeormTasks: 'broken'; readonly error: ErrorRecord; readonly isPassing: boolean }
   /** An error that nothing caught, of which the process is about to die. */
-  | { readonly typeormTasks: 'fault'; readonly error: ErrorRecord }
+  | {
+      readonly typeormTasks: 'fault'
+      readonly error: ErrorRecord
+      /** A run that has ended left behind the code that threw. */
+      readonly isOfEarlierRun: boolean
+    }
   | RunMessage
 
 /** What it tells of its run. */
@@ -116,7 +121,8 @@ function brokenOf(given: object): FromChild | undefined {
 
 function faultOf(given: object): FromChild | undefined {
   const error = errorOf(Reflect.get(given, 'error'))
-  return error && { typeormTasks: 'fault', error }
+  const isOfEarlierRun = Reflect.get(given, 'isOfEarlierRun') === true
+  return error && { typeormTasks: 'fault', error, isOfEarlierRun }
 }
 
 function progressMessage(given: object): FromChild | undefined {

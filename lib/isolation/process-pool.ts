@@ -3,7 +3,7 @@ import { log } from '../events/logger'
 import type { Executor, Run } from '../execution/executor'
 import { type RunOutcome, failed, notBegun } from '../execution/run-outcome'
 import { type Terms } from '../execution/retry'
-import { SetUpTrouble } from './child-errors'
+import { EndedByEarlierRun, SetUpTrouble } from './child-errors'
 import { Child } from './child-process'
 import type { Isolation } from './isolation-options'
 import { ProcessLost } from '../errors/run-errors'
@@ -33,6 +33,9 @@ export class Children {
     try {
       return await this.#run(run)
     } catch (error) {
+      // As if its worker had been lost: the task has done nothing wrong.
+      if (error instanceof EndedByEarlierRun)
+        return { ...failed(error.cause, termsOfLoss(run)), isCrash: true }
       if (!(error instanceof SetUpTrouble))
         return failed(error, error instanceof ProcessLost ? termsOfLoss(run) : run)
       return run.signal.aborted ? failed(run.signal.reason, run) : notBegun(error.cause)

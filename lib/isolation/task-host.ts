@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { LeaseLost } from '../errors/run-errors'
 import { DEFAULT_POLICY, type Policy, overridden } from '../tasks/run-policy'
 import { tasks } from '../registry'
@@ -16,8 +17,11 @@ interface Current {
   answer: (outcome: Outcome | null) => void
 }
 
+/** The id of the run whose code is at work, also in timers and promises that outlive the run. */
+const origin = new AsyncLocalStorage<string>()
+
 /** Where a child process runs its tasks, one after the other. */
-export class Bench {
+export class TaskHost {
   readonly #tell: (message: FromChild & { readonly id?: string }) => void
   #current: Current | undefined
 
@@ -29,6 +33,12 @@ export class Bench {
     return this.#current !== undefined
   }
 
+  /** Whether the code at work is of a run that has ended. */
+  get isAtEarlierRun(): boolean {
+    const id = origin.getStore()
+    return id !== undefined && id !== this.#current?.id
+  }
+
   async run({ backend, id, row: text }: ToChild & { typeormTasks: 'run' }): Promise<void> {
     const row = rowOf(text)
     const policy = overridden(
@@ -38,7 +48,9 @@ export class Bench {
     const current: Current = { id, abort: new AbortController(), policy, answer: () => {} }
     this.#current = current
     this.#say({ typeormTasks: 'taken' }, current)
-    const runOutcome = await inFreshContext(() => this.#carriedOut(backend, row, current))
+    const runOutcome = await inFreshContext(() =>
+      origin.run(id, () => this.#carriedOut(backend, row, current)),
+    )
     this.#current = undefined
     this.#say({ typeormTasks: 'ended', runOutcome }, current)
   }

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import { InvalidTaskError, NotSupportedError } from '../errors/errors'
+import { InvalidCallError, NotSupportedError } from '../errors/errors'
 import { shown } from '../errors/suggestions'
 import { cut } from '../errors/error-record'
 import { sharedByMany } from '../clock'
@@ -40,11 +40,11 @@ export class TaskContext {
   /**
    * Stores how far the task has come, for `result.progress`. Cheap: reports are gathered, the latest one counts.
    *
-   * @throws InvalidTaskError unless `done` and `total` are finite numbers.
+   * @throws InvalidCallError unless `done` and `total` are finite numbers.
    */
   reportProgress(done: number, total: number | null = null, note: string | null = null): void {
     if (!Number.isFinite(done) || !(total === null || Number.isFinite(total)))
-      throw new InvalidTaskError(
+      throw new InvalidCallError(
         `reportProgress expects finite numbers, got ${shown(done)} of ${shown(total)}.`,
         'Pass how much is done and, if known, the total.',
       )

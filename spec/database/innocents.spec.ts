@@ -53,13 +53,13 @@ const guilts = {
   },
 } as const
 const errors: Record<keyof typeof guilts, string> = {
-  'asks for a delay that no database has': 'InvalidTaskError',
-  'changes its delay to no number': 'InvalidTaskError',
-  'changes its delay to one that no database has': 'InvalidTaskError',
+  'asks for a delay that no database has': 'InvalidCallError',
+  'changes its delay to no number': 'InvalidCallError',
+  'changes its delay to one that no database has': 'InvalidCallError',
   'returns a list whose toJSON gives NUL': 'NotSerializableError',
   'returns a getter that changes to NUL': 'NotSerializableError',
   'returns a getter that changes to half a surrogate pair': 'NotSerializableError',
-  'throws an error whose class has a name of megabytes': 'InvalidTaskError',
+  'throws an error whose class has a name of megabytes': 'InvalidCallError',
 }
 const guilty = task('innocents.guilty', (what: keyof typeof guilts): unknown => guilts[what]())
 

@@ -66,8 +66,20 @@ describeEachDatabase(
         ran: 2,
         written: 1,
       },
-      { name: 'it does so up to maxCrashes', lost: 9, rerunAfterCrash: true, ends: 'FAILED', ran: 3 },
-      { name: 'one that must not run twice is FAILED', lost: 9, rerunAfterCrash: false, ends: 'FAILED', ran: 1 },
+      {
+        name: 'it does so up to maxCrashes',
+        lost: 9,
+        rerunAfterCrash: true,
+        ends: 'FAILED',
+        ran: 3,
+      },
+      {
+        name: 'one that must not run twice is FAILED',
+        lost: 9,
+        rerunAfterCrash: false,
+        ends: 'FAILED',
+        ran: 1,
+      },
     ])(
       'a task whose connection is lost between its return and the commit: $name',
       async ({ lost, rerunAfterCrash, ends, ran, written = 0 }) => {

@@ -148,6 +148,30 @@ scenarios((add) => {
   )
 
   add(
+    'a late error of an earlier task, also a rejection, is no failure of the one that runs then',
+    async (field) => {
+      await field.worker(['--concurrency', '1'])
+      await field.enqueue('apart.stray', [
+        [1_000, 'throws'],
+        [1_000, 'rejects'],
+      ])
+      for (let round = 0; round < 2; round++) await field.enqueue('apart.sleep', [[3_000]])
+      await field.finished()
+
+      const rows = await field.rows()
+      expect(rows.map(({ status }) => status)).toEqual(rows.map(() => 'SUCCESSFUL'))
+      const errors = rows.flatMap(({ attemptErrors }) => attemptErrors ?? [])
+      expect(errors.length).toBeGreaterThan(0)
+      for (const error of errors)
+        expect(error).toMatchObject({
+          exceptionClassPath: 'typeorm_tasks.ProcessLost',
+          crash: true,
+          traceback: expect.stringContaining('after RangeError: nobody catches this'),
+        })
+    },
+  )
+
+  add(
     'a task is given another process when what an earlier one left behind blocks its own',
     async (field) => {
       await field.worker(['--concurrency', '1'])

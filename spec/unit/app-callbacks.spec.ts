@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DoNotRetry, RetryLater, WorkerStops } from 'typeorm-tasks'
+import { DoNotRetry, RetryLater, TaskContext, type TaskResult, WorkerStops } from 'typeorm-tasks'
 import { task } from '#define'
 import { didYouMean } from '../../lib/errors/suggestions'
 import { recordOf } from '#error-record'
@@ -79,6 +79,45 @@ describe('an error of an app', () => {
     expect(error.traceback).toContain('final')
   })
 })
+
+describe('a number that a task cannot have meant', () => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, 2 ** 31])(
+    'RetryLater(%d) is an error, after which retry decides as after any other',
+    (delay) => {
+      expect(
+        outcomeOf(
+          thrownBy(() => new RetryLater(delay)),
+          { maxAttempts: 3 },
+        ),
+      ).toMatchObject({
+        error: { exceptionClassPath: 'typeorm_tasks.InvalidCallError' },
+        delay: expect.any(Number),
+      })
+    },
+  )
+
+  it('reportProgress(NaN): the same', () => {
+    const context = new TaskContext({} as TaskResult<unknown>, {
+      signal: new AbortController().signal,
+      report: () => {},
+    })
+    expect(
+      outcomeOf(
+        thrownBy(() => context.reportProgress(Number.NaN)),
+        { maxAttempts: 3 },
+      ),
+    ).toMatchObject({ delay: expect.any(Number) })
+  })
+})
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work()
+  } catch (error) {
+    return error
+  }
+  throw new Error('it threw nothing')
+}
 
 describe('an AggregateError', () => {
   const both = new AggregateError([new TypeError('one'), new RangeError('two')], 'both')

@@ -46,9 +46,11 @@ observed(
 /** Leaves something behind that ends its process when it has returned. */
 observed(
   'apart.stray',
-  (_, ms) =>
+  (_, ms, how = 'throws') =>
     void setTimeout(() => {
-      throw new RangeError('nobody catches this')
+      const error = new RangeError('nobody catches this')
+      if (how === 'throws') throw error
+      void Promise.reject(error)
     }, ms),
   { isolate },
 )

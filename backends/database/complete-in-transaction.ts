@@ -1,6 +1,6 @@
 import type { EntityManager, QueryRunner } from 'typeorm'
 import { DatabaseError, InvalidTaskError, NotSupportedError } from '../../lib/errors/errors'
-import { LeaseLost } from '../../lib/errors/run-errors'
+import { DoNotRetry, LeaseLost, TaskCancelled } from '../../lib/errors/run-errors'
 import type { Outcome } from '../../lib/store'
 import { inTime, NoAnswer } from '../../lib/clock'
 import { type Join, joinable } from './ambient-transaction'
@@ -69,8 +69,14 @@ async function completed(
   const outcome = await join(manager, work)
   assertNoneInside(manager)
   if (mark) await assertMarked(manager, mark.remove)
-  const kept = await dialect.finish(Session.of(manager, dataSource), [finishRow(outcome)])
-  if (!kept.has(outcome.key)) throw new LeaseLost()
+  const session = Session.of(manager, dataSource)
+  const kept = await dialect.finish(session, [finishRow(outcome)])
+  if (kept.has(outcome.key)) return
+  // Asked for in this transaction, by the task itself: the rollback forgets it.
+  const row = await dialect.byId(session, outcome.key)
+  if (row?.cancel_requested_at && Number(row.claims) === outcome.claims)
+    throw new DoNotRetry('The task cancelled itself.', { cause: new TaskCancelled() })
+  throw new LeaseLost()
 }
 
 /** TypeORM would commit the inner one only. */

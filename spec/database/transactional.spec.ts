@@ -159,6 +159,20 @@ describeEachDatabase((database) => {
     expect([(await result.refresh()).status, await texts()]).toEqual(['FAILED', []])
   })
 
+  it('a task that cancels itself in its transaction is FAILED as cancelled, and writes nothing', async () => {
+    meanwhile = ({ taskResult }) => taskResult.cancel()
+    const result = await book.using({ retry: { maxAttempts: 3 } }).enqueue('one')
+
+    await runUntilEmpty()
+
+    await result.refresh()
+    expect([result.status, result.errors.at(-1)?.exceptionClassPath, await texts()]).toEqual([
+      'FAILED',
+      'typeorm_tasks.TaskCancelled',
+      [],
+    ])
+  })
+
   /** Somebody else changes the row while its task runs; on SQLite, where nobody can then, between the claim and the run. */
   async function changedMeanwhile(change: string): Promise<void> {
     if (database.name !== 'sqlite') {

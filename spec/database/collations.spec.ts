@@ -151,6 +151,12 @@ describeEachDatabase((database) => {
         'Task "spec.run": the database takes the unique key "KEY" for "key": the collation of the column unique_key is not exact. Give the column a collation that compares exactly'
       await expect(keyed('KEY')).rejects.toThrow(mistaken)
       await expect(backends.get('mail').retry(cancelled.id)).rejects.toThrow(mistaken)
+      // Keys are freed there, too.
+      const other = await keyed('other')
+      await other.cancel()
+      await runUntilEmpty({ backend: 'mail' })
+      expect(await statuses([first, other])).toEqual(['SUCCESSFUL', 'FAILED'])
+      expect((await keyed('other')).id).not.toBe(other.id)
       await dataSource.query(`DELETE FROM ${DJANGO_TABLE}`)
     })
   })

@@ -10,7 +10,8 @@ prepare()
 
 // Only now are the packages there that these need.
 const { run } = await import('./lib/run.mjs')
-const text = await run(options)
+const { sweepOf } = await import('./measures/sweep.mjs')
+const text = await run(options, ...(options.sweep === undefined ? [] : [[sweepOf(options.sweep)]]))
 const file = options.out ?? (options.isWhole ? join(bench, 'RESULTS.md') : undefined)
 if (file !== undefined && !options.list) writeFileSync(file, text)
 process.stdout.write(text)

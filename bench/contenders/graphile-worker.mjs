@@ -14,6 +14,8 @@ export async function open({ host, port, user, password, database }, settings) {
     addMany: (payloads) =>
       utils.addJobs(payloads.map((payload) => ({ identifier: 'bench', payload }))),
     async grow(kind, count) {
+      // It keeps no job that has finished.
+      if (kind === 'finished') return
       const runAt = kind === 'later' ? { runAt: new Date(Date.now() + 86_400_000) } : {}
       for (let left = count; left > 0; left -= 1_000)
         await utils.addJobs(

@@ -42,6 +42,17 @@ const dialects = {
       'ANALYZE TABLE db_task_result',
     ],
   },
+  mysql: {
+    now: 'UTC_TIMESTAMP(6) + INTERVAL n MICROSECOND',
+    tomorrow: 'UTC_TIMESTAMP(6) + INTERVAL 1 DAY + INTERVAL n MICROSECOND',
+    undelayed: "'9999-01-01 00:00:00'",
+    id: (from) =>
+      `LOWER(CONCAT(LPAD(HEX(${from} + n), 12, '0'), '7', SUBSTR(MD5(n), 1, 3), '8', SUBSTR(MD5(RAND()), 1, 15)))`,
+    insert: (row, count) => [
+      `INSERT INTO db_task_result (${columns}) WITH RECURSIVE counted(n) AS (SELECT /*+ SET_VAR(cte_max_recursion_depth = ${count + 1}) */ 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${count}) SELECT ${row} FROM counted`,
+      'ANALYZE TABLE db_task_result',
+    ],
+  },
   'better-sqlite3': {
     now: "strftime('%Y-%m-%d %H:%M:%f000', 'now')",
     tomorrow: "strftime('%Y-%m-%d %H:%M:%f000', 'now', '+1 day')",

@@ -127,6 +127,7 @@ class Watch {
   constructor(from, to) {
     this.#from = from
     this.#to = to
+    if (from === 0) this.#begun = sample()
   }
 
   async ran() {

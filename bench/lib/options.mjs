@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-const DATABASES = ['postgres', 'mariadb', 'sqlite']
+const DATABASES = ['postgres', 'mariadb', 'mysql', 'sqlite']
 
 export const usage = `npm run bench -- [options]
 
@@ -9,6 +9,7 @@ export const usage = `npm run bench -- [options]
   --only <regex>      only jobs whose name matches, e.g. 'drain/postgres/(typeorm|graphile)'
   --database <list>   of ${DATABASES.join(', ')}
   --out <file>        where the report goes (default: bench/RESULTS.md after a whole full run)
+  --sweep <contender> the settings of one contender beside each other: how its best ones were found
   --list              names the jobs and ends
 `
 
@@ -22,6 +23,7 @@ export function parseOptions(args) {
       only: { type: 'string' },
       database: { type: 'string' },
       out: { type: 'string' },
+      sweep: { type: 'string' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -38,6 +40,10 @@ export function parseOptions(args) {
     databases,
     rounds,
     only: new RegExp(values.only ?? ''),
-    isWhole: values.only === undefined && values.database === undefined && !values.quick,
+    isWhole:
+      values.only === undefined &&
+      values.database === undefined &&
+      !values.quick &&
+      values.sweep === undefined,
   }
 }

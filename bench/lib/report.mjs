@@ -6,7 +6,7 @@ import { judged } from './goals.mjs'
 import { median } from './numbers.mjs'
 import { bench, repository } from './prepare.mjs'
 
-const NAMES = { postgres: 'PostgreSQL', mariadb: 'MariaDB', sqlite: 'SQLite' }
+const NAMES = { postgres: 'PostgreSQL', mariadb: 'MariaDB', mysql: 'MySQL', sqlite: 'SQLite' }
 
 /** What the machine was like when the run began. */
 export function machine() {

@@ -42,6 +42,7 @@ function run(servers, { server: kind, contender, settings }, state, { count, oth
       await grow(other, state, others)
       await other.ask('fill', { count: warm + count })
       if (state === 'snapshot') await other.ask('hold')
+      await server.analyse(address)
       await server.settle()
       const { rate } = await withChild(contender, address, settings, (child) =>
         child.ask('drain', { warm, count, backlog: state === 'backlog' }),

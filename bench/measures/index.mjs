@@ -1,5 +1,5 @@
 import { claim } from './claim.mjs'
-import { drain, drainWaiting, drainWide } from './drain.mjs'
+import { drain, drainFresh, drainWaiting, drainWide } from './drain.mjs'
 import { enqueue } from './enqueue.mjs'
 import { growth } from './growth.mjs'
 import { latency } from './latency.mjs'
@@ -11,6 +11,7 @@ import { startup } from './startup.mjs'
 export const measures = [
   enqueue,
   drain,
+  drainFresh,
   drainWide,
   drainWaiting,
   latency,

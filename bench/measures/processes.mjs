@@ -4,7 +4,7 @@ import { cpuOf } from '../lib/cpu.mjs'
 import { now } from '../lib/numbers.mjs'
 import { filled } from './drain.mjs'
 
-const NUMBERS = { postgres: [1, 2, 4], mariadb: [1, 2, 4, 8], sqlite: [1, 4] }
+const NUMBERS = { postgres: [1, 2, 4], mariadb: [1, 2, 4, 8], mysql: [1, 8], sqlite: [1, 4] }
 const entry = { contender: 'typeorm-tasks', settings: {} }
 
 export const processes = {
@@ -36,6 +36,7 @@ export const processes = {
 function run(servers, database, number, count) {
   return servers.withDatabase(database, async (address, server) => {
     await filled(entry, address, count)
+    await server.analyse(address)
     await server.settle()
     const workers = await Promise.all(
       Array.from({ length: number }, () => Child.start(entry.contender, address, entry.settings)),

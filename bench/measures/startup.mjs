@@ -29,7 +29,9 @@ export const startup = {
 
   jobs({ databases, quick, servers }) {
     const times = quick ? 3 : 7
-    const wanted = quick ? databases.filter((database) => database !== 'mariadb') : databases
+    const wanted = quick
+      ? databases.filter((database) => database !== 'mariadb' && database !== 'mysql')
+      : databases
     return wanted.flatMap((database) =>
       Object.entries(commands).map(([who, args]) => ({
         database,

@@ -1,4 +1,5 @@
 import { startMariaDb } from './mariadb.mjs'
+import { startMySql } from './mysql.mjs'
 import { startPostgres } from './postgres.mjs'
 import { startRedis } from './redis.mjs'
 import { startSqlite } from './sqlite.mjs'
@@ -6,6 +7,7 @@ import { startSqlite } from './sqlite.mjs'
 const starters = {
   postgres: startPostgres,
   mariadb: startMariaDb,
+  mysql: startMySql,
   sqlite: startSqlite,
   redis: startRedis,
 }

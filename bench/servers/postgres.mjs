@@ -79,6 +79,8 @@ function databases({ port, pid }) {
     drop: ({ database }) => query(port, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`),
     /** What one contender left to be written must not slow the next. */
     settle: () => query(port, 'CHECKPOINT'),
+    /** As autovacuum leaves tables: without it, who plans by statistics has none of a table that was just filled. */
+    analyse: ({ database }) => query(port, 'VACUUM (ANALYZE)', database),
     query: (sql, database) => query(port, sql, database),
   }
 }

@@ -34,6 +34,7 @@ export async function startRedis() {
     ),
     drop: flush,
     settle: async () => {},
+    analyse: async () => {},
   }
 }
 

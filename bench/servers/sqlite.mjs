@@ -18,13 +18,18 @@ export async function startSqlite() {
     drop: ({ database }) =>
       Promise.all(['', '-wal', '-shm'].map((end) => rm(database + end, { force: true }))),
     settle: async () => {},
+    analyse: async ({ database }) => ask(database, "db.exec('ANALYZE')"),
     isAlive: () => true,
     stop: async () => place.leave(),
   }
 }
 
 function versionOf() {
-  const script =
-    "const Database = require('better-sqlite3'); console.log(new Database(':memory:').prepare('SELECT sqlite_version()').pluck().get())"
+  return ask(':memory:', "console.log(db.prepare('SELECT sqlite_version()').pluck().get())")
+}
+
+/** By the Node of the contenders, for which the driver is built. */
+function ask(database, statement) {
+  const script = `const db = new (require('better-sqlite3'))(${JSON.stringify(database)}); ${statement}`
   return execFileSync(nodeProgram(), ['-e', script], { cwd: bench, encoding: 'utf8' }).trim()
 }

@@ -2,7 +2,10 @@
 import mysql from 'mysql2/promise'
 import { argsKwargs, NAMES, timedId } from './raw-row.mjs'
 
-const table = `CREATE TABLE raw_task (id uuid PRIMARY KEY, status varchar(10) NOT NULL, enqueued_at datetime(6) NOT NULL, started_at datetime(6), finished_at datetime(6),
+/** MySQL has no type for ids; both keep JSON as text here. */
+const table = (
+  id,
+) => `CREATE TABLE raw_task (id ${id} PRIMARY KEY, status varchar(10) NOT NULL, enqueued_at datetime(6) NOT NULL, started_at datetime(6), finished_at datetime(6),
   args_kwargs longtext NOT NULL, priority int NOT NULL, task_path longtext NOT NULL, worker_ids longtext NOT NULL, queue_name varchar(32) NOT NULL, backend_name varchar(32) NOT NULL,
   run_after datetime(6) NOT NULL, return_value longtext, exception_class_path longtext NOT NULL, traceback longtext NOT NULL, claims int NOT NULL DEFAULT 0, lease_until datetime(6),
   cancel_requested_at datetime(6), unique_key varchar(128), attempt_errors longtext, progress longtext, options longtext,
@@ -13,13 +16,13 @@ const constants =
 const marks = (count) => Array(count).fill('?').join(', ')
 
 export async function open(
-  { host, port, user, password, database },
+  { type, host, port, user, password, database },
   { size = 100, connections = 1 },
 ) {
   const pool = mysql.createPool({ host, port, user, password, database, connectionLimit: 20 })
   return {
     tellsCompleted: true,
-    install: () => pool.query(table),
+    install: () => pool.query(table(type === 'mariadb' ? 'uuid' : 'char(32)')),
     add: (payload) =>
       pool.execute(`INSERT INTO raw_task (${NAMES}) VALUES ${constants}`, [
         timedId(),

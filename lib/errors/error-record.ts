@@ -98,9 +98,35 @@ function isError(error: unknown): error is Error {
   return error instanceof Error || types.isNativeError(error)
 }
 
+/** More values of something thrown are not written: that would take seconds, and is cut anyway. */
+const MOST_VALUES = 10_000
+
 function plain(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
-  return JSON.stringify(value) ?? Object.prototype.toString.call(value)
+  const name = Object.prototype.toString.call(value)
+  if (isTooMuch(value)) return `${name}, too large to be shown`
+  return JSON.stringify(value, withoutBytes) ?? name
+}
+
+function isTooMuch(value: object): boolean {
+  let values = 0
+  const counted = (key: string, each: unknown): unknown => {
+    if (++values > MOST_VALUES) throw new RangeError('too many values')
+    return withoutBytes(key, each)
+  }
+  try {
+    JSON.stringify(value, counted)
+    return false
+  } catch {
+    return values > MOST_VALUES
+  }
+}
+
+/** Without the contents of typed arrays, which JSON would write as objects with a key for each byte. */
+function withoutBytes(_key: string, value: unknown): unknown {
+  return ArrayBuffer.isView(value)
+    ? `${Object.prototype.toString.call(value)}, ${value.byteLength} bytes`
+    : value
 }
 
 function guarded<T = string>(describe: () => T, otherwise: T): T {

@@ -65,12 +65,15 @@ export function encodeJson(value: unknown, path: string): string {
   if (text === undefined) return refuse(path, 'toJSON gives undefined', 'pass plain data')
   assertStorableText(text, path)
   const bytes = Buffer.byteLength(text)
-  if (bytes > MAX_JSON_BYTES)
-    throw new NotSerializableError(
-      `${path} is ${bytes} bytes of JSON; the limit is ${MAX_JSON_BYTES}.`,
-      'Store the data elsewhere and pass a reference to it.',
-    )
+  if (bytes > MAX_JSON_BYTES) return refuseSize(path, String(bytes))
   return text
+}
+
+function refuseSize(path: string, bytes: string): never {
+  throw new NotSerializableError(
+    `${path} is ${bytes} bytes of JSON; the limit is ${MAX_JSON_BYTES}.`,
+    'Store the data elsewhere and pass a reference to it.',
+  )
 }
 
 /** The text of the column `args_kwargs`. Optional arguments that were left out at the end are dropped. */
@@ -95,12 +98,15 @@ class Way {
   readonly above: object[] = []
   readonly #root: string
   readonly #steps: (string | number)[] = []
+  /** Each value takes a byte at least. One object in many places is written, and looked at, as often. */
+  #values = 0
 
   constructor(root: string) {
     this.#root = root
   }
 
   into(object: object, step: string | number): void {
+    if (++this.#values > MAX_JSON_BYTES) refuseSize(this.#root, `more than ${MAX_JSON_BYTES}`)
     this.above.push(object)
     this.#steps.push(step)
   }

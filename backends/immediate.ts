@@ -1,3 +1,4 @@
+import { OneClass } from '../lib/copies/one-per-process'
 import type { Order } from '../lib/backend'
 import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
 import { taskFinished, taskStarted } from '../lib/events/signals'
@@ -16,6 +17,7 @@ import { claim, finish, type MemoryRow } from './memory/row'
 export const KEPT_RESULTS = 1_000
 
 /** Runs each task at enqueue, in place: for development and tests. Keeps the latest results in memory. */
+@OneClass('ImmediateBackend')
 export class ImmediateBackend extends KeptInMemory {
   readonly #workerId = randomWorkerId()
   /** The finished rows, in the order in which they finished. */

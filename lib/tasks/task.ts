@@ -2,6 +2,7 @@ import type { Order, TaskBackend } from '../backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
 import { assertReceivable, plainArguments, receivedArguments } from './dto'
+import { OneClass } from '../copies/one-per-process'
 import { InvalidTaskError, NotSupportedError, ResultMismatchError } from '../errors/errors'
 import { isRecord } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
@@ -29,6 +30,7 @@ export type TaskFunction = (...given: never[]) => unknown
 export interface Task<Args extends unknown[], Return> extends TaskValues {}
 
 /** A function that can be run in the background: an immutable value, made by `task(…)`. */
+@OneClass('Task')
 export class Task<Args extends unknown[], Return> {
   readonly #fn: TaskFunction | null
   /** The backend that has found nothing to refuse in this task. */

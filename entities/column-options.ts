@@ -1,4 +1,5 @@
 import { getMetadataArgsStorage, type ColumnOptions, type ColumnType } from 'typeorm'
+import { fixedName } from './column-names'
 import { beingBuilt, ourTargets } from './metadata-hook'
 import { type Column, type ColumnProperty, COLUMNS } from './columns'
 import { nativeType, type Kind, type Native } from './column-types'
@@ -43,7 +44,10 @@ export function columnOptions(
     const get = (): unknown => native(kind, foreign)[key] ?? given[key]
     Object.defineProperty(options, key, { enumerable: true, get })
   }
-  return options
+  return Object.defineProperty(options, 'name', {
+    enumerable: true,
+    get: () => (beingBuilt() ? fixedName(name) : name),
+  })
 }
 
 function native(kind: Kind, foreign: boolean): Native {

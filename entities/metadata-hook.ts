@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { DataSource } from 'typeorm'
 import { onePerProcess } from '../lib/copies/one-per-process'
 import { DataSourceError } from '../lib/errors/errors'
+import { withFixedNames } from './column-names'
 import { familyOf, type Family, isMariaDb } from './database-family'
 import { textOr } from './formats'
 
@@ -63,7 +64,7 @@ export function watchBuilding(dataSource: DataSource): void {
     const built = await lookAt(this)
     building.underWay++
     try {
-      await building.store.run(built, () => build.call(this))
+      await building.store.run(built, () => withFixedNames(this, () => build.call(this)))
     } finally {
       // While a store is in use Node follows every promise of the process (measured: 3 % of a busy worker's time).
       if (--building.underWay === 0) building.store.disable()

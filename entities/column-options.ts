@@ -30,7 +30,7 @@ const NATIVE_KEYS = [
 
 /** For readers of the metadata outside of a build; a DataSource that we do not know fails by TypeORM's own check. */
 const NOT_BUILDING =
-  'unknown, because this DataSource belongs to another copy of typeorm than typeorm-tasks uses' as ColumnType
+  'unknown, because this DataSource belongs to another copy of typeorm than typeorm-tasks uses: give it to configureTasks before it is initialised, or install typeorm once' as ColumnType
 
 /** A column's options, computed anew for each DataSource that is being built. `inForeign`: in a table that Django made, to which our columns were added. */
 export function columnOptions(

@@ -318,6 +318,15 @@ describe('a remote task', () => {
   })
 })
 
+it('finds results of Immediate after it was configured again, as each chunk of a bundle does', async () => {
+  configureTasks({ default: { BACKEND: ImmediateBackend } })
+  const { id } = await add.enqueue(1, 2)
+
+  configureTasks({ default: { BACKEND: ImmediateBackend } })
+
+  expect((await add.getResult(id)).returnValue).toBe(3)
+})
+
 it('keeps every one of many tasks that Immediate runs at once, and of finished ones the latest thousand', async () => {
   configureTasks({ default: { BACKEND: ImmediateBackend } })
   const results = await Promise.all(Array.from({ length: 1_100 }, (_, i) => echo.enqueue(i)))

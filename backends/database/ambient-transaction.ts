@@ -2,7 +2,13 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DataSource, EntityManager } from 'typeorm'
 import { onePerProcess } from '../../lib/copies/one-per-process'
 import { InvalidTaskError } from '../../lib/errors/errors'
-import { type Database, databaseOf, haveSameTable, shownTable } from './connections/same-database'
+import {
+  type Database,
+  databaseOf,
+  haveSameTable,
+  replacedManager,
+  shownTable,
+} from './connections/same-database'
 import { assertReady } from './table'
 
 /** A transaction of `atomic` or of a transactional task, as the code within it sees it, which may outlive it. */
@@ -72,8 +78,8 @@ export async function joinable<T>(
 
 /**
  * The manager whose transaction a statement joins: the given one, that of `atomic`, else `dataSource.manager`, which
- * libraries such as typeorm-transactional replace by the manager of their own transaction. The first two may be of another
- * DataSource onto the same table.
+ * libraries such as typeorm-transactional replace by the manager of their own transaction. All may be of another DataSource
+ * onto the same table.
  *
  * @throws InvalidTaskError if the manager is of another database or table, or its transaction is over.
  */
@@ -83,7 +89,7 @@ export function managerFor(
 ): EntityManager {
   return explicit
     ? assertAlive(dataSource, explicit)
-    : (ambientManager(dataSource) ?? dataSource.manager)
+    : (ambientManager(dataSource) ?? replacedManager(dataSource) ?? dataSource.manager)
 }
 
 /** The manager of the innermost transaction that is not over; undefined outside of any. */

@@ -65,6 +65,22 @@ describeEachDatabase((database) => {
       expect(await count()).toBe(0)
     })
 
+    it('a transaction that another library has begun there is joined, as typeorm-transactional does it', async () => {
+      const rolledBack = mine.transaction(async (manager) => {
+        const own = Object.getOwnPropertyDescriptor(mine, 'manager')!
+        Object.defineProperty(mine, 'manager', { configurable: true, get: () => manager })
+        try {
+          await add.enqueue(1, 2)
+        } finally {
+          Object.defineProperty(mine, 'manager', own)
+        }
+        throw new Error('no')
+      })
+
+      await expect(rolledBack).rejects.toThrow('no')
+      expect(await count()).toBe(0)
+    })
+
     it('tasks of both are run, and results of one are read by the other', async () => {
       const double = second.library.task('twice.double', (n: number) => 2 * n)
       const results = [await add.enqueue(1, 2), await double.enqueue(21)]

@@ -1,4 +1,5 @@
-import type { DataSource } from 'typeorm'
+import type { DataSource, EntityManager } from 'typeorm'
+import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { onePerProcess } from '../../../lib/copies/one-per-process'
 import { addressOf } from '../profiles/address'
 import { profileOf } from '../profiles/profile-of'
@@ -48,10 +49,22 @@ export function shownTable(dataSource: DataSource): string {
 
 /** The DataSource, or while it is not open another one onto the same table that is. */
 export function openOne(dataSource: DataSource): DataSource {
-  const { dataSources } = databaseOf(dataSource)
-  if (dataSource.isInitialized) return dataSource
-  const others = [...dataSources].map((each) => each.deref())
-  return others.find((each) => each?.isInitialized && haveSameTable(each, dataSource)) ?? dataSource
+  return dataSource.isInitialized ? dataSource : (othersOpen(dataSource)[0] ?? dataSource)
+}
+
+/** The manager of a transaction that a library such as typeorm-transactional has put in the place of `dataSource.manager`. */
+export function replacedManager(dataSource: DataSource): EntityManager | undefined {
+  if (databaseOf(dataSource).dataSources.size < 2) return undefined
+  return [dataSource, ...othersOpen(dataSource)]
+    .map(({ manager }) => manager)
+    .find(({ queryRunner }) => queryRunner?.isTransactionActive)
+}
+
+function othersOpen(dataSource: DataSource): DataSource[] {
+  return [...databaseOf(dataSource).dataSources]
+    .map((each) => each.deref())
+    .filter((each) => each !== undefined)
+    .filter((each) => each !== dataSource && each.isInitialized && haveSameTable(each, dataSource))
 }
 
 /** Makes it one that `openOne` may give. */
@@ -65,7 +78,7 @@ export function useForTasks(dataSource: DataSource): void {
   dataSources.add(new WeakRef(dataSource))
 }
 
-function tablePathOf({ isInitialized, entityMetadatas }: DataSource): string | undefined {
-  if (!isInitialized) return undefined
-  return entityMetadatas.find(({ name }) => name === 'DBTaskResult')?.tablePath
+function tablePathOf(dataSource: DataSource): string | undefined {
+  if (!dataSource.isInitialized || !dataSource.hasMetadata(DBTaskResult)) return undefined
+  return dataSource.getMetadata(DBTaskResult).tablePath
 }

@@ -6,6 +6,7 @@ import type { AnyTask } from './task-type'
 class TaskRegistry {
   readonly #known = new Map<string, { task: AnyTask; place: Place }>()
   #refusesOthers = false
+  #hasReloaded = false
 
   /**
    * From now on a second task of one name is refused, unless it is defined at the very same place. For the command line,
@@ -14,6 +15,21 @@ class TaskRegistry {
    */
   refuseOthers(refusesOthers = true): void {
     this.#refusesOthers = refusesOthers
+  }
+
+  /** A file of the app was evaluated again, or another one defines the same. */
+  noteReload(): void {
+    this.#hasReloaded = true
+  }
+
+  /**
+   * Whether a development server reloads edited files. One whose tasks do not fit TASKS must not throw while it is
+   * evaluated: TASKS may be in a file that is edited with it and evaluated after it, or have been evaluated before it, and no
+   * later edit would mend that. Enqueues are judged all the same.
+   */
+  get isReloading(): boolean {
+    const isDevelopment = process.env['NODE_ENV'] === 'development'
+    return this.#hasReloaded && isDevelopment && !this.#refusesOthers
   }
 
   /** A later definition replaces an earlier one; handles of the earlier one stay usable. */

@@ -119,6 +119,7 @@ function define(
   options: TaskOptions,
   place: Place,
 ): Task<unknown[], unknown> {
+  if (tasks.find(name)) tasks.noteReload()
   const defined = new Task<unknown[], unknown>(taskValues(name, options), fn)
   tasks.add(defined, place)
   return defined

@@ -10,6 +10,7 @@ import { encodeArguments } from './json'
 import { enqueueManyThrough, enqueueThrough, isWrapped } from '../middleware'
 import { backends } from '../backend-registry'
 import { parametersOf } from './parameters'
+import { tasks } from '../registry'
 import { TaskResult } from '../result'
 import type { AnyTask } from '../task-type'
 import { type CallOptions, type TaskValues, changedValues } from './task-options'
@@ -40,7 +41,7 @@ export class Task<Args extends unknown[], Return> {
   constructor(values: TaskValues, fn: TaskFunction | null, changes: Partial<TaskValues> = {}) {
     Object.assign(this, values, changes)
     this.#fn = fn
-    if (backends.isConfigured) this.#acceptedBy = backendFor(this)
+    if (backends.isConfigured && !tasks.isReloading) this.#acceptedBy = backendFor(this)
   }
 
   /**

@@ -94,9 +94,7 @@ export function managerFor(
 
 /** The manager of the innermost transaction that is not over; undefined outside of any. */
 function ambientManager(dataSource: DataSource): EntityManager | undefined {
-  let found = ambient.getStore()?.get(databaseOf(dataSource))
-  while (found?.end === 'committed') found = found.outer
-  if (found && !haveSameTable(found.manager.connection, dataSource)) return undefined
+  const found = innermost(dataSource)
   if (found?.end === 'rolled back')
     throw new InvalidTaskError(
       'The transaction of `atomic`, or of the task, in which this was to happen has been rolled back.',
@@ -104,6 +102,12 @@ function ambientManager(dataSource: DataSource): EntityManager | undefined {
     )
   // Not active any more, and its end not known yet: a subscriber of TypeORM that is called after a commit or a rollback.
   return found?.manager.queryRunner?.isTransactionActive ? found.manager : undefined
+}
+
+function innermost(dataSource: DataSource): Ambient | undefined {
+  let found = ambient.getStore()?.get(databaseOf(dataSource))
+  while (found?.end === 'committed') found = found.outer
+  return found && haveSameTable(found.manager.connection, dataSource) ? found : undefined
 }
 
 function assertAlive(dataSource: DataSource, manager: EntityManager): EntityManager {

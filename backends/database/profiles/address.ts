@@ -33,9 +33,9 @@ const PORTS: Readonly<Record<string, number>> = {
 export function addressOf(options: DataSourceOptions): string {
   const type = options.type === 'mariadb' ? 'mysql' : options.type
   const { host, port, database, ...more } = wholeOf(options as unknown as Given)
-  if (familyOf(type) === 'sqlite') return `${type} ${fileOf(String(database))}`
-  const at = `${hostOf(host)}:${port ?? PORTS[type] ?? ''}/${database ?? ''}`
-  const others = PLACES.map((key) => more[key]).filter((value) => typeof value === 'string')
+  if (familyOf(type) === 'sqlite') return `${type} ${fileOf(textOf(database))}`
+  const at = `${hostOf(textOf(host))}:${textOf(port) || (PORTS[type] ?? '')}/${textOf(database)}`
+  const others = PLACES.map((key) => textOf(more[key])).filter((text) => text !== '')
   return [type, at, ...others].join(' ')
 }
 
@@ -45,7 +45,16 @@ type Given = Readonly<Record<string, unknown>>
 function wholeOf(options: Given): Given {
   const { master } = (options['replication'] ?? {}) as { master?: Given }
   const primary = { ...options, ...master }
-  return { ...primary, ...inUrl(primary['url']), ...(options['extra'] as Given | undefined) }
+  const extra = (options['extra'] ?? {}) as Given
+  // SQL Server has some of its options in an object of that name.
+  const inner = (options['options'] ?? {}) as Given
+  return {
+    ...primary,
+    ...inUrl(primary['url']),
+    ...inner,
+    ...extra,
+    ...inUrl(extra['connectionString'] ?? extra['uri']),
+  }
 }
 
 function inUrl(url: unknown): Given {
@@ -58,9 +67,14 @@ function inUrl(url: unknown): Given {
   }
 }
 
-function hostOf(host: unknown): string {
-  const given = typeof host === 'string' ? host.toLowerCase() : 'localhost'
-  return ['127.0.0.1', '::1', '[::1]'].includes(given) ? 'localhost' : given
+function hostOf(host: string): string {
+  const given = host.toLowerCase()
+  return ['', '127.0.0.1', '::1', '[::1]'].includes(given) ? 'localhost' : given
+}
+
+/** What a plain option says; of objects and functions nothing. */
+function textOf(option: unknown): string {
+  return typeof option === 'string' || typeof option === 'number' ? String(option) : ''
 }
 
 /** The file may not be there yet, but a folder may be a link. */

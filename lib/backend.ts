@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm'
+import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
 import type { Counts, TaskStatus } from './record'
@@ -50,6 +51,7 @@ export interface CountQuery {
 }
 
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */
+@OneClass('TaskBackend')
 export abstract class TaskBackend {
   /** Honours `runAfter`. */
   readonly supportsDefer: boolean = false

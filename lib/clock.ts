@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { OneClass } from './copies/one-per-process'
 
 /** The time the library goes by: intervals only. Instants that are stored come from the database's clock. */
 export interface Clock {
@@ -39,6 +40,7 @@ export function setClock(replacement: Clock = realClock): void {
 }
 
 /** There was no answer in time; whatever was asked may still happen. */
+@OneClass('NoAnswer')
 export class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
 

@@ -1,4 +1,5 @@
 import type { Progress, ResultValues, TaskStatus } from './record'
+import { OneClass } from './copies/one-per-process'
 import { clock, sharedByMany } from './clock'
 import {
   InvalidTaskError,
@@ -39,6 +40,7 @@ const TIMEOUT: Rule = {
 }
 
 /** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
+@OneClass('TaskResult')
 export class TaskResult<Return> {
   readonly #backend: ResultSource
   #values: ResultValues | (() => ResultValues)

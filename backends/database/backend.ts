@@ -9,6 +9,7 @@ import {
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
+import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
@@ -27,13 +28,12 @@ import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
 import { hearInProcess, listenerOn, queuesToTell, takeBack, tellInProcess } from './notifications'
 import { DatabaseOptions } from './options'
-import { dataSourceOf, type Place, placeOf } from './place'
+import { dataSourceOf, expectDataSource, joinedPlaceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
 import { patiently, Session } from './connections/session'
 import { openWorkerSessions } from './connections/worker-data-source'
 import { DatabaseStore } from './store'
 import type { Table } from './table'
-import { managerFor } from './ambient-transaction'
 import { explained, isAway, unreachable } from './connections/database-errors'
 import { type Written, writeOrders } from './insert'
 
@@ -42,6 +42,7 @@ const CHECK_MS = 40_000
 const CLOSE_MS = 3_000
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
+@OneClass('DatabaseBackend')
 export class DatabaseBackend extends TaskBackend {
   override readonly supportsDefer = true
   override readonly supportsGetResult = true
@@ -52,6 +53,7 @@ export class DatabaseBackend extends TaskBackend {
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
     this.#options = validateShape(DatabaseOptions, settings.options, `TASKS.${alias}.OPTIONS`)
+    expectDataSource(this.#options.dataSource)
   }
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
@@ -195,17 +197,17 @@ export class DatabaseBackend extends TaskBackend {
     explicit: EntityManager | undefined,
     work: (place: Place & { readonly session: Session }) => Promise<T>,
   ): Promise<T> {
-    const { dataSource, table, dialect } = await this.#place(explicit)
-    const session = Session.of(managerFor(dataSource, explicit), dataSource)
+    const { place, manager } = await joinedPlaceOf(this.#options.dataSource, this.alias, explicit)
+    const session = Session.of(manager, place.dataSource)
     try {
-      return await work({ session, table, dialect, dataSource })
+      return await work({ ...place, session })
     } catch (error) {
-      throw explained(error, table.name)
+      throw explained(error, place.table.name)
     }
   }
 
-  #place(explicit?: EntityManager): Place | Promise<Place> {
-    return placeOf(this.#options.dataSource, this.alias, explicit)
+  #place(): Promise<Place> {
+    return placeOf(this.#options.dataSource, this.alias)
   }
 
   #browse<T>(work: (browsed: Browsed) => Promise<T>): Promise<T> {

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto'
 import type { DataSource } from 'typeorm'
 import { clock } from '../../lib/clock'
 import type { Order } from '../../lib/backend'
+import { onePerProcess } from '../../lib/copies/one-per-process'
 import { log } from '../../lib/events/logger'
 import type { Wakeup } from '../../lib/store'
+import { type Database, databaseOf } from './connections/same-database'
 import { listen } from './connections/driver-connection'
 import type { SetUp } from './connections/worker-connections'
 import { profileOf } from './profiles/profile-of'
@@ -28,8 +30,9 @@ interface Times {
 
 const NEVER: Times = { notifiedAt: Number.NEGATIVE_INFINITY, askedAt: Number.NEGATIVE_INFINITY }
 
-const listeners = new WeakMap<DataSource, Set<Hear>>()
-const timesOf = new WeakMap<DataSource, Map<string, Times>>()
+/** By database, since the data source of a worker may be another one than that of an enqueue. */
+const listeners = onePerProcess('listeners', () => new WeakMap<Database, Set<Hear>>())
+const timesOf = onePerProcess('notifications', () => new WeakMap<Database, Map<string, Times>>())
 
 /** The channel of the server's NOTIFY for a table. */
 export function channelOf({ name }: Pick<Table, 'name'>): string {
@@ -53,14 +56,14 @@ export function listenerOn(table: Table, hear: Hear): SetUp | undefined {
 
 /** Hears what is notified within this process; the returned function ends that. */
 export function hearInProcess(app: DataSource, hear: Hear): () => void {
-  const all = listeners.get(app) ?? new Set()
-  listeners.set(app, all.add(hear))
+  const all = listeners.get(databaseOf(app)) ?? new Set()
+  listeners.set(databaseOf(app), all.add(hear))
   return () => void all.delete(hear)
 }
 
 /** Notifies the workers of this process. */
 export function tellInProcess(app: DataSource, wakeup: Wakeup): void {
-  for (const hear of listeners.get(app) ?? []) hear(wakeup)
+  for (const hear of listeners.get(databaseOf(app)) ?? []) hear(wakeup)
 }
 
 /** The queues of which idle workers should be notified, of those in which these orders are due now. */
@@ -81,7 +84,7 @@ export function queuesToTell(
 
 /** Nobody was notified of these queues after all: the next enqueue must not rely on it. */
 export function takeBack(app: DataSource, inTransaction: boolean, queues: readonly string[]): void {
-  for (const queue of queues) timesOf.get(app)?.delete(keyOf(inTransaction, queue))
+  for (const queue of queues) timesOf.get(databaseOf(app))?.delete(keyOf(inTransaction, queue))
 }
 
 /** `cancel <key>`, `ready <queue>`; words of a later version are ignored. */
@@ -100,8 +103,9 @@ function wakeupOf(payload: string): Wakeup | undefined {
  * lock of the whole server at its commit; a worker that was just notified, or has just worked, looks again soon enough.
  */
 export function isDueToTell(app: DataSource, inTransaction: boolean, queue: string): boolean {
-  const queues = timesOf.get(app) ?? new Map<string, Times>()
-  timesOf.set(app, queues)
+  const database = databaseOf(app)
+  const queues = timesOf.get(database) ?? new Map<string, Times>()
+  timesOf.set(database, queues)
   const now = clock.now()
   // A NOTIFY in a transaction is heard when that commits, so it does not count for rows enqueued outside of it.
   const key = keyOf(inTransaction, queue)

@@ -1,6 +1,3 @@
-import { realpathSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import type { DataSource } from 'typeorm'
 import { DatabaseBackend, setDefaultDataSource } from '../../backends/database'
 import { unreachable } from '../../backends/database/connections/database-errors'
@@ -8,6 +5,7 @@ import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
 import { reaching } from '../../lib/worker/wait-for-database'
 import { backends } from '../../lib/backend-registry'
+import { tasks } from '../../lib/registry'
 import { configureTasks } from '../../index'
 import type { Globals } from '../command'
 import { type App, loadApp } from './load-app'
@@ -26,7 +24,6 @@ export async function withApp<T>(
   patienceMs = 0,
 ): Promise<T> {
   const { app, dataSources } = await loadWholeApp(globals)
-  warnOfAnotherCopy(app)
   try {
     await Promise.all(dataSources.map((each) => reaching(() => open(each), patienceMs)))
     return await work(app)
@@ -48,6 +45,7 @@ export async function openBeside(globals: Globals): Promise<() => Promise<void>>
 async function loadWholeApp({
   dataSource,
 }: Globals): Promise<{ app: App; dataSources: DataSource[] }> {
+  tasks.refuseOthers()
   const app = await loadApp(dataSource === undefined ? {} : { dataSource })
   setDefaultDataSource(app.dataSource)
   await loadTaskModules(app)
@@ -88,22 +86,4 @@ async function open(dataSource: DataSource): Promise<void> {
 
 async function close(dataSource: DataSource): Promise<void> {
   if (dataSource.isInitialized) await dataSource.destroy()
-}
-
-/** Each copy of the library has its own registry, so tasks defined with one are unknown to the other. */
-function warnOfAnotherCopy({ root }: App): void {
-  const theirs = resolvedFrom(root)
-  const ours = realpathSync(join(__dirname, '../../index.js'))
-  if (theirs !== undefined && theirs !== ours)
-    log.warn(
-      `This command belongs to another copy of typeorm-tasks (${ours}) than the app uses (${theirs}), so it does not know the app's tasks. Run \`npx tasks\` in ${root}.`,
-    )
-}
-
-function resolvedFrom(root: string): string | undefined {
-  try {
-    return realpathSync(createRequire(join(root, 'package.json')).resolve('typeorm-tasks'))
-  } catch {
-    return undefined
-  }
 }

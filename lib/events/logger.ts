@@ -1,3 +1,4 @@
+import { onePerProcess } from '../copies/one-per-process'
 import { oneLine, withoutPasswords } from '../errors/foreign-text'
 
 /** Where log lines go: `console`, pino, winston and the like fit as they are. */
@@ -16,15 +17,20 @@ const quietConsole: Logger = {
   error: (message) => console.error(message),
 }
 
-let current: Logger = quietConsole
+const chosen = onePerProcess('logger', () => ({ logger: quietConsole }))
 
 /** Whether anybody reads lines of that level, so that nobody need make them: they are made for every task. */
-export const heard = { debug: false, info: false, warn: true, error: true }
+export const heard = onePerProcess('heard', () => ({
+  debug: false,
+  info: false,
+  warn: true,
+  error: true,
+}))
 
 /** Sends the library's log lines to `logger`; without an argument warnings and errors to the console again. */
-export function setLogger(logger: Logger = quietConsole): void {
-  current = logger
-  heard.debug = heard.info = logger !== quietConsole
+export function setLogger(logger?: Logger): void {
+  chosen.logger = logger ?? quietConsole
+  heard.debug = heard.info = logger !== undefined
 }
 
 /** One event, one line: names and messages cannot forge a second one, or hide a part of it. Passwords in URLs are hidden. */
@@ -38,7 +44,7 @@ export const log: Logger = {
 function write(level: keyof Logger, message: string): void {
   if (!heard[level]) return
   try {
-    current[level](oneLine(withoutPasswords(message)))
+    chosen.logger[level](oneLine(withoutPasswords(message)))
   } catch {
     // A logger's own fault must change no task's fate, and there is nowhere left to tell it.
   }

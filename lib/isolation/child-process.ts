@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
+import { sep } from 'node:path'
 import { clock } from '../clock'
 import { ProcessLost, WorkerStops } from '../errors/run-errors'
 import { briefName } from '../errors/suggestions'
@@ -33,6 +33,9 @@ const LOADING_MS = 60_000
 const TAKING_MS = 5_000
 /** Time in ms in which the last messages of a process are read after its end. */
 const LAST_WORDS_MS = 1_000
+/** Bundlers look for the file behind a `join`; in a bundle it is not there, and most apps isolate no task. */
+const CHILD = [__dirname, 'child-main.js'].join(sep)
+
 /** One child process, as its worker sees it: it runs one task at a time. */
 export class Child {
   /** Rejects if the app does not load in it: with SetUpTrouble if it may load a moment later. */
@@ -52,7 +55,7 @@ export class Child {
 
   constructor(isolation: Isolation) {
     this.#module = isolation.module
-    this.#process = fork(join(__dirname, 'child-main.js'), [], {
+    this.#process = fork(CHILD, [], {
       execArgv: ownArguments(),
       serialization: 'json',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

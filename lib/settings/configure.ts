@@ -69,7 +69,9 @@ export function configureTasks<Settings extends TasksSettings>(settings: Setting
   const configured = new Map(
     Object.entries(settings).map(([alias, config]) => [alias, makeBackend(alias, config)]),
   )
-  for (const task of tasks.all()) configured.get(task.backend)?.validate(task)
+  if (backends.isConfigured) tasks.noteReload()
+  if (!tasks.isReloading)
+    for (const task of tasks.all()) configured.get(task.backend)?.validate(task)
   backends.configure(configured)
   return settings
 }

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import { InvalidCallError, NotSupportedError } from '../errors/errors'
+import { OneClass } from '../copies/one-per-process'
 import { shown } from '../errors/suggestions'
 import { cut } from '../errors/error-record'
 import { sharedByMany } from '../clock'
@@ -17,6 +18,7 @@ export interface Surroundings {
 }
 
 /** The first argument of a task with `takesContext: true`. */
+@OneClass('TaskContext')
 export class TaskContext {
   /** The result as it stood when this run started. */
   readonly taskResult: TaskResult<unknown>

@@ -2,7 +2,8 @@ import type { ArgumentClass, ArgumentClasses, Given, NotTheClasses } from './arg
 import type { TaskContext } from './context'
 import { InvalidTaskError } from '../errors/errors'
 import type { Jsonable, NotCarriedByJson } from './json'
-import { callerPlace } from './call-site'
+import { placeOfCall, type Place } from '../copies/call-site'
+import { onePerProcess } from '../copies/one-per-process'
 import { tasks } from '../registry'
 import { Task, type TaskFunction } from './task'
 import { type TaskOptions, taskValues } from './task-options'
@@ -45,7 +46,10 @@ export interface TaskDecorator<Listed extends Classes = readonly []> {
   ): void
 }
 
-const tasksOfMethods = new WeakMap<TaskFunction, Task<unknown[], unknown>>()
+const tasksOfMethods = onePerProcess(
+  'tasks of methods',
+  () => new WeakMap<TaskFunction, Task<unknown[], unknown>>(),
+)
 
 /**
  * Defines a task: `fn` under a name that outlives builds and renamings.
@@ -55,7 +59,7 @@ const tasksOfMethods = new WeakMap<TaskFunction, Task<unknown[], unknown>>()
  * await sendWelcome.enqueue(42)
  * ```
  *
- * @throws InvalidTaskError for a bad name or option, or a name that another file has taken.
+ * @throws InvalidTaskError for a bad name or option, in the command line also for a name that is taken at another place.
  */
 export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
   name: string,
@@ -76,8 +80,9 @@ export function task(
   fnOrOptions?: TaskFunction | TaskOptions,
   options: TaskOptions = {},
 ): unknown {
-  if (typeof fnOrOptions === 'function') return define(name, fnOrOptions, options)
-  return decorator(name, fnOrOptions ?? {})
+  const place = placeOfCall(task)
+  if (typeof fnOrOptions === 'function') return define(name, fnOrOptions, options, place)
+  return decorator(name, fnOrOptions ?? {}, place)
 }
 
 /**
@@ -108,13 +113,19 @@ export function remoteTask<Args extends unknown[], Return = unknown>(
   return new Task<Args, Return>(taskValues(name, options as TaskOptions), null)
 }
 
-function define(name: string, fn: TaskFunction, options: TaskOptions): Task<unknown[], unknown> {
+function define(
+  name: string,
+  fn: TaskFunction,
+  options: TaskOptions,
+  place: Place,
+): Task<unknown[], unknown> {
+  if (tasks.find(name)) tasks.noteReload()
   const defined = new Task<unknown[], unknown>(taskValues(name, options), fn)
-  tasks.add(defined, callerPlace())
+  tasks.add(defined, place)
   return defined
 }
 
-function decorator(name: string, options: TaskOptions): TaskDecorator {
+function decorator(name: string, options: TaskOptions, place: Place): TaskDecorator {
   return (
     target: unknown,
     keyOrContext: unknown,
@@ -130,7 +141,7 @@ function decorator(name: string, options: TaskOptions): TaskDecorator {
     const owner = ownerOf(target, keyOrContext)
     tasksOfMethods.set(
       fn,
-      define(name, (...given) => Reflect.apply(fn, owner(), given), options),
+      define(name, (...given) => Reflect.apply(fn, owner(), given), options, place),
     )
   }
 }

@@ -42,7 +42,7 @@ it('a channel has a name that PostgreSQL takes, however long the name of the tab
 })
 
 describe('workers are told of rows', () => {
-  const app = (): DataSource => ({}) as DataSource
+  const app = (): DataSource => new DataSource({ type: 'better-sqlite3', database: ':memory:' })
   const toldAt = (times: number[], of = app()): number[] =>
     times.filter((time) => {
       setClock({ now: () => time, sleep: async () => {} })

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { databases } from '../support/databases'
 import { nodeProgram } from '../support/node-program'
+import { packInto, versionOf } from '../support/packed-app'
 import { apps, filesOf, type StrangerApp } from '../support/stranger-apps'
 
 jest.setTimeout(180_000)
@@ -29,15 +30,8 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 const installed: Partial<Record<'1' | '0.3', string>> = {}
 
 beforeAll(() => {
-  const [packed] = JSON.parse(
-    execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], {
-      cwd: repository,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }),
-  ) as { filename: string }[]
-  for (const version of ['1', '0.3'] as const)
-    installed[version] = install(version, join(scratch, packed!.filename))
+  const tarball = packInto(scratch)
+  for (const version of ['1', '0.3'] as const) installed[version] = install(version, tarball)
 })
 
 describe.each(apps)('an app of $title', (app) => {
@@ -204,12 +198,4 @@ function node(folder: string, ...args: string[]): Ran {
   return ran.status === 0
     ? ran
     : { ...ran, stderr: `${args.join(' ')}\n${ran.stdout}${ran.stderr}` }
-}
-
-function versionOf(name: string): string {
-  return (
-    JSON.parse(readFileSync(join(repository, 'node_modules', name, 'package.json'), 'utf8')) as {
-      version: string
-    }
-  ).version
 }

@@ -25,7 +25,7 @@ function program(commands: readonly Command[]): Command {
     .addOption(
       new Option(
         '-d, --data-source <file>',
-        'TypeScript or JavaScript file that exports the DataSource. (default: the first that exists of ormconfig, data-source, src/data-source, src/database/data-source)',
+        'TypeScript or JavaScript file that exports the DataSource. (default: the first that exists of ormconfig, data-source, src/data-source, src/database/data-source, src/db/data-source)',
       ).argParser(text('--data-source')),
     )
     .addOption(

@@ -33,8 +33,10 @@ export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${oneLine(withoutPasswords(value))}'`
   if (value instanceof Date)
     return Number.isNaN(value.getTime()) ? 'an invalid Date' : `Date ${value.toISOString()}`
-  if (typeof value === 'function')
-    return `a ${/^class\b/.test(Function.prototype.toString.call(value)) ? 'class' : 'function'}${value.name === '' ? '' : ` (${value.name})`}`
+  if (typeof value === 'function') {
+    const kind = /^class\b/.test(Function.prototype.toString.call(value)) ? 'class' : 'function'
+    return value.name === '' ? `a ${kind}` : `${kind} ${value.name}`
+  }
   if (typeof value === 'object' && value !== null)
     return Array.isArray(value)
       ? 'an array'

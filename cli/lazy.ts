@@ -3,6 +3,7 @@ import type * as define from '../lib/tasks/define'
 import type * as startWorker from '../lib/worker/start-worker'
 import type * as app from './app/load-app'
 import type * as makemigrations from './migrations/makemigrations'
+import type * as noTasks from './app/no-tasks'
 import type * as openedApp from './app/open-app'
 import type * as processes from './process/supervisor'
 import type * as reload from './process/reload-supervisor'
@@ -17,6 +18,7 @@ export const late = {
   cliProgress: () => require('cli-progress') as typeof cliProgress,
   define: () => require('../lib/tasks/define') as typeof define,
   makemigrations: () => require('./migrations/makemigrations') as typeof makemigrations,
+  noTasks: () => require('./app/no-tasks') as typeof noTasks,
   openedApp: () => require('./app/open-app') as typeof openedApp,
   processes: () => require('./process/supervisor') as typeof processes,
   reload: () => require('./process/reload-supervisor') as typeof reload,

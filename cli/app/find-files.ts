@@ -7,6 +7,8 @@ export interface Search {
   readonly except: readonly string[]
   /** How many folders down the search goes. Default: all. */
   readonly depth?: number
+  /** Skip folders with a package.json of their own. Default false. */
+  readonly onePackage?: boolean
 }
 
 /**
@@ -15,10 +17,13 @@ export interface Search {
  */
 export function filesBelow(
   top: string,
-  { fits, except, depth = Number.POSITIVE_INFINITY }: Search,
+  { fits, except, depth = Number.POSITIVE_INFINITY, onePackage = false }: Search,
 ): string[] {
-  const below = (folder: string, left: number): string[] =>
-    entriesOf(folder)
+  const below = (folder: string, left: number): string[] => {
+    const entries = entriesOf(folder)
+    if (onePackage && folder !== top && entries.some(({ name }) => name === 'package.json'))
+      return []
+    return entries
       .filter(({ name }) => !name.startsWith('.'))
       .flatMap((entry) => {
         const path = join(folder, entry.name)
@@ -26,6 +31,7 @@ export function filesBelow(
           return left === 0 || isExcepted(path, except) ? [] : below(path, left - 1)
         return fits(entry.name) ? [path] : []
       })
+  }
   return below(top, depth)
 }
 

@@ -8,25 +8,38 @@ import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
 import { reaching } from '../../lib/worker/wait-for-database'
 import { backends } from '../../lib/backend-registry'
+import { tasks } from '../../lib/registry'
 import { configureTasks } from '../../index'
 import type { Globals } from '../command'
 import { type App, loadApp } from './load-app'
+import { noTasks } from './no-tasks'
 import { loadTaskModules } from './task-modules'
+
+/** An app whose tasks are loaded as well. */
+export interface LoadedApp extends App {
+  /** The files that were loaded because of their names or TASK_MODULES. */
+  readonly taskFiles: readonly string[]
+}
 
 /** Time in ms to close the DataSources; a task that still holds a connection must not keep the process alive. */
 const CLOSE_TIMEOUT_MS = 2_000
 
-/**
- * Loads the app with its tasks and TASKS, opens its DataSources, calls `work`, and closes them. If a database cannot be
- * reached, retries for `patienceMs` milliseconds.
- */
+export interface OpenOptions {
+  /** How long to try again, in ms, if a database cannot be reached. Default 0. */
+  readonly patienceMs?: number
+  /** Throw if the app defines no task. Default false. */
+  readonly needsTasks?: boolean
+}
+
+/** Loads the app with its tasks and TASKS, opens its DataSources, calls `work`, and closes them. */
 export async function withApp<T>(
   globals: Globals,
-  work: (app: App) => Promise<T>,
-  patienceMs = 0,
+  work: (app: LoadedApp) => Promise<T>,
+  { patienceMs = 0, needsTasks = false }: OpenOptions = {},
 ): Promise<T> {
   const { app, dataSources } = await loadWholeApp(globals)
   warnOfAnotherCopy(app)
+  if (needsTasks && tasks.names().length === 0) throw await noTasks(app, app.taskFiles)
   try {
     await Promise.all(dataSources.map((each) => reaching(() => open(each), patienceMs)))
     return await work(app)
@@ -47,12 +60,12 @@ export async function openBeside(globals: Globals): Promise<() => Promise<void>>
 
 async function loadWholeApp({
   dataSource,
-}: Globals): Promise<{ app: App; dataSources: DataSource[] }> {
+}: Globals): Promise<{ app: LoadedApp; dataSources: DataSource[] }> {
   const app = await loadApp(dataSource === undefined ? {} : { dataSource })
   setDefaultDataSource(app.dataSource)
-  await loadTaskModules(app)
+  const taskFiles = await loadTaskModules(app)
   configure(app)
-  return { app, dataSources: await dataSourcesOf(app) }
+  return { app: { ...app, taskFiles }, dataSources: await dataSourcesOf(app) }
 }
 
 async function closeAll(dataSources: readonly DataSource[]): Promise<void> {

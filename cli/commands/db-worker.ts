@@ -140,8 +140,10 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   if (fleet.processes > 1) return late.processes().superviseProcesses(fleet)
   const shutdown = new Shutdown()
   const { withApp } = late.openedApp()
-  // The database may still be starting.
-  return withApp(options, () => work(worker, options, shutdown), PATIENCE_MS)
+  return withApp(options, () => work(worker, options, shutdown), {
+    patienceMs: PATIENCE_MS, // the database may still be starting
+    needsTasks: true,
+  })
 }
 
 async function work(

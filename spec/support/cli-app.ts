@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
@@ -38,6 +38,7 @@ export interface CliApp {
   /** Starts `tasks …`. */
   start(...args: string[]): Running
   write(file: string, text: string): void
+  remove(file: string): void
   /** Enqueues a task once for each list of arguments, and gives the ids. */
   enqueue(
     name: string,
@@ -82,7 +83,8 @@ export async function cliApp({
     root,
     dataSource,
     write,
-    tasks: (...args) => told(root, args),
+    remove: (file) => rmSync(join(root, file)),
+    tasks: (...args) => tasksIn(root, ...args),
     start: (...args) => new Running(root, args),
     enqueue: (name, calls = [[]], wish = {}) => enqueue(dataSource, name, calls, wish),
     rows: () => dataSource.getRepository(DBTaskResult).find({ order: { id: 'ASC' } }),
@@ -162,7 +164,8 @@ afterAll(async () => {
   await Promise.all(opened.map((dataSource) => dataSource.destroy()))
 })
 
-function told(cwd: string, args: readonly string[]): Promise<Told> {
+/** Runs `tasks …` in a folder, to its end. */
+export function tasksIn(cwd: string, ...args: string[]): Promise<Told> {
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,

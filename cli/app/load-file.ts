@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { loadFault } from '../../lib/errors/error-record'
 import { LoadError } from '../../lib/errors/errors'
 import { hasOwnLoader, isTypeScript } from '../typescript/require-hook'
 
@@ -11,7 +12,7 @@ export async function loadFile(file: string): Promise<unknown> {
     return isImported(file) ? await imported(file) : await required(file)
   } catch (cause) {
     if (cause instanceof LoadError) throw cause
-    throw new LoadError(`${file} does not load: ${described(cause)}.`, mendOf(cause), { cause })
+    throw new LoadError(`${file} does not load: ${loadFault(cause)}.`, mendOf(cause), { cause })
   }
 }
 
@@ -28,7 +29,7 @@ function typeIn(path: string): unknown {
   try {
     return (JSON.parse(readFileSync(path, 'utf8')) as { type?: unknown } | null)?.type
   } catch (cause) {
-    throw new LoadError(`${path} is not valid JSON: ${described(cause)}.`, 'Fix that file.', {
+    throw new LoadError(`${path} is not valid JSON: ${loadFault(cause)}.`, 'Fix that file.', {
       cause,
     })
   }
@@ -58,14 +59,6 @@ function imported(file: string): Promise<unknown> {
 
 const NO_METADATA =
   'Node was started with a TypeScript loader (tsx?) that emits no decorator metadata: start without it.'
-
-function described(error: unknown): string {
-  if (!(error instanceof Error)) return `it threw ${String(error)}`
-  const [message = ''] = error.message.split('\nRequire stack:')
-  const place =
-    error instanceof SyntaxError ? /^(\S+:\d+)$/m.exec(error.stack ?? '')?.[1] : undefined
-  return `${error.name}: ${message}${place ? ` (${place})` : ''}`.replace(/\.$/, '')
-}
 
 function mendOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code

@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path'
 import { LoadError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
-import { globbed, splitGlob } from '../../lib/tasks/globs'
+import { globbed, isCode, splitGlob } from '../../lib/tasks/globs'
 import { hasOwnLoader, isTypeScript } from '../typescript/require-hook'
 import type { App } from './load-app'
 import { buildFolder, outputFolders } from './build-output'
@@ -116,12 +116,6 @@ function globsIn(app: App): string[] {
 function ofApp(app: App, found: readonly string[]): string[] {
   const files = new Set(found)
   return [...files].filter((file) => isCode(file) && !isOtherIdentity(app, file, files)).toSorted()
-}
-
-function isCode(file: string): boolean {
-  return (
-    /\.[mc]?[jt]s$/.test(file) && !/\.d\.[mc]?ts$/.test(file) && !/\.(spec|test)\.\w+$/.test(file)
-  )
 }
 
 /** True for a file that would define the same tasks twice: a source if the app runs compiled, else a compiled file beside its source. */

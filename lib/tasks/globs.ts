@@ -49,6 +49,13 @@ export async function globbed(glob: string, from: string): Promise<string[]> {
   return [...new Set(found.map((path) => realpathSync(join(path))))].toSorted()
 }
 
+/** True for JavaScript and TypeScript that runs; not for declarations of types, nor for specs. */
+export function isCode(file: string): boolean {
+  return (
+    /\.[mc]?[jt]s$/.test(file) && !/\.d\.[mc]?ts$/.test(file) && !/\.(spec|test)\.\w+$/.test(file)
+  )
+}
+
 /** On Windows a backslash separates; elsewhere one before a character of patterns escapes it. */
 function partsOf(glob: string): string[] {
   return glob.split(process.platform === 'win32' ? /[\\/]/ : /\/|\\(?![()[\]{}!*?+@\\])/)

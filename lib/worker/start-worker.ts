@@ -16,6 +16,7 @@ import type * as rescuer from './chores/rescuer'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
 import type * as taskPool from './task-pool'
+import type * as taskModules from './task-modules'
 import type * as unknownTasks from './unknown-tasks'
 import type * as loop from './worker'
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
@@ -53,6 +54,7 @@ export type WorkerState = 'running' | 'stopping' | 'ended' | 'failed'
  *
  * @throws InvalidSettingsError for an option out of its range.
  * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers.
+ * @throws LoadError for `taskModules` that match no file, or do not load.
  * @throws DataSourceError or DatabaseError if the table or the database is not there.
  *
  * A worker that fails later says so in one line of the log, in its `state` and by `finished`.
@@ -81,6 +83,8 @@ export function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
 async function opened(options: WorkerOptions): Promise<OpenWorker> {
   assertNoChild()
   const settings = settingsOf(options)
+  const { loadTaskModules } = require('./task-modules') as typeof taskModules
+  await loadTaskModules(settings.taskModules)
   const backend = backends.get(settings.backend)
   assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}

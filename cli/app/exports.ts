@@ -23,6 +23,16 @@ export function pickDataSource(file: string, exported: Exports): DataSource {
   throw first ? severalDataSources(file, [...found.values()]) : noDataSource(file, exported)
 }
 
+/** Calls the export `close` if it is a function, else closes exported contexts of Nest, which nobody else does. */
+export function closeOf(exported: Exports): () => Promise<void> {
+  const { close } = exported
+  const contexts = new Set(Object.values(exported).filter(isNestContext))
+  return async () => {
+    if (typeof close === 'function') await Reflect.apply(close, exported, [])
+    else for (const context of contexts) await context.close()
+  }
+}
+
 /** True for a plain object, which may hold exports; not for a DataSource or another instance. */
 export function isBag(value: unknown): value is Exports {
   if (typeof value !== 'object' || value === null || isDataSource(value)) return false
@@ -81,6 +91,11 @@ function onlyOptions(name: string): string {
 
 function isOptions(value: unknown): boolean {
   return isBag(value) && typeof value['type'] === 'string'
+}
+
+/** An application of Nest, or a context without a server. */
+function isNestContext(value: unknown): value is { close(): Promise<void> } {
+  return isObject(value) && ['close', 'get', 'enableShutdownHooks'].every((name) => name in value)
 }
 
 type Class = abstract new (...given: never[]) => object

@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import type { DataSource } from 'typeorm'
 import { findAppFile } from './find-app-file'
-import { type Exports, isBag, pickDataSource, settled } from './exports'
+import { type Exports, isBag, closeOf, pickDataSource, settled } from './exports'
 import { loadFile, packageAbove } from './load-file'
 import { installTypeScript, isTypeScript } from '../typescript/require-hook'
 
@@ -20,6 +20,8 @@ export interface App {
   tasksSettings: unknown
   /** The export `TASK_MODULES`. */
   taskModules?: unknown
+  /** Closes what the app has opened, DataSources apart: the export `close`, and every exported context of Nest. */
+  close: () => Promise<void>
 }
 
 /** Finds and loads the file (JavaScript or TypeScript) with the app's DataSource. It must export exactly one DataSource. @throws LoadError */
@@ -36,6 +38,7 @@ export async function loadApp(options: { dataSource?: string; cwd?: string } = {
     modules: moduleSystemOf(file, loaded),
     tasksSettings: exported['TASKS'],
     taskModules: exported['TASK_MODULES'],
+    close: closeOf(exported),
   }
 }
 

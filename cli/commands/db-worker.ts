@@ -143,6 +143,7 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   return withApp(options, () => work(worker, options, shutdown), {
     patienceMs: PATIENCE_MS, // the database may still be starting
     needsTasks: true,
+    atEnd: () => shutdown.passSignalOn(),
   })
 }
 

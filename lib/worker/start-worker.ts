@@ -1,7 +1,9 @@
 import type { TaskBackend } from '../backend'
 import { assertNoChild } from '../isolation/isolation-options'
+import type * as taskModules from '../isolation/task-modules'
 import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneQueryOf } from './prune-options'
+import { beforeLastSignal } from './last-signal'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
 import { InvalidSettingsError } from '../errors/errors'
@@ -16,7 +18,6 @@ import type * as rescuer from './chores/rescuer'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
 import type * as taskPool from './task-pool'
-import type * as taskModules from './task-modules'
 import type * as unknownTasks from './unknown-tasks'
 import type * as loop from './worker'
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
@@ -83,7 +84,7 @@ export function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
 async function opened(options: WorkerOptions): Promise<OpenWorker> {
   assertNoChild()
   const settings = settingsOf(options)
-  const { loadTaskModules } = require('./task-modules') as typeof taskModules
+  const { loadTaskModules } = require('../isolation/task-modules') as typeof taskModules
   await loadTaskModules(settings.taskModules)
   const backend = backends.get(settings.backend)
   assertServed(settings, backend)
@@ -150,6 +151,10 @@ function running(worker: loop.Worker, workerId: string): RunningWorker {
   )
   const stop = ({ force = false }: StopOptions = {}): Promise<loop.WorkerReport> => {
     if (force) return worker.forceStop()
+    if (!worker.isStopping) {
+      const done = beforeLastSignal(() => worker.forceStop())
+      finished.then(done, done)
+    }
     worker.stop()
     return finished
   }

@@ -100,16 +100,16 @@ export function ormconfig(options: DataSourceOptions, tasks = DATABASE_TASKS): s
     ${tasks === '' ? '' : `exports.TASKS = ${tasks}`}`
 }
 
-/** A `tasks …` that runs; whatever is left of them is ended after the spec file. */
-export class Running {
+/** A program of Node that runs; whatever is left of them is ended after the spec file. */
+export class Program {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   /** The process and all that it started are gone. */
   readonly closed: Promise<unknown>
   log = ''
   readonly #child: ChildProcess
 
-  constructor(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.#child = spawn(process.execPath, [BIN, ...args], {
+  constructor(cwd: string, file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn(process.execPath, [file, ...args], {
       cwd,
       env: { ...typeormEnv(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -142,6 +142,13 @@ export class Running {
   }
 }
 
+/** A `tasks …` that runs. */
+export class Running extends Program {
+  constructor(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    super(cwd, BIN, args, env)
+  }
+}
+
 /** Waits for something that another process does. */
 export async function until(
   isSo: () => boolean | Promise<boolean>,
@@ -155,7 +162,7 @@ export async function until(
 }
 
 const opened: DataSource[] = []
-const running: Running[] = []
+const running: Program[] = []
 
 afterAll(async () => {
   const left = running.filter((each) => !each.isOver)

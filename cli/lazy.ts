@@ -5,6 +5,7 @@ import type * as app from './app/load-app'
 import type * as makemigrations from './migrations/makemigrations'
 import type * as noTasks from './app/no-tasks'
 import type * as openedApp from './app/open-app'
+import type * as loadedFiles from './process/loaded-files'
 import type * as processes from './process/supervisor'
 import type * as reload from './process/reload-supervisor'
 import type * as servedBackend from './backend-option'
@@ -17,6 +18,7 @@ export const late = {
   app: () => require('./app/load-app') as typeof app,
   cliProgress: () => require('cli-progress') as typeof cliProgress,
   define: () => require('../lib/tasks/define') as typeof define,
+  loadedFiles: () => require('./process/loaded-files') as typeof loadedFiles,
   makemigrations: () => require('./migrations/makemigrations') as typeof makemigrations,
   noTasks: () => require('./app/no-tasks') as typeof noTasks,
   openedApp: () => require('./app/open-app') as typeof openedApp,

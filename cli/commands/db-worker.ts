@@ -7,7 +7,7 @@ import { log } from '../../lib/events/logger'
 import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
-import { reportStarted } from '../process/self'
+import { isSupervised, reportStarted } from '../process/self'
 import { Shutdown } from '../process/shutdown'
 import {
   inNames,
@@ -138,13 +138,23 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   const fleet = fleetOptions(options)
   if (isReloaded(options)) return late.reload().superviseReloads(options.dataSource)
   if (fleet.processes > 1) return late.processes().superviseProcesses(fleet)
+  const reportLoaded =
+    options.reload === false && isSupervised() ? late.loadedFiles().recordLoadedFiles() : undefined
   const shutdown = new Shutdown()
   const { withApp } = late.openedApp()
-  return withApp(options, () => work(worker, options, shutdown), {
-    patienceMs: PATIENCE_MS, // the database may still be starting
-    needsTasks: true,
-    atEnd: () => shutdown.passSignalOn(),
-  })
+  try {
+    const run = async (): Promise<number> => {
+      await reportLoaded?.()
+      return work(worker, options, shutdown)
+    }
+    return await withApp(options, run, {
+      patienceMs: PATIENCE_MS, // the database may still be starting
+      needsTasks: true,
+      atEnd: () => shutdown.passSignalOn(),
+    })
+  } finally {
+    await reportLoaded?.()
+  }
 }
 
 async function work(

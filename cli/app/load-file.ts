@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { loadFault } from '../../lib/errors/error-record'
 import { LoadError } from '../../lib/errors/errors'
-import { hasOwnLoader, isTypeScript } from '../typescript/require-hook'
+import { hasOwnLoader, isStripped, isTypeScript } from '../typescript/require-hook'
 
 /** Loads a file of the app in any language and module system. @throws LoadError with the file's own error as `cause` */
 export async function loadFile(file: string): Promise<unknown> {
@@ -60,8 +60,13 @@ function imported(file: string): Promise<unknown> {
 const NO_METADATA =
   'Node was started with a TypeScript loader (tsx?) that emits no decorator metadata: start without it.'
 
+const STRIPPED =
+  'The app has no compiler, so Node itself removes the types: imports then need the file ending (.ts) and no "type": "commonjs" in package.json, and enums, decorators and "paths" do not work. For those run: npm install --save-dev @swc/core'
+
 function mendOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code
+  if (isStripped() && (error instanceof SyntaxError || code?.endsWith('MODULE_NOT_FOUND')))
+    return STRIPPED
   if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND')
     return 'Install that package, or correct the path (also in tsconfig.json if it is one of "paths").'
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION')

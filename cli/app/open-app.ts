@@ -12,6 +12,7 @@ import { backends } from '../../lib/backend-registry'
 import { tasks } from '../../lib/registry'
 import { configureTasks } from '../../index'
 import type { Globals } from '../command'
+import { listedFileFault } from './listed-files'
 import { type App, loadApp } from './load-app'
 import { noTasks } from './no-tasks'
 import { loadTaskModules } from './task-modules'
@@ -115,7 +116,11 @@ async function open(dataSource: DataSource): Promise<void> {
     if (!dataSource.isInitialized) await dataSource.initialize()
   } catch (error) {
     // The app may be opening it at the same time; then our attempt fails but the DataSource is open.
-    if (!dataSource.isInitialized) throw unreachable(error, dataSource.options.type)
+    if (!dataSource.isInitialized)
+      throw (
+        (await listedFileFault(error, dataSource.options)) ??
+        unreachable(error, dataSource.options.type)
+      )
   }
 }
 

@@ -43,6 +43,11 @@ export function hasOwnLoader(): boolean {
   return nodeItself || (!ours && '.ts' in loader._extensions)
 }
 
+/** True if TypeScript can be loaded in this process, by us or without us. */
+export function loadsTypeScript(): boolean {
+  return ours || hasOwnLoader()
+}
+
 /** True if Node itself loads the app's TypeScript: it removes types, and compiles nothing. */
 export function isStripped(): boolean {
   return nodeItself

@@ -9,6 +9,7 @@ import type * as loadedFiles from './process/loaded-files'
 import type * as processes from './process/supervisor'
 import type * as reload from './process/reload-supervisor'
 import type * as servedBackend from './backend-option'
+import type * as servedQueues from './served-queues'
 
 /**
  * Modules that a command loads when it starts its work, so that help and wrong calls load none of them. By `require`, not
@@ -25,5 +26,6 @@ export const late = {
   processes: () => require('./process/supervisor') as typeof processes,
   reload: () => require('./process/reload-supervisor') as typeof reload,
   servedBackend: () => require('./backend-option') as typeof servedBackend,
+  servedQueues: () => require('./served-queues') as typeof servedQueues,
   startWorker: () => require('../lib/worker/start-worker') as typeof startWorker,
 }

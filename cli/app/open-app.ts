@@ -134,7 +134,7 @@ function warnOfAnotherCopy({ root }: App): void {
   const ours = realpathSync(join(__dirname, '../../index.js'))
   if (theirs !== undefined && theirs !== ours)
     log.warn(
-      `This command belongs to another copy of typeorm-tasks (${ours}) than the app uses (${theirs}), so it does not know the app's tasks. Run \`npx tasks\` in ${root}.`,
+      `This command belongs to another copy of typeorm-tasks (${ours}) than the app uses (${theirs}), so it does not know the app's tasks. Run \`npx typeorm-tasks\` in ${root}.`,
     )
 }
 

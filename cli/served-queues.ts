@@ -3,8 +3,8 @@ import { UsageError } from '../lib/errors/errors'
 import { didYouMean, shown } from '../lib/errors/suggestions'
 import { log } from '../lib/events/logger'
 
-/** Waiting tasks that are read, the newest, to name their queues. */
-const MOST_READ = 1_000
+/** Waiting tasks that are read, the newest, to name their queues; each may have large arguments. */
+const MOST_READ = 100
 
 /** @throws UsageError for a queue that TASKS does not have: nothing would ever be in it. */
 export function assertQueues(

@@ -71,18 +71,28 @@ function noDataSource(file: string, exported: Exports): LoadError {
 function hintFor(exported: Exports): string | undefined {
   if (isOptions(exported)) return onlyOptions('module.exports')
   const entries = Object.entries(exported)
-  for (const [name, value] of entries) {
-    if (isOptions(value)) return onlyOptions(name)
-    if (isDataSourceClass(value))
-      return `"${name}" is a class; export an instance of it: export const dataSource = new ${nameOf(name, value)}(…)`
-    const inner = Object.entries(Array.isArray(value) || isBag(value) ? value : {})
-    const [key] = inner.find(([, each]) => isDataSource(each)) ?? []
-    if (key !== undefined) return `"${name}" contains one under "${key}"; export that by itself.`
-  }
-  for (const [name, value] of entries)
-    if (isFactory(value))
-      return `"${name}" is a function; if it makes the DataSource, export what it returns, also if that is a promise: export const dataSource = ${nameOf(name, value)}()`
-  return undefined
+  const hints = [
+    ...entries.map(([name, value]) => hintForValue(name, value)),
+    ...entries.map(([name, value]) => hintForFactory(name, value)),
+  ]
+  return hints.find((hint) => hint !== undefined)
+}
+
+function hintForValue(name: string, value: unknown): string | undefined {
+  if (isOptions(value)) return onlyOptions(name)
+  if (isDataSourceClass(value))
+    return `"${name}" is a class; export an instance of it: export const dataSource = new ${nameOf(name, value)}(…)`
+  const inner = Object.entries(Array.isArray(value) || isBag(value) ? value : {})
+  const [key] = inner.find(([, each]) => isDataSource(each)) ?? []
+  return key === undefined
+    ? undefined
+    : `"${name}" contains one under "${key}"; export that by itself.`
+}
+
+function hintForFactory(name: string, value: unknown): string | undefined {
+  return isFactory(value)
+    ? `"${name}" is a function; if it makes the DataSource, export what it returns, also if that is a promise: export const dataSource = ${nameOf(name, value)}()`
+    : undefined
 }
 
 function onlyOptions(name: string): string {

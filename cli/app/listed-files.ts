@@ -15,13 +15,19 @@ export async function listedFileFault(
   options: DataSourceOptions,
 ): Promise<LoadError | undefined> {
   if (error instanceof TasksError) return undefined
-  for (const list of LISTS)
-    for (const glob of Object.values<unknown>(options[list] ?? []))
-      if (typeof glob === 'string') {
-        const fault = await faultIn(glob)
-        if (fault) return named(list, glob, fault)
-      }
+  for (const [list, glob] of LISTS.flatMap((name) => globsOf(name, options))) {
+    const fault = await faultIn(glob)
+    if (fault) return named(list, glob, fault)
+  }
   return undefined
+}
+
+function globsOf(
+  list: (typeof LISTS)[number],
+  options: DataSourceOptions,
+): (readonly [string, string])[] {
+  const entries = Object.values<unknown>(options[list] ?? [])
+  return entries.filter((each) => typeof each === 'string').map((glob) => [list, glob] as const)
 }
 
 async function faultIn(glob: string): Promise<Fault | undefined> {

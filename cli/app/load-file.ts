@@ -65,13 +65,15 @@ const STRIPPED =
 
 function mendOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code
-  if (isStripped() && (error instanceof SyntaxError || code?.endsWith('MODULE_NOT_FOUND')))
-    return STRIPPED
-  if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND')
+  const isMissing = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND'
+  if (isStripped() && (isMissing || error instanceof SyntaxError)) return STRIPPED
+  if (isMissing)
     return 'Install that package, or correct the path (also in tsconfig.json if it is one of "paths").'
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
     return 'Start without the TypeScript loader, or enable its option for ES modules.'
-  if (hasOwnLoader() && error instanceof Error && error.name === 'ColumnTypeUndefinedError')
-    return NO_METADATA
-  return 'Fix the error there; -v 3 shows the stack trace.'
+  return lacksMetadata(error) ? NO_METADATA : 'Fix the error there; -v 3 shows the stack trace.'
+}
+
+function lacksMetadata(error: unknown): boolean {
+  return hasOwnLoader() && error instanceof Error && error.name === 'ColumnTypeUndefinedError'
 }

@@ -45,7 +45,7 @@ async function example(app: App, folders: readonly string[]): Promise<string> {
 function uncompiled(app: App): string {
   if (app.language === 'ts') return ''
   const sources = taskFilesOf({ ...app, language: 'ts' }, app.root).filter((file) =>
-    /ts$/.test(file),
+    file.endsWith('ts'),
   )
   return sources.length === 0
     ? ''

@@ -39,7 +39,7 @@ export class AppSignals {
     if (signal === undefined) return
     const theirs = process.listeners(signal).filter((each) => !this.#own.has(each))
     await Promise.allSettled(
-      theirs.map(async (each) => (await Reflect.apply(each, process, [signal])) as unknown),
+      theirs.map(async (each) => await (Reflect.apply(each, process, [signal]) as unknown)),
     )
   }
 }

@@ -36,8 +36,8 @@ async function filesOf(entry: string, root: string): Promise<string[]> {
 
 /** Of a source and its compiled file only one, since both define the same tasks. */
 function runnable(files: readonly string[]): string[] {
-  const sources = files.filter((file) => /ts$/.test(file))
-  const compiled = files.filter((file) => /js$/.test(file))
+  const sources = files.filter((file) => file.endsWith('ts'))
+  const compiled = files.filter((file) => file.endsWith('js'))
   if (!hasTypeScriptHook()) return compiled.length > 0 ? compiled : sources
   return [...sources, ...compiled.filter((file) => !sources.includes(file.replace(/js$/, 'ts')))]
 }
@@ -48,7 +48,7 @@ async function load(file: string): Promise<void> {
   } catch (cause) {
     throw new LoadError(
       `${file}, of taskModules, does not load: ${loadFault(cause)}.`,
-      /ts$/.test(file) && !hasTypeScriptHook()
+      file.endsWith('ts') && !hasTypeScriptHook()
         ? 'Name the compiled file, or start Node with a loader for TypeScript.'
         : 'Fix the error there.',
       { cause },

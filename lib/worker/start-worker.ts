@@ -152,8 +152,8 @@ function running(worker: loop.Worker, workerId: string): RunningWorker {
   const stop = ({ force = false }: StopOptions = {}): Promise<loop.WorkerReport> => {
     if (force) return worker.forceStop()
     if (!worker.isStopping) {
-      const done = beforeLastSignal(() => worker.forceStop())
-      finished.then(done, done)
+      const ignoreSignals = beforeLastSignal(() => worker.forceStop())
+      void finished.catch(() => {}).finally(ignoreSignals)
     }
     worker.stop()
     return finished

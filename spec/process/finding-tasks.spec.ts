@@ -102,7 +102,10 @@ describe('without TASK_MODULES', () => {
 
     const { stdout } = await tasksIn(
       join(app.root, 'apps/worker'),
-      ...['check', '-v', '2', ...FROM_WORKER],
+      'check',
+      '-v',
+      '2',
+      ...FROM_WORKER,
     )
 
     expect(stdout).toContain('task db.vacuum\ntask worker.own\n')

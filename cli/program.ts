@@ -25,7 +25,7 @@ function program(commands: readonly Command[]): Command {
     .addOption(
       new Option(
         '-d, --data-source <file>',
-        'TypeScript or JavaScript file that exports the DataSource. (default: the first that exists of ormconfig, data-source, src/data-source, src/database/data-source)',
+        'TypeScript or JavaScript file that exports the DataSource. (default: the first that exists of ormconfig, data-source, src/data-source, src/database/data-source, src/db/data-source)',
       ).argParser(text('--data-source')),
     )
     .addOption(
@@ -63,6 +63,7 @@ function djangosName(argv: string[], names: readonly string[]): string[] {
 
 const HELP = `
 Command names may use hyphens: \`tasks db-worker\`.
+\`npx typeorm-tasks\` is the same, where \`npx tasks\` could be another package.
 Exit codes: 0 success, 1 failure, 2 wrong usage, 130 forced by a second Ctrl+C.
 
 Example:

@@ -147,7 +147,7 @@ function onNode(version) {
   return specs(['process'], {
     name: `apps on Node ${version}`,
     env: { SPEC_NODE: version },
-    only: ['stranger'],
+    only: ['stranger', 'node-itself'],
   })
 }
 

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import type { DataSource, EntityManager } from 'typeorm'
 import { isDataSource } from '../../entities/database-family'
 import { watchBuilding } from '../../entities/metadata-hook'
@@ -98,15 +99,23 @@ async function newPlace(dataSource: DataSource, manager?: EntityManager): Promis
 export async function dataSourceOf(option: DataSourceOption, alias: string): Promise<DataSource> {
   const found: unknown =
     typeof option === 'function' ? await option() : (option ?? fallback.dataSource)
-  if (found === undefined)
+  if (found === undefined && typeof option !== 'function')
     throw new DataSourceError(
       `TASKS.${alias}.OPTIONS has no dataSource.`,
       'Add it: OPTIONS: { dataSource }.',
     )
   if (!isDataSource(found))
     throw new InvalidSettingsError(
-      `TASKS.${alias}.OPTIONS.dataSource: expected a DataSource, got ${shown(found)}.`,
-      'Pass `new DataSource({ … })`.',
+      `TASKS.${alias}.OPTIONS.dataSource: expected a DataSource, got ${shown(found)}${typeof option === 'function' ? ' from the function' : ''}.`,
+      hintFor(option, found),
     )
   return found
+}
+
+function hintFor(option: unknown, found: unknown): string {
+  if (typeof option === 'function')
+    return 'Let the function return the DataSource, or a promise of it.'
+  return types.isPromise(found)
+    ? 'Pass what it resolves to (await it), or a function that returns the promise.'
+    : 'Pass `new DataSource({ … })`.'
 }

@@ -45,6 +45,15 @@ export function briefly(error: unknown): string {
   return recordOf(error).traceback.split('\n')[0] ?? ''
 }
 
+/** Why a file of the app does not load; a syntax error with its place, which the message lacks. */
+export function loadFault(error: unknown): string {
+  if (!(error instanceof Error)) return `it threw ${String(error)}`
+  const [message = ''] = error.message.split('\nRequire stack:')
+  const place =
+    error instanceof SyntaxError ? /^(\S+:\d+)$/m.exec(error.stack ?? '')?.[1] : undefined
+  return `${error.name}: ${message}${place ? ` (${place})` : ''}`.replace(/\.$/, '')
+}
+
 /** The line that says what failed: the first of a JavaScript stack, the last of a Python traceback. */
 export function headline(error: ErrorRecord | undefined): string | undefined {
   const lines = error?.traceback.trimEnd().split('\n')

@@ -122,7 +122,8 @@ function importFromApp(module: string, name: string, wanted: string, path: strin
   }
 }
 
-function appRoot(folder = process.cwd()): string {
+/** The folder of the nearest package.json from the current folder upwards. */
+export function appRoot(folder = process.cwd()): string {
   if (existsSync(join(folder, 'package.json')) || dirname(folder) === folder) return folder
   return appRoot(dirname(folder))
 }

@@ -1,7 +1,9 @@
 import type { TaskBackend } from '../backend'
 import { assertNoChild } from '../isolation/isolation-options'
+import type * as taskModules from '../isolation/task-modules'
 import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneQueryOf } from './prune-options'
+import { beforeLastSignal } from './last-signal'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
 import { InvalidSettingsError } from '../errors/errors'
@@ -53,6 +55,7 @@ export type WorkerState = 'running' | 'stopping' | 'ended' | 'failed'
  *
  * @throws InvalidSettingsError for an option out of its range.
  * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers.
+ * @throws LoadError for `taskModules` that match no file, or do not load.
  * @throws DataSourceError or DatabaseError if the table or the database is not there.
  *
  * A worker that fails later says so in one line of the log, in its `state` and by `finished`.
@@ -81,6 +84,8 @@ export function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
 async function opened(options: WorkerOptions): Promise<OpenWorker> {
   assertNoChild()
   const settings = settingsOf(options)
+  const { loadTaskModules } = require('../isolation/task-modules') as typeof taskModules
+  await loadTaskModules(settings.taskModules)
   const backend = backends.get(settings.backend)
   assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}
@@ -147,6 +152,10 @@ function running(worker: loop.Worker, workerId: string): RunningWorker {
   )
   const stop = ({ force = false }: StopOptions = {}): Promise<loop.WorkerReport> => {
     if (force) return worker.forceStop()
+    if (!worker.isStopping) {
+      const ignoreSignals = beforeLastSignal(() => worker.forceStop())
+      void finished.catch(() => {}).finally(ignoreSignals)
+    }
     worker.stop()
     return finished
   }

@@ -9,7 +9,7 @@ const root = join(__dirname, '../..')
 const house: Record<string, { rooms: string[]; packages: string[]; types?: string[] }> = {
   lib: {
     rooms: [],
-    packages: ['class-validator', 'class-transformer', 'fastest-levenshtein'],
+    packages: ['class-validator', 'class-transformer', 'fastest-levenshtein', 'tinyglobby'],
     types: ['typeorm'],
   },
   entities: { rooms: ['lib'], packages: ['typeorm', 'reflect-metadata'] },

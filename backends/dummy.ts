@@ -1,3 +1,4 @@
+import { keepNames } from '../lib/errors/keep-names'
 import type { TaskResult } from '../lib/result'
 import { KeptInMemory } from './memory/kept-in-memory'
 
@@ -15,3 +16,5 @@ export class DummyBackend extends KeptInMemory {
     this.table.rows.clear()
   }
 }
+
+keepNames({ DummyBackend })

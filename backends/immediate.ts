@@ -1,3 +1,4 @@
+import { keepNames } from '../lib/errors/keep-names'
 import type { Order } from '../lib/backend'
 import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
 import { taskFinished, taskStarted } from '../lib/events/signals'
@@ -84,3 +85,5 @@ async function outcomeOf(
     return { status: 'FAILED', error: recordOf(error) }
   }
 }
+
+keepNames({ ImmediateBackend })

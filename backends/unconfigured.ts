@@ -1,3 +1,4 @@
+import { keepNames } from '../lib/errors/keep-names'
 import type { Order } from '../lib/backend'
 import { InvalidTaskError } from '../lib/errors/errors'
 import { log } from '../lib/events/logger'
@@ -34,3 +35,5 @@ export class UnconfiguredBackend extends ImmediateBackend {
     super.validate(task)
   }
 }
+
+keepNames({ UnconfiguredBackend })

@@ -1,3 +1,4 @@
+import { keepNames } from '../lib/errors/keep-names'
 import { Entity } from 'typeorm'
 import type { AttemptError } from '../lib/errors/history'
 import type { Progress, TaskStatus } from '../lib/record'
@@ -81,3 +82,5 @@ export class DBTaskResult {
   /** Options of this one enqueue that override the task's own settings. */
   options!: Record<string, unknown> | null
 }
+
+keepNames({ DBTaskResult })

@@ -1,3 +1,4 @@
+import { keepNames } from './errors/keep-names'
 import type { EntityManager } from 'typeorm'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
@@ -184,3 +185,5 @@ export abstract class TaskBackend {
     )
   }
 }
+
+keepNames({ TaskBackend })

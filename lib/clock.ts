@@ -1,3 +1,4 @@
+import { keepNames } from './errors/keep-names'
 import { setMaxListeners } from 'node:events'
 
 /** The time the library goes by: intervals only. Instants that are stored come from the database's clock. */
@@ -63,3 +64,5 @@ export function sharedByMany(signal: AbortSignal): AbortSignal {
   if (signal instanceof EventTarget) setMaxListeners(0, signal)
   return signal
 }
+
+keepNames({ NoAnswer })

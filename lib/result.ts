@@ -1,3 +1,4 @@
+import { keepNames } from './errors/keep-names'
 import type { Progress, ResultValues, TaskStatus } from './record'
 import { clock, sharedByMany } from './clock'
 import {
@@ -226,3 +227,5 @@ function assertWait(options: WaitOptions): WaitOptions {
   check(WAIT, 'timeout', timeout, TIMEOUT)
   return options
 }
+
+keepNames({ TaskResult })

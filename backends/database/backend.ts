@@ -1,3 +1,4 @@
+import { keepNames } from '../../lib/errors/keep-names'
 import type { DataSource, EntityManager } from 'typeorm'
 import type { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, hexOf } from '../../entities/formats'
@@ -248,3 +249,5 @@ export class DatabaseBackend extends TaskBackend {
     return result
   }
 }
+
+keepNames({ DatabaseBackend })

@@ -1,3 +1,4 @@
+import { keepNames } from './keep-names'
 import { briefName, didYouMean } from './suggestions'
 
 /**
@@ -153,3 +154,25 @@ export class LoadError extends TasksError {
 export class UsageError extends TasksError {
   readonly code = 'USAGE'
 }
+
+keepNames({
+  TasksError,
+  InvalidTaskError,
+  InvalidSettingsError,
+  InvalidBackendError,
+  NotSupportedError,
+  TaskNotFoundError,
+  ResultNotFoundError,
+  ResultMismatchError,
+  NotFinishedError,
+  TaskFailedError,
+  WaitTimeoutError,
+  NotSerializableError,
+  DataSourceError,
+  DatabaseError,
+  DatabaseUnreachableError,
+  AlreadyEnqueuedError,
+  MalformedRowError,
+  LoadError,
+  UsageError,
+})

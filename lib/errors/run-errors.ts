@@ -1,3 +1,4 @@
+import { keepNames } from './keep-names'
 import { InvalidTaskError, TasksError } from './errors'
 import { DELAY } from './option-checks'
 import { shown } from './suggestions'
@@ -125,3 +126,16 @@ export function assertDelay(delay: unknown): void {
       'Pass the delay in milliseconds.',
     )
 }
+
+keepNames({
+  WorkerLost,
+  TimeLimitExceeded,
+  MaxAgeExceeded,
+  TaskCancelled,
+  LeaseLost,
+  WorkerStops,
+  RetryLater,
+  DoNotRetry,
+  ProcessLost,
+  OutcomeRefused,
+})

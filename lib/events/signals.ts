@@ -1,3 +1,4 @@
+import { keepNames } from '../errors/keep-names'
 import type { TaskBackend } from '../backend'
 import { briefly } from '../errors/error-record'
 import { log } from './logger'
@@ -63,3 +64,5 @@ export const taskEnqueued = new Signal('taskEnqueued')
 export const taskStarted = new Signal('taskStarted')
 /** A task finished, and its outcome is stored. */
 export const taskFinished = new Signal('taskFinished')
+
+keepNames({ Signal })

@@ -1,3 +1,4 @@
+import { keepNames } from '../errors/keep-names'
 import { LoadError } from '../errors/errors'
 import type { ErrorRecord } from '../errors/error-record'
 import type { ProcessLost } from '../errors/run-errors'
@@ -38,3 +39,5 @@ export function notLoaded(module: string, error: ErrorRecord): LoadError {
     '',
   )
 }
+
+keepNames({ SetUpTrouble })

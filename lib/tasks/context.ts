@@ -1,3 +1,4 @@
+import { keepNames } from '../errors/keep-names'
 import type { EntityManager } from 'typeorm'
 import { InvalidTaskError, NotSupportedError } from '../errors/errors'
 import { shown } from '../errors/suggestions'
@@ -69,3 +70,5 @@ export class TaskContext {
     return this.#surroundings.manager
   }
 }
+
+keepNames({ TaskContext })

@@ -1,3 +1,4 @@
+import { keepNames } from '../errors/keep-names'
 import type { Order, TaskBackend } from '../backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
@@ -238,3 +239,5 @@ function isOrder(value: unknown): value is Order {
     isRecord(task) && typeof task['using'] === 'function' && Array.isArray(args) && isRecord(kwargs)
   )
 }
+
+keepNames({ Task })

@@ -74,7 +74,7 @@ export class RetryLater extends TasksError {
   readonly code = 'RETRY_LATER'
   readonly delay: number
 
-  constructor(delay: number, options: ErrorOptions & { reason?: string } = {}) {
+  constructor(delay: number, options: ErrorOptions & { reason?: string | undefined } = {}) {
     super(options.reason ?? `The task asks to be run again in ${delay} ms.`, '', options)
     assertDelay(delay)
     this.delay = delay

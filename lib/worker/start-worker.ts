@@ -24,7 +24,7 @@ export type { PruneOptions } from './prune-options'
 
 export interface StopOptions {
   /** Does not wait for running tasks: their rows are given back unfinished. Default false. */
-  force?: boolean
+  force?: boolean | undefined
 }
 
 /** A worker at work in this process. */

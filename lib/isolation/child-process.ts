@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import { clock } from '../clock'
 import { ProcessLost, WorkerStops } from '../errors/run-errors'
 import { briefName } from '../errors/suggestions'
@@ -11,6 +10,7 @@ import type { RunOutcome } from '../execution/run-outcome'
 import { howItEnded, lostAtLoading, notLoaded, SetUpTrouble, tooLate } from './child-errors'
 import { begin, completion, type Current, graceOf, hasBegun } from './child-run'
 import type { Isolation } from './isolation-options'
+import { ownFile } from './own-files'
 import {
   type FromChild,
   type RunMessage,
@@ -44,7 +44,7 @@ export class Child {
 
   constructor(isolation: Isolation) {
     this.#module = isolation.module
-    this.#process = fork(join(__dirname, 'child-main.js'), [], {
+    this.#process = fork(ownFile('child-main'), [], {
       execArgv: ownArguments(),
       serialization: 'json',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

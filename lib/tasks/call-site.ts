@@ -2,15 +2,15 @@ import { dirname, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Place } from '../registry'
 
-/** All of `lib`, whose frames are skipped. */
-const LIBRARY = dirname(__dirname) + sep
+/** All of `lib`, whose frames are skipped. A bundle of ES modules has no `__dirname`. */
+const LIBRARY = typeof __dirname === 'string' ? dirname(__dirname) + sep : undefined
 
 /** The first place on the stack outside the library: where the caller of the library stands. */
 export function callerPlace(): Place {
   const frames = (new Error('place').stack ?? '').split('\n').slice(1)
   for (const frame of frames) {
     const place = placeOf(frame)
-    if (place && !place.file.startsWith(LIBRARY)) return place
+    if (place && !(LIBRARY && place.file.startsWith(LIBRARY))) return place
   }
   return { file: 'unknown file', line: '0' }
 }

@@ -1,5 +1,6 @@
 import type { TaskBackend } from '../backend'
 import { assertNoChild } from '../isolation/isolation-options'
+import { assertOwnFiles } from '../isolation/own-files'
 import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneQueryOf } from './prune-options'
 import { reaching } from './wait-for-database'
@@ -52,7 +53,7 @@ export type WorkerState = 'running' | 'stopping' | 'ended' | 'failed'
  * tried again for 10 seconds.
  *
  * @throws InvalidSettingsError for an option out of its range.
- * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers.
+ * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers, and for `isolation` in a bundle.
  * @throws DataSourceError or DatabaseError if the table or the database is not there.
  *
  * A worker that fails later says so in one line of the log, in its `state` and by `finished`.
@@ -81,6 +82,7 @@ export function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
 async function opened(options: WorkerOptions): Promise<OpenWorker> {
   assertNoChild()
   const settings = settingsOf(options)
+  if (settings.isolation) assertOwnFiles()
   const backend = backends.get(settings.backend)
   assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}

@@ -8,7 +8,7 @@ import {
   linkInto,
   packInto,
   temporaryFolder,
-  versionOf,
+  asInstalled,
   writeFiles,
 } from '../support/packed'
 
@@ -68,7 +68,7 @@ webpack({ mode: 'none', target: 'node', entry: './main.js', externals, output },
 })
 `,
     })
-    const packages = ['typeorm', 'reflect-metadata'].map(versionOf)
+    const packages = ['typeorm', 'reflect-metadata'].map(asInstalled)
     const bundlers = ['esbuild@0.28', 'webpack@5', '@vercel/ncc@0.45']
     installInto(folder, [packInto(folder), ...packages, ...bundlers])
     for (const name of [NATIVE, 'bindings', 'file-uri-to-path']) linkInto(folder, name)

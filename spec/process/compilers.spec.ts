@@ -8,7 +8,7 @@ import {
   repository,
   runNode,
   temporaryFolder,
-  versionOf,
+  asInstalled,
   writeFiles,
 } from '../support/packed'
 import { REFUSED_HEAD, refusedTasks } from '../support/refused-tasks'
@@ -33,7 +33,9 @@ const folder = temporaryFolder('compilers')
 /** The packed package, and every compiler under a name of its own. */
 beforeAll(() => {
   writeFiles(folder, { 'package.json': { private: true } })
-  const packages = ['typeorm', 'reflect-metadata', 'class-validator', '@types/node'].map(versionOf)
+  const packages = ['typeorm', 'reflect-metadata', 'class-validator', '@types/node'].map(
+    asInstalled,
+  )
   installInto(folder, [packInto(folder), 'typescript-5.2@npm:typescript@5.2', ...packages])
   for (const name of ['typescript-5', 'typescript-6']) linkInto(folder, name)
   linkInto(folder, 'typescript', 'typescript-7')

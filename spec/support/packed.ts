@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -60,10 +61,16 @@ export function writeFiles(folder: string, files: Readonly<Record<string, unknow
 
 /** The version that the repository has installed. */
 export function versionOf(name: string): string {
-  const { version } = require(join(repository, 'node_modules', name, 'package.json')) as {
-    version: string
-  }
-  return `${name}@${version}`
+  return (
+    JSON.parse(readFileSync(join(repository, 'node_modules', name, 'package.json'), 'utf8')) as {
+      version: string
+    }
+  ).version
+}
+
+/** The same as npm takes it, e.g. `typeorm@1.1.1`. */
+export function asInstalled(name: string): string {
+  return `${name}@${versionOf(name)}`
 }
 
 export interface Ran {

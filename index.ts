@@ -16,7 +16,13 @@ export {
   TaskBackend,
 } from './lib/backend'
 export { TaskContext } from './lib/tasks/context'
-export { remoteTask, task, taskOf, type TaskDecorator } from './lib/tasks/define'
+export {
+  type CarriedByJson,
+  remoteTask,
+  task,
+  taskOf,
+  type TaskDecorator,
+} from './lib/tasks/define'
 export * from './lib/errors/errors'
 export * from './lib/errors/run-errors'
 export { didYouMean, shown } from './lib/errors/suggestions'

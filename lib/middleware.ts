@@ -31,15 +31,17 @@ export interface Middleware {
    * What is thrown after `next` resolved fails the enqueue for its caller, and undoes nothing: what was stored stays, and
    * will run, in `enqueueMany` all orders. Only a transaction that the enqueue joins takes it back, by its rollback.
    */
-  enqueue?(
-    order: Order,
-    next: (changed?: Order) => Promise<TaskResult<unknown>>,
-  ): Promise<TaskResult<unknown>>
+  enqueue?:
+    | ((
+        order: Order,
+        next: (changed?: Order) => Promise<TaskResult<unknown>>,
+      ) => Promise<TaskResult<unknown>>)
+    | undefined
   /**
    * Around a run, in the process that runs the task: the child process of an isolated task, the transaction of a
    * transactional one. What it returns is stored as the return value, so it usually returns what `next` gives.
    */
-  run?(context: RunContext, next: () => Promise<unknown>): Promise<unknown>
+  run?: ((context: RunContext, next: () => Promise<unknown>) => Promise<unknown>) | undefined
 }
 
 interface Deferred<Value> {

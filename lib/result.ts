@@ -17,7 +17,7 @@ export interface WaitOptions {
   /** Milliseconds until `wait` gives up. */
   timeout: number
   /** Stops the waiting early; `wait` then throws the signal's reason. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** What a result asks of its backend. */

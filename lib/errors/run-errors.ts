@@ -82,7 +82,7 @@ export class RetryLater extends TasksError {
   readonly delay: number
 
   /** @throws InvalidCallError for a delay that is out of its range, or no number. */
-  constructor(delay: number, options: ErrorOptions & { reason?: string } = {}) {
+  constructor(delay: number, options: ErrorOptions & { reason?: string | undefined } = {}) {
     super(options.reason ?? `The task asks to be run again in ${delay} ms.`, '', options)
     assertDelay(delay)
     this.delay = delay

@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { sep } from 'node:path'
 import { clock } from '../clock'
 import { ProcessLost, WorkerStops } from '../errors/run-errors'
 import { briefName } from '../errors/suggestions'
@@ -18,6 +17,7 @@ import {
 } from './child-errors'
 import { begin, completion, type Current, graceOf, hasBegun } from './child-run'
 import type { Isolation } from './isolation-options'
+import { ownFile } from './own-files'
 import {
   type FromChild,
   type RunMessage,
@@ -33,8 +33,6 @@ const LOADING_MS = 60_000
 const TAKING_MS = 5_000
 /** Time in ms in which the last messages of a process are read after its end. */
 const LAST_WORDS_MS = 1_000
-/** Bundlers look for the file behind a `join`; in a bundle it is not there, and most apps isolate no task. */
-const CHILD = [__dirname, 'child-main.js'].join(sep)
 
 /** One child process, as its worker sees it: it runs one task at a time. */
 export class Child {
@@ -55,7 +53,7 @@ export class Child {
 
   constructor(isolation: Isolation) {
     this.#module = isolation.module
-    this.#process = fork(CHILD, [], {
+    this.#process = fork(ownFile('child-main'), [], {
       execArgv: ownArguments(),
       serialization: 'json',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

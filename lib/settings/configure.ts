@@ -23,9 +23,9 @@ export interface BackendConfig {
   /** A backend class, or `'module#Export'`, resolved from the app's root. */
   BACKEND: BackendClass | string
   /** The queues tasks may be put in. Default `['default']`; `[]`: any. */
-  QUEUES?: readonly string[]
+  QUEUES?: readonly string[] | undefined
   /** What the backend itself understands. */
-  OPTIONS?: object
+  OPTIONS?: object | undefined
 }
 
 export type TasksSettings = Readonly<Record<string, BackendConfig>>

@@ -19,12 +19,15 @@ export type Jsonable<T> = 0 extends 1 & T
     ? T
     : T extends Plain | void
       ? T
-      : T extends NotJson
-        ? never
-        : { [K in keyof T]: Jsonable<T[K]> }
+      : [KindOf<T>] extends [never]
+        ? { [K in keyof T]: Jsonable<T[K]> }
+        : never
+
+/** The same data, as `as const` types it. */
+export type ReadonlyData<T> = T extends object ? { readonly [K in keyof T]: ReadonlyData<T[K]> } : T
 
 /** What needs no closer look: above all recursive types, which looked at member by member would never end. */
-type Plain =
+export type Plain =
   | string
   | number
   | boolean
@@ -33,25 +36,39 @@ type Plain =
   | readonly Plain[]
   | { readonly [key: string]: Plain }
 
-type NotJson =
-  | bigint
-  | symbol
-  | Date
-  | RegExp
-  | Error
-  | ReadonlyMap<unknown, unknown>
-  | ReadonlySet<unknown>
-  | WeakMap<WeakKey, unknown>
-  | WeakSet<WeakKey>
-  | PromiseLike<unknown>
-  | ArrayBufferView
-  | ArrayBuffer
-  | ((...given: never[]) => unknown)
+/** What JSON cannot carry as such, by the word for it in a message; `never` for all else. */
+export type KindOf<T> = T extends bigint
+  ? 'a bigint'
+  : T extends symbol
+    ? 'a symbol'
+    : T extends (...given: never[]) => unknown
+      ? 'a function'
+      : T extends object
+        ? KindOfObject<T>
+        : never
 
-/** A compile error with words in it, where arguments or a return value do not fit into JSON. */
-export interface NotCarriedByJson<Where extends string> {
-  readonly 'JSON cannot carry this': Where
-}
+type KindOfObject<T extends object> = T extends Date
+  ? 'a Date'
+  : T extends ReadonlyMap<unknown, unknown>
+    ? 'a Map'
+    : T extends ReadonlySet<unknown>
+      ? 'a Set'
+      : T extends PromiseLike<unknown>
+        ? 'a Promise'
+        : T extends ArrayBufferView | ArrayBuffer
+          ? 'binary data'
+          : T extends RegExp
+            ? 'a RegExp'
+            : T extends WeakMap<WeakKey, unknown>
+              ? 'a WeakMap'
+              : T extends WeakSet<WeakKey>
+                ? 'a WeakSet'
+                : T extends Error
+                  ? // Data with a name and a message is no error.
+                    'stack' extends keyof T
+                    ? 'an Error'
+                    : never
+                  : never
 
 /**
  * The JSON text of a value.

@@ -6,7 +6,7 @@ import { OneClass } from '../copies/one-per-process'
 import { InvalidTaskError, NotSupportedError, ResultMismatchError } from '../errors/errors'
 import { isRecord } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
-import { encodeArguments } from './json'
+import { type ReadonlyData, encodeArguments } from './json'
 import { enqueueManyThrough, enqueueThrough, isWrapped } from '../middleware'
 import { backends } from '../backend-registry'
 import { parametersOf } from './parameters'
@@ -65,7 +65,7 @@ export class Task<Args extends unknown[], Return> {
   }
 
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
-  async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
+  async enqueueMany(calls: readonly (Args | ReadonlyData<Args>)[]): Promise<TaskResult<Return>[]> {
     assertCalls(this.name, calls)
     this.#assertAccepted()
     const orders: Order[] = []

@@ -1,5 +1,6 @@
 import type { TaskBackend } from '../backend'
 import { assertNoChild } from '../isolation/isolation-options'
+import { assertOwnFiles } from '../isolation/own-files'
 import type * as taskModules from '../isolation/task-modules'
 import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneQueryOf } from './prune-options'
@@ -26,7 +27,7 @@ export type { PruneOptions } from './prune-options'
 
 export interface StopOptions {
   /** Does not wait for running tasks: their rows are given back unfinished. Default false. */
-  force?: boolean
+  force?: boolean | undefined
 }
 
 /** A worker at work in this process. */
@@ -54,7 +55,7 @@ export type WorkerState = 'running' | 'stopping' | 'ended' | 'failed'
  * tried again for 10 seconds.
  *
  * @throws InvalidSettingsError for an option out of its range.
- * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers.
+ * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers, and for `isolation` in a bundle.
  * @throws LoadError for `taskModules` that match no file, or do not load.
  * @throws DataSourceError or DatabaseError if the table or the database is not there.
  *
@@ -84,6 +85,7 @@ export function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
 async function opened(options: WorkerOptions): Promise<OpenWorker> {
   assertNoChild()
   const settings = settingsOf(options)
+  if (settings.isolation) assertOwnFiles()
   const { loadTaskModules } = require('../isolation/task-modules') as typeof taskModules
   await loadTaskModules(settings.taskModules)
   const backend = backends.get(settings.backend)

@@ -21,32 +21,32 @@ import type { ClaimFilter } from '../store'
 
 export interface WorkerOptions {
   /** The alias in TASKS of the backend to serve. Default `'default'`. */
-  backend?: string
+  backend?: string | undefined
   /** Queues to serve, or `'*'` for all. Default `['default']`. */
-  queues?: readonly string[] | '*'
+  queues?: readonly string[] | '*' | undefined
   /** Queues to leave alone; only with `queues: '*'`. */
-  excludeQueues?: readonly string[]
+  excludeQueues?: readonly string[] | undefined
   /** Milliseconds between polls while no task is due. Default 1000. */
-  interval?: number
+  interval?: number | undefined
   /** Ends when nothing is left to run. Default false. */
-  batch?: boolean
+  batch?: boolean | undefined
   /** Ends after this many tasks. Default: never. */
-  maxTasks?: number
+  maxTasks?: number | undefined
   /** At most 64 characters. Default: random. */
-  workerId?: string
+  workerId?: string | undefined
   /** Tasks run at a time. Default 10. */
-  concurrency?: number
+  concurrency?: number | undefined
   /** Milliseconds that running tasks have to finish at a stop. Default 30000. */
-  shutdownTimeout?: number
+  shutdownTimeout?: number | undefined
   /** Upper limit in milliseconds of a random delay at the start, so that many workers do not poll at once. Default 0. */
-  startupDelay?: number
+  startupDelay?: number | undefined
   /**
    * Globs of files that define tasks, relative to the folder of the app's package.json, or names of packages: loaded before
    * the worker starts. Default: none, for an app that imports its tasks itself.
    */
-  taskModules?: string | readonly string[]
+  taskModules?: string | readonly string[] | undefined
   /** Where child processes find the app; needed for tasks with `isolate: true`. */
-  isolation?: IsolationOptions
+  isolation?: IsolationOptions | undefined
 }
 
 /** The options of a worker, checked and complete. Durations in ms. */

@@ -6,13 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeProgram } from '../support/node-program'
-import {
-  copySqliteInto,
-  installInto,
-  packInto,
-  versionOf,
-  writeFilesOf,
-} from '../support/packed-app'
+import { installInto, packInto, versionOf } from '../support/packed'
+import { copySqliteInto, writeFilesOf } from '../support/packed-app'
 
 jest.setTimeout(900_000)
 

@@ -64,11 +64,13 @@ export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Fa
   return mayRetry ? failure : { ...failure, delay: null }
 }
 
-/** What a failed run makes of its row. */
-export function outcomeOf(row: ClaimedRow, failure: Failure, maxCrashes: number): Outcome {
+/** What a run makes of its row. */
+export function outcomeOf(row: ClaimedRow, run: Success | Failure, maxCrashes: number): Outcome {
   const { key, claims, values } = row
-  const { error, delay } = failure
-  if (failure.isCrash) return afterCrash(row, maxCrashes, error)
+  if (run.status === 'SUCCESSFUL')
+    return { key, claims, status: run.status, returnValue: run.returnValue }
+  const { error, delay, isCrash } = run
+  if (isCrash) return afterCrash(row, maxCrashes, error)
   const failed: Outcome = { key, claims, status: 'FAILED', error }
   if (delay === null) return failed
   try {

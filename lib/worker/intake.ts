@@ -3,7 +3,7 @@ import { isLastRun, isSuspect } from '../execution/retry'
 import { tasks } from '../registry'
 import type { ClaimedRow } from '../store'
 import { Prefetch } from './polling'
-import type { TaskPool } from './task-pool'
+import type { TaskPool } from './pool/task-pool'
 import type { WorkerSettings } from './worker-options'
 
 /** Time in ms in which a suspect has its worker to itself: of the tasks that kill, most do so at once. */

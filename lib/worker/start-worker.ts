@@ -18,7 +18,7 @@ import type * as progress from './chores/progress'
 import type * as rescuer from './chores/rescuer'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
-import type * as taskPool from './task-pool'
+import type * as taskPool from './pool/task-pool'
 import type * as unknownTasks from './unknown-tasks'
 import type * as loop from './worker'
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
@@ -124,7 +124,7 @@ export function workerOf(
   settings: WorkerSettings,
 ): loop.Worker {
   const { Children } = require('../isolation/process-pool') as typeof processPool
-  const { TaskPool } = require('./task-pool') as typeof taskPool
+  const { TaskPool } = require('./pool/task-pool') as typeof taskPool
   const { Leases } = require('./chores/leases') as typeof leases
   const { ProgressNotes } = require('./chores/progress') as typeof progress
   const { Rescuer } = require('./chores/rescuer') as typeof rescuer

@@ -8,7 +8,7 @@ import { ABORT_GRACE_MS } from '../execution/abort'
 import { giveBack } from './give-back'
 import { type Admission, Intake } from './intake'
 import { Polling } from './polling'
-import type { TaskPool } from './task-pool'
+import type { TaskPool } from './pool/task-pool'
 import type { Exchange, Wakeup, Store, ClaimFilter } from '../store'
 import type { WorkerSettings } from './worker-options'
 

@@ -4,25 +4,33 @@ import {
   executorOf,
   policyFor,
   type Executor,
-} from '../execution/executor'
-import type { TaskBackend } from '../backend'
+} from '../../execution/executor'
+import type { TaskBackend } from '../../backend'
 import { Member } from './stage-lists'
-import { clock, OVER } from '../clock'
-import type { TasksError } from '../errors/errors'
-import type { ErrorRecord } from '../errors/error-record'
-import { briefName } from '../errors/suggestions'
-import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../errors/run-errors'
-import { DEFAULT_POLICY, type Policy } from '../tasks/run-policy'
-import { TaskResult } from '../result'
-import { type Progress } from '../record'
-import { tasks } from '../registry'
-import { heard } from '../events/logger'
-import { taskStarted } from '../events/signals'
-import { logState } from '../events/task-log'
+import { clock, OVER } from '../../clock'
+import type { TasksError } from '../../errors/errors'
+import type { ErrorRecord } from '../../errors/error-record'
+import { briefName } from '../../errors/suggestions'
+import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../../errors/run-errors'
+import { DEFAULT_POLICY, type Policy } from '../../tasks/run-policy'
+import { TaskResult } from '../../result'
+import { type Progress } from '../../record'
+import { tasks } from '../../registry'
+import { heard } from '../../events/logger'
+import { taskStarted } from '../../events/signals'
+import { logState } from '../../events/task-log'
 import type { LiveStage, Stage } from './stages'
-import { strengthOf } from '../execution/abort'
-import type { ClaimedRow, Outcome } from '../store'
-import { type RunOutcome, aborted, failed, outcomeOf, UNKNOWN_HERE } from '../execution/run-outcome'
+import { strengthOf } from '../../execution/abort'
+import type { ClaimedRow, Outcome } from '../../store'
+import {
+  type Failure,
+  type RunOutcome,
+  type Success,
+  aborted,
+  failed,
+  outcomeOf,
+  UNKNOWN_HERE,
+} from '../../execution/run-outcome'
 
 /** The pool, as its tasks see it. */
 export interface Owner {
@@ -191,18 +199,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
     if (this.stage === 'running') this.#owner.move(this, 'committing')
     else if (this.stage !== 'committing') throw this.#reason ?? new LeaseLost()
-    return this.#withProgress(this.#success(returnValue))
-  }
-
-  #success(returnValue: string | null): Outcome {
-    const { key, claims } = this.row
-    return { key, claims, status: 'SUCCESSFUL', returnValue }
-  }
-
-  #outcomeOf(run: Exclude<RunOutcome, { status: 'NOT_BEGUN' }>): Outcome {
-    return run.status === 'FAILED'
-      ? outcomeOf(this.row, run, this.#owner.maxCrashes)
-      : this.#success(run.returnValue)
+    return this.#outcomeOf({ status: 'SUCCESSFUL', returnValue })
   }
 
   #isStronger(reason: TasksError): boolean {
@@ -239,7 +236,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       return this.#owner.giveBack(this)
     const judged = this.#judged(run)
     if (judged.status === 'NOT_BEGUN') return this.#owner.giveBackUnbegun(this, judged.error)
-    this.#outcome = this.#withProgress(this.#outcomeOf(judged))
+    this.#outcome = this.#outcomeOf(judged)
     if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 
@@ -252,7 +249,8 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       : run
   }
 
-  #withProgress(outcome: Outcome): Outcome {
+  #outcomeOf(run: Success | Failure): Outcome {
+    const outcome = outcomeOf(this.row, run, this.#owner.maxCrashes)
     const progress = this.#progress
     return progress === null ? outcome : { ...outcome, progress: JSON.stringify(progress) }
   }

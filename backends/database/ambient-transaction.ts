@@ -5,6 +5,7 @@ import { InvalidTaskError } from '../../lib/errors/errors'
 import {
   type Database,
   databaseOf,
+  databases,
   haveSameTable,
   replacedManager,
   shownTable,
@@ -89,7 +90,11 @@ export function managerFor(
 ): EntityManager {
   return explicit
     ? assertAlive(dataSource, explicit)
-    : (ambientManager(dataSource) ?? replacedManager(dataSource) ?? dataSource.manager)
+    : (ambientManager(dataSource) ?? replacedBeside(dataSource) ?? dataSource.manager)
+}
+
+function replacedBeside(dataSource: DataSource): EntityManager | undefined {
+  return databases.hasTwins ? replacedManager(dataSource) : undefined
 }
 
 /** The manager of the innermost transaction that is not over; undefined outside of any. */

@@ -65,31 +65,34 @@ export class DatabaseBackend extends TaskBackend {
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
-    return this.#inTable(first.task.manager, async ({ session, table, dialect, dataSource }) => {
-      const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
-      const { isInTransaction } = session
-      const told = queuesToTell(dataSource, isInTransaction, orders)
-      const target = {
-        session,
-        dialect,
-        backendName: this.alias,
-        idsAreNew: this.#options.idFunction === undefined,
-        notify: told.length > 0 && this.#notifies,
-      }
-      let isAnyNew = false
-      try {
-        const written = await writeOrders(target, keyed)
-        isAnyNew = written.some(({ isNew }) => isNew)
-        return written.map((each, i) =>
-          this.#written(each, (orders[i] ?? first).task.name, dataSource),
-        )
-      } finally {
-        if (!isAnyNew || !target.notify) takeBack(dataSource, isInTransaction, told)
-        // In a transaction the row cannot be seen before the commit.
-        if (isAnyNew && !isInTransaction)
-          for (const queue of told) tellInProcess(dataSource, { what: 'ready', queue })
-      }
-    })
+    return this.#inTable(
+      first.task.manager,
+      async ({ session, table, dialect, dataSource, database }) => {
+        const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
+        const { isInTransaction } = session
+        const told = queuesToTell(database, isInTransaction, orders)
+        const target = {
+          session,
+          dialect,
+          backendName: this.alias,
+          idsAreNew: this.#options.idFunction === undefined,
+          notify: told.length > 0 && this.#notifies,
+        }
+        let isAnyNew = false
+        try {
+          const written = await writeOrders(target, keyed)
+          isAnyNew = written.some(({ isNew }) => isNew)
+          return written.map((each, i) =>
+            this.#written(each, (orders[i] ?? first).task.name, dataSource),
+          )
+        } finally {
+          if (!isAnyNew || !target.notify) takeBack(database, isInTransaction, told)
+          // In a transaction the row cannot be seen before the commit.
+          if (isAnyNew && !isInTransaction)
+            for (const queue of told) tellInProcess(database, { what: 'ready', queue })
+        }
+      },
+    )
   }
 
   override async getResult(id: string, manager?: EntityManager): Promise<TaskResult<unknown>> {
@@ -103,7 +106,7 @@ export class DatabaseBackend extends TaskBackend {
 
   /** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
-    await this.#inTable(undefined, async ({ session, table, dialect, dataSource }) => {
+    await this.#inTable(undefined, async ({ session, table, dialect, database }) => {
       const key = table.hexIds ? hexOf(id) : id
       const cancelled = recordOf(new TaskCancelled())
       // A deadlock has ended the transaction of a caller, and is theirs to try again.
@@ -112,7 +115,7 @@ export class DatabaseBackend extends TaskBackend {
       for (let look = 0; look < 2; look++) {
         if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0) return
         if ((await ask(() => dialect.requestCancel(session, key, this.#notifies))) > 0)
-          return tellInProcess(dataSource, { what: 'cancel', key })
+          return tellInProcess(database, { what: 'cancel', key })
       }
     })
   }
@@ -151,7 +154,7 @@ export class DatabaseBackend extends TaskBackend {
     leaseSeconds = this.#options.leaseSeconds ?? 30,
     wakeup,
   }: StoreOptions): Promise<Store> {
-    const { dataSource: app, table, dialect } = await this.#place()
+    const { dataSource: app, table, dialect, database } = await this.#place()
     const sessions = await openWorkerSessions(
       app,
       leaseSeconds,
@@ -163,7 +166,7 @@ export class DatabaseBackend extends TaskBackend {
         throw unreachable(error, table.type)
       },
     )
-    const unhear = wakeup ? hearInProcess(app, wakeup) : () => {}
+    const unhear = wakeup ? hearInProcess(database, wakeup) : () => {}
     const close = async (): Promise<void> => (unhear(), sessions.close())
     return new DatabaseStore(
       sessions,

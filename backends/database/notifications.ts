@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
-import type { DataSource } from 'typeorm'
 import { clock } from '../../lib/clock'
 import type { Order } from '../../lib/backend'
 import { onePerProcess } from '../../lib/copies/one-per-process'
 import { log } from '../../lib/events/logger'
 import type { Wakeup } from '../../lib/store'
-import { type Database, databaseOf } from './connections/same-database'
+import type { Database } from './connections/same-database'
 import { listen } from './connections/driver-connection'
 import type { SetUp } from './connections/worker-connections'
 import { profileOf } from './profiles/profile-of'
@@ -55,20 +54,20 @@ export function listenerOn(table: Table, hear: Hear): SetUp | undefined {
 }
 
 /** Hears what is notified within this process; the returned function ends that. */
-export function hearInProcess(app: DataSource, hear: Hear): () => void {
-  const all = listeners.get(databaseOf(app)) ?? new Set()
-  listeners.set(databaseOf(app), all.add(hear))
+export function hearInProcess(database: Database, hear: Hear): () => void {
+  const all = listeners.get(database) ?? new Set()
+  listeners.set(database, all.add(hear))
   return () => void all.delete(hear)
 }
 
 /** Notifies the workers of this process. */
-export function tellInProcess(app: DataSource, wakeup: Wakeup): void {
-  for (const hear of listeners.get(databaseOf(app)) ?? []) hear(wakeup)
+export function tellInProcess(database: Database, wakeup: Wakeup): void {
+  for (const hear of listeners.get(database) ?? []) hear(wakeup)
 }
 
 /** The queues of which idle workers should be notified, of those in which these orders are due now. */
 export function queuesToTell(
-  app: DataSource,
+  database: Database,
   inTransaction: boolean,
   orders: readonly Order[],
 ): readonly string[] {
@@ -76,15 +75,19 @@ export function queuesToTell(
   if (!first) return []
   const { queueName } = first.task
   if (orders.length === 1)
-    return isDueNow(first) && isDueToTell(app, inTransaction, queueName) ? [queueName] : []
+    return isDueNow(first) && isDueToTell(database, inTransaction, queueName) ? [queueName] : []
   // One queue, unless a middleware changed some of the orders.
   const queues = new Set(orders.filter(isDueNow).map(({ task }) => task.queueName))
-  return [...queues].filter((queue) => isDueToTell(app, inTransaction, queue))
+  return [...queues].filter((queue) => isDueToTell(database, inTransaction, queue))
 }
 
 /** Nobody was notified of these queues after all: the next enqueue must not rely on it. */
-export function takeBack(app: DataSource, inTransaction: boolean, queues: readonly string[]): void {
-  for (const queue of queues) timesOf.get(databaseOf(app))?.delete(keyOf(inTransaction, queue))
+export function takeBack(
+  database: Database,
+  inTransaction: boolean,
+  queues: readonly string[],
+): void {
+  for (const queue of queues) timesOf.get(database)?.delete(keyOf(inTransaction, queue))
 }
 
 /** `cancel <key>`, `ready <queue>`; words of a later version are ignored. */
@@ -102,8 +105,7 @@ function wakeupOf(payload: string): Wakeup | undefined {
  * Whether idle workers should be notified of a row in that queue. Not of each in a stream of rows, since a NOTIFY takes a
  * lock of the whole server at its commit; a worker that was just notified, or has just worked, looks again soon enough.
  */
-export function isDueToTell(app: DataSource, inTransaction: boolean, queue: string): boolean {
-  const database = databaseOf(app)
+export function isDueToTell(database: Database, inTransaction: boolean, queue: string): boolean {
   const queues = timesOf.get(database) ?? new Map<string, Times>()
   timesOf.set(database, queues)
   const now = clock.now()

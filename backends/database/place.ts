@@ -6,7 +6,7 @@ import { onePerProcess } from '../../lib/copies/one-per-process'
 import { DataSourceError, InvalidSettingsError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
 import { managerFor } from './ambient-transaction'
-import { openOne, useForTasks } from './connections/same-database'
+import { type Database, databaseOf, openOne, useForTasks } from './connections/same-database'
 import type { Dialect } from './dialects/dialect'
 import { dialectFor } from './dialects/dialect-for'
 import { type Table, tableOf } from './table'
@@ -19,6 +19,7 @@ export interface Place {
   readonly dataSource: DataSource
   readonly table: Table
   readonly dialect: Dialect
+  readonly database: Database
 }
 
 /** A place, and the manager whose transaction is to be joined there. */
@@ -67,7 +68,8 @@ export function joinedPlaceOf(
   explicit?: EntityManager,
 ): JoinedPlace | Promise<JoinedPlace> {
   const given = option ?? fallback.dataSource
-  return isDataSource(given)
+  // One that is known was looked at before.
+  return typeof given === 'object' && (knownPlace(given) || isDataSource(given))
     ? joinedPlace(given, explicit)
     : dataSourceOf(option, alias).then((found) => joinedPlace(found, explicit))
 }
@@ -76,7 +78,8 @@ function joinedPlace(
   dataSource: DataSource,
   explicit: EntityManager | undefined,
 ): JoinedPlace | Promise<JoinedPlace> {
-  const manager = managerFor(openOne(dataSource), explicit)
+  const open = dataSource.isInitialized ? dataSource : openOne(dataSource)
+  const manager = managerFor(open, explicit)
   const known = knownPlace(manager.connection)
   return known
     ? { place: known, manager }
@@ -89,7 +92,8 @@ function knownPlace(dataSource: DataSource): Place | undefined {
 
 async function newPlace(dataSource: DataSource, manager?: EntityManager): Promise<Place> {
   const table = await tableOf(dataSource, manager?.queryRunner)
-  const place = { dataSource, table, dialect: dialectFor(table) }
+  const dialect = dialectFor(table)
+  const place = { dataSource, table, dialect, database: databaseOf(dataSource) }
   places.set(dataSource, place)
   useForTasks(dataSource)
   return place

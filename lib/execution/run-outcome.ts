@@ -64,12 +64,10 @@ export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Fa
   return mayRetry ? failure : { ...failure, delay: null }
 }
 
-/** What a run makes of its row. */
-export function outcomeOf(row: ClaimedRow, run: Success | Failure, maxCrashes: number): Outcome {
+/** What a failed run makes of its row. */
+export function outcomeOf(row: ClaimedRow, failure: Failure, maxCrashes: number): Outcome {
   const { key, claims, values } = row
-  if (run.status === 'SUCCESSFUL')
-    return { key, claims, status: run.status, returnValue: run.returnValue }
-  const { error, delay, isCrash } = run
+  const { error, delay, isCrash } = failure
   if (isCrash) return afterCrash(row, maxCrashes, error)
   const failed: Outcome = { key, claims, status: 'FAILED', error }
   if (delay === null) return failed

@@ -6,8 +6,7 @@ import { DataSourceError, TasksError } from '../errors/errors'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
 import { giveBack } from './give-back'
-import { type Admission, Intake } from './intake'
-import { Polling } from './polling'
+import { type Admission, Intake, Polling } from './intake'
 import type { TaskPool } from './pool/task-pool'
 import type { Exchange, Wakeup, Store, ClaimFilter } from '../store'
 import type { WorkerSettings } from './worker-options'
@@ -177,8 +176,8 @@ export class Worker {
       ? { kept: [], returned: claimed, postponed: [] }
       : this.#intake.admit(claimed)
     // Before the others start, one of which may end the process.
-    await giveBack(this.#store, returned)
-    await giveBack(this.#store, postponed, this.#intake.postponedMs)
+    if (returned.length > 0) await giveBack(this.#store, returned)
+    if (postponed.length > 0) await giveBack(this.#store, postponed, this.#intake.postponedMs)
     this.#pool.take(kept, askedAt)
   }
 

@@ -12,7 +12,9 @@ export interface Database {
   readonly dataSources: Set<WeakRef<DataSource>>
 }
 
-const databases = onePerProcess('databases', () => ({
+export const databases = onePerProcess('databases', () => ({
+  /** Two DataSources onto one database were used for tasks. */
+  hasTwins: false,
   byName: new Map<string, Database>(),
   /** `options`: TypeORM's `setOptions` puts another object in their place. */
   of: new WeakMap<DataSource, { readonly options: object; readonly database: Database }>(),
@@ -76,6 +78,7 @@ export function useForTasks(dataSource: DataSource): void {
     if (known === undefined) dataSources.delete(each)
   }
   dataSources.add(new WeakRef(dataSource))
+  databases.hasTwins ||= dataSources.size > 1
 }
 
 function tablePathOf(dataSource: DataSource): string | undefined {

@@ -250,8 +250,11 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   }
 
   #outcomeOf(run: Success | Failure): Outcome {
-    const outcome = outcomeOf(this.row, run, this.#owner.maxCrashes)
-    const progress = this.#progress
+    const { row, progress } = this
+    const outcome: Outcome =
+      run.status === 'FAILED'
+        ? outcomeOf(row, run, this.#owner.maxCrashes)
+        : { key: row.key, claims: row.claims, status: run.status, returnValue: run.returnValue }
     return progress === null ? outcome : { ...outcome, progress: JSON.stringify(progress) }
   }
 }

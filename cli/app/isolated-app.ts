@@ -4,6 +4,6 @@ import { openBeside } from './open-app'
 
 /** Called in child processes of `db_worker`: loads the app as the command does. Returns a function that closes it. */
 export async function prepare(globals: Globals): Promise<() => Promise<void>> {
-  setVerbosity(globals.verbosity)
+  setVerbosity(globals.verbosity, true)
   return openBeside(globals)
 }

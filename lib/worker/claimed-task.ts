@@ -7,7 +7,7 @@ import {
 } from '../execution/executor'
 import type { TaskBackend } from '../backend'
 import { Member } from './stage-lists'
-import { clock, OVER } from '../clock'
+import { clock, OVER, Stopwatch } from '../clock'
 import { type TasksError } from '../errors/errors'
 import type { ErrorRecord } from '../errors/error-record'
 import { briefName } from '../errors/suggestions'
@@ -58,8 +58,10 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   #abort: AbortController | undefined
   #over: AbortController | undefined
   #onAbort: ((run: AbortableRun) => void) | undefined
-  /** The last one reported, until it is written. */
+  /** The last progress reported, and the same until it is written. */
   #progress: Progress | null = null
+  reported: Progress | null = null
+  readonly stopwatch = new Stopwatch()
 
   constructor(owner: Owner, row: ClaimedRow, claimedAt: number) {
     super()
@@ -104,10 +106,9 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
 
   /** Runs the task; never fails, whatever the task does. */
   run(): void {
-    const {
-      backend,
-      row: { values },
-    } = this
+    const { backend } = this
+    const { values } = this.row
+    this.stopwatch.start()
     if (heard.info) logState(values, 'RUNNING')
     if (taskStarted.isHeard)
       taskStarted.send({ backend, result: new TaskResult<unknown>(backend, values) })
@@ -183,7 +184,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   }
 
   report(progress: Progress): void {
-    this.#progress = progress
+    this.#progress = this.reported = progress
   }
 
   /** What the run's own transaction stores. One that must stop, but for a stop of the worker, stores nothing. */
@@ -231,6 +232,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   /** From how the run ended, and why it had to stop, to the outcome of the row, or to none. */
   #end(run: RunOutcome): void {
     this.#over?.abort(OVER)
+    this.stopwatch.stop()
     this.#isCommitted = run.status === 'SUCCESSFUL' && run.isStored === true
     if (!this.#isCommitted && this.isLost) return this.#owner.move(this, 'gone')
     if (this.#reason instanceof WorkerStops && run.status === 'FAILED' && run.isDueToStop)

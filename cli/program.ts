@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { UsageError } from '../lib/errors/errors'
+import { setRunningCommand } from '../lib/running-command'
 import { lateCommands } from './commands'
 import { keepStdoutForAnswer, leave, printError, setVerbosity } from './output'
 import { text, wholeNumber } from './option-parsers'
@@ -47,6 +48,7 @@ function program(commands: readonly Command[]): Command {
 /** The answer of a worker is what its tasks do, so their output to stdout stays there. */
 function prepareOutput(tasks: Command, called: Command): void {
   const isWorker = called.name() === 'db_worker'
+  setRunningCommand((called.parent === tasks ? called : (called.parent ?? called)).name())
   setVerbosity(tasks.opts<{ verbosity: number }>().verbosity, isWorker)
   if (!isWorker) keepStdoutForAnswer()
 }

@@ -10,6 +10,7 @@ import { type Rule, type Subject, check, isWithin } from './errors/option-checks
 import { type ErrorRecord, headline } from './errors/error-record'
 import { errorsIn, omittedOf } from './errors/history'
 import { tasks } from './registry'
+import { exposeOnce, STORED_VALUE } from './exposed-result'
 import type { Task } from './task-type'
 
 export interface WaitOptions {
@@ -56,6 +57,7 @@ export class TaskResult<Return> {
     this.#backend = backend
     this.#values = values
     this.#source = source
+    exposeOnce(TaskResult.prototype)
   }
 
   get id(): string {
@@ -162,6 +164,11 @@ export class TaskResult<Return> {
     return this.#read().returnValue as Return
   }
 
+  /** @internal */
+  get [STORED_VALUE](): unknown {
+    return this.#read().returnValue
+  }
+
   /** The `DBTaskResult` behind this result on the Database backend; undefined on the others. */
   get dbResult(): unknown {
     const made = this.#source?.()
@@ -207,7 +214,7 @@ export class TaskResult<Return> {
     return this.refresh()
   }
 
-  /** The result as plain data, fit for a web answer. */
+  /** The result as plain data, fit for a web answer. Also class-transformer's `instanceToPlain` gives these properties. */
   toJSON(): Record<string, unknown> {
     const { taskName: task, ...values } = this.#read()
     const { attempts, errors } = this

@@ -9,8 +9,9 @@ jest.setTimeout(60_000)
 /** What an app may write to stdout by itself: while its files load, as its logger, and through its DataSource. */
 const LOUD = `
   const fs = require('node:fs')
-  const { setLogger } = require('typeorm-tasks')
+  const { runningCommand, setLogger } = require('typeorm-tasks')
   console.log('loaded by console.log')
+  console.log('loaded for ' + runningCommand())
   process.stdout.write('loaded by write\\n')
   fs.writeSync(1, 'loaded by writeSync\\n')
   const say = (message) => console.log('logged ' + message)
@@ -54,6 +55,8 @@ it('is the answer alone, whatever the app and its DataSource write', async () =>
   for (const each of ['console.log', 'write', 'writeSync'])
     expect(enqueued.stderr).toContain(`loaded by ${each}\n`)
   expect(enqueued.stderr).toMatch(/query: INSERT/i)
+  expect(enqueued.stderr).toContain('loaded for enqueue\n')
+  expect(migrated.stderr).toContain('loaded for makemigrations\n')
 })
 
 it('is the answer alone also in a file', () => {

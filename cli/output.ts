@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import { inspect, stripVTControlCharacters } from 'node:util'
-import { oneLine, visible, withoutPasswords } from '../lib/errors/foreign-text'
+import { visible, withoutPasswords } from '../lib/errors/foreign-text'
 import { setLogPolicy } from '../lib/events/logger'
+import { columnsOf, wrapTo } from './terminal/width'
 
 let verbosity = 1
 
@@ -50,34 +51,30 @@ export function print(line: string): void {
   answer(clean(line))
 }
 
+/** Prints text in which the only control characters are colours of our own. */
+export function printMarked(text: string): void {
+  answer(`${text}\n`)
+}
+
 /** Prints a message to stderr. */
 export function tell(line: string): void {
   process.stderr.write(clean(line))
 }
 
+/** The same, broken at blanks where a terminal would break it within words. */
+export function tellWrapped(line: string): void {
+  tell(process.stderr.isTTY ? wrapTo(columnsOf(process.stderr), line) : line)
+}
+
 /** Prints an error and its fix; the stack trace only at `-v 3`. */
 export function printError(error: unknown): void {
   // Compilers color their messages.
-  tell(`error: ${stripVTControlCharacters(isWanted(3) ? stackOf(error) : described(error))}`)
+  tellWrapped(`error: ${stripVTControlCharacters(isWanted(3) ? stackOf(error) : described(error))}`)
 }
 
 /** Exits after all output is written, even if the app has open timers and connections. */
 export function leave(code: number): void {
   answer('', () => process.stderr.write('', () => process.exit(code)))
-}
-
-/** Formats rows under a header in aligned columns. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header, ...rows].map((row) => row.map(oneLine))
-  const widths = header.map((_, at) => Math.max(...lines.map((row) => row[at]?.length ?? 0)))
-  return lines
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
 }
 
 /** A closed pipe (`| head`) is not an error. */

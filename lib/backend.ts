@@ -47,6 +47,9 @@ export interface CountQuery {
   /** Absent or null: all. */
   readonly queues?: readonly string[] | null
   readonly excludeQueues?: readonly string[]
+  readonly taskName?: string
+  /** Also results of other backends that are kept in the same place, such as one table. Default false. */
+  readonly everyBackend?: boolean
 }
 
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */

@@ -2,7 +2,7 @@ import { TaskBackend, type Problem } from '../lib/backend'
 import { InvalidBackendError, UsageError } from '../lib/errors/errors'
 import { log } from '../lib/events/logger'
 import { backends } from '../lib/backend-registry'
-import { tellWrapped } from './output'
+import { tell } from './output'
 
 /** The backend with this alias. @throws UsageError if TASKS has no such alias. */
 export function backendOf(alias: string): TaskBackend {
@@ -41,7 +41,7 @@ export async function isSound(backend: TaskBackend): Promise<boolean> {
   const problems = await backend.check()
   for (const problem of problems) {
     if (problem.level === 'warning') log.warn(`${problem.message} ${problem.hint}`)
-    else tellWrapped(problemLines(problem))
+    else tell(problemLines(problem))
   }
   return problems.every(({ level }) => level === 'warning')
 }

@@ -6,6 +6,8 @@ import type * as makemigrations from './migrations/makemigrations'
 import type * as openedApp from './app/open-app'
 import type * as processes from './process/supervisor'
 import type * as reload from './process/reload-supervisor'
+import type * as runBars from './terminal/run-bars'
+import type * as runLines from './terminal/run-lines'
 import type * as servedBackend from './backend-option'
 
 /**
@@ -20,6 +22,8 @@ export const late = {
   openedApp: () => require('./app/open-app') as typeof openedApp,
   processes: () => require('./process/supervisor') as typeof processes,
   reload: () => require('./process/reload-supervisor') as typeof reload,
+  runBars: () => require('./terminal/run-bars') as typeof runBars,
+  runLines: () => require('./terminal/run-lines') as typeof runLines,
   servedBackend: () => require('./backend-option') as typeof servedBackend,
   startWorker: () => require('../lib/worker/start-worker') as typeof startWorker,
 }

@@ -56,20 +56,16 @@ export function printMarked(text: string): void {
   answer(`${text}\n`)
 }
 
-/** Prints a message to stderr. */
+/** Prints a message to stderr; on a terminal broken at blanks, where the terminal would break it within words. */
 export function tell(line: string): void {
-  process.stderr.write(clean(line))
-}
-
-/** The same, broken at blanks where a terminal would break it within words. */
-export function tellWrapped(line: string): void {
-  tell(process.stderr.isTTY ? wrapTo(columnsOf(process.stderr), line) : line)
+  const { isTTY } = process.stderr
+  process.stderr.write(clean(isTTY ? wrapTo(columnsOf(process.stderr), line) : line))
 }
 
 /** Prints an error and its fix; the stack trace only at `-v 3`. */
 export function printError(error: unknown): void {
   // Compilers color their messages.
-  tellWrapped(`error: ${stripVTControlCharacters(isWanted(3) ? stackOf(error) : described(error))}`)
+  tell(`error: ${stripVTControlCharacters(isWanted(3) ? stackOf(error) : described(error))}`)
 }
 
 /** Exits after all output is written, even if the app has open timers and connections. */

@@ -3,7 +3,7 @@ import { tasks } from '../../lib/registry'
 import { backends } from '../../lib/backend-registry'
 import { doing, examples, type Globals } from '../command'
 import { late } from '../lazy'
-import { isWanted, print, tellWrapped } from '../output'
+import { isWanted, print, tell } from '../output'
 
 export function checkCommand(): Command {
   return new Command('check')
@@ -20,7 +20,7 @@ async function check(options: Globals): Promise<number> {
   const { problemLines } = late.servedBackend()
   return withApp(options, async () => {
     const problems = (await Promise.all(backends.all().map((backend) => backend.check()))).flat()
-    for (const problem of problems) tellWrapped(problemLines(problem))
+    for (const problem of problems) tell(problemLines(problem))
     if (isWanted(2)) for (const name of tasks.names().toSorted()) print(`task ${name}`)
     const errors = problems.filter(({ level }) => level === 'error').length
     print(

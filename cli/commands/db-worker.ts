@@ -1,13 +1,15 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import type { OpenWorker } from '../../lib/worker/start-worker'
+import type { Watch } from '../../lib/worker/chores/watching'
 import { MAX_WORKER_ID, WORKER_OPTIONS, type WorkerOptions } from '../../lib/worker/worker-options'
 import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
 import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
-import { reportStarted } from '../process/self'
+import { isWanted } from '../output'
+import { isSupervised, reportStarted } from '../process/self'
 import { Shutdown } from '../process/shutdown'
 import {
   inNames,
@@ -166,11 +168,18 @@ async function work(
 async function soundWorker(options: WorkerOptions, alias: string): Promise<OpenWorker | undefined> {
   const { isSound, servedBackend } = late.servedBackend()
   const backend = servedBackend(alias)
-  const opening = late.startWorker().openWorker(options)
+  const opening = late.startWorker().openWorker(options, watchOf())
   opening.catch(() => {}) // the check reports what is wrong with the set-up
   if (await isSound(backend)) return opening
   await opening.then((worker) => worker.close()).catch(() => {})
   return undefined
+}
+
+/** Bars on a terminal; elsewhere lines, if those were asked for. Several processes would overwrite each other's bars. */
+function watchOf(): Watch | undefined {
+  const hasBars = process.stderr.isTTY && process.env['TERM'] !== 'dumb' && !isSupervised()
+  if (isWanted(1) && hasBars) return late.runBars().runBars()
+  return isWanted(2) ? late.runLines().runLines() : undefined
 }
 
 function workerOptions({

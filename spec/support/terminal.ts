@@ -5,6 +5,12 @@ import { stripVTControlCharacters } from 'node:util'
 
 const BIN = join(__dirname, '../../dist/cli/index.js')
 
+const ESCAPE = String.fromCodePoint(27)
+/** Controls with their counts and code, line ends, and characters. */
+const PARTS = new RegExp(`${ESCAPE}\\[(\\??[\\d;]*)([A-Za-z])|\\r|\\n|[^${ESCAPE}]`, 'gu')
+/** A control of which the rest comes with the next part. */
+const UNFINISHED = new RegExp(`${ESCAPE}(\\[[?\\d;]*)?$`)
+
 /** What a command writes to a terminal: `script` of util-linux gives it a real one. */
 export async function inTerminal(
   cwd: string,
@@ -55,13 +61,11 @@ export class Screen {
 
   write(part: string): void {
     const text = this.#rest + part
-    // eslint-disable-next-line no-control-regex
-    const pattern = /\u001b\[(\??[\d;]*)([A-Za-z])|\r|\n|\u001b(?!\[)|[^\u001b]/gu
-    const unfinished = /\u001b(\[[?\d;]*)?$/.exec(text)?.[0] ?? ''
+    const unfinished = UNFINISHED.exec(text)?.[0] ?? ''
     this.#rest = unfinished
     for (const [all, count = '', code] of text
       .slice(0, text.length - unfinished.length)
-      .matchAll(pattern))
+      .matchAll(PARTS))
       if (code !== undefined) this.#control(code, Number(count) || 0, count)
       else this.#put(all)
     this.states.push(this.text)

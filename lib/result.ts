@@ -41,6 +41,15 @@ const TIMEOUT: Rule = {
 
 /** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
 export class TaskResult<Return> {
+  static {
+    // Not a member, which would be a part of the public type.
+    Object.defineProperty(this.prototype, STORED_VALUE, {
+      get: function (this: TaskResult<unknown>) {
+        return this.#read().returnValue
+      },
+    })
+  }
+
   readonly #backend: ResultSource
   #values: ResultValues | (() => ResultValues)
   #source: (() => unknown) | undefined
@@ -162,11 +171,6 @@ export class TaskResult<Return> {
       throw new TaskFailedError(this.id, headline(this.errors.at(-1)) ?? 'no error was stored.')
     if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
     return this.#read().returnValue as Return
-  }
-
-  /** @internal */
-  get [STORED_VALUE](): unknown {
-    return this.#read().returnValue
   }
 
   /** The `DBTaskResult` behind this result on the Database backend; undefined on the others. */

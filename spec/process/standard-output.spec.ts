@@ -23,7 +23,8 @@ beforeAll(async () => {
   app.write(
     'ormconfig.js',
     `const { DataSource } = require('typeorm')
-     const { DBTaskResult } = require('typeorm-tasks')
+     const { DBTaskResult, runningCommand } = require('typeorm-tasks')
+     console.log('loaded for ' + runningCommand())
      exports.dataSource = new DataSource({
        type: 'better-sqlite3', database: 'app.sqlite', enableWAL: true,
        entities: [DBTaskResult], migrations: ['migrations/*.js'], logging: true, logger: 'simple-console',

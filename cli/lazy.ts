@@ -8,6 +8,8 @@ import type * as openedApp from './app/open-app'
 import type * as loadedFiles from './process/loaded-files'
 import type * as processes from './process/supervisor'
 import type * as reload from './process/reload-supervisor'
+import type * as runBars from './terminal/run-bars'
+import type * as runLines from './terminal/run-lines'
 import type * as servedBackend from './backend-option'
 import type * as servedQueues from './served-queues'
 
@@ -25,6 +27,8 @@ export const late = {
   openedApp: () => require('./app/open-app') as typeof openedApp,
   processes: () => require('./process/supervisor') as typeof processes,
   reload: () => require('./process/reload-supervisor') as typeof reload,
+  runBars: () => require('./terminal/run-bars') as typeof runBars,
+  runLines: () => require('./terminal/run-lines') as typeof runLines,
   servedBackend: () => require('./backend-option') as typeof servedBackend,
   servedQueues: () => require('./served-queues') as typeof servedQueues,
   startWorker: () => require('../lib/worker/start-worker') as typeof startWorker,

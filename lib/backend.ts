@@ -48,6 +48,9 @@ export interface CountQuery {
   /** Absent or null: all. */
   readonly queues?: readonly string[] | null | undefined
   readonly excludeQueues?: readonly string[] | undefined
+  readonly taskName?: string | undefined
+  /** Also results of other backends that are kept in the same place, such as one table. Default false. */
+  readonly everyBackend?: boolean | undefined
 }
 
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */

@@ -65,3 +65,24 @@ export function sharedByMany(signal: AbortSignal): AbortSignal {
   if (signal instanceof EventTarget) setMaxListeners(0, signal)
   return signal
 }
+
+/** Measures how long something takes. */
+export class Stopwatch {
+  #startedAt: number | undefined
+  #endedAt: number | undefined
+
+  start(): void {
+    this.#startedAt = clock.now()
+  }
+
+  /** Only the first call counts. */
+  stop(): void {
+    this.#endedAt ??= clock.now()
+  }
+
+  /** Milliseconds from start to stop, or until now; undefined if it was not started. */
+  get ms(): number | undefined {
+    if (this.#startedAt === undefined) return undefined
+    return (this.#endedAt ?? clock.now()) - this.#startedAt
+  }
+}

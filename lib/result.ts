@@ -11,6 +11,7 @@ import { type Rule, type Subject, check, isWithin } from './errors/option-checks
 import { type ErrorRecord, headline } from './errors/error-record'
 import { errorsIn, omittedOf } from './errors/history'
 import { tasks } from './registry'
+import { expose, STORED_VALUE, transformer } from './exposed-result'
 import type { Task } from './task-type'
 
 export interface WaitOptions {
@@ -42,6 +43,15 @@ const TIMEOUT: Rule = {
 /** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
 @OneClass('TaskResult')
 export class TaskResult<Return> {
+  static {
+    // Not a member, which would be a part of the public type.
+    Object.defineProperty(this.prototype, STORED_VALUE, {
+      get: function (this: TaskResult<unknown>) {
+        return this.#read().returnValue
+      },
+    })
+  }
+
   readonly #backend: ResultSource
   #values: ResultValues | (() => ResultValues)
   #source: (() => unknown) | undefined
@@ -58,6 +68,8 @@ export class TaskResult<Return> {
     this.#backend = backend
     this.#values = values
     this.#source = source
+    const { path } = transformer
+    if (path !== undefined && require.cache[path]) expose(TaskResult.prototype)
   }
 
   get id(): string {
@@ -209,7 +221,7 @@ export class TaskResult<Return> {
     return this.refresh()
   }
 
-  /** The result as plain data, fit for a web answer. */
+  /** The result as plain data, fit for a web answer. Also class-transformer's `instanceToPlain` gives these properties. */
   toJSON(): Record<string, unknown> {
     const { taskName: task, ...values } = this.#read()
     const { attempts, errors } = this

@@ -22,7 +22,7 @@ import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { assertId, isUuid, newId } from '../ids'
-import { type Browsed, listRows, retryRow } from './browse'
+import { type Browsed, countRows, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
@@ -132,14 +132,8 @@ export class DatabaseBackend extends TaskBackend {
     )
   }
 
-  override async counts({ queues = null, excludeQueues = [] }: CountQuery = {}): Promise<Counts> {
-    return this.#inTable(undefined, async ({ session, dialect }) => ({
-      READY: 0,
-      RUNNING: 0,
-      FAILED: 0,
-      SUCCESSFUL: 0,
-      ...(await dialect.count(session, this.alias, { queues, excludeQueues })),
-    }))
+  override async counts(query: CountQuery = {}): Promise<Counts> {
+    return this.#browse((browsed) => countRows(browsed, this.alias, query))
   }
 
   override async check(): Promise<Problem[]> {

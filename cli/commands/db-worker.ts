@@ -8,6 +8,7 @@ import { log } from '../../lib/events/logger'
 import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
+import { watchOf } from '../watch'
 import { isSupervised, reportStarted } from '../process/self'
 import { Shutdown } from '../process/shutdown'
 import {
@@ -190,7 +191,7 @@ async function soundWorker(
   backend: TaskBackend,
 ): Promise<OpenWorker | undefined> {
   const { isSound } = late.servedBackend()
-  const opening = late.startWorker().openWorker(options)
+  const opening = late.startWorker().openWorker(options, watchOf())
   opening.catch(() => {}) // the check reports what is wrong with the set-up
   if (await isSound(backend)) return opening
   await opening.then((worker) => worker.close()).catch(() => {})

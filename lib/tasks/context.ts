@@ -24,6 +24,28 @@ export class TaskContext {
   readonly taskResult: TaskResult<unknown>
   readonly #surroundings: Surroundings
 
+  /**
+   * Stores how far the task has come, for `result.progress`. Cheap: reports are gathered, the latest one counts. Needs no `this`.
+   *
+   * @throws InvalidCallError unless `done` and `total` are finite numbers.
+   */
+  readonly reportProgress = (
+    done: number,
+    total: number | null = null,
+    note: string | null = null,
+  ): void => {
+    if (!Number.isFinite(done) || !(total === null || Number.isFinite(total)))
+      throw new InvalidCallError(
+        `reportProgress expects finite numbers, got ${shown(done)} of ${shown(total)}.`,
+        'Pass how much is done and, if known, the total.',
+      )
+    this.#surroundings.report({
+      done,
+      total,
+      note: note === null ? null : cut(String(note), MAX_NOTE),
+    })
+  }
+
   constructor(taskResult: TaskResult<unknown>, surroundings: Surroundings) {
     this.taskResult = taskResult
     this.#surroundings = surroundings
@@ -37,24 +59,6 @@ export class TaskContext {
   /** Which run this is, from 1. */
   get attempt(): number {
     return this.taskResult.attempts
-  }
-
-  /**
-   * Stores how far the task has come, for `result.progress`. Cheap: reports are gathered, the latest one counts.
-   *
-   * @throws InvalidCallError unless `done` and `total` are finite numbers.
-   */
-  reportProgress(done: number, total: number | null = null, note: string | null = null): void {
-    if (!Number.isFinite(done) || !(total === null || Number.isFinite(total)))
-      throw new InvalidCallError(
-        `reportProgress expects finite numbers, got ${shown(done)} of ${shown(total)}.`,
-        'Pass how much is done and, if known, the total.',
-      )
-    this.#surroundings.report({
-      done,
-      total,
-      note: note === null ? null : cut(String(note), MAX_NOTE),
-    })
   }
 
   /**

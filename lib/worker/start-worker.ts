@@ -18,6 +18,9 @@ import type * as progress from './chores/progress'
 import type * as rescuer from './chores/rescuer'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
+import type * as watching from './chores/watching'
+import type { Chore } from './chores/chore'
+import type { Watch } from './chores/watching'
 import type * as taskPool from './pool/task-pool'
 import type * as unknownTasks from './unknown-tasks'
 import type * as loop from './worker'
@@ -76,13 +79,13 @@ export interface OpenWorker {
   close(): Promise<void>
 }
 
-/** The first half of `startWorker`, which throws the same. */
-export function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
+/** The first half of `startWorker`, which throws the same. `watch` sees the progress of the running tasks. */
+export function openWorker(options: WorkerOptions = {}, watch?: Watch): Promise<OpenWorker> {
   // A worker outlives the request or the transaction that starts it.
-  return inFreshContext(() => opened(options))
+  return inFreshContext(() => opened(options, watch))
 }
 
-async function opened(options: WorkerOptions): Promise<OpenWorker> {
+async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker> {
   assertNoChild()
   const settings = settingsOf(options)
   if (settings.isolation) assertOwnFiles()
@@ -92,7 +95,7 @@ async function opened(options: WorkerOptions): Promise<OpenWorker> {
   assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}
   const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
-  const worker = workerOf(backend, store, settings)
+  const worker = workerOf(backend, store, settings, watch)
   hear = (wakeup) => worker.hear(wakeup)
   return {
     start: () => inFreshContext(() => running(worker, settings.workerId)),
@@ -122,6 +125,7 @@ export function workerOf(
   backend: TaskBackend,
   store: Store,
   settings: WorkerSettings,
+  watch?: Watch,
 ): loop.Worker {
   const { Children } = require('../isolation/process-pool') as typeof processPool
   const { TaskPool } = require('./pool/task-pool') as typeof taskPool
@@ -141,7 +145,14 @@ export function workerOf(
   // A batch ends: nobody would come back to the row.
   const unknown = settings.batch ? null : new UnknownTasks()
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
-  return new Worker(store, settings, pool, [holding, noting, ...returning, rescuing])
+  const chores = [holding, noting, ...returning, rescuing, ...watchingOf(pool, watch)]
+  return new Worker(store, settings, pool, chores)
+}
+
+function watchingOf(pool: taskPool.TaskPool, watch: Watch | undefined): Chore[] {
+  if (!watch) return []
+  const { Watching } = require('./chores/watching') as typeof watching
+  return [new Watching(pool, watch)]
 }
 
 function running(worker: loop.Worker, workerId: string): RunningWorker {

@@ -10,15 +10,19 @@ describe('what it says', () => {
     app = await cliApp()
   })
 
-  it.each(['-v1', '-v2', '-v3'])("Django's four lines for one task at %s", async (verbosity) => {
+  it.each([
+    ['-v1', '', ''],
+    ['-v2', ' queue=default attempt=1 worker=w1', ' duration=0.000s'],
+    ['-v3', ' queue=default attempt=1 worker=w1', ' duration=0.000s'],
+  ])("Django's four lines for one task at %s", async (verbosity, details, duration) => {
     const [id] = await app.enqueue('app.add', [[1, 2]])
 
     const { code, stdout, stderr } = await app.tasks(...BATCH, verbosity, '--worker-id', 'w1')
 
-    expect(stderr.split('\n')).toEqual([
+    expect(stderr.replace(/=\d+\.\d{3}s/, '=0.000s').split('\n')).toEqual([
       'Starting worker worker_id=w1 queues=default',
-      `Task id=${id} path=app.add state=RUNNING`,
-      `Task id=${id} path=app.add state=SUCCESSFUL`,
+      `Task id=${id} path=app.add state=RUNNING${details}`,
+      `Task id=${id} path=app.add state=SUCCESSFUL${details}${duration}`,
       'No more tasks to run for worker_id=w1. Exiting gracefully.',
       '',
     ])

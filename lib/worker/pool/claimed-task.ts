@@ -7,7 +7,7 @@ import {
 } from '../../execution/executor'
 import type { TaskBackend } from '../../backend'
 import { Member } from './stage-lists'
-import { clock, OVER } from '../../clock'
+import { clock, OVER, Stopwatch } from '../../clock'
 import type { TasksError } from '../../errors/errors'
 import type { ErrorRecord } from '../../errors/error-record'
 import { briefName } from '../../errors/suggestions'
@@ -67,8 +67,10 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   #abort: AbortController | undefined
   #over: AbortController | undefined
   #onAbort: ((run: AbortableRun) => void) | undefined
-  /** The last one reported, until it is written. */
+  /** The last progress reported, and the same until it is written. */
   #progress: Progress | null = null
+  reported: Progress | null = null
+  readonly stopwatch = heard.details ? new Stopwatch() : undefined
 
   constructor(owner: Owner, row: ClaimedRow, claimedAt: number) {
     super()
@@ -100,7 +102,6 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     return this.#heldAt
   }
 
-  /** The lease was renewed, by a statement that was sent at `askedAt`. */
   renewed(askedAt: number): void {
     this.#heldAt = askedAt
   }
@@ -113,10 +114,9 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
 
   /** Runs the task; never fails, whatever the task does. */
   run(): void {
-    const {
-      backend,
-      row: { values },
-    } = this
+    const { backend } = this
+    const { values } = this.row
+    this.stopwatch?.start()
     if (heard.info) logState(values, 'RUNNING')
     if (taskStarted.isHeard)
       taskStarted.send({ backend, result: new TaskResult<unknown>(backend, values) })
@@ -125,6 +125,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
 
   conclude(outcome: RunOutcome): void {
     const { stage } = this
+    this.stopwatch?.stop()
     if (stage === 'running' || stage === 'committing') this.#end(outcome)
   }
 
@@ -156,7 +157,6 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     this.#isCommitted = false
   }
 
-  /** The progress that is reported and not written yet. */
   get progress(): Progress | null {
     return this.#progress
   }
@@ -191,7 +191,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   }
 
   report(progress: Progress): void {
-    this.#progress = progress
+    this.#progress = this.reported = progress
   }
 
   /** What the run's own transaction stores. One that must stop, but for a stop of the worker, stores nothing. */

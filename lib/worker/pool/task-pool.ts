@@ -255,6 +255,6 @@ export class TaskPool implements Owner {
   #finish(task: ClaimedTask, outcome: Outcome): void {
     this.#lists.move(task, 'gone')
     if (outcome.status !== 'SUCCESSFUL' || heard.info || taskFinished.isHeard)
-      tellOutcome(this.backend, task.row, outcome)
+      tellOutcome(this.backend, task.row, outcome, task.stopwatch?.ms)
   }
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource } from 'typeorm'
 import { configureTasks, DBTaskResult, runUntilEmpty, startWorker, task } from 'typeorm-tasks'
 import { describeEachDatabase, type FreshOptions } from '../support/databases'
@@ -65,6 +66,8 @@ describeEachDatabase((database) => {
       const worker = await startWorker({ interval: 60_000 })
       try {
         await (await sendWelcome.enqueue('the worker is awake', 1)).wait({ timeout: 20_000 })
+        // For one second after work a worker polls often; the next poll is a minute later.
+        await sleep(3_000)
         await write(dataSource, `BEGIN;\n${insert}\n${notify}\nCOMMIT;`)
         const { id } = await dataSource
           .getRepository(DBTaskResult)

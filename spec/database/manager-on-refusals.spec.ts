@@ -59,6 +59,7 @@ describeEachDatabase((database) => {
     const on = (client: unknown) => () => managerOn(dataSource, client as object)
     const cases: [unknown, string][] = [
       [undefined, 'undefined.'],
+      [() => 'trx of Knex', 'a function. Drizzle: pass the client'],
       [{ session: {} }, 'an object (Object). Drizzle: pass the client'],
       [dataSource.manager, 'an object (EntityManager).'],
       [Promise.resolve(foreign.client), 'a promise. Await it first.'],

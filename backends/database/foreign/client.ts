@@ -9,8 +9,11 @@ export function foreignClient(dataSource: DataSource, client: unknown): ForeignC
   const kind = kindOf(dataSource)
   const { driver, takeOne, begin } = kind
   const expected = `managerOn: expected a client of ${driver} that is in a transaction`
-  if (typeof client !== 'object' || client === null)
-    throw new InvalidTaskError(`${expected}, got ${shown(client)}.`, SOURCES)
+  if (typeof client !== 'object' || client === null) {
+    // Knex's trx and the sql of postgres.js are functions.
+    const got = typeof client === 'function' ? 'a function' : shown(client)
+    throw new InvalidTaskError(`${expected}, got ${got}.`, SOURCES)
+  }
   if (client instanceof Promise || ('then' in client && typeof client.then === 'function'))
     throw new InvalidTaskError(`${expected}, got a promise.`, 'Await it first.')
   if (kind.isPool(client))
@@ -24,7 +27,7 @@ export function foreignClient(dataSource: DataSource, client: unknown): ForeignC
 }
 
 const SOURCES =
-  'Drizzle: pass the client that `drizzle(client)` was given. Knex: `await trx.client.acquireConnection()`. A manager of TypeORM is passed to using({ manager }) itself.'
+  'Drizzle: pass the client that `drizzle({ client })` was given. Knex: `await trx.client.acquireConnection()`. A manager of TypeORM is passed to using({ manager }) itself.'
 
 function kindOf({ options: { type } }: DataSource): ClientKind {
   const { clients } = profileOf(type)

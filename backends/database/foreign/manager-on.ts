@@ -54,9 +54,10 @@ function lend(runner: QueryRunner, foreign: ForeignClient): void {
   const { connection: dataSource } = runner
   const query = runner.query.bind(runner)
   const ask = (sql: string): Promise<unknown> => query(sql)
-  let sameDatabase: Promise<void> | undefined
+  let isSameDatabase = false
   const assertUsable = async (): Promise<void> => {
-    await (sameDatabase ??= assertSameDatabase(dataSource, foreign, ask))
+    if (!isSameDatabase) await assertSameDatabase(dataSource, foreign, ask)
+    isSameDatabase = true
     const isOpen = foreign.isOpen() ?? (await (foreign.asksIsOpen ?? hasSavepoints)(ask))
     if (!isOpen) throw notOpen(dataSource)
   }

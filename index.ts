@@ -6,7 +6,7 @@ import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
 export { DBTaskResult, dbTaskResultSchema } from './entities'
-export { atomic } from './backends/database'
+export { atomic, managerOn } from './backends/database'
 export {
   type CountQuery,
   type ListQuery,

@@ -44,7 +44,7 @@ const TIERS = {
   },
   database: {
     holds: 'every database',
-    takes: 'about 5 min',
+    takes: 'about 10 min',
     steps: [[specs(['contract', 'database'])]],
   },
   'typeorm-0.3': {

@@ -44,7 +44,7 @@ const TIERS = {
   },
   database: {
     holds: 'every database',
-    takes: 'about 10 min',
+    takes: 'about 5 min',
     steps: [[specs(['contract', 'database'])]],
   },
   'typeorm-0.3': {
@@ -54,7 +54,7 @@ const TIERS = {
   },
   process: {
     holds: 'the command line, examples, documentation, apps with the packed package',
-    takes: 'about 5 min',
+    takes: 'about 10 min',
     steps: [[specs(['process'])]],
   },
   faults: {

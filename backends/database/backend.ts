@@ -67,7 +67,7 @@ export class DatabaseBackend extends TaskBackend {
     if (!first) return []
     return this.#inTable(
       first.task.manager,
-      async ({ session, table, dialect, dataSource, database }) => {
+      async ({ table, dialect, dataSource, database }, session) => {
         const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
         const { isInTransaction } = session
         const told = queuesToTell(database, isInTransaction, orders)
@@ -97,7 +97,7 @@ export class DatabaseBackend extends TaskBackend {
 
   override async getResult(id: string, manager?: EntityManager): Promise<TaskResult<unknown>> {
     if (typeof id !== 'string' || !isUuid(dashed(id))) throw new ResultNotFoundError(String(id))
-    return this.#inTable(manager, async ({ session, table, dialect, dataSource }) => {
+    return this.#inTable(manager, async ({ table, dialect, dataSource }, session) => {
       const row = await dialect.byId(session, table.hexIds ? hexOf(id) : dashed(id))
       if (!row) throw new ResultNotFoundError(id)
       return this.#result(() => row, dataSource)
@@ -106,7 +106,7 @@ export class DatabaseBackend extends TaskBackend {
 
   /** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
-    await this.#inTable(undefined, async ({ session, table, dialect, database }) => {
+    await this.#inTable(undefined, async ({ table, dialect, database }, session) => {
       const key = table.hexIds ? hexOf(id) : id
       const cancelled = recordOf(new TaskCancelled())
       // A deadlock has ended the transaction of a caller, and is theirs to try again.
@@ -192,12 +192,12 @@ export class DatabaseBackend extends TaskBackend {
 
   async #inTable<T>(
     explicit: EntityManager | undefined,
-    work: (place: Place & { readonly session: Session }) => Promise<T>,
+    work: (place: Place, session: Session) => Promise<T>,
   ): Promise<T> {
     const { place, manager } = await joinedPlaceOf(this.#options.dataSource, this.alias, explicit)
     const session = Session.of(manager, place.dataSource)
     try {
-      return await work({ ...place, session })
+      return await work(place, session)
     } catch (error) {
       throw explained(error, place.table.name)
     }
@@ -208,7 +208,7 @@ export class DatabaseBackend extends TaskBackend {
   }
 
   #browse<T>(work: (browsed: Browsed) => Promise<T>): Promise<T> {
-    return this.#inTable(undefined, ({ session: { manager }, table, dataSource }) =>
+    return this.#inTable(undefined, ({ table, dataSource }, { manager }) =>
       work({ manager, table, dataSource }),
     )
   }

@@ -1,6 +1,7 @@
 import { clock } from '../../../lib/clock'
 import { MalformedRowError } from '../../../lib/errors/errors'
 import { log } from '../../../lib/events/logger'
+import { isTooSlow } from '../connections/database-errors'
 import type { Released } from '../dialects/dialect'
 import type { FinishRow, HeldRow } from '../row'
 import { reasonOf, refusedRow } from './refused-row'
@@ -49,13 +50,13 @@ export async function takeOver(
     const keys = await take(part)
     for (const { row_key: key, status } of part) if (keys.has(key)) taken.set(key, status)
   }
-  await halving(rows, work, (row, error) =>
-    halving(
-      [refusedRow(row, new MalformedRowError(`it cannot be requeued: ${reasonOf(error)}`))],
-      work,
-      async ({ row_key: key }, refusal) =>
-        log.error(`The task id=${key} cannot be taken over: ${reasonOf(refusal)}`),
-    ),
-  )
+  const leave = async ({ row_key: key }: FinishRow, error: unknown): Promise<void> =>
+    log.error(`The task id=${key} cannot be taken over: ${reasonOf(error)}`)
+  await halving(rows, work, (row, error) => {
+    // That says nothing of the row: the next look tries again.
+    if (isTooSlow(error)) return leave(row, error)
+    const reason = `it cannot be requeued: ${reasonOf(error)}`
+    return halving([refusedRow(row, new MalformedRowError(reason))], work, leave)
+  })
   return taken
 }

@@ -113,21 +113,16 @@ const MOST_VALUES = 10_000
 function plain(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
   const name = Object.prototype.toString.call(value)
-  if (isTooMuch(value)) return `${name}, too large to be shown`
-  return JSON.stringify(value, withoutBytes) ?? name
-}
-
-function isTooMuch(value: object): boolean {
   let values = 0
   const counted = (key: string, each: unknown): unknown => {
     if (++values > MOST_VALUES) throw new RangeError('too many values')
     return withoutBytes(key, each)
   }
   try {
-    JSON.stringify(value, counted)
-    return false
-  } catch {
-    return values > MOST_VALUES
+    return JSON.stringify(value, counted) ?? name
+  } catch (error) {
+    if (values > MOST_VALUES) return `${name}, too large to be shown`
+    throw error
   }
 }
 

@@ -7,7 +7,7 @@ import type { FinishRow, HeldRow } from '../row'
 import { reasonOf, refusedRow } from './refused-row'
 import { halving } from './portions'
 
-/** Time in ms in which giving back locked rows is tried again; then their leases end by themselves. */
+/** Time in ms in which giving back is tried again for rows that are locked, or took too long; then their leases end by themselves. */
 const RELEASE_MS = 5_000
 const LOCKED_PAUSE_MS = 100
 
@@ -19,18 +19,21 @@ export async function giveBack(
   const deadline = clock.now() + RELEASE_MS
   let count = 0
   for (let left = rows; left.length > 0;) {
-    const locked = new Set<string>()
+    /** Those that are locked, or for which the database had no time. */
+    const later = new Set<string>()
     await halving(
       left,
       async (part) => {
         const answer = await release(part)
         count += answer.released
-        for (const key of answer.locked) locked.add(key)
+        for (const key of answer.locked) later.add(key)
       },
-      async ({ row_key: key }, error) =>
-        log.error(`The task id=${key} cannot be given back: ${reasonOf(error)}`),
+      async ({ row_key: key }, error) => {
+        if (isTooSlow(error)) later.add(key)
+        else log.error(`The task id=${key} cannot be given back: ${reasonOf(error)}`)
+      },
     )
-    left = left.filter((row) => locked.has(row.row_key))
+    left = left.filter((row) => later.has(row.row_key))
     if (clock.now() > deadline) break
     if (left.length > 0) await clock.sleep(LOCKED_PAUSE_MS)
   }

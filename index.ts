@@ -6,7 +6,7 @@ import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
 export { DBTaskResult, dbTaskResultSchema } from './entities'
-export { atomic } from './backends/database'
+export { atomic, managerOn } from './backends/database'
 export {
   type CountQuery,
   type ListQuery,
@@ -16,15 +16,23 @@ export {
   TaskBackend,
 } from './lib/backend'
 export { TaskContext } from './lib/tasks/context'
-export { remoteTask, task, taskOf, type TaskDecorator } from './lib/tasks/define'
+export {
+  type CarriedByJson,
+  remoteTask,
+  task,
+  taskOf,
+  type TaskDecorator,
+} from './lib/tasks/define'
 export * from './lib/errors/errors'
 export * from './lib/errors/run-errors'
 export { didYouMean, shown } from './lib/errors/suggestions'
 export type { ErrorRecord } from './lib/errors/error-record'
 export type { AttemptError } from './lib/errors/history'
 export type { Jsonable } from './lib/tasks/json'
-export { type Logger, setLogger } from './lib/events/logger'
+export { type Logger, type LoggerWithLog, setLogger } from './lib/events/logger'
 export { type Middleware, type RunContext, setMiddleware } from './lib/middleware'
+export { getResult, type GetResultOptions } from './lib/get-result'
+export { runningCommand } from './lib/running-command'
 export { TaskResult, type WaitOptions } from './lib/result'
 export type { Counts, Progress, TaskStatus } from './lib/record'
 export {

@@ -1,7 +1,9 @@
+import { OneClass } from '../lib/copies/one-per-process'
 import type { TaskResult } from '../lib/result'
 import { KeptInMemory } from './memory/kept-in-memory'
 
 /** Keeps what is enqueued and runs nothing: for tests that look at what was asked for. */
+@OneClass('DummyBackend')
 export class DummyBackend extends KeptInMemory {
   override readonly supportsDefer = true
 

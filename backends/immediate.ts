@@ -1,3 +1,5 @@
+import { dashed } from '../entities/formats'
+import { OneClass, onePerProcess } from '../lib/copies/one-per-process'
 import type { Order } from '../lib/backend'
 import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
 import { taskFinished, taskStarted } from '../lib/events/signals'
@@ -15,7 +17,11 @@ import { claim, finish, type MemoryRow } from './memory/row'
 /** Finished results that are kept for `getResult`; older ones are forgotten. */
 export const KEPT_RESULTS = 1_000
 
+/** The latest finished rows of all: bundlers evaluate the file that configures once for each chunk, so that one backend follows another. */
+const latest = onePerProcess('finished rows', () => new Map<string, MemoryRow>())
+
 /** Runs each task at enqueue, in place: for development and tests. Keeps the latest results in memory. */
+@OneClass('ImmediateBackend')
 export class ImmediateBackend extends KeptInMemory {
   readonly #workerId = randomWorkerId()
   /** The finished rows, in the order in which they finished. */
@@ -26,6 +32,11 @@ export class ImmediateBackend extends KeptInMemory {
     const row = this.table.add(order, this.alias)
     this.announced(row)
     return this.#run(row, () => order.task)
+  }
+
+  override async getResult(id: string): Promise<TaskResult<unknown>> {
+    const row = latest.get(dashed(String(id)))
+    return row?.backend_name === this.alias ? this.resultOf(row) : super.getResult(id)
   }
 
   /** Nothing waits here, and what runs cannot be told from its own enqueue. */
@@ -52,8 +63,11 @@ export class ImmediateBackend extends KeptInMemory {
     return finished
   }
 
-  #forget(latest: MemoryRow): void {
-    this.#finished.add(latest)
+  #forget(row: MemoryRow): void {
+    this.#finished.add(row)
+    latest.set(row.row_key, row)
+    const [first] = latest.keys()
+    if (latest.size > KEPT_RESULTS && first !== undefined) latest.delete(first)
     const [oldest] = this.#finished
     if (this.#finished.size <= KEPT_RESULTS || !oldest) return
     this.#finished.delete(oldest)

@@ -10,12 +10,12 @@ export class LeaseOptions {
   @IsInt({ message: SECONDS })
   @Min(1, { message: SECONDS })
   @Max(86_400, { message: SECONDS })
-  leaseSeconds?: number
+  leaseSeconds?: number | undefined
 
   /** The number of lost workers after which a task is given up. Default 3. */
   @IsOptional()
   @IsInt({ message: CRASHES })
   @Min(1, { message: CRASHES })
   @Max(1000, { message: CRASHES })
-  maxCrashes?: number
+  maxCrashes?: number | undefined
 }

@@ -1,3 +1,4 @@
+import { OneClass } from '../lib/copies/one-per-process'
 import type { Order } from '../lib/backend'
 import { InvalidTaskError } from '../lib/errors/errors'
 import { log } from '../lib/events/logger'
@@ -9,6 +10,7 @@ const HINT =
   'Call configureTasks({ default: { … } }) in this process, or import the file that calls it.'
 
 /** What holds as long as `configureTasks` was not called: tasks run at once, as in Django, and the first one says so. */
+@OneClass('UnconfiguredBackend')
 export class UnconfiguredBackend extends ImmediateBackend {
   #hasWarned = false
 

@@ -3,10 +3,15 @@ import type * as define from '../lib/tasks/define'
 import type * as startWorker from '../lib/worker/start-worker'
 import type * as app from './app/load-app'
 import type * as makemigrations from './migrations/makemigrations'
+import type * as noTasks from './app/no-tasks'
 import type * as openedApp from './app/open-app'
+import type * as loadedFiles from './process/loaded-files'
 import type * as processes from './process/supervisor'
 import type * as reload from './process/reload-supervisor'
+import type * as runBars from './terminal/run-bars'
+import type * as runLines from './terminal/run-lines'
 import type * as servedBackend from './backend-option'
+import type * as servedQueues from './served-queues'
 
 /**
  * Modules that a command loads when it starts its work, so that help and wrong calls load none of them. By `require`, not
@@ -16,10 +21,15 @@ export const late = {
   app: () => require('./app/load-app') as typeof app,
   cliProgress: () => require('cli-progress') as typeof cliProgress,
   define: () => require('../lib/tasks/define') as typeof define,
+  loadedFiles: () => require('./process/loaded-files') as typeof loadedFiles,
   makemigrations: () => require('./migrations/makemigrations') as typeof makemigrations,
+  noTasks: () => require('./app/no-tasks') as typeof noTasks,
   openedApp: () => require('./app/open-app') as typeof openedApp,
   processes: () => require('./process/supervisor') as typeof processes,
   reload: () => require('./process/reload-supervisor') as typeof reload,
+  runBars: () => require('./terminal/run-bars') as typeof runBars,
+  runLines: () => require('./terminal/run-lines') as typeof runLines,
   servedBackend: () => require('./backend-option') as typeof servedBackend,
+  servedQueues: () => require('./served-queues') as typeof servedQueues,
   startWorker: () => require('../lib/worker/start-worker') as typeof startWorker,
 }

@@ -1,15 +1,44 @@
+import fs from 'node:fs'
 import { inspect, stripVTControlCharacters } from 'node:util'
-import { oneLine, visible, withoutPasswords } from '../lib/errors/foreign-text'
-import { setLogger } from '../lib/events/logger'
+import { visible, withoutPasswords } from '../lib/errors/foreign-text'
+import { setLogPolicy } from '../lib/events/logger'
+import { columnsOf, wrapTo } from './terminal/width'
 
 let verbosity = 1
 
-/** Sends log lines to stderr: none at level 0, debug lines at level 3. */
-export function setVerbosity(level: number): void {
+/** Standard output before the app's own output was kept from it. */
+const answer = process.stdout.write.bind(process.stdout)
+
+/**
+ * Sends log lines to stderr: none at level 0, debug lines at level 3. Only a worker (`isWorker`) uses the logger that the app
+ * sets, at these levels: it may write to stdout, or to nowhere that the user of a short command looks at.
+ */
+export function setVerbosity(level: number, isWorker = false): void {
   verbosity = level
-  const from = (least: number) => (message: string) =>
-    level >= least ? writeTo(process.stderr, message) : undefined
-  setLogger({ debug: from(3), info: from(1), warn: from(1), error: from(1) })
+  const tellLine = (message: string): void => tell(message)
+  setLogPolicy({
+    levels:
+      level >= 3 ? ['debug', 'info', 'warn', 'error'] : level >= 1 ? ['info', 'warn', 'error'] : [],
+    details: level >= 2,
+    isOwn: !isWorker,
+    logger: { debug: tellLine, info: tellLine, warn: tellLine, error: tellLine },
+  })
+}
+
+/**
+ * From now on only `print` writes to stdout. What the app and its DataSource write there (`console.log`, SQL, loggers that
+ * write to file descriptor 1) goes to stderr, so that a script can read the answer.
+ */
+export function keepStdoutForAnswer(): void {
+  process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write
+  // pino writes by these; Node's own streams do not.
+  for (const name of ['write', 'writeSync'] as const) {
+    const write = fs[name] as (...given: unknown[]) => unknown
+    const toStderr = (fd: unknown, ...rest: unknown[]): unknown => write(fd === 1 ? 2 : fd, ...rest)
+    // `promisify` finds its form of `write` in a property of the function.
+    Object.defineProperties(toStderr, Object.getOwnPropertyDescriptors(write))
+    Object.assign(fs, { [name]: toStderr })
+  }
 }
 
 /** True if the verbosity is at least `level`. */
@@ -19,12 +48,18 @@ export function isWanted(level: number): boolean {
 
 /** Prints a line of the command's result to stdout. */
 export function print(line: string): void {
-  writeTo(process.stdout, line)
+  answer(clean(line))
 }
 
-/** Prints a message to stderr. */
+/** Prints text in which the only control characters are colours of our own. */
+export function printMarked(text: string): void {
+  answer(`${text}\n`)
+}
+
+/** Prints a message to stderr; on a terminal broken at blanks, where the terminal would break it within words. */
 export function tell(line: string): void {
-  writeTo(process.stderr, line)
+  const { isTTY } = process.stderr
+  process.stderr.write(clean(isTTY ? wrapTo(columnsOf(process.stderr), line) : line))
 }
 
 /** Prints an error and its fix; the stack trace only at `-v 3`. */
@@ -35,21 +70,7 @@ export function printError(error: unknown): void {
 
 /** Exits after all output is written, even if the app has open timers and connections. */
 export function leave(code: number): void {
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
-}
-
-/** Formats rows under a header in aligned columns. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header, ...rows].map((row) => row.map(oneLine))
-  const widths = header.map((_, at) => Math.max(...lines.map((row) => row[at]?.length ?? 0)))
-  return lines
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  answer('', () => process.stderr.write('', () => process.exit(code)))
 }
 
 /** A closed pipe (`| head`) is not an error. */
@@ -59,8 +80,8 @@ for (const stream of [process.stdout, process.stderr])
   })
 
 /** Terminals execute control characters, and show text in the order that other characters choose. */
-function writeTo(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(`${visible(withoutPasswords(text))}\n`)
+function clean(text: string): string {
+  return `${visible(withoutPasswords(text))}\n`
 }
 
 function described(error: unknown): string {

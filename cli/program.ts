@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { UsageError } from '../lib/errors/errors'
+import { setRunningCommand } from '../lib/running-command'
 import { lateCommands } from './commands'
-import { leave, printError, setVerbosity } from './output'
+import { keepStdoutForAnswer, leave, printError, setVerbosity } from './output'
 import { text, wholeNumber } from './option-parsers'
 
 /** Runs the command in `argv` and exits with its exit code. */
@@ -25,7 +26,7 @@ function program(commands: readonly Command[]): Command {
     .addOption(
       new Option(
         '-d, --data-source <file>',
-        'TypeScript or JavaScript file that exports the DataSource. (default: the first that exists of ormconfig, data-source, src/data-source, src/database/data-source)',
+        'TypeScript or JavaScript file that exports the DataSource. (default: the first that exists of ormconfig, data-source, src/data-source, src/database/data-source, src/db/data-source)',
       ).argParser(text('--data-source')),
     )
     .addOption(
@@ -36,12 +37,20 @@ function program(commands: readonly Command[]): Command {
         .argParser(wholeNumber('--verbosity', { least: 0, most: 3 }))
         .default(1),
     )
-    .hook('preAction', (self) => setVerbosity(self.opts<{ verbosity: number }>().verbosity))
+    .hook('preAction', prepareOutput)
     .addHelpText('after', HELP)
   for (const command of commands) tasks.addCommand(command)
   for (const command of [tasks, ...commands, ...commands.flatMap((each) => each.commands)])
     shared(command)
   return tasks
+}
+
+/** The answer of a worker is what its tasks do, so their output to stdout stays there. */
+function prepareOutput(tasks: Command, called: Command): void {
+  const isWorker = called.name() === 'db_worker'
+  setRunningCommand((called.parent === tasks ? called : (called.parent ?? called)).name())
+  setVerbosity(tasks.opts<{ verbosity: number }>().verbosity, isWorker)
+  if (!isWorker) keepStdoutForAnswer()
 }
 
 /** Only the called command, to save the time of loading the others; all commands if the help may list them. */
@@ -63,6 +72,7 @@ function djangosName(argv: string[], names: readonly string[]): string[] {
 
 const HELP = `
 Command names may use hyphens: \`tasks db-worker\`.
+\`npx typeorm-tasks\` is the same, where \`npx tasks\` could be another package.
 Exit codes: 0 success, 1 failure, 2 wrong usage, 130 forced by a second Ctrl+C.
 
 Example:

@@ -1,32 +1,70 @@
 import { oneLine } from '../lib/errors/foreign-text'
+import { headline } from '../lib/errors/error-record'
 import { FIRST_ERRORS } from '../lib/errors/history'
+import type { TaskStatus } from '../lib/record'
 import type { TaskResult } from '../lib/result'
+import type { Style } from './terminal/colour'
+import type { Column, TableRow } from './terminal/fitted-table'
+import { portionOf } from './terminal/portion'
 
 type Result = TaskResult<unknown>
 
-export const HEADER = [
-  'id',
-  'status',
-  'task',
-  'queue',
-  'priority',
-  'enqueued',
-  'run_after',
-  'duration',
+/** The columns of the list. The id is needed in full, to name a result to the other commands. */
+export const COLUMNS: readonly Column[] = [
+  { title: 'id' },
+  { title: 'status' },
+  { title: 'task', least: 16 },
+  { title: 'queue', rank: 4 },
+  { title: 'priority', rank: 1 },
+  { title: 'attempts', rank: 7 },
+  { title: 'progress', rank: 6 },
+  { title: 'enqueued', rank: 3 },
+  { title: 'run_after', rank: 2 },
+  { title: 'duration', rank: 5 },
 ]
 
-/** One line of the list. */
-export function cellsOf(result: Result): string[] {
-  return [
-    result.id,
-    result.status,
-    result.taskName,
-    result.queueName,
-    String(result.priority),
-    time(result.enqueuedAt),
-    time(result.runAfter),
-    duration(result),
-  ]
+const STATUS_COLUMN = 1
+
+const STYLES: Readonly<Partial<Record<TaskStatus, Style>>> = {
+  RUNNING: 'cyan',
+  FAILED: 'red',
+  SUCCESSFUL: 'green',
+}
+
+/** One row of the list, with its error, or else what the task last noted. */
+export function rowOf(result: Result): TableRow {
+  const { status, errors, progress } = result
+  const cell = STYLES[status]
+  return {
+    cells: [
+      result.id,
+      status,
+      result.taskName,
+      result.queueName,
+      String(result.priority),
+      String(result.attempts),
+      progress === null ? '' : portionOf(progress),
+      time(result.enqueuedAt),
+      time(result.runAfter),
+      duration(result),
+    ],
+    details: status === 'SUCCESSFUL' ? '' : (headline(errors.at(-1)) ?? progress?.note ?? ''),
+    ...(cell ? { style: { at: STATUS_COLUMN, cell, details: cell } } : {}),
+  }
+}
+
+/** How many results are shown of how many, and how to see the next page. */
+export function footer(
+  shown: readonly Result[],
+  total: number | undefined,
+  isPage: boolean,
+): string {
+  const last = shown.at(-1)
+  const count = (n: number): string => n.toLocaleString('en')
+  if (total === undefined || (!isPage && shown.length >= total))
+    return `${count(shown.length)} result(s)`
+  const older = last ? ` Older ones: --before ${last.id}` : ''
+  return `${count(shown.length)} of ${count(total)} results.${older}`
 }
 
 /** Everything that is known of a result, each field on a line under the name of its column; errors come last and in full. */

@@ -1,4 +1,5 @@
 import { getMetadataArgsStorage, type ColumnOptions, type ColumnType } from 'typeorm'
+import { fixedName } from './column-names'
 import { beingBuilt, ourTargets } from './metadata-hook'
 import { type Column, type ColumnProperty, COLUMNS } from './columns'
 import { nativeType, type Kind, type Native } from './column-types'
@@ -29,7 +30,7 @@ const NATIVE_KEYS = [
 
 /** For readers of the metadata outside of a build; a DataSource that we do not know fails by TypeORM's own check. */
 const NOT_BUILDING =
-  'unknown, because this DataSource belongs to another copy of typeorm than typeorm-tasks uses' as ColumnType
+  'unknown, because this DataSource belongs to another copy of typeorm than typeorm-tasks uses: give it to configureTasks before it is initialised, or install typeorm once' as ColumnType
 
 /** A column's options, computed anew for each DataSource that is being built. `inForeign`: in a table that Django made, to which our columns were added. */
 export function columnOptions(
@@ -43,7 +44,10 @@ export function columnOptions(
     const get = (): unknown => native(kind, foreign)[key] ?? given[key]
     Object.defineProperty(options, key, { enumerable: true, get })
   }
-  return options
+  return Object.defineProperty(options, 'name', {
+    enumerable: true,
+    get: () => (beingBuilt() ? fixedName(name) : name),
+  })
 }
 
 function native(kind: Kind, foreign: boolean): Native {

@@ -1,4 +1,5 @@
 import { Entity } from 'typeorm'
+import { OneClass } from '../lib/copies/one-per-process'
 import type { AttemptError } from '../lib/errors/history'
 import type { Progress, TaskStatus } from '../lib/record'
 import { Constrained } from './indexes'
@@ -11,6 +12,7 @@ export const TABLE_NAME = 'db_task_result'
  * The row of a task: its arguments, its state and its result. List it in `entities` of a DataSource, of any type;
  * its columns (COLUMNS) take the types that fit that database best.
  */
+@OneClass('DBTaskResult')
 @Entity(TABLE_NAME)
 @Constrained(TABLE_NAME)
 @WithColumns

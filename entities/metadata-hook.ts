@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { DataSource } from 'typeorm'
+import { onePerProcess } from '../lib/copies/one-per-process'
 import { DataSourceError } from '../lib/errors/errors'
+import { withFixedNames } from './column-names'
 import { familyOf, type Family, isMariaDb } from './database-family'
 import { textOr } from './formats'
 
@@ -28,26 +30,30 @@ export interface DriverReads {
 
 /** The DataSource that is building its metadata right now, if any. */
 export function beingBuilt(): Built | undefined {
-  return building.getStore()
+  return building.store.getStore()
 }
 
-const building = new AsyncLocalStorage<Built>()
-let underWay = 0
+const building = onePerProcess('metadata', () => ({
+  store: new AsyncLocalStorage<Built>(),
+  underWay: 0,
+  /** What has the wrapped method. */
+  prototypes: new WeakSet<object>(),
+}))
 
 /** The classes whose columns are ours. */
-export const ourTargets = new Set<unknown>()
+export const ourTargets = onePerProcess('targets', () => new Set<unknown>())
 
-watchBuilding()
+watchBuilding(DataSource.prototype)
 
 /**
  * TypeORM does not pass the DataSource to column types, but reads them again for each DataSource.
  * So types are getters, and the one method that reads them is wrapped. An async store and not a variable:
- * apps initialise several DataSources at once.
+ * apps initialise several DataSources at once. Once for each copy of TypeORM: bundlers put one into each chunk.
  */
-function watchBuilding(): void {
-  const prototype = DataSource.prototype as unknown as {
-    buildMetadatas?: (this: DataSource) => Promise<void>
-  }
+export function watchBuilding(dataSource: DataSource): void {
+  const prototype = ownerOf(dataSource)
+  if (building.prototypes.has(prototype)) return
+  building.prototypes.add(prototype)
   const build = prototype.buildMetadatas
   if (typeof build !== 'function')
     throw new DataSourceError(
@@ -56,15 +62,27 @@ function watchBuilding(): void {
     )
   prototype.buildMetadatas = async function () {
     const built = await lookAt(this)
-    underWay++
+    building.underWay++
     try {
-      await building.run(built, () => build.call(this))
+      await building.store.run(built, () => withFixedNames(this, () => build.call(this)))
     } finally {
       // While a store is in use Node follows every promise of the process (measured: 3 % of a busy worker's time).
-      if (--underWay === 0) building.disable()
+      if (--building.underWay === 0) building.store.disable()
     }
     if (built.asksDriver) built.driver = await driverReads(this, built.family)
   }
+}
+
+interface Builder {
+  buildMetadatas?: (this: DataSource) => Promise<void>
+}
+
+/** The class's prototype that has the method: an app may have made a class of its own from DataSource. */
+function ownerOf(dataSource: DataSource): Builder {
+  let owner: object | null = dataSource
+  while (owner && !Object.hasOwn(owner, 'buildMetadatas'))
+    owner = Object.getPrototypeOf(owner) as object | null
+  return owner ?? {}
 }
 
 async function lookAt(dataSource: DataSource): Promise<Built> {

@@ -6,11 +6,11 @@ import { COLUMNS } from './columns'
 
 export interface DBTaskResultSchemaOptions {
   /** The type of the DataSource. Not needed: the DataSource that lists the schema decides. */
-  readonly type?: DataSourceOptions['type']
+  readonly type?: DataSourceOptions['type'] | undefined
   /** Default: `db_task_result`. */
-  readonly tableName?: string
+  readonly tableName?: string | undefined
   /** false: the table belongs to another program (Django), so TypeORM never changes it. Default: true. */
-  readonly managed?: boolean
+  readonly managed?: boolean | undefined
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { TaskBackend } from './backend'
+import { onePerProcess } from './copies/one-per-process'
 import { InvalidBackendError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
 
@@ -6,9 +7,9 @@ class BackendRegistry {
   #byAlias: Map<string, TaskBackend> | undefined
   #fallback: (() => Map<string, TaskBackend>) | undefined
 
-  /** What holds as long as nothing is configured. */
+  /** What holds as long as nothing is configured. The first one stays: it knows whether it has warned. */
   setFallback(make: () => Map<string, TaskBackend>): void {
-    this.#fallback = make
+    this.#fallback ??= make
   }
 
   configure(byAlias: Map<string, TaskBackend> | undefined): void {
@@ -36,7 +37,7 @@ class BackendRegistry {
 }
 
 /** Every backend of TASKS, by alias. */
-export const backends = new BackendRegistry()
+export const backends = onePerProcess('backends', () => new BackendRegistry())
 
 function unknownAlias(alias: string, known: string[]): InvalidBackendError {
   return new InvalidBackendError(

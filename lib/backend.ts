@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm'
+import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
 import type { Counts, TaskStatus } from './record'
@@ -32,24 +33,28 @@ export interface Problem {
 export interface ListQuery {
   /** The greatest number of results to give. */
   readonly limit: number
-  readonly status?: TaskStatus
+  readonly status?: TaskStatus | undefined
   /** Absent or null: all. */
-  readonly queues?: readonly string[] | null
-  readonly taskName?: string
+  readonly queues?: readonly string[] | null | undefined
+  readonly taskName?: string | undefined
   /** Only results older than the one of this id. To get the next page, give the id of the last result of a page. */
-  readonly before?: string
+  readonly before?: string | undefined
   /** Also results of other backends that are kept in the same place, such as one table. Default false. */
-  readonly everyBackend?: boolean
+  readonly everyBackend?: boolean | undefined
 }
 
 /** Which results to count. */
 export interface CountQuery {
   /** Absent or null: all. */
-  readonly queues?: readonly string[] | null
-  readonly excludeQueues?: readonly string[]
+  readonly queues?: readonly string[] | null | undefined
+  readonly excludeQueues?: readonly string[] | undefined
+  readonly taskName?: string | undefined
+  /** Also results of other backends that are kept in the same place, such as one table. Default false. */
+  readonly everyBackend?: boolean | undefined
 }
 
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */
+@OneClass('TaskBackend')
 export abstract class TaskBackend {
   /** Honours `runAfter`. */
   readonly supportsDefer: boolean = false

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { OneClass } from './copies/one-per-process'
 
 /** The time the library goes by: intervals only. Instants that are stored come from the database's clock. */
 export interface Clock {
@@ -39,6 +40,7 @@ export function setClock(replacement: Clock = realClock): void {
 }
 
 /** There was no answer in time; whatever was asked may still happen. */
+@OneClass('NoAnswer')
 export class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
 
@@ -62,4 +64,25 @@ export function sharedByMany(signal: AbortSignal): AbortSignal {
   // An AbortSignal of another make has no such limit, and would be refused here.
   if (signal instanceof EventTarget) setMaxListeners(0, signal)
   return signal
+}
+
+/** Measures how long something takes. */
+export class Stopwatch {
+  #startedAt: number | undefined
+  #endedAt: number | undefined
+
+  start(): void {
+    this.#startedAt = clock.now()
+  }
+
+  /** Only the first call counts. */
+  stop(): void {
+    this.#endedAt ??= clock.now()
+  }
+
+  /** Milliseconds from start to stop, or until now; undefined if it was not started. */
+  get ms(): number | undefined {
+    if (this.#startedAt === undefined) return undefined
+    return (this.#endedAt ?? clock.now()) - this.#startedAt
+  }
 }

@@ -1,4 +1,5 @@
 import type { Order } from './backend'
+import { onePerProcess } from './copies/one-per-process'
 import { InvalidTaskError } from './errors/errors'
 import { type Rule, check, isRecord, settingsSubject } from './errors/option-checks'
 import { shown } from './errors/suggestions'
@@ -30,15 +31,17 @@ export interface Middleware {
    * What is thrown after `next` resolved fails the enqueue for its caller, and undoes nothing: what was stored stays, and
    * will run, in `enqueueMany` all orders. Only a transaction that the enqueue joins takes it back, by its rollback.
    */
-  enqueue?(
-    order: Order,
-    next: (changed?: Order) => Promise<TaskResult<unknown>>,
-  ): Promise<TaskResult<unknown>>
+  enqueue?:
+    | ((
+        order: Order,
+        next: (changed?: Order) => Promise<TaskResult<unknown>>,
+      ) => Promise<TaskResult<unknown>>)
+    | undefined
   /**
    * Around a run, in the process that runs the task: the child process of an isolated task, the transaction of a
    * transactional one. What it returns is stored as the return value, so it usually returns what `next` gives.
    */
-  run?(context: RunContext, next: () => Promise<unknown>): Promise<unknown>
+  run?: ((context: RunContext, next: () => Promise<unknown>) => Promise<unknown>) | undefined
 }
 
 interface Deferred<Value> {
@@ -72,11 +75,13 @@ const LIST: Rule = {
   hint: 'Write setMiddleware([{ run: (context, next) => next() }]).',
 }
 
-let middleware: readonly Middleware[] = []
-let enqueueLayers: readonly Enqueue[] = []
-let runLayers: readonly Run[] = []
+const current = onePerProcess('middleware', () => ({
+  list: [] as readonly Middleware[],
+  enqueue: [] as readonly Enqueue[],
+  run: [] as readonly Run[],
+}))
 /** Whether any middleware is around enqueues, around runs: most apps have none. */
-export const isWrapped = { enqueue: false, run: false }
+export const isWrapped = onePerProcess('isWrapped', () => ({ enqueue: false, run: false }))
 
 /**
  * Sets the middleware of this process, the outermost first, in the place of the earlier list, which it gives back.
@@ -85,15 +90,15 @@ export const isWrapped = { enqueue: false, run: false }
  */
 export function setMiddleware(list: readonly Middleware[]): readonly Middleware[] {
   check(settingsSubject('Middleware'), '', list, LIST)
-  const earlier = middleware
-  middleware = [...list]
-  enqueueLayers = middleware.flatMap((each) => each.enqueue?.bind(each) ?? [])
-  runLayers = middleware.flatMap((each) => {
+  const earlier = current.list
+  current.list = [...list]
+  current.enqueue = current.list.flatMap((each) => each.enqueue?.bind(each) ?? [])
+  current.run = current.list.flatMap((each) => {
     const run = each.run?.bind(each)
     return run ? [(context, next) => run(context, () => next())] : []
   })
-  isWrapped.enqueue = enqueueLayers.length > 0
-  isWrapped.run = runLayers.length > 0
+  isWrapped.enqueue = current.enqueue.length > 0
+  isWrapped.run = current.run.length > 0
   return earlier
 }
 
@@ -102,7 +107,7 @@ export function enqueueThrough(
   order: Order,
   store: Handler<Order, TaskResult<unknown>>,
 ): Promise<TaskResult<unknown>> {
-  return chain(enqueueLayers, store)(order).then(asResult)
+  return chain(current.enqueue, store)(order).then(asResult)
 }
 
 /**
@@ -126,7 +131,7 @@ export function runThrough<Context extends RunContext>(
   run: (context: () => Context) => unknown,
 ): unknown {
   const made = context()
-  return chain<RunContext, unknown>(runLayers, async () => run(() => made))(made)
+  return chain<RunContext, unknown>(current.run, async () => run(() => made))(made)
 }
 
 /** Sends one of many orders through the middleware. */
@@ -135,7 +140,7 @@ function passageOf(order: Order): Passage {
   const outcome = deferred<TaskResult<unknown>>()
   // Nobody waits for the outcome of an order that does not arrive.
   outcome.promise.catch(() => {})
-  const result = chain(enqueueLayers, (given) => {
+  const result = chain(current.enqueue, (given) => {
     arrival.resolve(given)
     return outcome.promise
   })(order).then(asResult)

@@ -1,21 +1,44 @@
+import { difference, type Place } from './copies/call-site'
+import { onePerProcess } from './copies/one-per-process'
 import { InvalidTaskError, TaskNotFoundError } from './errors/errors'
 import type { AnyTask } from './task-type'
 
-/** Where a task was defined: file and line. */
-export interface Place {
-  readonly file: string
-  readonly line: string
-}
-
 class TaskRegistry {
   readonly #known = new Map<string, { task: AnyTask; place: Place }>()
+  #refusesOthers = false
+  #hasReloaded = false
 
-  /** A second definition from the same file replaces the first, so that hot reload works. */
+  /**
+   * From now on a second task of one name is refused, unless it is defined at the very same place. For the command line,
+   * which evaluates each file of the app once. Elsewhere bundlers and hot reload evaluate one file several times, also after
+   * it was changed or as part of other chunks.
+   */
+  refuseOthers(refusesOthers = true): void {
+    this.#refusesOthers = refusesOthers
+  }
+
+  /** A file of the app was evaluated again, or another one defines the same. */
+  noteReload(): void {
+    this.#hasReloaded = true
+  }
+
+  /**
+   * Whether a development server reloads edited files. One whose tasks do not fit TASKS must not throw while it is
+   * evaluated: TASKS may be in a file that is edited with it and evaluated after it, or have been evaluated before it, and no
+   * later edit would mend that. Enqueues are judged all the same.
+   */
+  get isReloading(): boolean {
+    const isDevelopment = process.env['NODE_ENV'] === 'development'
+    return this.#hasReloaded && isDevelopment && !this.#refusesOthers
+  }
+
+  /** A later definition replaces an earlier one; handles of the earlier one stay usable. */
   add(task: AnyTask, place: Place): void {
     const earlier = this.#known.get(task.name)
-    if (earlier && earlier.place.file !== place.file)
+    const both = this.#refusesOthers && earlier ? difference(earlier.place, place) : undefined
+    if (both)
       throw new InvalidTaskError(
-        `Two tasks are named "${task.name}": ${shownPlace(earlier.place)} and ${shownPlace(place)}.`,
+        `Two tasks are named "${task.name}": ${both[0]} and ${both[1]}.`,
         'Rename one of them.',
       )
     this.#known.set(task.name, { task, place })
@@ -47,8 +70,4 @@ class TaskRegistry {
 }
 
 /** Every task this process can run, by name. */
-export const tasks = new TaskRegistry()
-
-function shownPlace({ file, line }: Place): string {
-  return `${file}:${line}`
-}
+export const tasks = onePerProcess('tasks', () => new TaskRegistry())

@@ -1,4 +1,5 @@
 import type { Progress, ResultValues, TaskStatus } from './record'
+import { OneClass } from './copies/one-per-process'
 import { clock, sharedByMany } from './clock'
 import {
   InvalidTaskError,
@@ -10,13 +11,14 @@ import { type Rule, type Subject, check, isWithin } from './errors/option-checks
 import { type ErrorRecord, headline } from './errors/error-record'
 import { errorsIn, omittedOf } from './errors/history'
 import { tasks } from './registry'
+import { expose, STORED_VALUE, transformer } from './exposed-result'
 import type { Task } from './task-type'
 
 export interface WaitOptions {
   /** Milliseconds until `wait` gives up. */
   timeout: number
   /** Stops the waiting early; `wait` then throws the signal's reason. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** What a result asks of its backend. */
@@ -39,7 +41,17 @@ const TIMEOUT: Rule = {
 }
 
 /** What came of an enqueued task, as it stood when last read: only `refresh`, `wait` and `cancel` change it. */
+@OneClass('TaskResult')
 export class TaskResult<Return> {
+  static {
+    // Not a member, which would be a part of the public type.
+    Object.defineProperty(this.prototype, STORED_VALUE, {
+      get: function (this: TaskResult<unknown>) {
+        return this.#read().returnValue
+      },
+    })
+  }
+
   readonly #backend: ResultSource
   #values: ResultValues | (() => ResultValues)
   #source: (() => unknown) | undefined
@@ -56,6 +68,8 @@ export class TaskResult<Return> {
     this.#backend = backend
     this.#values = values
     this.#source = source
+    const { path } = transformer
+    if (path !== undefined && require.cache[path]) expose(TaskResult.prototype)
   }
 
   get id(): string {
@@ -207,7 +221,7 @@ export class TaskResult<Return> {
     return this.refresh()
   }
 
-  /** The result as plain data, fit for a web answer. */
+  /** The result as plain data, fit for a web answer. Also class-transformer's `instanceToPlain` gives these properties. */
   toJSON(): Record<string, unknown> {
     const { taskName: task, ...values } = this.#read()
     const { attempts, errors } = this

@@ -34,9 +34,9 @@ export type Judge = (row: ClaimedRow) => Outcome
 
 export interface StoreOptions {
   /** Seconds a claim holds a row without renewal; the backend's own setting by default. */
-  readonly leaseSeconds?: number
+  readonly leaseSeconds?: number | undefined
   /** Called with what a store happens to hear before it is asked. Wake-ups only save waiting: they may be missed, or come for nothing. */
-  readonly wakeup?: (wakeup: Wakeup) => void
+  readonly wakeup?: ((wakeup: Wakeup) => void) | undefined
 }
 
 /** Somebody has asked for the end of a running row: a renewal will tell so. Or a row was put into a queue. */
@@ -54,7 +54,7 @@ export interface ClaimFilter {
    * The rows that the worker knows to be its own. Other rows with its id are of a claim whose answer was lost. Absent for an id
    * that another worker may have, too.
    */
-  readonly held?: () => readonly Held[]
+  readonly held?: (() => readonly Held[]) | undefined
 }
 
 /** A claimed row's handle: `key` is the id as the database spells it, `claims` the fence. */
@@ -70,7 +70,7 @@ export interface ClaimedRow extends Held {
   /** What makes the row impossible to run, if somebody else wrote it badly. */
   readonly malformed: string | null
   /** The size of its arguments as text, where the store knows it: a worker holds no more than memory bears. */
-  readonly bytes?: number
+  readonly bytes?: number | undefined
   /** What this enqueue overrode, as written. */
   readonly options: Readonly<Record<string, unknown>>
 }
@@ -136,7 +136,7 @@ export interface Renewed {
 
 export interface Lost extends Held {
   /** The number of the claim that the row is at now, if that is known; 0 where there is no row any more. */
-  readonly claimsNow?: number
+  readonly claimsNow?: number | undefined
 }
 
 export interface Rescued {
@@ -156,5 +156,5 @@ export interface PruneQuery {
   /** Only counts. */
   readonly dryRun: boolean
   /** Called after each chunk with the number deleted so far. */
-  readonly onProgress?: (deleted: number) => void
+  readonly onProgress?: ((deleted: number) => void) | undefined
 }

@@ -14,8 +14,7 @@ try {
   )
   const tarball = join(folder, packed.filename)
   run('publint', ['run', '--strict', tarball])
-  // Old resolution without `exports` finds no subpaths: TypeORM's engines rule it out.
-  run('attw', [tarball, '--profile', 'node16'])
+  run('attw', [tarball, '--profile', 'strict'])
   const strays = packed.files
     .map(({ path }) => path)
     .filter(

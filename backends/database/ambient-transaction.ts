@@ -1,6 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DataSource, EntityManager } from 'typeorm'
+import { onePerProcess } from '../../lib/copies/one-per-process'
 import { InvalidTaskError } from '../../lib/errors/errors'
+import {
+  type Database,
+  databaseOf,
+  databases,
+  haveSameTable,
+  replacedManager,
+  shownTable,
+} from './connections/same-database'
 import { assertReady } from './table'
 
 /** A transaction of `atomic` or of a transactional task, as the code within it sees it, which may outlive it. */
@@ -11,7 +20,10 @@ interface Ambient {
   end?: 'committed' | 'rolled back'
 }
 
-const ambient = new AsyncLocalStorage<ReadonlyMap<DataSource, Ambient>>()
+const ambient = onePerProcess(
+  'transactions',
+  () => new AsyncLocalStorage<ReadonlyMap<Database, Ambient>>(),
+)
 
 /**
  * Runs `work` in a transaction that every enqueue within it joins, at any depth of calls.
@@ -27,7 +39,9 @@ export async function atomic<T>(
   work: (manager: EntityManager) => Promise<T>,
 ): Promise<T> {
   assertReady(dataSource)
-  const manager = ambientManager(dataSource) ?? dataSource.manager
+  const around = ambientManager(dataSource)
+  // The manager of another DataSource may not know the entities of this one.
+  const manager = around?.connection === dataSource ? around : dataSource.manager
   return joinable(dataSource, (join) => manager.transaction((inner) => join(inner, work)))
 }
 
@@ -48,8 +62,9 @@ export async function joinable<T>(
   let mine: Ambient | undefined
   const join: Join = (manager, work) => {
     const around = ambient.getStore()
-    mine = { manager, outer: around?.get(dataSource) }
-    return ambient.run(new Map([...(around ?? []), [dataSource, mine]]), () => work(manager))
+    const database = databaseOf(dataSource)
+    mine = { manager, outer: around?.get(database) }
+    return ambient.run(new Map([...(around ?? []), [database, mine]]), () => work(manager))
   }
   const end = (how: 'committed' | 'rolled back'): void => void (mine && (mine.end = how))
   try {
@@ -64,9 +79,10 @@ export async function joinable<T>(
 
 /**
  * The manager whose transaction a statement joins: the given one, that of `atomic`, else `dataSource.manager`, which
- * libraries such as typeorm-transactional replace by the manager of their own transaction.
+ * libraries such as typeorm-transactional replace by the manager of their own transaction. All may be of another DataSource
+ * onto the same table.
  *
- * @throws InvalidTaskError if the manager belongs to another DataSource, or its transaction is over.
+ * @throws InvalidTaskError if the manager is of another database or table, or its transaction is over.
  */
 export function managerFor(
   dataSource: DataSource,
@@ -74,13 +90,16 @@ export function managerFor(
 ): EntityManager {
   return explicit
     ? assertAlive(dataSource, explicit)
-    : (ambientManager(dataSource) ?? dataSource.manager)
+    : (ambientManager(dataSource) ?? replacedBeside(dataSource) ?? dataSource.manager)
+}
+
+function replacedBeside(dataSource: DataSource): EntityManager | undefined {
+  return databases.hasTwins ? replacedManager(dataSource) : undefined
 }
 
 /** The manager of the innermost transaction that is not over; undefined outside of any. */
 function ambientManager(dataSource: DataSource): EntityManager | undefined {
-  let found = ambient.getStore()?.get(dataSource)
-  while (found?.end === 'committed') found = found.outer
+  const found = innermost(dataSource)
   if (found?.end === 'rolled back')
     throw new InvalidTaskError(
       'The transaction of `atomic`, or of the task, in which this was to happen has been rolled back.',
@@ -90,10 +109,16 @@ function ambientManager(dataSource: DataSource): EntityManager | undefined {
   return found?.manager.queryRunner?.isTransactionActive ? found.manager : undefined
 }
 
+function innermost(dataSource: DataSource): Ambient | undefined {
+  let found = ambient.getStore()?.get(databaseOf(dataSource))
+  while (found?.end === 'committed') found = found.outer
+  return found && haveSameTable(found.manager.connection, dataSource) ? found : undefined
+}
+
 function assertAlive(dataSource: DataSource, manager: EntityManager): EntityManager {
-  if (manager.connection !== dataSource)
+  if (!haveSameTable(manager.connection, dataSource))
     throw new InvalidTaskError(
-      'The manager belongs to another DataSource than the one of TASKS.',
+      `The manager belongs to another DataSource than the one of TASKS. It is onto ${shownTable(manager.connection)}; TASKS has ${shownTable(dataSource)}.`,
       'Pass the manager that `transaction(…)` of that DataSource gives.',
     )
   if (manager.queryRunner?.isReleased)

@@ -9,6 +9,7 @@ import {
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
+import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
@@ -21,19 +22,18 @@ import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { assertId, isUuid, newId } from '../ids'
-import { type Browsed, listRows, retryRow } from './browse'
+import { type Browsed, countRows, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
 import { hearInProcess, listenerOn, queuesToTell, takeBack, tellInProcess } from './notifications'
 import { DatabaseOptions } from './options'
-import { dataSourceOf, type Place, placeOf } from './place'
+import { dataSourceOf, expectDataSource, joinedPlaceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
 import { patiently, Session } from './connections/session'
 import { openWorkerSessions } from './connections/worker-data-source'
 import { DatabaseStore } from './store'
 import type { Table } from './table'
-import { managerFor } from './ambient-transaction'
 import { explained, isAway, unreachable } from './connections/database-errors'
 import { type Written, writeOrders } from './insert'
 
@@ -42,6 +42,7 @@ const CHECK_MS = 40_000
 const CLOSE_MS = 3_000
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
+@OneClass('DatabaseBackend')
 export class DatabaseBackend extends TaskBackend {
   override readonly supportsDefer = true
   override readonly supportsGetResult = true
@@ -52,6 +53,7 @@ export class DatabaseBackend extends TaskBackend {
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
     this.#options = validateShape(DatabaseOptions, settings.options, `TASKS.${alias}.OPTIONS`)
+    expectDataSource(this.#options.dataSource)
   }
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
@@ -63,36 +65,39 @@ export class DatabaseBackend extends TaskBackend {
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
-    return this.#inTable(first.task.manager, async ({ session, table, dialect, dataSource }) => {
-      const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
-      const { isInTransaction } = session
-      const told = queuesToTell(dataSource, isInTransaction, orders)
-      const target = {
-        session,
-        dialect,
-        backendName: this.alias,
-        idsAreNew: this.#options.idFunction === undefined,
-        notify: told.length > 0 && this.#notifies,
-      }
-      let isAnyNew = false
-      try {
-        const written = await writeOrders(target, keyed)
-        isAnyNew = written.some(({ isNew }) => isNew)
-        return written.map((each, i) =>
-          this.#written(each, (orders[i] ?? first).task.name, dataSource),
-        )
-      } finally {
-        if (!isAnyNew || !target.notify) takeBack(dataSource, isInTransaction, told)
-        // In a transaction the row cannot be seen before the commit.
-        if (isAnyNew && !isInTransaction)
-          for (const queue of told) tellInProcess(dataSource, { what: 'ready', queue })
-      }
-    })
+    return this.#inTable(
+      first.task.manager,
+      async ({ table, dialect, dataSource, database }, session) => {
+        const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
+        const { isInTransaction } = session
+        const told = queuesToTell(database, isInTransaction, orders)
+        const target = {
+          session,
+          dialect,
+          backendName: this.alias,
+          idsAreNew: this.#options.idFunction === undefined,
+          notify: told.length > 0 && this.#notifies,
+        }
+        let isAnyNew = false
+        try {
+          const written = await writeOrders(target, keyed)
+          isAnyNew = written.some(({ isNew }) => isNew)
+          return written.map((each, i) =>
+            this.#written(each, (orders[i] ?? first).task.name, dataSource),
+          )
+        } finally {
+          if (!isAnyNew || !target.notify) takeBack(database, isInTransaction, told)
+          // In a transaction the row cannot be seen before the commit.
+          if (isAnyNew && !isInTransaction)
+            for (const queue of told) tellInProcess(database, { what: 'ready', queue })
+        }
+      },
+    )
   }
 
   override async getResult(id: string, manager?: EntityManager): Promise<TaskResult<unknown>> {
     if (typeof id !== 'string' || !isUuid(dashed(id))) throw new ResultNotFoundError(String(id))
-    return this.#inTable(manager, async ({ session, table, dialect, dataSource }) => {
+    return this.#inTable(manager, async ({ table, dialect, dataSource }, session) => {
       const row = await dialect.byId(session, table.hexIds ? hexOf(id) : dashed(id))
       if (!row) throw new ResultNotFoundError(id)
       return this.#result(() => row, dataSource)
@@ -101,7 +106,7 @@ export class DatabaseBackend extends TaskBackend {
 
   /** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
-    await this.#inTable(undefined, async ({ session, table, dialect, dataSource }) => {
+    await this.#inTable(undefined, async ({ table, dialect, database }, session) => {
       const key = table.hexIds ? hexOf(id) : id
       const cancelled = recordOf(new TaskCancelled())
       // A deadlock has ended the transaction of a caller, and is theirs to try again.
@@ -110,7 +115,7 @@ export class DatabaseBackend extends TaskBackend {
       for (let look = 0; look < 2; look++) {
         if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0) return
         if ((await ask(() => dialect.requestCancel(session, key, this.#notifies))) > 0)
-          return tellInProcess(dataSource, { what: 'cancel', key })
+          return tellInProcess(database, { what: 'cancel', key })
       }
     })
   }
@@ -127,14 +132,8 @@ export class DatabaseBackend extends TaskBackend {
     )
   }
 
-  override async counts({ queues = null, excludeQueues = [] }: CountQuery = {}): Promise<Counts> {
-    return this.#inTable(undefined, async ({ session, dialect }) => ({
-      READY: 0,
-      RUNNING: 0,
-      FAILED: 0,
-      SUCCESSFUL: 0,
-      ...(await dialect.count(session, this.alias, { queues, excludeQueues })),
-    }))
+  override async counts(query: CountQuery = {}): Promise<Counts> {
+    return this.#browse((browsed) => countRows(browsed, this.alias, query))
   }
 
   override async check(): Promise<Problem[]> {
@@ -149,7 +148,7 @@ export class DatabaseBackend extends TaskBackend {
     leaseSeconds = this.#options.leaseSeconds ?? 30,
     wakeup,
   }: StoreOptions): Promise<Store> {
-    const { dataSource: app, table, dialect } = await this.#place()
+    const { dataSource: app, table, dialect, database } = await this.#place()
     const sessions = await openWorkerSessions(
       app,
       leaseSeconds,
@@ -161,7 +160,7 @@ export class DatabaseBackend extends TaskBackend {
         throw unreachable(error, table.type)
       },
     )
-    const unhear = wakeup ? hearInProcess(app, wakeup) : () => {}
+    const unhear = wakeup ? hearInProcess(database, wakeup) : () => {}
     const close = async (): Promise<void> => (unhear(), sessions.close())
     return new DatabaseStore(
       sessions,
@@ -193,23 +192,23 @@ export class DatabaseBackend extends TaskBackend {
 
   async #inTable<T>(
     explicit: EntityManager | undefined,
-    work: (place: Place & { readonly session: Session }) => Promise<T>,
+    work: (place: Place, session: Session) => Promise<T>,
   ): Promise<T> {
-    const { dataSource, table, dialect } = await this.#place(explicit)
-    const session = Session.of(managerFor(dataSource, explicit), dataSource)
+    const { place, manager } = await joinedPlaceOf(this.#options.dataSource, this.alias, explicit)
+    const session = Session.of(manager, place.dataSource)
     try {
-      return await work({ session, table, dialect, dataSource })
+      return await work(place, session)
     } catch (error) {
-      throw explained(error, table.name)
+      throw explained(error, place.table.name)
     }
   }
 
-  #place(explicit?: EntityManager): Place | Promise<Place> {
-    return placeOf(this.#options.dataSource, this.alias, explicit)
+  #place(): Promise<Place> {
+    return placeOf(this.#options.dataSource, this.alias)
   }
 
   #browse<T>(work: (browsed: Browsed) => Promise<T>): Promise<T> {
-    return this.#inTable(undefined, ({ session: { manager }, table, dataSource }) =>
+    return this.#inTable(undefined, ({ table, dataSource }, { manager }) =>
       work({ manager, table, dataSource }),
     )
   }

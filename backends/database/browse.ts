@@ -11,8 +11,9 @@ import {
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, hexOf, NO_DELAY } from '../../entities/formats'
 import { historyOf, withRetry } from '../../lib/errors/history'
-import type { ListQuery } from '../../lib/backend'
+import type { CountQuery, ListQuery } from '../../lib/backend'
 import { ResultNotFoundError } from '../../lib/errors/errors'
+import type { Counts, TaskStatus } from '../../lib/record'
 import { isUuid } from '../ids'
 import { notFailed } from '../not-failed'
 import type { Profile } from './profiles/profile'
@@ -51,6 +52,23 @@ export async function listRows(
     order: isOurs ? { id: 'DESC' } : { enqueuedAt: 'DESC', id: 'DESC' },
     take: query.limit,
   })
+}
+
+/** The number of rows in each status. */
+export async function countRows(
+  { manager, table }: Browsed,
+  alias: string,
+  query: CountQuery,
+): Promise<Counts> {
+  const records = await manager
+    .createQueryBuilder(DBTaskResult, 't')
+    .select('t.status', 'status')
+    .addSelect('COUNT(*)', 'n')
+    .where(wantedRows(query, alias, profileOf(table.type).exactly))
+    .groupBy('t.status')
+    .getRawMany<{ status: TaskStatus; n: number | string }>()
+  const found = Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
+  return { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, ...found }
 }
 
 /**
@@ -110,7 +128,7 @@ async function rowOf(manager: EntityManager, id: string): Promise<DBTaskResult> 
 
 /** Names are compared exactly, also in a table of Django's, whose collation may take "mail" for "Mail". */
 function wantedRows(
-  { status, queues, taskName, everyBackend }: ListQuery,
+  { status, queues, excludeQueues, taskName, everyBackend }: Partial<ListQuery & CountQuery>,
   alias: string,
   exactly: Profile['exactly'],
 ): Where {
@@ -121,6 +139,7 @@ function wantedRows(
   return {
     ...(everyBackend ? {} : { backendName: named('backendNames', [alias]) }),
     ...(status ? { status } : {}),
+    ...(excludeQueues?.length ? { queueName: Not(named('queueNames', excludeQueues)) } : {}),
     ...(queues ? { queueName: named('queueNames', queues) } : {}),
     ...(taskName === undefined ? {} : { taskPath: named('taskNames', [taskName]) }),
   }

@@ -1,5 +1,10 @@
 import type { EntityManager, QueryRunner } from 'typeorm'
-import { DatabaseError, InvalidTaskError, NotSupportedError } from '../../lib/errors/errors'
+import {
+  DatabaseError,
+  DatabaseUnreachableError,
+  InvalidTaskError,
+  NotSupportedError,
+} from '../../lib/errors/errors'
 import { DoNotRetry, LeaseLost, TaskCancelled } from '../../lib/errors/run-errors'
 import type { Outcome } from '../../lib/store'
 import { inTime, NoAnswer } from '../../lib/clock'
@@ -67,8 +72,10 @@ async function completed(
   const { mark } = profileOf(table.type)
   if (mark) await manager.query(mark.set)
   const outcome = await join(manager, work)
+  assertConnected(manager)
   assertNoneInside(manager)
   if (mark) await assertMarked(manager, mark.remove)
+  assertConnected(manager)
   const session = Session.of(manager, dataSource)
   const kept = await dialect.finish(session, [finishRow(outcome)])
   if (kept.has(outcome.key)) return
@@ -77,6 +84,15 @@ async function completed(
   if (row?.cancel_requested_at && Number(row.claims) === outcome.claims)
     throw new DoNotRetry('The task cancelled itself.', { cause: new TaskCancelled() })
   throw new LeaseLost()
+}
+
+/** TypeORM releases a runner whose connection was lost, and then refuses every statement with an error that does not say so. */
+function assertConnected({ queryRunner }: EntityManager): void {
+  if (queryRunner?.isReleased)
+    throw new DatabaseUnreachableError(
+      'The connection of the transaction was lost before the commit, so nothing of it is written.',
+      'Look at the log of the database: it may end connections that are idle in a transaction.',
+    )
 }
 
 /** TypeORM would commit the inner one only. */
@@ -110,6 +126,7 @@ async function transaction(
   await runner.startTransaction(isolation)
   try {
     await work(runner.manager)
+    assertConnected(runner.manager)
     await runner.commitTransaction()
   } catch (error) {
     await rolledBack(runner)

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import type { DataSource } from 'typeorm'
 import { clock } from '../../lib/clock'
 import type { Order } from '../../lib/backend'
+import { onePerProcess } from '../../lib/copies/one-per-process'
 import { log } from '../../lib/events/logger'
 import type { Wakeup } from '../../lib/store'
+import type { Database } from './connections/same-database'
 import { listen } from './connections/driver-connection'
 import type { SetUp } from './connections/worker-connections'
 import { profileOf } from './profiles/profile-of'
@@ -28,8 +29,9 @@ interface Times {
 
 const NEVER: Times = { notifiedAt: Number.NEGATIVE_INFINITY, askedAt: Number.NEGATIVE_INFINITY }
 
-const listeners = new WeakMap<DataSource, Set<Hear>>()
-const timesOf = new WeakMap<DataSource, Map<string, Times>>()
+/** By database, since the data source of a worker may be another one than that of an enqueue. */
+const listeners = onePerProcess('listeners', () => new WeakMap<Database, Set<Hear>>())
+const timesOf = onePerProcess('notifications', () => new WeakMap<Database, Map<string, Times>>())
 
 /** The channel of the server's NOTIFY for a table. */
 export function channelOf({ name }: Pick<Table, 'name'>): string {
@@ -52,20 +54,20 @@ export function listenerOn(table: Table, hear: Hear): SetUp | undefined {
 }
 
 /** Hears what is notified within this process; the returned function ends that. */
-export function hearInProcess(app: DataSource, hear: Hear): () => void {
-  const all = listeners.get(app) ?? new Set()
-  listeners.set(app, all.add(hear))
+export function hearInProcess(database: Database, hear: Hear): () => void {
+  const all = listeners.get(database) ?? new Set()
+  listeners.set(database, all.add(hear))
   return () => void all.delete(hear)
 }
 
 /** Notifies the workers of this process. */
-export function tellInProcess(app: DataSource, wakeup: Wakeup): void {
-  for (const hear of listeners.get(app) ?? []) hear(wakeup)
+export function tellInProcess(database: Database, wakeup: Wakeup): void {
+  for (const hear of listeners.get(database) ?? []) hear(wakeup)
 }
 
 /** The queues of which idle workers should be notified, of those in which these orders are due now. */
 export function queuesToTell(
-  app: DataSource,
+  database: Database,
   inTransaction: boolean,
   orders: readonly Order[],
 ): readonly string[] {
@@ -73,15 +75,19 @@ export function queuesToTell(
   if (!first) return []
   const { queueName } = first.task
   if (orders.length === 1)
-    return isDueNow(first) && isDueToTell(app, inTransaction, queueName) ? [queueName] : []
+    return isDueNow(first) && isDueToTell(database, inTransaction, queueName) ? [queueName] : []
   // One queue, unless a middleware changed some of the orders.
   const queues = new Set(orders.filter(isDueNow).map(({ task }) => task.queueName))
-  return [...queues].filter((queue) => isDueToTell(app, inTransaction, queue))
+  return [...queues].filter((queue) => isDueToTell(database, inTransaction, queue))
 }
 
 /** Nobody was notified of these queues after all: the next enqueue must not rely on it. */
-export function takeBack(app: DataSource, inTransaction: boolean, queues: readonly string[]): void {
-  for (const queue of queues) timesOf.get(app)?.delete(keyOf(inTransaction, queue))
+export function takeBack(
+  database: Database,
+  inTransaction: boolean,
+  queues: readonly string[],
+): void {
+  for (const queue of queues) timesOf.get(database)?.delete(keyOf(inTransaction, queue))
 }
 
 /** `cancel <key>`, `ready <queue>`; words of a later version are ignored. */
@@ -99,9 +105,9 @@ function wakeupOf(payload: string): Wakeup | undefined {
  * Whether idle workers should be notified of a row in that queue. Not of each in a stream of rows, since a NOTIFY takes a
  * lock of the whole server at its commit; a worker that was just notified, or has just worked, looks again soon enough.
  */
-export function isDueToTell(app: DataSource, inTransaction: boolean, queue: string): boolean {
-  const queues = timesOf.get(app) ?? new Map<string, Times>()
-  timesOf.set(app, queues)
+export function isDueToTell(database: Database, inTransaction: boolean, queue: string): boolean {
+  const queues = timesOf.get(database) ?? new Map<string, Times>()
+  timesOf.set(database, queues)
   const now = clock.now()
   // A NOTIFY in a transaction is heard when that commits, so it does not count for rows enqueued outside of it.
   const key = keyOf(inTransaction, queue)

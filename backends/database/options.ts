@@ -7,12 +7,12 @@ import type { DataSourceOption } from './place'
 export class DatabaseOptions extends LeaseOptions {
   /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
   @IsOptional()
-  dataSource?: DataSourceOption
+  dataSource?: DataSourceOption | undefined
 
   /** Gives the id of a new row, a UUID of any version. Default: version 7, which sorts by time. */
   @IsOptional()
   @Is('a function that gives a UUID', (value) => typeof value === 'function')
-  idFunction?: () => string
+  idFunction?: (() => string) | undefined
 
   /**
    * On PostgreSQL enqueues and cancels wake workers by NOTIFY. Default true. PostgreSQL cannot PREPARE a transaction that has
@@ -20,5 +20,5 @@ export class DatabaseOptions extends LeaseOptions {
    */
   @IsOptional()
   @Is('true or false', (value) => typeof value === 'boolean')
-  notify?: boolean
+  notify?: boolean | undefined
 }

@@ -1,10 +1,14 @@
+import { types } from 'node:util'
 import type { DataSource, EntityManager } from 'typeorm'
 import { isDataSource } from '../../entities/database-family'
+import { watchBuilding } from '../../entities/metadata-hook'
+import { onePerProcess } from '../../lib/copies/one-per-process'
 import { DataSourceError, InvalidSettingsError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
+import { managerFor } from './ambient-transaction'
+import { type Database, databaseOf, openOne, useForTasks } from './connections/same-database'
 import type { Dialect } from './dialects/dialect'
 import { dialectFor } from './dialects/dialect-for'
-import { managerFor } from './ambient-transaction'
 import { type Table, tableOf } from './table'
 
 /** A DataSource, or a function that returns one: for apps that create theirs late. */
@@ -15,56 +19,107 @@ export interface Place {
   readonly dataSource: DataSource
   readonly table: Table
   readonly dialect: Dialect
+  readonly database: Database
 }
 
-let fallback: DataSource | undefined
+/** A place, and the manager whose transaction is to be joined there. */
+export interface JoinedPlace {
+  readonly place: Place
+  readonly manager: EntityManager
+}
+
+const fallback = onePerProcess(
+  'default data source',
+  (): { dataSource?: DataSource | undefined } => ({}),
+)
 const places = new WeakMap<DataSource, Place>()
 
 /** For backends without `OPTIONS.dataSource`; the command line sets the one of the app's file. */
 export function setDefaultDataSource(dataSource: DataSource | undefined): void {
-  fallback = dataSource
+  fallback.dataSource = dataSource
+}
+
+/** Makes a DataSource known before it is initialised: it may be of another copy of TypeORM, or never be opened itself. */
+export function expectDataSource(option: DataSourceOption): void {
+  if (!isDataSource(option)) return
+  watchBuilding(option)
+  useForTasks(option)
 }
 
 /**
- * The place that the option of the backend `alias` means; made once for each DataSource. `explicit`: the manager that was
- * given, if any.
+ * The place that the option of the backend `alias` means; made once for each DataSource.
  *
  * @throws DataSourceError if there is no DataSource, or it is not initialised, or does not have the entity.
  */
-export function placeOf(
+export async function placeOf(option: DataSourceOption, alias: string): Promise<Place> {
+  const dataSource = openOne(await dataSourceOf(option, alias))
+  return knownPlace(dataSource) ?? newPlace(dataSource)
+}
+
+/**
+ * The same, as a caller sees it who has given a manager (`explicit`), or is in a transaction: they may be of another
+ * DataSource onto the same table. Not async, since most places are known.
+ *
+ * @throws InvalidTaskError if the manager is of another database or table, or its transaction is over.
+ */
+export function joinedPlaceOf(
   option: DataSourceOption,
   alias: string,
   explicit?: EntityManager,
-): Place | Promise<Place> {
-  const given = option ?? fallback
-  const known = typeof given === 'object' ? places.get(given) : undefined
-  return known?.dataSource.isInitialized ? known : newPlace(option, alias, explicit)
+): JoinedPlace | Promise<JoinedPlace> {
+  const given = option ?? fallback.dataSource
+  // One that is known was looked at before.
+  return typeof given === 'object' && (knownPlace(given) || isDataSource(given))
+    ? joinedPlace(given, explicit)
+    : dataSourceOf(option, alias).then((found) => joinedPlace(found, explicit))
 }
 
-async function newPlace(
-  option: DataSourceOption,
-  alias: string,
+function joinedPlace(
+  dataSource: DataSource,
   explicit: EntityManager | undefined,
-): Promise<Place> {
-  const dataSource = await dataSourceOf(option, alias)
-  const table = await tableOf(dataSource, managerFor(dataSource, explicit).queryRunner)
-  const place = { dataSource, table, dialect: dialectFor(table) }
+): JoinedPlace | Promise<JoinedPlace> {
+  const open = dataSource.isInitialized ? dataSource : openOne(dataSource)
+  const manager = managerFor(open, explicit)
+  const known = knownPlace(manager.connection)
+  return known
+    ? { place: known, manager }
+    : newPlace(manager.connection, manager).then((place) => ({ place, manager }))
+}
+
+function knownPlace(dataSource: DataSource): Place | undefined {
+  return dataSource.isInitialized ? places.get(dataSource) : undefined
+}
+
+async function newPlace(dataSource: DataSource, manager?: EntityManager): Promise<Place> {
+  const table = await tableOf(dataSource, manager?.queryRunner)
+  const dialect = dialectFor(table)
+  const place = { dataSource, table, dialect, database: databaseOf(dataSource) }
   places.set(dataSource, place)
+  useForTasks(dataSource)
   return place
 }
 
 /** @throws DataSourceError if there is none; InvalidSettingsError if it is something else. */
 export async function dataSourceOf(option: DataSourceOption, alias: string): Promise<DataSource> {
-  const found: unknown = typeof option === 'function' ? await option() : (option ?? fallback)
-  if (found === undefined)
+  const found: unknown =
+    typeof option === 'function' ? await option() : (option ?? fallback.dataSource)
+  if (found === undefined && typeof option !== 'function')
     throw new DataSourceError(
       `TASKS.${alias}.OPTIONS has no dataSource.`,
       'Add it: OPTIONS: { dataSource }.',
     )
   if (!isDataSource(found))
     throw new InvalidSettingsError(
-      `TASKS.${alias}.OPTIONS.dataSource: expected a DataSource, got ${shown(found)}.`,
-      'Pass `new DataSource({ … })`.',
+      `TASKS.${alias}.OPTIONS.dataSource: expected a DataSource, got ${shown(found)}${typeof option === 'function' ? ' from the function' : ''}.`,
+      hintFor(option, found),
     )
   return found
+}
+
+function hintFor(option: unknown, found: unknown): string {
+  if (typeof option === 'function')
+    return 'Let the function return the DataSource, or a promise of it.'
+  return types.isPromise(found)
+    ? 'Pass what it resolves to (await it), or a function that returns the promise.'
+    : 'Pass `new DataSource({ … })`.'
 }

@@ -97,9 +97,12 @@ export class MemoryTable {
 
   counts(alias: string, query: CountQuery): Counts {
     const counts = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
-    for (const row of this.rows.values())
-      if (row.backend_name === alias && isInQueues(row, query))
-        counts[row.status as TaskStatus] += 1
+    const { taskName, everyBackend } = query
+    const rows = [...this.rows.values()]
+      .filter((row) => everyBackend || row.backend_name === alias)
+      .filter((row) => taskName === undefined || row.task_path === taskName)
+      .filter((row) => isInQueues(row, query))
+    for (const row of rows) counts[row.status as TaskStatus] += 1
     return counts
   }
 

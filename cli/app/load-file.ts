@@ -2,8 +2,9 @@ import { createRequire } from 'node:module'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { loadFault } from '../../lib/errors/error-record'
 import { LoadError } from '../../lib/errors/errors'
-import { hasOwnLoader, isTypeScript } from '../typescript/require-hook'
+import { hasOwnLoader, isStripped, isTypeScript } from '../typescript/require-hook'
 
 /** Loads a file of the app in any language and module system. @throws LoadError with the file's own error as `cause` */
 export async function loadFile(file: string): Promise<unknown> {
@@ -11,7 +12,7 @@ export async function loadFile(file: string): Promise<unknown> {
     return isImported(file) ? await imported(file) : await required(file)
   } catch (cause) {
     if (cause instanceof LoadError) throw cause
-    throw new LoadError(`${file} does not load: ${described(cause)}.`, mendOf(cause), { cause })
+    throw new LoadError(`${file} does not load: ${loadFault(cause)}.`, mendOf(cause), { cause })
   }
 }
 
@@ -28,7 +29,7 @@ function typeIn(path: string): unknown {
   try {
     return (JSON.parse(readFileSync(path, 'utf8')) as { type?: unknown } | null)?.type
   } catch (cause) {
-    throw new LoadError(`${path} is not valid JSON: ${described(cause)}.`, 'Fix that file.', {
+    throw new LoadError(`${path} is not valid JSON: ${loadFault(cause)}.`, 'Fix that file.', {
       cause,
     })
   }
@@ -59,21 +60,20 @@ function imported(file: string): Promise<unknown> {
 const NO_METADATA =
   'Node was started with a TypeScript loader (tsx?) that emits no decorator metadata: start without it.'
 
-function described(error: unknown): string {
-  if (!(error instanceof Error)) return `it threw ${String(error)}`
-  const [message = ''] = error.message.split('\nRequire stack:')
-  const place =
-    error instanceof SyntaxError ? /^(\S+:\d+)$/m.exec(error.stack ?? '')?.[1] : undefined
-  return `${error.name}: ${message}${place ? ` (${place})` : ''}`.replace(/\.$/, '')
-}
+const STRIPPED =
+  'The app has no compiler, so Node itself removes the types: imports then need the file ending (.ts) and no "type": "commonjs" in package.json, and enums, decorators and "paths" do not work. For those run: npm install --save-dev @swc/core'
 
 function mendOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code
-  if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND')
+  const isMissing = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND'
+  if (isStripped() && (isMissing || error instanceof SyntaxError)) return STRIPPED
+  if (isMissing)
     return 'Install that package, or correct the path (also in tsconfig.json if it is one of "paths").'
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
     return 'Start without the TypeScript loader, or enable its option for ES modules.'
-  if (hasOwnLoader() && error instanceof Error && error.name === 'ColumnTypeUndefinedError')
-    return NO_METADATA
-  return 'Fix the error there; -v 3 shows the stack trace.'
+  return lacksMetadata(error) ? NO_METADATA : 'Fix the error there; -v 3 shows the stack trace.'
+}
+
+function lacksMetadata(error: unknown): boolean {
+  return hasOwnLoader() && error instanceof Error && error.name === 'ColumnTypeUndefinedError'
 }

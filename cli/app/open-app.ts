@@ -1,62 +1,93 @@
-import { realpathSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import type { DataSource } from 'typeorm'
 import { DatabaseBackend, setDefaultDataSource } from '../../backends/database'
 import { unreachable } from '../../backends/database/connections/database-errors'
 import { clock } from '../../lib/clock'
+import { briefly } from '../../lib/errors/error-record'
 import { log } from '../../lib/events/logger'
 import { reaching } from '../../lib/worker/wait-for-database'
 import { backends } from '../../lib/backend-registry'
+import { tasks } from '../../lib/registry'
 import { configureTasks } from '../../index'
 import type { Globals } from '../command'
+import { listedFileFault } from './listed-files'
 import { type App, loadApp } from './load-app'
+import { noTasks } from './no-tasks'
 import { loadTaskModules } from './task-modules'
+
+/** An app whose tasks are loaded as well. */
+export interface LoadedApp extends App {
+  /** The files that were loaded because of their names or TASK_MODULES. */
+  readonly taskFiles: readonly string[]
+}
 
 /** Time in ms to close the DataSources; a task that still holds a connection must not keep the process alive. */
 const CLOSE_TIMEOUT_MS = 2_000
+/** Time in ms for the app's own `close`, which may wait for requests and connections. */
+const CLOSE_APP_MS = 10_000
 
-/**
- * Loads the app with its tasks and TASKS, opens its DataSources, calls `work`, and closes them. If a database cannot be
- * reached, retries for `patienceMs` milliseconds.
- */
+export interface OpenOptions {
+  /** How long to try again, in ms, if a database cannot be reached. Default 0. */
+  readonly patienceMs?: number
+  /** Throw if the app defines no task. Default false. */
+  readonly needsTasks?: boolean
+  /** Called after the work, and after the app's own `close`. */
+  readonly atEnd?: () => Promise<void>
+}
+
+/** Loads the app with its tasks and TASKS, opens its DataSources, calls `work`, and closes them. */
 export async function withApp<T>(
   globals: Globals,
-  work: (app: App) => Promise<T>,
-  patienceMs = 0,
+  work: (app: LoadedApp) => Promise<T>,
+  { patienceMs = 0, needsTasks = false, atEnd }: OpenOptions = {},
 ): Promise<T> {
   const { app, dataSources } = await loadWholeApp(globals)
-  warnOfAnotherCopy(app)
+  if (needsTasks && tasks.names().length === 0) throw await noTasks(app, app.taskFiles)
   try {
     await Promise.all(dataSources.map((each) => reaching(() => open(each), patienceMs)))
     return await work(app)
   } finally {
-    await closeAll(dataSources)
+    await closeAll(app, dataSources, atEnd)
   }
 }
 
 /** Opens the app in a child process of a worker; returns a function that closes it. Never changes the schema: the worker did that. */
 export async function openBeside(globals: Globals): Promise<() => Promise<void>> {
-  const { dataSources } = await loadWholeApp(globals)
+  const { app, dataSources } = await loadWholeApp(globals)
   for (const dataSource of dataSources)
     if (!dataSource.isInitialized)
       dataSource.setOptions({ synchronize: false, migrationsRun: false, dropSchema: false })
   await Promise.all(dataSources.map(open))
-  return () => closeAll(dataSources)
+  return () => closeAll(app, dataSources)
 }
 
 async function loadWholeApp({
   dataSource,
-}: Globals): Promise<{ app: App; dataSources: DataSource[] }> {
+}: Globals): Promise<{ app: LoadedApp; dataSources: DataSource[] }> {
+  tasks.refuseOthers()
   const app = await loadApp(dataSource === undefined ? {} : { dataSource })
   setDefaultDataSource(app.dataSource)
-  await loadTaskModules(app)
+  const taskFiles = await loadTaskModules(app)
   configure(app)
-  return { app, dataSources: await dataSourcesOf(app) }
+  return { app: { ...app, taskFiles }, dataSources: await dataSourcesOf(app) }
 }
 
-async function closeAll(dataSources: readonly DataSource[]): Promise<void> {
-  await Promise.race([Promise.allSettled(dataSources.map(close)), clock.sleep(CLOSE_TIMEOUT_MS)])
+/** The app first: what it closes may still need the database. */
+async function closeAll(
+  { file, close: closeApp }: App,
+  dataSources: readonly DataSource[],
+  atEnd = (): Promise<void> => Promise.resolve(),
+): Promise<void> {
+  const closing = async (): Promise<void> => {
+    await closeApp()
+    await atEnd()
+  }
+  const failed = await endsWithin(CLOSE_APP_MS, closing()).catch((error: unknown) => error)
+  if (failed !== undefined) log.error(`close() of ${file} has failed: ${briefly(failed)}`)
+  await endsWithin(CLOSE_TIMEOUT_MS, Promise.allSettled(dataSources.map(close)))
+}
+
+async function endsWithin(ms: number, work: Promise<unknown>): Promise<undefined> {
+  await Promise.race([work, clock.sleep(ms)])
 }
 
 /** Applies TASKS, unless the app called `configureTasks` itself. Without both, uses the app's database with any queue. */
@@ -82,28 +113,14 @@ async function open(dataSource: DataSource): Promise<void> {
     if (!dataSource.isInitialized) await dataSource.initialize()
   } catch (error) {
     // The app may be opening it at the same time; then our attempt fails but the DataSource is open.
-    if (!dataSource.isInitialized) throw unreachable(error, dataSource.options.type)
+    if (!dataSource.isInitialized)
+      throw (
+        (await listedFileFault(error, dataSource.options)) ??
+        unreachable(error, dataSource.options.type)
+      )
   }
 }
 
 async function close(dataSource: DataSource): Promise<void> {
   if (dataSource.isInitialized) await dataSource.destroy()
-}
-
-/** Each copy of the library has its own registry, so tasks defined with one are unknown to the other. */
-function warnOfAnotherCopy({ root }: App): void {
-  const theirs = resolvedFrom(root)
-  const ours = realpathSync(join(__dirname, '../../index.js'))
-  if (theirs !== undefined && theirs !== ours)
-    log.warn(
-      `This command belongs to another copy of typeorm-tasks (${ours}) than the app uses (${theirs}), so it does not know the app's tasks. Run \`npx tasks\` in ${root}.`,
-    )
-}
-
-function resolvedFrom(root: string): string | undefined {
-  try {
-    return realpathSync(createRequire(join(root, 'package.json')).resolve('typeorm-tasks'))
-  } catch {
-    return undefined
-  }
 }

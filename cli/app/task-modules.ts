@@ -1,42 +1,66 @@
-import type * as tinyglobby from 'tinyglobby'
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { LoadError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
+import { globbed, isCode, splitGlob } from '../../lib/tasks/globs'
+import { hasOwnLoader, isTypeScript } from '../typescript/require-hook'
 import type { App } from './load-app'
-import { tsconfigOf } from '../typescript/compiler'
+import { buildFolder, outputFolders } from './build-output'
 import { filesBelow } from './find-files'
 import { loadFile } from './load-file'
-import { hasOwnLoader, isTypeScript } from '../typescript/require-hook'
+import { isPackageName, packageFiles } from './task-packages'
+import { currentPackage, workspacePackages } from './workspace'
 
 const DEFAULT_NAME = /^(.+\.)?tasks\.[mc]?[jt]s$/
 
 /** Loads the files that define the app's tasks (`TASK_MODULES`, else `tasks.ts` and `*.tasks.ts` anywhere in the app). Returns their paths. @throws LoadError */
 export async function loadTaskModules(app: App): Promise<string[]> {
-  const files = app.taskModules === undefined ? byDefault(app) : await bySetting(app, globsIn(app))
+  const files = app.taskModules === undefined ? await byDefault(app) : await bySetting(app)
   for (const file of files) await loadFile(file) // sorted by name, so the order is always the same
   return files
 }
 
-/** For a compiled app, searches only the build folder: the sources beside it would define the same tasks twice. */
-function byDefault(app: App): string[] {
-  const built = app.language === 'js' ? buildFolder(app) : undefined
-  if (built !== undefined) return tasksBelow(app, [built])
-  const found = tasksBelow(app, [app.root], outputFolders(app))
+/** The files of a package that define tasks by their names. */
+export function taskFilesOf(app: App, folder: string): string[] {
+  const outputs = outputFolders(app, folder)
+  const found = tasksBelow(app, [folder], outputs, folder !== app.root)
   if (found.length > 0 || app.language === 'ts') return found
   return tasksBelow(
     app,
-    outputFolders(app).map((name) => join(app.root, name)),
+    outputs.map((name) => join(folder, name)),
   ) // an ormconfig.js beside `dist`
 }
 
+/** The same of all packages of the workspace that has its root there. */
+export async function taskFilesOfWorkspace(app: App, root: string): Promise<string[]> {
+  return (await workspacePackages(root)).flatMap((folder) => taskFilesOf(app, folder))
+}
+
+/** In a monorepo the data source may be in one package and the worker in another; from its root, all packages are searched where these have none. */
+async function byDefault(app: App): Promise<string[]> {
+  const current = currentPackage()
+  const own = [
+    ...ofDataSourcePackage(app),
+    ...(current === undefined || current === app.root ? [] : taskFilesOf(app, current)),
+  ]
+  const found = own.length > 0 || !current ? own : await taskFilesOfWorkspace(app, current)
+  return [...new Set(found)].toSorted()
+}
+
+/** For a compiled app, searches only the build folder: the sources beside it would define the same tasks twice. */
+function ofDataSourcePackage(app: App): string[] {
+  const built = app.language === 'js' ? buildFolder(app) : undefined
+  return built === undefined ? taskFilesOf(app, app.root) : tasksBelow(app, [built])
+}
 function tasksBelow(
   app: App,
   folders: readonly string[],
   except: readonly string[] = [],
+  onePackage = false,
 ): string[] {
   const search = {
     fits: (name: string) => DEFAULT_NAME.test(name),
     except: ['node_modules', ...except],
+    onePackage,
   }
   return ofApp(
     app,
@@ -44,24 +68,36 @@ function tasksBelow(
   )
 }
 
-async function bySetting(app: App, globs: string[]): Promise<string[]> {
+async function bySetting(app: App): Promise<string[]> {
   const files = new Set<string>()
-  for (const pattern of globs) {
-    const ignore = pattern.includes('node_modules') ? [] : ['**/node_modules/**']
-    const found = await search(app, pattern.replaceAll('\\', '/'), { cwd: app.root, ignore })
-    if (found.length === 0) throw noMatch(app, pattern)
-    for (const file of found) files.add(file)
+  for (const pattern of globsIn(app)) {
+    const found = ofApp(app, await globbed(pattern, app.root))
+    const meant = found.length > 0 ? found : ofApp(app, await packageFiles(pattern, app.file))
+    if (meant.length === 0) throw noMatch(app, pattern)
+    for (const file of meant) files.add(file)
   }
   return [...files]
 }
 
 function noMatch(app: App, pattern: string): LoadError {
   const compiled = app.language === 'js' && /ts\b/.test(pattern)
+  const { folder, rest } = splitGlob(pattern, app.root)
+  const what = `TASK_MODULES of ${app.file}: ${shown(pattern)}`
+  if (rest === '')
+    return new LoadError(
+      `${what} is a folder.`,
+      `Write a glob of its files: ${shown(`${pattern}/**/*.{ts,js}`)}.`,
+    )
+  if (isPackageName(pattern))
+    return new LoadError(
+      `${what} matches no file below ${app.root}, and no package there has that name and file.`,
+      `Install the package in ${app.root}, or list the files of the workspace by their paths, such as '../tasks/src/**/*.tasks.ts'.`,
+    )
   return new LoadError(
-    `TASK_MODULES of ${app.file}: ${shown(pattern)} matches no ${compiled ? 'JavaScript ' : ''}file below ${app.root}.`,
+    `${what} matches no ${compiled ? 'JavaScript ' : ''}file below ${isAbsolute(pattern) ? folder : app.root}.`,
     compiled
       ? "The app runs compiled: write the glob from the file's own folder, e.g. join(__dirname, '**/*.tasks.{ts,js}')."
-      : 'Correct the glob; it is relative to that folder.',
+      : `Correct the glob${isAbsolute(pattern) ? '' : '; it is relative to that folder'}.`,
   )
 }
 
@@ -76,73 +112,14 @@ function globsIn(app: App): string[] {
   })
 }
 
-async function search(
-  app: App,
-  pattern: string,
-  where: { cwd: string; ignore: string[] },
-): Promise<string[]> {
-  // Loaded here because most apps have no TASK_MODULES.
-  const { glob } = require('tinyglobby') as typeof tinyglobby
-  const found = await glob(pattern, {
-    ...where,
-    absolute: true,
-    followSymbolicLinks: false,
-    expandDirectories: false,
-  })
-  return ofApp(
-    app,
-    found.map((file) => join(file)),
-  )
-}
-
 /** The files that are code of the app as it runs, sorted by name. */
 function ofApp(app: App, found: readonly string[]): string[] {
   const files = new Set(found)
   return [...files].filter((file) => isCode(file) && !isOtherIdentity(app, file, files)).toSorted()
 }
 
-function isCode(file: string): boolean {
-  return (
-    /\.[mc]?[jt]s$/.test(file) && !/\.d\.[mc]?ts$/.test(file) && !/\.(spec|test)\.\w+$/.test(file)
-  )
-}
-
 /** True for a file that would define the same tasks twice: a source if the app runs compiled, else a compiled file beside its source. */
 function isOtherIdentity(app: App, file: string, files: Set<string>): boolean {
   if (isTypeScript(file)) return app.language === 'js' && !hasOwnLoader()
   return app.language === 'ts' && files.has(file.replace(/js$/, 'ts'))
-}
-
-const OUTPUT = ['dist', 'build', 'out']
-
-/** The build folder that contains the data source file; undefined if it is not in one. */
-function buildFolder(app: App): string | undefined {
-  const steps = stepsTo(app)
-  const ends = steps.map((_, at) => steps.slice(0, at + 1).join('/'))
-  const outDir = outDirOf(app)
-  const folder =
-    ends.find((end) => end === outDir) ?? ends.find((_, at) => OUTPUT.includes(steps[at] ?? ''))
-  return folder === undefined ? undefined : join(app.root, folder)
-}
-
-/** Build output folders, relative to the root; never one that contains the data source file. */
-function outputFolders(app: App): string[] {
-  const folders = [...OUTPUT, 'coverage', outDirOf(app) ?? 'dist']
-  return folders.filter((folder) => !`${stepsTo(app).join('/')}/`.includes(`${folder}/`))
-}
-
-/** Names of the folders from the root down to the data source file. */
-function stepsTo(app: App): string[] {
-  return relative(app.root, app.file).split(sep).slice(0, -1)
-}
-
-/** tsconfig's `outDir` relative to the root; undefined if it is not a folder below the root. */
-function outDirOf(app: App): string | undefined {
-  const config = tsconfigOf(app.file)
-  const outDir = config?.config.compilerOptions?.outDir
-  if (!config || outDir === undefined) return undefined
-  const path = relative(app.root, resolve(dirname(config.path), outDir))
-  return path === '' || path.startsWith('..') || isAbsolute(path)
-    ? undefined
-    : path.split(sep).join('/')
 }

@@ -1,6 +1,8 @@
 import { Command } from 'commander'
+import type { Problem } from '../../lib/backend'
 import { tasks } from '../../lib/registry'
 import { backends } from '../../lib/backend-registry'
+import type { LoadedApp } from '../app/open-app'
 import { doing, examples, type Globals } from '../command'
 import { late } from '../lazy'
 import { isWanted, print, tell } from '../output'
@@ -18,8 +20,9 @@ export function checkCommand(): Command {
 async function check(options: Globals): Promise<number> {
   const { withApp } = late.openedApp()
   const { problemLines } = late.servedBackend()
-  return withApp(options, async () => {
-    const problems = (await Promise.all(backends.all().map((backend) => backend.check()))).flat()
+  return withApp(options, async (app) => {
+    const ofBackends = await Promise.all(backends.all().map((backend) => backend.check()))
+    const problems = [...ofBackends.flat(), ...(await taskProblems(app))]
     for (const problem of problems) tell(problemLines(problem))
     if (isWanted(2)) for (const name of tasks.names().toSorted()) print(`task ${name}`)
     const errors = problems.filter(({ level }) => level === 'error').length
@@ -28,6 +31,13 @@ async function check(options: Globals): Promise<number> {
     )
     return errors > 0 ? 1 : 0
   })
+}
+
+/** An app that only enqueues tasks of other apps has files with them, but defines none. */
+async function taskProblems(app: LoadedApp): Promise<Problem[]> {
+  if (tasks.names().length > 0) return []
+  const { what: message, hint } = await late.noTasks().noTasks(app, app.taskFiles)
+  return [{ level: app.taskFiles.length === 0 ? 'error' : 'warning', message, hint }]
 }
 
 function summary(errors: number, warnings: number): string {

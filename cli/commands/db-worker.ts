@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
+import type { TaskBackend } from '../../lib/backend'
 import type { OpenWorker } from '../../lib/worker/start-worker'
 import { MAX_WORKER_ID, WORKER_OPTIONS, type WorkerOptions } from '../../lib/worker/worker-options'
 import { UsageError } from '../../lib/errors/errors'
@@ -7,7 +8,8 @@ import { log } from '../../lib/events/logger'
 import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
-import { reportStarted } from '../process/self'
+import { watchOf } from '../watch'
+import { isSupervised, reportStarted } from '../process/self'
 import { Shutdown } from '../process/shutdown'
 import {
   inNames,
@@ -138,17 +140,36 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   const fleet = fleetOptions(options)
   if (isReloaded(options)) return late.reload().superviseReloads(options.dataSource)
   if (fleet.processes > 1) return late.processes().superviseProcesses(fleet)
+  const reportLoaded =
+    options.reload === false && isSupervised() ? late.loadedFiles().recordLoadedFiles() : undefined
   const shutdown = new Shutdown()
   const { withApp } = late.openedApp()
-  // The database may still be starting.
-  return withApp(options, () => work(worker, options, shutdown), PATIENCE_MS)
+  try {
+    const run = async (): Promise<number> => {
+      await reportLoaded?.()
+      return work(worker, options, shutdown)
+    }
+    return await withApp(options, run, {
+      patienceMs: PATIENCE_MS, // the database may still be starting
+      needsTasks: true,
+      atEnd: () => shutdown.passSignalOn(),
+    })
+  } finally {
+    await reportLoaded?.()
+  }
 }
 
 async function work(
   workerOptions: WorkerOptions,
-  { backend }: DbWorkerOptions,
+  { backend: alias, queueName, excludeQueues, batch = false }: DbWorkerOptions,
   shutdown: Shutdown,
 ): Promise<number> {
+  const { servedBackend } = late.servedBackend()
+  const { assertQueues, sayUnserved } = late.servedQueues()
+  const backend = servedBackend(alias)
+  const queues = [queueName].flat()
+  if (!queues.includes('*')) assertQueues('--queue-name', queues, backend)
+  assertQueues('--exclude-queues', excludeQueues, backend)
   const opened = await soundWorker(workerOptions, backend)
   if (!opened) return 1
   const worker = opened.start()
@@ -159,14 +180,18 @@ async function work(
   shutdown.onStop(() => void worker.stop())
   shutdown.onForcedExit(() => worker.stop({ force: true }))
   const { abandoned } = await worker.finished.finally(() => (finish.isOrderly = true))
+  // The batch is done, whether or not the database still answers.
+  if (batch) await sayUnserved(queues, excludeQueues, backend).catch(() => {})
   return abandoned > 0 || shutdown.hasFaults ? 1 : 0
 }
 
 /** Checks the set-up while the worker connects, because both mostly wait for the database. Undefined if the check finds errors. */
-async function soundWorker(options: WorkerOptions, alias: string): Promise<OpenWorker | undefined> {
-  const { isSound, servedBackend } = late.servedBackend()
-  const backend = servedBackend(alias)
-  const opening = late.startWorker().openWorker(options)
+async function soundWorker(
+  options: WorkerOptions,
+  backend: TaskBackend,
+): Promise<OpenWorker | undefined> {
+  const { isSound } = late.servedBackend()
+  const opening = late.startWorker().openWorker(options, watchOf())
   opening.catch(() => {}) // the check reports what is wrong with the set-up
   if (await isSound(backend)) return opening
   await opening.then((worker) => worker.close()).catch(() => {})

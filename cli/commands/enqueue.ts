@@ -88,7 +88,7 @@ async function enqueue(
 ): Promise<number> {
   const { withApp } = late.openedApp()
   const { backendOf } = late.servedBackend()
-  return withApp(globals, async () => {
+  const work = async (): Promise<number> => {
     if (backend !== undefined) backendOf(backend)
     const here: Pick<CallOptions & TaskOptions, 'queueName' | 'priority' | 'backend'> = given({
       queueName,
@@ -103,7 +103,8 @@ async function enqueue(
       .enqueueWith({ args, kwargs })
     print(result.id)
     return 0
-  })
+  }
+  return withApp(globals, work, { needsTasks: !remote })
 }
 
 /** Only the options that were given; the task's own values apply for the others. */

@@ -51,7 +51,8 @@ export function pruneCommand(): Command {
     .addHelpText(
       'after',
       examples(
-        "npx tasks prune_db_task_results --queue-name '*' --min-age-days 7 --failed-min-age-days 90",
+        "npx tasks prune_db_task_results --queue-name '*' --min-age-days 7",
+        'npx tasks prune_db_task_results --min-age-days 7 --failed-min-age-days 90',
       ),
     )
     .action(doing(prune))

@@ -1,16 +1,22 @@
 import { Command } from 'commander'
-import type { TaskBackend } from '../../lib/backend'
+import type { CountQuery, TaskBackend } from '../../lib/backend'
+import { NotSupportedError } from '../../lib/errors/errors'
 import type { TaskStatus } from '../../lib/record'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { oneLine } from '../../lib/errors/foreign-text'
-import { print, table } from '../output'
-import { asJson, cellsOf, fieldsOf, HEADER } from '../result-format'
+import { print, printMarked } from '../output'
+import { asJson, COLUMNS, fieldsOf, footer, rowOf } from '../result-format'
+import { isColoured } from '../terminal/colour'
+import { fittedTable } from '../terminal/fitted-table'
+import { columnsOf, wrapTo } from '../terminal/width'
 import { inNames, oneOf, queueNamesOrAll, text, wholeNumber } from '../option-parsers'
 
 interface ListOptions extends Globals {
   readonly status?: TaskStatus
   readonly queueName: readonly string[] | '*'
+  readonly task?: string
+  readonly before?: string
   readonly limit: number
   readonly backend?: string
   readonly json?: boolean
@@ -74,6 +80,10 @@ function withListOptions(command: Command): Command {
         inNames,
       ),
     )
+    .addOption(option('--task <name>', 'Only results of this task.', text))
+    .addOption(
+      option('--before <id>', 'Only results older than this one, for the next page.', text),
+    )
     .addOption(
       option(
         '--limit <number>',
@@ -103,18 +113,46 @@ function subcommand(name: string, description: string): Command {
 }
 
 async function list(options: ListOptions): Promise<number> {
-  const { status, queueName, limit, json } = options
+  const { status, queueName, task, before, limit, json } = options
+  const filter = {
+    queues: queueName === '*' ? null : queueName,
+    everyBackend: options.backend === undefined,
+    ...(task === undefined ? {} : { taskName: task }),
+  }
   return onResults(options, async (backend) => {
     const results = await backend.list({
+      ...filter,
       limit,
-      queues: queueName === '*' ? null : queueName,
-      everyBackend: options.backend === undefined,
       ...(status === undefined ? {} : { status }),
+      ...(before === undefined ? {} : { before }),
     })
     if (json) print(JSON.stringify(results.map(asJson), null, 2))
-    else print(results.length === 0 ? 'No task results.' : table(HEADER, results.map(cellsOf)))
+    else if (results.length === 0) print('No task results.')
+    else {
+      const total = await totalOf(backend, filter, status)
+      const look = { columns: columnsOf(process.stdout), isColoured: isColoured(process.stdout) }
+      printMarked(fittedTable(COLUMNS, results.map(rowOf), look))
+      print(wrapTo(look.columns, footer(results, total, before !== undefined)))
+    }
     return 0
   })
+}
+
+/** Undefined for a backend that cannot count. */
+async function totalOf(
+  backend: TaskBackend,
+  filter: CountQuery,
+  status: TaskStatus | undefined,
+): Promise<number | undefined> {
+  try {
+    const counts = await backend.counts(filter)
+    return status === undefined
+      ? Object.values(counts).reduce((sum, count) => sum + count, 0)
+      : counts[status]
+  } catch (error) {
+    if (error instanceof NotSupportedError) return undefined
+    throw error
+  }
 }
 
 async function show(options: OneOptions, id: string): Promise<number> {

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { getTsconfig } from 'get-tsconfig'
 import type { DataSourceOptions } from 'typeorm'
 import { UsageError } from '../../lib/errors/errors'
+import { splitGlob } from '../../lib/tasks/globs'
 
 /** What the folder of a new migration depends on. */
 export interface MigrationSettings {
@@ -24,7 +25,12 @@ export interface Folder {
 export function migrationsFolder(app: MigrationSettings): Folder {
   const glob = globsOf(app.migrations)[0]
   if (glob === undefined) return besideDataSource(app)
-  const folder = absolute(folderOf(glob), app.root)
+  const { path, notes } = folderNamed(glob, app)
+  return { path, notes: [...notes, ...patternNote(glob)] }
+}
+
+function folderNamed(glob: string, app: MigrationSettings): Folder {
+  const folder = folderOf(glob, app.root)
   const source = app.language === 'ts' ? sourceOf(folder, app.root) : undefined
   if (source === undefined) return { path: folder, notes: unlistedNote(glob, app.language) }
   return {
@@ -52,29 +58,31 @@ function besideDataSource({ file, language, migrations }: MigrationSettings): Fo
   }
 }
 
-/** The folder part of a glob; `**` stands for no folder, and `{a,b}` for its first. */
-function folderOf(glob: string): string {
-  const parts = glob.replaceAll('\\', '/').split('/')
-  const folders = isFilePattern(parts.at(-1) ?? '') ? parts.slice(0, -1) : parts
-  const path = folders
-    .filter((part) => part !== '**')
-    .join('/')
-    .replace(/\{([^,{}]*),[^{}]*\}/g, '$1')
-  if (!/[*?[\]{}()!]/.test(path)) return path || (glob.startsWith('/') ? '/' : '.')
+/** The folder of a glob's files; `**` stands for no folder, and `{a,b}` for its first. */
+function folderOf(glob: string, root: string): string {
+  // TypeORM resolves globs from the current folder, which may differ from the app's root.
+  const found = [process.cwd(), root].flatMap((from) => plainFolder(glob, from) ?? [])
+  const path = found.find(existsSync) ?? found.at(-1)
+  if (path !== undefined) return path
   throw new UsageError(
     `The DataSource's migrations, ${glob}, do not name a single folder.`,
     'Give the folder: --outdir path/to/migrations.',
   )
 }
 
-function isFilePattern(part: string): boolean {
-  return /[*?{[]|\.[cm]?[jt]s$/.test(part) && part !== '**'
+/** Undefined if the glob names several folders. */
+function plainFolder(glob: string, from: string): string | undefined {
+  const { folder, rest } = splitGlob(glob, from)
+  const parts = rest.split('/')
+  const tail = (isFilePattern(parts.at(-1) ?? '') ? parts.slice(0, -1) : parts)
+    .filter((part) => part !== '**')
+    .join('/')
+    .replace(/\{([^,{}]*),[^{}]*\}/g, '$1')
+  return /[*?[\]{}()!]/.test(tail) ? undefined : join(folder, tail)
 }
 
-/** TypeORM resolves globs from the current folder, which may differ from the app's root. */
-function absolute(folder: string, root: string): string {
-  const fromHere = resolve(folder)
-  return existsSync(fromHere) ? fromHere : resolve(root, folder)
+function isFilePattern(part: string): boolean {
+  return /[*?{[]|\.[cm]?[jt]s$/.test(part) && part !== '**'
 }
 
 /** If the folder is build output: the source folder that is compiled into it. */
@@ -97,6 +105,16 @@ function unlistedNote(glob: string, language: 'ts' | 'js'): string[] {
   return fits
     ? []
     : [`The DataSource lists ${glob}, which matches no .${language} file: add a glob that does.`]
+}
+
+/** TypeORM reads the names of existing folders as patterns. */
+function patternNote(glob: string): string[] {
+  const named = glob.slice(0, glob.length - splitGlob(glob, '.').rest.length)
+  return /(?<!\\)[()[\]{}]/.test(named)
+    ? [
+        `TypeORM may read the brackets in ${named} as a pattern and not find the migration: list migrations relative to the current folder, or put a backslash before each bracket.`,
+      ]
+    : []
 }
 
 function isWithin(path: string, folder: string): boolean {

@@ -1,6 +1,7 @@
 import { DataSource, TypeORMError, type DataSourceOptions, type EntityMetadata } from 'typeorm'
 import { DBTaskResult, dbTaskResultSchema } from '../../entities'
 import { DatabaseError, DataSourceError, TasksError } from '../../lib/errors/errors'
+import { listedFileFault } from '../app/listed-files'
 import { planForeign } from './foreign'
 import { planManaged } from './managed'
 import type { Plan } from './names'
@@ -48,8 +49,8 @@ async function opened<T>(
   dataSource: DataSource,
   work: (dataSource: DataSource) => T | Promise<T>,
 ): Promise<T> {
-  await dataSource.initialize().catch((cause: unknown) => {
-    throw unopened(cause)
+  await dataSource.initialize().catch(async (cause: unknown) => {
+    throw (await listedFileFault(cause, dataSource.options)) ?? unopened(cause)
   })
   try {
     return await work(dataSource)

@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
-import { basename, relative, resolve } from 'node:path'
+import { basename, dirname, relative, resolve, sep } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import { log } from '../../lib/events/logger'
 import { packageAbove } from '../app/load-file'
-import { SIGNALS, spawnSelf } from './self'
+import { onLoaded, SIGNALS, spawnSelf } from './self'
 
 /** Time in ms without changes before a restart: editors and `git checkout` write many files in a row. */
 const SETTLE_MS = 200
@@ -13,15 +13,41 @@ const SOURCE = /\.[cm]?[jt]sx?$|^(package|tsconfig.*)\.json$/
 /** Runs this same command in a child process, and restarts it when the app's source changes. Returns the last child's exit code. */
 export async function superviseReloads(dataSource = 'ormconfig'): Promise<number> {
   const { root } = packageAbove(resolve(dataSource))
-  log.info(`Watching ${root} for changes`)
+  log.info(`Watching ${root}, and what the worker loads from elsewhere, for changes`)
   const watcher = watch(root, {
     ignoreInitial: true,
     ignored: (path, stats) => isIgnored(root, path, stats?.isFile() ?? false),
   })
+  const elsewhere = new Elsewhere(root)
   try {
-    return await new Supervisor(watcher, root).finished
+    return await new Supervisor(watcher, elsewhere, root).finished
   } finally {
-    await watcher.close()
+    await Promise.all([watcher.close(), elsewhere.watcher.close()])
+  }
+}
+
+/** Watches the folders of loaded files outside of the app's package, such as those of other packages of a workspace. */
+class Elsewhere {
+  // Folders, since many editors replace a file by another of the same name.
+  readonly watcher = watch([], {
+    ignoreInitial: true,
+    depth: 0,
+    ignored: (path, stats) => (stats?.isFile() ?? false) && !SOURCE.test(basename(path)),
+  })
+  readonly #root: string
+  readonly #folders = new Set<string>()
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  add(files: readonly string[]): void {
+    for (const folder of new Set(files.map((file) => dirname(file)))) {
+      const isWatched = folder === this.#root || folder.startsWith(this.#root + sep)
+      if (isWatched || this.#folders.has(folder)) continue
+      this.#folders.add(folder)
+      this.watcher.add(folder)
+    }
   }
 }
 
@@ -29,6 +55,7 @@ export async function superviseReloads(dataSource = 'ormconfig'): Promise<number
 class Supervisor {
   readonly finished: Promise<number>
   readonly #root: string
+  readonly #elsewhere: Elsewhere
   #child: ChildProcess | undefined
   #timer: NodeJS.Timeout | undefined
   #isRestarting = false
@@ -36,10 +63,12 @@ class Supervisor {
   #lastCode = 0
   #finish: (code: number) => void = () => {}
 
-  constructor(watcher: FSWatcher, root: string) {
+  constructor(watcher: FSWatcher, elsewhere: Elsewhere, root: string) {
     this.#root = root
+    this.#elsewhere = elsewhere
     this.finished = new Promise((resolveFinished) => (this.#finish = resolveFinished))
-    watcher.on('all', (_, path) => this.#changed(path))
+    for (const each of [watcher, elsewhere.watcher])
+      each.on('all', (_, path) => this.#changed(path))
     for (const signal of SIGNALS) process.on(signal, () => this.#signalled(signal))
     this.#start()
   }
@@ -48,6 +77,7 @@ class Supervisor {
     this.#isRestarting = false
     const child = spawnSelf((args) => [...args.filter((arg) => arg !== '--reload'), '--no-reload'])
     this.#child = child
+    onLoaded(child, (files) => this.#elsewhere.add(files))
     child.on('exit', (code) => this.#ended(code ?? 1))
   }
 

@@ -6,6 +6,9 @@ export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
 /** The message by which a child process reports that its worker has started. */
 const STARTED = 'typeorm-tasks: started'
 
+/** The key of the message that lists loaded files. */
+const LOADED = 'typeorm-tasks: loaded'
+
 /** Runs this same command in a child process, with changed arguments. */
 export function spawnSelf(change: (args: readonly string[]) => readonly string[]): ChildProcess {
   const [node = process.execPath, script = '', ...args] = process.argv
@@ -26,6 +29,21 @@ export function reportStarted(): void {
 /** Calls `listener` when the child's worker has started. */
 export function onStarted(child: ChildProcess, listener: () => void): void {
   child.on('message', (message) => void (message === STARTED && listener()))
+}
+
+/** Reports to the process that watches, if there is one, which files of the app are loaded. */
+export async function reportLoaded(files: readonly string[]): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (!process.send?.({ [LOADED]: files }, undefined, undefined, () => resolve())) resolve()
+  })
+}
+
+/** Calls `listener` with the files that the child, or a child of it, has loaded. */
+export function onLoaded(child: ChildProcess, listener: (files: string[]) => void): void {
+  child.on('message', (message) => {
+    if (typeof message === 'object' && message !== null && LOADED in message)
+      listener(message[LOADED] as string[])
+  })
 }
 
 /** True if a supervisor started this process: then 'disconnect' means that the supervisor is gone. */

@@ -1,4 +1,5 @@
 import { log } from '../../lib/events/logger'
+import { AppSignals } from './app-signals'
 import { isSupervised, SIGNALS } from './self'
 
 /** Time in ms within which two SIGINTs count as one: npm passes on a Ctrl+C that the terminal already sent to its child. */
@@ -13,8 +14,15 @@ export class Shutdown {
   readonly #interrupts = new Interrupts()
   #faults = 0
 
+  readonly #appSignals: AppSignals
+
   constructor() {
-    for (const signal of SIGNALS) keepListening(signal, () => this.#signalled(signal))
+    this.#appSignals = new AppSignals((signal) => this.#signalled(signal))
+    for (const signal of SIGNALS) {
+      const listener = (): void => this.#signalled(signal)
+      this.#appSignals.own(listener)
+      keepListening(signal, listener)
+    }
     keepListening('uncaughtException', (error) => this.#fault(error))
     if (isSupervised())
       keepListening('disconnect', () => this.#shutDown('The supervisor process is gone'))
@@ -33,6 +41,11 @@ export class Shutdown {
   /** Calls `abandon`, which must be short, before a forced exit. */
   onForcedExit(abandon: () => Promise<unknown>): void {
     this.#abandon = abandon
+  }
+
+  /** Calls the app's own listeners for the signal that stopped the process, once no task runs any more. */
+  passSignalOn(): Promise<void> {
+    return this.#appSignals.passOn()
   }
 
   #signalled(signal: NodeJS.Signals): void {

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
-import { onStarted, SIGNALS, spawnSelf } from './self'
+import { onLoaded, onStarted, reportLoaded, SIGNALS, spawnSelf } from './self'
 
 const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 30_000
@@ -84,6 +84,7 @@ export class SupervisedWorker {
       this.#didStart = true
       this.#settleStarted(true)
     })
+    onLoaded(child, (files) => void reportLoaded(files))
     return new Promise((resolve, reject) => {
       child.on('error', (error) => void (child.pid === undefined && reject(error)))
       // Not 'exit': that may come before the child's last messages are read.

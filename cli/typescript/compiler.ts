@@ -10,13 +10,16 @@ export type Compile = (source: string, file: string) => string
 /**
  * The app's compiler: TypeScript below 7 (7 has no JavaScript API), else `@swc/core`. Whatever tsconfig.json says, it
  * emits decorators and their metadata and makes no class field of `id!: string`, because entities do not work otherwise.
- * @throws LoadError if the app has no compiler
+ * Undefined if the app has no compiler and Node (22.18 and later) itself removes types.
+ *
+ * @throws LoadError if it has none and Node does not
  */
-export function compilerOf(appFile: string): Compile {
+export function compilerOf(appFile: string): Compile | undefined {
   const typescript = packageOf<TypeScript>(appFile, 'typescript')
   if (typescript?.transpileModule) return withTypeScript(typescript)
   const swc = packageOf<Swc>(appFile, '@swc/core')
   if (swc) return withSwc(swc)
+  if ((process.features as { typescript?: unknown }).typescript) return undefined
   throw new LoadError(
     `${appFile} is TypeScript, but ${typescript ? `TypeScript ${typescript.version} has no API for programs` : 'the app has no compiler for it'}.`,
     'Run: npm install --save-dev @swc/core (or pass a compiled .js file with --data-source).',

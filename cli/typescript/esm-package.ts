@@ -5,7 +5,7 @@ import { resolveExports } from 'resolve-pkg-maps'
 /** For a package whose "exports" have no entry for `require`: the file that `import` would load. */
 export function importedEntry(request: string, from: string): string | undefined {
   const [, name, inner = ''] = /^((?:@[^/]+\/)?[^/]+)(\/.*)?$/.exec(request) ?? []
-  const folder = name && folderOf(name, from)
+  const folder = name && packageFolder(name, from)
   if (!folder) return undefined
   const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     exports: PackageExports
@@ -28,7 +28,8 @@ function entries(exports: PackageExports, path: string): string[] {
   }
 }
 
-function folderOf(name: string, from: string): string | undefined {
+/** The folder in node_modules of an installed package, by Node's rule. */
+export function packageFolder(name: string, from: string): string | undefined {
   const { root } = parse(from)
   for (let folder = dirname(from); ; folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', name)

@@ -11,15 +11,20 @@ import { importedEntry } from './esm-package'
 const loader = Module as unknown as ModuleInternals
 const nodeResolve = loader._resolveFilename
 let ours = false
+let nodeItself = false
 
 /**
  * Makes Node load the app's TypeScript: each file is compiled to CommonJS by the app's own compiler. Does nothing if the
- * app was started with a TypeScript loader. CommonJS, because Node's `require` loads ES modules too, and because entities
+ * app was started with a TypeScript loader, or if it has no compiler and Node itself removes the types. CommonJS, because Node's `require` loads ES modules too, and because entities
  * that import each other work in it. The price: no top-level await.
  */
 export function installTypeScript(appFile: string): void {
   if ('.ts' in loader._extensions) return
   const compile = compilerOf(appFile)
+  if (compile === undefined) {
+    nodeItself = true
+    return
+  }
   for (const extension of ['.ts', '.mts', '.cts'])
     loader._extensions[extension] = (module, file) => run(module, file, compile)
   loader._resolveFilename = resolveWithTypeScript
@@ -33,9 +38,19 @@ export function isTypeScript(file: string): boolean {
   return /\.[mc]?ts$/.test(file)
 }
 
-/** True if the app was started with its own TypeScript loader, such as `node -r ts-node/register`. */
+/** True if the app's TypeScript is loaded without us: by Node itself, or by a loader such as `node -r ts-node/register`. */
 export function hasOwnLoader(): boolean {
-  return !ours && '.ts' in loader._extensions
+  return nodeItself || (!ours && '.ts' in loader._extensions)
+}
+
+/** True if TypeScript can be loaded in this process, by us or without us. */
+export function loadsTypeScript(): boolean {
+  return ours || hasOwnLoader()
+}
+
+/** True if Node itself loads the app's TypeScript: it removes types, and compiles nothing. */
+export function isStripped(): boolean {
+  return nodeItself
 }
 
 function run(module: CompilingModule, file: string, compile: Compile): void {

@@ -7,6 +7,7 @@ export const superComplicatedTask = task(
   async (context, target) => {
     const notes = ['starting task...', 'still running...', 'still running...', 'done!']
     for (const [step, note] of notes.entries()) {
+      console.log(note)
       context.reportProgress(step + 1, notes.length, note)
       await sleep(500, undefined, { signal: context.signal })
     }

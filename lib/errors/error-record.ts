@@ -45,6 +45,15 @@ export function briefly(error: unknown): string {
   return recordOf(error).traceback.split('\n')[0] ?? ''
 }
 
+/** Why a file of the app does not load; a syntax error with its place, which the message lacks. */
+export function loadFault(error: unknown): string {
+  if (!(error instanceof Error)) return `it threw ${String(error)}`
+  const [message = ''] = error.message.split('\nRequire stack:')
+  const place =
+    error instanceof SyntaxError ? /^(\S+:\d+)$/m.exec(error.stack ?? '')?.[1] : undefined
+  return `${error.name}: ${message}${place ? ` (${place})` : ''}`.replace(/\.$/, '')
+}
+
 /** The line that says what failed: the first of a JavaScript stack, the last of a Python traceback. */
 export function headline(error: ErrorRecord | undefined): string | undefined {
   const lines = error?.traceback.trimEnd().split('\n')
@@ -98,9 +107,30 @@ function isError(error: unknown): error is Error {
   return error instanceof Error || types.isNativeError(error)
 }
 
+/** More values of something thrown are not written: that would take seconds, and is cut anyway. */
+const MOST_VALUES = 10_000
+
 function plain(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
-  return JSON.stringify(value) ?? Object.prototype.toString.call(value)
+  const name = Object.prototype.toString.call(value)
+  let values = 0
+  const counted = (key: string, each: unknown): unknown => {
+    if (++values > MOST_VALUES) throw new RangeError('too many values')
+    return withoutBytes(key, each)
+  }
+  try {
+    return JSON.stringify(value, counted) ?? name
+  } catch (error) {
+    if (values > MOST_VALUES) return `${name}, too large to be shown`
+    throw error
+  }
+}
+
+/** Without the contents of typed arrays, which JSON would write as objects with a key for each byte. */
+function withoutBytes(_key: string, value: unknown): unknown {
+  return ArrayBuffer.isView(value)
+    ? `${Object.prototype.toString.call(value)}, ${value.byteLength} bytes`
+    : value
 }
 
 function guarded<T = string>(describe: () => T, otherwise: T): T {

@@ -1,9 +1,11 @@
+import { OneClass } from '../copies/one-per-process'
 import { briefName, didYouMean } from './suggestions'
 
 /**
  * The base of every error this library throws: `message` says what happened, `hint` what to do about it,
  * and `code` lets a program tell errors apart without reading prose.
  */
+@OneClass('TasksError')
 export abstract class TasksError extends Error {
   abstract readonly code: string
   /** What to do about it, in one sentence. */
@@ -22,26 +24,31 @@ export abstract class TasksError extends Error {
 }
 
 /** A task, an order or an option that can never work: bad name, priority, queue, option or argument. */
+@OneClass('InvalidTaskError')
 export class InvalidTaskError extends TasksError {
   readonly code = 'INVALID_TASK'
 }
 
 /** `TASKS` is malformed; the message names the path, e.g. `TASKS.default.QUEUES[1]`. */
+@OneClass('InvalidSettingsError')
 export class InvalidSettingsError extends TasksError {
   readonly code = 'INVALID_SETTINGS'
 }
 
 /** An alias that `TASKS` does not have, or a `BACKEND` that cannot be imported or is no backend. */
+@OneClass('InvalidBackendError')
 export class InvalidBackendError extends TasksError {
   readonly code = 'INVALID_BACKEND'
 }
 
 /** The backend lacks the ability that was asked of it. */
+@OneClass('NotSupportedError')
 export class NotSupportedError extends TasksError {
   readonly code = 'NOT_SUPPORTED'
 }
 
 /** No task of that name is defined in this process. */
+@OneClass('TaskNotFoundError')
 export class TaskNotFoundError extends TasksError {
   readonly code = 'TASK_NOT_FOUND'
 
@@ -55,6 +62,7 @@ export class TaskNotFoundError extends TasksError {
 }
 
 /** No result has this id: unknown, pruned, or no UUID at all. */
+@OneClass('ResultNotFoundError')
 export class ResultNotFoundError extends TasksError {
   readonly code = 'RESULT_NOT_FOUND'
 
@@ -67,11 +75,13 @@ export class ResultNotFoundError extends TasksError {
 }
 
 /** The id belongs to a result of another task. */
+@OneClass('ResultMismatchError')
 export class ResultMismatchError extends TasksError {
   readonly code = 'RESULT_MISMATCH'
 }
 
 /** `returnValue` was read before the task finished. */
+@OneClass('NotFinishedError')
 export class NotFinishedError extends TasksError {
   readonly code = 'NOT_FINISHED'
 
@@ -84,6 +94,7 @@ export class NotFinishedError extends TasksError {
 }
 
 /** `returnValue` was read although the task failed; `errors` of the result say why. */
+@OneClass('TaskFailedError')
 export class TaskFailedError extends TasksError {
   readonly code = 'TASK_FAILED'
 
@@ -93,6 +104,7 @@ export class TaskFailedError extends TasksError {
 }
 
 /** `wait()` ran out of time; the task itself goes on. */
+@OneClass('WaitTimeoutError')
 export class WaitTimeoutError extends TasksError {
   readonly code = 'WAIT_TIMEOUT'
 
@@ -105,24 +117,29 @@ export class WaitTimeoutError extends TasksError {
 }
 
 /** A value that JSON cannot carry, or that not every database can store; the message names its path. */
+@OneClass('NotSerializableError')
 export class NotSerializableError extends TasksError {
   readonly code = 'NOT_SERIALIZABLE'
 }
 
 /** The DataSource is missing, not initialised, or lacks the entity, the table or a column. */
+@OneClass('DataSourceError')
 export class DataSourceError extends TasksError {
   readonly code = 'DATA_SOURCE'
 }
 
 /** The database cannot be reached, or is of a kind that cannot carry tasks. */
+@OneClass('DatabaseError')
 export class DatabaseError extends TasksError {
   readonly code = 'DATABASE'
 }
 
 /** The database does not answer, or takes no connections, at present: it may well a moment later. */
+@OneClass('DatabaseUnreachableError')
 export class DatabaseUnreachableError extends DatabaseError {}
 
 /** An enqueue whose id, as `idFunction` gave it, is taken: most likely an earlier try of it was stored after all. */
+@OneClass('AlreadyEnqueuedError')
 export class AlreadyEnqueuedError extends TasksError {
   readonly code = 'ALREADY_ENQUEUED'
 
@@ -136,11 +153,13 @@ export class AlreadyEnqueuedError extends TasksError {
 }
 
 /** A task called the library with a value that cannot be used. Unlike an `InvalidTaskError` it may be right in the next run. */
+@OneClass('InvalidCallError')
 export class InvalidCallError extends TasksError {
   readonly code = 'INVALID_CALL'
 }
 
 /** A row that somebody else wrote and that no worker can make sense of. */
+@OneClass('MalformedRowError')
 export class MalformedRowError extends TasksError {
   readonly code = 'MALFORMED_ROW'
 
@@ -150,11 +169,13 @@ export class MalformedRowError extends TasksError {
 }
 
 /** A file of the app could not be found or loaded. */
+@OneClass('LoadError')
 export class LoadError extends TasksError {
   readonly code = 'LOAD'
 }
 
 /** A wrong call of the command line. */
+@OneClass('UsageError')
 export class UsageError extends TasksError {
   readonly code = 'USAGE'
 }

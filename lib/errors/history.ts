@@ -61,6 +61,12 @@ export function tallyOf(history: readonly AttemptError[]): Tally {
   return history.reduce(counted, NOTHING)
 }
 
+/** Whether the latest attempt lost its worker. */
+export function endsByCrash(history: readonly AttemptError[]): boolean {
+  const latest = history.at(-1)
+  return latest !== undefined && latest.retried !== true && isCrash(latest)
+}
+
 /** How many errors and worker ids a history leaves out. */
 export function omittedOf(history: readonly AttemptError[]): { errors: number; workers: number } {
   let [errors, workers] = [0, 0]

@@ -1,8 +1,10 @@
 import { InvalidCallError, TasksError } from './errors'
+import { OneClass } from '../copies/one-per-process'
 import { DELAY } from './option-checks'
 import { shown } from './suggestions'
 
 /** What is recorded for a run whose worker disappeared: its lease ran out before it finished. */
+@OneClass('WorkerLost')
 export class WorkerLost extends TasksError {
   readonly code = 'WORKER_LOST'
 
@@ -15,6 +17,7 @@ export class WorkerLost extends TasksError {
 }
 
 /** A run took longer than its task's `timeLimit`. Also the reason with which its signal aborts. */
+@OneClass('TimeLimitExceeded')
 export class TimeLimitExceeded extends TasksError {
   readonly code = 'TIME_LIMIT_EXCEEDED'
 
@@ -27,6 +30,7 @@ export class TimeLimitExceeded extends TasksError {
 }
 
 /** A task waited longer than its `maxAge` and was not run. */
+@OneClass('MaxAgeExceeded')
 export class MaxAgeExceeded extends TasksError {
   readonly code = 'MAX_AGE_EXCEEDED'
 
@@ -39,6 +43,7 @@ export class MaxAgeExceeded extends TasksError {
 }
 
 /** Somebody cancelled the task. Also the reason with which its signal aborts. */
+@OneClass('TaskCancelled')
 export class TaskCancelled extends TasksError {
   readonly code = 'TASK_CANCELLED'
 
@@ -48,6 +53,7 @@ export class TaskCancelled extends TasksError {
 }
 
 /** The reason with which a task's signal aborts when its worker no longer holds the row: another one may run it already. */
+@OneClass('LeaseLost')
 export class LeaseLost extends TasksError {
   readonly code = 'LEASE_LOST'
 
@@ -60,6 +66,7 @@ export class LeaseLost extends TasksError {
 }
 
 /** The reason with which a task's signal aborts when its worker stops: its row is given back, to be run again elsewhere. */
+@OneClass('WorkerStops')
 export class WorkerStops extends TasksError {
   readonly code = 'WORKER_STOPS'
 
@@ -69,12 +76,13 @@ export class WorkerStops extends TasksError {
 }
 
 /** Thrown by a task: not now, but `delay` milliseconds later, at most 2^31 - 1 (24 days). Counts as an attempt; not limited by `retry.maxAttempts`. */
+@OneClass('RetryLater')
 export class RetryLater extends TasksError {
   readonly code = 'RETRY_LATER'
   readonly delay: number
 
   /** @throws InvalidCallError for a delay that is out of its range, or no number. */
-  constructor(delay: number, options: ErrorOptions & { reason?: string } = {}) {
+  constructor(delay: number, options: ErrorOptions & { reason?: string | undefined } = {}) {
     super(options.reason ?? `The task asks to be run again in ${delay} ms.`, '', options)
     assertDelay(delay)
     this.delay = delay
@@ -82,6 +90,7 @@ export class RetryLater extends TasksError {
 }
 
 /** Thrown by a task: it failed, and trying again would not help, whatever its `retry` says. Its cause is what counts. */
+@OneClass('DoNotRetry')
 export class DoNotRetry extends TasksError {
   readonly code = 'DO_NOT_RETRY'
 
@@ -91,6 +100,7 @@ export class DoNotRetry extends TasksError {
 }
 
 /** The child process of an isolated task ended before the task did: an exit, a crash, memory that ran out, a kill. */
+@OneClass('ProcessLost')
 export class ProcessLost extends TasksError {
   readonly code = 'PROCESS_LOST'
   /** `exit code 1`, `SIGKILL`. */
@@ -107,6 +117,7 @@ export class ProcessLost extends TasksError {
 }
 
 /** A database refused to store how the run of this task ended: for its content, its size, or the time that it took. */
+@OneClass('OutcomeRefused')
 export class OutcomeRefused extends TasksError {
   readonly code = 'OUTCOME_REFUSED'
 

@@ -33,9 +33,16 @@ export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${oneLine(withoutPasswords(value))}'`
   if (value instanceof Date)
     return Number.isNaN(value.getTime()) ? 'an invalid Date' : `Date ${value.toISOString()}`
+  if (typeof value === 'function') return shownFunction(value)
   if (typeof value === 'object' && value !== null)
     return Array.isArray(value)
       ? 'an array'
       : `an object (${value.constructor?.name ?? 'no prototype'})`
   return String(value)
+}
+
+/** A function's text is its whole source. */
+function shownFunction(value: { readonly name: string }): string {
+  const kind = /^class\b/.test(Function.prototype.toString.call(value)) ? 'class' : 'function'
+  return value.name === '' ? `a ${kind}` : `${kind} ${value.name}`
 }

@@ -1,4 +1,5 @@
 import type { TaskBackend } from '../backend'
+import { OneClass, onePerProcess } from '../copies/one-per-process'
 import { briefly } from '../errors/error-record'
 import { log } from './logger'
 import type { TaskResult } from '../result'
@@ -12,6 +13,7 @@ export interface TaskEvent {
 export type Listener = (event: TaskEvent) => unknown
 
 /** Something that happened to a task. Listeners only watch: their faults are logged and change no task's fate. */
+@OneClass('Signal')
 export class Signal {
   readonly name: string
   /** Whether anybody listens: who sends much can spare the event. */
@@ -58,8 +60,12 @@ export class Signal {
 }
 
 /** A task was handed to its backend. */
-export const taskEnqueued = new Signal('taskEnqueued')
+export const taskEnqueued = signal('taskEnqueued')
 /** A worker is about to run a task. */
-export const taskStarted = new Signal('taskStarted')
+export const taskStarted = signal('taskStarted')
 /** A task finished, and its outcome is stored. */
-export const taskFinished = new Signal('taskFinished')
+export const taskFinished = signal('taskFinished')
+
+function signal(name: string): Signal {
+  return onePerProcess(name, () => new Signal(name))
+}

@@ -1,30 +1,63 @@
-import type { ErrorRecord } from '../errors/error-record'
-import { workersAfter } from '../errors/history'
+import { type ErrorRecord, headline } from '../errors/error-record'
+import { omittedOf, workersAfter } from '../errors/history'
 import { briefName } from '../errors/suggestions'
 import type { TaskBackend } from '../backend'
 import { heard, log } from './logger'
+import type { ResultValues } from '../record'
 import { TaskResult } from '../result'
 import { taskFinished } from './signals'
 import type { ClaimedRow, Outcome } from '../store'
 
-type Named = Pick<TaskResult<unknown>, 'id' | 'taskName'>
+type Named = Pick<ResultValues, 'id' | 'taskName'> & Partial<ResultValues>
 
-/** Django's line for each state a task enters: `Task id=… path=… state=RUNNING`. */
+/** Django's line for each state a task enters: `Task id=… path=… state=RUNNING`. `ms`: how long the run took. */
 export function logState(
-  { id, taskName }: Named,
+  task: Named,
   state: 'RUNNING' | 'SUCCESSFUL' | 'FAILED',
   error?: ErrorRecord,
+  ms?: number,
 ): void {
-  const line = (): string => `Task id=${id} path=${briefName(taskName)} state=${state}`
-  if (state === 'FAILED') log.error(`${line()} error=${error?.traceback.split('\n')[0] ?? ''}`)
-  else if (heard.info) log.info(line())
+  const line = (): string =>
+    `Task id=${task.id} path=${briefName(task.taskName)} state=${state}${detailsOf(task, ms)}`
+  if (state !== 'FAILED') return void (heard.info && log.info(line()))
+  log.error(`${line()} error=${headline(error) ?? ''}`)
+  logTraceback(error)
 }
 
 /** A failed run that is to be tried again. */
-function logRetry(result: TaskResult<unknown>, delay: number | null): void {
+function logRetry(result: TaskResult<unknown>, delay: number | null, ms?: number): void {
+  const { id, taskName, attempts, queueName, workerIds } = result
+  const error = result.errors.at(-1)
+  const details = heard.details ? detailsOf({ queueName, workerIds }, ms) : ''
   log.warn(
-    `Task id=${result.id} path=${briefName(result.taskName)} state=READY attempt=${result.attempts} retry_in=${delay ?? 0}ms error=${result.errors.at(-1)?.traceback.split('\n')[0] ?? ''}`,
+    `Task id=${id} path=${briefName(taskName)} state=READY attempt=${attempts} retry_in=${delay ?? 0}ms${details} error=${headline(error) ?? ''}`,
   )
+  logTraceback(error)
+}
+
+/** Empty unless the command line was started with `-v 2`. */
+function detailsOf(
+  { queueName, workerIds, errors }: Partial<ResultValues>,
+  ms: number | undefined,
+): string {
+  if (!heard.details) return ''
+  const attempt = workerIds && errors && workerIds.length + omittedOf(errors).workers
+  const known = {
+    queue: queueName,
+    attempt,
+    worker: workerIds?.at(-1),
+    duration: ms === undefined ? undefined : `${(ms / 1000).toFixed(3)}s`,
+  }
+  return Object.entries(known)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ` ${name}=${value}`)
+    .join('')
+}
+
+/** Each line of a stack is a log line: within one line its breaks would be escaped. */
+function logTraceback(error: ErrorRecord | undefined): void {
+  if (!heard.debug || !error) return
+  for (const line of error.traceback.trimEnd().split('\n')) log.debug(`    ${line}`)
 }
 
 export function logEnqueued({
@@ -35,8 +68,13 @@ export function logEnqueued({
   log.debug(`Task id=${id} path=${briefName(taskName)} enqueued backend=${backend}`)
 }
 
-/** The outcome of a run is stored: tells the log, and the listeners of `taskFinished` if it is final. */
-export function tellOutcome(backend: TaskBackend, row: ClaimedRow, outcome: Outcome): void {
+/** The outcome of a run, which took `ms`, is stored: tells the log, and the listeners of `taskFinished` if it is final. */
+export function tellOutcome(
+  backend: TaskBackend,
+  row: ClaimedRow,
+  outcome: Outcome,
+  ms?: number,
+): void {
   const result = (): TaskResult<unknown> =>
     new TaskResult<unknown>(backend, () => ({
       ...row.values,
@@ -44,8 +82,8 @@ export function tellOutcome(backend: TaskBackend, row: ClaimedRow, outcome: Outc
       finishedAt: new Date(),
       ...changesOf(outcome, row),
     }))
-  if (outcome.status === 'READY') return logRetry(result(), outcome.delay)
-  logState(row.values, outcome.status, outcome.status === 'FAILED' ? outcome.error : undefined)
+  if (outcome.status === 'READY') return logRetry(result(), outcome.delay, ms)
+  logState(row.values, outcome.status, outcome.status === 'FAILED' ? outcome.error : undefined, ms)
   if (taskFinished.isHeard) taskFinished.send({ backend, result: result() })
 }
 

@@ -13,7 +13,7 @@ import {
   WorkerLost,
 } from '../errors/run-errors'
 import { briefly, type ErrorRecord, isA, recordOf } from '../errors/error-record'
-import { type AttemptError, tallyOf, withError } from '../errors/history'
+import { type AttemptError, endsByCrash, tallyOf, withError } from '../errors/history'
 import { briefName } from '../errors/suggestions'
 import type { ErrorClass, Policy, Retry } from '../tasks/run-policy'
 import type { ClaimedRow, Outcome } from '../store'
@@ -138,8 +138,7 @@ export function isLastRun({ values, options }: ClaimedRow, maxCrashes: number): 
   return options['rerunAfterCrash'] === false || 1 + tallyOf(values.errors).crashes >= maxCrashes
 }
 
-/** Whether it has cost all workers that it may cost but one. So it may be what kills them. */
+/** Whether it has cost all workers that it may cost but one, the one of its latest run among them. So it may be what kills them. */
 export function isSuspect(row: ClaimedRow, maxCrashes: number): boolean {
-  const { errors } = row.values
-  return errors.length > 0 && tallyOf(errors).crashes > 0 && isLastRun(row, maxCrashes)
+  return endsByCrash(row.values.errors) && isLastRun(row, maxCrashes)
 }

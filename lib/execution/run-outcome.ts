@@ -67,8 +67,8 @@ export function aborted(reason: TasksError, terms: Terms, mayRetry: boolean): Fa
 /** What a failed run makes of its row. */
 export function outcomeOf(row: ClaimedRow, failure: Failure, maxCrashes: number): Outcome {
   const { key, claims, values } = row
-  const { error, delay } = failure
-  if (failure.isCrash) return afterCrash(row, maxCrashes, error)
+  const { error, delay, isCrash } = failure
+  if (isCrash) return afterCrash(row, maxCrashes, error)
   const failed: Outcome = { key, claims, status: 'FAILED', error }
   if (delay === null) return failed
   try {

@@ -1,10 +1,11 @@
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { backends } from '../backend-registry'
 import { recordOf } from '../errors/error-record'
 import { load } from './load-module'
 import { enterChild } from './isolation-options'
 import { type FromChild, type ToChild, isOurs } from './ipc-messages'
+import { ownFile } from './own-files'
 import { TaskHost } from './task-host'
 
 /** The child process itself, as `fork` starts it: it loads the app, and then runs what its worker hands it, one task at a time. */
@@ -59,7 +60,9 @@ async function end(): Promise<void> {
 
 function watchParent(): void {
   const limits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, codeRangeSizeMb: 8 }
-  new Worker(join(__dirname, 'parent-watchdog.js'), {
+  // Its text, since a thread without loaders finds no file within an archive, as Yarn's Plug'n'Play has them.
+  new Worker(readFileSync(ownFile('parent-watchdog'), 'utf8'), {
+    eval: true,
     workerData: { parent: process.ppid },
     env: {},
     execArgv: [],

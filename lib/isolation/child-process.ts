@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import { clock } from '../clock'
 import { ProcessLost, WorkerStops } from '../errors/run-errors'
 import { briefName } from '../errors/suggestions'
@@ -18,6 +17,7 @@ import {
 } from './child-errors'
 import { begin, completion, type Current, graceOf, hasBegun } from './child-run'
 import type { Isolation } from './isolation-options'
+import { ownFile } from './own-files'
 import {
   type FromChild,
   type RunMessage,
@@ -33,6 +33,7 @@ const LOADING_MS = 60_000
 const TAKING_MS = 5_000
 /** Time in ms in which the last messages of a process are read after its end. */
 const LAST_WORDS_MS = 1_000
+
 /** One child process, as its worker sees it: it runs one task at a time. */
 export class Child {
   /** Rejects if the app does not load in it: with SetUpTrouble if it may load a moment later. */
@@ -52,7 +53,7 @@ export class Child {
 
   constructor(isolation: Isolation) {
     this.#module = isolation.module
-    this.#process = fork(join(__dirname, 'child-main.js'), [], {
+    this.#process = fork(ownFile('child-main'), [], {
       execArgv: ownArguments(),
       serialization: 'json',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

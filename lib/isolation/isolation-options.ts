@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { onePerProcess } from '../copies/one-per-process'
 import { InvalidSettingsError, NotSupportedError } from '../errors/errors'
 import { encodeJson } from '../tasks/json'
 import { assertKnown, settingsSubject, unexpected } from '../errors/option-checks'
@@ -41,16 +42,16 @@ function pathOf(module: unknown): string {
   throw unexpected(settingsSubject('Worker'), 'isolation.module', { expected }, module)
 }
 
-let isChild = false
+const self = onePerProcess('process', () => ({ isChild: false }))
 
 /** Says that this process was made for isolated tasks. */
 export function enterChild(): void {
-  isChild = true
+  self.isChild = true
 }
 
 /** A worker within a child would make children of its own. @throws NotSupportedError */
 export function assertNoChild(): void {
-  if (isChild)
+  if (self.isChild)
     throw new NotSupportedError(
       'A worker cannot be started in the child process of an isolated task.',
       'As `isolation.module` name a file that defines the tasks and starts no worker.',

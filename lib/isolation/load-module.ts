@@ -1,9 +1,11 @@
-import { createRequire } from 'node:module'
+import { realpathSync } from 'node:fs'
+import Module, { createRequire } from 'node:module'
+import { isAbsolute, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /** Loads the app's module, CommonJS or not, and lets it prepare; gives what it wants called at the end. */
 export async function load(module: string, options: unknown): Promise<() => unknown> {
-  const prepare = exportOf(await loaded(module), 'prepare')
+  const prepare = exportOf(await loadModule(module), 'prepare')
   const leave: unknown = typeof prepare === 'function' ? await prepare(options) : undefined
   return typeof leave === 'function'
     ? () => Reflect.apply(leave, undefined, []) as unknown
@@ -11,7 +13,7 @@ export async function load(module: string, options: unknown): Promise<() => unkn
 }
 
 /** By `require` first, which loaders of TypeScript hook into. */
-async function loaded(module: string): Promise<unknown> {
+export async function loadModule(module: string): Promise<unknown> {
   try {
     return createRequire(module)(module)
   } catch (error) {
@@ -19,6 +21,22 @@ async function loaded(module: string): Promise<unknown> {
     if (code !== 'ERR_REQUIRE_ESM' && code !== 'ERR_REQUIRE_ASYNC_MODULE') throw error
     return import(pathToFileURL(module).href)
   }
+}
+
+/** The file that a package, or a path in one, stands for; undefined if there is none. */
+export function resolveModule(name: string, folder: string): string | undefined {
+  try {
+    const file = createRequire(join(folder, 'package.json')).resolve(name)
+    return isAbsolute(file) ? realpathSync(file) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** True if Node was started with a loader that compiles TypeScript, such as ts-node or tsx. */
+export function hasTypeScriptHook(): boolean {
+  // Undocumented, but every such loader adds itself here.
+  return '.ts' in (Module as unknown as { _extensions: object })._extensions
 }
 
 /** An ES module may export all of it as its default. */

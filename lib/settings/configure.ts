@@ -23,9 +23,9 @@ export interface BackendConfig {
   /** A backend class, or `'module#Export'`, resolved from the app's root. */
   BACKEND: BackendClass | string
   /** The queues tasks may be put in. Default `['default']`; `[]`: any. */
-  QUEUES?: readonly string[]
+  QUEUES?: readonly string[] | undefined
   /** What the backend itself understands. */
-  OPTIONS?: object
+  OPTIONS?: object | undefined
 }
 
 export type TasksSettings = Readonly<Record<string, BackendConfig>>
@@ -69,7 +69,9 @@ export function configureTasks<Settings extends TasksSettings>(settings: Setting
   const configured = new Map(
     Object.entries(settings).map(([alias, config]) => [alias, makeBackend(alias, config)]),
   )
-  for (const task of tasks.all()) configured.get(task.backend)?.validate(task)
+  if (backends.isConfigured) tasks.noteReload()
+  if (!tasks.isReloading)
+    for (const task of tasks.all()) configured.get(task.backend)?.validate(task)
   backends.configure(configured)
   return settings
 }
@@ -120,7 +122,8 @@ function importFromApp(module: string, name: string, wanted: string, path: strin
   }
 }
 
-function appRoot(folder = process.cwd()): string {
+/** The folder of the nearest package.json from the current folder upwards. */
+export function appRoot(folder = process.cwd()): string {
   if (existsSync(join(folder, 'package.json')) || dirname(folder) === folder) return folder
   return appRoot(dirname(folder))
 }

@@ -11,8 +11,8 @@ import {
 
 /** One call of a task, keyword arguments apart. */
 export interface CallArguments {
-  args?: readonly unknown[]
-  kwargs?: Readonly<Record<string, unknown>>
+  args?: readonly unknown[] | undefined
+  kwargs?: Readonly<Record<string, unknown>> | undefined
 }
 
 const CALL: Rule = { expected: '{ args, kwargs }', isSound: isRecord }

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import { InvalidCallError, NotSupportedError } from '../errors/errors'
+import { OneClass } from '../copies/one-per-process'
 import { shown } from '../errors/suggestions'
 import { cut } from '../errors/error-record'
 import { sharedByMany } from '../clock'
@@ -17,10 +18,33 @@ export interface Surroundings {
 }
 
 /** The first argument of a task with `takesContext: true`. */
+@OneClass('TaskContext')
 export class TaskContext {
   /** The result as it stood when this run started. */
   readonly taskResult: TaskResult<unknown>
   readonly #surroundings: Surroundings
+
+  /**
+   * Stores how far the task has come, for `result.progress`. Cheap: reports are gathered, the latest one counts. Needs no `this`.
+   *
+   * @throws InvalidCallError unless `done` and `total` are finite numbers.
+   */
+  readonly reportProgress = (
+    done: number,
+    total: number | null = null,
+    note: string | null = null,
+  ): void => {
+    if (!Number.isFinite(done) || !(total === null || Number.isFinite(total)))
+      throw new InvalidCallError(
+        `reportProgress expects finite numbers, got ${shown(done)} of ${shown(total)}.`,
+        'Pass how much is done and, if known, the total.',
+      )
+    this.#surroundings.report({
+      done,
+      total,
+      note: note === null ? null : cut(String(note), MAX_NOTE),
+    })
+  }
 
   constructor(taskResult: TaskResult<unknown>, surroundings: Surroundings) {
     this.taskResult = taskResult
@@ -35,24 +59,6 @@ export class TaskContext {
   /** Which run this is, from 1. */
   get attempt(): number {
     return this.taskResult.attempts
-  }
-
-  /**
-   * Stores how far the task has come, for `result.progress`. Cheap: reports are gathered, the latest one counts.
-   *
-   * @throws InvalidCallError unless `done` and `total` are finite numbers.
-   */
-  reportProgress(done: number, total: number | null = null, note: string | null = null): void {
-    if (!Number.isFinite(done) || !(total === null || Number.isFinite(total)))
-      throw new InvalidCallError(
-        `reportProgress expects finite numbers, got ${shown(done)} of ${shown(total)}.`,
-        'Pass how much is done and, if known, the total.',
-      )
-    this.#surroundings.report({
-      done,
-      total,
-      note: note === null ? null : cut(String(note), MAX_NOTE),
-    })
   }
 
   /**

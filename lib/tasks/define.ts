@@ -1,51 +1,100 @@
 import type { ArgumentClass, ArgumentClasses, Given, NotTheClasses } from './argument-classes'
 import type { TaskContext } from './context'
 import { InvalidTaskError } from '../errors/errors'
-import type { Jsonable, NotCarriedByJson } from './json'
-import { callerPlace } from './call-site'
+import type { Jsonable } from './json'
+import type { NotCarriedByJson, NotTheOptions, Refusal } from './refusal'
+import { placeOfCall, type Place } from '../copies/call-site'
+import { onePerProcess } from '../copies/one-per-process'
 import { tasks } from '../registry'
 import { Task, type TaskFunction } from './task'
 import { type TaskOptions, taskValues } from './task-options'
 
 type WithContext = TaskOptions & { takesContext: true }
 
-type WithoutContext = TaskOptions & { takesContext?: false }
+type WithoutContext = TaskOptions & { takesContext?: false | undefined }
 
-type Classes = readonly ArgumentClass[]
+/** With the empty list, so that TypeScript 5.2 takes what is listed for a tuple. */
+type Classes = readonly ArgumentClass[] | readonly []
 
-type Listing<Listed> = { args?: Listed }
+type Listing<Listed> = { args?: Listed | undefined }
 
-/** Nothing more to ask of the function, or a type that none satisfies, with the reason in words. */
+/**
+ * What `task` asks of a function with these arguments and this return value: nothing more, or a type that no function has, with
+ * the reason in words. For a generic function around `task`, which asks the same of its own callers:
+ *
+ * ```ts
+ * function define<A extends unknown[], R>(name: string, fn: ((...args: A) => Promise<R>) & CarriedByJson<A, Promise<R>>) {
+ *   return task(name, fn)
+ * }
+ * ```
+ */
+export type CarriedByJson<Args extends unknown[], Return> = Carried<Args, Awaited<Return>>
+
 type Carried<Args extends unknown[], Return> = [Args] extends [Jsonable<Args>]
   ? [Return] extends [Jsonable<Return>]
     ? unknown
-    : NotCarriedByJson<'the return value'>
-  : NotCarriedByJson<'an argument'>
+    : NotCarriedByJson<Refusal<Return, 'return value'>>
+  : NotCarriedByJson<Refusal<Args, 'args'>>
 
 /** The listed classes are those of the parameters, and JSON carries the rest. A list that is typed as no more than a list is left to run time. */
-type Fit<Args extends unknown[], Return, Listed extends Classes> = number extends Listed['length']
-  ? Carried<Args, Return>
-  : [Listed] extends [ArgumentClasses<Args>]
-    ? Carried<Given<Args, Listed>, Return>
-    : NotTheClasses<Listed>
+type Fit<Args extends unknown[], Return, Listed extends Classes> = [readonly []] extends [Listed]
+  ? CarriedByJson<Args, Return>
+  : number extends Listed['length']
+    ? CarriedByJson<Args, Return>
+    : [Listed] extends [ArgumentClasses<Args>]
+      ? CarriedByJson<Given<Args, Listed>, Return>
+      : NotTheClasses<Listed>
 
 type ArgsOf<Fn extends TaskFunction> =
   Parameters<Fn> extends [TaskContext, ...infer Args] ? Args : Parameters<Fn>
+
+/** What the last overload of `task` asks of the function: the rules of all others, so that it can say which one is broken. */
+type Asked<Fn extends TaskFunction, Takes, Listed extends Classes> = [Takes] extends [true]
+  ? Parameters<Fn> extends [TaskContext, ...unknown[]]
+    ? Fit<ArgsOf<Fn>, ReturnType<Fn>, Listed>
+    : NotTheOptions<'takesContext is true, and its first parameter is no TaskContext'>
+  : [Takes] extends [false | undefined]
+    ? Parameters<Fn> extends [TaskContext, ...unknown[]]
+      ? NotTheOptions<'its first parameter is a TaskContext: add takesContext: true'>
+      : Fit<Parameters<Fn>, ReturnType<Fn>, Listed>
+    : NotTheOptions<'write takesContext: true, or leave it out'>
+
+type Defined<Fn extends TaskFunction, Listed> =
+  ArgsOf<Fn> extends infer Args extends unknown[]
+    ? Task<Given<Args, Listed>, Awaited<ReturnType<Fn>>>
+    : never
+
+/** What the decorator asks of a method, which older decorators get by its descriptor. */
+type AskedOfMethod<Target, Descriptor, Listed extends Classes> =
+  Descriptor extends TypedPropertyDescriptor<infer Fn extends TaskFunction>
+    ? Fit<ArgsOf<Fn>, ReturnType<Fn>, Listed>
+    : Target extends TaskFunction
+      ? Fit<ArgsOf<Target>, ReturnType<Target>, Listed>
+      : NotTheOptions<'only a static method can be marked as a task'>
 
 /** Marks a static method as a task; `taskOf` gives its handle. For both kinds of TypeScript decorators. */
 export interface TaskDecorator<Listed extends Classes = readonly []> {
   <Fn extends TaskFunction>(
     target: object,
     key: string | symbol,
-    descriptor: TypedPropertyDescriptor<Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>>,
+    descriptor: TypedPropertyDescriptor<Fn & Fit<ArgsOf<Fn>, ReturnType<Fn>, Listed>>,
   ): void
   <Fn extends TaskFunction>(
-    method: Fn & Fit<ArgsOf<Fn>, Awaited<ReturnType<Fn>>, Listed>,
+    method: Fn & Fit<ArgsOf<Fn>, ReturnType<Fn>, Listed>,
     context: ClassMethodDecoratorContext,
+  ): void
+  /** Compilers show the last overload when none fits: this one says why, for both kinds. */
+  <Target, Descriptor = undefined>(
+    target: Target & AskedOfMethod<Target, Descriptor, Listed>,
+    keyOrContext: string | symbol | ClassMethodDecoratorContext,
+    descriptor?: Descriptor,
   ): void
 }
 
-const tasksOfMethods = new WeakMap<TaskFunction, Task<unknown[], unknown>>()
+const tasksOfMethods = onePerProcess(
+  'tasks of methods',
+  () => new WeakMap<TaskFunction, Task<unknown[], unknown>>(),
+)
 
 /**
  * Defines a task: `fn` under a name that outlives builds and renamings.
@@ -55,29 +104,40 @@ const tasksOfMethods = new WeakMap<TaskFunction, Task<unknown[], unknown>>()
  * await sendWelcome.enqueue(42)
  * ```
  *
- * @throws InvalidTaskError for a bad name or option, or a name that another file has taken.
+ * @throws InvalidTaskError for a bad name or option, in the command line also for a name that is taken at another place.
  */
 export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
   name: string,
-  fn: ((context: TaskContext, ...args: Args) => Return) & Fit<Args, Awaited<Return>, Listed>,
+  fn: ((context: TaskContext, ...args: Args) => Return) & Fit<Args, Return, Listed>,
   options: WithContext & Listing<Listed>,
 ): Task<Given<Args, Listed>, Awaited<Return>>
 export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
   name: string,
-  fn: ((...args: Args) => Return) & Fit<Args, Awaited<Return>, Listed>,
+  fn: ((...args: Args) => Return) & Fit<Args, Return, Listed>,
   options?: WithoutContext & Listing<Listed>,
 ): Task<Given<Args, Listed>, Awaited<Return>>
 export function task<const Listed extends Classes = readonly []>(
   name: string,
   options?: TaskOptions & Listing<Listed>,
 ): TaskDecorator<Listed>
+/** Compilers show the last overload when none fits: this one says why. Parameters without types get theirs from those above. */
+export function task<
+  Fn extends TaskFunction,
+  const Listed extends Classes = readonly [],
+  Takes extends boolean | undefined = false,
+>(
+  name: string,
+  fn: Fn & Asked<Fn, Takes, Listed>,
+  options?: TaskOptions & Listing<Listed> & { takesContext?: Takes },
+): Defined<Fn, Listed>
 export function task(
   name: string,
   fnOrOptions?: TaskFunction | TaskOptions,
   options: TaskOptions = {},
 ): unknown {
-  if (typeof fnOrOptions === 'function') return define(name, fnOrOptions, options)
-  return decorator(name, fnOrOptions ?? {})
+  const place = placeOfCall(task)
+  if (typeof fnOrOptions === 'function') return define(name, fnOrOptions, options, place)
+  return decorator(name, fnOrOptions ?? {}, place)
 }
 
 /**
@@ -102,19 +162,25 @@ export function taskOf<Fn extends TaskFunction>(
  * and its results read; running it here is an error.
  */
 export function remoteTask<Args extends unknown[], Return = unknown>(
-  name: string & Carried<Args, Return>,
+  name: string & CarriedByJson<Args, Return>,
   options: Omit<TaskOptions, 'takesContext' | 'args'> & Listing<ArgumentClasses<Args>> = {},
 ): Task<Args, Return> {
   return new Task<Args, Return>(taskValues(name, options as TaskOptions), null)
 }
 
-function define(name: string, fn: TaskFunction, options: TaskOptions): Task<unknown[], unknown> {
+function define(
+  name: string,
+  fn: TaskFunction,
+  options: TaskOptions,
+  place: Place,
+): Task<unknown[], unknown> {
+  if (tasks.find(name)) tasks.noteReload()
   const defined = new Task<unknown[], unknown>(taskValues(name, options), fn)
-  tasks.add(defined, callerPlace())
+  tasks.add(defined, place)
   return defined
 }
 
-function decorator(name: string, options: TaskOptions): TaskDecorator {
+function decorator(name: string, options: TaskOptions, place: Place): TaskDecorator {
   return (
     target: unknown,
     keyOrContext: unknown,
@@ -130,7 +196,7 @@ function decorator(name: string, options: TaskOptions): TaskDecorator {
     const owner = ownerOf(target, keyOrContext)
     tasksOfMethods.set(
       fn,
-      define(name, (...given) => Reflect.apply(fn, owner(), given), options),
+      define(name, (...given) => Reflect.apply(fn, owner(), given), options, place),
     )
   }
 }

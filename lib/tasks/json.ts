@@ -19,12 +19,15 @@ export type Jsonable<T> = 0 extends 1 & T
     ? T
     : T extends Plain | void
       ? T
-      : T extends NotJson
-        ? never
-        : { [K in keyof T]: Jsonable<T[K]> }
+      : [KindOf<T>] extends [never]
+        ? { [K in keyof T]: Jsonable<T[K]> }
+        : never
+
+/** The same data, as `as const` types it. */
+export type ReadonlyData<T> = T extends object ? { readonly [K in keyof T]: ReadonlyData<T[K]> } : T
 
 /** What needs no closer look: above all recursive types, which looked at member by member would never end. */
-type Plain =
+export type Plain =
   | string
   | number
   | boolean
@@ -33,25 +36,39 @@ type Plain =
   | readonly Plain[]
   | { readonly [key: string]: Plain }
 
-type NotJson =
-  | bigint
-  | symbol
-  | Date
-  | RegExp
-  | Error
-  | ReadonlyMap<unknown, unknown>
-  | ReadonlySet<unknown>
-  | WeakMap<WeakKey, unknown>
-  | WeakSet<WeakKey>
-  | PromiseLike<unknown>
-  | ArrayBufferView
-  | ArrayBuffer
-  | ((...given: never[]) => unknown)
+/** What JSON cannot carry as such, by the word for it in a message; `never` for all else. */
+export type KindOf<T> = T extends bigint
+  ? 'a bigint'
+  : T extends symbol
+    ? 'a symbol'
+    : T extends (...given: never[]) => unknown
+      ? 'a function'
+      : T extends object
+        ? KindOfObject<T>
+        : never
 
-/** A compile error with words in it, where arguments or a return value do not fit into JSON. */
-export interface NotCarriedByJson<Where extends string> {
-  readonly 'JSON cannot carry this': Where
-}
+type KindOfObject<T extends object> = T extends Date
+  ? 'a Date'
+  : T extends ReadonlyMap<unknown, unknown>
+    ? 'a Map'
+    : T extends ReadonlySet<unknown>
+      ? 'a Set'
+      : T extends PromiseLike<unknown>
+        ? 'a Promise'
+        : T extends ArrayBufferView | ArrayBuffer
+          ? 'binary data'
+          : T extends RegExp
+            ? 'a RegExp'
+            : T extends WeakMap<WeakKey, unknown>
+              ? 'a WeakMap'
+              : T extends WeakSet<WeakKey>
+                ? 'a WeakSet'
+                : T extends Error
+                  ? // Data with a name and a message is no error.
+                    'stack' extends keyof T
+                    ? 'an Error'
+                    : never
+                  : never
 
 /**
  * The JSON text of a value.
@@ -65,12 +82,15 @@ export function encodeJson(value: unknown, path: string): string {
   if (text === undefined) return refuse(path, 'toJSON gives undefined', 'pass plain data')
   assertStorableText(text, path)
   const bytes = Buffer.byteLength(text)
-  if (bytes > MAX_JSON_BYTES)
-    throw new NotSerializableError(
-      `${path} is ${bytes} bytes of JSON; the limit is ${MAX_JSON_BYTES}.`,
-      'Store the data elsewhere and pass a reference to it.',
-    )
+  if (bytes > MAX_JSON_BYTES) return refuseSize(path, String(bytes))
   return text
+}
+
+function refuseSize(path: string, bytes: string): never {
+  throw new NotSerializableError(
+    `${path} is ${bytes} bytes of JSON; the limit is ${MAX_JSON_BYTES}.`,
+    'Store the data elsewhere and pass a reference to it.',
+  )
 }
 
 /** The text of the column `args_kwargs`. Optional arguments that were left out at the end are dropped. */
@@ -95,12 +115,15 @@ class Way {
   readonly above: object[] = []
   readonly #root: string
   readonly #steps: (string | number)[] = []
+  /** Each value takes a byte at least. One object in many places is written, and looked at, as often. */
+  #values = 0
 
   constructor(root: string) {
     this.#root = root
   }
 
   into(object: object, step: string | number): void {
+    if (++this.#values > MAX_JSON_BYTES) refuseSize(this.#root, `more than ${MAX_JSON_BYTES}`)
     this.above.push(object)
     this.#steps.push(step)
   }

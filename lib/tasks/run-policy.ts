@@ -20,15 +20,15 @@ export interface Retry {
   /** Runs in all, the first one included. */
   maxAttempts: number
   /** Milliseconds before the second run. Default 1000. */
-  delay?: number
+  delay?: number | undefined
   /** The delay is multiplied by this from run to run. Default 2. */
-  factor?: number
+  factor?: number | undefined
   /** The delay's limit in milliseconds. Default one hour. */
-  maxDelay?: number
+  maxDelay?: number | undefined
   /** The random part of the delay, 0 to 1, so that many failures are not all retried at once. Default 0.2. */
-  jitter?: number
+  jitter?: number | undefined
   /** Which errors are retried: classes, or a function that returns true for them. Default: all. */
-  retryOn?: readonly ErrorClass[] | ((error: unknown) => boolean)
+  retryOn?: readonly ErrorClass[] | ((error: unknown) => boolean) | undefined
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the arguments of an error's constructor do not matter here

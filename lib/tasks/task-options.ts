@@ -22,51 +22,55 @@ import { DEFAULT_POLICY, POLICY_TABLE, type Policy, type Retry } from './run-pol
 /** What a task and one enqueue of it may ask for. */
 export interface SharedOptions {
   /** Whole, -100 to 100; higher runs first. Default 0. */
-  priority?: number
+  priority?: number | undefined
   /** At most 32 characters. Default `'default'`. */
-  queueName?: string
+  queueName?: string | undefined
   /** An alias of TASKS. Default `'default'`. */
-  backend?: string
+  backend?: string | undefined
 }
 
 /** The policy as options of a task. */
-export type PolicyOptions = { -readonly [Name in keyof Policy]?: NonNullable<Policy[Name]> }
+export type PolicyOptions = {
+  -readonly [Name in keyof Policy]?: NonNullable<Policy[Name]> | undefined
+}
 
 /** The policy as options of `using`; null takes off what the task asks for. */
-export type PolicyChanges = { -readonly [Name in keyof Omit<Policy, 'retry'>]?: Policy[Name] }
+export type PolicyChanges = {
+  -readonly [Name in keyof Omit<Policy, 'retry'>]?: Policy[Name] | undefined
+}
 
 /** What a task asks for, wherever it is enqueued from. */
 export interface TaskOptions extends SharedOptions, PolicyOptions {
   /** The function's first argument is a `TaskContext`. Default false. */
-  takesContext?: boolean
+  takesContext?: boolean | undefined
   /**
    * The class of each argument: what is given follows its class-validator rules, at enqueue and before the run, and
    * the function receives an instance. `{ optional: Class }` for an argument that may be left out or null, null for
    * one that is taken as it is.
    */
-  args?: readonly ArgumentClass[]
+  args?: readonly ArgumentClass[] | undefined
   /**
    * The run is one transaction, whose manager is `context.manager`: what it writes there and that it is SUCCESSFUL
    * commit together or not at all. Default false.
    */
-  transactional?: boolean
+  transactional?: boolean | undefined
   /**
    * The run has a child process of its own, so that a long computation, a crash or a `process.exit` harms no other task,
    * and a time limit ends it for good. Default false.
    */
-  isolate?: boolean
+  isolate?: boolean | undefined
 }
 
 /** What one enqueue may change. */
 export interface CallOptions extends SharedOptions, PolicyChanges {
   /** Not before this instant; null: as soon as possible. */
-  runAfter?: Date | null
+  runAfter?: Date | null | undefined
   /** Enqueues in this manager's transaction. */
   manager?: EntityManager | undefined
   /** While a task with this key waits or runs, enqueueing it again gives that one's result. At most 126 characters, the last of which is no blank. */
-  uniqueKey?: string | null
+  uniqueKey?: string | null | undefined
   /** As the task's option, for this enqueue; a `retryOn` cannot be written into a row, so the task's own stays. */
-  retry?: Omit<Retry, 'retryOn'> | null
+  retry?: Omit<Retry, 'retryOn'> | null | undefined
 }
 
 type AllOptions = TaskOptions & CallOptions

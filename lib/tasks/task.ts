@@ -2,13 +2,15 @@ import type { Order, TaskBackend } from '../backend'
 import { type CallArguments, assertCall, assertCalls } from './call-arguments'
 import { TaskContext } from './context'
 import { assertReceivable, plainArguments, receivedArguments } from './dto'
+import { OneClass } from '../copies/one-per-process'
 import { InvalidTaskError, NotSupportedError, ResultMismatchError } from '../errors/errors'
 import { isRecord } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
-import { encodeArguments } from './json'
+import { type ReadonlyData, encodeArguments } from './json'
 import { enqueueManyThrough, enqueueThrough, isWrapped } from '../middleware'
 import { backends } from '../backend-registry'
 import { parametersOf } from './parameters'
+import { tasks } from '../registry'
 import { TaskResult } from '../result'
 import type { AnyTask } from '../task-type'
 import { type CallOptions, type TaskValues, changedValues } from './task-options'
@@ -29,6 +31,7 @@ export type TaskFunction = (...given: never[]) => unknown
 export interface Task<Args extends unknown[], Return> extends TaskValues {}
 
 /** A function that can be run in the background: an immutable value, made by `task(…)`. */
+@OneClass('Task')
 export class Task<Args extends unknown[], Return> {
   readonly #fn: TaskFunction | null
   /** The backend that has found nothing to refuse in this task. */
@@ -38,7 +41,7 @@ export class Task<Args extends unknown[], Return> {
   constructor(values: TaskValues, fn: TaskFunction | null, changes: Partial<TaskValues> = {}) {
     Object.assign(this, values, changes)
     this.#fn = fn
-    if (backends.isConfigured) this.#acceptedBy = backendFor(this)
+    if (backends.isConfigured && !tasks.isReloading) this.#acceptedBy = backendFor(this)
   }
 
   /**
@@ -62,7 +65,7 @@ export class Task<Args extends unknown[], Return> {
   }
 
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
-  async enqueueMany(calls: readonly Args[]): Promise<TaskResult<Return>[]> {
+  async enqueueMany(calls: readonly (Args | ReadonlyData<Args>)[]): Promise<TaskResult<Return>[]> {
     assertCalls(this.name, calls)
     this.#assertAccepted()
     const orders: Order[] = []

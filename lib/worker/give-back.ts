@@ -12,12 +12,16 @@ const FIRST_PAUSE_MS = 100
  * Gives rows back to the store; never throws. Tries again for some seconds: of a row that is left to its lease a crash is
  * counted, though it may never have run.
  */
-export async function giveBack(store: Store, rows: readonly Held[]): Promise<void> {
+export async function giveBack(
+  store: Store,
+  rows: readonly Held[],
+  delayMs?: number,
+): Promise<void> {
   if (rows.length === 0) return
   const deadline = clock.now() + PATIENCE_MS
   for (let pause = FIRST_PAUSE_MS; ; pause *= 2) {
     try {
-      return void (await store.release(rows))
+      return void (await store.release(rows, delayMs))
     } catch (error) {
       if (clock.now() + pause > deadline)
         return log.error(`${rows.length} row(s) could not be given back: ${briefly(error)}`)

@@ -13,11 +13,15 @@ import {
 import type { PruneQuery } from '../store'
 import { allOr } from './worker-options'
 
-export interface PruneOptions extends Partial<Omit<PruneQuery, 'queues'>> {
+type QueryOptions = {
+  readonly [Name in keyof Omit<PruneQuery, 'queues'>]?: PruneQuery[Name] | undefined
+}
+
+export interface PruneOptions extends QueryOptions {
   /** The alias in TASKS. Default `'default'`. */
-  backend?: string
+  backend?: string | undefined
   /** Queues to prune, or `'*'` for all. Default `['default']`. */
-  queues?: readonly string[] | '*'
+  queues?: readonly string[] | '*' | undefined
 }
 
 const FOURTEEN_DAYS_MS = 14 * 24 * 60 * 60 * 1000

@@ -1,7 +1,10 @@
 import type { TaskBackend } from '../backend'
 import { assertNoChild } from '../isolation/isolation-options'
+import { assertOwnFiles } from '../isolation/own-files'
+import type * as taskModules from '../isolation/task-modules'
 import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneQueryOf } from './prune-options'
+import { beforeLastSignal } from './last-signal'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
 import { InvalidSettingsError } from '../errors/errors'
@@ -15,7 +18,10 @@ import type * as progress from './chores/progress'
 import type * as rescuer from './chores/rescuer'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
-import type * as taskPool from './task-pool'
+import type * as watching from './chores/watching'
+import type { Chore } from './chores/chore'
+import type { Watch } from './chores/watching'
+import type * as taskPool from './pool/task-pool'
 import type * as unknownTasks from './unknown-tasks'
 import type * as loop from './worker'
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
@@ -24,7 +30,7 @@ export type { PruneOptions } from './prune-options'
 
 export interface StopOptions {
   /** Does not wait for running tasks: their rows are given back unfinished. Default false. */
-  force?: boolean
+  force?: boolean | undefined
 }
 
 /** A worker at work in this process. */
@@ -52,7 +58,8 @@ export type WorkerState = 'running' | 'stopping' | 'ended' | 'failed'
  * tried again for 10 seconds.
  *
  * @throws InvalidSettingsError for an option out of its range.
- * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers.
+ * @throws InvalidBackendError for an unknown alias; NotSupportedError for a backend without workers, and for `isolation` in a bundle.
+ * @throws LoadError for `taskModules` that match no file, or do not load.
  * @throws DataSourceError or DatabaseError if the table or the database is not there.
  *
  * A worker that fails later says so in one line of the log, in its `state` and by `finished`.
@@ -72,20 +79,23 @@ export interface OpenWorker {
   close(): Promise<void>
 }
 
-/** The first half of `startWorker`, which throws the same. */
-export function openWorker(options: WorkerOptions = {}): Promise<OpenWorker> {
+/** The first half of `startWorker`, which throws the same. `watch` sees the progress of the running tasks. */
+export function openWorker(options: WorkerOptions = {}, watch?: Watch): Promise<OpenWorker> {
   // A worker outlives the request or the transaction that starts it.
-  return inFreshContext(() => opened(options))
+  return inFreshContext(() => opened(options, watch))
 }
 
-async function opened(options: WorkerOptions): Promise<OpenWorker> {
+async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker> {
   assertNoChild()
   const settings = settingsOf(options)
+  if (settings.isolation) assertOwnFiles()
+  const { loadTaskModules } = require('../isolation/task-modules') as typeof taskModules
+  await loadTaskModules(settings.taskModules)
   const backend = backends.get(settings.backend)
   assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}
   const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
-  const worker = workerOf(backend, store, settings)
+  const worker = workerOf(backend, store, settings, watch)
   hear = (wakeup) => worker.hear(wakeup)
   return {
     start: () => inFreshContext(() => running(worker, settings.workerId)),
@@ -115,9 +125,10 @@ export function workerOf(
   backend: TaskBackend,
   store: Store,
   settings: WorkerSettings,
+  watch?: Watch,
 ): loop.Worker {
   const { Children } = require('../isolation/process-pool') as typeof processPool
-  const { TaskPool } = require('./task-pool') as typeof taskPool
+  const { TaskPool } = require('./pool/task-pool') as typeof taskPool
   const { Leases } = require('./chores/leases') as typeof leases
   const { ProgressNotes } = require('./chores/progress') as typeof progress
   const { Rescuer } = require('./chores/rescuer') as typeof rescuer
@@ -134,7 +145,14 @@ export function workerOf(
   // A batch ends: nobody would come back to the row.
   const unknown = settings.batch ? null : new UnknownTasks()
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
-  return new Worker(store, settings, pool, [holding, noting, ...returning, rescuing])
+  const chores = [holding, noting, ...returning, rescuing, ...watchingOf(pool, watch)]
+  return new Worker(store, settings, pool, chores)
+}
+
+function watchingOf(pool: taskPool.TaskPool, watch: Watch | undefined): Chore[] {
+  if (!watch) return []
+  const { Watching } = require('./chores/watching') as typeof watching
+  return [new Watching(pool, watch)]
 }
 
 function running(worker: loop.Worker, workerId: string): RunningWorker {
@@ -147,6 +165,10 @@ function running(worker: loop.Worker, workerId: string): RunningWorker {
   )
   const stop = ({ force = false }: StopOptions = {}): Promise<loop.WorkerReport> => {
     if (force) return worker.forceStop()
+    if (!worker.isStopping) {
+      const ignoreSignals = beforeLastSignal(() => worker.forceStop())
+      void finished.catch(() => {}).finally(ignoreSignals)
+    }
     worker.stop()
     return finished
   }

@@ -5,6 +5,7 @@ import {
   ANYTHING,
   MILLISECONDS,
   type OptionTable,
+  type Rule,
   QUEUE_NAMES,
   QUEUE_NAMES_OR_ALL,
   TRUE_OR_FALSE,
@@ -20,27 +21,32 @@ import type { ClaimFilter } from '../store'
 
 export interface WorkerOptions {
   /** The alias in TASKS of the backend to serve. Default `'default'`. */
-  backend?: string
+  backend?: string | undefined
   /** Queues to serve, or `'*'` for all. Default `['default']`. */
-  queues?: readonly string[] | '*'
+  queues?: readonly string[] | '*' | undefined
   /** Queues to leave alone; only with `queues: '*'`. */
-  excludeQueues?: readonly string[]
+  excludeQueues?: readonly string[] | undefined
   /** Milliseconds between polls while no task is due. Default 1000. */
-  interval?: number
+  interval?: number | undefined
   /** Ends when nothing is left to run. Default false. */
-  batch?: boolean
+  batch?: boolean | undefined
   /** Ends after this many tasks. Default: never. */
-  maxTasks?: number
+  maxTasks?: number | undefined
   /** At most 64 characters. Default: random. */
-  workerId?: string
+  workerId?: string | undefined
   /** Tasks run at a time. Default 10. */
-  concurrency?: number
+  concurrency?: number | undefined
   /** Milliseconds that running tasks have to finish at a stop. Default 30000. */
-  shutdownTimeout?: number
+  shutdownTimeout?: number | undefined
   /** Upper limit in milliseconds of a random delay at the start, so that many workers do not poll at once. Default 0. */
-  startupDelay?: number
+  startupDelay?: number | undefined
+  /**
+   * Globs of files that define tasks, relative to the folder of the app's package.json, or names of packages: loaded before
+   * the worker starts. Default: none, for an app that imports its tasks itself.
+   */
+  taskModules?: string | readonly string[] | undefined
   /** Where child processes find the app; needed for tasks with `isolate: true`. */
-  isolation?: IsolationOptions
+  isolation?: IsolationOptions | undefined
 }
 
 /** The options of a worker, checked and complete. Durations in ms. */
@@ -55,9 +61,16 @@ export interface WorkerSettings extends ClaimFilter {
   readonly shutdownTimeout: number
   readonly startupDelay: number
   readonly isolation: Isolation | null
+  readonly taskModules: readonly string[]
 }
 
 export const MAX_WORKER_ID = 64
+
+const TASK_MODULES: Rule = {
+  expected: 'globs of files that define tasks',
+  isSound: (value) => [value].flat().every((each) => typeof each === 'string' && each !== ''),
+  hint: "Write e.g. taskModules: ['dist/**/*.tasks.js'].",
+}
 
 /** Every option of a worker, its default and what it must be. */
 export const WORKER_OPTIONS = {
@@ -71,6 +84,7 @@ export const WORKER_OPTIONS = {
   concurrency: row(10, wholeNumber(1)),
   shutdownTimeout: row(30_000, MILLISECONDS),
   startupDelay: row(0, MILLISECONDS),
+  taskModules: row<string | readonly string[]>([], TASK_MODULES),
   /** Checked by `isolationOf`. */
   isolation: row<IsolationOptions | undefined>(undefined, ANYTHING),
 } satisfies OptionTable<WorkerOptions>
@@ -87,6 +101,7 @@ export function settingsOf(options: WorkerOptions): WorkerSettings {
   return {
     ...given,
     queues,
+    taskModules: [given.taskModules].flat(),
     workerId: given.workerId ?? randomWorkerId(),
     hasRandomId: given.workerId === undefined,
     isolation: given.isolation === undefined ? null : isolationOf(given.isolation),

@@ -6,9 +6,8 @@ import { DataSourceError, TasksError } from '../errors/errors'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
 import { giveBack } from './give-back'
-import { Intake } from './intake'
-import { Polling } from './polling'
-import type { TaskPool } from './task-pool'
+import { type Admission, Intake, Polling } from './intake'
+import type { TaskPool } from './pool/task-pool'
 import type { Exchange, Wakeup, Store, ClaimFilter } from '../store'
 import type { WorkerSettings } from './worker-options'
 
@@ -173,11 +172,12 @@ export class Worker {
   async #take({ answers, claimed }: Exchange, askedAt: number): Promise<void> {
     const isStopping = this.#stopping.signal.aborted
     this.#pool.settle(answers)
-    const { kept, returned } = isStopping
-      ? { kept: [], returned: claimed }
+    const { kept, returned, postponed }: Admission = isStopping
+      ? { kept: [], returned: claimed, postponed: [] }
       : this.#intake.admit(claimed)
     // Before the others start, one of which may end the process.
-    await giveBack(this.#store, returned)
+    if (returned.length > 0) await giveBack(this.#store, returned)
+    if (postponed.length > 0) await giveBack(this.#store, postponed, this.#intake.postponedMs)
     this.#pool.take(kept, askedAt)
   }
 
@@ -192,8 +192,8 @@ export class Worker {
       log.info(`Run maximum tasks (${maxTasks})`)
       return true
     }
-    if (!batch || claimed !== 0 || limit === 0 || this.#pool.busy > 0 || this.#polling.isWoken)
-      return false
+    if (!batch || claimed !== 0 || limit === 0) return false
+    if (this.#pool.busy > 0 || this.#polling.isWoken || this.#intake.owes) return false
     log.info(`No more tasks to run for worker_id=${workerId}. Exiting gracefully.`)
     return true
   }

@@ -517,6 +517,8 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     expect(await theBackend().counts()).toEqual({ ...none, [status]: 4 })
     expect(await theBackend().counts({ queues: ['mail'] })).toEqual({ ...none, [status]: 1 })
     expect(await theBackend().counts({ queues: ['nobody'] })).toEqual(none)
+    expect(await theBackend().counts({ taskName: 'spec.echo' })).toEqual({ ...none, [status]: 1 })
+    expect(await theBackend().counts({ everyBackend: true })).toMatchObject({ [status]: 4 })
     expect(await theBackend().counts({ excludeQueues: ['mail'] })).toEqual({ ...none, [status]: 3 })
   })
 

@@ -159,6 +159,22 @@ describe('a DataSource that does not serve', () => {
       'TASKS.default.OPTIONS.dataSource: expected a DataSource, got an object (Object). Pass `new DataSource({ … })`.',
     )
   })
+
+  it('is a promise of one, or made by a function that does not return it', async () => {
+    const dataSource = await database!.connect({ entities: [DBTaskResult] })
+    const message = 'TASKS.default.OPTIONS.dataSource: expected a DataSource, got'
+
+    configure({ dataSource: Promise.resolve(dataSource) })
+    await expect(add.enqueue(1)).rejects.toThrow(
+      `${message} an object (Promise). Pass what it resolves to (await it), or a function that returns the promise.`,
+    )
+    configure({ dataSource: () => () => dataSource })
+    await expect(add.enqueue(1)).rejects.toThrow(
+      `${message} a function from the function. Let the function return the DataSource, or a promise of it.`,
+    )
+    configure({ dataSource: function make() {} })
+    await expect(add.enqueue(1)).rejects.toThrow(`${message} undefined from the function.`)
+  })
 })
 
 const badOptions: [object, string][] = [

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions, EntitySchema } from 'typeorm'
 import { configureTasks, DBTaskResult, runUntilEmpty, task, type TaskContext } from 'typeorm-tasks'
 import { DatabaseBackend } from 'typeorm-tasks/backends/database'
@@ -20,13 +21,17 @@ const Ledger = new EntitySchema<Entry>({
 /** How many runs lose their connection after the last statement of the task. */
 let losses = 0
 let runs = 0
+/** Time in ms between the loss and the return: the driver hears of it in between, or not. */
+let waits = 0
 let killed = async (_manager: TaskContext['manager']): Promise<void> => {}
 const book = task(
   'lost.book',
   async ({ manager }: TaskContext) => {
     runs++
     await manager.insert(Ledger, {})
-    if (runs <= losses) await killed(manager)
+    if (runs > losses) return runs
+    await killed(manager)
+    await sleep(waits)
     return runs
   },
   { takesContext: true, transactional: true },
@@ -53,9 +58,22 @@ describeEachDatabase(
     })
     beforeEach(async () => {
       runs = 0
+      waits = 0
       await dataSource.getRepository(Ledger).clear()
     })
     afterAll(() => other.destroy())
+
+    it.each([0, 5, 50])('a loss that is %d ms before the return, too', async (ms) => {
+      losses = 1
+      waits = ms
+      const result = await book.enqueue()
+
+      await runUntilEmpty()
+
+      await result.refresh()
+      expect({ status: result.status, runs }).toEqual({ status: 'SUCCESSFUL', runs: 2 })
+      expect(await dataSource.getRepository(Ledger).count()).toBe(1)
+    })
 
     it.each([
       {

@@ -14,6 +14,7 @@ import { setClock } from '#clock'
 import { backends } from '#backend-registry'
 import type { Order } from '#lib/backend'
 import { joinable } from '#ambient-transaction'
+import type { Database } from '../../backends/database/connections/same-database'
 import { task } from '#define'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
@@ -42,7 +43,7 @@ it('a channel has a name that PostgreSQL takes, however long the name of the tab
 })
 
 describe('workers are told of rows', () => {
-  const app = (): DataSource => ({}) as DataSource
+  const app = (): Database => ({ name: 'app', dataSources: new Set() })
   const toldAt = (times: number[], of = app()): number[] =>
     times.filter((time) => {
       setClock({ now: () => time, sleep: async () => {} })

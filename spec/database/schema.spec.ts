@@ -1,9 +1,11 @@
 import { DataSource, type DataSourceOptions } from 'typeorm'
+import { configureTasks } from 'typeorm-tasks'
 import { planMigration } from '#plan'
 import { DBTaskResult, dbTaskResultSchema } from '#entities'
 import { DJANGO_TABLE, djangoDdl } from '../support/django-ddl'
 import { djangoRow, readyRow } from '../support/row-values'
 import { schemaOf } from '../support/schemas'
+import { add } from '../support/tasks'
 import {
   databases,
   describeEachDatabase,
@@ -237,19 +239,42 @@ test('DataSources of different types, opened at once, each get their own types',
   }
 })
 
-test('a DataSource of another copy of TypeORM is told so', async () => {
-  let Stranger: typeof DataSource | undefined
-  jest.isolateModules(() => {
-    Stranger = jest.requireActual<{ DataSource: typeof DataSource }>('typeorm').DataSource
+describe('a DataSource of another copy of TypeORM', () => {
+  function strange(): DataSource {
+    let Stranger: typeof DataSource | undefined
+    jest.isolateModules(() => {
+      Stranger = jest.requireActual<{ DataSource: typeof DataSource }>('typeorm').DataSource
+    })
+    return new Stranger!({
+      type: 'better-sqlite3',
+      database: ':memory:',
+      entities: [DBTaskResult],
+      synchronize: true,
+    })
+  }
+
+  test('is told what to do', async () => {
+    await expect(strange().initialize()).rejects.toThrow(
+      /another copy of typeorm than typeorm-tasks uses: .*configureTasks.*DBTaskResult/,
+    )
   })
-  const stranger = new Stranger!({
-    type: 'better-sqlite3',
-    database: ':memory:',
-    entities: [DBTaskResult],
+
+  test('serves once it is in TASKS', async () => {
+    const dataSource = strange()
+    configureTasks({
+      default: {
+        BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+        OPTIONS: { dataSource },
+      },
+    })
+    await dataSource.initialize()
+
+    await add.enqueue(1, 2)
+
+    expect(await dataSource.getRepository(DBTaskResult).find()).toMatchObject([
+      { taskPath: 'spec.add', argsKwargs: { args: [1, 2] } },
+    ])
   })
-  await expect(stranger.initialize()).rejects.toThrow(
-    /another copy of typeorm than typeorm-tasks uses.*DBTaskResult/,
-  )
 })
 
 async function insert(

@@ -24,6 +24,13 @@ const CLAIM: Claim = {
   leaseSeconds: 30,
 }
 
+async function statusesIn(dataSource: DataSource): Promise<Record<string, number>> {
+  const rows = await dataSource.query<{ status: string; n: string }[]>(
+    'SELECT status, COUNT(*) AS n FROM db_task_result GROUP BY status',
+  )
+  return Object.fromEntries(rows.map(({ status, n }) => [status, Number(n)]))
+}
+
 /** MySQL and MariaDB 10.6 have no uuid; a table of Django's has the collation of its database. */
 describeEachDatabase(
   (database) =>
@@ -95,7 +102,7 @@ describeEachDatabase(
               new Set(others.map((row) => row.row_key)),
             )
 
-            expect(await dialect.count(session, 'default', CLAIM.filter)).toEqual({
+            expect(await statusesIn(dataSource)).toEqual({
               READY: 30,
               SUCCESSFUL: 10,
             })
@@ -143,7 +150,7 @@ describeEachDatabase(
                 )
               ).size,
             ).toBe(6)
-            expect(await dialect.count(session, 'default', CLAIM.filter)).toEqual({ READY: 40 })
+            expect(await statusesIn(dataSource)).toEqual({ READY: 40 })
             await expectLookUps()
           })
 

@@ -209,7 +209,8 @@ scenarios((add, { name }) => {
       const innocents = await Promise.all([...before, ...after].map((id) => field.row(id)))
       expect(innocents.map(({ status }) => status)).toEqual(innocents.map(() => 'SUCCESSFUL'))
     },
-    { settings: { maxCrashes: 2 } },
+    // What the worker does is the same everywhere, and takes half a minute.
+    { settings: { maxCrashes: 2 }, on: ['sqlite', 'postgres'] },
   )
 })
 

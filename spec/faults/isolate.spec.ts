@@ -62,7 +62,7 @@ scenarios((add) => {
     add(`F8 ${what} in a task fails that task alone`, async (field) => {
       const innocents = [
         ...(await field.enqueue('sleep', [[3_000], [3_000]])),
-        ...(await field.enqueue('apart.sleep', [[3_000]])),
+        ...(await field.enqueue('apart.sleep', [[2_000]])),
       ]
       const [poison] = await field.enqueue('apart.poison', [[how, 9, 500]])
       const worker = await field.worker([], { node: ['--max-old-space-size=96'] })
@@ -155,7 +155,7 @@ scenarios((add) => {
         [1_000, 'throws'],
         [1_000, 'rejects'],
       ])
-      for (let round = 0; round < 2; round++) await field.enqueue('apart.sleep', [[3_000]])
+      for (let round = 0; round < 2; round++) await field.enqueue('apart.sleep', [[2_000]])
       await field.finished()
 
       const rows = await field.rows()
@@ -246,7 +246,7 @@ scenarios((add) => {
   add(
     'a signal that the terminal sends to all is left to the worker: what runs may finish',
     async (field) => {
-      const [id] = await field.enqueue('apart.sleep', [[1_500]])
+      const [id] = await field.enqueue('apart.sleep', [[2_000]])
       const worker = await field.worker()
       await field.sees('start')
 

@@ -6,20 +6,23 @@ const JS = `const { DataSource } = require('typeorm')\nconst make = () => new Da
 const ESM = `import { DataSource } from 'typeorm'\nconst make = () => new DataSource(${OPTIONS})\n`
 
 describe('finds the data source file', () => {
-  it.each(['ormconfig.js', 'data-source.js', 'src/data-source.js', 'src/database/data-source.js'])(
-    '%s without being told',
-    (file) => {
-      const root = appOf({ [file]: `${JS}exports.dataSource = make()` })
+  it.each([
+    'ormconfig.js',
+    'data-source.js',
+    'src/data-source.js',
+    'src/database/data-source.js',
+    'src/db/data-source.js',
+  ])('%s without being told', (file) => {
+    const root = appOf({ [file]: `${JS}exports.dataSource = make()` })
 
-      expect(load(root)).toMatchObject({
-        file: `${root}/${file}`,
-        root,
-        language: 'js',
-        modules: 'commonjs',
-        initialized: false,
-      })
-    },
-  )
+    expect(load(root)).toMatchObject({
+      file: `${root}/${file}`,
+      root,
+      language: 'js',
+      modules: 'commonjs',
+      initialized: false,
+    })
+  })
 
   it('TypeScript before JavaScript, and ormconfig before data-source', () => {
     const root = appOf(
@@ -56,7 +59,35 @@ describe('finds the data source file', () => {
     const root = appOf({ 'ormconfig.js': `${JS}exports.a = make()`, 'inner/empty.txt': '' })
 
     expect(load(`${root}/inner`).error!.message).toBe(
-      `No data source file in ${root}/inner. Looked for ormconfig.ts, ormconfig.js, data-source.ts, data-source.js, src/data-source.ts, src/data-source.js, src/database/data-source.ts, src/database/data-source.js. Give its path: --data-source path/to/file.`,
+      `No data source file in ${root}/inner. Looked for ormconfig.ts, ormconfig.js, data-source.ts, data-source.js, src/data-source.ts, src/data-source.js, src/database/data-source.ts, src/database/data-source.js, src/db/data-source.ts, src/db/data-source.js. Give its path: --data-source path/to/file.`,
+    )
+  })
+
+  it('names the files that look like it when there is none in the usual places', () => {
+    const root = appOf({
+      'src/config/typeorm.config.mts': '',
+      'packages/db/src/app.data-source.ts': '',
+      'node_modules/x/data-source.js': '',
+      'dist/other/data-source.js': '',
+    })
+
+    expect(load(root).error!.message).toMatch(
+      /Give the file that exports the DataSource; is it --data-source packages\/db\/src\/app\.data-source\.ts or --data-source src\/config\/typeorm\.config\.mts\?$/,
+    )
+  })
+
+  it.each([
+    ['', 'Give the file that exports the DataSource: --data-source path/to/file.'],
+    [
+      'db/data-source.js',
+      'Give the file that exports the DataSource; is it --data-source db/data-source.js?',
+    ],
+    ['db/index.js', 'Give the file that exports the DataSource; is it --data-source db/index.js?'],
+  ])('says that a folder is one, which has %j', (file, hint) => {
+    const root = appOf({ 'db/x/1-first.js': '', ...(file === '' ? {} : { [file]: '' }) })
+
+    expect(load(root, { dataSource: 'db' }).error!.message).toBe(
+      `--data-source: ${root}/db is a folder. ${hint}`,
     )
   })
 
@@ -144,6 +175,31 @@ describe('picks the one DataSource', () => {
       'options as a whole',
       `module.exports = ${OPTIONS}`,
       'exports no DataSource; its exports are: type, database. "module.exports" has only options; export new DataSource(…) created from them.',
+    ],
+    [
+      'a factory',
+      `${JS}exports.createSource = async () => make()`,
+      'exports no DataSource; its exports are: createSource. "createSource" is a function; if it makes the DataSource, export what it returns, also if that is a promise: export const dataSource = createSource()',
+    ],
+    [
+      'a factory as a whole',
+      `${JS}module.exports = function makeSource() { return make() }`,
+      'exports no DataSource; its exports are: default. "default" is a function; if it makes the DataSource, export what it returns, also if that is a promise: export const dataSource = makeSource()',
+    ],
+    [
+      'a promise of options',
+      `exports.later = Promise.resolve(${OPTIONS})`,
+      'exports no DataSource; its exports are: later. "later" has only options; export new DataSource(…) created from them.',
+    ],
+    [
+      'a class',
+      `${JS}exports.AppSource = class AppSource extends DataSource {}`,
+      'exports no DataSource; its exports are: AppSource. "AppSource" is a class; export an instance of it: export const dataSource = new AppSource(…)',
+    ],
+    [
+      'it within something',
+      `${JS}exports.sources = [make()]`,
+      'exports no DataSource; its exports are: sources. "sources" contains one under "0"; export that by itself.',
     ],
     [
       'two',

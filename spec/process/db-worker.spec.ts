@@ -10,15 +10,19 @@ describe('what it says', () => {
     app = await cliApp()
   })
 
-  it.each(['-v1', '-v2', '-v3'])("Django's four lines for one task at %s", async (verbosity) => {
+  it.each([
+    ['-v1', '', ''],
+    ['-v2', ' queue=default attempt=1 worker=w1', ' duration=0.000s'],
+    ['-v3', ' queue=default attempt=1 worker=w1', ' duration=0.000s'],
+  ])("Django's four lines for one task at %s", async (verbosity, details, duration) => {
     const [id] = await app.enqueue('app.add', [[1, 2]])
 
     const { code, stdout, stderr } = await app.tasks(...BATCH, verbosity, '--worker-id', 'w1')
 
-    expect(stderr.split('\n')).toEqual([
+    expect(stderr.replace(/=\d+\.\d{3}s/, '=0.000s').split('\n')).toEqual([
       'Starting worker worker_id=w1 queues=default',
-      `Task id=${id} path=app.add state=RUNNING`,
-      `Task id=${id} path=app.add state=SUCCESSFUL`,
+      `Task id=${id} path=app.add state=RUNNING${details}`,
+      `Task id=${id} path=app.add state=SUCCESSFUL${details}${duration}`,
       'No more tasks to run for worker_id=w1. Exiting gracefully.',
       '',
     ])
@@ -74,6 +78,24 @@ describe('what it runs', () => {
     expect(await left()).toEqual(['slow'])
     await app.tasks(...BATCH, '--queue-name=*')
     expect(await left()).toEqual([])
+  })
+
+  it('and says at the end of a batch that others have tasks waiting', async () => {
+    const app = await cliApp()
+    for (const queueName of ['mail', 'slow', 'mail'])
+      await app.enqueue('app.add', [[1]], { queueName })
+
+    const [own, all, but] = await Promise.all([
+      app.tasks(...BATCH),
+      app.tasks(...BATCH, '--queue-name', '*', '--exclude-queues', 'mail,slow'),
+      app.tasks(...BATCH, '--queue-name', '*', '--exclude-queues', 'other,mail,slow'),
+    ])
+
+    for (const { stderr } of [own, all, but])
+      expect(stderr.split('\n').at(-2)).toBe(
+        '3 task(s) wait in queues that this worker does not serve (mail, slow): see --queue-name.',
+      )
+    expect((await app.tasks(...BATCH, '--queue-name', '*')).stderr).not.toContain('does not serve')
   })
 
   it('only the rows of its backend', async () => {
@@ -187,6 +209,28 @@ describeEachDatabase((database) => {
       ids.map((_, at) => ['SUCCESSFUL', at + 1]),
     )
   })
+})
+
+it('a queue that TASKS does not have is a wrong call', async () => {
+  const app = await cliApp({
+    tasks: `{ default: { ...${DATABASE_TASKS}.default, QUEUES: ['default', 'mail'] } }`,
+  })
+
+  const told = await Promise.all([
+    app.tasks(...BATCH, '--queue-name', 'default,mial'),
+    app.tasks(...BATCH, '--queue-name', '*', '--exclude-queues', 'reports'),
+    app.tasks('db_worker', '--processes', '2', '--queue-name', 'mial'),
+  ])
+
+  const which = 'is not in QUEUES of TASKS.default (default, mail).'
+  expect(told.map(({ code, stderr }) => [code, stderr])).toEqual([
+    [2, `error: argument --queue-name: queue 'mial' ${which} Did you mean "mail"?\n`],
+    [
+      2,
+      `error: argument --exclude-queues: queue 'reports' ${which} Add it there, or choose one of them.\n`,
+    ],
+    [2, `error: argument --queue-name: queue 'mial' ${which} Did you mean "mail"?\n`],
+  ])
 })
 
 describe('a wrong call', () => {

@@ -26,6 +26,9 @@ it('the demo runs the tutorial from the migration to the result, and cleans up',
       / SUCCESSFUL in (19|2\d)\d\d ms, returned \{"target":"M31","sources":42\}$/,
     ),
   ])
+  expect(stdout).toMatch(
+    /state=RUNNING\nstarting task\.\.\.\nstill running\.\.\.\nstill running\.\.\.\ndone!\nTask id=/,
+  )
   expect(stdout).toContain('Where to look next')
   expect(readdirSync(TMPDIR)).toEqual(before)
 })

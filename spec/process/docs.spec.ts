@@ -1,16 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { newApp, pathOf, repository } from '../support/linked-app'
+import { type Block, blocksOf, textOf } from '../support/markdown'
 
 jest.setTimeout(60_000)
-
-interface Block {
-  language: string
-  text: string
-  /** The file that the block's first line names. */
-  file: string | undefined
-}
 
 const pages = [
   'README.md',
@@ -30,6 +24,22 @@ it.each(pages)('the links of %s lead somewhere', (page) => {
   expect(
     links.filter((target) => !/^https?:/.test(target) && !leadsSomewhere(page, target)),
   ).toEqual([])
+})
+
+it('the pages of the package link to files of the package only', () => {
+  const { files } = JSON.parse(textOf('package.json')) as { files: string[] }
+  const isPacked = (path: string): boolean =>
+    files.some((entry) => path === entry || path.startsWith(`${entry}/`))
+  const outside = pages.filter(isPacked).flatMap((page) =>
+    [...withoutCode(textOf(page)).matchAll(/\]\(([^)#\s]+)/g)]
+      .map(([, target = '']) => target)
+      .filter((target) => !/^https?:/.test(target))
+      .filter(
+        (target) => !isPacked(relative(repository, resolve(repository, dirname(page), target))),
+      )
+      .map((target) => `${page}: ${target}`),
+  )
+  expect(outside).toEqual([])
 })
 
 it('every page of docs is reached from the README', () => {
@@ -65,43 +75,6 @@ it('every TypeScript block compiles', () => {
 
   expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
   expect(count).toBeGreaterThan(30)
-})
-
-it('the quick start works when it is copied line by line', () => {
-  const app = newApp([
-    '@types',
-    'better-sqlite3',
-    'typescript',
-    '@swc',
-    'typeorm',
-    'reflect-metadata',
-  ])
-  const blocks = blocksOf('docs/guide/quick-start.md')
-  writeFileSync(join(app, 'package.json'), '{ "name": "app", "type": "commonjs" }')
-  for (const { file, text } of blocks) if (file) write(join(app, file), text)
-  const lines = blocks
-    .filter(({ language }) => language === 'sh')
-    .flatMap(({ text }) => text.trim().split('\n'))
-  const commands = lines
-    .filter((line) => !line.startsWith('npm '))
-    .map((line) => line.replace(/^npx /, ''))
-  expect(commands).toHaveLength(6)
-
-  const said = execFileSync('sh', ['-ec', commands.map((line) => `${line} 2>&1`).join('\n')], {
-    cwd: app,
-    encoding: 'utf8',
-    env: { ...process.env, PATH: pathOf(app) },
-  })
-
-  const id = /enqueued (\S+), it is READY/.exec(said)?.[1]
-  expect(said).toContain(`Task id=${id} path=tutorial.super_complicated_task state=SUCCESSFUL`)
-  expect(
-    said
-      .split('\n')
-      .filter((line) => line.includes(`${id}`))
-      .at(-1),
-  ).toContain('SUCCESSFUL')
-  expect(printedBy('docs/guide/quick-start.md').filter((line) => !said.includes(line))).toEqual([])
 })
 
 describe('docs/reference/cli.md', () => {
@@ -159,10 +132,6 @@ function pagesLinkedFrom(page: string): string[] {
   )
 }
 
-function textOf(page: string): string {
-  return readFileSync(join(repository, page), 'utf8')
-}
-
 function withoutCode(text: string): string {
   return text.replace(/^```[\s\S]*?^```/gm, '')
 }
@@ -185,20 +154,9 @@ function headingsOf(page: string): string[] {
   )
 }
 
-/** The blocks of a page, save those marked "ts ignore". */
-function blocksOf(page: string): Block[] {
-  return [...textOf(page).matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(
-    ([, language = '', text = '']) => ({
-      language,
-      text,
-      file: /^\/\/ ([\w./-]+\.(?:ts|json))$/m.exec(text.split('\n')[0]!)?.[1],
-    }),
-  )
-}
-
 /** Pages share the files that the README's blocks name; other blocks are modules of their own. */
 function writeBlocks(folder: string, blocks: readonly Block[], shared: readonly Block[]): number {
-  const typescript = blocks.filter(({ language }) => language === 'ts')
+  const typescript = blocks.filter(({ language, mark }) => language === 'ts' && mark === '')
   for (const { file, text } of [...shared, ...typescript]) if (file) write(join(folder, file), text)
   for (const [number, { file, text }] of typescript.entries())
     if (!file) write(join(folder, `block-${number + 1}.ts`), `${text}\nexport {}\n`)
@@ -222,18 +180,6 @@ function compilerOptions(): object {
     moduleResolution: 'bundler',
     types: ['node'],
   }
-}
-
-/** What a page says that will be printed, where it does not differ from run to run. */
-function printedBy(page: string): string[] {
-  const text = blocksOf(page)
-    .filter(({ language }) => language === 'text')
-    .map((block) => block.text)
-    .join('')
-  return text
-    .split(/\n|…/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
 }
 
 function helpOf(...command: string[]): string {

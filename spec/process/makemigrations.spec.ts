@@ -171,6 +171,27 @@ describe('the migrations folder', () => {
     expect(folder({ one: join(root, glob) })).toEqual({ path: join(root, expected), notes: [] })
   })
 
+  test.each([
+    ['my app (x)', 'migrations/*.ts'],
+    ['[app]', 'migrations/**/*.{ts,js}'],
+    ['{a,b}', 'src/{migrations,other}/*.ts'],
+    ['a+(b)!', ''],
+  ])('below a folder that is called %s, which exists, is in it', (name, rest) => {
+    mkdirSync(join(root, name))
+    const expected = join(root, name, rest === '' ? '' : rest.replace(/\/?(\*\*\/)?\*.*/, ''))
+    const path = expected.replace('{migrations,other}', 'migrations')
+
+    const absolute = folder([join(root, name, rest)])
+    const escaped = folder([join(root, name.replace(/[()[\]{}!+]/g, '\\$&'), rest)])
+
+    expect(absolute).toEqual({
+      path,
+      notes: [expect.stringMatching(/^TypeORM may read the brackets in .* as a pattern/)],
+    })
+    expect(escaped).toEqual({ path, notes: [] })
+    expect(folder([join(name, rest)]).path).toBe(path)
+  })
+
   test('is the first that is named, classes apart', () => {
     expect(folder([class First {}, 'a/*.ts', 'b/*.ts']).path).toBe(join(root, 'a'))
   })

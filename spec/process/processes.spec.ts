@@ -301,7 +301,7 @@ describe('the supervisor', () => {
   it('ends in order when it is told to while the first worker still loads the app', async () => {
     const app = await cliApp({
       files: {
-        'tasks.js': `console.error('loading'); for (const end = Date.now() + 500; Date.now() < end; );`,
+        'tasks.js': `${TASKS_FILE}; console.error('loading'); for (const end = Date.now() + 500; Date.now() < end; );`,
       },
     })
     const fleet = app.start(...FLEET)

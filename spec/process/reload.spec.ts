@@ -1,3 +1,6 @@
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { cliApp, TASKS_FILE, until } from '../support/cli-app'
 
 const RELOADED = ['db_worker', '--reload', '--no-startup-delay', '--interval', '0.1']
@@ -29,6 +32,67 @@ it('runs what the source says now, after a change and after a syntax error was m
   worker.kill('SIGTERM')
   expect(await worker.exited).toEqual({ code: 0, signal: null })
 })
+
+it.each([
+  ['one process', []],
+  ['two processes', ['--processes', '2']],
+])(
+  'watches what is loaded of other packages, also what fails and what a task loads, with %s',
+  async (_, more) => {
+    const value = (n: number): string =>
+      `exports.value = ${n}; require('typeorm-tasks').task('app.value', async () => (await import('@acme/late')).value + ${n})`
+    const app = await cliApp({
+      files: {
+        'package.json': '{ "name": "root" }',
+        'apps/web/package.json': '{ "name": "web" }',
+        'apps/web/tasks.js': `require('@acme/jobs')`,
+        'packages/jobs/package.json': '{ "name": "@acme/jobs", "main": "src/index.js" }',
+        'packages/jobs/src/index.js': value(1),
+        'packages/jobs/other.js': '',
+        'packages/late/package.json':
+          '{ "name": "@acme/late", "type": "module", "main": "index.js" }',
+        'packages/late/index.js': 'export const value = 100',
+      },
+    })
+    mkdirSync(join(app.root, 'node_modules/@acme'), { recursive: true })
+    for (const name of ['jobs', 'late'])
+      symlinkSync(
+        join(app.root, 'packages', name),
+        join(app.root, 'node_modules/@acme', name),
+        'junction',
+      )
+    app.write('apps/web/data-source.js', `module.exports = require('../../ormconfig')`)
+    const worker = app.start(...RELOADED, '-d', 'apps/web/data-source.js', ...more)
+    const starts = (times: number): Promise<void> =>
+      worker.says('Starting worker', times * (more.length === 0 ? 1 : 2))
+    await starts(1)
+
+    app.write('packages/jobs/src/index.js', value(2))
+    await worker.says('packages/jobs/src/index.js changed: restarting the worker')
+    await starts(2)
+    app.write('packages/jobs/src/index.js', 'const = 3')
+    await worker.says('it restarts at the next change')
+    app.write('packages/jobs/other.js', '//')
+    app.write('packages/jobs/src/index.js', value(4))
+    await starts(3)
+    const [id] = await app.enqueue('app.value')
+    await until(
+      async () => (await app.row(id!)).status === 'SUCCESSFUL',
+      () => worker.log,
+    )
+    expect((await app.row(id!)).returnValue).toBe(104)
+    // What is loaded late is watched about a second later.
+    for (let value = 200; value < 230 && !worker.log.includes('late/index.js changed'); value++) {
+      app.write('packages/late/index.js', `export const value = ${value}`)
+      await sleep(1_000)
+    }
+    expect(worker.log).toContain('packages/late/index.js changed: restarting the worker')
+
+    expect(worker.log).not.toContain('other.js changed')
+    worker.kill('SIGTERM')
+    expect(await worker.exited).toEqual({ code: 0, signal: null })
+  },
+)
 
 it('finishes a running task before the new worker starts', async () => {
   const app = await cliApp()

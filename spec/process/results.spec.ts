@@ -28,20 +28,25 @@ describe('a list', () => {
       'task',
       'queue',
       'priority',
+      'attempts',
+      'progress',
       'enqueued',
       'run_after',
       'duration',
+      'details',
     ])
     expect(cells.slice(1)).toEqual([
-      [waits, 'READY', 'app.add', 'slow', '0', expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/)],
+      [waits, 'READY', 'app.add', 'slow', '0', '0', expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/)],
       [
         fails,
         'FAILED',
         'app.fail',
         'mail',
         '0',
+        '1',
         expect.any(String),
         expect.stringMatching(/^0\.\d{3} s$/),
+        'TypeError: broken',
       ],
       [
         adds,
@@ -49,9 +54,11 @@ describe('a list', () => {
         'app.add',
         'default',
         '0',
+        '1',
         expect.any(String),
         expect.stringMatching(/^0\.\d{3} s$/),
       ],
+      ['3 result(s)'],
     ])
   })
 

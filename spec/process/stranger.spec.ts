@@ -1,43 +1,37 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import {
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { databases } from '../support/databases'
 import { nodeProgram } from '../support/node-program'
+import {
+  installInto,
+  linkInto,
+  packInto,
+  type Ran,
+  temporaryFolder,
+  versionOf,
+} from '../support/packed'
 import { apps, filesOf, type StrangerApp } from '../support/stranger-apps'
 
 jest.setTimeout(180_000)
 
-const repository = join(__dirname, '../..')
-const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'typeorm-tasks-stranger-')))
+const scratch = temporaryFolder('stranger')
 const program = nodeProgram()
 const versions = { '1': versionOf('typeorm'), '0.3': versionOf('typeorm-0.3') }
-
-afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 /** What an app has installed: the packed tarball and TypeORM by npm, as a stranger would. */
 const installed: Partial<Record<'1' | '0.3', string>> = {}
 
 beforeAll(() => {
-  const [packed] = JSON.parse(
-    execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], {
-      cwd: repository,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }),
-  ) as { filename: string }[]
-  for (const version of ['1', '0.3'] as const)
-    installed[version] = install(version, join(scratch, packed!.filename))
+  const tarball = packInto(scratch)
+  for (const version of ['1', '0.3'] as const) installed[version] = install(version, tarball)
 })
 
 describe.each(apps)('an app of $title', (app) => {
@@ -90,31 +84,17 @@ it('the command has a second name, for folders where "tasks" is another package'
   expect(commandIn('typeorm-tasks').stdout).toBe(commandIn('tasks').stdout)
 })
 
-interface Ran {
-  status: number | null
-  stdout: string
-  stderr: string
-}
-
 function install(version: '1' | '0.3', tarball: string): string {
   const folder = join(scratch, `installed-${version}`)
   mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-  execFileSync(
-    'npm',
-    [
-      'install',
-      '--prefer-offline',
-      '--no-audit',
-      '--no-fund',
-      tarball,
-      `typeorm@${versions[version]}`,
-      'reflect-metadata@0.2',
-      'pg@8',
-      'mysql2@3',
-    ],
-    { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
-  )
+  installInto(folder, [
+    tarball,
+    `typeorm@${versions[version]}`,
+    'reflect-metadata@0.2',
+    'pg@8',
+    'mysql2@3',
+  ])
   // Compiled once for the repository; building it again would take a minute. The compilers are the app's own choice.
   for (const name of [
     'better-sqlite3',
@@ -124,17 +104,9 @@ function install(version: '1' | '0.3', tarball: string): string {
     '@types/node',
     'undici-types',
   ])
-    link(name, folder)
-  link('typescript-5', folder, 'typescript')
+    linkInto(folder, name)
+  linkInto(folder, 'typescript-5', 'typescript')
   return folder
-}
-
-function link(name: string, folder: string, as = name): void {
-  const target = join(repository, 'node_modules', name)
-  const at = join(folder, 'node_modules', as)
-  if (existsSync(at) || !existsSync(target)) return
-  mkdirSync(dirname(at), { recursive: true })
-  symlinkSync(target, at, 'junction')
 }
 
 async function newApp(app: StrangerApp, connection: object): Promise<string> {
@@ -204,12 +176,4 @@ function node(folder: string, ...args: string[]): Ran {
   return ran.status === 0
     ? ran
     : { ...ran, stderr: `${args.join(' ')}\n${ran.stdout}${ran.stderr}` }
-}
-
-function versionOf(name: string): string {
-  return (
-    JSON.parse(readFileSync(join(repository, 'node_modules', name, 'package.json'), 'utf8')) as {
-      version: string
-    }
-  ).version
 }

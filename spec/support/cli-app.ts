@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
@@ -38,6 +38,7 @@ export interface CliApp {
   /** Starts `tasks …`. */
   start(...args: string[]): Running
   write(file: string, text: string): void
+  remove(file: string): void
   /** Enqueues a task once for each list of arguments, and gives the ids. */
   enqueue(
     name: string,
@@ -82,7 +83,8 @@ export async function cliApp({
     root,
     dataSource,
     write,
-    tasks: (...args) => told(root, args),
+    remove: (file) => rmSync(join(root, file)),
+    tasks: (...args) => tasksIn(root, ...args),
     start: (...args) => new Running(root, args),
     enqueue: (name, calls = [[]], wish = {}) => enqueue(dataSource, name, calls, wish),
     rows: () => dataSource.getRepository(DBTaskResult).find({ order: { id: 'ASC' } }),
@@ -98,16 +100,16 @@ export function ormconfig(options: DataSourceOptions, tasks = DATABASE_TASKS): s
     ${tasks === '' ? '' : `exports.TASKS = ${tasks}`}`
 }
 
-/** A `tasks …` that runs; whatever is left of them is ended after the spec file. */
-export class Running {
+/** A program of Node that runs; whatever is left of them is ended after the spec file. */
+export class Program {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   /** The process and all that it started are gone. */
   readonly closed: Promise<unknown>
   log = ''
   readonly #child: ChildProcess
 
-  constructor(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.#child = spawn(process.execPath, [BIN, ...args], {
+  constructor(cwd: string, file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn(process.execPath, [file, ...args], {
       cwd,
       env: { ...typeormEnv(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -140,6 +142,13 @@ export class Running {
   }
 }
 
+/** A `tasks …` that runs. */
+export class Running extends Program {
+  constructor(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    super(cwd, BIN, args, env)
+  }
+}
+
 /** Waits for something that another process does. */
 export async function until(
   isSo: () => boolean | Promise<boolean>,
@@ -153,7 +162,7 @@ export async function until(
 }
 
 const opened: DataSource[] = []
-const running: Running[] = []
+const running: Program[] = []
 
 afterAll(async () => {
   const left = running.filter((each) => !each.isOver)
@@ -162,7 +171,8 @@ afterAll(async () => {
   await Promise.all(opened.map((dataSource) => dataSource.destroy()))
 })
 
-function told(cwd: string, args: readonly string[]): Promise<Told> {
+/** Runs `tasks …` in a folder, to its end. */
+export function tasksIn(cwd: string, ...args: string[]): Promise<Told> {
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,

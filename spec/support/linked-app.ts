@@ -50,7 +50,8 @@ export function pathOf(folder: string): string {
   return `${join(folder, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`
 }
 
-function link(target: string, path: string): void {
+/** Links a package, or a folder, where an app has its own. */
+export function link(target: string, path: string): void {
   mkdirSync(dirname(path), { recursive: true })
   symlinkSync(target, path, 'junction')
 }

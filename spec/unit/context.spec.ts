@@ -9,7 +9,9 @@ function noteOf(note: string): string | null {
     signal: new AbortController().signal,
     report: (progress) => void reports.push(progress),
   })
-  context.reportProgress(1, 2, note)
+  // Without `this`, as in `async ({ reportProgress }) => …`.
+  const { reportProgress } = context
+  reportProgress(1, 2, note)
   return reports[0]!.note
 }
 

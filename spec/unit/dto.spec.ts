@@ -427,6 +427,8 @@ describe('without class-transformer', () => {
   let alone: { task: typeof task }
   beforeAll(() => {
     jest.resetModules()
+    // Otherwise the classes of the first evaluation would serve, which have found it.
+    Reflect.deleteProperty(globalThis, Symbol.for('typeorm-tasks'))
     jest.doMock(
       'class-transformer',
       () => {

@@ -115,6 +115,26 @@ it('cuts a message of megabytes and says how long it was', () => {
   expect(traceback).toMatch(/^Error: xxx[\s\S]*\n… cut, 500\d{4} characters in all\n$/)
 })
 
+describe('something thrown that is small, and long to write', () => {
+  const shared = Array.from({ length: 40 }).reduce<unknown>((inner) => [inner, inner], 1)
+  const large: [string, unknown, string][] = [
+    ['bytes', new Uint8Array(50_000_000), '[object Uint8Array], 50000000 bytes'],
+    ['an object with bytes', { data: new Uint8Array(50_000_000) }, '50000000 bytes'],
+    ['a list with itself in many places', shared, '[object Array], too large to be shown'],
+    [
+      'a list of millions',
+      Array.from({ length: 5_000_000 }, () => 1),
+      '[object Array], too large to be shown',
+    ],
+  ]
+  it.each(large)('is recorded without: %s', (_, thing, shown) => {
+    const before = performance.now()
+    expect(recordOf(thing).traceback).toContain(shown)
+    expect(recordOf(new Error('why', { cause: thing })).traceback).toContain(shown)
+    expect(performance.now() - before).toBeLessThan(2_000)
+  })
+})
+
 it('does not split a pair of surrogates where it cuts', () => {
   expect(
     recordOf(

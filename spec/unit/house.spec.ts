@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { VERSION } from '../../lib/copies/version'
 import { house as numbersOf, importsOf, sourcesOf } from '../../scripts/house.cjs'
 
 const root = join(__dirname, '../..')
@@ -8,7 +9,7 @@ const root = join(__dirname, '../..')
 const house: Record<string, { rooms: string[]; packages: string[]; types?: string[] }> = {
   lib: {
     rooms: [],
-    packages: ['class-validator', 'class-transformer', 'fastest-levenshtein'],
+    packages: ['class-validator', 'class-transformer', 'fastest-levenshtein', 'tinyglobby'],
     types: ['typeorm'],
   },
   entities: { rooms: ['lib'], packages: ['typeorm', 'reflect-metadata'] },
@@ -30,14 +31,16 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
 
 /** What each room within lib may import of lib; `lib` is its root. Each stands on those before it, and on no others. */
 const library: Record<string, string[]> = {
-  'lib/errors': [],
-  lib: ['lib/errors'],
-  'lib/events': ['lib', 'lib/errors'],
-  'lib/settings': ['lib', 'lib/errors'],
-  'lib/tasks': ['lib', 'lib/errors', 'lib/settings'],
-  'lib/execution': ['lib', 'lib/errors', 'lib/events', 'lib/tasks'],
+  'lib/copies': [],
+  'lib/errors': ['lib/copies'],
+  lib: ['lib/copies', 'lib/errors'],
+  'lib/events': ['lib', 'lib/copies', 'lib/errors'],
+  'lib/settings': ['lib', 'lib/copies', 'lib/errors'],
+  'lib/tasks': ['lib', 'lib/copies', 'lib/errors', 'lib/settings'],
+  'lib/execution': ['lib', 'lib/copies', 'lib/errors', 'lib/events', 'lib/tasks'],
   'lib/isolation': [
     'lib',
+    'lib/copies',
     'lib/errors',
     'lib/events',
     'lib/settings',
@@ -46,6 +49,7 @@ const library: Record<string, string[]> = {
   ],
   'lib/worker': [
     'lib',
+    'lib/copies',
     'lib/errors',
     'lib/events',
     'lib/settings',
@@ -207,4 +211,11 @@ it('tells databases apart in dialects/ and profiles/ alone', () => {
   // That the pattern finds such names at all.
   const within = sourcesOf('backends/database/profiles')
   expect(within.filter((file) => name.test(readFileSync(join(root, file), 'utf8')))).not.toEqual([])
+})
+
+it('states the version of package.json', () => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    version: string
+  }
+  expect(VERSION).toBe(version)
 })

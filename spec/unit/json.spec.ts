@@ -141,6 +141,16 @@ it('says what is wrong with what only looks like a value', () => {
   expect(() => encodeJson(revoked.proxy, 'value')).toThrow(TypeError)
 })
 
+it('a value with itself in many places is refused for its size, at once', () => {
+  const shared = Array.from({ length: 27 }).reduce<unknown>((inner) => [inner, inner], 1)
+  const before = performance.now()
+
+  expect(() => encodeJson({ shared }, 'args')).toThrow(
+    `args is more than ${MAX_JSON_BYTES} bytes of JSON; the limit is ${MAX_JSON_BYTES}.`,
+  )
+  expect(performance.now() - before).toBeLessThan(3_000)
+})
+
 function cycle(): object {
   const value: { self?: { list: unknown[] } } = {}
   value.self = { list: [value] }

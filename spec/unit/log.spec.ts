@@ -94,3 +94,26 @@ it('calls each listener until it is disconnected, in the order they came', () =>
   second()
   expect(signal.isHeard).toBe(false)
 })
+
+it('takes a logger whose info is called log, such as that of Nest, with its methods bound or not', () => {
+  const written: string[] = []
+  class NestLogger {
+    readonly #context = 'Tasks'
+    log(message: unknown, ...rest: unknown[]): void {
+      written.push(`log [${this.#context}] ${String(message)}${rest.length}`)
+    }
+    error(message: unknown, stack?: string): void
+    error(message: unknown, ...rest: unknown[]): void {
+      written.push(`error [${this.#context}] ${String(message)}${rest.length}`)
+    }
+    warn(message: unknown): void {
+      written.push(`warn [${this.#context}] ${String(message)}`)
+    }
+    debug?(message: unknown, context?: string): void
+  }
+  setLogger(new NestLogger())
+
+  for (const level of ['debug', 'info', 'warn', 'error'] as const) log[level]('line')
+
+  expect(written).toEqual(['log [Tasks] line0', 'warn [Tasks] line', 'error [Tasks] line0'])
+})

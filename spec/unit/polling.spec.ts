@@ -1,4 +1,4 @@
-import { Polling } from '#polling'
+import { Polling } from '#intake'
 import type { Outcome } from '#lib/store'
 
 const INTERVAL = 1_000

@@ -278,14 +278,13 @@ describe('a name', () => {
     expect(tasks.get('spec.again')).toBe(second)
   })
 
-  it('taken by another file is refused, with both places', () => {
+  it('given again by another file replaces the first, whose handle stays usable', async () => {
     const here = task('spec.taken', () => 1)
 
-    expect(() => elsewhere('spec.taken')).toThrow(InvalidTaskError)
-    expect(() => elsewhere('spec.taken')).toThrow(
-      /^Two tasks are named "spec\.taken": .*spec[/\\]unit[/\\]task\.spec\.ts:\d+ and .*elsewhere\.js:1\. Rename one of them\.$/,
-    )
-    expect(tasks.get('spec.taken')).toBe(here)
+    elsewhere('spec.taken')
+
+    expect(tasks.get('spec.taken')).not.toBe(here)
+    expect(await here.call()).toBe(1)
   })
 })
 
@@ -317,6 +316,15 @@ describe('a remote task', () => {
       'typeorm_tasks.NotSupportedError',
     )
   })
+})
+
+it('finds results of Immediate after it was configured again, as each chunk of a bundle does', async () => {
+  configureTasks({ default: { BACKEND: ImmediateBackend } })
+  const { id } = await add.enqueue(1, 2)
+
+  configureTasks({ default: { BACKEND: ImmediateBackend } })
+
+  expect((await add.getResult(id)).returnValue).toBe(3)
 })
 
 it('keeps every one of many tasks that Immediate runs at once, and of finished ones the latest thousand', async () => {

@@ -1,12 +1,13 @@
 import { clock } from '../../../lib/clock'
 import { MalformedRowError } from '../../../lib/errors/errors'
 import { log } from '../../../lib/events/logger'
+import { isTooSlow } from '../connections/database-errors'
 import type { Released } from '../dialects/dialect'
 import type { FinishRow, HeldRow } from '../row'
 import { reasonOf, refusedRow } from './refused-row'
 import { halving } from './portions'
 
-/** Time in ms in which giving back locked rows is tried again; then their leases end by themselves. */
+/** Time in ms in which giving back is tried again for rows that are locked, or took too long; then their leases end by themselves. */
 const RELEASE_MS = 5_000
 const LOCKED_PAUSE_MS = 100
 
@@ -18,18 +19,21 @@ export async function giveBack(
   const deadline = clock.now() + RELEASE_MS
   let count = 0
   for (let left = rows; left.length > 0;) {
-    const locked = new Set<string>()
+    /** Those that are locked, or for which the database had no time. */
+    const later = new Set<string>()
     await halving(
       left,
       async (part) => {
         const answer = await release(part)
         count += answer.released
-        for (const key of answer.locked) locked.add(key)
+        for (const key of answer.locked) later.add(key)
       },
-      async ({ row_key: key }, error) =>
-        log.error(`The task id=${key} cannot be given back: ${reasonOf(error)}`),
+      async ({ row_key: key }, error) => {
+        if (isTooSlow(error)) later.add(key)
+        else log.error(`The task id=${key} cannot be given back: ${reasonOf(error)}`)
+      },
     )
-    left = left.filter((row) => locked.has(row.row_key))
+    left = left.filter((row) => later.has(row.row_key))
     if (clock.now() > deadline) break
     if (left.length > 0) await clock.sleep(LOCKED_PAUSE_MS)
   }
@@ -49,13 +53,13 @@ export async function takeOver(
     const keys = await take(part)
     for (const { row_key: key, status } of part) if (keys.has(key)) taken.set(key, status)
   }
-  await halving(rows, work, (row, error) =>
-    halving(
-      [refusedRow(row, new MalformedRowError(`it cannot be requeued: ${reasonOf(error)}`))],
-      work,
-      async ({ row_key: key }, refusal) =>
-        log.error(`The task id=${key} cannot be taken over: ${reasonOf(refusal)}`),
-    ),
-  )
+  const leave = async ({ row_key: key }: FinishRow, error: unknown): Promise<void> =>
+    log.error(`The task id=${key} cannot be taken over: ${reasonOf(error)}`)
+  await halving(rows, work, (row, error) => {
+    // That says nothing of the row: the next look tries again.
+    if (isTooSlow(error)) return leave(row, error)
+    const reason = `it cannot be requeued: ${reasonOf(error)}`
+    return halving([refusedRow(row, new MalformedRowError(reason))], work, leave)
+  })
   return taken
 }

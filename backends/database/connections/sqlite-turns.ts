@@ -5,6 +5,7 @@ import {
   QueryRunnerAlreadyReleasedError,
 } from 'typeorm'
 import { clock } from '../../../lib/clock'
+import { onePerProcess } from '../../../lib/copies/one-per-process'
 import { patiently } from './session'
 
 /** How often it is checked whether the app's own transaction has ended. */
@@ -25,7 +26,7 @@ interface Turns {
   since: number
 }
 
-const turnsOf = new WeakMap<DataSource, Turns>()
+const turnsOf = onePerProcess('turns', () => new WeakMap<DataSource, Turns>())
 
 /**
  * Runs `work` where a DataSource is one connection: one at a time, and not within a transaction of the app's own. `lock`

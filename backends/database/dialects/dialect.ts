@@ -105,12 +105,6 @@ export abstract class Dialect {
   abstract countPrunable(session: Session, query: Prunable): Promise<number>
   /** Deletes the rows that are finished. Returns their number. */
   abstract deleteFinished(session: Session, keys: readonly string[]): Promise<number>
-  /** The number of rows in each status that occurs. */
-  abstract count(
-    session: Session,
-    backendName: string,
-    filter: QueueFilter,
-  ): Promise<Readonly<Record<string, number>>>
   /** Makes a READY row FAILED with this error. Returns 1, or 0 if it is not READY. */
   abstract cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
   /** Asks the worker of a RUNNING row to stop; `notify`: at once, where the database can notify it. Returns 1, or 0 if the row is not RUNNING. */

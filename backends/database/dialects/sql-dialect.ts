@@ -163,17 +163,6 @@ export abstract class SqlDialect extends Dialect {
     return (await session.query(this.sql.deleteByIds, batch)).affected
   }
 
-  async count(
-    session: Session,
-    backendName: string,
-    filter: QueueFilter,
-  ): Promise<Readonly<Record<string, number>>> {
-    const { records } = await this.#inQueues(session, this.sql.count, filter, { backendName })
-    return Object.fromEntries(
-      records.map((record) => [String(record['status']), Number(record['n'])]),
-    )
-  }
-
   async cancelReady(session: Session, id: string, error: ErrorRecord): Promise<number> {
     const { exceptionClassPath, traceback } = error
     return (await session.query(this.sql.cancelReady, { id, exceptionClassPath, traceback }))

@@ -161,7 +161,6 @@ function statements(path: string): Statements {
     prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} {part} {queues} ORDER BY id LIMIT :limit`,
     countPrunable: `SELECT count(*) AS n FROM ${path} WHERE ${prunable()} {queues}`,
     deleteByIds: `DELETE FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows)) AND status IN ('SUCCESSFUL', 'FAILED')`,
-    count: `SELECT status, count(*) AS n FROM ${path} WHERE ${sqliteNames.isBackend} {queues} GROUP BY status`,
     cancelReady: `UPDATE ${path} SET status = 'FAILED', finished_at = ${AFTER_ALL}, exception_class_path = :exceptionClassPath, traceback = :traceback,
         unique_key = CASE WHEN unique_key LIKE 'f:%' THEN NULL ELSE unique_key END WHERE id = :id AND status = 'READY'`,
     requestCancel: `UPDATE ${path} SET cancel_requested_at = ${NOW} WHERE id = :id AND status = 'RUNNING' AND lease_until IS NOT NULL`,

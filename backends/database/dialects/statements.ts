@@ -26,7 +26,6 @@ export interface Statements {
   readonly prunable: string
   readonly countPrunable: string
   readonly deleteByIds: string
-  readonly count: string
   readonly cancelReady: string
   readonly requestCancel: string
 }

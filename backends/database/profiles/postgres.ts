@@ -1,3 +1,4 @@
+import { pgClients } from './clients'
 import { postgresSettings } from './postgres-settings'
 import { type Pool, type Profile, SAVEPOINT, type Server } from './profile'
 
@@ -54,6 +55,7 @@ const pool: Pool = {
 
 export const postgres: Profile = {
   ...base,
+  clients: pgClients,
   server: { ...SERVER, settings: postgresSettings },
   inexactKey: (path) => ({
     sql: "SELECT c.collname AS inexact FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation WHERE a.attrelid = to_regclass($1) AND a.attname = 'unique_key' AND NOT c.collisdeterministic",

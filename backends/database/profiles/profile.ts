@@ -1,3 +1,4 @@
+import type { ClientKind } from './clients'
 import type { Settings } from './settings'
 
 /** How a driver marks parameters: `$1` or `?`. */
@@ -37,6 +38,8 @@ export interface Profile {
   readonly whyDeaf?: string
   /** Marks a transaction, so that one which the app's own SQL has ended can be told. Absent: the database has no such savepoints. */
   readonly mark?: Mark
+  /** Clients of its driver, for transactions of other code. Absent: `managerOn` does not know them. */
+  readonly clients?: ClientKind
   /** Errors of its driver by what they mean. */
   readonly errors: Errors
   /** Absent: version, encoding and clock are not checked. */

@@ -1,3 +1,4 @@
+import { betterSqlite3Clients } from './clients'
 import { type Profile, SAVEPOINT } from './profile'
 
 /** The drivers of SQLite of which no more is known than that. */
@@ -35,7 +36,11 @@ export const sqlite: Profile = {
   },
 }
 
-export const betterSqlite3: Profile = { ...sqlite, prepares: 'compiled' }
+export const betterSqlite3: Profile = {
+  ...sqlite,
+  prepares: 'compiled',
+  clients: betterSqlite3Clients,
+}
 
 /** A file is written as a whole, from memory. */
 export const sqljs: Profile = { ...sqlite, livesInMemory: () => true }

@@ -3,8 +3,8 @@ import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
 import type { Progress } from '../../record'
 import type { Held, Store } from '../../store'
-import type { ClaimedTask } from '../claimed-task'
-import type { TaskPool } from '../task-pool'
+import type { ClaimedTask } from '../pool/claimed-task'
+import type { TaskPool } from '../pool/task-pool'
 import type { Chore } from './chore'
 
 /** Time in ms between two writes: often enough for a progress bar, whatever a task reports. */

@@ -1,7 +1,7 @@
 import { clock } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
-import type { TaskPool } from '../task-pool'
+import type { TaskPool } from '../pool/task-pool'
 import type { ClaimedRow, Store } from '../../store'
 import type { Chore } from './chore'
 

@@ -47,13 +47,13 @@ function row(name: string, crashes = 0, options: ClaimedRow['options'] = {}): Cl
   return { ...claimed, options, values: { ...claimed.values, errors } }
 }
 
-/** Takes in what the intake keeps of the rows; gives the names of both kinds. */
-function admit(...rows: ClaimedRow[]): { kept: unknown[]; returned: unknown[] } {
-  const { kept, returned } = intake.admit(rows)
+/** Takes in what the intake keeps of the rows; gives the names of all kinds. */
+function admit(...rows: ClaimedRow[]): Record<'kept' | 'returned' | 'postponed', unknown[]> {
+  const { kept, returned, postponed } = intake.admit(rows)
   pool.take(kept, clock.now())
   pool.start()
   const names = (of: readonly ClaimedRow[]): unknown[] => of.map(({ values }) => values.args[0])
-  return { kept: names(kept), returned: names(returned) }
+  return { kept: names(kept), returned: names(returned), postponed: names(postponed) }
 }
 
 async function end(name: string): Promise<void> {
@@ -65,7 +65,7 @@ async function end(name: string): Promise<void> {
 
 describe('rows that have cost workers', () => {
   it('run beside others, as long as one more lost worker is not their end', () => {
-    expect(admit(row('a', 1), row('b', 1))).toEqual({ kept: ['a', 'b'], returned: [] })
+    expect(admit(row('a', 1), row('b', 1))).toMatchObject({ kept: ['a', 'b'], returned: [] })
     expect(intake.limit).toBe(2)
   })
 
@@ -78,17 +78,18 @@ describe('rows that have cost workers', () => {
 
     expect(admit(row('c'), row('d', 2), row('e', 2))).toEqual({
       kept: ['d'],
-      returned: ['c', 'e'],
+      returned: ['c'],
+      postponed: ['e'],
     })
-    expect(intake.limit).toBe(0)
+    expect([intake.limit, intake.owes]).toEqual([0, true])
   })
 
-  it('takes waiting rows from its own pool, too', () => {
+  it('take the place of rows that wait in the pool', () => {
     open(1)
     admit(row('runs'), row('waits'))
 
-    expect(admit(row('d', 2))).toEqual({ kept: ['d'], returned: ['waits'] })
-    expect(pool.busy).toBe(2)
+    expect(admit(row('d', 2))).toMatchObject({ kept: ['d'], returned: ['waits'] })
+    expect([pool.busy, intake.owes]).toEqual([2, false])
   })
 
   it('come one at a time, until a claim has none', async () => {
@@ -104,15 +105,52 @@ describe('rows that have cost workers', () => {
     expect(intake.limit).toBe(3)
   })
 
-  it('keep their worker to themselves for 30 seconds at most', async () => {
-    admit(row('a', 2), row('b', 2))
-    await clock.advance(29_000)
+  it('keep their worker to themselves for 5 seconds at most; then others go on, but no other of their kind', async () => {
+    admit(row('a', 2))
+    await clock.advance(4_000)
     expect([intake.limit, intake.fullMs]).toEqual([0, 1_000])
-
     await clock.advance(1_000)
+    expect([intake.limit, intake.fullMs]).toEqual([3, Number.POSITIVE_INFINITY])
 
-    expect([intake.limit, intake.fullMs]).toEqual([1, Number.POSITIVE_INFINITY])
-    expect(admit(row('b', 2))).toEqual({ kept: ['b'], returned: [] })
+    await clock.advance(60_000)
+
+    expect(admit(row('b', 2), row('c'))).toEqual({ kept: ['c'], returned: [], postponed: ['b'] })
+    expect([intake.limit, intake.owes]).toEqual([2, true])
+  })
+
+  it('leave as much time to others as their trial took', async () => {
+    admit(row('a', 2))
+    await clock.advance(2_000)
+    await end('a')
+    expect(intake.limit).toBe(4)
+    expect(admit(row('b', 2))).toMatchObject({ kept: [], postponed: ['b'] })
+
+    await clock.advance(2_000)
+
+    expect(admit(row('b', 2))).toMatchObject({ kept: ['b'], postponed: [] })
+  })
+
+  it('wait for no other that has run for five minutes', async () => {
+    admit(row('a', 2))
+    await clock.advance(300_000)
+    expect(intake.limit).toBe(1)
+    expect(admit(row('b', 2))).toMatchObject({ kept: ['b'] })
+  })
+
+  it('are like others once a run of theirs has ended in order', () => {
+    const polled = row('a', 2)
+    const later = { exceptionClassPath: 'typeorm_tasks.RetryLater', traceback: 'later\n' }
+    const errors = [...polled.values.errors, later]
+    expect(admit({ ...polled, values: { ...polled.values, errors } }, row('b'))).toMatchObject({
+      kept: ['a', 'b'],
+    })
+  })
+
+  it('are like others if they run in a process of their own', () => {
+    const apart = task('intake.apart', () => {}, { isolate: true })
+    const lost = row('a', 2)
+    const values = { ...lost.values, taskName: apart.name }
+    expect(intake.admit([{ ...lost, values }, row('b')]).kept).toHaveLength(2)
   })
 })
 
@@ -124,13 +162,16 @@ describe('rows that a lost worker ends', () => {
     open(2, maxCrashes)
     const once = (name: string): ClaimedRow => row(name, 0, options)
 
-    expect(admit(once('a'), once('b'), once('c'))).toEqual({ kept: ['a', 'b'], returned: ['c'] })
+    expect(admit(once('a'), once('b'), once('c'))).toMatchObject({
+      kept: ['a', 'b'],
+      returned: ['c'],
+    })
   })
 
   it('leave those that may wait', () => {
     open(1)
     const once = row('c', 0, { rerunAfterCrash: false })
 
-    expect(admit(row('a'), row('b'), once)).toEqual({ kept: ['a', 'b'], returned: ['c'] })
+    expect(admit(row('a'), row('b'), once)).toMatchObject({ kept: ['a', 'b'], returned: ['c'] })
   })
 })

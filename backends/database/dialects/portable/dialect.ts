@@ -21,13 +21,12 @@ import {
   NONE,
   type Part,
   type Prunable,
-  type QueueFilter,
   type Released,
 } from '../dialect'
 import { claimRows } from './claim'
-import { byKeys, countByStatus, insertAll, insertUnlessTaken, update } from './entities'
+import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
 import { afterCancel, afterFinish, afterNote, afterRelease, afterRenewal, isSettled } from './rows'
-import { fence, finishable, inPart, inQueues, prunable, type Where } from './where'
+import { fence, finishable, inPart, prunable, type Where } from './where'
 
 /**
  * For every other database of TypeORM: no SQL of its own, so a SELECT and then one conditional UPDATE per row, whose row
@@ -220,14 +219,6 @@ export class Portable extends Dialect {
       (await manager.delete(DBTaskResult, { id: In(keys), status: In(['SUCCESSFUL', 'FAILED']) }))
         .affected ?? 0
     )
-  }
-
-  async count(
-    { manager }: Session,
-    backendName: string,
-    filter: QueueFilter,
-  ): Promise<Record<string, number>> {
-    return countByStatus(manager, { backendName, ...inQueues(filter) })
   }
 
   async cancelReady({ manager }: Session, id: string, error: ErrorRecord): Promise<number> {

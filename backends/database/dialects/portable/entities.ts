@@ -89,17 +89,3 @@ function chunked<T>(list: readonly T[], size: number): T[][] {
     list.slice(i * size, (i + 1) * size),
   )
 }
-
-export async function countByStatus(
-  manager: EntityManager,
-  where: Where,
-): Promise<Record<string, number>> {
-  const records = await manager
-    .createQueryBuilder(DBTaskResult, 't')
-    .select('t.status', 'status')
-    .addSelect('COUNT(*)', 'n')
-    .where(where)
-    .groupBy('t.status')
-    .getRawMany<{ status: string; n: number | string }>()
-  return Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
-}

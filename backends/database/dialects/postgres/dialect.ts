@@ -224,7 +224,6 @@ function statements(table: Table): Statements {
     prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable(names)} {part} {queues} ORDER BY t.id LIMIT :limit`,
     countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable(names)} {queues}`,
     deleteByIds: `DELETE FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[]) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
-    count: `SELECT t.status, count(*)::int AS n FROM ${path} t WHERE t.${names.isBackend} {queues} GROUP BY t.status`,
     cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
         unique_key = CASE WHEN t.unique_key COLLATE "C" LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
     requestCancel: requestCancelOf(path),

@@ -1,17 +1,17 @@
-import type { TaskBackend } from '../backend'
-import { clock, OVER } from '../clock'
-import type { TasksError } from '../errors/errors'
-import { LeaseLost, TaskCancelled } from '../errors/run-errors'
-import type { Children } from '../isolation/process-pool'
-import type { Executor } from '../execution/executor'
-import { inFreshContext } from '../execution/run-context'
-import { heard, log } from '../events/logger'
-import { taskFinished } from '../events/signals'
+import type { TaskBackend } from '../../backend'
+import { clock, OVER } from '../../clock'
+import type { TasksError } from '../../errors/errors'
+import { LeaseLost, TaskCancelled } from '../../errors/run-errors'
+import type { Children } from '../../isolation/process-pool'
+import type { Executor } from '../../execution/executor'
+import { inFreshContext } from '../../execution/run-context'
+import { heard, log } from '../../events/logger'
+import { taskFinished } from '../../events/signals'
 import { ClaimedTask, type Owner } from './claimed-task'
 import { StageLists } from './stage-lists'
 import type { LeaseAnswer, LiveStage, Stage } from './stages'
-import { tellOutcome } from '../events/task-log'
-import type { ClaimedRow, Held, Outcome, OutcomeAnswer } from '../store'
+import { tellOutcome } from '../../events/task-log'
+import type { ClaimedRow, Held, Outcome, OutcomeAnswer } from '../../store'
 
 /** The longest delay in ms that a timer of Node takes. */
 const MAX_DELAY_MS = 2 ** 31 - 1
@@ -255,6 +255,6 @@ export class TaskPool implements Owner {
   #finish(task: ClaimedTask, outcome: Outcome): void {
     this.#lists.move(task, 'gone')
     if (outcome.status !== 'SUCCESSFUL' || heard.info || taskFinished.isHeard)
-      tellOutcome(this.backend, task.row, outcome)
+      tellOutcome(this.backend, task.row, outcome, task.stopwatch?.ms)
   }
 }

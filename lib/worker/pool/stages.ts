@@ -1,4 +1,4 @@
-import type { Lost } from '../store'
+import type { Lost } from '../../store'
 
 /**
  * Where a claimed row stands in its worker.

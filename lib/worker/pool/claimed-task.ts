@@ -4,25 +4,33 @@ import {
   executorOf,
   policyFor,
   type Executor,
-} from '../execution/executor'
-import type { TaskBackend } from '../backend'
+} from '../../execution/executor'
+import type { TaskBackend } from '../../backend'
 import { Member } from './stage-lists'
-import { clock, OVER } from '../clock'
-import type { TasksError } from '../errors/errors'
-import type { ErrorRecord } from '../errors/error-record'
-import { briefName } from '../errors/suggestions'
-import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../errors/run-errors'
-import { DEFAULT_POLICY, type Policy } from '../tasks/run-policy'
-import { TaskResult } from '../result'
-import { type Progress } from '../record'
-import { tasks } from '../registry'
-import { heard } from '../events/logger'
-import { taskStarted } from '../events/signals'
-import { logState } from '../events/task-log'
+import { clock, OVER, Stopwatch } from '../../clock'
+import type { TasksError } from '../../errors/errors'
+import type { ErrorRecord } from '../../errors/error-record'
+import { briefName } from '../../errors/suggestions'
+import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../../errors/run-errors'
+import { DEFAULT_POLICY, type Policy } from '../../tasks/run-policy'
+import { TaskResult } from '../../result'
+import { type Progress } from '../../record'
+import { tasks } from '../../registry'
+import { heard } from '../../events/logger'
+import { taskStarted } from '../../events/signals'
+import { logState } from '../../events/task-log'
 import type { LiveStage, Stage } from './stages'
-import { strengthOf } from '../execution/abort'
-import type { ClaimedRow, Outcome } from '../store'
-import { type RunOutcome, aborted, failed, outcomeOf, UNKNOWN_HERE } from '../execution/run-outcome'
+import { strengthOf } from '../../execution/abort'
+import type { ClaimedRow, Outcome } from '../../store'
+import {
+  type Failure,
+  type RunOutcome,
+  type Success,
+  aborted,
+  failed,
+  outcomeOf,
+  UNKNOWN_HERE,
+} from '../../execution/run-outcome'
 
 /** The pool, as its tasks see it. */
 export interface Owner {
@@ -59,8 +67,10 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   #abort: AbortController | undefined
   #over: AbortController | undefined
   #onAbort: ((run: AbortableRun) => void) | undefined
-  /** The last one reported, until it is written. */
+  /** The last progress reported, and the same until it is written. */
   #progress: Progress | null = null
+  reported: Progress | null = null
+  readonly stopwatch = heard.details ? new Stopwatch() : undefined
 
   constructor(owner: Owner, row: ClaimedRow, claimedAt: number) {
     super()
@@ -92,7 +102,6 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     return this.#heldAt
   }
 
-  /** The lease was renewed, by a statement that was sent at `askedAt`. */
   renewed(askedAt: number): void {
     this.#heldAt = askedAt
   }
@@ -105,10 +114,9 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
 
   /** Runs the task; never fails, whatever the task does. */
   run(): void {
-    const {
-      backend,
-      row: { values },
-    } = this
+    const { backend } = this
+    const { values } = this.row
+    this.stopwatch?.start()
     if (heard.info) logState(values, 'RUNNING')
     if (taskStarted.isHeard)
       taskStarted.send({ backend, result: new TaskResult<unknown>(backend, values) })
@@ -117,6 +125,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
 
   conclude(outcome: RunOutcome): void {
     const { stage } = this
+    this.stopwatch?.stop()
     if (stage === 'running' || stage === 'committing') this.#end(outcome)
   }
 
@@ -148,7 +157,6 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     this.#isCommitted = false
   }
 
-  /** The progress that is reported and not written yet. */
   get progress(): Progress | null {
     return this.#progress
   }
@@ -183,7 +191,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   }
 
   report(progress: Progress): void {
-    this.#progress = progress
+    this.#progress = this.reported = progress
   }
 
   /** What the run's own transaction stores. One that must stop, but for a stop of the worker, stores nothing. */
@@ -191,18 +199,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
     if (this.#reason && !(this.#reason instanceof WorkerStops)) throw this.#reason
     if (this.stage === 'running') this.#owner.move(this, 'committing')
     else if (this.stage !== 'committing') throw this.#reason ?? new LeaseLost()
-    return this.#withProgress(this.#success(returnValue))
-  }
-
-  #success(returnValue: string | null): Outcome {
-    const { key, claims } = this.row
-    return { key, claims, status: 'SUCCESSFUL', returnValue }
-  }
-
-  #outcomeOf(run: Exclude<RunOutcome, { status: 'NOT_BEGUN' }>): Outcome {
-    return run.status === 'FAILED'
-      ? outcomeOf(this.row, run, this.#owner.maxCrashes)
-      : this.#success(run.returnValue)
+    return this.#outcomeOf({ status: 'SUCCESSFUL', returnValue })
   }
 
   #isStronger(reason: TasksError): boolean {
@@ -239,7 +236,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       return this.#owner.giveBack(this)
     const judged = this.#judged(run)
     if (judged.status === 'NOT_BEGUN') return this.#owner.giveBackUnbegun(this, judged.error)
-    this.#outcome = this.#withProgress(this.#outcomeOf(judged))
+    this.#outcome = this.#outcomeOf(judged)
     if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 
@@ -252,8 +249,12 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       : run
   }
 
-  #withProgress(outcome: Outcome): Outcome {
-    const progress = this.#progress
+  #outcomeOf(run: Success | Failure): Outcome {
+    const { row, progress } = this
+    const outcome: Outcome =
+      run.status === 'FAILED'
+        ? outcomeOf(row, run, this.#owner.maxCrashes)
+        : { key: row.key, claims: row.claims, status: run.status, returnValue: run.returnValue }
     return progress === null ? outcome : { ...outcome, progress: JSON.stringify(progress) }
   }
 }

@@ -1,0 +1,43 @@
+import type { TaskBackend } from '../lib/backend'
+import { UsageError } from '../lib/errors/errors'
+import { didYouMean, shown } from '../lib/errors/suggestions'
+import { log } from '../lib/events/logger'
+
+/** Waiting tasks that are read, the newest, to name their queues; each may have large arguments. */
+const MOST_READ = 100
+
+/** @throws UsageError for a queue that TASKS does not have: nothing would ever be in it. */
+export function assertQueues(
+  argument: string,
+  queues: readonly string[],
+  { alias, settings: { queues: known } }: TaskBackend,
+): void {
+  const wrong = known.length === 0 ? undefined : queues.find((queue) => !known.includes(queue))
+  if (wrong === undefined) return
+  throw new UsageError(
+    `argument ${argument}: queue ${shown(wrong)} is not in QUEUES of TASKS.${alias} (${known.join(', ')}).`,
+    didYouMean(wrong, known) ?? 'Add it there, or choose one of them.',
+  )
+}
+
+/** For a batch that has ended: says that tasks wait in queues that it did not serve. */
+export async function sayUnserved(
+  served: readonly string[],
+  excluded: readonly string[],
+  backend: TaskBackend,
+): Promise<void> {
+  const isUnserved = (name: string): boolean =>
+    excluded.includes(name) || !(served.includes('*') || served.includes(name))
+  const known = backend.settings.queues.filter(isUnserved)
+  // Not counts(): those of all finished tasks take seconds in a large table.
+  const waiting = await backend.list({
+    status: 'READY',
+    queues: known.length > 0 ? known : null,
+    limit: MOST_READ,
+  })
+  const others = waiting.map(({ queueName }) => queueName).filter(isUnserved)
+  if (others.length > 0)
+    log.info(
+      `${others.length}${others.length === MOST_READ ? ' or more' : ''} task(s) wait in queues that this worker does not serve (${[...new Set(others)].toSorted().join(', ')}): see --queue-name.`,
+    )
+}

@@ -1,0 +1,3 @@
+const { task } = require('typeorm-tasks')
+
+exports.apart = task('bundle.apart', () => process.pid, { isolate: true })

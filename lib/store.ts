@@ -11,6 +11,11 @@ export interface Store {
   readonly leaseSeconds: number
   /** How many lost workers a row may cost before it is given up. */
   readonly maxCrashes: number
+  /**
+   * How many exchanges may be under way at a time; 1 unless told. It may be less for a while, after trouble: what is under way
+   * then must end before the next one begins.
+   */
+  readonly exchangesAtOnce?: number
   /** Hands in what came of earlier rows and takes up to `limit` rows to run next, best first. */
   exchange(outcomes: readonly Outcome[], limit: number, filter: ClaimFilter): Promise<Exchange>
   /** Holds rows for another lease. Must not wait for rows that somebody else has locked for longer than a part of the lease. */

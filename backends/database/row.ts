@@ -19,8 +19,14 @@ export type RawRow = RawValues<StoredColumn> & {
 }
 
 /** A row as a claim gives it: it may leave out the columns that say nothing while a row runs. */
-export type ClaimedRaw = Pick<RawRow, RawNameOf<Extract<StoredColumn, { inClaim: true }>>> &
-  Partial<Pick<RawRow, RawNameOf<Extract<StoredColumn, { inClaim: false }>>>>
+export type ClaimedRaw = Omit<
+  Pick<RawRow, RawNameOf<Extract<StoredColumn, { inClaim: true }>>>,
+  'enqueued_at'
+> &
+  Partial<Pick<RawRow, RawNameOf<Extract<StoredColumn, { inClaim: false }>>>> & {
+    /** As text, or in milliseconds since 1970. */
+    readonly enqueued_at: string | number | null
+  }
 
 /** The name in a raw row: the id is called `row_key`, since batches have it under that name too. */
 type RawNameOf<C extends StoredColumn> = C extends { kind: 'id' } ? 'row_key' : C['name']
@@ -201,8 +207,9 @@ function delayOf(runAfter: string | null): Date | null {
   return at === null || at.getTime() === NO_DELAY.getTime() ? null : at
 }
 
-function instant(text: string | null): Date | null {
-  return text === null ? null : instantOf(text)
+function instant(at: string | number | null): Date | null {
+  if (typeof at === 'number') return new Date(at)
+  return at === null ? null : instantOf(at)
 }
 
 function parsed(text: string | null): unknown {
@@ -212,31 +219,6 @@ function parsed(text: string | null): unknown {
   } catch {
     return undefined
   }
-}
-
-/**
- * The most text, in characters, that outcomes of one statement carry. Escaped on its way (JSON in JSON in SQL, each doubling
- * a quote) it grows at most fourfold: half of the smallest default packet, MariaDB's 16 MiB.
- */
-export const PORTION = 2 * 1024 * 1024
-/** Estimate of what an outcome takes besides its texts. */
-const REST = 100
-
-/** The size of an outcome in characters. */
-export function sizeOf(row: FinishRow): number {
-  return (
-    REST +
-    (row.return_value?.length ?? 0) +
-    row.traceback.length +
-    (row.attempt_errors?.length ?? 0) +
-    (row.progress?.length ?? 0)
-  )
-}
-
-export function sizeOfAll(rows: readonly FinishRow[]): number {
-  let sum = 0
-  for (const row of rows) sum += sizeOf(row)
-  return sum
 }
 
 /** Databases promise no order for the rows that an UPDATE returns. */

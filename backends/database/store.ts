@@ -17,18 +17,11 @@ import type { Claim, Dialect, Exchanged } from './dialects/dialect'
 import { failedWhole, type HandedIn, HandIn } from './batches/hand-in'
 import { HeldRows } from './batches/held-rows'
 import { LargeArguments } from './batches/large-arguments'
+import { PORTION, sizeOfAll } from './batches/portions'
 import { withPresentClaims } from './batches/present-claims'
 import { giveBack, takeOver } from './batches/unclaim'
 import { prune } from './pruning'
-import {
-  type ClaimedRaw,
-  claimedRow,
-  type FinishRow,
-  type HeldRow,
-  inDjangosOrder,
-  PORTION,
-  sizeOfAll,
-} from './row'
+import { type ClaimedRaw, claimedRow, type FinishRow, type HeldRow, inDjangosOrder } from './row'
 import { explained } from './connections/database-errors'
 
 /** Rows of lost workers that one call takes over. */
@@ -58,6 +51,11 @@ export class DatabaseStore implements Store {
 
   get leaseSeconds(): number {
     return this.#settings.leaseSeconds
+  }
+
+  /** What one failed exchange left behind is found out by the next, with no other beside it. */
+  get exchangesAtOnce(): number {
+    return this.#handIn?.isNeeded ? 1 : this.#dialect.exchangesAtOnce
   }
 
   get maxCrashes(): number {

@@ -2,23 +2,16 @@ import type { Chore } from './chores/chore'
 import { clock } from '../clock'
 import { briefName } from '../errors/suggestions'
 import { log } from '../events/logger'
-import { DataSourceError, TasksError } from '../errors/errors'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
+import { Exchanges, turn } from './exchanges'
 import { giveBack } from './give-back'
-import { type Admission, Intake, Polling } from './intake'
 import type { TaskPool } from './pool/task-pool'
-import type { Exchange, Wakeup, Store, ClaimFilter } from '../store'
+import type { Wakeup, Store } from '../store'
 import type { WorkerSettings } from './worker-options'
 
-/** Initial delay in ms before the database is asked again after an error; doubles up to `MAX_RETRY_MS`. */
-const FIRST_RETRY_MS = 100
-const MAX_RETRY_MS = 10_000
-/** Time in ms that a missing table has to come back before the worker ends, and the delay in ms between two looks. */
-const BROKEN_MS = 2_500
-const BROKEN_RETRY_MS = 250
-/** Failed exchanges in a row before a batch worker fails; other workers try for ever. */
-const BATCH_TRIES = 5
+/** Delay in ms before outcomes are handed in again, when the worker ends. */
+const AGAIN_MS = 100
 /** Time in ms for chores and connections to end. */
 const CLOSE_MS = 3_000
 /** Time in ms to release rows on a forced exit. */
@@ -38,13 +31,8 @@ export class Worker {
   readonly #settings: WorkerSettings
   readonly #pool: TaskPool
   readonly #chores: readonly Chore[]
-  readonly #filter: ClaimFilter
-  readonly #intake: Intake
-  readonly #polling = new Polling()
+  readonly #exchanges: Exchanges
   readonly #stopping = new AbortController()
-  #failures = 0
-  /** When the table was first found missing, in ms of the monotonic clock. */
-  #brokenSince: number | undefined
   #abandoned = 0
   /** Rows are given back in a forced stop. */
   #forced: Promise<unknown> | undefined
@@ -55,10 +43,7 @@ export class Worker {
     this.#settings = settings
     this.#pool = pool
     this.#chores = chores
-    this.#intake = new Intake(pool, settings, store.maxCrashes)
-    const { workerId, queues, excludeQueues, hasRandomId } = settings
-    const held = () => pool.known()
-    this.#filter = { workerId, queues, excludeQueues, ...(hasRandomId && { held }) }
+    this.#exchanges = new Exchanges(store, settings, pool, this.#stopping.signal)
   }
 
   /** It claims no more. */
@@ -75,7 +60,7 @@ export class Worker {
   hear(wakeup: Wakeup): void {
     if (wakeup.what === 'cancel') return this.#pool.ask(wakeup.key)
     if (!serves(this.#settings, wakeup.queue)) return
-    this.#polling.wake()
+    this.#exchanges.polling.wake()
     this.#pool.wake()
   }
 
@@ -125,65 +110,11 @@ export class Worker {
 
   async #work(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      const limit = this.#limit()
-      const claimed = await this.#exchange(limit)
+      const { limit } = this.#exchanges
+      const claimed = await this.#exchanges.run(limit)
       if (this.#isDone(claimed, limit)) break
       await this.#rest(claimed, claimed === limit)
     }
-  }
-
-  /** Hands in outcomes and claims up to `limit` rows; gives the number claimed, or undefined if the database could not be reached. */
-  async #exchange(limit = this.#limit()): Promise<number | undefined> {
-    const outcomes = this.#pool.outcomes()
-    this.#polling.begin()
-    const askedAt = clock.now()
-    try {
-      const answer = this.#store.exchange(outcomes, limit, this.#filter)
-      // Tasks run while the database is at work.
-      this.#pool.start()
-      const exchange = await answer
-      this.#intake.measure(askedAt, outcomes.length)
-      this.#polling.end(outcomes, limit, exchange.claimed.length)
-      await this.#take(exchange, askedAt)
-      if (exchange.failure !== undefined) throw exchange.failure
-      this.#failures = 0
-      this.#brokenSince = undefined
-      return exchange.claimed.length
-    } catch (error) {
-      this.#pool.pause()
-      if (this.#isFinal(error)) throw error
-      this.#failures++
-      log.error(
-        `The database did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`,
-      )
-      if (this.#settings.batch && this.#failures >= BATCH_TRIES) throw error
-      return undefined
-    }
-  }
-
-  /** Whether no retry can fix it. A table that is not there may be back in a moment, as during a migration. */
-  #isFinal(error: unknown): boolean {
-    if (!(error instanceof TasksError)) return false
-    if (this.#settings.batch || !(error instanceof DataSourceError)) return true
-    this.#brokenSince ??= clock.now()
-    return clock.now() - this.#brokenSince >= BROKEN_MS
-  }
-
-  async #take({ answers, claimed }: Exchange, askedAt: number): Promise<void> {
-    const isStopping = this.#stopping.signal.aborted
-    this.#pool.settle(answers)
-    const { kept, returned, postponed }: Admission = isStopping
-      ? { kept: [], returned: claimed, postponed: [] }
-      : this.#intake.admit(claimed)
-    // Before the others start, one of which may end the process.
-    if (returned.length > 0) await giveBack(this.#store, returned)
-    if (postponed.length > 0) await giveBack(this.#store, postponed, this.#intake.postponedMs)
-    this.#pool.take(kept, askedAt)
-  }
-
-  /** How many rows to claim. */
-  #limit(): number {
-    return this.#stopping.signal.aborted ? 0 : this.#intake.limit
   }
 
   #isDone(claimed: number | undefined, limit: number): boolean {
@@ -192,36 +123,31 @@ export class Worker {
       log.info(`Run maximum tasks (${maxTasks})`)
       return true
     }
-    if (!batch || claimed !== 0 || limit === 0) return false
-    if (this.#pool.busy > 0 || this.#polling.isWoken || this.#intake.owes) return false
+    if (!batch || claimed !== 0 || limit === 0 || this.#exchanges.isBusy) return false
     log.info(`No more tasks to run for worker_id=${workerId}. Exiting gracefully.`)
     return true
   }
 
   /** Until a task ends, the worker is stopped, or it is time to poll again: at once, if as many rows were claimed as asked for. */
   async #rest(claimed: number | undefined, wasFull: boolean): Promise<void> {
-    if (claimed === undefined) return clock.sleep(this.#retryDelay(), this.#stopping.signal)
-    const isFull = this.#limit() === 0
+    const exchanges = this.#exchanges
+    if (claimed === undefined) return clock.sleep(exchanges.retryDelay, this.#stopping.signal)
+    const isFull = exchanges.limit === 0
     // Rows just claimed start when outcomes, and the next claim, are on their way.
-    if (this.#pool.hasOutcomes || (wasFull && !isFull)) return turn()
+    if (this.#pool.ended > 0 || (wasFull && !isFull)) return turn()
     this.#pool.start()
-    // A full worker polls only when a task has ended. A batch polls also while tasks run, for they may wait for what they enqueued.
-    const delay = isFull ? this.#intake.fullMs : this.#polling.delay(this.#settings.interval)
-    if (isFull || !this.#polling.isWoken) await this.#pool.change(delay, this.#stopping.signal)
+    // A batch polls also while tasks run, for they may wait for what they enqueued.
+    if (isFull || !exchanges.polling.isWoken)
+      await this.#pool.change(exchanges.pollDelay, this.#stopping.signal)
     // All tasks that end in this turn of the event loop are handed in with one statement.
     await turn()
-  }
-
-  #retryDelay(): number {
-    if (this.#brokenSince !== undefined) return BROKEN_RETRY_MS
-    const delay = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures)
-    return delay * (0.5 + Math.random())
   }
 
   /** Finishes what runs. Once stopped, aborts it after `shutdownTimeout`, and at last gives the rows back. */
   async #drain(): Promise<void> {
     if (!this.#stopping.signal.aborted) this.#pool.start()
     await this.#handIn(Number.POSITIVE_INFINITY, this.#stopping.signal)
+    await this.#exchanges.ended()
     this.stop()
     await giveBack(this.#store, this.#pool.unstarted())
     await this.#handIn(this.#settings.shutdownTimeout)
@@ -243,15 +169,10 @@ export class Worker {
   async #handIn(patienceMs: number, signal?: AbortSignal): Promise<void> {
     const deadline = clock.now() + patienceMs
     while (this.#pool.busy > 0 && clock.now() < deadline && !signal?.aborted) {
-      if (!this.#pool.hasOutcomes) await this.#pool.change(deadline - clock.now(), signal)
-      else if ((await this.#exchange()) === undefined) await clock.sleep(FIRST_RETRY_MS)
+      if (this.#pool.ended === 0) await this.#pool.change(deadline - clock.now(), signal)
+      else if ((await this.#exchanges.run()) === undefined) await clock.sleep(AGAIN_MS)
     }
   }
-}
-
-/** Lets timers, signals and other work of the process come in between, also where the database answers in the same turn, as SQLite does. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve))
 }
 
 function serves({ queues, excludeQueues }: WorkerSettings, queue: string): boolean {

@@ -7,7 +7,7 @@ import { DatabaseRows } from '../contract/database-rows'
 import { claimFilter } from '../contract/rows'
 import { describeEachDatabase } from '../support/databases'
 
-/** Enough that PostgreSQL finishes and claims on two connections at a time; see SIDE_BY_SIDE_FROM of its dialect. */
+/** As many as a busy worker hands in and claims at a time. */
 const MANY = 150
 
 describeEachDatabase(

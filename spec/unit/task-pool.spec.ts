@@ -123,8 +123,8 @@ describe('rows that were claimed ahead', () => {
 
     expect(
       pool
-        .outcomes()
-        .map((outcome) =>
+        .send()
+        .map(({ outcome }) =>
           outcome.status === 'FAILED' ? outcome.error.exceptionClassPath : outcome.status,
         ),
     ).toEqual(['SUCCESSFUL', 'typeorm_tasks.TaskCancelled'])
@@ -138,7 +138,7 @@ describe('rows that were claimed ahead', () => {
     gates.get('a')!()
     await settled()
 
-    expect(pool.outcomes()[1]).toMatchObject({
+    expect(pool.send()[1]?.outcome).toMatchObject({
       status: 'FAILED',
       error: { exceptionClassPath: 'typeorm_tasks.MaxAgeExceeded' },
     })
@@ -167,13 +167,14 @@ describe('rows that were claimed ahead', () => {
     pool.take(rows('a', 'b'), 0)
     pool.start()
     await settled()
-    pool.pause()
+    pool.pause([])
     gates.get('a')!()
     await settled()
     expect([...gates.keys()]).toEqual(['a'])
 
-    expect(pool.outcomes()).toHaveLength(1)
-    pool.settle(['kept'])
+    const sent = pool.send()
+    expect(sent).toHaveLength(1)
+    pool.settle(sent, ['kept'])
     pool.take([], 0)
     pool.start()
     await settled()
@@ -188,12 +189,13 @@ it('an outcome whose lease was given up while it was on its way is not handed in
   const [slot] = pool.held()
   gates.get('a')!()
   await settled()
-  expect(pool.outcomes()).toHaveLength(1)
+  const sent = pool.send()
+  expect(sent).toHaveLength(1)
 
   slot!.stop(new LeaseLost())
-  pool.pause()
+  pool.pause(sent)
 
-  expect(pool.outcomes()).toEqual([])
+  expect(pool.send()).toEqual([])
   expect(pool.busy).toBe(0)
 })
 

@@ -16,7 +16,7 @@ export class LargeArguments {
   readonly #sessions: Sessions
   readonly #dialect: Dialect
   /** Rows that are not given back yet: nobody runs them. */
-  #owed: readonly HeldRow[] = []
+  readonly #owed = new Set<HeldRow>()
 
   constructor(sessions: Sessions, dialect: Dialect) {
     this.#sessions = sessions
@@ -34,7 +34,7 @@ export class LargeArguments {
 
   /** Some rows could not be given back. */
   get owesRows(): boolean {
-    return this.#owed.length > 0
+    return this.#owed.size > 0
   }
 
   /** Tries again to give them back. */
@@ -75,13 +75,13 @@ export class LargeArguments {
   }
 
   async #giveBack(rows: readonly HeldRow[]): Promise<void> {
-    const held = [...this.#owed, ...rows]
+    for (const row of rows) this.#owed.add(row)
+    const held = [...this.#owed]
     if (held.length === 0) return
     try {
       const { locked } = await this.#dialect.release(this.#sessions.chore, held)
-      this.#owed = held.filter((row) => locked.has(row.row_key))
+      for (const row of held) if (!locked.has(row.row_key)) this.#owed.delete(row)
     } catch (error) {
-      this.#owed = held
       log.warn(`${held.length} task(s) could not be given back yet: ${briefly(error)}`)
     }
   }

@@ -11,6 +11,8 @@ export abstract class Dialect {
   abstract readonly name: string
   /** The most JSON that one insert may carry, in characters. */
   abstract readonly maxStatement: number
+  /** How many exchanges of one worker may be under way at a time. */
+  readonly exchangesAtOnce: number = 1
 
   /**
    * Stores outcomes and claims rows to run next. By default one after the other; a dialect that has a faster way overrides

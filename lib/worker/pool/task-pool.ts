@@ -1,6 +1,7 @@
 import type { TaskBackend } from '../../backend'
 import { clock, OVER } from '../../clock'
 import type { TasksError } from '../../errors/errors'
+import { LONGEST_TIMER_MS } from '../../errors/option-checks'
 import { LeaseLost, TaskCancelled } from '../../errors/run-errors'
 import type { Children } from '../../isolation/process-pool'
 import type { Executor } from '../../execution/executor'
@@ -13,12 +14,8 @@ import type { LeaseAnswer, LiveStage, Stage } from './stages'
 import { tellOutcome } from '../../events/task-log'
 import type { ClaimedRow, Held, Outcome, OutcomeAnswer } from '../../store'
 
-/** The longest delay in ms that a timer of Node takes. */
-const MAX_DELAY_MS = 2 ** 31 - 1
-
 /** Lost rows that are remembered. */
 const MOST_LOST = 1_000
-
 /** Delay in ms before an outcome that could not be stored is handed in again. */
 const LATER_MS = 250
 
@@ -74,8 +71,9 @@ export class TaskPool implements Owner {
     return this.#started + this.#lists.waiting.size
   }
 
-  get hasOutcomes(): boolean {
-    return this.#lists.ended.size > 0
+  /** How many outcomes are to be sent. */
+  get ended(): number {
+    return this.#lists.ended.size
   }
 
   at(stage: LiveStage): ClaimedTask[] {
@@ -137,29 +135,30 @@ export class TaskPool implements Owner {
     return tasks.map(({ row }) => row)
   }
 
-  /** The outcomes of the tasks that ended, to be sent to the database; `settle` or `pause` must follow. */
-  outcomes(): Outcome[] {
+  /** The tasks that ended, whose outcomes are now sent to the database; `settle` or `pause` must follow. */
+  send(): ClaimedTask[] {
     // The same order in every worker, so that no two statements wait for each other's rows.
     const ended = this.#lists.ended.all().sort((a, b) => (a.row.key < b.row.key ? -1 : 1))
     for (const task of ended) this.#lists.move(task, 'sent')
-    return ended.map(({ outcome }) => outcome)
+    return ended
   }
 
-  /** The answer to the outcomes last sent, in their order. */
-  settle(answers: readonly OutcomeAnswer[]): void {
-    const sent = this.#lists.sent.all()
-    for (const [i, task] of sent.entries()) this.#settle(task, answers[i])
-    const doubted = sent.filter(({ stage }) => stage === 'doubted')
+  /** The answers to the outcomes of these tasks, in their order. */
+  settle(tasks: readonly ClaimedTask[], answers: readonly OutcomeAnswer[]): void {
+    // Those of an abandoned pool are gone.
+    for (const [i, task] of tasks.entries())
+      if (task.stage === 'sent') this.#settle(task, answers[i])
+    const doubted = tasks.filter(({ stage }) => stage === 'doubted')
     if (doubted.length > 0) this.#onUnsure(doubted.map(({ row }) => row.key))
-    const deferred = sent.filter(({ stage }) => stage === 'deferred')
+    const deferred = tasks.filter(({ stage }) => stage === 'deferred')
     if (deferred.length > 0) void clock.sleep(LATER_MS).then(() => this.#handInAgain(deferred))
   }
 
-  /** There was no answer to the outcomes last sent: they are sent again. Until the next `take` nothing is started that would add to them. */
-  pause(): void {
+  /** There was no answer to these outcomes: they are sent again. Until the next `take` nothing is started that would add to them. */
+  pause(tasks: readonly ClaimedTask[]): void {
     this.#isPaused = true
-    for (const task of this.#lists.sent.all())
-      if (!task.applyLateReason()) this.#lists.move(task, 'ended')
+    for (const task of tasks)
+      if (task.stage === 'sent' && !task.applyLateReason()) this.#lists.move(task, 'ended')
   }
 
   /** What a renewal says of the row of a task. */
@@ -178,12 +177,12 @@ export class TaskPool implements Owner {
 
   /** Resolves when a task has ended, on `wake`, after `ms`, or when `signal` aborts. */
   async change(ms: number, signal?: AbortSignal): Promise<void> {
-    if (this.hasOutcomes || signal?.aborted) return
+    if (this.ended > 0 || signal?.aborted) return
     const changed = new AbortController()
     this.#onWake = () => changed.abort(OVER)
     // Not AbortSignal.any, which keeps something of every signal it ever made (measured: 75 bytes a call, on Node 20).
     signal?.addEventListener('abort', this.#onWake, { once: true })
-    await clock.sleep(Math.min(ms, MAX_DELAY_MS), changed.signal)
+    await clock.sleep(Math.min(ms, LONGEST_TIMER_MS), changed.signal)
     signal?.removeEventListener('abort', this.#onWake)
     this.#onWake = undefined
   }

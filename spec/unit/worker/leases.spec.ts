@@ -3,7 +3,7 @@ import { setClock } from '#clock'
 import type { ClaimedTask } from '#claimed-task'
 import { task } from '#define'
 import { Leases } from '#leases'
-import type { Held, ProgressNote, Renewed, Reported } from '#lib/store'
+import type { Held, Outcome, ProgressNote, Renewed, Reported } from '#lib/store'
 import { ProgressNotes } from '#progress'
 import { TaskPool } from '#task-pool'
 import { ManualClock, settled } from '../../support/manual-clock'
@@ -182,8 +182,7 @@ describe('a row that somebody else has locked', () => {
     store.locked.add(key!)
     runs.get(key!)!.end()
     await settled()
-    pool.outcomes()
-    pool.settle(['refused'])
+    pool.settle(pool.send(), ['refused'])
     await settled()
     expect(store.renewed).toEqual([[key]])
 
@@ -242,7 +241,7 @@ describe('progress', () => {
     fail()
     await settled()
 
-    expect(pool.outcomes()).toMatchObject([{ status: 'SUCCESSFUL', progress: noteOf(7) }])
+    expect(outcomesOf(pool)).toMatchObject([{ status: 'SUCCESSFUL', progress: noteOf(7) }])
   })
 
   it('that was written does not come with the outcome', async () => {
@@ -254,7 +253,7 @@ describe('progress', () => {
     runs.get(key!)!.end()
     await settled()
 
-    expect(pool.outcomes()).toEqual([expect.not.objectContaining({ progress: noteOf(7) })])
+    expect(outcomesOf(pool)).toEqual([expect.not.objectContaining({ progress: noteOf(7) })])
   })
 
   it('of a row that somebody else has locked is not in the way of its renewal: it waits until that is answered', async () => {
@@ -298,4 +297,8 @@ function warnings(): Line[] {
 
 function noteOf(done: number): string {
   return JSON.stringify({ done, total: null, note: null })
+}
+
+function outcomesOf(pool: TaskPool): Outcome[] {
+  return pool.send().map(({ outcome }) => outcome)
 }

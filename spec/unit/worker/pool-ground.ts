@@ -106,6 +106,12 @@ class Transacting extends DummyBackend {
   }
 }
 
+interface PendingExchange {
+  readonly sent: ClaimedTask[]
+  readonly outcomes: Outcome[]
+  answers?: OutcomeAnswer[]
+}
+
 interface PendingRenewal {
   readonly rows: readonly Held[]
   /** What the database said; undefined while the statement is on its way to it. */
@@ -124,11 +130,8 @@ export class Ground {
   readonly tasks: ClaimedTask[] = []
   readonly lines = catchLog()
   readonly renewals: PendingRenewal[] = []
-  exchange: {
-    readonly sent: ClaimedTask[]
-    readonly outcomes: Outcome[]
-    answers?: OutcomeAnswer[]
-  } | null = null
+  /** Those that are under way. */
+  readonly exchanges: PendingExchange[] = []
   readonly #backend = new Transacting(this.database)
   readonly #fates = new Map<string, string[]>()
   readonly #toldCancelled = new Set<string>()
@@ -224,34 +227,35 @@ export class Ground {
   }
 
   send(): void {
-    const outcomes = this.pool.outcomes()
-    const sent = this.pool.at('sent')
-    expect(sent.map(({ row }) => row.key)).toEqual(outcomes.map(({ key }) => key))
+    const sent = this.pool.send()
+    expect(sent.every(({ stage }) => stage === 'sent')).toBe(true)
+    const outcomes = sent.map(({ outcome }) => outcome)
     for (const outcome of outcomes)
       if (this.#toldCancelled.has(outcome.key) && !this.#committed.has(outcome.key))
         expect(isCancellation(outcome)).toBe(true)
-    this.exchange = { sent, outcomes }
+    this.exchanges.push({ sent, outcomes })
   }
 
-  apply(): void {
-    this.exchange!.answers ??= this.exchange!.outcomes.map((each) => this.database.finish(each))
+  apply(at = 0): void {
+    const exchange = this.exchanges[at % this.exchanges.length]!
+    exchange.answers ??= exchange.outcomes.map((each) => this.database.finish(each))
   }
 
-  answer(): void {
-    this.apply()
-    const { sent, answers } = this.exchange!
-    this.exchange = null
+  answer(at = 0): void {
+    this.apply(at)
+    const [exchange] = this.exchanges.splice(at % this.exchanges.length, 1)
+    const { sent, answers } = exchange!
     const stillSent = new Set(this.pool.at('sent'))
-    for (const [at, each] of sent.entries())
-      if (!['refused', 'later'].includes(answers![at] as string) && stillSent.has(each))
+    for (const [i, each] of sent.entries())
+      if (!['refused', 'later'].includes(answers![i] as string) && stillSent.has(each))
         this.#fate(each.row, 'stored')
-    this.pool.settle(answers!)
+    this.pool.settle(sent, answers!)
     this.pool.take([], this.clock.now())
   }
 
-  fail(): void {
-    this.exchange = null
-    this.pool.pause()
+  fail(at = 0): void {
+    const [exchange] = this.exchanges.splice(at % this.exchanges.length, 1)
+    this.pool.pause(exchange!.sent)
   }
 
   answerRenewal(at: number): void {
@@ -302,7 +306,7 @@ export class Ground {
   async finish(): Promise<void> {
     for (const row of this.database.rows.values()) if (row.isLocked) row.isLocked = false
     for (let round = 0; this.pool.busy > 0 && round < 20 + 4 * this.tasks.length; round++) {
-      if (this.exchange) this.answer()
+      while (this.exchanges.length > 0) this.answer()
       while (this.renewals.length > 0) this.answerRenewal(0)
       this.pool.start()
       await settled()
@@ -314,7 +318,7 @@ export class Ground {
       }
       if (this.pool.at('deferred').length > 0) await this.clock.advance(250)
       await settled()
-      if (this.pool.hasOutcomes) this.send()
+      if (this.pool.ended > 0) this.send()
       else if (this.renewals.length === 0) void this.leases.renewAll()
       this.check()
     }

@@ -48,7 +48,7 @@ class Step implements fc.AsyncCommand<object, Ground> {
 
 const any = fc.nat(20)
 const always = (): boolean => true
-const sent = ({ exchange }: Ground): boolean => exchange !== null
+const sent = ({ exchanges }: Ground): boolean => exchanges.length > 0
 const asked = ({ renewals }: Ground): boolean => renewals.length > 0
 const rowAt = (ground: Ground, at: number): string | undefined =>
   [...ground.database.rows.keys()].at(at % Math.max(1, ground.database.rows.size))
@@ -121,12 +121,12 @@ const steps = [
   ),
   step(
     'send outcomes',
-    (ground) => !sent(ground) && ground.pool.hasOutcomes,
+    (ground) => ground.exchanges.length < 2 && ground.pool.ended > 0,
     (ground) => ground.send(),
   ),
-  step('apply outcomes', sent, (ground) => ground.apply()),
-  step('answer outcomes', sent, (ground) => ground.answer()),
-  step('lose the answer to outcomes', sent, (ground) => ground.fail()),
+  step('apply outcomes', sent, (ground, at) => ground.apply(at)),
+  step('answer outcomes', sent, (ground, at) => ground.answer(at)),
+  step('lose the answer to outcomes', sent, (ground, at) => ground.fail(at)),
   step('cancel', always, cancel),
   step('cancel another', always, cancel),
   step('say that it is cancelled', always, (ground, at) =>

@@ -1,5 +1,5 @@
 import type { TableColumn } from '../../../../entities/columns'
-import { CLAIM_COLUMNS, selectList, SMALL_BYTES } from '../sql-text'
+import { selectList, SMALL_BYTES } from '../sql-text'
 
 /** `run_after` of a row without a delay. */
 export const NO_DELAY = `TIMESTAMPTZ '9999-01-01 00:00:00+00'`
@@ -9,7 +9,7 @@ export const instantText = (time: string): string =>
   `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`
 
 /** As text, since an app may have changed how its driver reads json and timestamps. */
-const read = ({ name, kind }: TableColumn): string => {
+export const read = ({ name, kind }: TableColumn): string => {
   if (kind === 'instant') return instantText(`t.${name}`)
   return kind === 'id' || kind === 'json' ? `t.${name}::text` : `t.${name}`
 }
@@ -21,25 +21,16 @@ const SURELY_SMALL = 1_000
 /** From this stored size on they may be small no more, and are not made text only to find out. */
 const SURELY_LARGE = SMALL_BYTES / 2
 
+const [ARGUMENTS, STORED] = ['t.args_kwargs::text', 'pg_column_size(t.args_kwargs)']
+export const SMALL_ARGUMENTS = `CASE WHEN ${STORED} <= ${SURELY_SMALL} OR (${STORED} <= ${SURELY_LARGE} AND octet_length(${ARGUMENTS}) <= ${SMALL_BYTES}) THEN ${ARGUMENTS} END`
+
 /** The same, without large arguments: those are read later, as many as memory bears. */
 const readSmall = (column: TableColumn): string => {
-  if (column.name !== 'args_kwargs') return read(column)
-  const [text, stored] = [read(column), 'pg_column_size(t.args_kwargs)']
-  return `CASE WHEN ${stored} <= ${SURELY_SMALL} OR (${stored} <= ${SURELY_LARGE} AND octet_length(${text}) <= ${SMALL_BYTES}) THEN ${text} END`
+  return column.name === 'args_kwargs' ? SMALL_ARGUMENTS : read(column)
 }
 
 /** What is read of a row whose lease has ended. */
 export const EXPIRED = selectList(readSmall)
-
-/** What a claim reads of a row; `started_at`, which is the same for all, is read once: to_char takes its time. */
-export const CLAIMED = selectList(
-  (column) =>
-    column.name === 'run_after'
-      ? `CASE WHEN t.run_after <> ${NO_DELAY} THEN ${read(column)} END`
-      : readSmall(column),
-  CLAIM_COLUMNS.filter(({ name }) => name !== 'started_at'),
-)
-export const STARTED_AT = `(SELECT ${instantText('statement_timestamp()')}) AS started_at`
 
 const TYPES: Readonly<Record<string, string>> = {
   row_key: 'uuid',

@@ -1,3 +1,4 @@
+import { codeOf } from '../../connections/database-errors'
 import { patiently, type Session, unlessLocked } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { channelOf } from '../../notifications'
@@ -9,27 +10,27 @@ import type { Batch } from '../records'
 import { rowsOf, SqlDialect } from '../sql-dialect'
 import type { Statements } from '../statements'
 import { freeKeyOf, queueValues } from '../sql-text'
-import { type ClaimTexts, claimTexts } from './claim'
+import { type ClaimTexts, claimTexts, type FoundBy } from './claim'
+import { claimedOf } from './claimed'
 import { EXPIRED, ROW, rows, soonRows, USUAL } from './columns'
 import { FENCE, finishOf, locksOf, settledOf } from './finish'
 import { insertBatch, insertOne, insertUnlessTaken } from './insert'
 
-/**
- * From this many outcomes and rows to claim on, two connections at a time are faster than one statement that does both
- * (measured: 25,000 to 34,000 tasks a second instead of 20,000 to 27,000).
- */
-const SIDE_BY_SIDE_FROM = 100
+/** The codes of a server for an unknown column, and for one that it does not support. */
+const NO_ADDRESSES = /^(42703|0A000)$/
 
 const HELD = rows('row_key', 'claims')
 
 interface ClaimStatements {
   readonly text: ClaimTexts
+  readonly by: FoundBy
   readonly queues: Values
 }
 
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB by the same statements. */
 export class Postgres extends SqlDialect {
   readonly name = 'postgres'
+  override readonly exchangesAtOnce = 2
   readonly maxStatement = 16 * 1024 * 1024
   /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
   readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
@@ -38,6 +39,7 @@ export class Postgres extends SqlDialect {
   readonly #finishSoon: string
   readonly #soonRows: typeof rows
   readonly #path: string
+  #foundBy: FoundBy
   /** By the filter itself, which a worker keeps: its statements are made once. */
   readonly #claims = new WeakMap<QueueFilter, ClaimStatements>()
 
@@ -56,28 +58,23 @@ export class Postgres extends SqlDialect {
     this.#soonRows = soonRowsOn(table)
     this.#finishSoon = finishOf(path, this.#soonRows)
     this.#path = path
+    this.#foundBy = table.type === 'cockroachdb' ? 'id' : 'ctid'
   }
 
-  /** Few rows with one commit; many on two connections at a time: while one commits, the other goes on. */
+  /** With one statement, and one commit. */
   override async exchange(
     session: Session,
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
     if (claim.limit === 0) return super.exchange(session, outcomes, claim)
-    if (outcomes.length === 0) {
-      const claimed = await patiently(() => this.claim(session, claim))
-      return { kept: new Set(), claimed }
-    }
-    const rowsOfBoth = Math.min(outcomes.length, claim.limit)
-    return rowsOfBoth >= SIDE_BY_SIDE_FROM
-      ? this.#sideBySide(session, outcomes, claim)
-      : unlessLocked(() => this.finishAndClaim(session, outcomes, claim))
+    if (outcomes.length > 0)
+      return unlessLocked(() => this.finishAndClaim(session, outcomes, claim))
+    return { kept: new Set(), claimed: await patiently(() => this.claim(session, claim)) }
   }
 
   async claim(session: Session, claim: Claim): Promise<ClaimedRaw[]> {
-    const { text, values } = this.#claimOf(claim)
-    return rowsOf(await session.query(text.claim, values))
+    return (await this.#claiming(session, claim, ({ text }) => text.claim)).claimed
   }
 
   /** Within a transaction, which may be the app's own, it waits for locked rows as long as the database does. */
@@ -96,13 +93,13 @@ export class Postgres extends SqlDialect {
     outcomes: readonly FinishRow[],
     claim: Claim,
   ): Promise<Exchanged> {
-    const { text, values } = this.#claimOf(claim)
-    const answer = await session.query(text.finishAndClaim, { ...values, ...this.batch(outcomes) })
-    const done = Number(answer.records[0]?.['done'] ?? 0)
-    return {
-      kept: await this.kept(session, outcomes, done),
-      claimed: rowsOf<ClaimedRaw>(answer).filter((row) => row.row_key !== null),
-    }
+    const { done, claimed } = await this.#claiming(
+      session,
+      claim,
+      ({ text }) => text.finishAndClaim,
+      this.batch(outcomes),
+    )
+    return { kept: await this.kept(session, outcomes, done), claimed }
   }
 
   override async requestCancel(session: Session, id: string, notify: boolean): Promise<number> {
@@ -132,37 +129,34 @@ export class Postgres extends SqlDialect {
     return isSingle ? single : batch
   }
 
-  #claimOf({ limit, filter, workerId, backendName, leaseSeconds }: Claim): {
-    text: ClaimTexts
-    values: Values
-  } {
-    let made = this.#claims.get(filter)
-    if (!made) {
-      made = {
-        text: claimTexts(this.#path, filter, this.#names, this.#soonRows),
-        queues: queueValues(filter),
-      }
-      this.#claims.set(filter, made)
+  /** Runs a statement that claims, once more by ids where it turns out that rows have no addresses. */
+  async #claiming(
+    session: Session,
+    claim: Claim,
+    textOf: (made: ClaimStatements) => string,
+    batch: Values = {},
+  ): Promise<ReturnType<typeof claimedOf>> {
+    const { limit, filter, workerId: worker, backendName, leaseSeconds } = claim
+    const made = this.#claimOf(filter)
+    const values = { limit, backendName, leaseSeconds, worker, ...made.queues, ...batch }
+    try {
+      return claimedOf(rowsOf(await session.query(textOf(made), values)), claim)
+    } catch (error) {
+      if (made.by === 'id' || !NO_ADDRESSES.test(codeOf(error))) throw error
+      this.#foundBy = 'id'
+      return this.#claiming(session, claim, textOf, batch)
     }
-    const { text, queues } = made
-    return { text, values: { limit, backendName, leaseSeconds, worker: workerId, ...queues } }
   }
 
-  async #sideBySide(
-    session: Session,
-    outcomes: readonly FinishRow[],
-    claim: Claim,
-  ): Promise<Exchanged> {
-    const [finished, claimed] = await Promise.allSettled([
-      unlessLocked(() => this.finish(session, outcomes)),
-      patiently(() => this.claim(session, claim)),
-    ])
-    if (claimed.status === 'fulfilled')
-      return finished.status === 'fulfilled'
-        ? { kept: finished.value, claimed: claimed.value }
-        : { kept: null, claimed: claimed.value, failure: finished.reason }
-    if (finished.status === 'rejected') throw finished.reason
-    return { kept: finished.value, claimed: null, failure: claimed.reason }
+  #claimOf(filter: QueueFilter): ClaimStatements {
+    const by = this.#foundBy
+    let made = this.#claims.get(filter)
+    if (made?.by !== by) {
+      const text = claimTexts(this.#path, filter, this.#names, this.#soonRows, by)
+      made = { text, by, queues: queueValues(filter) }
+      this.#claims.set(filter, made)
+    }
+    return made
   }
 }
 

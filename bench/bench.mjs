@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseOptions, usage } from './lib/options.mjs'
+import { writeFigures } from './lib/figures.mjs'
 import { bench, prepare } from './lib/prepare.mjs'
 
 const options = optionsOrEnd(process.argv.slice(2))
@@ -14,6 +15,7 @@ const { sweepOf } = await import('./measures/sweep.mjs')
 const text = await run(options, ...(options.sweep === undefined ? [] : [[sweepOf(options.sweep)]]))
 const file = options.out ?? (options.isWhole ? join(bench, 'RESULTS.md') : undefined)
 if (file !== undefined && !options.list) writeFileSync(file, text)
+if (options.isWhole && options.out === undefined && !options.list) writeFigures()
 process.stdout.write(text)
 
 function optionsOrEnd(args) {

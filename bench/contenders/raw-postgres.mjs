@@ -31,7 +31,13 @@ export async function open(
         `${table}; CREATE INDEX raw_ready ON raw_task (priority DESC, id) WHERE status = 'READY'`,
       ),
     add: (payload) => ask('add', timedId(), argsKwargs(payload)),
-    addMany: (payloads) => ask('addMany', payloads.map(timedId), payloads.map(argsKwargs)),
+    // As texts of arrays: the driver's own way escapes by regular expressions.
+    addMany: (payloads) =>
+      ask(
+        'addMany',
+        `{${payloads.map(timedId).join(',')}}`,
+        `{${payloads.map((payload) => JSON.stringify(argsKwargs(payload))).join(',')}}`,
+      ),
     work: async (hub) => void Array.from({ length: connections }, () => loop(ask, size, hub)),
     left: async () =>
       Number(

@@ -28,22 +28,26 @@ export function parseOptions(args) {
       help: { type: 'boolean', default: false },
     },
   })
-  const databases = values.database === undefined ? DATABASES : values.database.split(',')
-  const unknown = databases.find((name) => !DATABASES.includes(name))
-  if (unknown !== undefined)
-    throw new Error(`--database: there is no "${unknown}", but ${DATABASES.join(', ')}.`)
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
   if (!Number.isSafeInteger(rounds) || rounds < 1)
     throw new Error(`--rounds: a whole number from 1 on was expected, not "${values.rounds}".`)
   return {
     ...values,
-    databases,
+    databases: databasesOf(values),
     rounds,
     only: new RegExp(values.only ?? ''),
-    isWhole:
-      values.only === undefined &&
-      values.database === undefined &&
-      !values.quick &&
-      values.sweep === undefined,
+    isWhole: !values.quick && [values.only, values.database, values.sweep].every(isAbsent),
   }
+}
+
+function databasesOf({ database }) {
+  const databases = database === undefined ? DATABASES : database.split(',')
+  const unknown = databases.find((name) => !DATABASES.includes(name))
+  if (unknown !== undefined)
+    throw new Error(`--database: there is no "${unknown}", but ${DATABASES.join(', ')}.`)
+  return databases
+}
+
+function isAbsent(value) {
+  return value === undefined
 }

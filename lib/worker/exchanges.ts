@@ -17,10 +17,10 @@ const BROKEN_RETRY_MS = 250
 /** Failed exchanges in a row before a batch worker fails; other workers try for ever. */
 const BATCH_TRIES = 5
 /**
- * From this many outcomes, and rows to claim, on, a second exchange is under way beside the first: the database works on one
+ * From this many outcomes, and rows to claim, on, another exchange is under way beside the first: the database works on one
  * while the answer of the other is read (measured on no-op tasks: a quarter more).
  */
-const SECOND_FROM = 100
+const HELP_FROM = 100
 
 /** The worker's talk with its store: hands in outcomes and claims rows. */
 export class Exchanges {
@@ -36,8 +36,8 @@ export class Exchanges {
   #brokenSince: number | undefined
   /** How many rows were asked for by exchanges that are under way. */
   #asked = 0
-  /** The exchanges beside those that the loop waits for; undefined: there are none. */
-  #second: Promise<void> | undefined
+  /** Those that hand in and claim beside the loop. */
+  readonly #helpers = new Set<Promise<void>>()
 
   constructor(store: Store, settings: WorkerSettings, pool: TaskPool, stopping: AbortSignal) {
     this.#store = store
@@ -79,7 +79,7 @@ export class Exchanges {
    */
   async run(limit = this.limit): Promise<number | undefined> {
     // After trouble the store has to find out what became of the last exchanges, and asks for no claim beside.
-    if (!this.#maySecond) await this.#second
+    if (this.#mostHelpers === 0) await this.ended()
     try {
       return await this.#exchange(limit)
     } catch (error) {
@@ -89,9 +89,9 @@ export class Exchanges {
     }
   }
 
-  /** Resolves when no exchange is under way beside those that the loop waits for. */
+  /** Resolves when no exchange is under way beside those of the loop. */
   async ended(): Promise<void> {
-    await this.#second
+    await Promise.all(this.#helpers)
   }
 
   async #exchange(limit: number): Promise<number> {
@@ -104,7 +104,7 @@ export class Exchanges {
       const answer = this.#store.exchange(outcomes, limit, this.#filter)
       // Tasks run while the database is at work.
       this.#pool.start()
-      if (limit >= SECOND_FROM && this.#maySecond) this.#second ??= this.#beside()
+      this.#callHelp(limit)
       const exchange = await answer.finally(() => (this.#asked -= limit))
       this.#intake.measure(askedAt, outcomes.length)
       this.polling.end(outcomes, limit, exchange.claimed.length)
@@ -119,23 +119,28 @@ export class Exchanges {
     }
   }
 
-  /** A second exchange, and more, as long as there is enough to do. Never rejects: the loop meets the same trouble. */
-  async #beside(): Promise<void> {
-    try {
-      await turn()
-      while (this.#maySecond && this.#pool.ended >= SECOND_FROM && this.limit >= SECOND_FROM) {
+  /** After an exchange that claims so many, another one may begin beside it. */
+  #callHelp(limit: number): void {
+    if (limit < HELP_FROM || this.#helpers.size >= this.#mostHelpers) return
+    const helper = this.#help().finally(() => this.#helpers.delete(helper))
+    this.#helpers.add(helper)
+  }
+
+  /** Further exchanges, as long as there is enough to do. Never rejects: the loop meets the same trouble. */
+  async #help(): Promise<void> {
+    await turn()
+    while (this.#mostHelpers > 0 && this.#pool.ended >= HELP_FROM && this.limit >= HELP_FROM) {
+      try {
         await this.#exchange(this.limit)
-        await turn()
+      } catch {
+        return
       }
-    } catch {
-      // It was told in the log.
-    } finally {
-      this.#second = undefined
+      await turn()
     }
   }
 
-  get #maySecond(): boolean {
-    return this.#failures === 0 && (this.#store.exchangesAtOnce ?? 1) > 1 && !this.#stopping.aborted
+  get #mostHelpers(): number {
+    return this.#failures > 0 || this.#stopping.aborted ? 0 : (this.#store.exchangesAtOnce ?? 1) - 1
   }
 
   #failed(error: unknown, tasks: readonly ClaimedTask[]): void {

@@ -1,0 +1,216 @@
+// The table of figures in the documentation, made from RESULTS.md: what the docs say is what was measured.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { bench, repository } from './prepare.mjs'
+
+const [BEGIN, END] = ['<!-- figures: begin -->', '<!-- figures: end -->']
+const DATABASES = ['PostgreSQL', 'MariaDB', 'MySQL', 'SQLite']
+const [OURS, BEST] = ['typeorm-tasks', 'typeorm-tasks best']
+
+const DRAIN = 'Drain of no-op tasks'
+const ENQUEUE = 'Enqueue, tasks/s'
+
+/** A line: its label, where its figures are, and beside whom they stand. `of`: columns, by the title of the table. */
+const LINES = [
+  drained('draining tasks that do nothing, default settings', '60,000, tasks/s', OURS, [
+    ['graphile-worker tuned', 'graphile-worker tuned by hand'],
+    ['graphile-worker', 'its default'],
+    ['BullMQ on Redis', 'BullMQ on Redis'],
+  ]),
+  drained('… with `--concurrency 800`', '60,000, tasks/s', BEST, [
+    ['graphile-worker best', 'graphile-worker at its best'],
+    ['BullMQ on Redis best', 'BullMQ on Redis at its best'],
+    ['raw:batch best', 'the bare driver in batches of 500'],
+  ]),
+  drained(
+    '… 20,000 of them, the start of the worker included',
+    '20,000, start included, tasks/s',
+    OURS,
+    [['graphile-worker tuned', 'graphile-worker tuned']],
+  ),
+  drained('… 150,000 of them, `--concurrency 800`', '150,000, tasks/s', BEST, [
+    ['graphile-worker best', 'graphile-worker at its best'],
+  ]),
+  line('… a burst into a new table, never analysed', {
+    title: 'Drain of a burst into a new table, never analysed',
+    columns: ['tasks/s'],
+    who: OURS,
+    beside: [['graphile-worker tuned', 'graphile-worker tuned']],
+  }),
+  line('… that wait for 2 ms, ten at a time', {
+    title: 'Drain of tasks that await 2 ms',
+    columns: ['tasks/s'],
+    who: OURS,
+    beside: [['graphile-worker tuned', 'graphile-worker tuned']],
+  }),
+  line('… that wait for 2 ms, 800 at a time', {
+    title: 'Drain of tasks that await 2 ms',
+    columns: ['tasks/s'],
+    who: BEST,
+    beside: [['graphile-worker best', 'graphile-worker at its best']],
+  }),
+  enqueued('`enqueue`, one after another', 'one producer'),
+  enqueued('`enqueue`, 20 at a time', '20 producers'),
+  enqueued('`enqueueMany`, 1,000 a call', 'bulk'),
+  line('an idle worker starts a task after (p50, p99), in ms', {
+    title: 'Latency of an idle worker, ms',
+    columns: ['p50', 'p99'],
+    who: OURS,
+    beside: [['graphile-worker', 'graphile-worker']],
+  }),
+  line(
+    'draining beside 200,000 finished, 200,000 more waiting, 200,000 due tomorrow, under an old snapshot: × empty',
+    {
+      title: 'Drain beside what has grown, tasks/s',
+      columns: ['finished', 'backlog', 'for tomorrow', 'old snapshot'],
+      to: 'empty',
+      who: OURS,
+      beside: [],
+    },
+  ),
+  line('four worker processes: tasks a second, all together', {
+    title: 'Several worker processes on one queue, all together',
+    columns: ['tasks/s'],
+    who: '4 processes',
+    beside: [['1 process', 'one process']],
+  }),
+  line('CPU seconds for 1,000 tasks, worker and server', {
+    title: DRAIN,
+    columns: ['worker CPU s per 1,000', 'server CPU s per 1,000'],
+    who: OURS,
+    beside: [],
+  }),
+  line('memory of a worker after 1,000,000 tasks: MiB of heap more than at the start, and RSS', {
+    title: 'Memory of one worker after many no-op tasks',
+    columns: ['heap growth MiB', 'RSS MiB'],
+    who: OURS,
+    beside: [],
+  }),
+  line('`db_worker --batch` on an empty table, ms', {
+    title: 'Start-up, ms',
+    columns: ['ms'],
+    who: 'tasks db_worker --batch',
+    beside: [["node -e require('typeorm')", "`require('typeorm')` alone"]],
+  }),
+  line(
+    'a claim of 100 rows beside a million finished, 100,000 waiting and 100,000 due tomorrow (p50, p99), ms',
+    {
+      title: 'One claim on a large table, ms',
+      columns: ['p50', 'p99'],
+      who: '100 rows a claim',
+      beside: [],
+    },
+  ),
+]
+
+/** The table for the docs. `results`: the text of RESULTS.md. */
+export function figuresOf(results) {
+  const [, when = '?'] = /^(\d{4}-\d\d-\d\d);/m.exec(results) ?? []
+  const tables = tablesOf(results)
+  const rows = LINES.map(({ label, ...place }) => [
+    label,
+    figure(tables, 'PostgreSQL', place),
+    comparison(tables, place),
+    ...DATABASES.slice(1).map((database) => figure(tables, database, place)),
+  ])
+  return [
+    `Medians of the run of ${when}:`,
+    '',
+    '| | PostgreSQL | × others there | MariaDB | MySQL | SQLite |',
+    '|---|---|---|---|---|---|',
+    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+  ].join('\n')
+}
+
+/** The part of a page between the marks. */
+export function figuresIn(page) {
+  const [, rest = ''] = page.split(`${BEGIN}\n`)
+  return rest.split(`\n${END}`)[0]
+}
+
+/** Writes the figures of RESULTS.md into the docs. */
+export function writeFigures() {
+  const page = figuresPage()
+  const text = readFileSync(page, 'utf8')
+  const results = readFileSync(join(bench, 'RESULTS.md'), 'utf8')
+  writeFileSync(
+    page,
+    text.replace(figuresIn(text), () => figuresOf(results)),
+  )
+}
+
+export function figuresPage() {
+  return join(repository, 'docs/operations/speed.md')
+}
+
+function line(label, place) {
+  return { label, ...place }
+}
+
+function drained(label, column, who, beside) {
+  return line(label, { title: DRAIN, columns: [column], who, beside })
+}
+
+function enqueued(label, column) {
+  return line(label, {
+    title: ENQUEUE,
+    columns: [column],
+    who: OURS,
+    beside: [
+      ['raw', 'the bare driver'],
+      ['graphile-worker', 'graphile-worker'],
+      ['BullMQ on Redis', 'BullMQ on Redis'],
+    ],
+  })
+}
+
+/** By title, database, row and column: the median as text. */
+function tablesOf(results) {
+  const tables = new Map()
+  for (const section of results.split(/^## /m).slice(1)) {
+    const [title, ...rest] = section.split('\n')
+    let head
+    for (const cells of rest.filter((text) => text.startsWith('|')).map(cellsOf)) {
+      if (DATABASES.includes(cells[0])) head = cells
+      else if (head !== undefined)
+        head.slice(1).forEach((column, i) => {
+          const key = [title, head[0], cells[0], column].join('|')
+          if (!tables.has(key)) tables.set(key, cells[i + 1].replace(/ \(.*/, ''))
+        })
+    }
+  }
+  return (title, database, who, column) => tables.get([title, database, who, column].join('|'))
+}
+
+function cellsOf(text) {
+  return text.slice(2, -2).split(' | ')
+}
+
+function figure(tables, database, { title, columns, who, to }) {
+  const texts = columns.map((column) => {
+    const text = tables(title, database, who, column)
+    if (text === undefined || to === undefined) return text
+    return (valueOf(text) / valueOf(tables(title, database, who, to))).toFixed(2)
+  })
+  return texts.every((text) => text === undefined)
+    ? ''
+    : texts.map((text) => text ?? '–').join(', ')
+}
+
+/** Quotients of the medians. */
+function comparison(tables, { title, columns, who, beside }) {
+  return beside
+    .map(([other, name]) => {
+      const [ours, theirs] = [who, other].map((each) =>
+        valueOf(tables(title, 'PostgreSQL', each, columns[0])),
+      )
+      const ratio = ours / theirs
+      return Number.isFinite(ratio) ? `${ratio.toFixed(ratio < 10 ? 2 : 0)} × ${name}` : undefined
+    })
+    .filter((text) => text !== undefined)
+    .join('; ')
+}
+
+function valueOf(text) {
+  return text === undefined ? Number.NaN : Number(text.replaceAll(',', ''))
+}

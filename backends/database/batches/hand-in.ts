@@ -31,6 +31,8 @@ export interface HandedIn {
   readonly claimed: readonly ClaimedRaw[]
   /** Why nothing could be claimed. */
   readonly failure?: unknown
+  /** A statement before may have claimed rows that are not among `claimed`. */
+  readonly isUnsure?: boolean
 }
 
 /**
@@ -66,7 +68,8 @@ export class HandIn {
 
   /** Stores outcomes and claims. Rejects if the outcomes could not be stored, for a reason that is not theirs. */
   async exchange(rows: readonly FinishRow[], claim: Claim): Promise<HandedIn> {
-    if (this.#unheard.arePossible) await this.#unheard.giveBack(claim)
+    const hadUnheard = this.#unheard.arePossible
+    if (hadUnheard) await this.#unheard.giveBack(claim)
     const answers: Answers = new Map()
     const isApart = ({ row_key: key }: FinishRow): boolean => this.#apart.has(key)
     const others = rows.filter((row) => !isApart(row))
@@ -74,7 +77,8 @@ export class HandIn {
     const last = portions.pop() ?? []
     for (const portion of portions) await this.#store(portion, answers)
     if (others.length < rows.length) await this.#carefully(rows.filter(isApart), answers)
-    return this.#claimWith(last, answers, claim)
+    const handedIn = await this.#claimWith(last, answers, claim)
+    return hadUnheard ? { ...handedIn, isUnsure: true } : handedIn
   }
 
   /** Goes on after an exchange that has failed, in part or as a whole. Rejects as `exchange` does. */
@@ -95,11 +99,12 @@ export class HandIn {
     { kept, claimed, failure }: Exchanged,
   ): Promise<HandedIn> {
     this.#isWorking = claimed !== null
-    if (claimed === null) this.#unheard.note(claim, failure)
+    const isUnsure = claimed === null && this.#unheard.note(claim, failure)
     if (kept === null && claimed === null) {
       if (rows.length > 0) {
         await this.#afterFailure(rows, failure, answers)
-        return this.#claimWith([], answers, claim)
+        const handedIn = await this.#claimWith([], answers, claim)
+        return isUnsure ? { ...handedIn, isUnsure } : handedIn
       }
       // What was answered does not wait until a claim succeeds.
       if (answers.size === 0) throw failure

@@ -8,6 +8,8 @@ import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
 import type { Batch } from '../records'
 import { rowsOf, SqlDialect } from '../sql-dialect'
 import type { Statements } from '../statements'
+import type { WorkerRecords } from '../worker-records'
+import type * as workers from './workers'
 import { freeKeyOf, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts } from './claim'
 import { EXPIRED, ROW, rows, soonRows, USUAL } from './columns'
@@ -108,6 +110,10 @@ export class Postgres extends SqlDialect {
   override async requestCancel(session: Session, id: string, notify: boolean): Promise<number> {
     if (!notify) return super.requestCancel(session, id, notify)
     return (await session.query(this.#notifyingCancel, { id })).affected
+  }
+
+  workerRecords(path: string): WorkerRecords {
+    return new (require('./workers') as typeof workers).PostgresWorkers(path)
   }
 
   /** One array for each column, as `rows` reads them. */

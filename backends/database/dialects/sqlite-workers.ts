@@ -1,0 +1,31 @@
+import { instant } from './sqlite-instants'
+import {
+  insertRecord,
+  OUTDATED_LEASES,
+  recordTexts,
+  renewal,
+  SqlWorkerRecords,
+} from './worker-records'
+
+const MS_PER_DAY = 86_400_000
+
+function isOlder(leases: number): string {
+  return `(julianday('now') - julianday(seen_at)) * ${MS_PER_DAY} > ${leases} * lease_ms`
+}
+
+/** The heartbeat and the look at the others are one statement. */
+export class SqliteWorkers extends SqlWorkerRecords {
+  constructor(path: string) {
+    const insert = insertRecord(path, {
+      started_at: instant("'-' || (:upMs / 1000.0) || ' seconds'"),
+      seen_at: instant(),
+    })
+    const others = (leases: number): string =>
+      `(SELECT count(*) FROM ${path} WHERE backend = :backend AND id <> :id AND ${isOlder(leases)})`
+    super({
+      beat: `${insert} ON CONFLICT (id) DO UPDATE SET ${renewal((name) => `excluded.${name}`)}
+        RETURNING ${others(1)} AS expired, ${others(OUTDATED_LEASES)} AS outdated`,
+      ...recordTexts(path, isOlder),
+    })
+  }
+}

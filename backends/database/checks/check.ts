@@ -56,7 +56,7 @@ export async function assertUsable(
   const { workers } = table
   if (!workers) return
   try {
-    await patiently(() => dialect.workerRecords(workers.path).expiredIds(session))
+    await patiently(() => dialect.workerRecords(workers.path).ages(session))
   } catch (error) {
     throw explained(error, workers.name)
   }

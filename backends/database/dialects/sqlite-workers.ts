@@ -1,6 +1,7 @@
 import { instant } from './sqlite-instants'
 import {
   insertRecord,
+  isOlder,
   OUTDATED_LEASES,
   recordTexts,
   renewal,
@@ -8,10 +9,7 @@ import {
 } from './worker-records'
 
 const MS_PER_DAY = 86_400_000
-
-function isOlder(leases: number): string {
-  return `(julianday('now') - julianday(seen_at)) * ${MS_PER_DAY} > ${leases} * lease_ms`
-}
+const AGO_MS = `(julianday('now') - julianday(seen_at)) * ${MS_PER_DAY}`
 
 /** The heartbeat and the look at the others are one statement. */
 export class SqliteWorkers extends SqlWorkerRecords {
@@ -21,11 +19,11 @@ export class SqliteWorkers extends SqlWorkerRecords {
       seen_at: instant(),
     })
     const others = (leases: number): string =>
-      `(SELECT count(*) FROM ${path} WHERE backend = :backend AND id <> :id AND ${isOlder(leases)})`
+      `(SELECT count(*) FROM ${path} WHERE backend = :backend AND id <> :id AND ${isOlder(AGO_MS, leases)})`
     super({
       beat: `${insert} ON CONFLICT (id) DO UPDATE SET ${renewal((name) => `excluded.${name}`)}
         RETURNING ${others(1)} AS expired, ${others(OUTDATED_LEASES)} AS outdated`,
-      ...recordTexts(path, isOlder),
+      ...recordTexts(path, AGO_MS),
     })
   }
 }

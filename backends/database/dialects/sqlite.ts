@@ -106,7 +106,8 @@ export class Sqlite extends SqlDialect {
   }
 
   workerRecords(path: string): WorkerRecords {
-    return new (require('./sqlite-workers') as typeof workers).SqliteWorkers(path)
+    const { SqliteWorkers } = require('./sqlite-workers') as typeof workers
+    return new SqliteWorkers(path)
   }
 
   protected batch(rows: Batch): Values {

@@ -35,8 +35,8 @@ export interface WorkerRecords {
   leave(session: Session, id: string): Promise<void>
   /** Deletes the outdated records of a backend. */
   forget(session: Session, backend: string): Promise<void>
-  /** The ids of all records that have expired, whatever their backend. Reads every column, which shows that they are there. */
-  expiredIds(session: Session): Promise<ReadonlySet<string>>
+  /** How long ago, in ms, each worker was seen, by its id; whatever its backend. Reads every column, which shows that they are there. */
+  ages(session: Session): Promise<ReadonlyMap<string, number>>
 }
 
 /** After so many leases nothing can depend on a record any more: rows that were claimed with the last of its breath had a lease of one. */
@@ -72,19 +72,21 @@ export interface RecordTexts {
   readonly look?: string
   readonly leave: string
   readonly forget: string
-  readonly expiredIds: string
+  readonly ages: string
 }
 
-/** The texts that are alike in all dialects. `isOlder`: the condition for a record that was not seen for so many leases. */
-export function recordTexts(
-  path: string,
-  isOlder: (leases: number) => string,
-): Omit<RecordTexts, 'beat' | 'look'> {
+/** The condition for a record that was not seen for so many leases. `agoMs`: the expression for how long ago, in ms, it was. */
+export function isOlder(agoMs: string, leases: number): string {
+  return `${agoMs} > ${leases} * lease_ms`
+}
+
+/** The texts that are alike in all dialects. */
+export function recordTexts(path: string, agoMs: string): Omit<RecordTexts, 'beat' | 'look'> {
   const names = WORKER_COLUMNS.map(({ name }) => name).join(', ')
   return {
     leave: `DELETE FROM ${path} WHERE id = :id`,
-    forget: `DELETE FROM ${path} WHERE backend = :backend AND ${isOlder(OUTDATED_LEASES)}`,
-    expiredIds: `SELECT ${names} FROM ${path} WHERE ${isOlder(1)}`,
+    forget: `DELETE FROM ${path} WHERE backend = :backend AND ${isOlder(agoMs, OUTDATED_LEASES)}`,
+    ages: `SELECT ${names}, ${agoMs} AS ago_ms FROM ${path}`,
   }
 }
 
@@ -111,9 +113,9 @@ export class SqlWorkerRecords implements WorkerRecords {
     await session.query(this.#texts.forget, { backend })
   }
 
-  async expiredIds(session: Session): Promise<ReadonlySet<string>> {
-    const { records } = await session.query(this.#texts.expiredIds)
-    return new Set(records.map(({ id }) => String(id)))
+  async ages(session: Session): Promise<ReadonlyMap<string, number>> {
+    const { records } = await session.query(this.#texts.ages)
+    return new Map(records.map((record) => [String(record['id']), Number(record['ago_ms'])]))
   }
 }
 

@@ -114,7 +114,8 @@ export class MySql extends SqlDialect {
   }
 
   workerRecords(path: string): WorkerRecords {
-    return new (require('./workers') as typeof workers).MySqlWorkers(path)
+    const { MySqlWorkers } = require('./workers') as typeof workers
+    return new MySqlWorkers(path)
   }
 
   protected batch(batch: Batch): Values {

@@ -1,5 +1,6 @@
 import {
   insertRecord,
+  isOlder,
   OUTDATED_LEASES,
   recordTexts,
   renewal,
@@ -14,9 +15,7 @@ const VALUES = {
   rss_mib: ':rssMib',
 }
 
-function isOlder(leases: number): string {
-  return `seen_at + INTERVAL (${leases * 1000} * lease_ms) MICROSECOND < ${NOW}`
-}
+const AGO_MS = `TIMESTAMPDIFF(MICROSECOND, seen_at, ${NOW}) / 1000`
 
 /** No INSERT of MySQL can also look at other rows: that is a second statement. */
 export class MySqlWorkers extends SqlWorkerRecords {
@@ -27,9 +26,9 @@ export class MySqlWorkers extends SqlWorkerRecords {
     })
     super({
       beat: `${insert} ON DUPLICATE KEY UPDATE ${renewal((name) => VALUES[name])}`,
-      look: `SELECT count(*) AS expired, coalesce(sum(${isOlder(OUTDATED_LEASES)}), 0) AS outdated
-        FROM ${path} WHERE backend = :backend AND id <> :id AND ${isOlder(1)}`,
-      ...recordTexts(path, isOlder),
+      look: `SELECT count(*) AS expired, coalesce(sum(${isOlder(AGO_MS, OUTDATED_LEASES)}), 0) AS outdated
+        FROM ${path} WHERE backend = :backend AND id <> :id AND ${isOlder(AGO_MS, 1)}`,
+      ...recordTexts(path, AGO_MS),
     })
   }
 }

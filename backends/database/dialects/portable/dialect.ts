@@ -236,7 +236,8 @@ export class Portable extends Dialect {
   }
 
   workerRecords(): WorkerRecords {
-    return new (require('./workers') as typeof workers).PortableWorkers()
+    const { PortableWorkers } = require('./workers') as typeof workers
+    return new PortableWorkers()
   }
 
   async #byKey(

@@ -36,8 +36,9 @@ export class PortableWorkers implements WorkerRecords {
       await manager.delete(DBTaskWorker, { id, seenAt })
   }
 
-  async expiredIds({ manager }: Session): Promise<ReadonlySet<string>> {
-    return new Set((await expired(manager)).map(({ id }) => id))
+  async ages({ manager }: Session): Promise<ReadonlyMap<string, number>> {
+    const records = await manager.find(DBTaskWorker)
+    return new Map(records.map((record) => [record.id, agoMsOf(record)]))
   }
 }
 
@@ -86,6 +87,10 @@ function isOutdated(record: DBTaskWorker): boolean {
   return isOlder(record, OUTDATED_LEASES)
 }
 
-function isOlder({ seenAt, leaseMs }: DBTaskWorker, leases: number): boolean {
-  return seenAt.getTime() + leases * leaseMs < Date.now()
+function isOlder(record: DBTaskWorker, leases: number): boolean {
+  return agoMsOf(record) > leases * record.leaseMs
+}
+
+function agoMsOf({ seenAt }: DBTaskWorker): number {
+  return Date.now() - seenAt.getTime()
 }

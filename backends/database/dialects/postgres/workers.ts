@@ -1,5 +1,6 @@
 import {
   insertRecord,
+  isOlder,
   OUTDATED_LEASES,
   recordTexts,
   renewal,
@@ -8,9 +9,7 @@ import {
 
 const NOW = 'statement_timestamp()'
 
-function isOlder(leases: number): string {
-  return `seen_at + ${leases} * lease_ms * INTERVAL '1 millisecond' < ${NOW}`
-}
+const AGO_MS = `(extract(epoch FROM ${NOW} - seen_at) * 1000)::double precision`
 
 /** The heartbeat and the look at the others are one statement. */
 export class PostgresWorkers extends SqlWorkerRecords {
@@ -23,9 +22,9 @@ export class PostgresWorkers extends SqlWorkerRecords {
     // CockroachDB refuses a part that returns nothing.
     super({
       beat: `WITH beat AS (${insert} ON CONFLICT (id) DO UPDATE SET ${renewal((name) => `excluded.${name}`)} RETURNING id)
-        SELECT count(*)::int AS expired, (count(*) FILTER (WHERE ${isOlder(OUTDATED_LEASES)}))::int AS outdated
-        FROM ${path} WHERE backend = :backend AND id <> :id AND ${isOlder(1)}`,
-      ...recordTexts(path, isOlder),
+        SELECT count(*)::int AS expired, (count(*) FILTER (WHERE ${isOlder(AGO_MS, OUTDATED_LEASES)}))::int AS outdated
+        FROM ${path} WHERE backend = :backend AND id <> :id AND ${isOlder(AGO_MS, 1)}`,
+      ...recordTexts(path, AGO_MS),
     })
   }
 }

@@ -47,7 +47,7 @@ export class DBTaskWorker {
   /** Milliseconds that its leases last. A worker that was not seen for so long is gone. */
   leaseMs!: number
 
-  /** By how many milliseconds its event loop was late, of a hundred times in the worst but one, since the heartbeat before. */
+  /** The 99th percentile, in ms, of how late its event loop was since the heartbeat before. */
   eventLoopDelayMs!: number
 
   /** The memory of its process, in MiB. */

@@ -39,7 +39,7 @@ export interface WorkerRecords {
   ages(session: Session): Promise<ReadonlyMap<string, number>>
 }
 
-/** After so many leases nothing can depend on a record any more: rows that were claimed with the last of its breath had a lease of one. */
+/** After so many leases no row can have a lease of that worker: even one that it claimed just before it was lost had a lease of one. */
 export const OUTDATED_LEASES = 3
 
 /** What a heartbeat changes; the rest of a record stays as it began. */

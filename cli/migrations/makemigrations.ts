@@ -57,7 +57,7 @@ export async function makemigrations({
       dryRun
         ? `${shown(file)}\n\n${text}`
         : [
-            'The tasks table is not up to date. Missing:',
+            'The database is not up to date. Missing:',
             ...plan.up.map((statement) => `  ${statement}`),
           ].join('\n'),
     )

@@ -5,7 +5,7 @@ import { UnconfiguredBackend } from './backends/unconfigured'
 import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
-export { DBTaskResult, dbTaskResultSchema } from './entities'
+export { DBTaskResult, dbTaskResultSchema, DBTaskWorker, taskEntities } from './entities'
 export { atomic, managerOn } from './backends/database'
 export {
   type CountQuery,
@@ -60,6 +60,7 @@ export {
 export type {
   ClaimedRow,
   Exchange,
+  Heartbeat,
   Held,
   Judge,
   Wakeup,
@@ -74,6 +75,7 @@ export type {
   Store,
   StoreOptions,
   ClaimFilter,
+  WorkerRecord,
 } from './lib/store'
 export type { ErrorClass, Retry } from './lib/tasks/run-policy'
 export { Task } from './lib/tasks/task'

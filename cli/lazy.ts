@@ -1,4 +1,6 @@
 import type * as cliProgress from 'cli-progress'
+import type * as databaseBackend from '../backends/database/backend'
+import type * as listWorkers from '../backends/database/workers/list'
 import type * as define from '../lib/tasks/define'
 import type * as startWorker from '../lib/worker/start-worker'
 import type * as app from './app/load-app'
@@ -20,7 +22,9 @@ import type * as servedQueues from './served-queues'
 export const late = {
   app: () => require('./app/load-app') as typeof app,
   cliProgress: () => require('cli-progress') as typeof cliProgress,
+  databaseBackend: () => require('../backends/database/backend') as typeof databaseBackend,
   define: () => require('../lib/tasks/define') as typeof define,
+  listWorkers: () => require('../backends/database/workers/list') as typeof listWorkers,
   loadedFiles: () => require('./process/loaded-files') as typeof loadedFiles,
   makemigrations: () => require('./migrations/makemigrations') as typeof makemigrations,
   noTasks: () => require('./app/no-tasks') as typeof noTasks,

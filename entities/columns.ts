@@ -1,18 +1,7 @@
-import type { Kind } from './column-types'
+import type { Column } from './metadata/column-options'
 
-/** One column of the table. */
-export interface Column {
-  readonly name: string
-  /** The property of the entity. */
-  readonly property: string
-  readonly kind: Kind
-  /** Fixed options of TypeORM's column; what depends on the database is in column-types. */
-  readonly fixed?: {
-    readonly primary?: boolean
-    readonly length?: number
-    readonly nullable?: boolean
-    readonly default?: number
-  }
+/** One column of the tasks table. */
+interface TaskColumn extends Column {
   /** Not a column of Django's: nullable or with a default, so that Django can insert rows without it. */
   readonly isOurs: boolean
   /** Read by a claim: a run needs it. The others say nothing while a row runs. */
@@ -35,7 +24,7 @@ const NULL = { is: null } as const
 const EMPTY = { is: '' } as const
 
 /**
- * The columns of the table, in order. The entity, what statements select and insert, the conversions between raw rows and
+ * The columns of the tasks table, in order. The entity, what statements select and insert, the conversions between raw rows and
  * entities, and the migration of a table that Django made are all made from this list.
  */
 // prettier-ignore
@@ -62,7 +51,7 @@ export const COLUMNS = [
   { name: 'attempt_errors', property: 'attemptErrors', kind: 'json', fixed: nullable, ...ours, ...claimed, whenNew: NULL },
   { name: 'progress', property: 'progress', kind: 'json', fixed: nullable, ...ours, ...claimed, whenNew: NULL },
   { name: 'options', property: 'options', kind: 'json', fixed: nullable, ...ours, ...claimed, whenNew: 'order' },
-] as const satisfies readonly Column[]
+] as const satisfies readonly TaskColumn[]
 
 /** One entry of COLUMNS, with its literal types. */
 export type StoredColumn = (typeof COLUMNS)[number]
@@ -70,6 +59,6 @@ export type ColumnName = StoredColumn['name']
 export type ColumnProperty = StoredColumn['property']
 
 /** A column of the table, where its literal types do not matter. */
-export interface TableColumn extends Column {
+export interface TableColumn extends TaskColumn {
   readonly name: ColumnName
 }

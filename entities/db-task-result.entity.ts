@@ -2,8 +2,9 @@ import { Entity } from 'typeorm'
 import { OneClass } from '../lib/copies/one-per-process'
 import type { AttemptError } from '../lib/errors/history'
 import type { Progress, TaskStatus } from '../lib/record'
+import { COLUMNS } from './columns'
 import { Constrained } from './indexes'
-import { WithColumns } from './column-options'
+import { WithColumns } from './metadata/column-options'
 
 /** The table's name; `dbTaskResultSchema` may set another. */
 export const TABLE_NAME = 'db_task_result'
@@ -15,7 +16,7 @@ export const TABLE_NAME = 'db_task_result'
 @OneClass('DBTaskResult')
 @Entity(TABLE_NAME)
 @Constrained(TABLE_NAME)
-@WithColumns
+@WithColumns(COLUMNS)
 export class DBTaskResult {
   /** The result's id: a UUID in its dashed form. */
   id!: string

@@ -1,2 +1,9 @@
-export { DBTaskResult } from './db-task-result.entity'
+import { DBTaskResult } from './db-task-result.entity'
+import { DBTaskWorker } from './db-task-worker.entity'
+import { OPTIONAL_ENTITIES } from './optional'
+
+export { DBTaskResult, DBTaskWorker }
 export { dbTaskResultSchema } from './schema'
+
+/** Every entity of the library: `entities: [User, ...taskEntities]`. */
+export const taskEntities: (new () => object)[] = [DBTaskResult, ...OPTIONAL_ENTITIES]

@@ -1,7 +1,7 @@
 import { getMetadataArgsStorage } from 'typeorm'
 import type { CheckMetadataArgs } from 'typeorm/metadata-args/CheckMetadataArgs'
 import type { IndexMetadataArgs } from 'typeorm/metadata-args/IndexMetadataArgs'
-import { beingBuilt } from './metadata-hook'
+import { beingBuilt } from './metadata/metadata-hook'
 
 /** Indexes and the check of the table; `tableName` is the name as given, before prefix and naming strategy. */
 export interface Constraints {

@@ -1,7 +1,7 @@
 import { EntitySchema, type DataSourceOptions, type EntitySchemaColumnOptions } from 'typeorm'
 import { DBTaskResult, TABLE_NAME } from './db-task-result.entity'
 import { constraintsOf } from './indexes'
-import { columnOptions } from './column-options'
+import { columnOptions } from './metadata/column-options'
 import { COLUMNS } from './columns'
 
 export interface DBTaskResultSchemaOptions {
@@ -30,7 +30,7 @@ export function dbTaskResultSchema({
     columns: Object.fromEntries(
       COLUMNS.map((column) => [
         column.property,
-        columnOptions(column, !managed) as EntitySchemaColumnOptions,
+        columnOptions(column, !managed && !column.isOurs) as EntitySchemaColumnOptions,
       ]),
     ),
     indices: [...indexes],

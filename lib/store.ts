@@ -16,6 +16,8 @@ export interface Store {
    * then must end before the next one begins.
    */
   readonly exchangesAtOnce?: number
+  /** Absent: workers have no records, and each looks for rows of lost workers at its interval. */
+  readonly heartbeat?: Heartbeat | undefined
   /** Hands in what came of earlier rows and takes up to `limit` rows to run next, best first. */
   exchange(outcomes: readonly Outcome[], limit: number, filter: ClaimFilter): Promise<Exchange>
   /** Holds rows for another lease. Must not wait for rows that somebody else has locked for longer than a part of the lease. */
@@ -32,6 +34,37 @@ export interface Store {
   /** Deletes finished rows. */
   prune(query: PruneQuery): Promise<number>
   close(): Promise<void>
+}
+
+/** The records that workers have in the same place: who is at work, and who has not been seen for a whole lease. */
+export interface Heartbeat {
+  /**
+   * Writes or renews the record of this worker. Resolves to whether another worker of the backend was last seen longer ago
+   * than its lease: then rows may have lost it. Its record stays for two leases more, so until none of its leases can last.
+   */
+  beat(record: WorkerRecord): Promise<boolean>
+  /** Deletes the record of a worker that holds no rows any more. */
+  leave(id: string): Promise<void>
+}
+
+/** What a worker says of itself. */
+export interface WorkerRecord {
+  /** No other worker has it, not even one with the same `workerId`. */
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  readonly version: string
+  /** `['*']`: all; after `'*'` those that it leaves alone, each with a `-` before its name. */
+  readonly queues: readonly string[]
+  readonly concurrency: number
+  /** How many tasks run. */
+  readonly running: number
+  /** Milliseconds since it started. */
+  readonly upMs: number
+  /** The 99th percentile, in milliseconds, of how late its event loop was since the heartbeat before. */
+  readonly eventLoopDelayMs: number
+  /** The memory of its process, in MiB. */
+  readonly rssMib: number
 }
 
 /** Decides what a row becomes whose worker was lost. */
@@ -100,6 +133,8 @@ export interface Exchange {
   readonly claimed: readonly ClaimedRow[]
   /** Why nothing could be claimed, although the outcomes were answered. */
   readonly failure?: unknown
+  /** Rows may be RUNNING for this worker that are not among `claimed`: the answer of a claim was lost, or what it brought too much was given back. */
+  readonly isUnsure?: boolean | undefined
 }
 
 /** What became of an outcome. */
@@ -149,6 +184,8 @@ export interface Rescued {
   readonly released: readonly string[]
   /** Ids of rows that were given up after too many crashes. */
   readonly failed: readonly string[]
+  /** How many more were found and could not be taken over: others have locked them, or were faster. */
+  readonly left?: number | undefined
 }
 
 export interface PruneQuery {

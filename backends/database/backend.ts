@@ -36,6 +36,7 @@ import { DatabaseStore } from './store'
 import type { Table } from './table'
 import { explained, isAway, unreachable } from './connections/database-errors'
 import { type Written, writeOrders } from './insert'
+import { heartbeatOn } from './workers/heartbeat'
 
 /** Limit for the checks before a worker starts; they may have to wait for locks of others. */
 const CHECK_MS = 40_000
@@ -162,17 +163,10 @@ export class DatabaseBackend extends TaskBackend {
     )
     const unhear = wakeup ? hearInProcess(database, wakeup) : () => {}
     const close = async (): Promise<void> => (unhear(), sessions.close())
-    return new DatabaseStore(
-      sessions,
-      dialect,
-      {
-        tableName: table.name,
-        backendName: this.alias,
-        leaseSeconds,
-        maxCrashes: this.#options.maxCrashes ?? 3,
-      },
-      close,
-    )
+    const known = { tableName: table.name, backendName: this.alias, leaseSeconds }
+    const heartbeat = heartbeatOn(sessions, dialect, table.workers, known)
+    const settings = { ...known, maxCrashes: this.#options.maxCrashes ?? 3, heartbeat }
+    return new DatabaseStore(sessions, dialect, settings, close)
   }
 
   override async completeInTransaction(

@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import type { DataSource, EntityManager } from 'typeorm'
 import { isDataSource } from '../../entities/database-family'
-import { watchBuilding } from '../../entities/metadata-hook'
+import { watchBuilding } from '../../entities/metadata/metadata-hook'
 import { onePerProcess } from '../../lib/copies/one-per-process'
 import { DataSourceError, InvalidSettingsError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
 import { COLUMNS, type TableColumn } from '../../entities/columns'
-import type { Kind } from '../../entities/column-types'
+import type { Kind } from '../../entities/metadata/column-types'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, hexOf, instantOf, utcText } from '../../entities/formats'
 import { INSERTED_COLUMNS, type RawRow, rawNameOf, valuesOf } from './row'

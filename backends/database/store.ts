@@ -1,5 +1,6 @@
 import type {
   Exchange,
+  Heartbeat,
   Held,
   Judge,
   Outcome,
@@ -33,6 +34,7 @@ export interface StoreSettings {
   readonly backendName: string
   readonly leaseSeconds: number
   readonly maxCrashes: number
+  readonly heartbeat?: Heartbeat | undefined
 }
 
 /** The verbs of a worker by the dialect's: converts rows, repeats statements, explains errors. */
@@ -48,6 +50,10 @@ export class DatabaseStore implements Store {
   readonly #held: HeldRows
   /** After a claim that left out arguments for their size. */
   #arguments: LargeArguments | undefined
+
+  get heartbeat(): Heartbeat | undefined {
+    return this.#settings.heartbeat
+  }
 
   get leaseSeconds(): number {
     return this.#settings.leaseSeconds
@@ -88,7 +94,7 @@ export class DatabaseStore implements Store {
     const isLatest = latestClaims(outcomes)
     // Not awaited where there is nothing to do: the statement would be sent only after the tasks of this turn have run.
     if (this.#arguments?.owesRows) await this.#arguments.settle()
-    const { kept, answers, claimed, failure } = await this.#explained(() =>
+    const { kept, answers, claimed, failure, isUnsure } = await this.#explained(() =>
       this.#exchange(outcomes.filter(isLatest).map(finishRow), {
         limit,
         filter,
@@ -105,6 +111,7 @@ export class DatabaseStore implements Store {
         return kept.has(outcome.key) ? 'kept' : (answers?.get(outcome.key) ?? 'refused')
       }),
       claimed: complete.map(claimedRow).toSorted(inDjangosOrder),
+      ...((isUnsure || complete.length < claimed.length) && { isUnsure: true }),
       ...(failure !== undefined && { failure: explained(failure, this.#settings.tableName) }),
     }
   }
@@ -155,7 +162,8 @@ export class DatabaseStore implements Store {
     )
     const ids = (status: Outcome['status']): string[] =>
       expired.filter((row) => taken.get(row.key) === status).map((row) => row.values.id)
-    return { released: ids('READY'), failed: ids('FAILED') }
+    const left = expired.length - taken.size
+    return { released: ids('READY'), failed: ids('FAILED'), ...(left > 0 && { left }) }
   }
 
   async prune({ queues, minAge, failedMinAge, dryRun, onProgress }: PruneQuery): Promise<number> {

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm'
 import type { Asked } from '../../entities/database-family'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
+import { DBTaskWorker } from '../../entities/db-task-worker.entity'
 import { DatabaseError, DataSourceError } from '../../lib/errors/errors'
 import { explained, unreachable } from './connections/database-errors'
 import { isMariaDb, packetOf } from './profiles/mysql-settings'
@@ -15,11 +16,20 @@ export interface Table {
   readonly path: string
   /** Its name alone, as errors show it. */
   readonly name: string
+  /** The table of workers, if the DataSource lists its entity. */
+  readonly workers?: NamedTable | undefined
   /** Ids are 32 hex digits, since the database has no uuid type. */
   readonly hexIds: boolean
   readonly isMariaDb: boolean
   /** The largest packet that the server takes, in bytes; undefined where there is no such limit. */
   readonly packet?: number | undefined
+}
+
+export interface NamedTable {
+  /** With schema and prefix, escaped. */
+  readonly path: string
+  /** Its name alone, as errors show it. */
+  readonly name: string
 }
 
 const tables = new WeakMap<DataSource, Table>()
@@ -43,20 +53,28 @@ export async function tableOf(dataSource: DataSource, connection?: Asked): Promi
 }
 
 async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
-  const { tablePath, tableName, columns } = dataSource.getMetadata(DBTaskResult)
+  const { columns } = dataSource.getMetadata(DBTaskResult)
+  const hexIds = columns.find((column) => column.propertyName === 'id')?.length === '32'
+  const { type } = dataSource.options
+  const named = namedTable(dataSource, DBTaskResult)
+  return {
+    type,
+    ...named,
+    workers: dataSource.hasMetadata(DBTaskWorker)
+      ? namedTable(dataSource, DBTaskWorker)
+      : undefined,
+    hexIds,
+    ...(await productOf(asked, type, named.name)),
+  }
+}
+
+function namedTable(dataSource: DataSource, entity: new () => object): NamedTable {
+  const { tablePath, tableName } = dataSource.getMetadata(entity)
   const path = tablePath
     .split('.')
     .map((part) => dataSource.driver.escape(part))
     .join('.')
-  const hexIds = columns.find((column) => column.propertyName === 'id')?.length === '32'
-  const { type } = dataSource.options
-  return {
-    type,
-    path,
-    name: tableName,
-    hexIds,
-    ...(await productOf(asked, type, tableName)),
-  }
+  return { path, name: tableName }
 }
 
 /** @throws DatabaseUnreachableError, or DatabaseError if the server is set so that not even an enqueue can work */

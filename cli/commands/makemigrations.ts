@@ -15,7 +15,7 @@ export function makemigrationsCommand(): Command {
   return new Command('makemigrations')
     .summary('write a migration for the tasks table')
     .description(
-      'Writes a TypeORM migration for the tasks table into the app\'s migrations folder. Changes no other table. Prints "No changes detected" if the table is up to date.',
+      'Writes a TypeORM migration for the tasks table, and for the table of workers if the DataSource lists it, into the app\'s migrations folder. Changes no other table. Prints "No changes detected" if they are up to date.',
     )
     .option('--check', 'Write nothing; exit 1 if a migration is missing.')
     .option('--dry-run', 'Print the migration instead of writing it.')

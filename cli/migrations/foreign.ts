@@ -4,6 +4,7 @@ import type { IndexMetadata } from 'typeorm/metadata/IndexMetadata'
 import { COLUMNS } from '../../entities/columns'
 import { familyOf } from '../../entities/database-family'
 import { DataSourceError } from '../../lib/errors/errors'
+import { planByTypeorm } from './managed'
 import { escapedIndex, escapedTable } from './names'
 import type { Plan } from './names'
 
@@ -12,14 +13,18 @@ const OURS: ReadonlySet<string> = new Set(
   COLUMNS.filter(({ isOurs }) => isOurs).map(({ name }) => name),
 )
 
-/** A migration that adds our columns and indexes to a table that Django made, and changes nothing of Django's. */
+/** A migration that adds our columns and indexes to a table that Django made, and changes nothing of Django's. Our other tables are made beside it. */
 export async function planForeign(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
   const table = await tableOf(own, metadata)
   const steps = [
     ...missingColumns(table, metadata).map((column) => addColumn(own, metadata, column)),
     ...missingIndexes(table, metadata).map((index) => addIndex(own, metadata, index)),
   ]
-  return { up: steps.map(({ up }) => up), down: steps.map(({ down }) => down).toReversed() }
+  const others = await planByTypeorm(own)
+  return {
+    up: [...steps.map(({ up }) => up), ...others.up],
+    down: [...others.down, ...steps.map(({ down }) => down).toReversed()],
+  }
 }
 
 /** Our claims do not need this sort direction, but Django's do: without it, its worker sorts, and locks every READY row it sorts. */

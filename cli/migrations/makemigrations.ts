@@ -28,7 +28,7 @@ export interface MigratedApp {
   readonly file: string
 }
 
-/** Writes a TypeORM migration for the tasks table only, and returns the exit code. @throws UsageError for a bad name or folder */
+/** Writes a TypeORM migration for the library's own tables only, and returns the exit code. @throws UsageError for a bad name or folder */
 export async function makemigrations({
   app,
   check,
@@ -57,7 +57,7 @@ export async function makemigrations({
       dryRun
         ? `${shown(file)}\n\n${text}`
         : [
-            'The tasks table is not up to date. Missing:',
+            'The database is not up to date. Missing:',
             ...plan.up.map((statement) => `  ${statement}`),
           ].join('\n'),
     )

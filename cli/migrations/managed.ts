@@ -3,13 +3,19 @@ import { familyOf } from '../../entities/database-family'
 import { escapedTable } from './names'
 import type { Plan } from './names'
 
-/** What TypeORM itself would do to our table, plus the check constraint on MySQL, which TypeORM does not create there. */
+/** What TypeORM itself would do to our tables, plus the check constraint on MySQL, which TypeORM does not create there. */
 export async function planManaged(own: DataSource, metadata: EntityMetadata): Promise<Plan> {
+  const plan = await planByTypeorm(own)
+  return familyOf(own.options.type) === 'mysql' ? await withCheck(plan, own, metadata) : plan
+}
+
+/** What TypeORM itself would do to all tables of the DataSource but those that are not managed. */
+export async function planByTypeorm(own: DataSource): Promise<Plan> {
   const { upQueries, downQueries } = await own.driver.createSchemaBuilder().log()
-  const up = upQueries.map(({ query }) => query)
-  const down = downQueries.map(({ query }) => query).toReversed()
-  if (familyOf(own.options.type) !== 'mysql') return { up, down }
-  return await withCheck({ up, down }, own, metadata)
+  return {
+    up: upQueries.map(({ query }) => query),
+    down: downQueries.map(({ query }) => query).toReversed(),
+  }
 }
 
 async function withCheck(
@@ -23,7 +29,10 @@ async function withCheck(
   const table = escapedTable(own, metadata)
   const add = `ALTER TABLE ${table} ADD CONSTRAINT ${own.driver.escape(name)} CHECK (${check.expression})`
   const drop = `ALTER TABLE ${table} DROP CONSTRAINT ${own.driver.escape(name)}`
-  const isNewTable = up.some((statement) => statement.startsWith('CREATE TABLE'))
+  const created = `${own.driver.escape(metadata.tableName)} (`
+  const isNewTable = up.some(
+    (statement) => statement.startsWith('CREATE TABLE') && statement.includes(created),
+  )
   return { up: [...up, add], down: isNewTable ? down : [drop, ...down] }
 }
 

@@ -1,24 +1,37 @@
-import { DataSource, TypeORMError, type DataSourceOptions, type EntityMetadata } from 'typeorm'
+import {
+  DataSource,
+  TypeORMError,
+  type DataSourceOptions,
+  type EntityMetadata,
+  type EntitySchema,
+} from 'typeorm'
 import { DBTaskResult, dbTaskResultSchema } from '../../entities'
+import { listedOf } from '../../entities/optional'
 import { DatabaseError, DataSourceError, TasksError } from '../../lib/errors/errors'
 import { listedFileFault } from '../app/listed-files'
 import { planForeign } from './foreign'
 import { planManaged } from './managed'
 import type { Plan } from './names'
 
-/** Compares the database with the tasks table's entity. Ignores the app's other tables. @throws DataSourceError, DatabaseError */
+/** Compares the database with the library's entities that the app lists. Ignores the app's other tables. @throws DataSourceError, DatabaseError */
 export async function planMigration(app: DataSource): Promise<Plan> {
-  const known = app.isInitialized
-    ? taskEntity(app)
-    : await opened(quietly(app.options, app.options.entities), taskEntity)
-  const alone = dbTaskResultSchema({
-    tableName: known.givenTableName ?? known.tableNameWithoutPrefix,
-    managed: known.synchronize,
-  })
-  return await opened(quietly(app.options, [alone]), async (own) => {
+  const entities = app.isInitialized
+    ? ownEntities(app)
+    : await opened(quietly(app.options, app.options.entities), ownEntities)
+  return await opened(quietly(app.options, entities), async (own) => {
     const metadata = taskEntity(own)
     return await (metadata.synchronize ? planManaged(own, metadata) : planForeign(own, metadata))
   })
+}
+
+/** The library's entities that a DataSource lists, so that they can be opened without those of the app. */
+function ownEntities(dataSource: DataSource): (EntitySchema | (new () => object))[] {
+  const { givenTableName, tableNameWithoutPrefix, synchronize } = taskEntity(dataSource)
+  const tasks = dbTaskResultSchema({
+    tableName: givenTableName ?? tableNameWithoutPrefix,
+    managed: synchronize,
+  })
+  return [tasks, ...listedOf(dataSource)]
 }
 
 function taskEntity(dataSource: DataSource): EntityMetadata {

@@ -13,8 +13,11 @@ import { log } from '../events/logger'
 import { inFreshContext } from '../execution/run-context'
 import { backends } from '../backend-registry'
 import type { Wakeup, Store } from '../store'
+import type * as doubtingStore from './doubting-store'
+import type * as heartbeats from './chores/heartbeats'
 import type * as leases from './chores/leases'
 import type * as progress from './chores/progress'
+import type * as rescueGate from './chores/rescue-gate'
 import type * as rescuer from './chores/rescuer'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
@@ -123,7 +126,7 @@ function assertServed({ queues, excludeQueues }: WorkerSettings, backend: TaskBa
 /** A worker with its pool and its chores. Their code is loaded here: most processes that enqueue run no worker. */
 export function workerOf(
   backend: TaskBackend,
-  store: Store,
+  opened: Store,
   settings: WorkerSettings,
   watch?: Watch,
 ): loop.Worker {
@@ -138,15 +141,32 @@ export function workerOf(
   const { Worker } = require('./worker') as typeof loop
   const { concurrency, isolation } = settings
   const children = isolation && new Children(isolation)
-  const pool = new TaskPool(backend, concurrency, children, store.maxCrashes)
+  const pool = new TaskPool(backend, concurrency, children, opened.maxCrashes)
+  const { store, gate, beating } = withRecord(opened, pool, settings)
   const holding = new Leases(store, pool)
-  const rescuing = new Rescuer(store, () => holding.caughtUp())
+  const rescuing = new Rescuer(store, () => holding.caughtUp(), gate)
   const noting = new ProgressNotes(store, pool)
   // A batch ends: nobody would come back to the row.
   const unknown = settings.batch ? null : new UnknownTasks()
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
-  const chores = [holding, noting, ...returning, rescuing, ...watchingOf(pool, watch)]
+  const chores = [...beating, holding, noting, ...returning, rescuing, ...watchingOf(pool, watch)]
   return new Worker(store, settings, pool, chores)
+}
+
+/** The store, the gate and the chore of a worker that has a record, where the store keeps any. */
+function withRecord(
+  store: Store,
+  pool: taskPool.TaskPool,
+  settings: WorkerSettings,
+): { store: Store; gate?: rescueGate.RescueGate; beating: Chore[] } {
+  const { heartbeat, leaseSeconds } = store
+  if (!heartbeat) return { store, beating: [] }
+  const { DoubtingStore } = require('./doubting-store') as typeof doubtingStore
+  const { Heartbeats } = require('./chores/heartbeats') as typeof heartbeats
+  const { RescueGate } = require('./chores/rescue-gate') as typeof rescueGate
+  const gate = new RescueGate(leaseSeconds * 1000)
+  const beating = new Heartbeats(heartbeat, gate, pool, { ...settings, leaseSeconds })
+  return { store: new DoubtingStore(store, gate, beating), gate, beating: [beating] }
 }
 
 function watchingOf(pool: taskPool.TaskPool, watch: Watch | undefined): Chore[] {

@@ -4,5 +4,17 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 /** A worker's name where none is given: 32 random letters and digits, as Django's. */
 export function randomWorkerId(): string {
-  return Array.from({ length: 32 }, () => LETTERS.charAt(randomInt(LETTERS.length))).join('')
+  return randomText(32)
+}
+
+/** The id of a worker's record. Another process may have been given the same name, and be alive while this one is lost. */
+export function recordIdOf({
+  workerId,
+  hasRandomId,
+}: Readonly<{ workerId: string; hasRandomId: boolean }>): string {
+  return hasRandomId ? workerId : `${workerId}/${randomText(8)}`
+}
+
+function randomText(length: number): string {
+  return Array.from({ length }, () => LETTERS.charAt(randomInt(LETTERS.length))).join('')
 }

@@ -8,12 +8,14 @@ jest.mock('#dialect-for', () => ({
   dialectFor: (table: ConstructorParameters<typeof Portable>[0]) => new Portable(table),
 }))
 
+import { heartbeatContract } from './heartbeat.contract'
 import { databaseStoreContract } from './open-store'
 import { describeEachDatabase } from '../support/databases'
 
-describeEachDatabase((database) =>
-  databaseStoreContract(database, { skipsLocked: false, takesOddIds: false }),
-)
+describeEachDatabase((database) => {
+  databaseStoreContract(database, { skipsLocked: false, takesOddIds: false })
+  heartbeatContract(database)
+})
 
 import './backends.spec'
 import './end-to-end.spec'

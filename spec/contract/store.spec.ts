@@ -1,7 +1,9 @@
+import { heartbeatContract } from './heartbeat.contract'
 import { databaseStoreContract } from './open-store'
 import { describeEachDatabase } from '../support/databases'
 
 describeEachDatabase((database) => {
   const isSqlite = database.name === 'sqlite'
   databaseStoreContract(database, { skipsLocked: !isSqlite, takesOddIds: isSqlite })
+  heartbeatContract(database)
 })

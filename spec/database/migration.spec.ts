@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, type DataSourceOptions } from 'typeorm'
 import { makemigrations } from '#makemigrations'
 import { planMigration } from '#plan'
-import { DBTaskResult, dbTaskResultSchema } from '#entities'
+import { DBTaskResult, dbTaskResultSchema, DBTaskWorker, taskEntities } from '#entities'
+import { DJANGO_TABLE, djangoDdl } from '../support/django-ddl'
 import { readyRow } from '../support/row-values'
 import { schemaOf } from '../support/schemas'
 import { describeEachDatabase, isMySqlFamily, typesOf } from '../support/databases'
@@ -115,17 +116,78 @@ describeEachDatabase((database) => {
     })
   })
 
+  describe.each(types)('the table of workers, under the type %s,', (type) => {
+    const fresh = async (): Promise<DataSourceOptions> =>
+      database.fresh(type ? { type } : {}) as Promise<DataSourceOptions>
+    const applied = async (app: DataSource): Promise<string[]> => {
+      const before = await schemaOf(app)
+      const { up, down } = await planMigration(app)
+      for (const sql of up) await app.query(sql)
+      const after = await schemaOf(app)
+      expect(await planMigration(app)).toEqual({ up: [], down: [] })
+      for (const sql of down) await app.query(sql)
+      expect(sorted(await schemaOf(app))).toEqual(sorted(before))
+      for (const sql of up) await app.query(sql)
+      expect(await schemaOf(app)).toEqual(after)
+      return [...up]
+    }
+
+    test('is added to a tasks table that is there, as soon as it is listed', async () => {
+      const options = await fresh()
+      await using(new DataSource({ ...options, entities: [DBTaskResult] }), async (app) => {
+        for (const sql of (await planMigration(app)).up) await app.query(sql)
+        expect(await planMigration(app)).toEqual({ up: [], down: [] })
+      })
+      await using(
+        new DataSource({ ...options, entities: [Book, ...taskEntities] }),
+        async (app) => {
+          expect(await applied(app)).toEqual([
+            expect.stringMatching(/^CREATE TABLE .*db_task_worker/s),
+          ])
+          expect(await app.getRepository(DBTaskWorker).count()).toBe(0)
+        },
+      )
+    })
+
+    test('is made with a new tasks table, and beside the check that an old one lacks', async () => {
+      await using(new DataSource({ ...(await fresh()), entities: taskEntities }), async (app) => {
+        const up = await applied(app)
+        expect(up.filter((sql) => sql.startsWith('CREATE TABLE'))).toHaveLength(2)
+        await app.query('DROP TABLE db_task_worker')
+        if (isMySqlFamily(database.name))
+          await app.query(
+            'ALTER TABLE db_task_result DROP CONSTRAINT db_task_result_priority_check',
+          )
+        expect(await applied(app)).toHaveLength(isMySqlFamily(database.name) ? 2 : 1)
+      })
+    })
+
+    test('is made beside a tasks table of Django', async () => {
+      const entities = [
+        dbTaskResultSchema({ tableName: DJANGO_TABLE, managed: false }),
+        DBTaskWorker,
+      ]
+      await using(new DataSource({ ...(await fresh()), entities }), async (app) => {
+        for (const sql of djangoDdl[database.name]) await app.query(sql)
+        const up = await applied(app)
+        expect(up.filter((sql) => sql.startsWith('CREATE TABLE'))).toHaveLength(1)
+        expect(up.filter((sql) => sql.startsWith('ALTER TABLE')).length).toBeGreaterThan(5)
+      })
+    })
+  })
+
   test('a prefix and a table name are kept by the migration', async () => {
     const options = {
       ...(await database.fresh()),
       entityPrefix: 'app_',
-      entities: [dbTaskResultSchema({ tableName: 'jobs' })],
+      entities: [dbTaskResultSchema({ tableName: 'jobs' }), DBTaskWorker],
     } as DataSourceOptions
     await using(new DataSource(options), async (app) => {
       for (const sql of (await planMigration(app)).up) await app.query(sql)
       expect(await planMigration(app)).toEqual({ up: [], down: [] })
       await app.getRepository(DBTaskResult).save(readyRow())
       expect(await app.query('SELECT status FROM app_jobs')).toEqual([{ status: 'READY' }])
+      expect(await app.query('SELECT id FROM app_db_task_worker')).toEqual([])
     })
   })
 })

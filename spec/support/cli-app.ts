@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { DatabaseBackend } from '#backends/database'
-import { DBTaskResult } from '#entities'
+import { DBTaskResult, taskEntities } from '#entities'
 import { remoteTask } from '#define'
 import { configureTasks } from '#configure'
 import { typeormEnv } from './typeorm'
@@ -56,6 +56,8 @@ export interface AppWish {
   readonly files?: Record<string, string>
   /** Text of the exported TASKS; '' for none. */
   readonly tasks?: string
+  /** Lists the optional tables, too. Default false. */
+  readonly allTables?: boolean
 }
 
 export const DATABASE_TASKS = `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: [] } }`
@@ -64,6 +66,7 @@ export async function cliApp({
   database,
   files = {},
   tasks = DATABASE_TASKS,
+  allTables = false,
 }: AppWish = {}): Promise<CliApp> {
   const root = appOf({ 'tasks.js': TASKS_FILE, ...files }, { 'typeorm-tasks': '..' })
   const options = database ?? {
@@ -72,10 +75,10 @@ export async function cliApp({
     enableWAL: true,
   }
   const write = (file: string, text: string): void => writeFileSync(join(root, file), text)
-  if (!files['ormconfig.js']) write('ormconfig.js', ormconfig(options, tasks))
+  if (!files['ormconfig.js']) write('ormconfig.js', ormconfig(options, tasks, allTables))
   const dataSource = await new DataSource({
     ...options,
-    entities: [DBTaskResult],
+    entities: allTables ? taskEntities : [DBTaskResult],
     synchronize: true,
   } as DataSourceOptions).initialize()
   opened.push(dataSource)
@@ -92,11 +95,15 @@ export async function cliApp({
   }
 }
 
-export function ormconfig(options: DataSourceOptions, tasks = DATABASE_TASKS): string {
+export function ormconfig(
+  options: DataSourceOptions,
+  tasks = DATABASE_TASKS,
+  allTables = false,
+): string {
   return `
     const { DataSource } = require('typeorm')
-    const { DBTaskResult } = require('typeorm-tasks')
-    exports.dataSource = new DataSource({ ...${JSON.stringify(options)}, entities: [DBTaskResult] })
+    const { DBTaskResult, taskEntities } = require('typeorm-tasks')
+    exports.dataSource = new DataSource({ ...${JSON.stringify(options)}, entities: ${allTables ? 'taskEntities' : '[DBTaskResult]'} })
     ${tasks === '' ? '' : `exports.TASKS = ${tasks}`}`
 }
 

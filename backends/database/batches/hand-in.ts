@@ -31,6 +31,8 @@ export interface HandedIn {
   readonly claimed: readonly ClaimedRaw[]
   /** Why nothing could be claimed. */
   readonly failure?: unknown
+  /** A statement before may have claimed rows that are not among `claimed`. */
+  readonly isUnsure?: boolean
 }
 
 /**
@@ -47,6 +49,8 @@ export class HandIn {
   /** Rows that go in the careful way, apart from the others, and how often each was tried in vain. */
   readonly #apart = new Map<string, number>()
   readonly #unheard: UnheardClaims
+  /** A claim since the last answer may have brought rows that nobody heard of. */
+  #isUnsure = false
   /** The last claim succeeded: the database works. */
   #isWorking = true
 
@@ -66,7 +70,10 @@ export class HandIn {
 
   /** Stores outcomes and claims. Rejects if the outcomes could not be stored, for a reason that is not theirs. */
   async exchange(rows: readonly FinishRow[], claim: Claim): Promise<HandedIn> {
-    if (this.#unheard.arePossible) await this.#unheard.giveBack(claim)
+    if (this.#unheard.arePossible) {
+      this.#isUnsure = true
+      await this.#unheard.giveBack(claim)
+    }
     const answers: Answers = new Map()
     const isApart = ({ row_key: key }: FinishRow): boolean => this.#apart.has(key)
     const others = rows.filter((row) => !isApart(row))
@@ -74,12 +81,26 @@ export class HandIn {
     const last = portions.pop() ?? []
     for (const portion of portions) await this.#store(portion, answers)
     if (others.length < rows.length) await this.#carefully(rows.filter(isApart), answers)
-    return this.#claimWith(last, answers, claim)
+    return this.#withDoubt(await this.#claimWith(last, answers, claim))
   }
 
   /** Goes on after an exchange that has failed, in part or as a whole. Rejects as `exchange` does. */
-  afterFailure(rows: readonly FinishRow[], claim: Claim, exchanged: Exchanged): Promise<HandedIn> {
-    return this.#goOn(rows, new Map(), claim, exchanged)
+  async afterFailure(
+    rows: readonly FinishRow[],
+    claim: Claim,
+    exchanged: Exchanged,
+  ): Promise<HandedIn> {
+    return this.#withDoubt(await this.#goOn(rows, new Map(), claim, exchanged))
+  }
+
+  #noteFailedClaim(claim: Claim, failure: unknown): void {
+    if (this.#unheard.note(claim, failure)) this.#isUnsure = true
+  }
+
+  #withDoubt(handedIn: HandedIn): HandedIn {
+    const isUnsure = this.#isUnsure
+    this.#isUnsure = false
+    return isUnsure ? { ...handedIn, isUnsure } : handedIn
   }
 
   /** Stores a portion, and claims whatever becomes of it. */
@@ -95,7 +116,7 @@ export class HandIn {
     { kept, claimed, failure }: Exchanged,
   ): Promise<HandedIn> {
     this.#isWorking = claimed !== null
-    if (claimed === null) this.#unheard.note(claim, failure)
+    if (claimed === null) this.#noteFailedClaim(claim, failure)
     if (kept === null && claimed === null) {
       if (rows.length > 0) {
         await this.#afterFailure(rows, failure, answers)

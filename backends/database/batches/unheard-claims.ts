@@ -28,10 +28,12 @@ export class UnheardClaims {
     return this.#arePossible
   }
 
-  /** A statement that claims has failed. What the database itself refused, it has not done. */
-  note({ held, limit }: Claim, error: unknown): void {
-    if (held && limit > 0 && !isRefusal(error) && !isLocked(error) && !isContention(error))
-      this.#arePossible = true
+  /** A statement that claims has failed. Returns whether it may have claimed rows: what the database itself refused, it has not done. */
+  note({ held, limit }: Claim, error: unknown): boolean {
+    const mayHaveClaimed =
+      limit > 0 && !isRefusal(error) && !isLocked(error) && !isContention(error)
+    if (held && mayHaveClaimed) this.#arePossible = true
+    return mayHaveClaimed
   }
 
   /** Must not run beside a claim. @throws the error of a database that cannot be asked yet. */

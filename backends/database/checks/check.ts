@@ -34,7 +34,7 @@ export async function checkDatabase(dataSource: () => Promise<DataSource>): Prom
 }
 
 /**
- * A worker's checks before it starts: the server's version and settings, and the columns of the table.
+ * A worker's checks before it starts: the server's version and settings, and the columns of the tables.
  *
  * @throws DatabaseError or DataSourceError if not.
  */
@@ -52,6 +52,13 @@ export async function assertUsable(
     await patiently(() => dialect.byId(session, table.hexIds ? '' : NIL))
   } catch (error) {
     throw explained(error, table.name)
+  }
+  const { workers } = table
+  if (!workers) return
+  try {
+    await patiently(() => dialect.workerRecords(workers.path).ages(session))
+  } catch (error) {
+    throw explained(error, workers.name)
   }
 }
 

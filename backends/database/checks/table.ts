@@ -1,13 +1,20 @@
 import type { DataSource, EntityMetadata, Table } from 'typeorm'
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
+import { listedOf } from '../../../entities/optional'
 import type { Problem } from '../../../lib/backend'
 import { MIGRATE } from '../connections/database-errors'
 
 type Index = EntityMetadata['indices'][number]
 
-/** Where the table differs from its entity: columns, without which nothing works, and indexes. */
+/** Where a table differs from its entity: columns, without which nothing works, and indexes. */
 export async function tableProblems(dataSource: DataSource): Promise<Problem[]> {
-  const wanted = dataSource.getMetadata(DBTaskResult)
+  const problems: Problem[] = []
+  for (const entity of [DBTaskResult, ...listedOf(dataSource)])
+    problems.push(...(await problemsOf(dataSource, dataSource.getMetadata(entity))))
+  return problems
+}
+
+async function problemsOf(dataSource: DataSource, wanted: EntityMetadata): Promise<Problem[]> {
   const found = await inDatabase(dataSource, wanted)
   if (!found)
     return [

@@ -1,5 +1,6 @@
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
+import { listedOf } from '../../../entities/optional'
 import { dbTaskResultSchema } from '../../../entities/schema'
 import { inTime } from '../../../lib/clock'
 import type { Pool } from '../profiles/profile'
@@ -78,7 +79,7 @@ function workerOptions(app: DataSource): DataSourceOptions {
   const own = {
     ...app.options,
     ...(pool && primaryOf(app)),
-    entities: [entityOf(app)],
+    entities: [entityOf(app), ...listedOf(app)],
     subscribers: [],
     migrations: [],
     synchronize: false,

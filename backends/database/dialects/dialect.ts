@@ -2,6 +2,7 @@ import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { ClaimFilter } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'
 import type { ClaimedRaw, FinishRow, HeldRow, NewRows, NoteRow, RawRow } from '../row'
+import type { WorkerRecords } from './worker-records'
 
 /**
  * What the store and the backend do with the table, in verbs over raw rows, each in batches. Every change of a claimed row
@@ -109,6 +110,8 @@ export abstract class Dialect {
   abstract deleteFinished(session: Session, keys: readonly string[]): Promise<number>
   /** Makes a READY row FAILED with this error. Returns 1, or 0 if it is not READY. */
   abstract cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
+  /** The verbs of the table of workers. */
+  abstract workerRecords(path: string): WorkerRecords
   /** Asks the worker of a RUNNING row to stop; `notify`: at once, where the database can notify it. Returns 1, or 0 if the row is not RUNNING. */
   abstract requestCancel(session: Session, key: string, notify: boolean): Promise<number>
 }

@@ -6,8 +6,11 @@ import type { Table } from '../table'
 import type { Claim } from './dialect'
 import { sqliteNames } from './names'
 import { type Batch, keysOf } from './records'
+import { instant } from './sqlite-instants'
 import { rowsOf, SqlDialect } from './sql-dialect'
 import type { Statements } from './statements'
+import type { WorkerRecords } from './worker-records'
+import type * as workers from './sqlite-workers'
 import {
   CLAIM_COLUMNS,
   freeKeyOf,
@@ -32,11 +35,6 @@ const readSmall = (column: TableColumn): string =>
     : read(column)
 const CLAIMED = selectList(readSmall, CLAIM_COLUMNS)
 const EXPIRED = selectList(readSmall)
-
-/** The database's time as Django writes it: six digits, and no fraction when it is zero. */
-function instant(...modifiers: string[]): string {
-  return `replace(strftime(${["'%Y-%m-%d %H:%M:%f000'", "'now'", ...modifiers].join(', ')}), '.000000', '')`
-}
 
 const NOW = instant()
 /**
@@ -105,6 +103,11 @@ export class Sqlite extends SqlDialect {
     rows: readonly FinishRow[],
   ): Promise<ReadonlySet<string>> {
     return keysOf(await session.query(this.#takeOver, this.batch(rows)))
+  }
+
+  workerRecords(path: string): WorkerRecords {
+    const { SqliteWorkers } = require('./sqlite-workers') as typeof workers
+    return new SqliteWorkers(path)
   }
 
   protected batch(rows: Batch): Values {

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path'
 import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm'
 import { DatabaseBackend } from '#backends/database'
-import { DBTaskResult } from '#entities'
+import { DBTaskResult, taskEntities } from '#entities'
 import { remoteTask } from '#define'
 import type { TaskResult } from '#result'
 import { configureTasks } from '#configure'
@@ -23,6 +23,8 @@ export interface FieldWish {
   readonly app?: object
   /** OPTIONS of the backend, beside a lease of 3 seconds. */
   readonly settings?: object
+  /** Lists the table of workers. By default on PostgreSQL and MariaDB, so that each fault is met with it and without. */
+  readonly hasWorkers?: boolean
 }
 
 /** What a scenario does on purpose. */
@@ -49,7 +51,11 @@ export class Field {
   static async open(
     name: DatabaseName,
     direct: DataSourceOptions,
-    { app = {}, settings = {} }: FieldWish = {},
+    {
+      app = {},
+      settings = {},
+      hasWorkers = name === 'postgres' || name === 'mariadb',
+    }: FieldWish = {},
   ): Promise<Field> {
     const root = appOf({ 'package.json': '{ "name": "faults" }' }, { 'typeorm-tasks': '..' })
     for (const file of readdirSync(APP)) copyFileSync(join(APP, file), join(root, file))
@@ -59,13 +65,14 @@ export class Field {
         direct,
         app: { ...direct, ...app },
         settings: { leaseSeconds: 3, ...settings },
+        hasWorkers,
       }),
     )
     // One connection: all others to this database are somebody else's.
     const dataSource = new DataSource({
       ...direct,
       ...onePool(name),
-      entities: [DBTaskResult],
+      entities: hasWorkers ? taskEntities : [DBTaskResult],
       synchronize: true,
     } as DataSourceOptions)
     await dataSource.initialize()

@@ -7,6 +7,8 @@ import { mysqlNames } from '../names'
 import { type Batch, enqueuedAtByKey, heldOf } from '../records'
 import { rowsOf, SqlDialect } from '../sql-dialect'
 import type { Statements } from '../statements'
+import type { WorkerRecords } from '../worker-records'
+import type * as workers from './workers'
 import type { LockTexts } from '../free-rows'
 import { freeKeyOf, INSERTED, newValues, selectList } from '../sql-text'
 import { Claims } from './claim'
@@ -109,6 +111,11 @@ export class MySql extends SqlDialect {
     const batch = valuesOf(renewals)
     await session.query(this.sql.renew, { ...batch, leaseSeconds })
     return heldOf(await session.query(this.#held, batch))
+  }
+
+  workerRecords(path: string): WorkerRecords {
+    const { MySqlWorkers } = require('./workers') as typeof workers
+    return new MySqlWorkers(path)
   }
 
   protected batch(batch: Batch): Values {

@@ -23,9 +23,11 @@ import {
   type Prunable,
   type Released,
 } from '../dialect'
+import type { WorkerRecords } from '../worker-records'
 import { claimRows } from './claim'
 import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
 import { afterCancel, afterFinish, afterNote, afterRelease, afterRenewal, isSettled } from './rows'
+import type * as workers from './workers'
 import { fence, finishable, inPart, prunable, type Where } from './where'
 
 /**
@@ -231,6 +233,11 @@ export class Portable extends Dialect {
   async requestCancel({ manager }: Session, id: string): Promise<number> {
     const running = { id, status: 'RUNNING', leaseUntil: Not(IsNull()) } as const
     return (await update(manager, running, { cancelRequestedAt: new Date() })) ? 1 : 0
+  }
+
+  workerRecords(): WorkerRecords {
+    const { PortableWorkers } = require('./workers') as typeof workers
+    return new PortableWorkers()
   }
 
   async #byKey(

@@ -1,7 +1,6 @@
 import { codeOf } from '../../connections/database-errors'
 import { patiently, type Session, unlessLocked } from '../../connections/session'
 import type { Values } from '../../connections/statement'
-import { channelOf } from '../../notifications'
 import { type Names, postgresNames } from '../names'
 import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
@@ -9,11 +8,14 @@ import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
 import type { Batch } from '../records'
 import { rowsOf, SqlDialect } from '../sql-dialect'
 import type { Statements } from '../statements'
+import type { WorkerRecords } from '../worker-records'
+import type * as workers from './workers'
 import { freeKeyOf, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts, type FoundBy } from './claim'
 import { claimedOf } from './claimed'
 import { EXPIRED, ROW, rows, soonRows, USUAL } from './columns'
 import { FENCE, finishOf, locksOf, settledOf } from './finish'
+import { channelIn, notifyingCancelOf, requestCancelOf } from './cancel'
 import { insertBatch, insertOne, insertUnlessTaken } from './insert'
 
 /** The codes of a server for an unknown column, and for one that it does not support. */
@@ -105,6 +107,11 @@ export class Postgres extends SqlDialect {
   override async requestCancel(session: Session, id: string, notify: boolean): Promise<number> {
     if (!notify) return super.requestCancel(session, id, notify)
     return (await session.query(this.#notifyingCancel, { id })).affected
+  }
+
+  workerRecords(path: string): WorkerRecords {
+    const { PostgresWorkers } = require('./workers') as typeof workers
+    return new PostgresWorkers(path)
   }
 
   /** One array for each column, as `rows` reads them. */
@@ -220,23 +227,6 @@ function statements(table: Table): Statements {
         unique_key = CASE WHEN t.unique_key COLLATE "C" LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
     requestCancel: requestCancelOf(path),
   }
-}
-
-function requestCancelOf(path: string): string {
-  return `UPDATE ${path} t SET cancel_requested_at = statement_timestamp() WHERE t.id = :id::uuid AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`
-}
-
-/** On PostgreSQL itself the workers that listen are notified once this is committed. */
-function notifyingCancelOf(table: Table): string {
-  const requestCancel = requestCancelOf(table.path)
-  return table.type === 'postgres'
-    ? `WITH asked AS (${requestCancel} RETURNING t.id) SELECT pg_notify('${channelIn(table)}', 'cancel ' || asked.id) FROM asked`
-    : requestCancel
-}
-
-/** The channel's name inside quotes. */
-function channelIn(table: Table): string {
-  return channelOf(table).replaceAll("'", "''")
 }
 
 function prunable(names: Names): string {

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { DataSource } from 'typeorm'
-import { onePerProcess } from '../lib/copies/one-per-process'
-import { DataSourceError } from '../lib/errors/errors'
+import { onePerProcess } from '../../lib/copies/one-per-process'
+import { DataSourceError } from '../../lib/errors/errors'
 import { withFixedNames } from './column-names'
-import { familyOf, type Family, isMariaDb } from './database-family'
-import { textOr } from './formats'
+import { familyOf, type Family, isMariaDb } from '../database-family'
+import { textOr } from '../formats'
 
 /** What column types depend on: the DataSource whose metadata is being built, and its server. */
 export interface Built {

@@ -1,6 +1,6 @@
 import type { ValueTransformer } from 'typeorm'
 import type { Built } from './metadata-hook'
-import { anyInstantOf, dashed, hexOf, instantOf, textOr, utcText } from './formats'
+import { anyInstantOf, dashed, hexOf, instantOf, textOr, utcText } from '../formats'
 
 /** Dashed in the API, 32 hex digits in the database. */
 export const hexId: ValueTransformer = {

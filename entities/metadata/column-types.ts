@@ -1,6 +1,6 @@
 import type { ColumnOptions, DataSourceOptions } from 'typeorm'
 import type { Built } from './metadata-hook'
-import type { Family } from './database-family'
+import type { Family } from '../database-family'
 import {
   emptyText,
   foreignJson,

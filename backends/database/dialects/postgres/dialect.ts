@@ -1,6 +1,6 @@
 import { patiently, type Session, unlessLocked } from '../../connections/session'
 import type { Values } from '../../connections/statement'
-import { channelOf } from '../../notifications'
+import { channelOf } from '../../wakeups/notify'
 import { type Names, postgresNames } from '../names'
 import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm'
 import type { Order } from '../../../lib/backend'
 import type { Wakeup } from '../../../lib/store'
-import { type Database } from '../connections/same-database'
+import type { Database } from '../connections/same-database'
 import type { Session } from '../connections/session'
 import { endsElsewhere } from '../foreign/manager-on'
 import { addressOnHost } from '../profiles/address'
@@ -71,7 +71,7 @@ export class Wakeups {
     // Of a foreign transaction the end is not seen. A worker that finds nothing looks again after 10, 20, 40 ms and so on,
     // so it is late by no more than the length of the transaction.
     if (!queryRunner || endsElsewhere(queryRunner)) tell()
-    else afterCommit(queryRunner, JSON.stringify(wakeup), tell)
+    else afterCommit(queryRunner, wakeup.what === 'ready' ? wakeup.queue : ` ${wakeup.key}`, tell)
   }
 
   #tell(wakeup: Wakeup, notifies: boolean): void {

@@ -26,7 +26,6 @@ import { type Browsed, countRows, listRows, retryRow } from './browse'
 import { assertUsable, checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
-import { hearInProcess, listenerOn, queuesToTell, takeBack, tellInProcess } from './notifications'
 import { DatabaseOptions } from './options'
 import { dataSourceOf, expectDataSource, joinedPlaceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
@@ -34,6 +33,7 @@ import { patiently, Session } from './connections/session'
 import { openWorkerSessions } from './connections/worker-data-source'
 import { DatabaseStore } from './store'
 import type { Table } from './table'
+import { listenerOn } from './wakeups/notify'
 import { explained, isAway, unreachable } from './connections/database-errors'
 import { type Written, writeOrders } from './insert'
 import { heartbeatOn } from './workers/heartbeat'
@@ -68,10 +68,9 @@ export class DatabaseBackend extends TaskBackend {
     if (!first) return []
     return this.#inTable(
       first.task.manager,
-      async ({ table, dialect, dataSource, database }, session) => {
+      async ({ table, dialect, dataSource, wakeups }, session) => {
         const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
-        const { isInTransaction } = session
-        const told = queuesToTell(database, isInTransaction, orders)
+        const told = wakeups.queuesOf(orders, session, this.#notifies)
         const target = {
           session,
           dialect,
@@ -87,10 +86,7 @@ export class DatabaseBackend extends TaskBackend {
             this.#written(each, (orders[i] ?? first).task.name, dataSource),
           )
         } finally {
-          if (!isAnyNew || !target.notify) takeBack(database, isInTransaction, told)
-          // In a transaction the row cannot be seen before the commit.
-          if (isAnyNew && !isInTransaction)
-            for (const queue of told) tellInProcess(database, { what: 'ready', queue })
+          wakeups.written(told, isAnyNew, session, this.#notifies)
         }
       },
     )
@@ -107,7 +103,7 @@ export class DatabaseBackend extends TaskBackend {
 
   /** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
-    await this.#inTable(undefined, async ({ table, dialect, database }, session) => {
+    await this.#inTable(undefined, async ({ table, dialect, wakeups }, session) => {
       const key = table.hexIds ? hexOf(id) : id
       const cancelled = recordOf(new TaskCancelled())
       // A deadlock has ended the transaction of a caller, and is theirs to try again.
@@ -116,7 +112,7 @@ export class DatabaseBackend extends TaskBackend {
       for (let look = 0; look < 2; look++) {
         if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0) return
         if ((await ask(() => dialect.requestCancel(session, key, this.#notifies))) > 0)
-          return tellInProcess(database, { what: 'cancel', key })
+          return wakeups.tell({ what: 'cancel', key }, session, this.#notifies)
       }
     })
   }
@@ -149,7 +145,7 @@ export class DatabaseBackend extends TaskBackend {
     leaseSeconds = this.#options.leaseSeconds ?? 30,
     wakeup,
   }: StoreOptions): Promise<Store> {
-    const { dataSource: app, table, dialect, database } = await this.#place()
+    const { dataSource: app, table, dialect, wakeups } = await this.#place()
     const sessions = await openWorkerSessions(
       app,
       leaseSeconds,
@@ -161,7 +157,7 @@ export class DatabaseBackend extends TaskBackend {
         throw unreachable(error, table.type)
       },
     )
-    const unhear = wakeup ? hearInProcess(database, wakeup) : () => {}
+    const unhear = wakeup ? wakeups.hear(wakeup, this.#notifies) : () => {}
     const close = async (): Promise<void> => (unhear(), sessions.close())
     const known = { tableName: table.name, backendName: this.alias, leaseSeconds }
     const heartbeat = heartbeatOn(sessions, dialect, table.workers, known)

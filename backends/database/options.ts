@@ -15,8 +15,9 @@ export class DatabaseOptions extends LeaseOptions {
   idFunction?: (() => string) | undefined
 
   /**
-   * On PostgreSQL enqueues and cancels wake workers by NOTIFY. Default true. PostgreSQL cannot PREPARE a transaction that has
-   * a NOTIFY: with false, workers find new rows at their interval, and cancels at their next renewal.
+   * Enqueues and cancels wake workers of other processes: on PostgreSQL by NOTIFY, on SQLite, MariaDB and MySQL by files on
+   * the same host. Default true. PostgreSQL cannot PREPARE a transaction that has a NOTIFY: with false, workers find new rows
+   * at their interval, and cancels at their next renewal.
    */
   @IsOptional()
   @Is('true or false', (value) => typeof value === 'boolean')

@@ -10,6 +10,7 @@ import { type Database, databaseOf, openOne, useForTasks } from './connections/s
 import type { Dialect } from './dialects/dialect'
 import { dialectFor } from './dialects/dialect-for'
 import { type Table, tableOf } from './table'
+import { Wakeups } from './wakeups/wakeups'
 
 /** A DataSource, or a function that returns one: for apps that create theirs late. */
 export type DataSourceOption = DataSource | (() => DataSource | Promise<DataSource>) | undefined
@@ -20,6 +21,7 @@ export interface Place {
   readonly table: Table
   readonly dialect: Dialect
   readonly database: Database
+  readonly wakeups: Wakeups
 }
 
 /** A place, and the manager whose transaction is to be joined there. */
@@ -93,7 +95,9 @@ function knownPlace(dataSource: DataSource): Place | undefined {
 async function newPlace(dataSource: DataSource, manager?: EntityManager): Promise<Place> {
   const table = await tableOf(dataSource, manager?.queryRunner)
   const dialect = dialectFor(table)
-  const place = { dataSource, table, dialect, database: databaseOf(dataSource) }
+  const database = databaseOf(dataSource)
+  const wakeups = new Wakeups(dataSource, table, database)
+  const place = { dataSource, table, dialect, database, wakeups }
   places.set(dataSource, place)
   useForTasks(dataSource)
   return place

@@ -23,6 +23,8 @@ export interface Table {
   readonly isMariaDb: boolean
   /** The largest packet that the server takes, in bytes; undefined where there is no such limit. */
   readonly packet?: number | undefined
+  /** The port at which the server listens on its own host, where a connection may be by a socket instead. */
+  readonly port?: string | undefined
 }
 
 export interface NamedTable {
@@ -82,14 +84,18 @@ async function productOf(
   asked: Asked,
   type: string,
   name: string,
-): Promise<Pick<Table, 'isMariaDb' | 'packet'>> {
+): Promise<Pick<Table, 'isMariaDb' | 'packet' | 'port'>> {
   const { mayBeMariaDb, server } = profileOf(type)
   if (!mayBeMariaDb || !server?.settings) return { isMariaDb: false, packet: undefined }
   try {
     const values = await settingsOf(asked, server.settings)
     const wrong = wrongSettings(values, server.settings).find(({ stops }) => stops === 'all')
     if (wrong) throw new DatabaseError(wrong.message, wrong.hint)
-    return { isMariaDb: isMariaDb(values), packet: packetOf(values) }
+    return {
+      isMariaDb: isMariaDb(values),
+      packet: packetOf(values),
+      port: values.get('port'),
+    }
   } catch (error) {
     throw unreachable(explained(error, name), type)
   }

@@ -9,7 +9,8 @@ import {
   type TaskResult,
 } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
-import { channelOf, isDueToTell } from '#notifications'
+import { channelOf } from '#notify'
+import { isDueToTell } from '#throttle'
 import { setClock } from '#clock'
 import { backends } from '#backend-registry'
 import type { Order } from '#lib/backend'

@@ -40,6 +40,16 @@ export function managerOn(dataSource: DataSource, client: object): EntityManager
   return runner.manager
 }
 
+/** Whether the runner is that of such a manager, so that the end of its transaction is not seen. */
+export function endsElsewhere(runner: QueryRunner): boolean {
+  return depthOf(runner) >= FIRST_DEPTH
+}
+
+/** TypeORM has it in a private field only. */
+function depthOf(runner: QueryRunner): number {
+  return Number(Reflect.get(runner, 'transactionDepth'))
+}
+
 function newRunner(dataSource: DataSource): QueryRunner {
   const runner = dataSource.createQueryRunner()
   if (!profileOf(dataSource.options.type).isSoleConnection) return runner
@@ -74,8 +84,7 @@ function lend(runner: QueryRunner, foreign: ForeignClient): void {
 function keepOpen(runner: QueryRunner): void {
   const { commitTransaction, rollbackTransaction } = runner
   const inner = (end: () => Promise<void>) => async (): Promise<void> => {
-    const { transactionDepth } = runner as unknown as { transactionDepth: number }
-    if (transactionDepth <= FIRST_DEPTH)
+    if (depthOf(runner) <= FIRST_DEPTH)
       throw new InvalidTaskError(
         'The transaction of a manager of managerOn belongs to the code that began it.',
         'Commit it, or roll it back, where it was begun.',

@@ -39,6 +39,13 @@ export function addressOf(options: DataSourceOptions): string {
   return [type, at, ...others].join(' ')
 }
 
+/** The same for all processes of one host: there a socket of a server leads to where its port does. */
+export function addressOnHost(options: DataSourceOptions, port: string | undefined): string {
+  const { socketPath, database } = wholeOf(options as unknown as Given)
+  if (textOf(socketPath) === '' || port === undefined) return addressOf(options)
+  return `mysql localhost:${port}/${textOf(database)}`
+}
+
 type Given = Readonly<Record<string, unknown>>
 
 /** With what TypeORM and the drivers let come before what: the primary, the URL, `extra`. */
@@ -77,9 +84,17 @@ function textOf(option: unknown): string {
   return typeof option === 'string' || typeof option === 'number' ? String(option) : ''
 }
 
-/** The file may not be there yet, but a folder may be a link. */
+/** The file may be a link, or may not be there yet. */
 function fileOf(path: string): string {
   const file = resolve(path)
+  try {
+    return realpathSync(file)
+  } catch {
+    return inRealFolder(file)
+  }
+}
+
+function inRealFolder(file: string): string {
   try {
     return join(realpathSync(dirname(file)), basename(file))
   } catch {

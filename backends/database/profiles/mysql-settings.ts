@@ -109,6 +109,7 @@ const NAMES = [
   'completion_type',
   'log_bin',
   'max_allowed_packet',
+  'port',
   'read_only',
   'sql_log_bin',
   'sql_mode',

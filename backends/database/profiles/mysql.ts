@@ -17,7 +17,7 @@ export const auroraMysql: Profile = {
   isSoleConnection: false,
   livesInMemory: () => false,
   isolation: 'READ COMMITTED',
-  listens: false,
+  wakesBy: null,
   mark: SAVEPOINT,
   errors: {
     noTable: /ER_NO_SUCH_TABLE/,
@@ -74,6 +74,7 @@ export const auroraMysql: Profile = {
 /** By mysql2; of MySQL and MariaDB alike. */
 export const mysql: Profile = {
   ...auroraMysql,
+  wakesBy: 'files',
   clients: mysql2Clients,
   // A statement for many rows waits so long for one that somebody else has locked; the default is 50 seconds.
   setUp: 'SET SESSION innodb_lock_wait_timeout = 1',

@@ -5,7 +5,7 @@ export const other: Profile = {
   placeholder: 'question',
   isSoleConnection: false,
   livesInMemory: () => false,
-  listens: false,
+  wakesBy: null,
   errors: { taken: /Violation of (PRIMARY|UNIQUE) KEY|ORA-00001/ },
   mayBeMariaDb: false,
   readsLocalTime: false,

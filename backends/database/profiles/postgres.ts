@@ -13,7 +13,7 @@ const base: Profile = {
   poolSize: 'max',
   isSoleConnection: false,
   livesInMemory: () => false,
-  listens: false,
+  wakesBy: null,
   mark: SAVEPOINT,
   errors: {
     noTable: /42P01/,
@@ -65,7 +65,7 @@ export const postgres: Profile = {
   prepares: 'named',
   pool,
   isolation: 'READ COMMITTED',
-  listens: true,
+  wakesBy: 'notify',
 }
 
 /** Its own default is SERIALIZABLE, and stays. */

@@ -32,8 +32,10 @@ export interface Profile {
    * runs; at a stricter level than READ COMMITTED the completion would fail for that.
    */
   readonly isolation?: 'READ COMMITTED'
-  /** Other processes can be notified, by LISTEN and NOTIFY. */
-  readonly listens: boolean
+  /**
+   * How workers in other processes are woken: by LISTEN and NOTIFY, or by files in a folder of their host; null: they poll.
+   */
+  readonly wakesBy: 'notify' | 'files' | null
   /** Logged when a worker starts, where one might expect LISTEN and there is none. */
   readonly whyDeaf?: string
   /** Marks a transaction, so that one which the app's own SQL has ended can be told. Absent: the database has no such savepoints. */

@@ -8,7 +8,7 @@ export const sqlite: Profile = {
   workerOptions: { timeout: 0 },
   isSoleConnection: true,
   livesInMemory: (database) => database === ':memory:' || database === '',
-  listens: false,
+  wakesBy: null,
   mark: SAVEPOINT,
   errors: {
     noTable: /no such table/,
@@ -39,6 +39,7 @@ export const sqlite: Profile = {
 export const betterSqlite3: Profile = {
   ...sqlite,
   prepares: 'compiled',
+  wakesBy: 'files',
   clients: betterSqlite3Clients,
 }
 

@@ -17,21 +17,21 @@ function failure(code: string, message = 'as the driver says'): Error {
 }
 
 it.each([
-  ['postgres', 'dollar', true, 'READ COMMITTED'],
-  ['cockroachdb', 'dollar', false, undefined],
-  ['aurora-postgres', 'dollar', false, 'READ COMMITTED'],
-  ['mysql', 'question', false, 'READ COMMITTED'],
-  ['mariadb', 'question', false, 'READ COMMITTED'],
-  ['aurora-mysql', 'question', false, 'READ COMMITTED'],
-  ['better-sqlite3', 'question', false, undefined],
-  ['sqljs', 'question', false, undefined],
-  ['mssql', 'question', false, undefined],
-  ['one of tomorrow', 'question', false, undefined],
-])('the type %s has placeholders by %s', (type, placeholder, listens, isolation) => {
+  ['postgres', 'dollar', 'notify', 'READ COMMITTED'],
+  ['cockroachdb', 'dollar', null, undefined],
+  ['aurora-postgres', 'dollar', null, 'READ COMMITTED'],
+  ['mysql', 'question', 'files', 'READ COMMITTED'],
+  ['mariadb', 'question', 'files', 'READ COMMITTED'],
+  ['aurora-mysql', 'question', null, 'READ COMMITTED'],
+  ['better-sqlite3', 'question', 'files', undefined],
+  ['sqljs', 'question', null, undefined],
+  ['mssql', 'question', null, undefined],
+  ['one of tomorrow', 'question', null, undefined],
+])('the type %s has placeholders by %s', (type, placeholder, wakesBy, isolation) => {
   const profile = profileOf(type)
-  expect([profile.placeholder, profile.listens, profile.isolation]).toEqual([
+  expect([profile.placeholder, profile.wakesBy, profile.isolation]).toEqual([
     placeholder,
-    listens,
+    wakesBy,
     isolation,
   ])
 })

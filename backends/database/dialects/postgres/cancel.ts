@@ -1,4 +1,4 @@
-import { channelOf } from '../../notifications'
+import { channelOf } from '../../wakeups/notify'
 import type { Table } from '../../table'
 
 /** Asks the worker of a running row to stop. */

@@ -17,7 +17,7 @@ import { livesInMemory } from './connections/worker-data-source'
 import type { Place } from './place'
 import type { Profile } from './profiles/profile'
 import { profileOf } from './profiles/profile-of'
-import { finishRow } from './store'
+import { finishRow } from './row'
 
 type Work = (manager: EntityManager) => Promise<Outcome>
 

@@ -3,7 +3,8 @@ import { COLUMNS, type TableColumn } from '../../entities/columns'
 import type { Kind } from '../../entities/metadata/column-types'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, hexOf, instantOf, utcText } from '../../entities/formats'
-import { INSERTED_COLUMNS, type RawRow, rawNameOf, valuesOf } from './row'
+import { INSERTED_COLUMNS } from './new-row'
+import { type RawRow, rawNameOf, valuesOf } from './row'
 
 type RawValue = string | number | null
 

@@ -18,11 +18,19 @@ import type { Claim, Dialect, Exchanged } from './dialects/dialect'
 import { failedWhole, type HandedIn, HandIn } from './batches/hand-in'
 import { HeldRows } from './batches/held-rows'
 import { LargeArguments } from './batches/large-arguments'
-import { PORTION, sizeOfAll } from './batches/portions'
+import { PORTION } from './batches/portions'
 import { withPresentClaims } from './batches/present-claims'
 import { giveBack, takeOver } from './batches/unclaim'
 import { prune } from './pruning'
-import { type ClaimedRaw, claimedRow, type FinishRow, type HeldRow, inDjangosOrder } from './row'
+import {
+  type ClaimedRaw,
+  claimedRow,
+  finishRow,
+  type FinishRow,
+  type HeldRow,
+  inDjangosOrder,
+  sizeOfAll,
+} from './row'
 import { explained } from './connections/database-errors'
 
 /** Rows of lost workers that one call takes over. */
@@ -239,21 +247,4 @@ function latestClaims(rows: readonly Held[]): (row: Held) => boolean {
   const latest = new Map<string, number>()
   for (const { key, claims } of rows) latest.set(key, Math.max(claims, latest.get(key) ?? claims))
   return ({ key, claims }) => claims === latest.get(key)
-}
-
-/** An outcome as the statements take it. */
-export function finishRow(outcome: Outcome): FinishRow {
-  const isRetry = outcome.status === 'READY'
-  const error = outcome.status === 'FAILED' ? outcome.error : undefined
-  return {
-    row_key: outcome.key,
-    claims: outcome.claims,
-    status: outcome.status,
-    return_value: outcome.status === 'SUCCESSFUL' ? outcome.returnValue : null,
-    exception_class_path: error?.exceptionClassPath ?? '',
-    traceback: error?.traceback ?? '',
-    progress: outcome.progress ?? null,
-    attempt_errors: isRetry ? JSON.stringify(outcome.errors) : null,
-    delay: isRetry ? outcome.delay : null,
-  }
 }

@@ -10,7 +10,7 @@ import {
 } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import { channelOf } from '#notify'
-import { isDueToTell } from '#throttle'
+import { isDueToTell } from '#wakeups/wakeups'
 import { setClock } from '#clock'
 import { backends } from '#backend-registry'
 import type { Order } from '#lib/backend'

@@ -15,7 +15,8 @@ import type {
 import { MemoryStore } from '#memory/store'
 import { MemoryTable } from '#memory/table'
 import * as change from '#memory/row'
-import { claimedRow, newRow } from '#database/row'
+import { newRow } from '#new-row'
+import { claimedRow } from '#database/row'
 import { v7 as newId } from 'uuid'
 
 /** What a spec needs to know of a row that it has added. */

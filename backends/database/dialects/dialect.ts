@@ -1,7 +1,8 @@
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { ClaimFilter } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'
-import type { ClaimedRaw, FinishRow, HeldRow, NewRows, NoteRow, RawRow } from '../row'
+import type { NewRows } from '../new-row'
+import type { ClaimedRaw, FinishRow, HeldRow, NoteRow, RawRow } from '../row'
 import type { WorkerRecords } from './worker-records'
 
 /**

@@ -1,5 +1,5 @@
 import type { Answer } from '../connections/statement'
-import type { NewRows } from '../row'
+import type { NewRows } from '../new-row'
 import type { InsertOptions } from './dialect'
 
 /** Rows by their keys, all of one shape. */

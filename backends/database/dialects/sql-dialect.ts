@@ -1,7 +1,8 @@
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'
-import type { FinishRow, HeldRow, NewRows, RawRow, NoteRow } from '../row'
+import type { NewRows } from '../new-row'
+import type { FinishRow, HeldRow, RawRow, NoteRow } from '../row'
 import {
   type ClaimOwner,
   Dialect,

@@ -1,6 +1,7 @@
 import { type ColumnName, COLUMNS, type TableColumn } from '../../../entities/columns'
 import { CANCELLED } from '../../../lib/errors/error-record'
-import { INSERTED_COLUMNS, rawNameOf } from '../row'
+import { INSERTED_COLUMNS } from '../new-row'
+import { rawNameOf } from '../row'
 import type { Part, QueueFilter } from './dialect'
 
 /** A cancelled row ends as cancelled and in no other way, however far its run has come. */

@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import type { Wakeup } from '../../../lib/store'
 import { wakeupOf } from './notify'
 
+/** The most queues that are told apart: apps may make them up as they go. */
+export const MOST_QUEUES = 1000
+
 /**
  * Where processes of one user on one host wake each other for one table: a worker watches the folder, and a process that
  * enqueues touches a file in it. Files are empty, and their names say what there is to hear.

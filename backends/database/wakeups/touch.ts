@@ -4,8 +4,7 @@ import { clock } from '../../../lib/clock'
 import { briefly } from '../../../lib/errors/error-record'
 import { log } from '../../../lib/events/logger'
 import type { Wakeup } from '../../../lib/store'
-import { fileNameOf, type Folder, isOwn } from './folder'
-import { MOST_QUEUES } from './throttle'
+import { fileNameOf, type Folder, isOwn, MOST_QUEUES } from './folder'
 
 /** Time in ms for which it is remembered whether there is a folder, so whether workers may be on this host. */
 const LOOK_MS = 1_000

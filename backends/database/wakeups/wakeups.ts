@@ -1,5 +1,7 @@
 import type { DataSource } from 'typeorm'
 import type { Order } from '../../../lib/backend'
+import { clock } from '../../../lib/clock'
+import { onePerProcess } from '../../../lib/copies/one-per-process'
 import type { Wakeup } from '../../../lib/store'
 import type { Database } from '../connections/same-database'
 import type { Session } from '../connections/session'
@@ -8,12 +10,15 @@ import { addressOnHost } from '../profiles/address'
 import { profileOf } from '../profiles/profile-of'
 import type { Table } from '../table'
 import { afterCommit } from './after-commit'
-import { type Folder, folderOf } from './folder'
-import { hearInProcess, tellInProcess } from './in-process'
+import { type Folder, folderOf, MOST_QUEUES } from './folder'
 import type { Hear } from './notify'
-import { isDueToTell, takeBack } from './throttle'
 import { Touch } from './touch'
 import { Watch } from './watch'
+
+/** Least time in ms between two wake-ups by one process for one queue, while rows follow each other closely. */
+const STREAM_MS = 50
+/** Rows at least this far apart, in ms, are told one by one: an idle worker would look again that soon by itself. */
+const APART_MS = 10
 
 /**
  * How workers hear of rows and cancels of one table before they ask, once these can be seen: within this process always,
@@ -92,4 +97,55 @@ function queuesDue(orders: readonly Order[]): readonly string[] {
 
 function isDueNow({ task: { runAfter } }: Order): boolean {
   return runAfter === null || runAfter.getTime() <= Date.now()
+}
+
+/** By database, since the data source of a worker may be another one than that of an enqueue. */
+const listeners = onePerProcess('listeners', () => new WeakMap<Database, Set<Hear>>())
+
+/** Hears what is told within this process; the returned function ends that. */
+function hearInProcess(database: Database, hear: Hear): () => void {
+  const all = listeners.get(database) ?? new Set()
+  listeners.set(database, all.add(hear))
+  return () => void all.delete(hear)
+}
+
+/** Wakes the workers of this process. */
+function tellInProcess(database: Database, wakeup: Wakeup): void {
+  for (const hear of listeners.get(database) ?? []) hear(wakeup)
+}
+
+interface Times {
+  readonly toldAt: number
+  readonly askedAt: number
+}
+
+const NEVER: Times = { toldAt: Number.NEGATIVE_INFINITY, askedAt: Number.NEGATIVE_INFINITY }
+
+const timesOf = onePerProcess('wake-ups', () => new WeakMap<Database, Map<string, Times>>())
+
+/**
+ * Whether idle workers should be woken for a row in that queue. Not for each in a stream of rows, since a NOTIFY takes a
+ * lock of the whole server at its commit, and each wake-up costs each idle worker a poll; a worker that was just woken, or
+ * has just worked, looks again soon enough.
+ */
+export function isDueToTell(database: Database, inTransaction: boolean, queue: string): boolean {
+  const queues = timesOf.get(database) ?? new Map<string, Times>()
+  timesOf.set(database, queues)
+  const now = clock.now()
+  // A NOTIFY in a transaction is heard when that commits, so it does not count for rows enqueued outside of it.
+  const key = keyOf(inTransaction, queue)
+  const { toldAt, askedAt } = queues.get(key) ?? NEVER
+  const isDue = now - askedAt >= APART_MS || now - toldAt >= STREAM_MS
+  if (queues.size >= MOST_QUEUES) queues.clear()
+  queues.set(key, { toldAt: isDue ? now : toldAt, askedAt: now })
+  return isDue
+}
+
+/** Nobody was told of these queues after all: the next enqueue must not rely on it. */
+function takeBack(database: Database, inTransaction: boolean, queues: readonly string[]): void {
+  for (const queue of queues) timesOf.get(database)?.delete(keyOf(inTransaction, queue))
+}
+
+function keyOf(inTransaction: boolean, queue: string): string {
+  return `${inTransaction ? 'later' : 'now'} ${queue}`
 }

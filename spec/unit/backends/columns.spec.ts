@@ -1,6 +1,7 @@
 import { COLUMNS } from '#columns'
 import { rawOf } from '#row-to-entity'
-import { INSERTED_COLUMNS, newRow, rawNameOf } from '#row'
+import { INSERTED_COLUMNS, newRow } from '#new-row'
+import { rawNameOf } from '#row'
 import { newEntity } from '#row-to-entity'
 import { INSERTED, newValues, selectList } from '#sql-text'
 import { DBTaskResult } from '#entities'

@@ -1,6 +1,7 @@
 import type { Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
-import type { ClaimedRaw, FinishRow, HeldRow, NewRows, RawRow } from '../../row'
+import type { NewRows } from '../../new-row'
+import type { ClaimedRaw, FinishRow, HeldRow, RawRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, InsertOptions } from '../dialect'
 import { mysqlNames } from '../names'

@@ -1,5 +1,5 @@
 import { tooLarge } from '../../connections/database-errors'
-import type { NewRows } from '../../row'
+import type { NewRows } from '../../new-row'
 
 /** The most JSON of one insert, in characters, where the server does not take less. */
 const MAX_STATEMENT = 2 * 1024 * 1024

@@ -3,14 +3,8 @@ import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { utcText } from '../../../../entities/formats'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { Session } from '../../connections/session'
-import {
-  type FinishRow,
-  type HeldRow,
-  newRow,
-  type NewRows,
-  type RawRow,
-  type NoteRow,
-} from '../../row'
+import { newRow, type NewRows } from '../../new-row'
+import type { FinishRow, HeldRow, NoteRow, RawRow } from '../../row'
 import { keyOf, newEntity, rawOf } from '../../row-to-entity'
 import type { Table } from '../../table'
 import {

@@ -1,7 +1,7 @@
 import type { ClaimedRaw } from '../../row'
 import type { ClaimOwner } from '../dialect'
 import { CLAIM_COLUMNS } from '../sql-text'
-import { instantText, NO_DELAY, read, SMALL_ARGUMENTS } from './columns'
+import { NO_DELAY, read, SMALL_ARGUMENTS } from './columns'
 
 /** Seconds since 1970 as text: cheaper than `instantText` (measured: a twentieth of a claim). */
 const secondsText = (time: string): string => `date_part('epoch', ${time})::text`
@@ -21,12 +21,12 @@ export const CLAIMED = `t.id::text AS row_key, t.claims AS claims, ${secondsText
 
 /** The row before the claimed ones: how many outcomes were stored, and the instant of the claim. */
 export function headerOf(done: string): string {
-  return `NULL::text AS row_key, ${done} AS claims, ${instantText('statement_timestamp()')} AS enqueued_at, NULL::text AS task_path, NULL::text AS queue_name, NULL::text AS args_kwargs, NULL::text AS more`
+  return `NULL::text AS row_key, ${done} AS claims, ${secondsText('statement_timestamp()')} AS enqueued_at, NULL::text AS task_path, NULL::text AS queue_name, NULL::text AS args_kwargs, NULL::text AS more`
 }
 
 /** A row as the database answers a claim. */
 interface Answered extends Pick<ClaimedRaw, 'claims' | 'task_path' | 'queue_name' | 'args_kwargs'> {
-  /** `secondsText`; of the header an instant as text. */
+  /** `secondsText`; of the header the instant of the claim. */
   readonly enqueued_at: string | null
   /** null: the header. */
   readonly row_key: string | null
@@ -52,6 +52,7 @@ export function claimedOf(
     options: null,
   }
   const header = records.find(({ row_key: key }) => key === null)
+  const startedAt = millisecondsOf(header?.enqueued_at ?? null)
   const claimed: ClaimedRaw[] = []
   for (const {
     row_key: key,
@@ -68,7 +69,7 @@ export function claimedOf(
       row_key: key,
       claims,
       enqueued_at: millisecondsOf(enqueued_at),
-      started_at: header?.enqueued_at ?? null,
+      started_at: startedAt,
       task_path,
       queue_name,
       backend_name: backendName,

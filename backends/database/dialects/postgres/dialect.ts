@@ -32,7 +32,7 @@ interface ClaimStatements {
 /** PostgreSQL 13 and later; CockroachDB and YugabyteDB by the same statements. */
 export class Postgres extends SqlDialect {
   readonly name = 'postgres'
-  override readonly exchangesAtOnce = Number(process.env['LANES'] ?? 2)
+  override readonly exchangesAtOnce = 2
   readonly maxStatement = 16 * 1024 * 1024
   /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
   readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>

@@ -173,6 +173,8 @@ export class Exchanges {
     if (returned.length > 0) await giveBack(this.#store, returned)
     if (postponed.length > 0) await giveBack(this.#store, postponed, this.#intake.postponedMs)
     this.#pool.take(kept, askedAt)
+    // The database is at work for another exchange. Else they start when the next one is on its way.
+    if (this.#asked > 0) this.#pool.start()
   }
 }
 

@@ -134,6 +134,9 @@ export class Exchanges {
         await this.#exchange(this.limit)
       } catch {
         return
+      } finally {
+        // The loop may wait because so many rows were asked for.
+        this.#pool.wake()
       }
       await turn()
     }

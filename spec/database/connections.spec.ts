@@ -167,6 +167,7 @@ describeEachDatabase(
             replication: { master: own, slaves: [{ ...own, port: 1 }] },
           },
           getMetadata: () => dataSource.getMetadata(DBTaskResult),
+          hasMetadata: () => false,
         } as unknown as DataSource
 
         const { exchange, close, dataSource: workers } = await openWorkerSessions(replicated, 30)

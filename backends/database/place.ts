@@ -6,6 +6,7 @@ import { onePerProcess } from '../../lib/copies/one-per-process'
 import { DataSourceError, InvalidSettingsError } from '../../lib/errors/errors'
 import { shown } from '../../lib/errors/suggestions'
 import { managerFor } from './ambient-transaction'
+import { type LentPath, lentPathOf } from './connections/lent-path'
 import { type Database, databaseOf, openOne, useForTasks } from './connections/same-database'
 import type { Dialect } from './dialects/dialect'
 import { dialectFor } from './dialects/dialect-for'
@@ -81,9 +82,30 @@ function joinedPlace(
   const open = dataSource.isInitialized ? dataSource : openOne(dataSource)
   const manager = managerFor(open, explicit)
   const known = knownPlace(manager.connection)
-  return known
-    ? { place: known, manager }
-    : newPlace(manager.connection, manager).then((place) => ({ place, manager }))
+  const pathOn = lentPathOf(manager.queryRunner)
+  if (known && !pathOn) return { place: known, manager }
+  return lentPlace(known ?? newPlace(manager.connection, manager), pathOn).then((place) => ({
+    place,
+    manager,
+  }))
+}
+
+const lentPlaces = new WeakMap<Place, Map<string, Place>>()
+
+/** The place as statements on a client of other code name it. */
+async function lentPlace(
+  made: Place | Promise<Place>,
+  pathOn: LentPath | undefined,
+): Promise<Place> {
+  const place = await made
+  const path = await pathOn?.(place.table.path)
+  if (path === undefined || path === place.table.path) return place
+  const known = lentPlaces.get(place) ?? new Map<string, Place>()
+  lentPlaces.set(place, known)
+  const table = { ...place.table, path }
+  const lent = known.get(path) ?? { ...place, table, dialect: dialectFor(table) }
+  known.set(path, lent)
+  return lent
 }
 
 function knownPlace(dataSource: DataSource): Place | undefined {

@@ -42,17 +42,22 @@ export async function tableOf(dataSource: DataSource, connection?: Asked): Promi
   return first
 }
 
-async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
-  const { tablePath, tableName, columns } = dataSource.getMetadata(DBTaskResult)
-  const path = tablePath
-    .split('.')
+/** The path of the tasks table, escaped. `home`: the schema or the database to name in it, if it names none. */
+export function pathOf(dataSource: DataSource, home?: string): string {
+  const { tablePath } = dataSource.getMetadata(DBTaskResult)
+  const parts = tablePath.split('.')
+  return [...(home !== undefined && parts.length === 1 ? [home] : []), ...parts]
     .map((part) => dataSource.driver.escape(part))
     .join('.')
+}
+
+async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
+  const { tableName, columns } = dataSource.getMetadata(DBTaskResult)
   const hexIds = columns.find((column) => column.propertyName === 'id')?.length === '32'
   const { type } = dataSource.options
   return {
     type,
-    path,
+    path: pathOf(dataSource),
     name: tableName,
     hexIds,
     ...(await productOf(asked, type, tableName)),

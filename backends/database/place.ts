@@ -12,7 +12,10 @@ import type { Dialect } from './dialects/dialect'
 import { dialectFor } from './dialects/dialect-for'
 import { type Table, tableOf } from './table'
 
-/** A DataSource, or a function that returns one: for apps that create theirs late. */
+/**
+ * A DataSource, or a function that returns one, for apps that create theirs late. A function is called at each use; once it
+ * has returned a promise, only after that was rejected, or its DataSource was destroyed.
+ */
 export type DataSourceOption = DataSource | (() => DataSource | Promise<DataSource>) | undefined
 
 /** Where a backend's tasks are written, and in which SQL. */
@@ -40,8 +43,17 @@ export function setDefaultDataSource(dataSource: DataSource | undefined): void {
   fallback.dataSource = dataSource
 }
 
-/** Makes a DataSource known before it is initialised: it may be of another copy of TypeORM, or never be opened itself. */
-export function expectDataSource(option: DataSourceOption): void {
+/**
+ * Makes a DataSource known before it is initialised: it may be of another copy of TypeORM, or never be opened itself.
+ *
+ * @throws InvalidSettingsError for a class.
+ */
+export function expectDataSource(option: DataSourceOption, alias: string): void {
+  if (isClass(option))
+    throw new InvalidSettingsError(
+      `TASKS.${alias}.OPTIONS.dataSource: expected a DataSource, got the class ${option.name}.`,
+      'Pass an instance of it, `new DataSource({ … })`, or a function that returns one.',
+    )
   if (!isDataSource(option)) return
   watchBuilding(option)
   useForTasks(option)
@@ -124,7 +136,7 @@ async function newPlace(dataSource: DataSource, manager?: EntityManager): Promis
 /** @throws DataSourceError if there is none; InvalidSettingsError if it is something else. */
 export async function dataSourceOf(option: DataSourceOption, alias: string): Promise<DataSource> {
   const found: unknown =
-    typeof option === 'function' ? await option() : (option ?? fallback.dataSource)
+    typeof option === 'function' ? await given(option) : (option ?? fallback.dataSource)
   if (found === undefined && typeof option !== 'function')
     throw new DataSourceError(
       `TASKS.${alias}.OPTIONS has no dataSource.`,
@@ -136,6 +148,39 @@ export async function dataSourceOf(option: DataSourceOption, alias: string): Pro
       hintFor(option, found),
     )
   return found
+}
+
+type Factory = Extract<DataSourceOption, (...none: never[]) => unknown>
+
+/** What functions have promised, and what came of it. */
+const promised = new WeakMap<Factory, Promised>()
+
+interface Promised {
+  readonly pending: Promise<unknown>
+  known?: DataSource
+}
+
+/** What the function gives now, or has promised before: one that opens a DataSource would make a pool for each enqueue. */
+async function given(factory: Factory): Promise<unknown> {
+  const before = promised.get(factory)
+  if (before && (!before.known || before.known.isInitialized)) return before.pending
+  const found: unknown = factory()
+  if (!types.isPromise(found)) return found
+  const promise: Promised = { pending: found }
+  promised.set(factory, promise)
+  try {
+    const dataSource = await found
+    if (isDataSource(dataSource)) promise.known = dataSource
+    else promised.delete(factory)
+    return dataSource
+  } catch (error) {
+    promised.delete(factory)
+    throw error
+  }
+}
+
+function isClass(option: unknown): option is { readonly name: string } {
+  return typeof option === 'function' && /^class\b/.test(Function.prototype.toString.call(option))
 }
 
 function hintFor(option: unknown, found: unknown): string {

@@ -1,7 +1,8 @@
 import type { DataSource } from 'typeorm'
-import type { Asked } from '../../entities/database-family'
+import { type Asked, isDataSource } from '../../entities/database-family'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { DatabaseError, DataSourceError } from '../../lib/errors/errors'
+import { shown } from '../../lib/errors/suggestions'
 import { explained, unreachable } from './connections/database-errors'
 import { isMariaDb, packetOf } from './profiles/mysql-settings'
 import { profileOf } from './profiles/profile-of'
@@ -82,8 +83,13 @@ async function productOf(
   }
 }
 
-/** @throws DataSourceError if the DataSource is not initialised, or does not have the entity. */
+/** @throws DataSourceError if it is no DataSource, is not initialised, or does not have the entity. */
 export function assertReady(dataSource: DataSource): void {
+  if (!isDataSource(dataSource))
+    throw new DataSourceError(
+      `Expected the DataSource of TASKS, got ${shown(dataSource)}.`,
+      'Pass the DataSource itself; one that a promise gives must be awaited first.',
+    )
   if (!dataSource.isInitialized)
     throw new DataSourceError(
       'The DataSource of TASKS is not initialised.',

@@ -1,8 +1,9 @@
 import type { DataSource } from 'typeorm'
-import type { Asked } from '../../entities/database-family'
+import { type Asked, isDataSource } from '../../entities/database-family'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { DBTaskWorker } from '../../entities/db-task-worker.entity'
 import { DatabaseError, DataSourceError } from '../../lib/errors/errors'
+import { shown } from '../../lib/errors/suggestions'
 import { explained, unreachable } from './connections/database-errors'
 import { isMariaDb, packetOf } from './profiles/mysql-settings'
 import { profileOf } from './profiles/profile-of'
@@ -54,6 +55,19 @@ export async function tableOf(dataSource: DataSource, connection?: Asked): Promi
   return first
 }
 
+/** The path of the table of an entity, escaped. `home`: the schema or the database to name in it, if it names none. */
+export function pathOf(
+  dataSource: DataSource,
+  home?: string,
+  entity: new () => object = DBTaskResult,
+): string {
+  const { tablePath } = dataSource.getMetadata(entity)
+  const parts = tablePath.split('.')
+  return [...(home !== undefined && parts.length === 1 ? [home] : []), ...parts]
+    .map((part) => dataSource.driver.escape(part))
+    .join('.')
+}
+
 async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
   const { columns } = dataSource.getMetadata(DBTaskResult)
   const hexIds = columns.find((column) => column.propertyName === 'id')?.length === '32'
@@ -71,12 +85,8 @@ async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
 }
 
 function namedTable(dataSource: DataSource, entity: new () => object): NamedTable {
-  const { tablePath, tableName } = dataSource.getMetadata(entity)
-  const path = tablePath
-    .split('.')
-    .map((part) => dataSource.driver.escape(part))
-    .join('.')
-  return { path, name: tableName }
+  const { tableName } = dataSource.getMetadata(entity)
+  return { path: pathOf(dataSource, undefined, entity), name: tableName }
 }
 
 /** @throws DatabaseUnreachableError, or DatabaseError if the server is set so that not even an enqueue can work */
@@ -101,8 +111,13 @@ async function productOf(
   }
 }
 
-/** @throws DataSourceError if the DataSource is not initialised, or does not have the entity. */
+/** @throws DataSourceError if it is no DataSource, is not initialised, or does not have the entity. */
 export function assertReady(dataSource: DataSource): void {
+  if (!isDataSource(dataSource))
+    throw new DataSourceError(
+      `Expected the DataSource of TASKS, got ${shown(dataSource)}.`,
+      'Pass the DataSource itself; one that a promise gives must be awaited first.',
+    )
   if (!dataSource.isInitialized)
     throw new DataSourceError(
       'The DataSource of TASKS is not initialised.',

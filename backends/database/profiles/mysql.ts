@@ -75,6 +75,7 @@ export const auroraMysql: Profile = {
 export const mysql: Profile = {
   ...auroraMysql,
   wakesBy: 'files',
+  bindsInText: true,
   clients: mysql2Clients,
   // A statement for many rows waits so long for one that somebody else has locked; the default is 50 seconds.
   setUp: 'SET SESSION innodb_lock_wait_timeout = 1',

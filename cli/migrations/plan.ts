@@ -7,7 +7,7 @@ import { planManaged } from './managed'
 import type { Plan } from './names'
 
 /** Compares the database with the tasks table's entity. Ignores the app's other tables. @throws DataSourceError, DatabaseError */
-export async function planMigration(app: DataSource): Promise<Plan> {
+export async function planMigration(app: DataSource): Promise<Plan & { tableName: string }> {
   const known = app.isInitialized
     ? taskEntity(app)
     : await opened(quietly(app.options, app.options.entities), taskEntity)
@@ -17,7 +17,8 @@ export async function planMigration(app: DataSource): Promise<Plan> {
   })
   return await opened(quietly(app.options, [alone]), async (own) => {
     const metadata = taskEntity(own)
-    return await (metadata.synchronize ? planManaged(own, metadata) : planForeign(own, metadata))
+    const plan = metadata.synchronize ? planManaged(own, metadata) : planForeign(own, metadata)
+    return { ...(await plan), tableName: metadata.tableName }
   })
 }
 
@@ -31,7 +32,11 @@ function taskEntity(dataSource: DataSource): EntityMetadata {
 }
 
 /** A DataSource on the same database that changes nothing. */
-function quietly(options: DataSourceOptions, entities: DataSourceOptions['entities']): DataSource {
+export function quietly(
+  options: DataSourceOptions,
+  entities: DataSourceOptions['entities'],
+  more: Pick<DataSourceOptions, 'migrations'> = {},
+): DataSource {
   const silence = {
     synchronize: false,
     migrationsRun: false,
@@ -42,10 +47,15 @@ function quietly(options: DataSourceOptions, entities: DataSourceOptions['entiti
     logging: false,
     cache: false,
   }
-  return new DataSource({ ...options, ...silence, entities: entities ?? [] } as DataSourceOptions)
+  return new DataSource({
+    ...options,
+    ...silence,
+    ...more,
+    entities: entities ?? [],
+  } as DataSourceOptions)
 }
 
-async function opened<T>(
+export async function opened<T>(
   dataSource: DataSource,
   work: (dataSource: DataSource) => T | Promise<T>,
 ): Promise<T> {

@@ -231,7 +231,7 @@ describe('a set-up that is not right ends in 1, with what is wrong and its hint'
 
     expect(code).toBe(1)
     expect(stderr).toBe(
-      'error: The table "db_task_result" does not exist. Run `npx tasks makemigrations` and then the migration.\n',
+      `error: The table "db_task_result" does not exist. Apply the app's migrations: \`npx typeorm migration:run -d <data source file>\`; if none of them makes it, run \`npx tasks makemigrations\` first.\n`,
     )
   })
 

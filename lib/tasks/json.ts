@@ -20,20 +20,34 @@ export type Jsonable<T> = 0 extends 1 & T
     : T extends Plain | void
       ? T
       : [KindOf<T>] extends [never]
-        ? { [K in keyof T]: Jsonable<T[K]> }
+        ? LacksElements<T> extends true
+          ? never
+          : { [K in keyof T]: Jsonable<T[K]> }
         : never
+
+/** Whether `T` is a list, not a tuple, of which an element may be undefined: JSON has no such element. */
+export type LacksElements<T> = T extends readonly (infer Element)[]
+  ? Element[] extends T
+    ? unknown extends Element
+      ? false
+      : [undefined] extends [Element]
+        ? true
+        : false
+    : false
+  : false
 
 /** The same data, as `as const` types it. */
 export type ReadonlyData<T> = T extends object ? { readonly [K in keyof T]: ReadonlyData<T[K]> } : T
 
 /** What needs no closer look: above all recursive types, which looked at member by member would never end. */
-export type Plain =
+export type Plain = PlainElement | undefined
+
+type PlainElement =
   | string
   | number
   | boolean
   | null
-  | undefined
-  | readonly Plain[]
+  | readonly PlainElement[]
   | { readonly [key: string]: Plain }
 
 /** What JSON cannot carry as such, by the word for it in a message; `never` for all else. */

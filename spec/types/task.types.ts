@@ -118,6 +118,12 @@ task(
   (value: { kind: 'a'; n: number } | { kind: 'b'; s: string } | null) => value?.kind ?? null,
 )
 task('types.json', (value: Json): Json => [value])
+task('types.any', (list: any[], others: unknown[]): any[] => [list, others])
+task(
+  'types.undefined.parts',
+  (pair: [string, number?], by: { [key: string]: number | undefined }[]) => [pair, by],
+)
+task('types.undefined.rest', (a: string, b?: number, ...more: string[]) => [a, b ?? 0, ...more])
 task('types.tree', (tree: Tree): Tree => tree)
 task('types.record', (value: Record<string, number[]>, part: Partial<Address>) => ({
   ...value,

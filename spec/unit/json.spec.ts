@@ -12,6 +12,7 @@ class Point {
   x = 1
 }
 class Later {
+  // oxlint-disable-next-line unicorn/no-thenable -- as query builders are
   then(): void {}
 }
 class Sum {

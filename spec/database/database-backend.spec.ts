@@ -218,5 +218,7 @@ it('has no worker for a backend that does not store', async () => {
 })
 
 it('writes the arguments as Django does', () => {
-  expect(encodeArguments([1, undefined], { a: null }, 'a.b')).toBe('{"args": [1], "kwargs": {"a":null}}')
+  expect(encodeArguments([1, undefined], { a: null }, 'a.b')).toBe(
+    '{"args": [1], "kwargs": {"a":null}}',
+  )
 })

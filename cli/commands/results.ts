@@ -212,8 +212,7 @@ async function onResults(
     return await withApp(options, () => work(browsedBackend(options.backend)))
   } catch (error) {
     // Ids of the app's own backends may have another form.
-    if (error instanceof ResultNotFoundError && id !== undefined && !isIdText(id))
-      throw noId(id)
+    if (error instanceof ResultNotFoundError && id !== undefined && !isIdText(id)) throw noId(id)
     throw error
   }
 }

@@ -2,6 +2,8 @@ import { DatabaseBackend } from './backends/database'
 import { DummyBackend } from './backends/dummy'
 import { ImmediateBackend } from './backends/immediate'
 import { UnconfiguredBackend } from './backends/unconfigured'
+import type { DatabaseOptions } from './backends/database'
+import type { MemoryOptions } from './backends/memory/backend'
 import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
@@ -83,6 +85,14 @@ export type { CallOptions, TaskOptions } from './lib/tasks/task-options'
 export type { WorkerReport } from './lib/worker/worker'
 export type { IsolationOptions } from './lib/isolation/isolation-options'
 export type { WorkerOptions } from './lib/worker/worker-options'
+
+declare module './lib/settings/known-keys' {
+  interface OptionsByPath {
+    'typeorm-tasks/backends/immediate#ImmediateBackend': MemoryOptions
+    'typeorm-tasks/backends/dummy#DummyBackend': MemoryOptions
+    'typeorm-tasks/backends/database#DatabaseBackend': DatabaseOptions
+  }
+}
 
 registerBackend('typeorm-tasks/backends/immediate#ImmediateBackend', () => ImmediateBackend)
 registerBackend('typeorm-tasks/backends/dummy#DummyBackend', () => DummyBackend)

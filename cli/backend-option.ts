@@ -36,6 +36,11 @@ export function browsedBackend(alias: string | undefined): TaskBackend {
   return backends.all().find(isServed) ?? backendOf('default')
 }
 
+/** The backends whose rows are listed: the one of the alias, else all that keep rows for workers. */
+export function browsedBackends(alias: string | undefined): TaskBackend[] {
+  return alias === undefined ? backends.all().filter(isServed) : [backendOf(alias)]
+}
+
 /** True if the backend's check finds no errors. Prints each error and logs each warning. */
 export async function isSound(backend: TaskBackend): Promise<boolean> {
   const problems = await backend.check()

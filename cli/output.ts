@@ -15,7 +15,8 @@ const answer = process.stdout.write.bind(process.stdout)
  */
 export function setVerbosity(level: number, isWorker = false): void {
   verbosity = level
-  const tellLine = (message: string): void => tell(message)
+  // Whole: the terminal breaks them, and a line that is copied or searched for stays one.
+  const tellLine = (message: string): void => void process.stderr.write(clean(message))
   setLogPolicy({
     levels:
       level >= 3 ? ['debug', 'info', 'warn', 'error'] : level >= 1 ? ['info', 'warn', 'error'] : [],
@@ -56,7 +57,7 @@ export function printMarked(text: string): void {
   answer(`${text}\n`)
 }
 
-/** Prints a message to stderr; on a terminal broken at blanks, where the terminal would break it within words. */
+/** Prints an error or the like to stderr; on a terminal broken at blanks, where the terminal would break it within words. */
 export function tell(line: string): void {
   const { isTTY } = process.stderr
   process.stderr.write(clean(isTTY ? wrapTo(columnsOf(process.stderr), line) : line))

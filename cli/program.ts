@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { UsageError } from '../lib/errors/errors'
+import { didYouMean, shown } from '../lib/errors/suggestions'
 import { setRunningCommand } from '../lib/running-command'
 import { lateCommands } from './commands'
 import { keepStdoutForAnswer, leave, printError, setVerbosity } from './output'
@@ -41,6 +42,9 @@ function program(commands: readonly Command[]): Command {
     )
     .hook('preAction', prepareOutput)
     .addHelpText('after', HELP)
+  tasks.on('command:*', ([name = '']: string[]) => {
+    throw unknownCommand(name, Object.keys(lateCommands))
+  })
   for (const command of commands) tasks.addCommand(command)
   for (const command of [tasks, ...commands, ...commands.flatMap((each) => each.commands)])
     shared(command)
@@ -61,6 +65,30 @@ function namedIn(argv: readonly string[]): Command[] {
   const named = all.filter(([name]) => argv.includes(name))
   const isAlone = named.length > 0 && !argv.some((arg) => ['-h', '--help', 'help'].includes(arg))
   return (isAlone ? named : all).map(([, load]) => load())
+}
+
+/** What people type who know other tools, or who leave a part out. */
+const MEANT: Readonly<Record<string, string>> = {
+  retry: 'results retry',
+  cancel: 'results cancel',
+  show: 'results show',
+  list: 'results',
+  ls: 'results',
+  status: 'results',
+  prune: 'prune_db_task_results',
+  worker: 'db_worker',
+  migrations: 'makemigrations',
+  migrate: 'makemigrations',
+}
+
+function unknownCommand(name: string, known: readonly string[]): UsageError {
+  const meant = Object.hasOwn(MEANT, name)
+    ? `Did you mean "${MEANT[name]}"?`
+    : didYouMean(name, known)
+  return new UsageError(
+    `unknown command ${shown(name)}.`,
+    [meant, 'See npx tasks --help.'].join(' ').trim(),
+  )
 }
 
 /** Replaces hyphens in the command's name: `db-worker` is `db_worker`. */

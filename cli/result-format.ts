@@ -67,6 +67,14 @@ export function footer(
   return `${count(shown.length)} of ${count(total)} results.${older}`
 }
 
+/** What a cancel has come to; follows the task in a sentence. */
+export function cancelled({ status, errors }: Result, wasFinished: boolean): string {
+  if (status === 'RUNNING') return 'is told to stop, and ends as FAILED'
+  const isCancelled = errors.at(-1)?.exceptionClassPath === 'typeorm_tasks.TaskCancelled'
+  if (isCancelled) return wasFinished ? 'was cancelled already' : 'is cancelled, and will not run'
+  return `has finished already: ${status}`
+}
+
 /** Everything that is known of a result, each field on a line under the name of its column; errors come last and in full. */
 export function fieldsOf(result: Result): string {
   const { traceback, attemptErrors: _, errors: __, ...fields } = asJson(result)

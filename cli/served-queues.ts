@@ -2,6 +2,7 @@ import type { TaskBackend } from '../lib/backend'
 import { UsageError } from '../lib/errors/errors'
 import { didYouMean, shown } from '../lib/errors/suggestions'
 import { log } from '../lib/events/logger'
+import { tasks } from '../lib/registry'
 
 /** Waiting tasks that are read, the newest, to name their queues; each may have large arguments. */
 const MOST_READ = 100
@@ -17,6 +18,31 @@ export function assertQueues(
   throw new UsageError(
     `argument ${argument}: queue ${shown(wrong)} is not in QUEUES of TASKS.${alias} (${known.join(', ')}).`,
     didYouMean(wrong, known) ?? 'Add it there, or choose one of them.',
+  )
+}
+
+/** For queues whose rows are only looked at, or pruned: a queue that TASKS no longer has may still have rows. */
+export function sayUnknownQueues(
+  queues: readonly string[],
+  backends: readonly TaskBackend[],
+): void {
+  const known = [...new Set(backends.flatMap(({ settings }) => settings.queues))]
+  // Any queue may be used where a backend lists none.
+  if (backends.some(({ settings }) => settings.queues.length === 0)) return
+  for (const queue of queues.filter((each) => !known.includes(each)))
+    log.warn(
+      `Queue ${shown(queue)} is not in QUEUES of TASKS (${known.join(', ')}). ${didYouMean(queue, known) ?? ''}`.trim(),
+    )
+}
+
+/** Says that this app has no such task, unless a row has the name. */
+export async function sayUnknownTask(name: string, backend: TaskBackend): Promise<void> {
+  if (tasks.find(name)) return
+  const rows = await backend.list({ taskName: name, everyBackend: true, limit: 1 })
+  if (rows.length > 0) return
+  const known = tasks.names()
+  log.warn(
+    `No task is named ${shown(name)}, and no result is of one. ${didYouMean(name, known) ?? ''}`.trim(),
   )
 }
 

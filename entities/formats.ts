@@ -42,6 +42,11 @@ export function instantOf(text: string): Date | null {
   return plainInstantOf(text) ?? zonedInstantOf(text)
 }
 
+/** Whether the text has the form of an id, with hyphens or without. */
+export function isIdText(text: string): boolean {
+  return UUID_TEXT.test(text)
+}
+
 /** The dashed form of a UUID, the one the API shows; other text stays as it is. */
 export function dashed(hexOrUuid: string): string {
   if (PLAIN_UUID.test(hexOrUuid)) return hexOrUuid

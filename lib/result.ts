@@ -164,16 +164,16 @@ export class TaskResult<Return> {
   }
 
   /**
-   * What the task returned; null for a task that returns nothing.
+   * What the task returned, as it is stored: null in the place of undefined, also for a task that returns nothing.
    *
    * @throws NotFinishedError while the task waits or runs.
    * @throws TaskFailedError if it failed.
    */
-  get returnValue(): Return {
+  get returnValue(): Return extends void ? null : Return {
     if (this.status === 'FAILED')
       throw new TaskFailedError(this.id, headline(this.errors.at(-1)) ?? 'no error was stored.')
     if (this.status !== 'SUCCESSFUL') throw new NotFinishedError(this.id, this.status)
-    return this.#read().returnValue as Return
+    return this.#read().returnValue as Return extends void ? null : Return
   }
 
   /** The `DBTaskResult` behind this result on the Database backend; undefined on the others. */

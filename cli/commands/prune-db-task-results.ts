@@ -63,7 +63,10 @@ async function prune(options: PruneCommandOptions): Promise<number> {
   const { isSound, servedBackend } = late.servedBackend()
   const { pruneResults } = late.startWorker()
   return withApp(options, async () => {
-    if (!(await isSound(servedBackend(options.backend)))) return 1
+    const backend = servedBackend(options.backend)
+    if (!(await isSound(backend))) return 1
+    const { sayUnknownQueues } = late.servedQueues()
+    if (options.queueName !== '*') sayUnknownQueues(options.queueName, [backend])
     const query = pruneOptions(options)
     const count =
       query.dryRun || !process.stderr.isTTY || !isWanted(1)

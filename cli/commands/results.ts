@@ -1,12 +1,14 @@
 import { Command } from 'commander'
 import type { CountQuery, TaskBackend } from '../../lib/backend'
-import { NotSupportedError } from '../../lib/errors/errors'
+import { isIdText } from '../../entities/formats'
+import { NotSupportedError, ResultNotFoundError, UsageError } from '../../lib/errors/errors'
+import { didYouMean, shown } from '../../lib/errors/suggestions'
 import type { TaskStatus } from '../../lib/record'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { oneLine } from '../../lib/errors/foreign-text'
 import { print, printMarked } from '../output'
-import { asJson, COLUMNS, fieldsOf, footer, rowOf } from '../result-format'
+import { asJson, cancelled, COLUMNS, fieldsOf, footer, rowOf } from '../result-format'
 import { isColoured } from '../terminal/colour'
 import { fittedTable } from '../terminal/fitted-table'
 import { columnsOf, wrapTo } from '../terminal/width'
@@ -119,13 +121,14 @@ async function list(options: ListOptions): Promise<number> {
     everyBackend: options.backend === undefined,
     ...(task === undefined ? {} : { taskName: task }),
   }
-  return onResults(options, async (backend) => {
+  return onResults(options, before, async (backend) => {
     const results = await backend.list({
       ...filter,
       limit,
       ...(status === undefined ? {} : { status }),
       ...(before === undefined ? {} : { before }),
     })
+    await sayUnknown(options, backend, results.length)
     if (json) print(JSON.stringify(results.map(asJson), null, 2))
     else if (results.length === 0) print('No task results.')
     else {
@@ -156,7 +159,7 @@ async function totalOf(
 }
 
 async function show(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, async (backend) => {
+  return onResults(options, id, async (backend) => {
     const result = await backend.getResult(id)
     print(options.json ? JSON.stringify(asJson(result), null, 2) : fieldsOf(result))
     return 0
@@ -164,38 +167,61 @@ async function show(options: OneOptions, id: string): Promise<number> {
 }
 
 async function retry(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, async (backend) => {
-    const { id: known, taskName, queueName, errors, attempts } = await backend.retry(id)
+  return onResults(options, id, async (backend) => {
+    const result = await backend.retry(id)
+    const { id: known, taskName, queueName, errors, attempts } = result
     const error = errors.at(-1)?.exceptionClassPath || 'an unknown error'
-    print(
-      oneLine(
-        `Task id=${known} path=${taskName} is READY again in queue ${queueName}; it had failed with ${error} after ${attempts} attempt(s).`,
-      ),
-    )
+    const text = `Task id=${known} path=${taskName} is READY again in queue ${queueName}; it had failed with ${error} after ${attempts} attempt(s).`
+    print(options.json ? JSON.stringify(asJson(result), null, 2) : oneLine(text))
     return 0
   })
 }
 
 async function cancel(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, async (backend) => {
-    const result = await backend.getResult(id)
-    const { id: known, taskName, status } = await result.cancel()
-    const what =
-      status === 'RUNNING'
-        ? 'is told to stop, and ends as FAILED'
-        : status === 'FAILED'
-          ? 'is FAILED'
-          : `has finished already: ${status}`
-    print(oneLine(`Task id=${known} path=${taskName} ${what}.`))
+  return onResults(options, id, async (backend) => {
+    const before = await backend.getResult(id)
+    const wasFinished = before.isFinished
+    const result = await before.cancel()
+    const text = `Task id=${result.id} path=${result.taskName} ${cancelled(result, wasFinished)}.`
+    print(options.json ? JSON.stringify(asJson(result), null, 2) : oneLine(text))
     return 0
   })
 }
 
+/** Says what in the filter may be a typing error. Not an error: rows of a queue or a task that the app no longer has are still there. */
+async function sayUnknown(
+  { queueName, task, backend: alias }: ListOptions,
+  backend: TaskBackend,
+  found: number,
+): Promise<void> {
+  const { sayUnknownQueues, sayUnknownTask } = late.servedQueues()
+  const { browsedBackends } = late.servedBackend()
+  if (queueName !== '*') sayUnknownQueues(queueName, browsedBackends(alias))
+  if (task !== undefined && found === 0) await sayUnknownTask(task, backend)
+}
+
+/** `id` is what somebody gave. @throws UsageError if there is no such result and the id is none. */
 async function onResults(
   options: Pick<OneOptions, keyof Globals | 'backend'>,
+  id: string | undefined,
   work: (backend: TaskBackend) => Promise<number>,
 ): Promise<number> {
   const { withApp } = late.openedApp()
   const { browsedBackend } = late.servedBackend()
-  return withApp(options, () => work(browsedBackend(options.backend)))
+  try {
+    return await withApp(options, () => work(browsedBackend(options.backend)))
+  } catch (error) {
+    // Ids of the app's own backends may have another form.
+    if (error instanceof ResultNotFoundError && id !== undefined && !isIdText(id)) throw noId(id)
+    throw error
+  }
+}
+
+function noId(id: string): UsageError {
+  const list = 'Run `npx tasks results` for a list with the ids.'
+  const meant = didYouMean(id, ['show', 'retry', 'cancel'])
+  return new UsageError(
+    `${shown(id)} is not the id of a result, which is a UUID.`,
+    meant === undefined ? list : `${meant} ${list}`,
+  )
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import type { DataSource } from 'typeorm'
 import { UsageError } from '../../lib/errors/errors'
 import { migrationsFolder, shown, type Folder } from './folder'
+import { APPLY, refuseWhilePending } from './pending'
 import { planMigration } from './plan'
 import { renderMigration } from './render'
 
@@ -28,7 +29,13 @@ export interface MigratedApp {
   readonly file: string
 }
 
-/** Writes a TypeORM migration for the library's own tables only, and returns the exit code. @throws UsageError for a bad name or folder */
+const SYNCHRONIZED =
+  'The DataSource has `synchronize: true`, which makes the tables without a migration. To get one, leave `synchronize` out and run this command with an empty database.'
+
+/**
+ * Writes a TypeORM migration for the library's own tables only, and returns the exit code. @throws UsageError for a bad name or folder,
+ * DataSourceError while another migration is not applied
+ */
 export async function makemigrations({
   app,
   check,
@@ -39,11 +46,13 @@ export async function makemigrations({
 }: MakemigrationsOptions): Promise<number> {
   assertName(name)
   const folder = folderFor(app, outdir)
-  const plan = await planMigration(app.dataSource)
+  const { tableName, ...plan } = await planMigration(app.dataSource)
   if (plan.up.length === 0) {
     print('No changes detected')
+    if (app.dataSource.options.synchronize) print(SYNCHRONIZED)
     return 0
   }
+  await refuseWhilePending({ dataSource: app.dataSource, folder: folder.path, tableName })
   const { fileName, text } = renderMigration({
     name,
     timestamp: Date.now(),
@@ -75,7 +84,7 @@ async function write(
   await writeFile(file, text, { flag: 'wx' })
   print(`Wrote ${shown(file)}`)
   for (const note of folder.notes) print(note)
-  print("Run it like the app's other migrations: npx typeorm migration:run -d <data source file>")
+  print(`Run it like the app's other migrations: ${APPLY}`)
 }
 
 function folderFor(app: MigratedApp, outdir: string | undefined): Folder {

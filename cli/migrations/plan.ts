@@ -14,13 +14,14 @@ import { planManaged } from './managed'
 import type { Plan } from './names'
 
 /** Compares the database with the library's entities that the app lists. Ignores the app's other tables. @throws DataSourceError, DatabaseError */
-export async function planMigration(app: DataSource): Promise<Plan> {
+export async function planMigration(app: DataSource): Promise<Plan & { tableName: string }> {
   const entities = app.isInitialized
     ? ownEntities(app)
     : await opened(quietly(app.options, app.options.entities), ownEntities)
   return await opened(quietly(app.options, entities), async (own) => {
     const metadata = taskEntity(own)
-    return await (metadata.synchronize ? planManaged(own, metadata) : planForeign(own, metadata))
+    const plan = metadata.synchronize ? planManaged(own, metadata) : planForeign(own, metadata)
+    return { ...(await plan), tableName: metadata.tableName }
   })
 }
 
@@ -44,7 +45,11 @@ function taskEntity(dataSource: DataSource): EntityMetadata {
 }
 
 /** A DataSource on the same database that changes nothing. */
-function quietly(options: DataSourceOptions, entities: DataSourceOptions['entities']): DataSource {
+export function quietly(
+  options: DataSourceOptions,
+  entities: DataSourceOptions['entities'],
+  more: Pick<DataSourceOptions, 'migrations'> = {},
+): DataSource {
   const silence = {
     synchronize: false,
     migrationsRun: false,
@@ -55,10 +60,15 @@ function quietly(options: DataSourceOptions, entities: DataSourceOptions['entiti
     logging: false,
     cache: false,
   }
-  return new DataSource({ ...options, ...silence, entities: entities ?? [] } as DataSourceOptions)
+  return new DataSource({
+    ...options,
+    ...silence,
+    ...more,
+    entities: entities ?? [],
+  } as DataSourceOptions)
 }
 
-async function opened<T>(
+export async function opened<T>(
   dataSource: DataSource,
   work: (dataSource: DataSource) => T | Promise<T>,
 ): Promise<T> {

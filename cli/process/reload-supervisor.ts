@@ -57,6 +57,8 @@ class Supervisor {
   readonly #root: string
   readonly #elsewhere: Elsewhere
   #child: ChildProcess | undefined
+  /** Files that have changed since the last restart. */
+  readonly #changes = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #isRestarting = false
   #isStopping = false
@@ -93,13 +95,15 @@ class Supervisor {
 
   #changed(path: string): void {
     if (this.#isStopping || this.#isRestarting) return
+    this.#changes.add(relative(this.#root, path))
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#restart(path), SETTLE_MS)
+    this.#timer = setTimeout(() => this.#restart(), SETTLE_MS)
   }
 
-  #restart(path: string): void {
+  #restart(): void {
     if (this.#isStopping) return
-    log.info(`${relative(this.#root, path)} changed: restarting the worker`)
+    log.info(`${named([...this.#changes])} changed: restarting the worker`)
+    this.#changes.clear()
     if (!this.#child) return this.#start()
     this.#isRestarting = true
     this.#child.kill('SIGTERM')
@@ -110,6 +114,12 @@ class Supervisor {
     if (this.#child) this.#child.kill(signal)
     else this.#finish(this.#lastCode)
   }
+}
+
+/** Names the last one, which was edited just now, and counts the others. */
+function named(files: readonly string[]): string {
+  const others = files.length - 1
+  return `${files.at(-1)}${others > 0 ? ` and ${others} more` : ''}`
 }
 
 /** Watches source files only: databases, logs and files written by tasks must not restart the worker. */

@@ -61,7 +61,9 @@ export class Shutdown {
       log.warn('Received SIGINT again: exiting now.')
       return void (this.#abandon?.() ?? Promise.resolve()).finally(() => exit(130))
     }
-    this.#shutDown(`Received ${signal}`, ' (press Ctrl+C again to force)')
+    // The supervisor passes a Ctrl+C on as SIGINT; its other signals do not come from a terminal.
+    const isPassedOn = isSupervised() && signal !== 'SIGINT'
+    this.#shutDown(`Received ${signal}`, isPassedOn ? '' : ' (press Ctrl+C again to force)')
   }
 
   #shutDown(why: string, hint = ''): void {

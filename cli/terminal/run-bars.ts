@@ -12,8 +12,8 @@ const ID_DIGITS = 8
 const BAR_COLUMNS = 16
 const PORTION_COLUMNS = 13
 const ELAPSED_COLUMNS = 6
-/** Clears what a bar has left on the line. */
-const CLEAR_TO_END = '\u001b[K'
+/** Clears the bars, which are drawn again below. Not the end of each line: where a line is as wide as the terminal, that clears its last character. */
+const CLEAR_BELOW = '\u001b[J'
 
 /** Draws a bar for each run on stderr, a terminal; what is written meanwhile appears above them. */
 export function runBars(): Watch {
@@ -47,7 +47,7 @@ class Bars {
       gracefulExit: false,
     })
     const above = (lines: readonly string[]): void => {
-      this.#multi.log(lines.map((line) => `${line}${CLEAR_TO_END}\n`).join(''))
+      this.#multi.log(`${CLEAR_BELOW}${lines.join('\n')}\n`)
       this.#multi.update()
     }
     const terminals = [stdout, stderr].filter(({ isTTY }) => isTTY)

@@ -77,12 +77,16 @@ function withTypeScript(typescript: TypeScript): Compile {
   }
 }
 
+/** What follows in swc's message is about its own native code. */
+const SWC_OWN = /\n\s*(?:Caused by|Stack backtrace):/
+
 function withSwc(swc: Swc): Compile {
   return (source, file) => {
     try {
       return lenientGetters(swc.transformSync(source, swcOptions(file)).code)
     } catch (cause) {
-      throw notCompiled(file, cause instanceof Error ? cause.message : String(cause), cause)
+      const [told = ''] = String(cause instanceof Error ? cause.message : cause).split(SWC_OWN)
+      throw notCompiled(file, told)
     }
   }
 }
@@ -121,11 +125,10 @@ function wantsInterop(file: string, typescriptMajor: number): boolean {
   return esModuleInterop ?? (typescriptMajor >= 6 || /^node/i.test(module))
 }
 
-function notCompiled(file: string, reason: string, cause?: unknown): LoadError {
+function notCompiled(file: string, reason: string): LoadError {
   return new LoadError(
     `${file} cannot be compiled: ${reason.trim()}`,
     'Check it with: npx tsc --noEmit',
-    { cause },
   )
 }
 

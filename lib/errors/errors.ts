@@ -12,7 +12,8 @@ export abstract class TasksError extends Error {
   readonly hint: string
 
   constructor(message: string, hint: string, options?: ErrorOptions) {
-    super(`${message} ${hint}`.trim(), options)
+    // A message of several lines may end with code that a compiler shows.
+    super(`${message}${message.includes('\n') ? '\n' : ' '}${hint}`.trim(), options)
     this.name = new.target.name
     this.hint = hint
   }

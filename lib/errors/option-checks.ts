@@ -163,7 +163,7 @@ export function assertKnown(
   known: readonly string[],
   kind: 'option' | 'key' = 'option',
 ): void {
-  if (typeof options !== 'object' || options === null)
+  if (!isRecord(options))
     throw new Fault(
       `${what}: expected an object of ${kind}s, got ${shown(options)}.`,
       'Write { … }.',

@@ -49,7 +49,11 @@ type Called = Pick<ResultValues, 'id' | 'args' | 'kwargs'>
 const runInProcess: Executor = async (run) => {
   run.begins()
   try {
-    return { status: 'SUCCESSFUL', returnValue: encodeReturnValue(await called(run, run)) }
+    const value = await called(run, run)
+    return {
+      status: 'SUCCESSFUL',
+      returnValue: encodeReturnValue(value, run.row.values.taskName),
+    }
   } catch (error) {
     return failed(error, run)
   }
@@ -163,7 +167,7 @@ function calledWith(task: AnyTask, call: Called, context: () => TaskContext): un
 
 /** Calls the task of a claimed row; gives its return value as JSON text, null for none. @throws what the task throws. */
 async function returnValueOf(run: Run, surroundings: Surroundings): Promise<string | null> {
-  return encodeReturnValue(await called(run, surroundings))
+  return encodeReturnValue(await called(run, surroundings), run.row.values.taskName)
 }
 
 /** Calls a task with the arguments that `result` holds; gives its return value as JSON text, null for none. @throws what the task throws. */
@@ -174,6 +178,7 @@ export async function callTask(
 ): Promise<string | null> {
   return encodeReturnValue(
     await calledWith(task, result, () => new TaskContext(result, surroundings)),
+    task.name,
   )
 }
 

@@ -191,7 +191,7 @@ function returnValueOf(given: unknown): string | null | undefined {
   if (given === null) return null
   if (typeof given !== 'string') return undefined
   try {
-    return encodeReturnValue(JSON.parse(given))
+    return encodeReturnValue(JSON.parse(given), '')
   } catch {
     return undefined
   }

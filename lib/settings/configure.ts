@@ -13,6 +13,7 @@ import {
 } from '../errors/option-checks'
 import { tasks } from '../registry'
 import { backends } from '../backend-registry'
+import type { BackendPath, KnownKeys } from './known-keys'
 import { validateShape } from './validation'
 import { IsArray, IsObject, IsOptional } from './class-validator'
 
@@ -21,7 +22,7 @@ export type BackendClass = new (alias: string, settings: BackendSettings) => Tas
 /** One entry of TASKS; the keys are Django's. */
 export interface BackendConfig {
   /** A backend class, or `'module#Export'`, resolved from the app's root. */
-  BACKEND: BackendClass | string
+  BACKEND: BackendClass | BackendPath
   /** The queues tasks may be put in. Default `['default']`; `[]`: any. */
   QUEUES?: readonly string[] | undefined
   /** What the backend itself understands. */
@@ -58,13 +59,16 @@ export function registerBackend(path: string, load: () => BackendClass): void {
 }
 
 /**
- * Sets the backends tasks go to, as Django's `TASKS` setting does, and gives the settings back.
+ * Sets the backends tasks go to, as Django's `TASKS` setting does, and gives the settings back. Unknown keys do not compile;
+ * those in OPTIONS of other backends than this library's are theirs to check.
  *
  * @throws InvalidSettingsError naming the path (`TASKS.default.QUEUES[1]`), what was expected and what was found.
  * @throws InvalidBackendError for a BACKEND that cannot be imported.
  * @throws InvalidTaskError if a task that is already defined does not fit.
  */
-export function configureTasks<Settings extends TasksSettings>(settings: Settings): Settings {
+export function configureTasks<Settings extends TasksSettings>(
+  settings: Settings & KnownKeys<Settings>,
+): Settings {
   check(settingsSubject('TASKS'), '', settings, SETTINGS)
   const configured = new Map(
     Object.entries(settings).map(([alias, config]) => [alias, makeBackend(alias, config)]),

@@ -1,6 +1,7 @@
 import type { ArgumentClass, ArgumentClasses, Given, NotTheClasses } from './argument-classes'
 import type { TaskContext } from './context'
 import { InvalidTaskError } from '../errors/errors'
+import { type Rule, check, isRecord, taskSubject } from '../errors/option-checks'
 import type { Jsonable } from './json'
 import type { NotCarriedByJson, NotTheOptions, Refusal } from './refusal'
 import { placeOfCall, type Place } from '../copies/call-site'
@@ -130,14 +131,21 @@ export function task<
   fn: Fn & Asked<Fn, Takes, Listed>,
   options?: TaskOptions & Listing<Listed> & { takesContext?: Takes },
 ): Defined<Fn, Listed>
-export function task(
-  name: string,
-  fnOrOptions?: TaskFunction | TaskOptions,
-  options: TaskOptions = {},
-): unknown {
+export function task(name: string, ...given: readonly unknown[]): unknown {
   const place = placeOfCall(task)
-  if (typeof fnOrOptions === 'function') return define(name, fnOrOptions, options, place)
-  return decorator(name, fnOrOptions ?? {}, place)
+  const [first, options = {}] = given
+  if (typeof first === 'function')
+    return define(name, first as TaskFunction, options as TaskOptions, place)
+  const own = given.length === 0 ? {} : first
+  check(taskSubject(name), '', own, FUNCTION_OR_OPTIONS)
+  return decorator(name, own as TaskOptions, place)
+}
+
+/** Explicitly undefined is a function that is not there yet, and no decorator: what is made of that has no `enqueue`. */
+const FUNCTION_OR_OPTIONS: Rule = {
+  expected: 'a function, or an object of options for a static method',
+  isSound: isRecord,
+  hint: 'Pass the function. It is undefined if it comes from a file that imports this one, or has another name there.',
 }
 
 /**

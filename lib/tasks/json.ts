@@ -1,6 +1,5 @@
-import { types } from 'node:util'
 import { NotSerializableError } from '../errors/errors'
-import { shown } from '../errors/suggestions'
+import { adviceFor, shownType } from './json-advice'
 
 /**
  * The largest JSON text of a task's arguments or of its return value, in bytes.
@@ -20,21 +19,30 @@ export type Jsonable<T> = 0 extends 1 & T
     : T extends Plain | void
       ? T
       : [KindOf<T>] extends [never]
-        ? { [K in keyof T]: Jsonable<T[K]> }
+        ? LacksElements<T> extends true
+          ? never
+          : { [K in keyof T]: Jsonable<T[K]> }
         : never
+
+/** Whether `T` is a list, not a tuple, of which an element may be undefined: JSON has no such element. */
+export type LacksElements<T> = T extends readonly (infer Element)[]
+  ? Element[] extends T
+    ? unknown extends Element
+      ? false
+      : [undefined] extends [Element]
+        ? true
+        : false
+    : false
+  : false
 
 /** The same data, as `as const` types it. */
 export type ReadonlyData<T> = T extends object ? { readonly [K in keyof T]: ReadonlyData<T[K]> } : T
 
 /** What needs no closer look: above all recursive types, which looked at member by member would never end. */
-export type Plain =
-  | string
-  | number
-  | boolean
-  | null
-  | undefined
-  | readonly Plain[]
-  | { readonly [key: string]: Plain }
+export type Plain = PlainElement | undefined
+
+type PlainElement =
+  string | number | boolean | null | readonly PlainElement[] | { readonly [key: string]: Plain }
 
 /** What JSON cannot carry as such, by the word for it in a message; `never` for all else. */
 export type KindOf<T> = T extends bigint
@@ -93,21 +101,42 @@ function refuseSize(path: string, bytes: string): never {
   )
 }
 
-/** The text of the column `args_kwargs`. Optional arguments that were left out at the end are dropped. */
+/**
+ * The text of the column `args_kwargs`. Optional arguments that were left out at the end are dropped. An error names the task
+ * and, of an `enqueueMany`, the index of the call.
+ */
 export function encodeArguments(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
+  task: string,
+  call?: number,
 ): string {
   const given =
     args.at(-1) === undefined
       ? args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1)
       : args
-  return `{"args": ${encodeJson(given, 'args', 1)}, "kwargs": ${encodeJson(kwargs, 'kwargs', 1)}}`
+  try {
+    return `{"args": ${encodeJson(given, 'args', 1)}, "kwargs": ${encodeJson(kwargs, 'kwargs', 1)}}`
+  } catch (error) {
+    throw withTask(error, task, call === undefined ? '' : `call ${call}, `)
+  }
 }
 
-/** The JSON text of a return value, or null (SQL NULL) for undefined and null. */
-export function encodeReturnValue(value: unknown): string | null {
-  return value === undefined || value === null ? null : encodeJson(value, 'return value')
+/** The JSON text of a task's return value, or null (SQL NULL) for undefined and null. */
+export function encodeReturnValue(value: unknown, task: string): string | null {
+  if (value === undefined || value === null) return null
+  try {
+    return encodeJson(value, 'return value')
+  } catch (error) {
+    throw withTask(error, task, '')
+  }
+}
+
+/** A getter or a proxy may have thrown an error of its own. */
+function withTask(error: unknown, task: string, where: string): unknown {
+  return error instanceof NotSerializableError
+    ? new NotSerializableError(`Task "${task}", ${where}${error.what}`, error.hint)
+    : error
 }
 
 /** Where the walk through a value is; put into words only for an error. */
@@ -148,7 +177,7 @@ function assertCarried(value: unknown, way: Way): void {
   if (value === null || typeof value === 'boolean') return
   if (typeof value === 'string') return assertText(value, way)
   if (typeof value === 'number') return assertNumber(value, way)
-  if (typeof value !== 'object') return refuse(way.path, shownType(value), hintFor(value))
+  if (typeof value !== 'object') return refuse(way.path, shownType(value), adviceFor(value))
   assertObject(value, way)
 }
 
@@ -172,7 +201,7 @@ function assertArray(value: readonly unknown[], way: Way): void {
 function assertPlain(value: object, way: Way): void {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
-    refuse(way.path, shownType(value), hintFor(value, way.path))
+    refuse(way.path, shownType(value), adviceFor(value, way.path))
   for (const [key, item] of Object.entries(value)) {
     assertKey(key, way)
     // As JSON.stringify has it: an undefined property is a property left out.
@@ -224,25 +253,6 @@ function refuse(path: string, what: string, hint: string): never {
   throw new NotSerializableError(`${path}: ${what};`, hint)
 }
 
-function hintFor(value: unknown, path = 'it'): string {
-  if (types.isDate(value)) return `pass ${lastName(path)}.toISOString()`
-  if (types.isMap(value)) return `pass Object.fromEntries(${lastName(path)})`
-  if (types.isSet(value)) return `pass [...${lastName(path)}]`
-  if (typeof value === 'bigint') return 'pass it as text: value.toString()'
-  if (value === undefined) return 'pass null'
-  if (typeof value === 'object') return `pass a plain object: { ...${lastName(path)} }`
-  return 'pass plain data'
-}
-
-function shownType(value: unknown): string {
-  if (typeof value === 'object' && value !== null) return value.constructor?.name || shown(value)
-  return value === undefined ? 'undefined' : typeof value
-}
-
 function under(path: string, key: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
-}
-
-function lastName(path: string): string {
-  return path.includes('.') ? path.slice(path.lastIndexOf('.') + 1) : path
 }

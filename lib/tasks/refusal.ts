@@ -1,4 +1,4 @@
-import type { Jsonable, KindOf, Plain } from './json'
+import type { Jsonable, KindOf, LacksElements, Plain } from './json'
 
 /** A compile error with words in it: which part of the arguments or of the return value JSON cannot carry, and what it is. */
 export interface NotCarriedByJson<Where extends string> {
@@ -49,7 +49,9 @@ type RefusedOne<T, Path extends string, Levels extends 0[]> = T extends Plain | 
 type RefusedInside<T, Path extends string, Levels extends 0[]> = T extends readonly unknown[]
   ? InTuple<T, Path, Levels> extends infer Found extends string
     ? [Found] extends [never]
-      ? Refused<T[number], `${Path}[]`, Levels>
+      ? LacksElements<T> extends true
+        ? `${Path}[] is undefined`
+        : Refused<T[number], `${Path}[]`, Levels>
       : Found
     : never
   : { [K in keyof T]-?: Refused<T[K], Member<Path, K>, Levels> }[keyof T]

@@ -70,7 +70,7 @@ export class Task<Args extends unknown[], Return> {
     this.#assertAccepted()
     const orders: Order[] = []
     for (const [i, args] of calls.entries()) {
-      const order = orderOf(this, args, {})
+      const order = orderOf(this, args, {}, i)
       if (this.args.length > 0) await assertReceivable(this, order.argsKwargs, `call ${i}, `)
       orders.push(order)
     }
@@ -172,14 +172,15 @@ function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContex
   })
 }
 
-/** The order of one call of a task. */
+/** The order of one call of a task; `call` is its index among those of an `enqueueMany`. */
 function orderOf(
   task: AnyTask,
   given: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
+  call?: number,
 ): Order {
   const args = task.args.length === 0 ? given : plainArguments(task, given)
-  return { task, args, kwargs, argsKwargs: encodeArguments(args, kwargs) }
+  return { task, args, kwargs, argsKwargs: encodeArguments(args, kwargs, task.name, call) }
 }
 
 /** The backend of a task. @throws InvalidBackendError, InvalidTaskError or NotSupportedError if it cannot take the task. */

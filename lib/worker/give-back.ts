@@ -1,7 +1,8 @@
 import { clock } from '../clock'
 import { briefly } from '../errors/error-record'
+import { briefName } from '../errors/suggestions'
 import { log } from '../events/logger'
-import type { Held, Store } from '../store'
+import type { ClaimedRow, Held, Store } from '../store'
 
 /** Time in ms in which it is tried again. */
 const PATIENCE_MS = 5_000
@@ -28,4 +29,20 @@ export async function giveBack(
       await clock.sleep(pause)
     }
   }
+}
+
+/** What a worker that is stopped waits for. A batch that is done waits for nothing. */
+export function sayAwaited(tasks: number, timeoutMs: number): void {
+  if (tasks > 0)
+    log.info(
+      `Waiting for ${tasks} running ${tasks === 1 ? 'task' : 'tasks'}, at most ${timeoutMs / 1000} s`,
+    )
+}
+
+/** The tasks that a worker did not wait for any longer. */
+export function sayUnfinished(rows: readonly Pick<ClaimedRow, 'values'>[]): void {
+  for (const { values } of rows)
+    log.warn(
+      `Task id=${values.id} path=${briefName(values.taskName)} has not finished and is given back`,
+    )
 }

@@ -1,11 +1,10 @@
 import type { Chore } from './chores/chore'
 import { clock } from '../clock'
-import { briefName } from '../errors/suggestions'
 import { log } from '../events/logger'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
 import { Exchanges, turn } from './exchanges'
-import { giveBack } from './give-back'
+import { giveBack, sayAwaited, sayUnfinished } from './give-back'
 import type { TaskPool } from './pool/task-pool'
 import type { Wakeup, Store } from '../store'
 import type { WorkerSettings } from './worker-options'
@@ -150,6 +149,7 @@ export class Worker {
     await this.#exchanges.ended()
     this.stop()
     await giveBack(this.#store, this.#pool.unstarted())
+    sayAwaited(this.#pool.busy, this.#settings.shutdownTimeout)
     await this.#handIn(this.#settings.shutdownTimeout)
     if (this.#pool.busy > 0) {
       this.#pool.stop(new WorkerStops())
@@ -157,10 +157,7 @@ export class Worker {
     }
     const { rows, unfinished, killed } = this.#pool.abandon()
     await killed
-    for (const { values } of rows)
-      log.warn(
-        `Task id=${values.id} path=${briefName(values.taskName)} has not finished and is given back`,
-      )
+    sayUnfinished(rows)
     await giveBack(this.#store, rows)
     this.#abandoned += unfinished
   }

@@ -208,7 +208,7 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
         {
           exceptionClassPath: 'typeorm_tasks.NotSerializableError',
           traceback: expect.stringContaining(
-            'return value.when: Date; pass when.toISOString()',
+            'Task "spec.unfit", return value.when: Date; pass when.toISOString()',
           ) as string,
         },
       ])
@@ -227,7 +227,7 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
   it('F55 refuses what JSON cannot carry, and enqueues nothing', async () => {
     await expect(echo.enqueue({ when: new Date(0) })).rejects.toThrow(NotSerializableError)
     await expect(echo.enqueueMany([[1], [Number.NaN]])).rejects.toThrow(
-      'args[0]: NaN; pass null or a finite number',
+      'Task "spec.echo", call 1, args[0]: NaN; pass null or a finite number',
     )
     await expect(echo.enqueueWith({ kwargs: { big: 1n } })).rejects.toThrow(
       'kwargs.big: bigint; pass it as text',

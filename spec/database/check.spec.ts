@@ -16,7 +16,8 @@ import { describeEachDatabase, isMySqlFamily, type FreshOptions } from '../suppo
 import { startServer } from '../support/servers/start'
 import { catchLog, echo } from '../support/tasks'
 
-const migrate = 'Run `npx tasks makemigrations` and then the migration.'
+const migrate =
+  "Apply the app's migrations: `npx typeorm migration:run -d <data source file>`; if none of them makes it, run `npx tasks makemigrations` first."
 
 describeEachDatabase((database) => {
   it('finds nothing on a table as the library makes it', async () => {
@@ -89,7 +90,7 @@ describeEachDatabase((database) => {
       },
     ])
     await expect(start(dataSource)).rejects.toThrow(
-      /^The table "db_task_result" lacks a column: .*lease_until.* Run `npx tasks makemigrations`/,
+      /^The table "db_task_result" lacks a column: .*lease_until.* run `npx tasks makemigrations`/,
     )
 
     await dataSource.query('ALTER TABLE db_task_result DROP COLUMN progress')

@@ -105,7 +105,7 @@ describeEachDatabase((database) => {
     const bare = await database.connect({ entities: [DBTaskResult] })
     configure({ dataSource: bare })
     await expect(add.enqueue(1)).rejects.toThrow(
-      'The table "db_task_result" does not exist. Run `npx tasks makemigrations` and then the migration.',
+      `The table "db_task_result" does not exist. Apply the app's migrations: \`npx typeorm migration:run -d <data source file>\`; if none of them makes it, run \`npx tasks makemigrations\` first.`,
     )
     await expect(startWorker()).rejects.toThrow('The table "db_task_result" does not exist.')
 
@@ -218,5 +218,7 @@ it('has no worker for a backend that does not store', async () => {
 })
 
 it('writes the arguments as Django does', () => {
-  expect(encodeArguments([1, undefined], { a: null })).toBe('{"args": [1], "kwargs": {"a":null}}')
+  expect(encodeArguments([1, undefined], { a: null }, 'a.b')).toBe(
+    '{"args": [1], "kwargs": {"a":null}}',
+  )
 })

@@ -154,7 +154,7 @@ describeEachDatabase((database) => {
         await expect(worker.finished).rejects.toThrow('does not exist')
         expect(worker.state).toBe('failed')
         expect(said('error').filter((line) => line.includes('has failed'))).toEqual([
-          `The worker left-alone has failed and runs no more tasks: DataSourceError: The table "${table().split('.').at(-1)}" does not exist. Run \`npx tasks makemigrations\` and then the migration.`,
+          `The worker left-alone has failed and runs no more tasks: DataSourceError: The table "${table().split('.').at(-1)}" does not exist. Apply the app's migrations: \`npx typeorm migration:run -d <data source file>\`; if none of them makes it, run \`npx tasks makemigrations\` first.`,
         ])
       } finally {
         await renamed('elsewhere', table())

@@ -214,9 +214,7 @@ scenarios((add, { name }) => {
 
         expect(ended).toEqual({ code: 1, signal: null })
         expect(performance.now() - before).toBeLessThan(5_000)
-        expect(worker.log).toContain(
-          'does not exist. Run `npx tasks makemigrations` and then the migration.',
-        )
+        expect(worker.log).toContain("does not exist. Apply the app's migrations")
       } finally {
         await field.dataSource.query('ALTER TABLE elsewhere RENAME TO db_task_result')
       }

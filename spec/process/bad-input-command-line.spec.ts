@@ -62,11 +62,23 @@ describe('a set-up that is not right is said in one line, by every command, whic
     expect(told).toEqual(
       COMMANDS.map(() => ({
         code: 1,
-        stderr:
-          'error: The table "db_task_result" does not exist. Run `npx tasks makemigrations` and then the migration.\n',
+        stderr: `error: The table "db_task_result" does not exist. Apply the app's migrations: \`npx typeorm migration:run -d <data source file>\`; if none of them makes it, run \`npx tasks makemigrations\` first.\n`,
       })),
     )
     expect((await app.tasks('makemigrations')).code).toBe(0)
+    const again = await Promise.all([
+      app.tasks('makemigrations'),
+      app.tasks('makemigrations', '--check'),
+      app.tasks('makemigrations', '--dry-run'),
+    ])
+    const pending = {
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^error: 1 migration is not applied: DbTaskResult\d{13}\. Apply it first: npx typeorm migration:run -d <data source file>\n$/,
+      ),
+    }
+    expect(again).toEqual([pending, pending, pending])
     expect(readdirSync(`${app.root}/migrations`)).toHaveLength(1)
   })
 
@@ -78,7 +90,7 @@ describe('a set-up that is not right is said in one line, by every command, whic
     for (const { code, stderr } of await everyCommand(app)) {
       expect(code).toBe(1)
       expect(stderr).toMatch(
-        /^error: The table "db_task_result" lacks (a column: .*|the column ".*)cancel_requested_at.* Run `npx tasks makemigrations` and then the migration\.\n$/,
+        /^error: The table "db_task_result" lacks (a column: .*|the column ".*)cancel_requested_at.* Apply the app's migrations: .*; if none of them makes it, run `npx tasks makemigrations` first\.\n$/,
       )
     }
     expect(

@@ -50,7 +50,17 @@ describe('the command line itself', () => {
   })
 
   it.each([
-    [['dbworker'], "unknown command 'dbworker'\n(Did you mean db_worker?)"],
+    [['dbworker'], `unknown command 'dbworker'. Did you mean "db_worker"? See npx tasks --help.`],
+    [
+      ['retry', 'x'],
+      `unknown command 'retry'. Did you mean "results retry"? See npx tasks --help.`,
+    ],
+    [
+      ['prune', '--queue-name', 'a'],
+      `unknown command 'prune'. Did you mean "prune_db_task_results"? See npx tasks --help.`,
+    ],
+    [['list'], `unknown command 'list'. Did you mean "results"? See npx tasks --help.`],
+    [['elsewhere'], "unknown command 'elsewhere'. See npx tasks --help."],
     [['check', '--verbose'], "unknown option '--verbose'\n(Did you mean --verbosity?)"],
     [
       ['makemigrations', '--name', '1st'],
@@ -231,7 +241,7 @@ describe('a set-up that is not right ends in 1, with what is wrong and its hint'
 
     expect(code).toBe(1)
     expect(stderr).toBe(
-      'error: The table "db_task_result" does not exist. Run `npx tasks makemigrations` and then the migration.\n',
+      `error: The table "db_task_result" does not exist. Apply the app's migrations: \`npx typeorm migration:run -d <data source file>\`; if none of them makes it, run \`npx tasks makemigrations\` first.\n`,
     )
   })
 

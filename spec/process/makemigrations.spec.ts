@@ -98,6 +98,45 @@ describe('makemigrations', () => {
     }
   })
 
+  test.each([
+    ['lists', undefined, /^1 migration is not applied: DbTaskResult\d{13}\. Apply it first: /],
+    [
+      'does not list',
+      [],
+      /^1 migration is not applied: DbTaskResult\d{13} \(.*\/migrations\/\d{13}-DbTaskResult\.js\)\. Not all are among .* Then apply it: /,
+    ],
+  ])(
+    'writes none while one that the DataSource %s is not applied, and makes no table of migrations',
+    async (_, migrations, message) => {
+      const of = migrations === undefined ? {} : { migrations }
+      const { files, app } = await call({}, of)
+      expect(files).toHaveLength(1)
+
+      for (const options of [{}, { check: true }, { dryRun: true }])
+        await expect(call(options, of)).rejects.toMatchObject({
+          code: 'DATA_SOURCE',
+          message: expect.stringMatching(message),
+        })
+
+      expect(readdirSync(join(root, 'migrations'))).toEqual(files)
+      await app.dataSource.initialize()
+      expect(await app.dataSource.query('SELECT name FROM sqlite_master')).toEqual([])
+      await app.dataSource.destroy()
+    },
+  )
+
+  test('says when `synchronize` has made the table, and how to get a migration', async () => {
+    const { app } = await call({ check: true })
+    const dataSource = await app.dataSource.setOptions({ synchronize: true }).initialize()
+    try {
+      expect((await call({}, { dataSource })).printed).toMatch(
+        /^No changes detected\nThe DataSource has `synchronize: true`.*an empty database\.$/,
+      )
+    } finally {
+      await dataSource.destroy()
+    }
+  })
+
   test('--check says what is missing, writes nothing and gives 1', async () => {
     const { code, printed, files } = await call({ check: true })
     expect([code, files]).toEqual([1, []])

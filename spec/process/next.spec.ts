@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { blocksOf } from '../support/markdown'
 import { nodeProgram } from '../support/node-program'
 import { installInto, packInto, versionOf } from '../support/packed'
 import { copySqliteInto, writeFilesOf } from '../support/packed-app'
@@ -28,7 +29,7 @@ const go = nodeProgram() === process.execPath ? describe : describe.skip
 
 go('an app of Next.js', () => {
   beforeAll(() => {
-    writeFileSync(join(app, 'package.json'), '{ "private": true }')
+    page('sh').slice(0, 1).forEach(shell)
     installInto(app, [
       packInto(app),
       'next@16',
@@ -38,6 +39,7 @@ go('an app of Next.js', () => {
       'typescript@5',
       '@types/node@20',
       '@types/react@19',
+      'tsx',
     ])
     copySqliteInto(app)
     writeFileSync(join(app, 'next.config.ts'), CONFIG)
@@ -83,17 +85,37 @@ go('an app of Next.js', () => {
     writeFileSync(file, text)
   })
 
-  it('has its tasks run by a worker beside it, and its migration made', () => {
+  it('has its tasks run by a worker beside it, and its migration made and applied', () => {
     const id = tasks('enqueue', 'mail.welcome', '["all"]', '-d', 'src/data-source.ts').trim()
 
     tasks('db_worker', '--batch', '--no-startup-delay', '-d', 'src/data-source.ts')
 
     expect(tasks('results', id, '-d', 'src/data-source.ts')).toContain('Welcome, all')
     expect(tasks('check', '-d', 'src/data-source.ts')).toContain('no issues (1 task(s)')
-    rmSync(join(app, 'app.sqlite'))
-    expect(tasks('makemigrations', '--dry-run')).toContain('db_task_result')
+    const file = join(app, 'src/data-source.ts')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('  synchronize: true,\n', ''))
+    expect(page('sh').slice(-1).map(shell)[0]).toMatch(
+      /^Wrote migrations\/[^]*migration:run[^]*executed successfully/,
+    )
+    expect(tasks('check')).toContain('no issues')
   })
 })
+
+/** The page's blocks of a language. */
+function page(language: string): string[] {
+  return blocksOf('docs/guide/next.md')
+    .filter((block) => block.language === language)
+    .map(({ text }) => text)
+}
+
+/** Runs the lines of a block as they stand there, save installs, which are made at once. */
+function shell(text: string): string {
+  return execFileSync('bash', ['-ec', text.replace(/^npm install .*$/gm, '')], {
+    cwd: app,
+    env: envOf({}),
+    encoding: 'utf8',
+  })
+}
 
 function envOf(more: object): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...env } = process.env

@@ -311,7 +311,7 @@ describe('the supervisor', () => {
 
     expect(await fleet.exited).toEqual(DONE)
     expect(fleet.log).toBe(
-      'loading\nReceived SIGTERM: stopping all workers\nReceived SIGTERM - shutting down gracefully... (press Ctrl+C again to force)\n',
+      'loading\nReceived SIGTERM: stopping all workers\nReceived SIGTERM - shutting down gracefully...\n',
     )
   })
 

@@ -96,14 +96,18 @@ it.each([
 
 it('finishes a running task before the new worker starts', async () => {
   const app = await cliApp()
-  const [id] = await app.enqueue('app.sleep', [[1_000]])
+  const [id] = await app.enqueue('app.sleep', [[2_000]])
   const worker = app.start(...RELOADED)
   await worker.says(`id=${id} path=app.sleep state=RUNNING`)
 
+  app.write('more.js', '')
   app.write('helper.js', '')
   await worker.says('Starting worker', 2)
 
-  expect(worker.log).toContain('helper.js changed')
+  expect(worker.log).toMatch(/(helper|more)\.js and 1 more changed: restarting the worker\n/)
+  expect(worker.log).toContain(
+    'Received SIGTERM - shutting down gracefully...\nWaiting for 1 running task, at most 30 s\n',
+  )
   expect(worker.log.indexOf('state=SUCCESSFUL')).toBeLessThan(
     worker.log.lastIndexOf('Starting worker'),
   )

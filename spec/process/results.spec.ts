@@ -111,8 +111,18 @@ describe('a list', () => {
     ],
     [
       ['show', 'nope'],
-      1,
-      'No task result has the id "nope". Check the id; finished results disappear when they are pruned.',
+      2,
+      "'nope' is not the id of a result, which is a UUID. Run `npx tasks results` for a list with the ids.",
+    ],
+    [
+      ['retri'],
+      2,
+      `'retri' is not the id of a result, which is a UUID. Did you mean "retry"? Run \`npx tasks results\` for a list with the ids.`,
+    ],
+    [
+      ['--before', 'nope'],
+      2,
+      "'nope' is not the id of a result, which is a UUID. Run `npx tasks results` for a list with the ids.",
     ],
     [
       ['retry', '01981c1e-7c2a-7b3c-8d4e-5f6071829304'],
@@ -173,12 +183,45 @@ describe('a table of several backends', () => {
     expect(await list(app)).toEqual([removed, two, one])
     expect(await list(app, '--backend', 'second')).toEqual([two])
     expect((await app.tasks('results', 'cancel', removed!)).stdout).toBe(
-      `Task id=${removed} path=app.add is FAILED.\n`,
+      `Task id=${removed} path=app.add is cancelled, and will not run.\n`,
     )
+    expect((await app.tasks('results', 'cancel', removed!)).stdout).toBe(
+      `Task id=${removed} path=app.add was cancelled already.\n`,
+    )
+    const told = await app.tasks('results', 'cancel', two!, '--json')
+    expect(JSON.parse(told.stdout)).toMatchObject({ id: two, status: 'FAILED' })
+    const again = await app.tasks('results', 'retry', two!, '--json')
+    expect(JSON.parse(again.stdout)).toMatchObject({ id: two, status: 'READY' })
     expect(await app.row(removed!)).toMatchObject({
       status: 'FAILED',
       exceptionClassPath: 'typeorm_tasks.TaskCancelled',
     })
+  })
+
+  it('names queues and tasks that nobody knows, in a warning', async () => {
+    const app = await cliApp({
+      tasks: `{ default: { ...${database}, QUEUES: ['default', 'mail'] } }`,
+    })
+    const [old] = await app.enqueue('old.task', [[1]], { queueName: 'old' })
+    const queue = "Queue 'old' is not in QUEUES of TASKS (default, mail).\n"
+    const near = `Queue 'mali' is not in QUEUES of TASKS (default, mail). Did you mean "mail"?\n`
+    const wrongTask = `No task is named 'app.ad', and no result is of one. Did you mean "app.add"?\n`
+
+    const told = await Promise.all(
+      [
+        ['results', '--json', '--queue-name', 'old,mail'],
+        ['results', '--json', '--task', 'old.task'],
+        ['results', '--json', '--task', 'app.ad'],
+        ['results', '--json', '--task', 'app.add'],
+        ['prune_db_task_results', '--queue-name', 'mali'],
+      ].map((args) => app.tasks(...args)),
+    )
+
+    expect(told.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0])
+    expect(told.map(({ stderr }) => stderr)).toEqual([queue, '', wrongTask, '', near])
+    expect(told.slice(0, 2).map(({ stdout }) => stdout)).toEqual(
+      [1, 2].map(() => expect.stringContaining(old!)),
+    )
   })
 
   it('has nothing to list where no backend keeps rows for workers', async () => {

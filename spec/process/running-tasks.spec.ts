@@ -24,7 +24,7 @@ it('db_worker draws bars for running tasks on a terminal, and all other lines ab
   const app = await cliApp({ files: { 'tasks.js': TASKS_FILE + COUNTING } })
   const ids = await app.enqueue(NAME, CALLS)
 
-  const { code, screen } = await inTerminal(app.root, WORKER)
+  const { code, text, screen } = await inTerminal(app.root, WORKER)
 
   expect(code).toBe(0)
   const drawn = screen.states.filter((state) =>
@@ -37,13 +37,12 @@ it('db_worker draws bars for running tasks on a terminal, and all other lines ab
   )
   expect(bars[1]).toMatch(/^reports\.collect_all… \S{8} \u2588+\u2591+ [\d,]+\/2,400 +\ds +b /)
   expect(bars[2]).toMatch(/^reports\.collect_all… \S{8} {18,}[\d,]+ +\ds +c /)
-  // Only what the tasks themselves have written is longer than the terminal.
-  expect(screen.broken.filter((line) => !line.startsWith('said '))).toEqual([])
+  // Lines above the bars are whole, however many rows of the terminal they take; no bar is left among them.
+  expect(screen.broken.filter((line) => line.startsWith('reports.'))).toEqual([])
+  const barsIn = (state: string): number => state.match(/^reports\.collect_all… /gm)?.length ?? 0
+  expect(Math.max(...screen.states.map(barsIn))).toBe(3)
   expect(screen.text).not.toContain('\u2588')
-  for (const id of ids)
-    expect(screen.text).toMatch(
-      new RegExp(`^Task id=${id}\\s+path=${NAME}\\s+state=SUCCESSFUL`, 'm'),
-    )
+  for (const id of ids) expect(text).toContain(`Task id=${id} path=${NAME} state=SUCCESSFUL\r\n`)
   expect(screen.text.match(/^said /gm)).toHaveLength(9)
 })
 

@@ -103,6 +103,7 @@ describe('a worker at work', () => {
     worker.kill('SIGTERM')
 
     expect(await worker.exited).toEqual({ code: 1, signal: null })
+    expect(worker.log).toContain('Waiting for 1 running task, at most 0.2 s\n')
     expect(worker.log).toContain(
       `Task id=${ids[0]} path=app.sleep has not finished and is given back`,
     )

@@ -107,7 +107,9 @@ describe('what TypeScript cannot do here is said with its hint', () => {
 
       expect(message).toContain(`${root}/settings.ts cannot be compiled: `)
       expect(message).toMatch(/line 2|\n 2 │|settings\.ts:2/)
-      expect(message).toContain('Check it with: npx tsc --noEmit')
+      expect(message).not.toMatch(/backtrace|Caused by|<unknown>/)
+      // After code that the compiler shows, on a line of its own.
+      expect(message).toMatch(/(^[^\n]* |\n)Check it with: npx tsc --noEmit$/)
     },
   )
 

@@ -45,6 +45,15 @@ export const refusedTasks: readonly (readonly [definition: string, message: stri
   ["task('t', (n: number) => 1, { takesContext: true })", 'its first parameter is no TaskContext'],
   ["task('t', (dto: Dto, when: Date) => 1, { args: [Dto] })", 'args[1] is a Date'],
   ["task('t', (n: number) => 1, { prioritty: 1 })", "'prioritty' does not exist"],
+  ["task('t', (list: (number | undefined)[]) => 1)", 'args[0][] is undefined'],
+  ["task('t', (at: { of?: readonly (string | undefined)[] }) => 1)", 'args[0].of[] is undefined'],
+  ["task('t', async (): Promise<(number | undefined)[]> => [])", 'return value[] is undefined'],
+  ["task('t', (a: number[]) => Promise.all(a.map(async () => {})))", 'return value[] is undefined'],
+  [
+    "configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', OPTIONS: { leaseSecond: 3 } } })",
+    'TASKS.default.OPTIONS.leaseSecond',
+  ],
+  ["configureTasks({ other: { BACKEND: 'x#X', QUEUE: [] } })", 'TASKS.other.QUEUE'],
   ["remoteTask<[when: Date]>('t')", 'args[0] is a Date'],
   ["remoteTask<[], { sum: bigint }>('t')", 'return value.sum is a bigint'],
   ["define('t', async (when: Date) => 1)", 'args[0] is a Date'],
@@ -57,7 +66,7 @@ export const refusedTasks: readonly (readonly [definition: string, message: stri
 ]
 
 /** What those definitions stand on. */
-export const REFUSED_HEAD = `import { type CarriedByJson, remoteTask, task, type TaskContext } from 'typeorm-tasks'
+export const REFUSED_HEAD = `import { type CarriedByJson, configureTasks, remoteTask, task, type TaskContext } from 'typeorm-tasks'
 interface Kid { name: string; at: Date }
 interface DatedTree { when: Date; children: DatedTree[] }
 type DatedJson = null | Date | { [key: string]: DatedJson }

@@ -1,5 +1,6 @@
 // Checked by the compiler alone, by each version that apps may have: spec/process/compilers.spec.ts.
 import {
+  type BackendConfig,
   type CarriedByJson,
   configureTasks,
   dbTaskResultSchema,
@@ -14,7 +15,9 @@ import {
   type TaskBackend,
   type TaskContext,
   type TaskOptions,
+  type TasksSettings,
 } from 'typeorm-tasks'
+import { DummyBackend } from 'typeorm-tasks/backends/dummy'
 import type { EntityManager } from 'typeorm'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -75,6 +78,33 @@ export async function whatMayBeUndefined(backend: TaskBackend): Promise<void> {
     default: { BACKEND: 'x#X', QUEUES: texts, OPTIONS: type<object | undefined>() },
   })
   throw new RetryLater(1, { reason: text })
+}
+
+// Keys of TASKS.
+const DATABASE = 'typeorm-tasks/backends/database#DatabaseBackend'
+class Http extends DummyBackend {}
+export function whatTasksMayHave(settings: TasksSettings, OPTIONS: object): TasksSettings[] {
+  const TASKS = configureTasks({
+    default: { BACKEND: DATABASE, QUEUES: ['a', 'b'], OPTIONS: { leaseSeconds: 3 } },
+    memory: { BACKEND: 'typeorm-tasks/backends/immediate#ImmediateBackend' },
+    own: { BACKEND: 'my-backends#Own', OPTIONS: { url: 'x', nested: { a: 1 } } },
+    http: { BACKEND: Http, OPTIONS: { url: 'x' } },
+  })
+  const shared: BackendConfig = { BACKEND: DATABASE, OPTIONS }
+  const queues = [text ?? '']
+  configureTasks({
+    default: { BACKEND: DATABASE, QUEUES: queues, OPTIONS },
+    [queues.join()]: shared,
+  })
+  // @ts-expect-error a key that there is not
+  configureTasks({ default: { BACKEND: DATABASE, QUEUE: [] } })
+  // @ts-expect-error a key that there is not, beside a backend of the app
+  configureTasks({ default: { BACKEND: Http, QUEUE: [] } })
+  // @ts-expect-error an option that there is not
+  configureTasks({ default: { BACKEND: DATABASE, OPTIONS: { leaseSecond: 3 } } })
+  // @ts-expect-error an option that there is not, in the second entry
+  configureTasks({ default: TASKS.memory, b: { BACKEND: DATABASE, OPTIONS: { leaseSecond: 3 } } })
+  return [configureTasks(settings), TASKS, configureTasks(TASKS), configureTasks({})]
 }
 
 // Generic functions around `task`.

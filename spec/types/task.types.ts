@@ -84,6 +84,25 @@ export async function whatEnqueueTakes(): Promise<void> {
   result.status = 'FAILED'
 }
 
+export async function whatIsStoredForUndefined(): Promise<void> {
+  const maybe = await task(
+    'types.stored.maybe',
+    async (): Promise<string | undefined> => 'a',
+  ).enqueue()
+  same<typeof maybe.returnValue, string | null>(true)
+  same<Awaited<ReturnType<typeof maybe.wait>>['returnValue'], string | null>(true)
+  const nothing = await task('types.stored.nothing', async () => {}).enqueue()
+  same<typeof nothing.returnValue, null>(true)
+  const parts = await task('types.stored.parts', (): { a?: number } | undefined => ({})).enqueue()
+  same<typeof parts.returnValue, { a?: number } | null>(true)
+  const some = await remoteTask<[], boolean | 1 | null>('types.stored.some').enqueue()
+  same<typeof some.returnValue, boolean | 1 | null>(true)
+  const any = await remoteTask('types.stored.any').enqueue()
+  same<typeof any.returnValue, unknown>(true)
+  const whichever: TaskResult<unknown>[] = [maybe, nothing, parts, some]
+  await whichever[0]?.refresh()
+}
+
 // What JSON carries.
 same<typeof nothing, Task<[], void>>(true)
 const nothing = task('types.nothing', () => {})
@@ -99,6 +118,14 @@ task(
   (value: { kind: 'a'; n: number } | { kind: 'b'; s: string } | null) => value?.kind ?? null,
 )
 task('types.json', (value: Json): Json => [value])
+// oxlint-disable-next-line typescript/no-explicit-any -- as the code of apps without types has it
+const untypedList = (list: any[], others: unknown[]): any[] => [list, others]
+task('types.any', untypedList)
+task(
+  'types.undefined.parts',
+  (pair: [string, number?], by: { [key: string]: number | undefined }[]) => [pair, by],
+)
+task('types.undefined.rest', (a: string, b?: number, ...more: string[]) => [a, b ?? 0, ...more])
 task('types.tree', (tree: Tree): Tree => tree)
 task('types.record', (value: Record<string, number[]>, part: Partial<Address>) => ({
   ...value,

@@ -48,6 +48,26 @@ describe('@task on a static method', () => {
     expect(taskOf(Bare.run).queueName).toBe('default')
   })
 
+  it.each([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [5, '5'],
+    ['x', "'x'"],
+    [[], 'an array'],
+  ])('is not what %p makes of a name, which is refused at once', (second, shown) => {
+    expect(() => task('spec.a', second as never)).toThrow(
+      `Task "spec.a": expected a function, or an object of options for a static method, got ${shown}. Pass the function.`,
+    )
+    expect(() => task('spec.a', second as never)).toThrow(InvalidTaskError)
+    expect(tasks.find('spec.a')).toBeUndefined()
+  })
+
+  it('refuses a list in the place of options', () => {
+    expect(() => task('spec.a', () => 1, [] as never)).toThrow(
+      'Task "spec.a": expected an object of options, got an array.',
+    )
+  })
+
   it('refuses a method of instances, in words', () => {
     const define = (): unknown => {
       class Wrong {

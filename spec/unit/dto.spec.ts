@@ -320,7 +320,10 @@ describe('what does not fit', () => {
 
   it('as JSON is refused as ever', async () => {
     await expect(sendMail.enqueue({ ...ann, tone: new Date() } as never)).rejects.toThrow(
-      new NotSerializableError('args[0].tone: Date;', 'pass tone.toISOString()'),
+      new NotSerializableError(
+        'Task "spec.dto.send", args[0].tone: Date;',
+        'pass tone.toISOString()',
+      ),
     )
     await expect(bare.enqueue(Object.assign(new Bare(), { note: 1n }) as never)).rejects.toThrow(
       'args[0].note: bigint;',

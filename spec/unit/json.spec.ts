@@ -11,6 +11,16 @@ import {
 class Point {
   x = 1
 }
+class Later {
+  // oxlint-disable-next-line unicorn/no-thenable -- as query builders are
+  then(): void {}
+}
+class Sum {
+  cents = 1
+  toJSON(): string {
+    return '0.01'
+  }
+}
 
 /** What JSON cannot carry, or not to every database: the path of it and the hint. */
 const refused: [string, unknown, string][] = [
@@ -21,7 +31,7 @@ const refused: [string, unknown, string][] = [
   ['NaN', { a: [Number.NaN] }, 'value.a[0]: NaN; pass null or a finite number'],
   ['Infinity', Number.POSITIVE_INFINITY, 'value: Infinity; pass null or a finite number'],
   ['a function', { run: () => 1 }, 'value.run: function; pass plain data'],
-  ['a symbol', [Symbol('s')], 'value[0]: symbol; pass plain data'],
+  ['a symbol', [Symbol('s')], 'value[0]: symbol; pass text'],
   ['undefined in a list', [1, undefined], 'value[1]: undefined; pass null'],
   ['a hole in a list', [1, , 3], 'value[1]: undefined; pass null'], // oxlint-disable-line no-sparse-arrays
   ['undefined itself', undefined, 'value: undefined; pass null'],
@@ -33,11 +43,27 @@ const refused: [string, unknown, string][] = [
   [
     'an Error',
     { why: new TypeError('no') },
-    'value.why: TypeError; pass a plain object: { ...why }',
+    'value.why: TypeError; pass String(why), or { name: why.name, message: why.message }',
   ],
-  ['a Buffer', Buffer.from('a'), 'value: Buffer;'],
-  ['a RegExp', /a/, 'value: RegExp;'],
-  ['a promise', Promise.resolve(1), 'value: Promise;'],
+  ['a Buffer', Buffer.from('a'), "value: Buffer; pass base64 text: value.toString('base64')"],
+  ['bytes', new Uint8Array(1), 'value: Uint8Array; pass base64 text: Buffer.from(value)'],
+  [
+    'an ArrayBuffer',
+    new ArrayBuffer(1),
+    'value: ArrayBuffer; pass base64 text: Buffer.from(value)',
+  ],
+  ['numbers in memory', { at: new Float64Array(1) }, 'value.at: Float64Array; pass [...at]'],
+  ['bigints in memory', new BigInt64Array(1), 'pass texts: Array.from(value, String)'],
+  ['a RegExp', /a/, 'value: RegExp; pass value.source'],
+  ['a URL', new URL('https://a.b'), 'value: URL; pass value.href'],
+  ['a query', new URLSearchParams('a=b'), 'value: URLSearchParams; pass String(value)'],
+  ['a promise', Promise.resolve(1), 'value: Promise; await it: await value'],
+  ['what is like a promise', new Later(), 'value: Later; await it: await value'],
+  ['what has a toJSON', { sum: new Sum() }, 'value.sum: Sum; pass sum.toJSON()'],
+  ['what has no data of its own', new WeakMap(), 'value: WeakMap; pass plain data'],
+  ['a generator', (function* () {})(), 'pass [...value]'],
+  ['a number in an object', Object(1), 'value: Number; pass value.valueOf()'],
+  ['no date', new Date(Number.NaN), 'value: Date; pass null, since it is not a valid date'],
   ['an object made from another', Object.create({ inherited: 1 }), 'value: Object;'],
   [
     'text with \\u0000',
@@ -101,16 +127,18 @@ it('refuses more than a megabyte, counted in bytes', () => {
 })
 
 it('names the argument at fault', () => {
-  expect(() => encodeArguments([1, { when: new Date(0) }], {})).toThrow(
-    'args[1].when: Date; pass when.toISOString()',
+  expect(() => encodeArguments([1, { when: new Date(0) }], {}, 'a.b')).toThrow(
+    'Task "a.b", args[1].when: Date; pass when.toISOString()',
   )
-  expect(() => encodeArguments([], { to: [1n] })).toThrow('kwargs.to[0]: bigint')
+  expect(() => encodeArguments([], { to: [1n] }, 'a.b', 2)).toThrow(
+    'Task "a.b", call 2, kwargs.to[0]: bigint',
+  )
 })
 
 it('leaves out arguments that were not given at the end, but not in between', () => {
-  expect(encodeArguments([1, undefined, undefined], {})).toBe('{"args": [1], "kwargs": {}}')
-  expect(encodeArguments([undefined], {})).toBe('{"args": [], "kwargs": {}}')
-  expect(() => encodeArguments([undefined, 1], {})).toThrow('args[0]: undefined; pass null')
+  expect(encodeArguments([1, undefined, undefined], {}, 'a.b')).toBe('{"args": [1], "kwargs": {}}')
+  expect(encodeArguments([undefined], {}, 'a.b')).toBe('{"args": [], "kwargs": {}}')
+  expect(() => encodeArguments([undefined, 1], {}, 'a.b')).toThrow('args[0]: undefined; pass null')
 })
 
 it.each([
@@ -121,7 +149,7 @@ it.each([
   ['', '""'],
   ['null', '"null"'],
 ])('stores the return value %p as %p', (value, text) => {
-  expect(encodeReturnValue(value)).toBe(text)
+  expect(encodeReturnValue(value, 'a.b')).toBe(text)
 })
 
 it('says what is wrong with what only looks like a value', () => {

@@ -9,8 +9,9 @@ import { withoutPasswords } from '../../../lib/errors/foreign-text'
 import type { Trouble } from '../profiles/profile'
 import { FAMILIES } from '../profiles/profile-of'
 
-/** The hint for a table that does not exist, or does not match the entity. */
-export const MIGRATE = 'Run `npx tasks makemigrations` and then the migration.'
+/** The hint for a table that does not exist, or does not match the entity: often a migration is there, and not applied. */
+export const MIGRATE =
+  "Apply the app's migrations: `npx typeorm migration:run -d <data source file>`; if none of them makes it, run `npx tasks makemigrations` first."
 
 /** What the network says, whichever the database: not there, or not there yet. */
 const NETWORK_CODES =

@@ -46,16 +46,35 @@ function globsOf(migrations: DataSourceOptions['migrations']): string[] {
   return Object.values(migrations ?? []).filter((entry) => typeof entry === 'string')
 }
 
-function besideDataSource({ file, language, migrations }: MigrationSettings): Folder {
-  const path = join(dirname(file), 'migrations')
+function besideDataSource(app: MigrationSettings): Folder {
+  const path = join(dirname(app.file), 'migrations')
+  return { path, notes: [unlisted(path, app)] }
+}
+
+/** The folder that somebody has named, with a note if TypeORM does not look for migrations there. */
+export function givenFolder(path: string, app: MigrationSettings): Folder {
+  const folders = globsOf(app.migrations).map((glob) => foldersOf(glob, app.root))
+  // A glob of several folders may have this one among them.
+  const mayBeListed = folders.some((found) => found.length === 0 || found.includes(path))
+  return { path, notes: mayBeListed ? [] : [unlisted(path, app)] }
+}
+
+/** Where TypeORM may look for the files of a glob, and the sources of build output; none if the glob names several folders. */
+function foldersOf(glob: string, root: string): string[] {
+  return [process.cwd(), root]
+    .flatMap((from) => plainFolder(glob, from) ?? [])
+    .flatMap((folder) => [folder, sourceOf(folder, root) ?? folder])
+}
+
+function unlisted(path: string, { language, migrations }: MigrationSettings): string {
+  const globs = globsOf(migrations)
   const why =
-    Object.keys(migrations ?? []).length > 0 ? 'lists classes only' : 'lists no migrations'
-  return {
-    path,
-    notes: [
-      `The DataSource ${why}: add the new one, for example \`migrations: ['${shown(path)}/*.${language}']\`.`,
-    ],
-  }
+    globs.length > 0
+      ? `lists ${globs.join(', ')} only`
+      : Object.keys(migrations ?? []).length > 0
+        ? 'lists classes only'
+        : 'lists no migrations'
+  return `The DataSource ${why}: add the new one, for example \`migrations: ['${shown(path)}/*.${language}']\`.`
 }
 
 /** The folder of a glob's files; `**` stands for no folder, and `{a,b}` for its first. */

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { DataSource } from 'typeorm'
 import { UsageError } from '../../lib/errors/errors'
-import { migrationsFolder, shown, type Folder } from './folder'
+import { givenFolder, migrationsFolder, shown, type Folder } from './folder'
 import { APPLY, refuseWhilePending } from './pending'
 import { planMigration } from './plan'
 import { renderMigration } from './render'
@@ -88,13 +88,13 @@ async function write(
 }
 
 function folderFor(app: MigratedApp, outdir: string | undefined): Folder {
-  if (outdir !== undefined) return { path: resolve(outdir), notes: [] }
-  return migrationsFolder({
+  const settings = {
     migrations: app.dataSource.options.migrations,
     language: app.language,
     root: app.root,
     file: app.file,
-  })
+  }
+  return outdir === undefined ? migrationsFolder(settings) : givenFolder(resolve(outdir), settings)
 }
 
 function assertName(name: string): void {

@@ -1,6 +1,9 @@
 import { OneClass } from '../copies/one-per-process'
 import { briefName, didYouMean } from './suggestions'
 
+/** The full stop after a text of somebody else, such as another error's message, that has ended its sentence itself. */
+const ENDED_TWICE = /(?<=[?!…]|[^.]\.)\.$/
+
 /**
  * The base of every error this library throws: `message` says what happened, `hint` what to do about it,
  * and `code` lets a program tell errors apart without reading prose.
@@ -12,8 +15,9 @@ export abstract class TasksError extends Error {
   readonly hint: string
 
   constructor(message: string, hint: string, options?: ErrorOptions) {
+    const what = message.replace(ENDED_TWICE, '')
     // A message of several lines may end with code that a compiler shows.
-    super(`${message}${message.includes('\n') ? '\n' : ' '}${hint}`.trim(), options)
+    super(`${what}${what.includes('\n') ? '\n' : ' '}${hint}`.trim(), options)
     this.name = new.target.name
     this.hint = hint
   }

@@ -225,6 +225,12 @@ describe('shows the errors of the user as they are', () => {
       'RangeError',
     ],
     [
+      'thrown with a question',
+      `throw new RangeError('Is DB_PORT missing?')`,
+      'does not load: RangeError: Is DB_PORT missing? Fix the error there; -v 3 shows the stack trace.',
+      'RangeError',
+    ],
+    [
       'thrown without an Error',
       `throw null`,
       'does not load: it threw null. Fix the error there; -v 3 shows the stack trace.',

@@ -152,8 +152,20 @@ describe('makemigrations', () => {
   })
 
   test('--outdir is where the file goes', async () => {
-    await call({ outdir: join(root, 'elsewhere') })
-    expect(readdirSync(join(root, 'elsewhere'))).toHaveLength(1)
+    const outdir = join(root, 'elsewhere')
+    const { printed } = await call({ outdir })
+    expect(readdirSync(outdir)).toHaveLength(1)
+    expect(printed).toContain(
+      `The DataSource lists ${root}/migrations/*.{ts,js} only: add the new one, for example \`migrations: ['${outdir}/*.js']\`.`,
+    )
+    rmSync(outdir, { recursive: true })
+    expect((await call({ outdir }, { migrations: [] })).printed).toContain(
+      'The DataSource lists no migrations: add the new one',
+    )
+    rmSync(outdir, { recursive: true })
+    expect((await call({ outdir }, { migrations: ['elsewhere/*.js'] })).printed).not.toContain(
+      'The DataSource lists',
+    )
   })
 
   test('without the entity it says what to add', async () => {

@@ -111,7 +111,7 @@ export function heartbeatContract({ connect }: SpecDatabase): void {
       await dataSource.query('DROP TABLE db_task_worker')
       const missing = {
         message: expect.stringContaining('The table "db_task_worker" does not exist.') as string,
-        hint: 'Run `npx tasks makemigrations` and then the migration.',
+        hint: expect.stringContaining('npx typeorm migration:run') as string,
       }
 
       await expect(heartbeat.beat(record)).rejects.toMatchObject(missing)

@@ -156,12 +156,13 @@ describe('what an isolated task sends in the form of a message of ours', () => {
     ).toEqual(messages.map(([what]) => [what, 'FAILED', 'typeorm_tasks.ProcessLost', 1]))
     for (const { line } of guilty!)
       expect(line).toMatch(/SIGKILL, after a message that is none of the library's/)
-    expect(innocent!.map(({ value, claims }) => [value, claims])).toEqual([
+    // A row that had to wait a second may have been given back, and claimed once more.
+    expect(innocent!.map(({ value, attempts }) => [value, attempts])).toEqual([
       [1, 1],
       [1, 1],
       [1, 1],
     ])
-    expect(cause![0]).toMatchObject({ status: 'FAILED', claims: 1 })
+    expect(cause![0]).toMatchObject({ status: 'FAILED', attempts: 1 })
     expect(other![0]).toMatchObject({ status: 'SUCCESSFUL', value: 'went on' })
   })
 })

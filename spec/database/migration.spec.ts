@@ -93,7 +93,7 @@ describeEachDatabase((database) => {
         ...app.options,
         entities: [Book, Author, DBTaskResult],
       } as DataSourceOptions)
-      expect(await planMigration(bigger)).toEqual({ up: [], down: [] })
+      expect(await planMigration(bigger)).toMatchObject({ up: [], down: [] })
     })
 
     test('a table that lacks something gets just that', async () => {
@@ -111,7 +111,7 @@ describeEachDatabase((database) => {
       for (const sql of down) await app.query(sql)
       expect(sorted(await schemaOf(app))).toEqual(sorted(lacking))
       for (const sql of up) await app.query(sql)
-      expect(await planMigration(app)).toEqual({ up: [], down: [] })
+      expect(await planMigration(app)).toMatchObject({ up: [], down: [] })
       expect(await app.getRepository(DBTaskResult).count()).toBe(1)
     })
   })
@@ -184,7 +184,7 @@ describeEachDatabase((database) => {
     } as DataSourceOptions
     await using(new DataSource(options), async (app) => {
       for (const sql of (await planMigration(app)).up) await app.query(sql)
-      expect(await planMigration(app)).toEqual({ up: [], down: [] })
+      expect(await planMigration(app)).toMatchObject({ up: [], down: [] })
       await app.getRepository(DBTaskResult).save(readyRow())
       expect(await app.query('SELECT status FROM app_jobs')).toEqual([{ status: 'READY' }])
       expect(await app.query('SELECT id FROM app_db_task_worker')).toEqual([])

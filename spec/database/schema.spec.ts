@@ -78,7 +78,7 @@ describeEachDatabase((database) => {
       for (const sql of [...up, ...down]) await dataSource.query(sql)
       expect(await schemaOf(dataSource)).toEqual(before)
       for (const sql of up) await dataSource.query(sql)
-      expect(await planMigration(dataSource)).toEqual({ up: [], down: [] })
+      expect(await planMigration(dataSource)).toMatchObject({ up: [], down: [] })
     })
 
     test("is left alone by the app's own synchronize()", async () => {

@@ -7,16 +7,18 @@ import { setRunningCommand } from '../lib/running-command'
 import { lateCommands } from './commands'
 import { keepStdoutForAnswer, leave, printError, setVerbosity } from './output'
 import { text, wholeNumber } from './option-parsers'
+import { finished, watchEnd } from './unfinished'
 
 /** Runs the command in `argv` and exits with its exit code. */
 export async function run(argv: readonly string[]): Promise<void> {
   process.on('uncaughtException', (error) => failUnlessHandled(error))
+  watchEnd(exitCodeOf)
   try {
     const meant = djangosName([...argv], Object.keys(lateCommands))
     await program(namedIn(meant)).parseAsync(meant)
-    leave(Number(process.exitCode ?? 0))
+    leaveWith(Number(process.exitCode ?? 0))
   } catch (error) {
-    leave(exitCodeOf(error))
+    leaveWith(exitCodeOf(error))
   }
 }
 
@@ -134,7 +136,12 @@ function exitCodeOf(error: unknown): number {
 function failUnlessHandled(error: unknown): void {
   if (process.listenerCount('uncaughtException') > 1) return
   printError(error)
-  leave(1)
+  leaveWith(1)
+}
+
+function leaveWith(code: number): void {
+  finished()
+  leave(code)
 }
 
 function version(): string {

@@ -53,7 +53,7 @@ export class DatabaseBackend extends TaskBackend {
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
     this.#options = validateShape(DatabaseOptions, settings.options, `TASKS.${alias}.OPTIONS`)
-    expectDataSource(this.#options.dataSource)
+    expectDataSource(this.#options.dataSource, alias)
   }
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {

@@ -1,7 +1,8 @@
 import type { DataSource } from 'typeorm'
-import type { Asked } from '../../entities/database-family'
+import { type Asked, isDataSource } from '../../entities/database-family'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { DatabaseError, DataSourceError } from '../../lib/errors/errors'
+import { shown } from '../../lib/errors/suggestions'
 import { explained, unreachable } from './connections/database-errors'
 import { isMariaDb, packetOf } from './profiles/mysql-settings'
 import { profileOf } from './profiles/profile-of'
@@ -42,17 +43,22 @@ export async function tableOf(dataSource: DataSource, connection?: Asked): Promi
   return first
 }
 
-async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
-  const { tablePath, tableName, columns } = dataSource.getMetadata(DBTaskResult)
-  const path = tablePath
-    .split('.')
+/** The path of the tasks table, escaped. `home`: the schema or the database to name in it, if it names none. */
+export function pathOf(dataSource: DataSource, home?: string): string {
+  const { tablePath } = dataSource.getMetadata(DBTaskResult)
+  const parts = tablePath.split('.')
+  return [...(home !== undefined && parts.length === 1 ? [home] : []), ...parts]
     .map((part) => dataSource.driver.escape(part))
     .join('.')
+}
+
+async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
+  const { tableName, columns } = dataSource.getMetadata(DBTaskResult)
   const hexIds = columns.find((column) => column.propertyName === 'id')?.length === '32'
   const { type } = dataSource.options
   return {
     type,
-    path,
+    path: pathOf(dataSource),
     name: tableName,
     hexIds,
     ...(await productOf(asked, type, tableName)),
@@ -77,8 +83,13 @@ async function productOf(
   }
 }
 
-/** @throws DataSourceError if the DataSource is not initialised, or does not have the entity. */
+/** @throws DataSourceError if it is no DataSource, is not initialised, or does not have the entity. */
 export function assertReady(dataSource: DataSource): void {
+  if (!isDataSource(dataSource))
+    throw new DataSourceError(
+      `Expected the DataSource of TASKS, got ${shown(dataSource)}.`,
+      'Pass the DataSource itself; one that a promise gives must be awaited first.',
+    )
   if (!dataSource.isInitialized)
     throw new DataSourceError(
       'The DataSource of TASKS is not initialised.',

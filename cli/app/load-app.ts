@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm'
 import { findAppFile } from './find-app-file'
 import { type Exports, isBag, closeOf, pickDataSource, settled } from './exports'
 import { loadFile, packageAbove } from './load-file'
+import { during, loading } from '../unfinished'
 import { installTypeScript, isTypeScript } from '../typescript/require-hook'
 
 /** The user's app as the command line needs it. */
@@ -29,7 +30,7 @@ export async function loadApp(options: { dataSource?: string; cwd?: string } = {
   const file = findAppFile(options.dataSource, options.cwd ?? process.cwd())
   if (isTypeScript(file)) installTypeScript(file)
   const loaded = await loadFile(file)
-  const exported = await settled(file, exportsOf(loaded))
+  const exported = await during(loading(file), () => settled(file, exportsOf(loaded)))
   return {
     file,
     root: packageAbove(file).root,

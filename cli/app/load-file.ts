@@ -4,12 +4,13 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { loadFault } from '../../lib/errors/error-record'
 import { LoadError } from '../../lib/errors/errors'
+import { during, loading } from '../unfinished'
 import { hasOwnLoader, isStripped, isTypeScript } from '../typescript/require-hook'
 
 /** Loads a file of the app in any language and module system. @throws LoadError with the file's own error as `cause` */
 export async function loadFile(file: string): Promise<unknown> {
   try {
-    return isImported(file) ? await imported(file) : await required(file)
+    return await during(loading(file), () => (isImported(file) ? imported(file) : required(file)))
   } catch (cause) {
     if (cause instanceof LoadError) throw cause
     throw new LoadError(`${file} does not load: ${loadFault(cause)}.`, mendOf(cause), { cause })

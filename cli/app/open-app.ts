@@ -9,6 +9,7 @@ import { backends } from '../../lib/backend-registry'
 import { tasks } from '../../lib/registry'
 import { configureTasks } from '../../index'
 import type { Globals } from '../command'
+import { during, type Stage } from '../unfinished'
 import { listedFileFault } from './listed-files'
 import { type App, loadApp } from './load-app'
 import { noTasks } from './no-tasks'
@@ -42,11 +43,17 @@ export async function withApp<T>(
 ): Promise<T> {
   const { app, dataSources } = await loadWholeApp(globals)
   if (needsTasks && tasks.names().length === 0) throw await noTasks(app, app.taskFiles)
+  let end: Pick<Stage, 'code' | 'failure'> = {}
   try {
     await Promise.all(dataSources.map((each) => reaching(() => open(each), patienceMs)))
-    return await work(app)
+    const result = await work(app)
+    end = { code: typeof result === 'number' ? result : 0 }
+    return result
+  } catch (error) {
+    end = { failure: { error } }
+    throw error
   } finally {
-    await closeAll(app, dataSources, atEnd)
+    await closeAll(app, dataSources, end, atEnd)
   }
 }
 
@@ -57,7 +64,7 @@ export async function openBeside(globals: Globals): Promise<() => Promise<void>>
     if (!dataSource.isInitialized)
       dataSource.setOptions({ synchronize: false, migrationsRun: false, dropSchema: false })
   await Promise.all(dataSources.map(open))
-  return () => closeAll(app, dataSources)
+  return () => closeAll(app, dataSources, {})
 }
 
 async function loadWholeApp({
@@ -75,19 +82,36 @@ async function loadWholeApp({
 async function closeAll(
   { file, close: closeApp }: App,
   dataSources: readonly DataSource[],
+  end: Pick<Stage, 'code' | 'failure'>,
   atEnd = (): Promise<void> => Promise.resolve(),
 ): Promise<void> {
   const closing = async (): Promise<void> => {
     await closeApp()
     await atEnd()
   }
-  const failed = await endsWithin(CLOSE_APP_MS, closing()).catch((error: unknown) => error)
-  if (failed !== undefined) log.error(`close() of ${file} has failed: ${briefly(failed)}`)
-  await endsWithin(CLOSE_TIMEOUT_MS, Promise.allSettled(dataSources.map(close)))
+  const name = `close() of ${file}`
+  const stage = {
+    stuck: `${name} never finished.`,
+    hint: 'It awaits a promise that is never settled.',
+    during: () => `${name} was running`,
+    mayLast: true,
+    ...end,
+  } as const
+  await during(stage, async () => {
+    const ended = await endsWithin(CLOSE_APP_MS, closing()).catch((error: unknown) =>
+      log.error(`${name} has failed: ${briefly(error)}`),
+    )
+    if (ended === false)
+      log.error(
+        `${name} has not finished in ${CLOSE_APP_MS / 1000} s: the command ends without it.`,
+      )
+    await endsWithin(CLOSE_TIMEOUT_MS, Promise.allSettled(dataSources.map(close)))
+  })
 }
 
-async function endsWithin(ms: number, work: Promise<unknown>): Promise<undefined> {
-  await Promise.race([work, clock.sleep(ms)])
+/** False if it takes longer. */
+async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
+  return Promise.race([work.then(() => true), clock.sleep(ms).then(() => false)])
 }
 
 /** Applies TASKS, unless the app called `configureTasks` itself. Without both, uses the app's database with any queue. */

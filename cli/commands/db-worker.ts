@@ -11,6 +11,8 @@ import { late } from '../lazy'
 import { watchOf } from '../watch'
 import { isSupervised, reportStarted } from '../process/self'
 import { Shutdown } from '../process/shutdown'
+import { during } from '../unfinished'
+import { runningOf } from '../process/worker-stage'
 import {
   inNames,
   inSeconds,
@@ -45,7 +47,7 @@ export function dbWorkerCommand(): Command {
   const command = new Command('db_worker')
     .summary('run tasks')
     .description(
-      'Runs tasks until it is stopped. SIGINT, SIGTERM and SIGQUIT stop it after the running tasks have finished; a second SIGINT (Ctrl+C) stops it immediately.',
+      'Runs tasks until it is stopped. SIGINT, SIGTERM, SIGQUIT and SIGHUP stop it after the running tasks have finished; a second SIGINT (Ctrl+C) stops it immediately.',
     )
   for (const each of [...queueOptions(), ...runOptions(), ...processOptions()])
     command.addOption(each)
@@ -174,12 +176,9 @@ async function work(
   if (!opened) return 1
   const worker = opened.start()
   reportStarted()
-  const finish = { isOrderly: false }
-  // If a task calls process.exit(0), the exit code must not look like success.
-  process.on('exit', (code) => void (finish.isOrderly || code !== 0 || (process.exitCode = 1)))
   shutdown.onStop(() => void worker.stop())
   shutdown.onForcedExit(() => worker.stop({ force: true }))
-  const { abandoned } = await worker.finished.finally(() => (finish.isOrderly = true))
+  const { abandoned } = await during(runningOf(opened), () => worker.finished)
   // The batch is done, whether or not the database still answers.
   if (batch) await sayUnserved(queues, excludeQueues, backend).catch(() => {})
   return abandoned > 0 || shutdown.hasFaults ? 1 : 0

@@ -1,7 +1,7 @@
-import { SIGNALS } from './self'
+import { expectExit } from '../unfinished'
+import { SIGNALS, WORKER_SIGNALS } from './self'
 
-/** SIGHUP only if the app listens for it, as Nest's shutdown hooks do; without a listener Node ends the process. */
-const HELD = new Set<string | symbol>([...SIGNALS, 'SIGHUP'])
+const HELD = new Set<string | symbol>(WORKER_SIGNALS)
 
 /**
  * Holds back the signals that stop a process from the app's own listeners while tasks run: an app that closes its DataSource
@@ -15,7 +15,7 @@ export class AppSignals {
   constructor(listener: (signal: NodeJS.Signals) => void) {
     const emit = process.emit.bind(process) as (...given: unknown[]) => boolean
     const hold = (event: string | symbol, ...given: unknown[]): boolean => {
-      if (!HELD.has(event)) return emit(event, ...given)
+      if (!HELD.has(event) || this.isForApp(event)) return emit(event, ...given)
       this.#received ??= event as NodeJS.Signals
       listener(event as NodeJS.Signals)
       return true
@@ -33,13 +33,30 @@ export class AppSignals {
     this.#own.add(listener)
   }
 
+  /**
+   * An app reopens its logs or reads its settings again at SIGHUP, unless the same function listens for SIGTERM too, as
+   * Nest's shutdown hooks do.
+   */
+  isForApp(signal: string | symbol): boolean {
+    if (signal !== 'SIGHUP') return false
+    const stopping = SIGNALS.flatMap((each) => this.#listenersOf(each))
+    const theirs = this.#listenersOf(signal)
+    return theirs.length > 0 && !theirs.some((each) => stopping.includes(each))
+  }
+
   /** Calls the app's listeners for the signal that was received, if any, and waits for those that return a promise. */
   async passOn(): Promise<void> {
     const signal = this.#received
     if (signal === undefined) return
-    const theirs = process.listeners(signal).filter((each) => !this.#own.has(each))
+    expectExit()
+    const theirs = this.#listenersOf(signal)
     await Promise.allSettled(
       theirs.map(async (each) => await (Reflect.apply(each, process, [signal]) as unknown)),
     )
+  }
+
+  /** Those of the app. */
+  #listenersOf(signal: NodeJS.Signals): NodeJS.SignalsListener[] {
+    return process.listeners(signal).filter((each) => !this.#own.has(each))
   }
 }

@@ -72,6 +72,7 @@ class Supervisor {
     for (const each of [watcher, elsewhere.watcher])
       each.on('all', (_, path) => this.#changed(path))
     for (const signal of SIGNALS) process.on(signal, () => this.#signalled(signal))
+    process.on('SIGHUP', () => this.#signalled('SIGTERM'))
     this.#start()
   }
 

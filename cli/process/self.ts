@@ -3,6 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 /** Signals that stop a process of this command line. */
 export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
 
+/** SIGHUP, sent when a terminal is closed, stops a worker as well, unless the app has a use of its own for it. */
+export const WORKER_SIGNALS = [...SIGNALS, 'SIGHUP'] as const
+
 /** The message by which a child process reports that its worker has started. */
 const STARTED = 'typeorm-tasks: started'
 

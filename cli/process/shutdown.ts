@@ -1,6 +1,8 @@
+import { briefly, isA, nameAndMessage, recordOf } from '../../lib/errors/error-record'
 import { log } from '../../lib/events/logger'
 import { AppSignals } from './app-signals'
-import { isSupervised, SIGNALS } from './self'
+import { isSupervised, WORKER_SIGNALS } from './self'
+import { finished } from '../unfinished'
 
 /** Time in ms within which two SIGINTs count as one: npm passes on a Ctrl+C that the terminal already sent to its child. */
 const NPM_REPEAT_MS = 500
@@ -18,8 +20,10 @@ export class Shutdown {
 
   constructor() {
     this.#appSignals = new AppSignals((signal) => this.#signalled(signal))
-    for (const signal of SIGNALS) {
-      const listener = (): void => this.#signalled(signal)
+    for (const signal of WORKER_SIGNALS) {
+      const listener = (): void => {
+        if (!this.#appSignals.isForApp(signal)) this.#signalled(signal)
+      }
       this.#appSignals.own(listener)
       keepListening(signal, listener)
     }
@@ -55,7 +59,7 @@ export class Shutdown {
     setImmediate(() => (this.#handling = undefined))
     if (signal === 'SIGINT' && this.#interrupts.isSecond()) {
       log.warn('Received SIGINT again: exiting now.')
-      return void (this.#abandon?.() ?? Promise.resolve()).finally(() => process.exit(130))
+      return void (this.#abandon?.() ?? Promise.resolve()).finally(() => exit(130))
     }
     // The supervisor passes a Ctrl+C on as SIGINT; its other signals do not come from a terminal.
     const isPassedOn = isSupervised() && signal !== 'SIGINT'
@@ -67,18 +71,21 @@ export class Shutdown {
     this.#isStopping = true
     log.warn(`${why} - shutting down gracefully...${hint}`)
     if (this.#stop) this.#stop()
-    else process.exit(this.#faults > 0 ? 1 : 0)
+    else exit(this.#faults > 0 ? 1 : 0)
   }
 
   /** An error in a timer or promise of an unknown task, so every task may be in a bad state. */
   #fault(error: unknown): void {
     this.#faults++
-    log.error(
-      `Uncaught error: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
-    )
-    if (error instanceof Error && error.stack !== undefined) log.debug(error.stack)
+    log.error(`Uncaught error: ${isA(error, Error) ? nameAndMessage(error) : briefly(error)}`)
+    if (isA(error, Error)) log.debug(recordOf(error).traceback.trimEnd())
     this.#shutDown('The process may be in a bad state')
   }
+}
+
+function exit(code: number): void {
+  finished()
+  process.exit(code)
 }
 
 /** Recognizes the second Ctrl+C, which forces an exit. */

@@ -37,6 +37,7 @@ class Fleet {
   constructor(workers: readonly SupervisedWorker[]) {
     this.#workers = workers
     for (const signal of SIGNALS) process.on(signal, () => this.#stop(signal, `Received ${signal}`))
+    process.on('SIGHUP', () => this.#stop('SIGTERM', 'Received SIGHUP'))
     if (isSupervised())
       process.on('disconnect', () => this.#stop('SIGTERM', 'The supervisor process is gone'))
   }

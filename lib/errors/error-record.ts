@@ -48,10 +48,12 @@ export function briefly(error: unknown): string {
 /** Why a file of the app does not load; a syntax error with its place, which the message lacks. */
 export function loadFault(error: unknown): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`
-  const [message = ''] = error.message.split('\nRequire stack:')
   const place =
     error instanceof SyntaxError ? /^(\S+:\d+)$/m.exec(error.stack ?? '')?.[1] : undefined
-  return `${error.name}: ${message}${place ? ` (${place})` : ''}`.replace(/\.$/, '')
+  return `${nameAndMessage(error).split('\nRequire stack:')[0]}${place ? ` (${place})` : ''}`.replace(
+    /\.$/,
+    '',
+  )
 }
 
 /** The line that says what failed: the first of a JavaScript stack, the last of a Python traceback. */
@@ -92,14 +94,31 @@ function innerErrors(error: Error, depth: number): string[] {
 
 /** By its name too: it may be of another realm, or one of a library's own. */
 function isAggregate(error: Error): boolean {
-  return error instanceof AggregateError || error.name.endsWith('AggregateError')
+  return (
+    error instanceof AggregateError || partOf(error, 'name')?.endsWith('AggregateError') === true
+  )
 }
 
 /** The stack alone misses a message that was changed after the error was made. */
 function stackOf(error: Error): string {
-  const stack = typeof error.stack === 'string' ? error.stack : ''
-  const headline = `${error.name}: ${error.message}`
-  return stack.includes(error.message) && stack !== '' ? stack : `${headline}\n${stack}`.trimEnd()
+  const stack = guarded<unknown>(() => error.stack, '')
+  const message = partOf(error, 'message')
+  const isWhole = message === undefined || String(stack).includes(message)
+  if (typeof stack !== 'string' || stack === '') return nameAndMessage(error)
+  return isWhole ? stack : `${nameAndMessage(error)}\n${stack}`.trimEnd()
+}
+
+/** `TypeError: what happened`, of whatever can be read of it: a name may be a symbol, and a getter may throw. */
+export function nameAndMessage(error: Error): string {
+  const { name = 'Error', message = 'its message cannot be read' } = {
+    name: partOf(error, 'name'),
+    message: partOf(error, 'message'),
+  }
+  return `${name}: ${message}`
+}
+
+function partOf(error: Error, part: 'name' | 'message'): string | undefined {
+  return guarded<string | undefined>(() => String(error[part]), undefined)
 }
 
 /** Also one of another realm, as Node's own errors are under jest. */

@@ -16,8 +16,9 @@ let leave: () => unknown = () => {}
 
 enterChild()
 watchParent()
-// A terminal sends Ctrl+C to all: the worker decides what that means for a run.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => {})
+// A terminal sends Ctrl+C, and the SIGHUP of its end, to all: the worker decides what that means for a run.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const)
+  process.on(signal, () => {})
 process.on('message', (message) => isOurs(message) && hear(message as ToChild))
 process.once('disconnect', () => void end())
 process.on('uncaughtExceptionMonitor', (error) =>

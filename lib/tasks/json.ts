@@ -8,7 +8,7 @@ import { adviceFor, shownType } from './json-advice'
  */
 export const MAX_JSON_BYTES = 1024 * 1024
 
-/** How deep a value may nest. MariaDB's JSON functions stop at 32 levels, two of which the row itself takes. */
+/** How deep an argument or a return value may nest. MariaDB's JSON functions stop at 32 levels, two of which the row itself takes. */
 export const MAX_JSON_DEPTH = 28
 
 /** `T` where JSON can carry it; `never` in the place of whatever it cannot. */
@@ -79,12 +79,12 @@ type KindOfObject<T extends object> = T extends Date
                   : never
 
 /**
- * The JSON text of a value.
+ * The JSON text of a value. `wrapped`: in so many levels of the row's own, which do not count.
  *
  * @throws NotSerializableError with the path of the first thing JSON or one of the databases cannot carry.
  */
-export function encodeJson(value: unknown, path: string): string {
-  assertCarried(value, new Way(path))
+export function encodeJson(value: unknown, path: string, wrapped = 0): string {
+  assertCarried(value, new Way(path, MAX_JSON_DEPTH + wrapped))
   const text = JSON.stringify(value) as string | undefined
   // Not what was looked at: a `toJSON`, or a getter, may have given something else.
   if (text === undefined) return refuse(path, 'toJSON gives undefined', 'pass plain data')
@@ -116,7 +116,7 @@ export function encodeArguments(
       ? args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1)
       : args
   try {
-    return `{"args": ${encodeJson(given, 'args')}, "kwargs": ${encodeJson(kwargs, 'kwargs')}}`
+    return `{"args": ${encodeJson(given, 'args', 1)}, "kwargs": ${encodeJson(kwargs, 'kwargs', 1)}}`
   } catch (error) {
     throw withTask(error, task, call === undefined ? '' : `call ${call}, `)
   }
@@ -147,7 +147,10 @@ class Way {
   /** Each value takes a byte at least. One object in many places is written, and looked at, as often. */
   #values = 0
 
-  constructor(root: string) {
+  constructor(
+    root: string,
+    readonly most: number,
+  ) {
     this.#root = root
   }
 
@@ -180,7 +183,7 @@ function assertCarried(value: unknown, way: Way): void {
 
 function assertObject(value: object, way: Way): void {
   if (way.above.includes(value)) refuse(way.path, 'a cycle', 'pass an id in place of the object')
-  if (way.above.length >= MAX_JSON_DEPTH)
+  if (way.above.length >= way.most)
     refuse(way.path, `nested deeper than ${MAX_JSON_DEPTH} levels`, 'flatten the value')
   if (Array.isArray(value)) assertArray(value, way)
   else assertPlain(value, way)

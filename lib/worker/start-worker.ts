@@ -77,6 +77,8 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
 export interface OpenWorker {
   start(): RunningWorker
   close(): Promise<void>
+  /** The tasks that run at present. */
+  running(): { readonly id: string; readonly taskName: string }[]
 }
 
 /** The first half of `startWorker`, which throws the same. `watch` sees the progress of the running tasks. */
@@ -95,11 +97,13 @@ async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker
   assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}
   const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
-  const worker = workerOf(backend, store, settings, watch)
+  const pool = poolOf(backend, store, settings)
+  const worker = workerOn(pool, store, settings, watch)
   hear = (wakeup) => worker.hear(wakeup)
   return {
     start: () => inFreshContext(() => running(worker, settings.workerId)),
     close: () => store.close(),
+    running: () => pool.at('running').map(({ row }) => row.values),
   }
 }
 
@@ -125,10 +129,27 @@ export function workerOf(
   backend: TaskBackend,
   store: Store,
   settings: WorkerSettings,
-  watch?: Watch,
 ): loop.Worker {
+  return workerOn(poolOf(backend, store, settings), store, settings)
+}
+
+function poolOf(
+  backend: TaskBackend,
+  store: Store,
+  { concurrency, isolation }: WorkerSettings,
+): taskPool.TaskPool {
   const { Children } = require('../isolation/process-pool') as typeof processPool
   const { TaskPool } = require('./pool/task-pool') as typeof taskPool
+  const children = isolation && new Children(isolation)
+  return new TaskPool(backend, concurrency, children, store.maxCrashes)
+}
+
+function workerOn(
+  pool: taskPool.TaskPool,
+  store: Store,
+  settings: WorkerSettings,
+  watch?: Watch,
+): loop.Worker {
   const { Leases } = require('./chores/leases') as typeof leases
   const { ProgressNotes } = require('./chores/progress') as typeof progress
   const { Rescuer } = require('./chores/rescuer') as typeof rescuer
@@ -136,9 +157,6 @@ export function workerOf(
   const { ReturnUnbegun } = require('./chores/return-unbegun') as typeof returnUnbegun
   const { UnknownTasks } = require('./unknown-tasks') as typeof unknownTasks
   const { Worker } = require('./worker') as typeof loop
-  const { concurrency, isolation } = settings
-  const children = isolation && new Children(isolation)
-  const pool = new TaskPool(backend, concurrency, children, store.maxCrashes)
   const holding = new Leases(store, pool)
   const rescuing = new Rescuer(store, () => holding.caughtUp())
   const noting = new ProgressNotes(store, pool)

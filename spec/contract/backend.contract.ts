@@ -72,7 +72,7 @@ const carried: [string, unknown, unknown][] = [
     { '': 1, 'a b': 2, '"': 3, '\\': 4, 'ü😀': 5, constructor: 6 },
     { '': 1, 'a b': 2, '"': 3, '\\': 4, 'ü😀': 5, constructor: 6 },
   ],
-  ['deep values', nested(25), nested(25)],
+  ['values as deep as is allowed', nested(28), nested(28)],
 ]
 
 /** What each backend must do alike. */

@@ -14,7 +14,7 @@ import { profileOf } from '#profile-of'
 import { tooOld } from '#server'
 import { describeEachDatabase, isMySqlFamily, type FreshOptions } from '../support/databases'
 import { startServer } from '../support/servers/start'
-import { catchLog } from '../support/tasks'
+import { catchLog, echo } from '../support/tasks'
 
 const migrate =
   "Apply the app's migrations: `npx typeorm migration:run -d <data source file>`; if none of them makes it, run `npx tasks makemigrations` first."
@@ -23,6 +23,22 @@ describeEachDatabase((database) => {
   it('finds nothing on a table as the library makes it', async () => {
     const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
     expect(await check(dataSource)).toEqual([])
+  })
+
+  it('names backends of waiting rows that TASKS does not have, and no others', async () => {
+    const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
+    const settings = { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } }
+    configureTasks({ default: settings, mail: settings, old: settings })
+    for (const backend of ['default', 'mail', 'old']) await echo.using({ backend }).enqueue(1)
+    configureTasks({ default: settings, mail: settings })
+    expect(await check(dataSource)).toEqual([
+      {
+        level: 'warning',
+        message:
+          'Tasks wait in the table "db_task_result" for backends that TASKS does not have: old.',
+        hint: expect.stringContaining('db_worker --backend') as string,
+      },
+    ])
   })
 
   it('says that the DataSource is not initialised', async () => {

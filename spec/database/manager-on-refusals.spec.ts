@@ -131,6 +131,18 @@ describeEachDatabase(
       expect(() => managerOn(dataSource, client)).toThrow('better-sqlite3 is closed')
     })
 
+    it('a client that only reads is told to open the file for writing', async () => {
+      const dataSource = await database.connect({ entities: [DBTaskResult], synchronize: true })
+      configure(dataSource)
+      const client = new Database(String(dataSource.options.database), { readonly: true })
+      client.exec('BEGIN')
+      const manager = managerOn(dataSource, client)
+      await expect(note.using({ manager }).enqueue('lost')).rejects.toThrow(
+        'Open the file without `readonly`',
+      )
+      client.close()
+    })
+
     it('a database in memory is no other one in memory', async () => {
       const settings = { type: 'better-sqlite3', database: ':memory:' } as const
       const memory = new DataSource({ ...settings, entities: [DBTaskResult], synchronize: true })

@@ -1,5 +1,11 @@
-import type { DataSource } from 'typeorm'
-import { configureTasks, DataSourceError, DBTaskResult, InvalidSettingsError } from 'typeorm-tasks'
+import { DataSource } from 'typeorm'
+import {
+  configureTasks,
+  DataSourceError,
+  DBTaskResult,
+  InvalidSettingsError,
+  managerOn,
+} from 'typeorm-tasks'
 import { DatabaseBackend, setDefaultDataSource } from '#backends/database'
 import { describeEachDatabase } from '../support/databases'
 import { add } from '../support/tasks'
@@ -52,6 +58,33 @@ describeEachDatabase((database) => {
     await add.enqueueMany([[2], [3]])
 
     expect([await count(first), await count(second)]).toEqual([1, 2])
+  })
+
+  it('a function that promises a data source is called once, and again after a failure or its end', async () => {
+    let calls = 0
+    let last = await open()
+    use(async () => {
+      calls++
+      if (calls === 1) throw new Error('not yet')
+      return (last = last.isInitialized ? last : await last.initialize())
+    })
+    await expect(add.enqueue(1)).rejects.toThrow('not yet')
+    await Promise.all([add.enqueue(1), add.enqueue(2), add.enqueue(3)])
+    await add.enqueue(4)
+    expect(calls).toBe(2)
+    await last.destroy()
+    await Promise.all([add.enqueue(5), add.enqueue(6)])
+
+    expect([calls, await count(last)]).toEqual([3, 6])
+  })
+
+  it('a class in the place of a data source is named', () => {
+    expect(() => use(DataSource)).toThrow(
+      'TASKS.default.OPTIONS.dataSource: expected a DataSource, got the class DataSource. Pass an instance',
+    )
+    expect(() => managerOn(undefined as never, {})).toThrow(
+      'Expected the DataSource of TASKS, got undefined.',
+    )
   })
 
   it('the default data source serves until it is set to another one', async () => {

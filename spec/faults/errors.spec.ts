@@ -194,7 +194,9 @@ scenarios((add, { name }) => {
       expect(performance.now() - before).toBeLessThan(5_000)
       expect(worker.log.match(/^FAULT/gm)).toHaveLength(1)
       expect(worker.log).toContain(
-        'Give the role of the DataSource SELECT, INSERT, UPDATE and DELETE on it.',
+        name === 'sqlite'
+          ? 'Open the file without `readonly`'
+          : 'Give the role of the DataSource SELECT, INSERT, UPDATE and DELETE on it.',
       )
       expect((await field.row(id!)).status).toBe('READY')
     },

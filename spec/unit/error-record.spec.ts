@@ -26,6 +26,30 @@ it('tells the causes of an error, each with its stack', () => {
   )
 })
 
+it('shows the parts that can be read of an error whose other parts cannot', () => {
+  const broken = (part: string, descriptor: PropertyDescriptor): string => {
+    const error = new RangeError('too far')
+    void error.stack // made when first asked for
+    return recordOf(Object.defineProperty(error, part, descriptor)).traceback
+  }
+  const get = (): never => {
+    throw new Error('no')
+  }
+
+  expect(broken('name', { value: Symbol('odd') })).toMatch(/^RangeError: too far\n +at /)
+  expect(broken('name', { get })).toMatch(/^RangeError: too far\n +at /)
+  expect(broken('message', { get })).toMatch(/^RangeError: too far\n +at /)
+  expect(broken('stack', { get })).toBe('RangeError: too far\n')
+  const stackless = Object.defineProperty(new RangeError('too far'), 'stack', { get })
+  Object.defineProperty(stackless, 'name', { value: Symbol('odd') })
+  expect(recordOf(stackless).traceback).toBe('Symbol(odd): too far\n')
+  Object.defineProperty(stackless, 'message', { get })
+  expect(recordOf(stackless)).toEqual({
+    exceptionClassPath: 'RangeError',
+    traceback: 'Symbol(odd): its message cannot be read\n',
+  })
+})
+
 it('shows a message that was changed after the error was made', () => {
   const error = new Error('first')
   void error.stack // made when first asked for

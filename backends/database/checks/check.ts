@@ -5,6 +5,7 @@ import { withoutPasswords } from '../../../lib/errors/foreign-text'
 import { log } from '../../../lib/events/logger'
 import { djangoProblems } from './django'
 import { growthProblems } from './growth'
+import { otherBackends } from './other-backends'
 import { assertServes, serverProblems } from './server'
 import { tableProblems } from './table'
 import { textProblems } from './texts'
@@ -63,7 +64,11 @@ async function problemsOf(dataSource: DataSource): Promise<Problem[]> {
     const problems = await tableProblems(dataSource)
     const growth = problems.some(({ level }) => level === 'error')
       ? []
-      : [...(await textProblems(dataSource, table)), ...(await growthProblems(dataSource, table))]
+      : [
+          ...(await textProblems(dataSource, table)),
+          ...(await growthProblems(dataSource, table)),
+          ...(await otherBackends(dataSource, table)),
+        ]
     return [
       ...server,
       ...problems,

@@ -36,10 +36,18 @@ export function explained(error: unknown, table: string): unknown {
   if (means(error, 'refused'))
     return new DatabaseError(
       `The database refuses to work on the table "${table}": ${lastSentence(error)}.`,
-      'Give the role of the DataSource SELECT, INSERT, UPDATE and DELETE on it.',
+      refusedHint(codeOf(error)),
       { cause: error },
     )
   return error
+}
+
+function refusedHint(code: string): string {
+  if (code.startsWith('SQLITE_READONLY'))
+    return 'Open the file without `readonly`, and give the user of the process permission to write it and its folder.'
+  if (code.startsWith('SQLITE_'))
+    return 'The file is no database of SQLite, or is damaged: check its path, or take a backup.'
+  return 'Give the role of the DataSource SELECT, INSERT, UPDATE and DELETE on it.'
 }
 
 /** The library's own error for values that this database cannot store; others are given back unchanged. */

@@ -12,6 +12,7 @@ type Ask = (statement: Statement) => Answer | Promise<Answer>
 export interface Driver {
   readonly placeholder: Profile['placeholder']
   readonly prepares: Profile['prepares']
+  readonly bindsInText: boolean
   /** Behind a pooler such as PgBouncer a connection is another one at each use: names of statements do not work there. */
   isNameless: boolean
 }
@@ -21,8 +22,8 @@ const drivers = new WeakMap<DataSource, Driver>()
 export function driverOf(dataSource: DataSource): Driver {
   const known = drivers.get(dataSource)
   if (known) return known
-  const { placeholder, prepares } = profileOf(dataSource.options.type)
-  const driver: Driver = { placeholder, prepares, isNameless: false }
+  const { placeholder, prepares, bindsInText = false } = profileOf(dataSource.options.type)
+  const driver: Driver = { placeholder, prepares, bindsInText, isNameless: false }
   drivers.set(dataSource, driver)
   return driver
 }

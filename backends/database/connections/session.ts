@@ -3,6 +3,7 @@ import { clock } from '../../../lib/clock'
 import type { Placeholder } from '../profiles/profile'
 import { isContention, isLocked } from './database-errors'
 import { discard } from './driver-connection'
+import { literalOf } from './literals'
 import { type Driver, driverOf, prepared } from './prepared'
 import type { Answer, Column, Statement, Values } from './statement'
 
@@ -48,7 +49,7 @@ export class Session {
 
   /** Runs one statement with `:named` parameters. */
   async query(text: string, values: Values = {}): Promise<Answer> {
-    const statement = bind(text, values, this.#driver.placeholder)
+    const statement = bind(text, values, this.#driver)
     if (this.#runner) return ask(this.#runner, statement)
     if (this.#lend)
       return this.#lend(
@@ -158,10 +159,10 @@ const MOST_PLANS = 500
 const plans = new Map<string, Map<string, Plan>>()
 
 /**
- * Binds values to a statement with `:named` parameters, always as parameters, never as text. A list becomes `?, ?, …`.
+ * Binds values to a statement with `:named` parameters, always as parameters; the driver that makes text of them gets safe ones. A list becomes `?, ?, …`.
  * TypeORM's own binding is not used, since it would also rewrite names inside quotes.
  */
-function bind(text: string, values: Values, placeholder: Placeholder): Statement {
+function bind(text: string, values: Values, { placeholder, bindsInText }: Driver): Statement {
   const { sql, names } = planOf(text, values, placeholder)
   const parameters: unknown[] = []
   for (const name of names) {
@@ -169,7 +170,7 @@ function bind(text: string, values: Values, placeholder: Placeholder): Statement
     if (isList(value)) parameters.push(...value)
     else parameters.push(isColumn(value) ? value.column : value)
   }
-  return { sql, parameters }
+  return { sql, parameters: bindsInText ? parameters.map(literalOf) : parameters }
 }
 
 function planOf(text: string, values: Values, placeholder: Placeholder): Plan {

@@ -29,7 +29,8 @@ export function foreignClient(dataSource: DataSource, client: unknown): ForeignC
 const SOURCES =
   'Drizzle: pass the client that `drizzle({ client })` was given. Knex: `await trx.client.acquireConnection()`. A manager of TypeORM is passed to using({ manager }) itself.'
 
-function kindOf({ options: { type } }: DataSource): ClientKind {
+/** What is known of the clients of the DataSource's driver. @throws NotSupportedError if nothing is. */
+export function kindOf({ options: { type } }: DataSource): ClientKind {
   const { clients } = profileOf(type)
   if (clients) return clients
   throw new NotSupportedError(

@@ -1,12 +1,13 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
 import { InvalidTaskError } from '../../../lib/errors/errors'
-import { shown } from '../../../lib/errors/suggestions'
 import { isMarkGone } from '../connections/database-errors'
 import type { AskClient, ForeignClient } from '../profiles/clients'
 import { SAVEPOINT } from '../profiles/profile'
 import { profileOf } from '../profiles/profile-of'
-import { assertReady } from '../table'
+import { setLentPath } from '../connections/lent-path'
+import { assertReady, pathOf } from '../table'
 import { foreignClient, notOpen } from './client'
+import { homeOn } from './standing'
 
 /**
  * The depth of nested transactions at which the manager begins. TypeORM makes the names of savepoints of it, and the owner of the
@@ -25,7 +26,7 @@ const FIRST_DEPTH = 1_000
  * @param client what is in the transaction: a client of node-postgres, a connection of mysql2 (with promises or callbacks), a
  * database of better-sqlite3; no pool.
  * @throws InvalidTaskError if it is no such client, or not connected, or has no transaction open; where only the server knows the
- * last, and if the client is connected to another database, at its first statement.
+ * last, and if the client reaches another database or schema, or has settings that change texts, at its first statement.
  * @throws NotSupportedError for a DataSource of another type.
  * @throws DataSourceError if the DataSource is not initialised, or does not have the entity.
  */
@@ -53,11 +54,15 @@ function newRunner(dataSource: DataSource): QueryRunner {
 function lend(runner: QueryRunner, foreign: ForeignClient): void {
   const { connection: dataSource } = runner
   const query = runner.query.bind(runner)
-  const ask = (sql: string): Promise<unknown> => query(sql)
-  let isSameDatabase = false
+  const ask: AskClient = (sql, values) => query(sql, values)
+  let home: Promise<string | undefined> | undefined
+  const assertedHome = (): Promise<string | undefined> =>
+    (home ??= homeOn(dataSource, foreign, ask).catch((error: unknown) => {
+      home = undefined
+      throw error
+    }))
   const assertUsable = async (): Promise<void> => {
-    if (!isSameDatabase) await assertSameDatabase(dataSource, foreign, ask)
-    isSameDatabase = true
+    await assertedHome()
     const isOpen = foreign.isOpen() ?? (await (foreign.asksIsOpen ?? hasSavepoints)(ask))
     if (!isOpen) throw notOpen(dataSource)
   }
@@ -68,6 +73,7 @@ function lend(runner: QueryRunner, foreign: ForeignClient): void {
       return query(...given)
     },
   })
+  setLentPath(runner, async () => pathOf(dataSource, await assertedHome()))
 }
 
 /** The transaction and the client belong to others: their end, and the release, are refused. */
@@ -99,25 +105,4 @@ async function hasSavepoints(ask: AskClient): Promise<boolean> {
     if (isMarkGone(error)) return false
     throw error
   }
-}
-
-async function assertSameDatabase(
-  dataSource: DataSource,
-  foreign: ForeignClient,
-  ask: AskClient,
-): Promise<void> {
-  const its = await foreign.databaseOf(ask)
-  if (its === dataSource.driver.database) return
-  // A pooler may give a database another name in the options.
-  const ours = await foreign.databaseOf((sql) => dataSource.query(sql))
-  if (its === ours && its !== '') return
-  if (its === '' && (await dataSource.createQueryRunner().connect()) === foreign.connection) return
-  throw new InvalidTaskError(
-    `managerOn: the client is connected to the database ${nameOf(its)}, the DataSource of TASKS to ${nameOf(ours)}.`,
-    'Pass a client of the database in which the tasks table is.',
-  )
-}
-
-function nameOf(database: unknown): string {
-  return database === '' ? 'in its memory' : shown(database)
 }

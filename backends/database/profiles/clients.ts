@@ -1,7 +1,19 @@
 import { InvalidTaskError } from '../../../lib/errors/errors'
+import { CLIENT_QUESTION, mysqlSettings } from './mysql-settings'
+import { postgresSettings } from './postgres-settings'
+import type { SettingRule, SettingValues } from './settings'
 
 /** Runs one statement on the client, as a query runner of TypeORM gives its answer. */
-export type AskClient = (sql: string) => Promise<unknown>
+export type AskClient = (sql: string, values?: unknown[]) => Promise<unknown>
+
+/** What statements on a client reach, and what becomes of their texts. */
+export interface ClientStanding {
+  /** The name of the database; of SQLite its file, '' for one in memory, which no other client reaches. */
+  readonly database: unknown
+  /** The schema in which it finds the table, or the database where there are no schemas; undefined: none, or not asked. */
+  readonly home?: unknown
+  readonly settings?: SettingValues
+}
 
 /** A driver's client whose transaction belongs to other code. */
 export interface ForeignClient {
@@ -11,8 +23,6 @@ export interface ForeignClient {
   isOpen(): boolean | undefined
   /** The same, asked of the server. Absent: there are savepoints in transactions only. */
   asksIsOpen?(ask: AskClient): Promise<boolean>
-  /** The database that statements on it reach; '' for one in memory, which no other client reaches. */
-  databaseOf(ask: AskClient): Promise<unknown>
 }
 
 /** What is known of the clients of one driver. */
@@ -23,6 +33,12 @@ export interface ClientKind {
   readonly takeOne: string
   /** Begins a transaction on a client. */
   readonly begin: string
+  /** Its session's settings that matter to an enqueue. Absent: there are none. */
+  readonly rules?: readonly SettingRule[]
+  /** Where the DataSource found its tables when it connected, as `home` names it, in case the table is there. */
+  homeOf?(driver: object): unknown
+  /** In one statement. `path`: the table as statements name it. */
+  standingOf(ask: AskClient, path: string): Promise<ClientStanding>
   isPool(client: object): boolean
   /** Undefined for an object of another kind. */
   clientOf(client: object): ForeignClient | undefined
@@ -37,10 +53,19 @@ interface Pg {
   getTransactionStatus?(): string | null
 }
 
+const PG_QUESTION = `SELECT current_database() AS name, current_setting('client_encoding') AS client_encoding,
+  (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)) AS home`
+
 export const pgClients: ClientKind = {
   driver: 'node-postgres ("pg")',
   takeOne: 'const client = await pool.connect()',
   begin: "await client.query('BEGIN')",
+  rules: postgresSettings.rules,
+  homeOf: (driver) => ('searchSchema' in driver ? driver.searchSchema : undefined),
+  async standingOf(ask, path) {
+    const { name, home, client_encoding } = firstOf(await ask(PG_QUESTION, [path]))
+    return { database: name, home, settings: valuesOf({ client_encoding }) }
+  },
   isPool: (client) => 'totalCount' in client && 'idleCount' in client,
   clientOf(client) {
     if (!isPg(client)) return undefined
@@ -57,7 +82,6 @@ export const pgClients: ClientKind = {
         const status = client.getTransactionStatus?.()
         return status ? status !== 'I' : undefined
       },
-      databaseOf: async (ask) => nameIn(await ask('SELECT current_database() AS name')),
     }
   },
 }
@@ -84,13 +108,19 @@ export const mysql2Clients: ClientKind = {
   driver: 'mysql2',
   takeOne: 'const connection = await pool.getConnection()',
   begin: 'await connection.beginTransaction()',
+  rules: mysqlSettings.rules,
+  homeOf: (driver) => ('database' in driver ? driver.database : undefined),
+  async standingOf(ask) {
+    const { name, ...settings } = firstOf(await ask(CLIENT_QUESTION))
+    return { database: name, home: name, settings: valuesOf(settings) }
+  },
   isPool: (client) => 'getConnection' in client,
   clientOf(client) {
     // TypeORM uses the connection with callbacks, which the one with promises holds.
     const inner = 'connection' in client ? client.connection : client
     if (!isMysql(inner)) return undefined
     return {
-      connection: inner,
+      connection: plainly(inner),
       isOpen: () => undefined,
       async asksIsOpen(ask) {
         const answer = (await ask('DO 0')) as { serverStatus?: number }
@@ -98,10 +128,35 @@ export const mysql2Clients: ClientKind = {
         // Without autocommit the first statement begins a transaction.
         return (serverStatus & IN_TRANSACTION) !== 0 || (serverStatus & AUTOCOMMIT) === 0
       },
-      databaseOf: async (ask) => nameIn(await ask('SELECT DATABASE() AS name')),
     }
   },
 }
+
+/**
+ * The connection as TypeORM calls it, with callbacks or, from its version 1 on, with promises. Answers have the form that
+ * TypeORM reads, whatever form the connection's own options give them.
+ */
+function plainly(connection: Mysql): object {
+  const query = (asked: string | object, values: unknown, ...done: unknown[]): unknown =>
+    connection.query(
+      { ...(typeof asked === 'string' ? { sql: asked } : asked), values, ...PLAINLY },
+      ...done,
+    )
+  return {
+    query,
+    promise: () => ({
+      query: (asked: string | object, values: unknown) =>
+        new Promise((resolve, reject) => {
+          query(asked, values, (error: unknown, ...answer: unknown[]) =>
+            // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- as the driver made it
+            error ? reject(error) : resolve(answer),
+          )
+        }),
+    }),
+  }
+}
+
+const PLAINLY = { rowsAsArray: false, nestTables: false, typeCast: true }
 
 function isMysql(client: unknown): client is Mysql {
   return (
@@ -124,6 +179,10 @@ export const betterSqlite3Clients: ClientKind = {
   driver: 'better-sqlite3',
   takeOne: '',
   begin: "database.exec('BEGIN IMMEDIATE')",
+  async standingOf(ask) {
+    const all = (await ask('PRAGMA database_list')) as { name: string; file: string }[]
+    return { database: all.find(({ name }) => name === 'main')?.file }
+  },
   isPool: () => false,
   clientOf(client) {
     if (!isSqlite(client)) return undefined
@@ -135,10 +194,6 @@ export const betterSqlite3Clients: ClientKind = {
     return {
       connection: client,
       isOpen: () => client.inTransaction,
-      async databaseOf(ask) {
-        const all = (await ask('PRAGMA database_list')) as { name: string; file: string }[]
-        return all.find(({ name }) => name === 'main')?.file
-      },
     }
   },
 }
@@ -152,7 +207,11 @@ function isSqlite(client: object): client is Sqlite {
   )
 }
 
-function nameIn(rows: unknown): unknown {
+function firstOf(rows: unknown): Record<string, unknown> {
   const [row] = Array.isArray(rows) ? (rows as unknown[]) : []
-  return typeof row === 'object' && row !== null && 'name' in row ? row.name : undefined
+  return typeof row === 'object' && row !== null ? { ...row } : {}
+}
+
+function valuesOf(settings: Record<string, unknown>): SettingValues {
+  return new Map(Object.entries(settings).map(([name, value]) => [name, String(value)]))
 }

@@ -15,6 +15,8 @@ const RULES: readonly SettingRule[] = [
         ? 'sql_mode has NO_BACKSLASH_ESCAPES, but the driver escapes quotes by backslashes: a text with a quote would end there, and the rest of it would run as SQL.'
         : undefined,
     hint: 'Take NO_BACKSLASH_ESCAPES out of sql_mode. The app is open to SQL injection until then.',
+    clientHint:
+      'Take NO_BACKSLASH_ESCAPES out of the sql_mode of its session. The code that uses it is open to SQL injection until then.',
   },
   {
     stops: 'all',
@@ -23,6 +25,8 @@ const RULES: readonly SettingRule[] = [
       return name && `${name} is ${values.get(name)}, which loses characters of texts.`
     },
     hint: "Set `charset: 'utf8mb4'` in the DataSource, or leave it out; if it is not set there, look for it in the server's settings.",
+    clientHint:
+      "Connect it with `charset: 'utf8mb4'` (Knex: in `connection`), and run no SET NAMES with another character set on it.",
   },
   {
     stops: 'all',
@@ -49,6 +53,7 @@ const RULES: readonly SettingRule[] = [
         ? 'sql_mode has EMPTY_STRING_IS_NULL: rows without an error cannot be written.'
         : undefined,
     hint: 'Take EMPTY_STRING_IS_NULL out of sql_mode.',
+    clientHint: 'Take EMPTY_STRING_IS_NULL out of the sql_mode of its session.',
   },
   {
     stops: 'all',
@@ -60,6 +65,7 @@ const RULES: readonly SettingRule[] = [
         : `sql_select_limit is ${limit}: what a statement finds is cut off there.`
     },
     hint: 'Set sql_select_limit = DEFAULT for the server or the account.',
+    clientHint: 'Run `SET SESSION sql_select_limit = DEFAULT` on it.',
   },
   {
     stops: 'workers',
@@ -118,6 +124,12 @@ const NAMES = [
   'transaction_read_only',
   'tx_read_only',
 ]
+
+/**
+ * What a client of other code is asked: its database as `name`, and the settings of which a rule has a hint for it. All
+ * versions have these. The LIMIT is there for `sql_select_limit = 0`.
+ */
+export const CLIENT_QUESTION = `SELECT DATABASE() AS name, ${[...CHARSETS, 'sql_mode'].map((name) => `@@${name} AS ${name}`).join(', ')}, CAST(@@sql_select_limit AS CHAR) AS sql_select_limit LIMIT 1`
 
 /** By SHOW, which leaves out what a version does not have. */
 export const mysqlSettings: Settings = {

@@ -74,6 +74,7 @@ export const auroraMysql: Profile = {
 /** By mysql2; of MySQL and MariaDB alike. */
 export const mysql: Profile = {
   ...auroraMysql,
+  bindsInText: true,
   clients: mysql2Clients,
   // A statement for many rows waits so long for one that somebody else has locked; the default is 50 seconds.
   setUp: 'SET SESSION innodb_lock_wait_timeout = 1',

@@ -3,6 +3,17 @@ import type { SettingRule, Settings } from './settings'
 const RULES: readonly SettingRule[] = [
   {
     stops: 'workers',
+    wrong: (values) => {
+      const encoding = values.get('client_encoding') ?? 'UTF8'
+      return encoding === 'UTF8'
+        ? undefined
+        : `client_encoding is ${encoding}, but the driver sends and reads UTF-8: texts would become other characters.`
+    },
+    hint: 'Set client_encoding = UTF8, or leave it out of the DataSource.',
+    clientHint: "Run `SET client_encoding = 'UTF8'` on it, or leave the option out.",
+  },
+  {
+    stops: 'workers',
     wrong: (values) =>
       values.get('array_nulls') === 'off'
         ? "array_nulls is off: what is not there would be stored as the text 'NULL'."
@@ -30,6 +41,6 @@ const RULES: readonly SettingRule[] = [
 ]
 
 export const postgresSettings: Settings = {
-  question: `SELECT name AS "Variable_name", setting AS "Value" FROM pg_settings WHERE name IN ('array_nulls', 'DateStyle', 'default_transaction_read_only')`,
+  question: `SELECT name AS "Variable_name", setting AS "Value" FROM pg_settings WHERE name IN ('array_nulls', 'client_encoding', 'DateStyle', 'default_transaction_read_only')`,
   rules: RULES,
 }

@@ -15,6 +15,8 @@ export interface Profile {
    * for each statement, `compiled` better-sqlite3 with an object for each.
    */
   readonly prepares?: 'named' | 'compiled'
+  /** Its driver puts values into the text of a statement, so a value that is escaped for another session would be read as SQL. */
+  readonly bindsInText?: true
   /** The driver's option for the number of connections in a pool. */
   readonly poolSize?: string
   /** Set where connections of the driver can be told apart and ended one by one. */

@@ -14,6 +14,8 @@ export interface SettingRule {
   /** What is wrong, or undefined. */
   wrong(values: SettingValues): string | undefined
   readonly hint: string
+  /** The hint for a client in a transaction of other code. Absent: there the setting is no concern of tasks. */
+  readonly clientHint?: string
 }
 
 /** What is wrong with a setting. */
@@ -30,6 +32,18 @@ export async function settingsOf(
 ): Promise<SettingValues> {
   const rows = (await asked.query(question)) as Record<string, unknown>[]
   return new Map(rows.map((row) => [String(row['Variable_name']), String(row['Value'])]))
+}
+
+/** The first that keeps an enqueue by such a client from working, as a sentence about it and a hint. */
+export function wrongOnClient(
+  values: SettingValues,
+  rules: readonly SettingRule[],
+): readonly [message: string, hint: string] | undefined {
+  for (const { wrong, clientHint } of rules) {
+    const message = clientHint === undefined ? undefined : wrong(values)
+    if (message !== undefined && clientHint !== undefined) return [message, clientHint]
+  }
+  return undefined
 }
 
 /** In the order of the rules. */

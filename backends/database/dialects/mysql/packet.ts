@@ -1,3 +1,4 @@
+import { literalBytes } from '../../connections/literals'
 import { tooLarge } from '../../connections/database-errors'
 import type { NewRows } from '../../row'
 
@@ -5,13 +6,13 @@ import type { NewRows } from '../../row'
 const MAX_STATEMENT = 2 * 1024 * 1024
 /** Bytes of a statement beside the arguments. */
 const FRAME = 16 * 1024
-/** The driver escapes each by a backslash. */
-// oxlint-disable-next-line no-control-regex -- control characters are what it escapes
-const ESCAPED = /[\0\b\t\n\r\x1a"'\\]/g
+/** A character of three bytes takes six hex digits, and no character takes more. */
+const MOST_GROWTH = 6
 
-/** What `chunked` counts as two characters, such as a quote in JSON, may be four bytes once the driver has escaped it. */
+/** `chunked` counts a character as two. */
 export function maxStatementOf(packet = Number.POSITIVE_INFINITY): number {
-  return Math.min(MAX_STATEMENT, Math.max(1, Math.floor((packet - FRAME) / 2)))
+  const characters = Math.floor((packet - FRAME) / MOST_GROWTH)
+  return Math.min(MAX_STATEMENT, Math.max(1, 2 * characters))
 }
 
 /**
@@ -25,10 +26,8 @@ export function assertFits(
   packet = Number.POSITIVE_INFINITY,
 ): void {
   const args = calls[0]?.args_kwargs ?? ''
-  // No text grows more than fourfold.
-  if (calls.length !== 1 || 4 * args.length + FRAME <= packet) return
-  const text = asBatch ? JSON.stringify(args) : args
-  const bytes = Buffer.byteLength(text) + (text.match(ESCAPED)?.length ?? 0)
+  if (calls.length !== 1 || MOST_GROWTH * args.length + FRAME <= packet) return
+  const bytes = literalBytes(asBatch ? JSON.stringify(args) : args)
   if (bytes + FRAME > packet)
     throw tooLarge(shared.task_path, `they take ${bytes} bytes of at most ${packet - FRAME}`)
 }

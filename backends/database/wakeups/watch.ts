@@ -59,18 +59,19 @@ export class Watch {
       if (others.some(isWorker)) return
       for (const name of others) unlinkSync(join(this.#folder.path, name))
       rmdirSync(this.#folder.path)
+      rmdirSync(this.#folder.root)
     } catch {
-      // There is none, or a worker has come meanwhile, and uses it.
+      // There is none, or another worker uses it.
     }
   }
 
-  /** Another worker may remove the folder between the two steps, as the last one of those before. */
+  /** Another worker may remove the folders between two steps, as the last one of those before. */
   #enter(tries = 3): void {
     const { root, path } = this.#folder
-    make(root)
-    if (!isOwn(this.#folder)) throw new Error(`${root} is not a folder of this user alone`)
-    make(path)
     try {
+      make(root)
+      if (!isOwn(this.#folder)) throw new Error(`${root} is not a folder of this user alone`)
+      make(path)
       writeFileSync(this.#file, '', { mode: 0o600 })
     } catch (error) {
       if (tries <= 1) throw error

@@ -12,8 +12,8 @@ export interface Store {
   /** How many lost workers a row may cost before it is given up. */
   readonly maxCrashes: number
   /**
-   * How many exchanges may be under way at a time; 1 unless told. It may be less for a while, after trouble: what is under way
-   * then must end before the next one begins.
+   * How many exchanges may be under way at a time, one of which claims; 1 unless told. It may be less for a while, after trouble:
+   * what is under way then must end before the next one begins.
    */
   readonly exchangesAtOnce?: number
   /** Absent: workers have no records, and each looks for rows of lost workers at its interval. */

@@ -17,10 +17,10 @@ const BROKEN_RETRY_MS = 250
 /** Failed exchanges in a row before a batch worker fails; other workers try for ever. */
 const BATCH_TRIES = 5
 /**
- * From this many outcomes, and rows to claim, on, another exchange is under way beside the first: the database works on one
- * while the answer of the other is read (measured on no-op tasks: a quarter more).
+ * From this many rows to claim, and outcomes, on, outcomes are handed in by exchanges of their own, beside those that claim: the
+ * database works on one while the answer of the other is read. Two that claim would pass over each other's rows.
  */
-const HELP_FROM = 100
+const MANY = 100
 
 /** The worker's talk with its store: hands in outcomes and claims rows. */
 export class Exchanges {
@@ -34,10 +34,8 @@ export class Exchanges {
   #failures = 0
   /** When the table was first found missing, in ms of the monotonic clock. */
   #brokenSince: number | undefined
-  /** How many rows were asked for by exchanges that are under way. */
-  #asked = 0
-  /** Those that hand in and claim beside the loop. */
-  readonly #helpers = new Set<Promise<void>>()
+  /** The exchanges that hand in beside the loop; undefined: there are none. */
+  #handingIn: Promise<void> | undefined
 
   constructor(store: Store, settings: WorkerSettings, pool: TaskPool, stopping: AbortSignal) {
     this.#store = store
@@ -52,7 +50,7 @@ export class Exchanges {
 
   /** How many rows to claim now. */
   get limit(): number {
-    return this.#stopping.aborted ? 0 : this.#intake.limitBeside(this.#asked)
+    return this.#stopping.aborted ? 0 : this.#intake.limit
   }
 
   /** Delay in ms until the next poll: a full worker polls only when a task has ended. */
@@ -70,7 +68,7 @@ export class Exchanges {
   /** Whether there may be more rows to run, or some are held. */
   get isBusy(): boolean {
     const { busy } = this.#pool
-    return busy > 0 || this.#asked > 0 || this.polling.isWoken || this.#intake.owes
+    return busy > 0 || this.polling.isWoken || this.#intake.owes
   }
 
   /**
@@ -78,8 +76,8 @@ export class Exchanges {
    * reached. @throws errors that no retry can fix, and in a batch after some tries all.
    */
   async run(limit = this.limit): Promise<number | undefined> {
-    // After trouble the store has to find out what became of the last exchanges, and asks for no claim beside.
-    if (this.#mostHelpers === 0) await this.ended()
+    // After trouble the store has to find out what became of the last exchanges, with none beside.
+    if (!this.#mayHandIn) await this.ended()
     try {
       return await this.#exchange(limit)
     } catch (error) {
@@ -91,22 +89,21 @@ export class Exchanges {
 
   /** Resolves when no exchange is under way beside those of the loop. */
   async ended(): Promise<void> {
-    await Promise.all(this.#helpers)
+    await this.#handingIn
   }
 
   async #exchange(limit: number): Promise<number> {
-    const tasks = this.#pool.send()
-    this.polling.begin()
+    const tasks = limit > 0 && this.#handingIn ? [] : this.#pool.send()
+    if (limit > 0) this.polling.begin()
     const askedAt = clock.now()
-    this.#asked += limit
     try {
       const outcomes = tasks.map(({ outcome }) => outcome)
       const answer = this.#store.exchange(outcomes, limit, this.#filter)
       // Tasks run while the database is at work.
       this.#pool.start()
-      this.#callHelp(limit)
-      const exchange = await answer.finally(() => (this.#asked -= limit))
-      this.#intake.measure(askedAt, outcomes.length)
+      if (limit >= MANY && this.#mayHandIn) this.#handingIn ??= this.#handIn()
+      const exchange = await answer
+      if (outcomes.length > 0 || !this.#handingIn) this.#intake.measure(askedAt, outcomes.length)
       this.polling.end(outcomes, limit, exchange.claimed.length)
       await this.#take(exchange, tasks, askedAt)
       if (exchange.failure !== undefined) throw exchange.failure
@@ -119,31 +116,25 @@ export class Exchanges {
     }
   }
 
-  /** After an exchange that claims so many, another one may begin beside it. */
-  #callHelp(limit: number): void {
-    if (limit < HELP_FROM || this.#helpers.size >= this.#mostHelpers) return
-    const helper = this.#help().finally(() => this.#helpers.delete(helper))
-    this.#helpers.add(helper)
-  }
-
-  /** Further exchanges, as long as there is enough to do. Never rejects: the loop meets the same trouble. */
-  async #help(): Promise<void> {
-    await turn()
-    while (this.#mostHelpers > 0 && this.#pool.ended >= HELP_FROM && this.limit >= HELP_FROM) {
-      try {
-        await this.#exchange(this.limit)
-      } catch {
-        return
-      } finally {
-        // The loop may wait because so many rows were asked for.
-        this.#pool.wake()
-      }
+  /** Hands in as long as there is enough. Never rejects: the loop meets the same trouble. */
+  async #handIn(): Promise<void> {
+    try {
       await turn()
+      while (this.#mayHandIn && this.#pool.ended >= MANY) {
+        await this.#exchange(0)
+        // The loop may wait for an outcome to be stored.
+        this.#pool.wake()
+        await turn()
+      }
+    } catch {
+      // It was told in the log.
+    } finally {
+      this.#handingIn = undefined
     }
   }
 
-  get #mostHelpers(): number {
-    return this.#failures > 0 || this.#stopping.aborted ? 0 : (this.#store.exchangesAtOnce ?? 1) - 1
+  get #mayHandIn(): boolean {
+    return this.#failures === 0 && (this.#store.exchangesAtOnce ?? 1) > 1 && !this.#stopping.aborted
   }
 
   #failed(error: unknown, tasks: readonly ClaimedTask[]): void {
@@ -176,8 +167,6 @@ export class Exchanges {
     if (returned.length > 0) await giveBack(this.#store, returned)
     if (postponed.length > 0) await giveBack(this.#store, postponed, this.#intake.postponedMs)
     this.#pool.take(kept, askedAt)
-    // The database is at work for another exchange. Else they start when the next one is on its way.
-    if (this.#asked > 0) this.#pool.start()
   }
 }
 

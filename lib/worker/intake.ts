@@ -150,19 +150,18 @@ export class Intake {
     this.#maxCrashes = maxCrashes
   }
 
-  /** How many rows to claim now, beside `asked` ones that other exchanges claim. */
-  limitBeside(asked: number): number {
+  /** How many rows to claim now. */
+  get limit(): number {
     this.#look()
     if (this.#isOnTrial) return 0
     const { concurrency, maxTasks } = this.#settings
     const ahead = this.#mayPrefetch ? this.#prefetch.limit : 0
     // Half of what fits in, where rows are prefetched: one half runs while the database is at work for the other.
     const half = Math.max(concurrency, Math.ceil((concurrency + ahead) / 2))
-    const light = this.#prefetch.roomFor(concurrency - this.#pool.free + asked)
+    const light = this.#prefetch.roomFor(concurrency - this.#pool.free)
     // All but the first suspect of a claim would be given back.
     const most = this.#wasSuspect && this.#mayTry ? 1 : half
-    const free = this.#pool.free - asked
-    return Math.max(0, Math.min(free + ahead, most, light, maxTasks - this.#pool.taken - asked))
+    return Math.max(0, Math.min(this.#pool.free + ahead, most, light, maxTasks - this.#pool.taken))
   }
 
   /** Time in ms until the limit may rise by itself: for ever, unless a suspect is on trial. */
@@ -190,13 +189,11 @@ export class Intake {
   admit(claimed: readonly ClaimedRow[]): Admission {
     this.#prefetch.weigh(claimed)
     if (claimed.length === 0) return { kept: [], returned: [], postponed: [] }
-    this.#look()
-    // Of an exchange that was under way when the trial began.
-    if (this.#isOnTrial) return { kept: [], returned: claimed, postponed: [] }
     const suspects = claimed.filter((row) => this.#isInDanger(row) && this.#isSuspect(row))
     const [first, ...others] = suspects
     this.#wasSuspect = first !== undefined
     if (first === undefined) return { ...this.#onlyStartable(claimed), postponed: [] }
+    this.#look()
     const innocents = claimed.filter((row) => !suspects.includes(row))
     if (!this.#mayTry) {
       this.#owesUntil = clock.now() + 2 * POSTPONED_MS

@@ -65,7 +65,7 @@ async function end(name: string): Promise<void> {
 describe('rows that have cost workers', () => {
   it('run beside others, as long as one more lost worker is not their end', () => {
     expect(admit(row('a', 1), row('b', 1))).toMatchObject({ kept: ['a', 'b'], returned: [] })
-    expect(intake.limitBeside(0)).toBe(2)
+    expect(intake.limit).toBe(2)
   })
 
   it('begin alone after that: all others at hand are given back, and none is claimed', async () => {
@@ -80,7 +80,7 @@ describe('rows that have cost workers', () => {
       returned: ['c'],
       postponed: ['e'],
     })
-    expect([intake.limitBeside(0), intake.owes]).toEqual([0, true])
+    expect([intake.limit, intake.owes]).toEqual([0, true])
   })
 
   it('take the place of rows that wait in the pool', () => {
@@ -94,34 +94,34 @@ describe('rows that have cost workers', () => {
   it('come one at a time, until a claim has none', async () => {
     admit(row('a', 2), row('b', 2))
     await end('a')
-    expect(intake.limitBeside(0)).toBe(1)
+    expect(intake.limit).toBe(1)
     admit(row('b', 2))
     await end('b')
-    expect(intake.limitBeside(0)).toBe(1)
+    expect(intake.limit).toBe(1)
 
     admit(row('c'))
 
-    expect(intake.limitBeside(0)).toBe(3)
+    expect(intake.limit).toBe(3)
   })
 
   it('keep their worker to themselves for 5 seconds at most; then others go on, but no other of their kind', async () => {
     admit(row('a', 2))
     await clock.advance(4_000)
-    expect([intake.limitBeside(0), intake.fullMs]).toEqual([0, 1_000])
+    expect([intake.limit, intake.fullMs]).toEqual([0, 1_000])
     await clock.advance(1_000)
-    expect([intake.limitBeside(0), intake.fullMs]).toEqual([3, Number.POSITIVE_INFINITY])
+    expect([intake.limit, intake.fullMs]).toEqual([3, Number.POSITIVE_INFINITY])
 
     await clock.advance(60_000)
 
     expect(admit(row('b', 2), row('c'))).toEqual({ kept: ['c'], returned: [], postponed: ['b'] })
-    expect([intake.limitBeside(0), intake.owes]).toEqual([2, true])
+    expect([intake.limit, intake.owes]).toEqual([2, true])
   })
 
   it('leave as much time to others as their trial took', async () => {
     admit(row('a', 2))
     await clock.advance(2_000)
     await end('a')
-    expect(intake.limitBeside(0)).toBe(4)
+    expect(intake.limit).toBe(4)
     expect(admit(row('b', 2))).toMatchObject({ kept: [], postponed: ['b'] })
 
     await clock.advance(2_000)
@@ -132,7 +132,7 @@ describe('rows that have cost workers', () => {
   it('wait for no other that has run for five minutes', async () => {
     admit(row('a', 2))
     await clock.advance(300_000)
-    expect(intake.limitBeside(0)).toBe(1)
+    expect(intake.limit).toBe(1)
     expect(admit(row('b', 2))).toMatchObject({ kept: ['b'] })
   })
 

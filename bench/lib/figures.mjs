@@ -114,11 +114,14 @@ export function figuresOf(results) {
     ...DATABASES.slice(1).map((database) => figure(tables, database, place)),
   ])
   return [
-    `Medians of the run of ${when}:`,
+    `The run of ${when}:`,
     '',
     '| | PostgreSQL | × others there | MariaDB | MySQL | SQLite |',
     '|---|---|---|---|---|---|',
-    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+    // A line of which nothing was measured tells nothing.
+    ...rows
+      .filter((cells) => cells.slice(1).join('') !== '')
+      .map((cells) => `| ${cells.join(' | ')} |`),
   ].join('\n')
 }
 

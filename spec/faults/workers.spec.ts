@@ -91,7 +91,8 @@ scenarios((add) => {
       const [again] = await field.enqueue('count', [[]], { queueName })
       await field.finished([again!])
       await stalled.stop()
-      expect(await records(field)).toEqual(['w1'])
+      // One that ends while it is not sure of a row leaves its record, for the others to look.
+      expect(await records(field)).toContain('w1')
     },
     wish,
   )

@@ -93,8 +93,7 @@ export class Exchanges {
   }
 
   async #exchange(limit: number): Promise<number> {
-    const tasks = limit > 0 && this.#handingIn ? [] : this.#pool.send()
-    if (limit > 0) this.polling.begin()
+    const tasks = this.#begin(limit)
     const askedAt = clock.now()
     try {
       const outcomes = tasks.map(({ outcome }) => outcome)
@@ -114,6 +113,13 @@ export class Exchanges {
       this.#failed(error, tasks)
       throw error
     }
+  }
+
+  /** The tasks whose outcomes are handed in: none by a claim while that is done beside it. */
+  #begin(limit: number): ClaimedTask[] {
+    if (limit === 0) return this.#pool.send()
+    this.polling.begin()
+    return this.#handingIn ? [] : this.#pool.send()
   }
 
   /** Hands in as long as there is enough. Never rejects: the loop meets the same trouble. */

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import { ARGUMENT_CLASSES, type ArgumentClass } from './argument-classes'
+import { ARGUMENT_CLASSES, type ArgumentClass } from '../arguments/argument-classes'
 import { InvalidTaskError } from '../errors/errors'
 import {
   ALIAS,

@@ -13,6 +13,7 @@ import { parametersOf } from '../arguments/parameters'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
 import type { AnyTask } from '../task-type'
+import { keyOf } from './keys'
 import { type CallOptions, type TaskValues, changedValues } from './task-options'
 
 /** Under another name, since the module below has a `Task` of its own. */
@@ -180,7 +181,8 @@ function orderOf(
   call?: number,
 ): Order {
   const args = task.args.length === 0 ? given : plainArguments(task, given)
-  return { task, args, kwargs, argsKwargs: encodeArguments(args, kwargs, task.name, call) }
+  const argsKwargs = encodeArguments(args, kwargs, task.name, call)
+  return { task, args, kwargs, argsKwargs, key: keyOf(task, args) }
 }
 
 /** The backend of a task. @throws InvalidBackendError, InvalidTaskError or NotSupportedError if it cannot take the task. */

@@ -38,14 +38,7 @@ const library: Record<string, string[]> = {
   'lib/settings': ['lib', 'lib/copies', 'lib/errors'],
   'lib/arguments': ['lib', 'lib/copies', 'lib/errors', 'lib/settings'],
   'lib/tasks': ['lib', 'lib/copies', 'lib/errors', 'lib/settings', 'lib/arguments'],
-  'lib/execution': [
-    'lib',
-    'lib/copies',
-    'lib/errors',
-    'lib/events',
-    'lib/arguments',
-    'lib/tasks',
-  ],
+  'lib/execution': ['lib', 'lib/copies', 'lib/errors', 'lib/events', 'lib/arguments', 'lib/tasks'],
   'lib/isolation': [
     'lib',
     'lib/copies',

@@ -23,6 +23,20 @@ export function userKey(stored: string): string {
   return stored.slice(2)
 }
 
+/** The most members that keys of a set can tell apart. */
+const ORDINAL_DIGITS = 6
+
+/** The key of a member of a set: digits of one width, so that all of a set are one range in the collations of all databases. */
+export function memberKey(set: string, ordinal: number): string {
+  return `g${set}${ordinal.toString(16).padStart(ORDINAL_DIGITS, '0')}`
+}
+
+/** The place of a member in its set; null if the key is not one of that set. */
+export function ordinalOf(set: string, key: string | null): number | null {
+  const found = key?.startsWith(`g${set}`) ? key.slice(1 + set.length) : ''
+  return /^[0-9a-f]{6}$/.test(found) ? Number.parseInt(found, 16) : null
+}
+
 /** A stored key after its row has been claimed, or has finished. */
 export function keyAfter(what: FreedBy, stored: string | null): string | null {
   return stored?.startsWith(FREED_BY[what]) ? null : stored

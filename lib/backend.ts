@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm'
 import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
+import type { FlowPart, FlowPlan } from './flow-parts'
 import type { Counts, TaskStatus } from './record'
 import type { TaskResult } from './result'
 import type { Outcome, Store, StoreOptions } from './store'
@@ -28,6 +29,14 @@ export interface Order {
   readonly argsKwargs: string
   /** What may keep it from being written, or have it written later; null: nothing. */
   readonly key: TaskKey | null
+  /** What its row is in a flow. */
+  readonly flow?: OrderedPart
+}
+
+/** A row's part in a flow, with what else is written of that. */
+export interface OrderedPart extends FlowPart {
+  /** Its place in a set, as the column `unique_key` has it; null: it is in none. */
+  readonly key: string | null
 }
 
 export interface BackendSettings {
@@ -94,6 +103,11 @@ export abstract class TaskBackend {
     const results: TaskResult<unknown>[] = []
     for (const order of orders) results.push(await this.enqueue(order))
     return results
+  }
+
+  /** Writes the rows of a flow, all or none. Resolves to their results, in the order of the rows. */
+  async enqueueFlow(plan: FlowPlan): Promise<TaskResult<unknown>[]> {
+    throw this.#lacks(`run a flow of ${plan.rows.length} tasks`)
   }
 
   /** @throws ResultNotFoundError for an id it does not hold. */

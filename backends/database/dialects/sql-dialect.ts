@@ -21,7 +21,7 @@ import { rowsOf } from './plain-rows'
 import { type Batch, enqueuedAtByKey, heldOf, keyOf, keysOf } from './records'
 import { heldIn, lockFree, type LockTexts } from './free-rows'
 import { partCondition, queueValues } from './sql-text'
-import type { Statements } from './statements'
+import type { InsertTexts, Statements } from './statements'
 
 /**
  * The verbs by one statement each, where INSERT and UPDATE can return rows. A dialect overrides the verbs for which it
@@ -194,17 +194,15 @@ export abstract class SqlDialect extends Dialect {
   /** Runs the INSERT. A single row is not worth a batch. */
   protected write(session: Session, rows: NewRows, options: InsertOptions): Promise<Answer> {
     const { shared, calls } = rows
-    const isSingle = calls.length === 1
-    return session.query(this.insertText(isSingle, options), {
+    return session.query(this.insertTexts(options)[formOf(rows, options)], {
       ...shared,
       delay: options.delay,
-      ...(isSingle ? calls[0] : this.batch(calls)),
+      ...(calls.length === 1 ? calls[0] : this.batch(calls)),
     })
   }
 
-  protected insertText(isSingle: boolean, { unlessTaken }: InsertOptions): string {
-    if (unlessTaken) return this.sql.insertUnlessTaken
-    return isSingle ? this.sql.insertOne : this.sql.insert
+  protected insertTexts(_options: InsertOptions): InsertTexts {
+    return this.sql
   }
 
   /** The keys of the rows that hold their outcome, of which `changed` were just written. If some were not, a query finds those that hold it already. */
@@ -238,6 +236,12 @@ export abstract class SqlDialect extends Dialect {
       { ...values, ...queueValues(filter) },
     )
   }
+}
+
+function formOf({ calls }: NewRows, { unlessTaken }: InsertOptions): keyof InsertTexts {
+  if (unlessTaken) return 'insertUnlessTaken'
+  if (calls.length === 1) return 'insertOne'
+  return calls[0]?.unique_key === undefined ? 'insert' : 'insertKeyed'
 }
 
 function queuesOf({ queues }: Prunable): QueueFilter {

@@ -1,13 +1,19 @@
 import type { TaskKey } from '../../../lib/backend'
 import type { QueueFilter } from './dialect'
 
-/** The texts of a dialect's statements. Parameters are named; batches travel as the dialect's `batch` says. */
-export interface Statements {
+/** The texts of INSERTs. */
+export interface InsertTexts {
   readonly insert: string
+  /** As insert, each row with a key of its own. */
+  readonly insertKeyed: string
   /** As insert, for a single row whose values are parameters of their own. */
   readonly insertOne: string
   /** As insertOne, unless the unique key is taken. */
   readonly insertUnlessTaken: string
+}
+
+/** The texts of a dialect's statements. Parameters are named; batches travel as the dialect's `batch` says. */
+export interface Statements extends InsertTexts {
   readonly byId: string
   readonly byUniqueKey: string
   /** For each kind of keys. */

@@ -30,7 +30,8 @@ function writeChunk(target: InsertTarget, orders: readonly NewOrder[]): Promise<
 
 /** One statement has orders of one task with the same options, as all of `enqueueMany` are unless a middleware changed some. */
 function alikeRuns(orders: readonly NewOrder[], backendName: string): NewOrder[][] {
-  const textOf = ({ order }: NewOrder): string => JSON.stringify(sharedValues(order, backendName))
+  const textOf = ({ order }: NewOrder): string =>
+    JSON.stringify([sharedValues(order, backendName), order.flow === undefined])
   const runs: NewOrder[][] = []
   for (const keyed of orders) {
     const [before] = runs.at(-1) ?? []
@@ -43,7 +44,12 @@ function alikeRuns(orders: readonly NewOrder[], backendName: string): NewOrder[]
 }
 
 function isAlikeAtOnce(one: Order, other: Order): boolean {
-  return one.task === other.task && one.key?.key === other.key?.key
+  return (
+    one.task === other.task &&
+    one.key?.key === other.key?.key &&
+    one.flow?.member === other.flow?.member &&
+    one.flow?.awaits === other.flow?.awaits
+  )
 }
 
 function chunked(orders: readonly NewOrder[], limit: number): NewOrder[][] {

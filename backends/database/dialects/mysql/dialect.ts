@@ -143,6 +143,7 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
   const insert = insertBatch(path)
   return {
     insert: insert + returning,
+    insertKeyed: insertBatch(path, 'unique_key') + returning,
     insertOne: insertOne(path) + returning,
     insertUnlessTaken: `${insertOne(path, { run_after: `COALESCE(${inMs(':delay')}, :run_after)` })} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
@@ -181,13 +182,14 @@ function prunable(): string {
   return `${mysqlNames.isBackend} AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
 }
 
-function insertBatch(path: string): string {
+function insertBatch(path: string, ...own: 'unique_key'[]): string {
   const values = newValues({
+    ...Object.fromEntries(own.map((name) => [name, `v.${name}`])),
     id: 'v.row_key',
     args_kwargs: 'v.args_kwargs',
     enqueued_at: IN_TURN,
   })
-  return `INSERT INTO ${path} (${INSERTED}) SELECT ${values} FROM ${rows('row_key', 'args_kwargs')}`
+  return `INSERT INTO ${path} (${INSERTED}) SELECT ${values} FROM ${rows('row_key', 'args_kwargs', ...own)}`
 }
 
 /** A single row is not worth JSON (measured: a third of the server's time). */

@@ -9,7 +9,7 @@ import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
 import type { Batch } from '../records'
 import { rowsOf } from '../plain-rows'
 import { SqlDialect } from '../sql-dialect'
-import type { Statements } from '../statements'
+import type { InsertTexts, Statements } from '../statements'
 import type { WorkerRecords } from '../worker-records'
 import type * as workers from './workers'
 import { freeKeyOf, queueValues } from '../sql-text'
@@ -18,7 +18,7 @@ import { claimedOf } from './claimed'
 import { EXACT_KEY, EXPIRED, inMs, ROW, rows, soonRows, USUAL } from './columns'
 import { FENCE, finishOf, locksOf, settledOf } from './finish'
 import { channelIn, notifyingCancelOf, requestCancelOf } from './cancel'
-import { insertBatch, insertOne, insertUnlessTaken } from './insert'
+import { insertTexts } from './insert'
 
 /** The codes of a server for an unknown column, and for one that it does not support. */
 const NO_ADDRESSES = /^(42703|0A000)$/
@@ -37,7 +37,7 @@ export class Postgres extends SqlDialect {
   override readonly exchangesAtOnce = 2
   readonly maxStatement = 16 * 1024 * 1024
   /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
-  readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
+  readonly #notifyingInserts: InsertTexts
   readonly #notifyingCancel: string
   readonly #names: Names
   readonly #finishSoon: string
@@ -52,11 +52,7 @@ export class Postgres extends SqlDialect {
     super(statements(table), locksOf(path))
     const notify =
       table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
-    this.#notifyingInserts = {
-      single: insertOne(path, notify),
-      batch: insertBatch(path, notify),
-      unlessTaken: insertUnlessTaken(path, notify),
-    }
+    this.#notifyingInserts = insertTexts(path, notify)
     this.#notifyingCancel = notifyingCancelOf(table)
     this.#names = postgresNames(table.type)
     this.#soonRows = soonRowsOn(table)
@@ -131,11 +127,8 @@ export class Postgres extends SqlDialect {
     return values
   }
 
-  protected override insertText(isSingle: boolean, options: InsertOptions): string {
-    if (!options.notify) return super.insertText(isSingle, options)
-    const { single, batch, unlessTaken } = this.#notifyingInserts
-    if (options.unlessTaken) return unlessTaken
-    return isSingle ? single : batch
+  protected override insertTexts({ notify }: InsertOptions): InsertTexts {
+    return notify ? this.#notifyingInserts : this.sql
   }
 
   /** Runs a statement that claims, once more by ids where it turns out that rows have no addresses. */
@@ -201,9 +194,7 @@ function statements(table: Table): Statements {
   const names = postgresNames(table.type)
   const soon = soonRowsOn(table)
   return {
-    insert: insertBatch(path),
-    insertOne: insertOne(path),
-    insertUnlessTaken: insertUnlessTaken(path),
+    ...insertTexts(path),
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
     freeKey: freeKeyOf(path, `enqueued_at <= ${inMs('-:every')}`),

@@ -1,0 +1,69 @@
+import type { Order } from '../backend'
+import { backends } from '../backend-registry'
+import { InvalidTaskError } from '../errors/errors'
+import type { PlannedRow } from '../flow-parts'
+import { enqueueManyThrough, isWrapped } from '../middleware'
+import type { TaskResult } from '../result'
+import type { Flow, FlowOptions } from './flow'
+import { FlowHandle } from './handle'
+import { type CheckedPlan, type CheckedRow, planOf } from './plan'
+
+/** Writes the rows of a flow, all or none. */
+export async function enqueueFlow<Gives, Last>(
+  flow: Flow<Gives, Last>,
+  { manager }: FlowOptions,
+): Promise<FlowHandle<Gives, Last>> {
+  const planned = planOf(flow as Flow<unknown, unknown>)
+  const rows = manager ? planned.rows.map((row) => joining(row, manager)) : planned.rows
+  const plan = { ...planned, rows }
+  const orders = rows.map(({ order }) => order)
+  const results = isWrapped.enqueue
+    ? await enqueueManyThrough(orders, (changed) => store(plan, changed))
+    : await store(plan, orders)
+  const ofSteps = results.filter((_, i) => !rows[i]?.isCallback)
+  return new FlowHandle(
+    ofSteps,
+    plan.last.flatMap((i) => results[i] ?? []),
+  )
+}
+
+function joining(row: CheckedRow, manager: FlowOptions['manager']): CheckedRow {
+  const { order } = row
+  return { ...row, order: { ...order, task: order.task.using({ manager }) } }
+}
+
+/** `orders`: those of the plan, as they come out of the middleware. */
+async function store(
+  plan: CheckedPlan,
+  orders: readonly Order[],
+): Promise<readonly TaskResult<unknown>[]> {
+  if (orders.length < plan.rows.length)
+    throw new InvalidTaskError(
+      `A middleware stored ${orders.length} of the ${plan.rows.length} orders of a flow: the others would be waited for in vain.`,
+      'Call next() for each order, or leave out those of flows.',
+    )
+  const rows: PlannedRow[] = []
+  for (const [i, row] of plan.rows.entries())
+    rows.push({ ...row, order: await row.check(orders[i] ?? row.order) })
+  return backends.get(assertTogether(rows)).enqueueFlow({ ...plan, rows })
+}
+
+/** The backend of all orders. */
+function assertTogether(rows: readonly PlannedRow[]): string {
+  const [first] = rows
+  const backend = first?.order.task.backend ?? 'default'
+  for (const { order } of rows) {
+    const { task } = order
+    if (task.backend !== backend)
+      throw new InvalidTaskError(
+        `Task "${task.name}" goes to the backend "${task.backend}", and "${first?.order.task.name}", of the same flow, to "${backend}".`,
+        'Give all orders of a flow the same backend.',
+      )
+    if (task.manager !== first?.order.task.manager)
+      throw new InvalidTaskError(
+        `Task "${task.name}" has another manager than "${first?.order.task.name}", of the same flow.`,
+        'Give the manager to the flow: enqueue({ manager }).',
+      )
+  }
+  return backend
+}

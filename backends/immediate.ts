@@ -11,6 +11,10 @@ import { tasks } from '../lib/registry'
 import type { TaskResult } from '../lib/result'
 import type { Task } from '../lib/task-type'
 import { randomWorkerId } from '../lib/worker/worker-id'
+import type { FlowPlan } from '../lib/flow-parts'
+import { Filling } from './database/flows/fill'
+import { partOf, Settling } from './database/flows/settling'
+import { MemoryFlowRows } from './memory/flow-rows'
 import { KeptInMemory } from './memory/kept-in-memory'
 import { claim, finish, type MemoryRow } from './memory/row'
 
@@ -34,6 +38,24 @@ export class ImmediateBackend extends KeptInMemory {
     const row = this.table.add(order, this.alias)
     this.announced(row)
     return this.#run(row, () => order.task)
+  }
+
+  /** Runs it in order, in place. */
+  override async enqueueFlow(plan: FlowPlan): Promise<TaskResult<unknown>[]> {
+    const rows = this.placed(plan)
+    for (const row of rows) this.announced(row)
+    const flowRows = new MemoryFlowRows(this.table)
+    const [settling, filling] = [new Settling(flowRows, this.alias, false), new Filling(flowRows)]
+    for (const [i, row] of rows.entries()) {
+      const order = plan.rows[i]?.order
+      if (!order || row.status !== 'READY' || !this.table.rows.has(row.row_key)) continue
+      Object.assign(row, await filling.filled(row))
+      await this.#run(row, () => order.task)
+      const { member } = partOf(row.options)
+      if (member) await settling.settle([member])
+    }
+    this.table.forgetSets(rows.flatMap(({ options }) => partOf(options).member?.set ?? []))
+    return rows.map((row) => this.resultOf(row))
   }
 
   override async getResult(id: string): Promise<TaskResult<unknown>> {

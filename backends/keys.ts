@@ -25,6 +25,7 @@ export function userKey(stored: string): string {
 
 /** The most members that keys of a set can tell apart. */
 const ORDINAL_DIGITS = 6
+export const LAST_ORDINAL = 16 ** ORDINAL_DIGITS - 1
 
 /** The key of a member of a set: digits of one width, so that all of a set are one range in the collations of all databases. */
 export function memberKey(set: string, ordinal: number): string {

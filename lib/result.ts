@@ -135,9 +135,16 @@ export class TaskResult<Return> {
     return this.#read().queueName
   }
 
-  /** Not before this instant; null when it may run at once. */
+  /** Not before this instant; null when it may run at once, or when others have finished. */
   get runAfter(): Date | null {
-    return this.#read().runAfter
+    const { runAfter, isParked = false } = this.#read()
+    return isParked ? null : runAfter
+  }
+
+  /** True: the task is READY, but waits for earlier ones of its flow. */
+  get isWaiting(): boolean {
+    const { status, isParked = false } = this.#read()
+    return isParked && status === 'READY'
   }
 
   /** The backend's alias in `TASKS`. */

@@ -1,5 +1,6 @@
 import type { ErrorRecord } from './errors/error-record'
 import type { AttemptError } from './errors/history'
+import type { SetLinks } from './flow-parts'
 import type { ResultValues } from './record'
 
 /**
@@ -31,6 +32,13 @@ export interface Store {
   release(rows: readonly Held[], delay?: number): Promise<number>
   /** Takes over rows whose lease ran out: the store finds them, `judge` decides what each becomes. */
   rescue(judge: Judge): Promise<Rescued>
+  /**
+   * Settles sets of flows, of which a member has finished: rows that wait for those that have finished as a whole are due, FAILED
+   * or deleted. May be repeated. Resolves to the number of rows that are due now. Absent: the store has no flows.
+   */
+  settle?(sets: readonly SetLinks[]): Promise<number>
+  /** The same for rows that wait, some of them at each call: a worker may have been lost before it could settle what it did. */
+  settleWaiting?(): Promise<number>
   /** Deletes finished rows. */
   prune(query: PruneQuery): Promise<number>
   close(): Promise<void>

@@ -1,5 +1,6 @@
 import { clock } from '../../lib/clock'
 import type { Dialect, Part, Prunable } from './dialects/dialect'
+import { withoutAwaited } from './flows/prunable-members'
 import type { Session } from './connections/session'
 
 /** Rows deleted by one statement: few enough that no claim waits for long. */
@@ -11,6 +12,7 @@ export interface Pruning {
   readonly dialect: Dialect
   readonly session: Session
   readonly prunable: Prunable
+  readonly hexIds: boolean
   /** Runs a statement, and repeats it while others are in its way. */
   readonly ask: <T>(work: () => Promise<T>) => Promise<T>
   /** Called with the number of rows that each chunk deleted. */
@@ -44,11 +46,13 @@ async function prunePart(pruning: Pruning, { after, upTo }: Part): Promise<void>
 
 /** Returns the keys of the rows that were to be deleted. */
 async function pruneChunk(
-  { dialect, session, prunable, ask, onDeleted }: Pruning,
+  { dialect, session, prunable, ask, onDeleted, hexIds }: Pruning,
   part: Part,
 ): Promise<string[]> {
   const keys = await ask(() => dialect.prunable(session, prunable, part, CHUNK))
-  if (keys.length > 0) onDeleted(await ask(() => dialect.deleteFinished(session, keys)))
+  if (keys.length === 0) return keys
+  const free = await ask(() => withoutAwaited(dialect.flowRows(session), keys, hexIds))
+  if (free.length > 0) onDeleted(await ask(() => dialect.deleteFinished(session, free)))
   return keys
 }
 

@@ -22,6 +22,8 @@ export type ClaimedRaw = Omit<
     /** As text, or in milliseconds since 1970. */
     readonly enqueued_at: string | number | null
     readonly started_at: string | number | null
+    /** Why it cannot be run, apart from what its columns say. */
+    readonly fault?: string
   }
 
 /** The name in a raw row: the id is called `row_key`, since batches have it under that name too. */
@@ -64,6 +66,8 @@ export interface NoteRow extends HeldRow {
 
 const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze({})
 /** NO_DELAY as a claim gives it. */
+/** The beginning of PARKED_UNTIL as text. */
+const PARKED_TEXT = '9998-01-01 00:00:00'
 const NO_DELAY_TEXT = `${utcText(NO_DELAY)}.000000`
 
 /** The greatest number that the column `claims` holds. A claim stays at it in place of failing for all rows beside. */
@@ -78,7 +82,7 @@ export function claimedRow(raw: ClaimedRaw): ClaimedRow {
     claims: Number(raw.claims ?? 0),
     values: resultValues(raw, call, workers),
     cancelled: typeof raw.cancel_requested_at === 'string',
-    malformed: malformedPart(raw, call, workers),
+    malformed: raw.fault ?? malformedPart(raw, call, workers),
     bytes: raw.args_kwargs?.length ?? 0,
     options: isRecord(options) ? options : NO_OPTIONS,
   }
@@ -105,6 +109,7 @@ function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultV
     queueName: raw.queue_name ?? '',
     backend: raw.backend_name ?? '',
     runAfter: delayOf(raw.run_after),
+    isParked: raw.run_after?.startsWith(PARKED_TEXT) ?? false,
     workerIds: idsIn(workers),
     errors: errorsOf(raw),
     returnValue: parsed(raw.return_value ?? null) ?? null,
@@ -115,9 +120,14 @@ function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultV
 function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
   if (!isRecord(call)) return { args: [], kwargs: {} }
   return {
-    args: Array.isArray(call['args']) ? call['args'] : [],
+    args: Array.isArray(call['args']) ? call['args'] : openArguments(call['args']),
     kwargs: isRecord(call['kwargs']) ? call['kwargs'] : {},
   }
+}
+
+/** Arguments of a flow, of which some are known only when the row runs: those are null. */
+function openArguments(args: unknown): readonly unknown[] {
+  return isRecord(args) && Array.isArray(args['of']) ? args['of'] : []
 }
 
 /** The first reason why the row cannot be run, or null. */

@@ -1,5 +1,6 @@
 import { dashed } from '../../entities/formats'
 import { clock } from '../../lib/clock'
+import type { SetLinks } from '../../lib/flow-parts'
 import type {
   ClaimedRow,
   Exchange,
@@ -14,7 +15,10 @@ import type {
   Store,
   ClaimFilter,
 } from '../../lib/store'
+import { Filling } from '../database/flows/fill'
+import { partOf, Settling } from '../database/flows/settling'
 import { claimedRow } from '../database/row'
+import { MemoryFlowRows } from './flow-rows'
 import * as change from './row'
 import type { MemoryRow } from './row'
 import { isDue, isInQueues, type MemoryTable } from './table'
@@ -33,10 +37,15 @@ export class MemoryStore implements Store {
   readonly #table: MemoryTable
   readonly #settings: MemoryStoreSettings
   readonly #close: () => void
+  readonly #settling: Settling
+  readonly #filling: Filling
 
   constructor(table: MemoryTable, settings: MemoryStoreSettings, close = (): void => {}) {
     this.#table = table
     this.#settings = settings
+    const rows = new MemoryFlowRows(table)
+    this.#settling = new Settling(rows, settings.backendName, false)
+    this.#filling = new Filling(rows)
     this.#close = close
   }
 
@@ -54,7 +63,7 @@ export class MemoryStore implements Store {
     filter: ClaimFilter,
   ): Promise<Exchange> {
     const answers = outcomes.map((outcome) => (this.#finish(outcome) ? 'kept' : 'refused'))
-    return { answers, claimed: this.#claim(limit, filter) }
+    return { answers, claimed: await Promise.all(this.#claim(limit, filter).map(this.#filled)) }
   }
 
   async renew(rows: readonly Held[]): Promise<Renewed> {
@@ -102,6 +111,14 @@ export class MemoryStore implements Store {
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
+  settle(sets: readonly SetLinks[]): Promise<number> {
+    return this.#settling.settle(sets)
+  }
+
+  settleWaiting(): Promise<number> {
+    return this.#settling.settleWaiting()
+  }
+
   async prune(query: PruneQuery): Promise<number> {
     const old = this.#own().filter((row) => isInQueues(row, query) && this.#isOld(row, query))
     if (query.dryRun) return old.length
@@ -121,7 +138,10 @@ export class MemoryStore implements Store {
     return [...this.#table.rows.values()].filter((row) => row.backend_name === backendName)
   }
 
-  #claim(limit: number, filter: ClaimFilter): ClaimedRow[] {
+  readonly #filled = async (row: MemoryRow): Promise<ClaimedRow> =>
+    claimedRow(partOf(row.options).awaits ? await this.#filling.filled(row) : row)
+
+  #claim(limit: number, filter: ClaimFilter): MemoryRow[] {
     if (limit <= 0) return []
     const now = this.#table.now()
     const best = this.#own()
@@ -132,7 +152,7 @@ export class MemoryStore implements Store {
       change.claim(row, filter.workerId, now)
       change.hold(row, this.leaseSeconds, now)
     }
-    return best.map(claimedRow)
+    return best
   }
 
   /** Whether the row now says what the outcome says. */

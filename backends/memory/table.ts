@@ -19,6 +19,8 @@ export class MemoryTable {
   readonly rows = new Map<string, MemoryRow>()
   readonly #now: () => number
   readonly #listeners = new Set<(wakeup: Wakeup) => void>()
+  /** The members of sets of flows. */
+  readonly #sets = new Map<string, MemoryRow[]>()
 
   /** `now` gives the instants that are stored, in ms since 1970. Leases go by the library's clock instead. */
   constructor(now: () => number = Date.now) {
@@ -30,13 +32,15 @@ export class MemoryTable {
   }
 
   /** Writes a new row, whatever its key. */
-  add({ task, argsKwargs, key }: Order, alias: string): MemoryRow {
-    const call = { row_key: newId(), args_kwargs: argsKwargs }
-    const row = newRow(call, sharedValues({ task, key }, alias), instantText(this.now()))
+  add({ task, argsKwargs, key, flow }: Order, alias: string, id = newId()): MemoryRow {
+    const call = { row_key: id, args_kwargs: argsKwargs, ...(flow && { unique_key: flow.key }) }
+    const shared = sharedValues({ task, key, ...(flow && { flow }) }, alias)
+    const row = newRow(call, shared, instantText(this.now()))
     const added: MemoryRow = { ...row, leaseEnds: null }
     if (key?.kind === 'debounce') added.run_after = instantText(this.now() + key.wait)
     this.rows.set(row.row_key, added)
-    if (isDue(added, this.now())) this.#tell({ what: 'ready', queue: task.queueName })
+    if (flow?.member) this.#join(flow.member.set, added)
+    if (isDue(added, this.now())) this.tell({ what: 'ready', queue: task.queueName })
     return added
   }
 
@@ -71,7 +75,7 @@ export class MemoryTable {
     if (row?.status === 'READY') end(row, 'FAILED', recordOf(new TaskCancelled()), this.now())
     if (row?.status !== 'RUNNING' || row.lease_until === null) return
     row.cancel_requested_at = instantText(this.now())
-    this.#tell({ what: 'cancel', key: row.row_key })
+    this.tell({ what: 'cancel', key: row.row_key })
   }
 
   /** @throws ResultNotFoundError for an id that is not here; NotSupportedError unless the row is FAILED, or if another one has its unique key. */
@@ -85,7 +89,7 @@ export class MemoryTable {
       throw keyTaken(valuesOf(row), uniqueKey, valuesOf(holder))
     retry(row)
     row.unique_key = uniqueKey
-    this.#tell({ what: 'ready', queue: row.queue_name ?? '' })
+    this.tell({ what: 'ready', queue: row.queue_name ?? '' })
     return row
   }
 
@@ -113,17 +117,33 @@ export class MemoryTable {
     return counts
   }
 
+  /** In the order in which they were added. */
+  membersOf(set: string): MemoryRow[] {
+    return this.#sets.get(set) ?? []
+  }
+
   /** Calls `hear` with what happens to rows; the function it gives back ends that. */
   listen(hear: (wakeup: Wakeup) => void): () => void {
     this.#listeners.add(hear)
     return () => void this.#listeners.delete(hear)
   }
 
+  /** Nothing waits for these sets any more. */
+  forgetSets(sets: readonly string[]): void {
+    for (const set of sets) this.#sets.delete(set)
+  }
+
+  #join(set: string, row: MemoryRow): void {
+    const members = this.#sets.get(set)
+    if (members) members.push(row)
+    else this.#sets.set(set, [row])
+  }
+
   #byUniqueKey(key: string): MemoryRow | undefined {
     return [...this.rows.values()].find((row) => row.unique_key === key)
   }
 
-  #tell(wakeup: Wakeup): void {
+  tell(wakeup: Wakeup): void {
     for (const hear of this.#listeners) hear(wakeup)
   }
 }

@@ -1,5 +1,6 @@
 import type { Heartbeats } from './chores/heartbeats'
 import type { RescueGate } from './chores/rescue-gate'
+import type { SetLinks } from '../flow-parts'
 import type {
   ClaimFilter,
   Exchange,
@@ -72,6 +73,14 @@ export class DoubtingStore implements Store {
 
   rescue(judge: Judge): Promise<Rescued> {
     return this.#store.rescue(judge)
+  }
+
+  async settle(sets: readonly SetLinks[]): Promise<number> {
+    return (await this.#store.settle?.(sets)) ?? 0
+  }
+
+  async settleWaiting(): Promise<number> {
+    return (await this.#store.settleWaiting?.()) ?? 0
   }
 
   prune(query: PruneQuery): Promise<number> {

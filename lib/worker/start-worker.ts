@@ -19,6 +19,7 @@ import type * as leases from './chores/leases'
 import type * as progress from './chores/progress'
 import type * as rescueGate from './chores/rescue-gate'
 import type * as rescuer from './chores/rescuer'
+import type * as settling from './chores/settling'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
 import type * as watching from './chores/watching'
@@ -166,9 +167,14 @@ function workerOn(
   const noting = new ProgressNotes(store, pool)
   // A batch ends: nobody would come back to the row.
   const unknown = settings.batch ? null : new UnknownTasks()
+  let look = (): void => {}
+  const settling = settlingOf(store, pool, () => look())
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
-  const chores = [...beating, holding, noting, ...returning, rescuing, ...watchingOf(pool, watch)]
-  return new Worker(store, settings, pool, chores)
+  const watching = watchingOf(pool, watch)
+  const chores = [...beating, holding, noting, ...returning, rescuing, ...settling, ...watching]
+  const worker = new Worker(store, settings, pool, chores)
+  look = () => worker.look()
+  return worker
 }
 
 /** The store, the gate and the chore of a worker that has a record, where the store keeps any. */
@@ -185,6 +191,12 @@ function withRecord(
   const gate = new RescueGate(leaseSeconds * 1000)
   const beating = new Heartbeats(heartbeat, gate, pool, { ...settings, leaseSeconds })
   return { store: new DoubtingStore(store, gate, beating), gate, beating: [beating] }
+}
+
+function settlingOf(store: Store, pool: taskPool.TaskPool, look: () => void): Chore[] {
+  if (!store.settle) return []
+  const { Settling } = require('./chores/settling') as typeof settling
+  return [new Settling(store, pool, look)]
 }
 
 function watchingOf(pool: taskPool.TaskPool, watch: Watch | undefined): Chore[] {

@@ -58,7 +58,11 @@ export class Worker {
   /** What the store hears before it is asked. */
   hear(wakeup: Wakeup): void {
     if (wakeup.what === 'cancel') return this.#pool.ask(wakeup.key)
-    if (!serves(this.#settings, wakeup.queue)) return
+    if (serves(this.#settings, wakeup.queue)) this.look()
+  }
+
+  /** Polls soon: there may be rows that are due. */
+  look(): void {
     this.#exchanges.polling.wake()
     this.#pool.wake()
   }
@@ -123,6 +127,7 @@ export class Worker {
       return true
     }
     if (!batch || claimed !== 0 || limit === 0 || this.#exchanges.isBusy) return false
+    if (this.#chores.some(({ isBusy }) => isBusy)) return false
     log.info(`No more tasks to run for worker_id=${workerId}. Exiting gracefully.`)
     return true
   }

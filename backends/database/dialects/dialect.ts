@@ -4,6 +4,7 @@ import type { ClaimFilter } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'
 import type { NewRows } from '../new-row'
 import type { ClaimedRaw, FinishRow, HeldRow, NoteRow, RawRow } from '../row'
+import type { FlowRows } from './flow-rows'
 import type { WorkerRecords } from './worker-records'
 
 /**
@@ -117,6 +118,8 @@ export abstract class Dialect {
   abstract deleteFinished(session: Session, keys: readonly string[]): Promise<number>
   /** Makes a READY row FAILED with this error. Returns 1, or 0 if it is not READY. */
   abstract cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
+  /** The verbs of flows. */
+  abstract flowRows(session: Session): FlowRows
   /** The verbs of the table of workers. */
   abstract workerRecords(path: string): WorkerRecords
   /** Asks the worker of a RUNNING row to stop; `notify`: at once, where the database can notify it. Returns 1, or 0 if the row is not RUNNING. */

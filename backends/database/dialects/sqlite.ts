@@ -12,6 +12,8 @@ import { rowsOf } from './plain-rows'
 import { SqlDialect } from './sql-dialect'
 import type { Statements } from './statements'
 import type { WorkerRecords } from './worker-records'
+import type * as flowRows from './flow-rows'
+import type { FlowRows } from './flow-rows'
 import type * as workers from './sqlite-workers'
 import {
   CLAIM_COLUMNS,
@@ -63,6 +65,7 @@ function rows(...columns: string[]): string {
 export class Sqlite extends SqlDialect {
   readonly name = 'sqlite'
   readonly maxStatement = 256 * 1024 * 1024
+  readonly #path: string
   readonly #finishSomeAgain: string
   readonly #takeOver: string
   readonly #nextPriority: string
@@ -70,6 +73,7 @@ export class Sqlite extends SqlDialect {
 
   constructor({ path }: Table) {
     super(statements(path), null)
+    this.#path = path
     this.#finishSomeAgain = finishOf(path, true)
     this.#takeOver = `${this.#finishSomeAgain} AND t.lease_until < ${NOW} RETURNING id AS row_key`
     this.#nextPriority = `SELECT max(priority) AS priority FROM ${path} WHERE status = 'READY' AND priority < :below`
@@ -105,6 +109,25 @@ export class Sqlite extends SqlDialect {
     rows: readonly FinishRow[],
   ): Promise<ReadonlySet<string>> {
     return keysOf(await session.query(this.#takeOver, this.batch(rows)))
+  }
+
+  flowRows(session: Session): FlowRows {
+    const { SqlFlowRows } = require('./flow-rows') as typeof flowRows
+    return new SqlFlowRows(
+      this.#path,
+      {
+        now: NOW,
+        parked: "'9998-01-01 00:00:00'",
+        isBackend: `m.${sqliteNames.isBackend}`,
+        byKeys: "id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows))",
+        id: 'm.id',
+        asText: (column) => `CAST(${column} AS TEXT)`,
+        instantText: (column) => `CAST(${column} AS TEXT)`,
+        instant: (parameter) => parameter,
+        batch: (batch) => this.batch(batch),
+      },
+      session,
+    )
   }
 
   workerRecords(path: string): WorkerRecords {

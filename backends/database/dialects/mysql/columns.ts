@@ -7,6 +7,9 @@ export const NOW = 'UTC_TIMESTAMP(6)'
 /** `run_after` of a row without a delay. */
 export const NO_DELAY = "'9999-01-01 00:00:00'"
 
+/** `run_after` of a row that waits for others. */
+export const PARKED = "'9998-01-01 00:00:00'"
+
 /**
  * In a small table the planner would rather read all rows than look up ten: it would meet, and wait for, all rows that others
  * have locked. In a join with `rows` this index alone does not keep it from that: STRAIGHT_JOIN does, with `rows` first.

@@ -11,6 +11,8 @@ import { rowsOf } from '../plain-rows'
 import { SqlDialect } from '../sql-dialect'
 import type { Statements } from '../statements'
 import type { WorkerRecords } from '../worker-records'
+import type * as flowRows from '../flow-rows'
+import type { FlowRows } from '../flow-rows'
 import type * as workers from './workers'
 import type { LockTexts } from '../free-rows'
 import { freeKeyOf, INSERTED, newValues, selectList } from '../sql-text'
@@ -22,6 +24,7 @@ import {
   KEY,
   leaseFrom,
   NOW,
+  PARKED,
   read,
   rows,
   readSmall,
@@ -46,6 +49,7 @@ const IN_TURN = `${NOW} + INTERVAL v.n MICROSECOND`
 export class MySql extends SqlDialect {
   readonly name = 'mysql'
   readonly maxStatement: number
+  readonly #path: string
   readonly #insertReturns: boolean
   readonly #packet: number | undefined
   readonly #lockByUniqueKey: string
@@ -57,6 +61,7 @@ export class MySql extends SqlDialect {
   constructor(table: Table) {
     const { path, hexIds, isMariaDb } = table
     super(statements(table), locksOf(path))
+    this.#path = path
     this.maxStatement = maxStatementOf(table.packet)
     this.#packet = table.packet
     this.#insertReturns = isMariaDb
@@ -115,6 +120,26 @@ export class MySql extends SqlDialect {
     const batch = valuesOf(renewals)
     await session.query(this.sql.renew, { ...batch, leaseSeconds })
     return heldOf(await session.query(this.#held, batch))
+  }
+
+  flowRows(session: Session): FlowRows {
+    const { SqlFlowRows } = require('../flow-rows') as typeof flowRows
+    return new SqlFlowRows(
+      this.#path,
+      {
+        now: NOW,
+        parked: PARKED,
+        updated: `${this.#path} ${BY_KEY}`,
+        isBackend: mysqlNames.isBackend.replaceAll('t.', 'm.'),
+        byKeys: 'id IN (:keys)',
+        id: 'CAST(m.id AS CHAR)',
+        asText: (column) => `CAST(${column} AS CHAR)`,
+        instantText,
+        instant: (parameter) => parameter,
+        batch: (batch) => this.batch(batch),
+      },
+      session,
+    )
   }
 
   workerRecords(path: string): WorkerRecords {

@@ -19,6 +19,8 @@ import {
   type Prunable,
   type Released,
 } from '../dialect'
+import type { FlowRows } from '../flow-rows'
+import type * as flowRows from './flow-rows'
 import type { WorkerRecords } from '../worker-records'
 import { claimRows } from './claim'
 import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
@@ -227,6 +229,11 @@ export class Portable extends Dialect {
   async requestCancel({ manager }: Session, id: string): Promise<number> {
     const running = { id, status: 'RUNNING', leaseUntil: Not(IsNull()) } as const
     return (await update(manager, running, { cancelRequestedAt: new Date() })) ? 1 : 0
+  }
+
+  flowRows({ manager }: Session): FlowRows {
+    const { PortableFlowRows } = require('./flow-rows') as typeof flowRows
+    return new PortableFlowRows(manager, this.#hexIds)
   }
 
   workerRecords(): WorkerRecords {

@@ -1,0 +1,250 @@
+import { type ErrorRecord, PREVIOUS_FAILED } from '../../../lib/errors/error-record'
+import type { Session } from '../connections/session'
+import type { Values } from '../connections/statement'
+
+import { rowsOf } from './plain-rows'
+import { type Batch, keyOf, keysOf } from './records'
+
+/** Keys of members of one set: from one on, up to another one, both included. */
+export interface KeyRange {
+  readonly set: string
+  readonly from: string
+  readonly upTo: string
+}
+
+/** A member, as the rows that wait for its set see it. */
+export interface MemberRow {
+  readonly row_key: string
+  readonly unique_key: string | null
+  readonly status: string
+  readonly task_path: string | null
+  readonly return_value: string | null
+  readonly exception_class_path: string | null
+  readonly traceback: string | null
+}
+
+/** A row that waits for a set. */
+export interface ParkedRow {
+  readonly row_key: string
+  /** JSON. */
+  readonly options: string | null
+  readonly enqueued_at: string
+}
+
+/** What members are asked for: those that have not finished, or have FAILED. */
+export type Asked = 'open' | 'failed'
+
+/** The verbs of flows, over rows that wait (READY, and due only in the year 9998) and those that they wait for. */
+export interface FlowRows {
+  /** The first key of each range whose row is as asked, by set. */
+  first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>>
+  /** Members of a range, in the order of their keys, of all of them at most `limit`. */
+  members(range: KeyRange, limit: number): Promise<readonly MemberRow[]>
+  /** Any row, by its key. */
+  row(key: string): Promise<MemberRow | undefined>
+  /** Has waiting rows due now, and those that were FAILED because of others. Returns how many. */
+  unpark(keys: readonly string[]): Promise<number>
+  /** Makes a waiting row FAILED. Returns whether it was waiting. */
+  fail(key: string, error: ErrorRecord): Promise<boolean>
+  /** Deletes waiting rows. */
+  drop(keys: readonly string[]): Promise<void>
+  /** The options of rows, as JSON, by key. */
+  options(keys: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** The options of those of the rows that are members of a set, as JSON, by key. */
+  memberOptions(keys: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** Those of the rows that have not finished. */
+  unfinished(keys: readonly string[]): Promise<ReadonlySet<string>>
+  /** Waiting rows of a backend that were enqueued after an instant, the oldest first. */
+  waiting(
+    backendName: string,
+    after: Pick<ParkedRow, 'enqueued_at' | 'row_key'>,
+    limit: number,
+  ): Promise<readonly ParkedRow[]>
+}
+
+/** How a dialect says what statements of flows have in common. */
+export interface FlowWords {
+  readonly now: string
+  /** `run_after` of a waiting row. */
+  readonly parked: string
+  /** The condition that row `m` is of the backend. */
+  readonly isBackend: string
+  /** The table in an UPDATE by keys, where that is not its path alone. */
+  readonly updated?: string
+  /** The condition that a row has one of the keys of a batch. */
+  readonly byKeys: string
+  readonly id: string
+  readonly asText: (column: string) => string
+  readonly instantText: (column: string) => string
+  /** An instant of a parameter that holds its text. */
+  readonly instant: (parameter: string) => string
+  readonly batch: (batch: Batch) => Values
+}
+
+const CONDITIONS: Readonly<Record<Asked, string>> = {
+  open: "m.status IN ('READY', 'RUNNING')",
+  failed: "m.status = 'FAILED'",
+}
+/** How many ranges one statement looks at: few texts, so that each can be prepared. */
+const SIZES = [1, 4, 16, 64]
+/** Above any priority, even one that was never checked. */
+const ABOVE_ALL = 2 ** 31 - 1
+
+/** The verbs by statements, the same for all databases but for a few words. */
+export class SqlFlowRows implements FlowRows {
+  readonly #path: string
+  readonly #words: FlowWords
+  readonly #session: Session
+  readonly #firstTexts = new Map<string, string>()
+
+  constructor(path: string, words: FlowWords, session: Session) {
+    this.#path = path
+    this.#words = words
+    this.#session = session
+  }
+
+  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>> {
+    const found = new Map<string, string>()
+    const most = SIZES.at(-1) ?? 1
+    for (let i = 0; i < ranges.length; i += most) {
+      const part = ranges.slice(i, i + most)
+      const size = SIZES.find((each) => each >= part.length) ?? most
+      const { records } = await this.#session.query(
+        this.#firstText(size, asked),
+        valuesOf(part, size),
+      )
+      for (const { n, found: key } of records) {
+        const range = part[Number(n)]
+        if (range && key !== null && key !== undefined) found.set(range.set, String(key))
+      }
+    }
+    return found
+  }
+
+  async members(range: KeyRange, limit: number): Promise<readonly MemberRow[]> {
+    const text = `${this.#select()} WHERE ${inRange('')} ORDER BY m.unique_key LIMIT :limit`
+    return rowsOf<MemberRow>(
+      await this.#session.query(text, { ...valuesOf([range], 1, ''), limit }),
+    )
+  }
+
+  async row(key: string): Promise<MemberRow | undefined> {
+    const text = `${this.#select()} WHERE ${this.#words.byKeys}`
+    return rowsOf<MemberRow>(await this.#session.query(text, this.#batch([key])))[0]
+  }
+
+  async unpark(keys: readonly string[]): Promise<number> {
+    const { now, parked, byKeys } = this.#words
+    const text = `UPDATE ${this.#words.updated ?? this.#path} SET run_after = ${now}, status = 'READY', finished_at = NULL, exception_class_path = '', traceback = ''
+      WHERE ${byKeys} AND ((status = 'READY' AND run_after = ${parked}) OR (status = 'FAILED' AND exception_class_path = '${PREVIOUS_FAILED}'))`
+    return (await this.#session.query(text, this.#batch(keys))).affected
+  }
+
+  async fail(key: string, error: ErrorRecord): Promise<boolean> {
+    const { now, byKeys } = this.#words
+    const text = `UPDATE ${this.#words.updated ?? this.#path} SET status = 'FAILED', finished_at = ${now}, exception_class_path = :exceptionClassPath, traceback = :traceback
+      WHERE ${byKeys} AND ${this.#isWaiting()}`
+    return (await this.#session.query(text, { ...this.#batch([key]), ...error })).affected > 0
+  }
+
+  async drop(keys: readonly string[]): Promise<void> {
+    const text = `DELETE FROM ${this.#path} WHERE ${this.#words.byKeys} AND ${this.#isWaiting()}`
+    await this.#session.query(text, this.#batch(keys))
+  }
+
+  async options(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#options(keys, '')
+  }
+
+  async memberOptions(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#options(keys, " AND m.unique_key LIKE 'g%'")
+  }
+
+  async unfinished(keys: readonly string[]): Promise<ReadonlySet<string>> {
+    const { id, byKeys } = this.#words
+    const text = `SELECT ${id} AS row_key FROM ${this.#path} m WHERE ${byKeys} AND ${CONDITIONS.open}`
+    return keysOf(await this.#session.query(text, this.#batch(keys)))
+  }
+
+  /** From priority to priority, since that comes first in the index: else all that is READY would be read. */
+  async waiting(
+    backendName: string,
+    { enqueued_at: after, row_key: afterId }: Pick<ParkedRow, 'enqueued_at' | 'row_key'>,
+    limit: number,
+  ): Promise<readonly ParkedRow[]> {
+    const { id, asText, instant, instantText, isBackend, parked } = this.#words
+    const next = `SELECT max(priority) AS priority FROM ${this.#path} WHERE status = 'READY' AND priority < :below`
+    const text = `SELECT ${id} AS row_key, ${asText('m.options')} AS options, ${instantText('m.enqueued_at')} AS enqueued_at FROM ${this.#path} m
+      WHERE m.status = 'READY' AND m.priority = :priority AND m.run_after = ${parked} AND ${isBackend}
+        AND (m.enqueued_at > ${instant(':after')} OR (m.enqueued_at = ${instant(':after')} AND m.id > :afterId)) ORDER BY m.enqueued_at, m.id LIMIT :limit`
+    const found: ParkedRow[] = []
+    for (let below = ABOVE_ALL; found.length < limit;) {
+      const { records } = await this.#session.query(next, { below })
+      const priority = records[0]?.['priority'] as number | string | null | undefined
+      if (priority === null || priority === undefined) break
+      const values = {
+        priority: Number(priority),
+        after,
+        afterId,
+        backendName,
+        limit: limit - found.length,
+      }
+      found.push(...rowsOf<ParkedRow>(await this.#session.query(text, values)))
+      below = Number(priority)
+    }
+    return found
+  }
+
+  #select(): string {
+    const { id, asText } = this.#words
+    return `SELECT ${id} AS row_key, m.unique_key AS unique_key, m.status AS status, m.task_path AS task_path, ${asText('m.return_value')} AS return_value,
+        m.exception_class_path AS exception_class_path, m.traceback AS traceback FROM ${this.#path} m`
+  }
+
+  async #options(keys: readonly string[], condition: string): Promise<Map<string, string>> {
+    const { id, asText, byKeys } = this.#words
+    const text = `SELECT ${id} AS row_key, ${asText('m.options')} AS options FROM ${this.#path} m WHERE ${byKeys}${condition}`
+    const { records } = await this.#session.query(text, this.#batch(keys))
+    return new Map(records.map((record) => [keyOf(record), String(record['options'] ?? '{}')]))
+  }
+
+  #isWaiting(): string {
+    return `status = 'READY' AND run_after = ${this.#words.parked}`
+  }
+
+  #batch(keys: readonly string[]): Values {
+    return this.#words.batch(keys.map((key) => ({ row_key: key })))
+  }
+
+  #firstText(size: number, asked: Asked): string {
+    const name = `${asked} ${size}`
+    const known = this.#firstTexts.get(name)
+    if (known !== undefined) return known
+    const looks = Array.from(
+      { length: size },
+      (_, n) => `SELECT ${n} AS n, (SELECT m.unique_key FROM ${this.#path} m
+      WHERE ${inRange(String(n))} AND ${CONDITIONS[asked]} ORDER BY m.unique_key LIMIT 1) AS found`,
+    )
+    const text = looks.join(' UNION ALL ')
+    this.#firstTexts.set(name, text)
+    return text
+  }
+}
+
+/** The exact comparison stands beside the range, which a collation may take for a larger one. */
+function inRange(n: string): string {
+  return `m.unique_key >= :from${n} AND m.unique_key <= :upTo${n} AND m.unique_key LIKE :like${n}`
+}
+
+/** The last range is repeated, where there are fewer. */
+function valuesOf(ranges: readonly KeyRange[], size: number, name?: string): Values {
+  const values: Record<string, string> = {}
+  for (let n = 0; n < size; n++) {
+    const range = ranges[Math.min(n, ranges.length - 1)]
+    const suffix = name ?? String(n)
+    values[`from${suffix}`] = range?.from ?? ''
+    values[`upTo${suffix}`] = range?.upTo ?? ''
+    values[`like${suffix}`] = `g${range?.set ?? ''}%`
+  }
+  return values
+}

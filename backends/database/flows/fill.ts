@@ -1,0 +1,133 @@
+import { dashed } from '../../../entities/formats'
+import { PREVIOUS_FAILED } from '../../../lib/errors/error-record'
+import { isRecord } from '../../../lib/errors/option-checks'
+import type { Awaited, Shape } from '../../../lib/flow-parts'
+import { memberKey, LAST_ORDINAL, ordinalOf } from '../../keys'
+import type { FlowRows, MemberRow } from '../dialects/flow-rows'
+import type { ClaimedRaw } from '../row'
+import { partOf, wholeOf } from './settling'
+
+/** The most text, in characters, that the values of a set may have together: they become one argument. */
+const MOST = 16 * 1024 * 1024
+/** Members that one statement reads. */
+const PAGE = 1_000
+
+/** Reads what the members of sets have returned, for the rows that have waited for them. */
+export class Filling {
+  readonly #rows: FlowRows
+
+  constructor(rows: FlowRows) {
+    this.#rows = rows
+  }
+
+  /** The row with its arguments; one that cannot have them says why. Rejects if the database does not answer. */
+  async filled(row: ClaimedRaw): Promise<ClaimedRaw> {
+    const { awaits } = partOf(row.options)
+    const call: unknown = JSON.parse(row.args_kwargs ?? 'null')
+    if (!awaits || !isRecord(call) || !isOpen(call['args'])) return row
+    const { of, fill } = call['args']
+    if (fill.length === 0) return withArguments(row, of, call)
+    const value = await this.#valueOf(awaits)
+    if (value === undefined) return { ...row, fault: tooLarge(awaits) }
+    const args = of.map((argument, i) => (fill.includes(i) ? value : argument))
+    return withArguments(row, args, call)
+  }
+
+  /** undefined: it is too large. */
+  async #valueOf({ set, give, shape }: Awaited): Promise<unknown> {
+    if (give === 'failure') return this.#firstFailure(set)
+    const members = await this.#members(set)
+    if (members === undefined) return undefined
+    if (give === 'value') return valueOf(members[0])
+    const each = give === 'values' ? valueOf : (member: MemberRow) => this.#outcomeOf(member)
+    const values = await Promise.all(members.map(each))
+    return shape ? shaped(values, shape) : values
+  }
+
+  async #members(set: string): Promise<MemberRow[] | undefined> {
+    const members: MemberRow[] = []
+    let size = 0
+    for (let from = 0; from <= LAST_ORDINAL;) {
+      const range = { ...wholeOf(set), from: memberKey(set, from) }
+      const page = await this.#rows.members(range, PAGE)
+      for (const { return_value: value } of page) size += value?.length ?? 0
+      if (size > MOST) return undefined
+      members.push(...page)
+      const last = ordinalOf(set, page.at(-1)?.unique_key ?? null)
+      if (page.length < PAGE || last === null) break
+      from = last + 1
+    }
+    return members
+  }
+
+  async #firstFailure(set: string): Promise<unknown> {
+    const found = await this.#rows.first([wholeOf(set)], 'failed')
+    const key = found.get(set)
+    if (key === undefined) return null
+    const [member] = await this.#rows.members({ set, from: key, upTo: key }, 1)
+    return member ? this.#failureOf(member) : null
+  }
+
+  async #outcomeOf(member: MemberRow): Promise<unknown> {
+    return member.status === 'SUCCESSFUL'
+      ? { status: 'fulfilled', value: valueOf(member) }
+      : { status: 'rejected', reason: await this.#failureOf(member) }
+  }
+
+  /** Of one that did not run because of another one it is the failure of that. */
+  async #failureOf(member: MemberRow): Promise<unknown> {
+    const { row_key: key, task_path: taskName, exception_class_path, traceback } = member
+    const own = {
+      id: dashed(key),
+      taskName: taskName ?? '',
+      error: { exceptionClassPath: exception_class_path ?? '', traceback: traceback ?? '' },
+    }
+    if (exception_class_path !== PREVIOUS_FAILED) return own
+    const [, id] = /\bTask ([0-9a-f-]{36}) \(/.exec(traceback ?? '') ?? []
+    const earlier = id && (await this.#rows.row(keyLike(id, key)))
+    if (!earlier) return own
+    return {
+      id,
+      taskName: earlier.task_path ?? '',
+      error: {
+        exceptionClassPath: earlier.exception_class_path ?? '',
+        traceback: earlier.traceback ?? '',
+      },
+    }
+  }
+}
+
+interface Open {
+  readonly of: readonly unknown[]
+  readonly fill: readonly unknown[]
+}
+
+function isOpen(args: unknown): args is Open {
+  return isRecord(args) && Array.isArray(args['of']) && Array.isArray(args['fill'])
+}
+
+function withArguments(row: ClaimedRaw, args: readonly unknown[], call: object): ClaimedRaw {
+  return { ...row, args_kwargs: JSON.stringify({ ...call, args }) }
+}
+
+function valueOf(member: MemberRow | undefined): unknown {
+  return JSON.parse(member?.return_value ?? 'null') as unknown
+}
+
+/** An id as the keys of this table are spelled. */
+function keyLike(id: string, key: string): string {
+  return key.includes('-') ? id : id.replaceAll('-', '')
+}
+
+function shaped(values: readonly unknown[], shape: Shape): unknown[] {
+  let next = 0
+  const take = (part: Shape): unknown[] =>
+    part.flatMap((each) =>
+      typeof each === 'number' ? values.slice(next, (next += each)) : [take(each)],
+    )
+  return take(shape)
+}
+
+function tooLarge({ give }: Awaited): string {
+  return `its ${give} of the flow have more than ${MOST / 1024 / 1024} MiB together: let the tasks store what they make and return where it is`
+}

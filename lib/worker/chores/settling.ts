@@ -1,0 +1,91 @@
+import { clock } from '../../clock'
+import { briefly } from '../../errors/error-record'
+import { log } from '../../events/logger'
+import { flowPartOf, type SetLinks } from '../../flow-parts'
+import type { ClaimedRow, Store } from '../../store'
+import type { TaskPool } from '../pool/task-pool'
+import type { Chore } from './chore'
+import { lookIntervalMs } from './rescuer'
+
+/** Delay in ms before sets are settled again after an error. */
+const AGAIN_MS = 250
+/** Time in ms between two looks of a worker that has seen no row of a flow since its last one: for those of others. */
+const RARE_MS = 5 * 60_000
+/** It varies by this share, so that workers started together do not look together. */
+const JITTER = 0.3
+
+/**
+ * Settles flows: what waits for rows that have finished here is due, FAILED or deleted; and, from time to time, what waits for
+ * rows of workers that were lost before they could.
+ */
+export class Settling implements Chore {
+  readonly #store: Store
+  /** Has the worker poll: rows are due. */
+  readonly #wake: () => void
+  #owed: SetLinks[] = []
+  #working: Promise<void> | undefined
+  #hasSeen = true
+  #hasEnded = false
+
+  constructor(store: Store, pool: TaskPool, wake: () => void) {
+    this.#store = store
+    this.#wake = wake
+    pool.listen({ finished: (row) => this.#note(row) })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    let lookedAt = Number.NEGATIVE_INFINITY
+    while (!signal.aborted) {
+      const isDue = this.#hasSeen || clock.now() - lookedAt >= RARE_MS
+      if (isDue) {
+        this.#hasSeen = false
+        lookedAt = clock.now()
+        await this.#look()
+      }
+      const pause = lookIntervalMs(this.#store.leaseSeconds)
+      await clock.sleep(pause * (1 - JITTER + 2 * JITTER * Math.random()), signal)
+    }
+    await this.#working
+    this.#hasEnded = true
+  }
+
+  /** A batch may not end: it may make rows due. */
+  get isBusy(): boolean {
+    return this.#working !== undefined
+  }
+
+  #note({ options }: ClaimedRow): void {
+    if (!('flow' in options)) return
+    this.#hasSeen = true
+    const { member } = flowPartOf(options)
+    if (!member) return
+    this.#owed.push(member)
+    this.#working ??= this.#work()
+  }
+
+  /** All that finish in one exchange are settled together. A worker that ends before has left it to the next look of another one. */
+  async #work(): Promise<void> {
+    await Promise.resolve()
+    while (this.#owed.length > 0 && !this.#hasEnded) {
+      const sets = this.#owed
+      this.#owed = []
+      try {
+        if (((await this.#store.settle?.(sets)) ?? 0) > 0) this.#wake()
+      } catch (error) {
+        log.warn(`Flows could not be settled, and are tried again: ${briefly(error)}`)
+        this.#owed.push(...sets)
+        await clock.sleep(AGAIN_MS)
+      }
+    }
+    this.#working = undefined
+  }
+
+  async #look(): Promise<void> {
+    try {
+      if (((await this.#store.settleWaiting?.()) ?? 0) > 0) this.#wake()
+    } catch (error) {
+      log.warn(`Could not look for flows to settle: ${briefly(error)}`)
+      this.#hasSeen = true
+    }
+  }
+}

@@ -1,9 +1,11 @@
+import type { EntityManager } from 'typeorm'
 import type { Order } from '../backend'
 import { backends } from '../backend-registry'
 import { InvalidTaskError } from '../errors/errors'
 import type { PlannedRow } from '../flow-parts'
 import { enqueueManyThrough, isWrapped } from '../middleware'
 import type { TaskResult } from '../result'
+import type { AnyTask } from '../task-type'
 import type { Flow, FlowOptions } from './flow'
 import { FlowHandle } from './handle'
 import { type CheckedPlan, type CheckedRow, planOf } from './plan'
@@ -14,7 +16,7 @@ export async function enqueueFlow<Gives, Last>(
   { manager }: FlowOptions,
 ): Promise<FlowHandle<Gives, Last>> {
   const planned = planOf(flow as Flow<unknown, unknown>)
-  const rows = manager ? planned.rows.map((row) => joining(row, manager)) : planned.rows
+  const rows = manager ? joining(planned.rows, manager) : planned.rows
   const plan = { ...planned, rows }
   const orders = rows.map(({ order }) => order)
   const results = isWrapped.enqueue
@@ -27,9 +29,15 @@ export async function enqueueFlow<Gives, Last>(
   )
 }
 
-function joining(row: CheckedRow, manager: FlowOptions['manager']): CheckedRow {
-  const { order } = row
-  return { ...row, order: { ...order, task: order.task.using({ manager }) } }
+/** Each task once: rows of the same one can be written together. */
+function joining(rows: readonly CheckedRow[], manager: EntityManager): readonly CheckedRow[] {
+  const joined = new Map<AnyTask, AnyTask>()
+  return rows.map((row) => {
+    const { order } = row
+    const task = joined.get(order.task) ?? order.task.using({ manager })
+    joined.set(order.task, task)
+    return { ...row, order: { ...order, task } }
+  })
 }
 
 /** `orders`: those of the plan, as they come out of the middleware. */

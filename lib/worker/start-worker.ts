@@ -163,15 +163,16 @@ function workerOn(
   const { Worker } = require('./worker') as typeof loop
   const { store, gate, beating } = withRecord(opened, pool, settings)
   const holding = new Leases(store, pool)
-  const rescuing = new Rescuer(store, () => holding.caughtUp(), gate)
   const noting = new ProgressNotes(store, pool)
   // A batch ends: nobody would come back to the row.
   const unknown = settings.batch ? null : new UnknownTasks()
   let look = (): void => {}
-  const settling = settlingOf(store, pool, () => look())
+  const settler = settlingOf(store, pool, () => look())
+  const caughtUp = (): Promise<void> => holding.caughtUp()
+  const rescuing = new Rescuer(store, caughtUp, gate, () => settler?.expect())
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
   const watching = watchingOf(pool, watch)
-  const chores = [...beating, holding, noting, ...returning, rescuing, ...settling, ...watching]
+  const chores = [...beating, holding, noting, ...returning, rescuing, ...(settler ? [settler] : []), ...watching]
   const worker = new Worker(store, settings, pool, chores)
   look = () => worker.look()
   return worker
@@ -193,10 +194,14 @@ function withRecord(
   return { store: new DoubtingStore(store, gate, beating), gate, beating: [beating] }
 }
 
-function settlingOf(store: Store, pool: taskPool.TaskPool, look: () => void): Chore[] {
-  if (!store.settle) return []
+function settlingOf(
+  store: Store,
+  pool: taskPool.TaskPool,
+  look: () => void,
+): settling.Settling | undefined {
+  if (!store.settle) return undefined
   const { Settling } = require('./chores/settling') as typeof settling
-  return [new Settling(store, pool, look)]
+  return new Settling(store, pool, look)
 }
 
 function watchingOf(pool: taskPool.TaskPool, watch: Watch | undefined): Chore[] {

@@ -39,7 +39,7 @@ function optionsOf(
     ...overrides,
     ...(policy.rerunAfterCrash ? {} : { rerunAfterCrash: false }),
     ...(key?.kind === 'unique' ? { uniqueKey: key.key } : {}),
-    ...(flow ? { flow: { member: flow.member, awaits: flow.awaits } } : {}),
+    ...(flow?.member || flow?.awaits ? { flow: { member: flow.member, awaits: flow.awaits } } : {}),
   }
   return Object.keys(options).length === 0 ? null : JSON.stringify(options)
 }

@@ -26,13 +26,20 @@ export class Rescuer implements Chore {
   readonly #store: Store
   readonly #before: () => Promise<void>
   readonly #gate: RescueGate | undefined
+  readonly #onFailed: () => void
 
   /**
    * Each look waits for `before`, which renews the leases of this worker: all timers of a process that stood still fire
-   * at once, and it would take for lost the rows that it holds and has not renewed yet.
+   * at once, and it would take for lost the rows that it holds and has not renewed yet. `onFailed`: rows are FAILED without a run.
    */
-  constructor(store: Store, before: () => Promise<void>, gate?: RescueGate) {
+  constructor(
+    store: Store,
+    before: () => Promise<void>,
+    gate?: RescueGate,
+    onFailed = (): void => {},
+  ) {
     this.#store = store
+    this.#onFailed = onFailed
     this.#before = before
     this.#gate = gate
   }
@@ -58,6 +65,7 @@ export class Rescuer implements Chore {
         for (const id of released) log.warn(`Task id=${id} lost its worker: requeued`)
         for (const id of failed) log.error(`Task id=${id} lost its worker: FAILED`)
         found = released.length + failed.length
+        if (failed.length > 0) this.#onFailed()
         if (left > 0) this.#gate?.open()
       }
     } catch (error) {

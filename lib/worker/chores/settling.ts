@@ -33,6 +33,11 @@ export class Settling implements Chore {
     pool.listen({ finished: (row) => this.#note(row) })
   }
 
+  /** Rows may have ended that are not of this worker: the next look is soon. */
+  expect(): void {
+    this.#hasSeen = true
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     let lookedAt = Number.NEGATIVE_INFINITY
     while (!signal.aborted) {

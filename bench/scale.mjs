@@ -108,7 +108,7 @@ async function claims() {
   const store = await backends.get('default').openStore({})
   const rows = []
   const exchange = async () => rows.push(...(await store.exchange([], 100, filter)).claimed)
-  const count = Math.min(300, Math.floor(ready / 1_000))
+  const count = Math.min(1_000, Math.floor(ready / 1_000))
   await timesOf(10, exchange)
   const times = await timesOf(count, exchange)
   say('claim of 100 rows, p50', quantile(times, 0.5), 'ms')

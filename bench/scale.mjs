@@ -21,6 +21,8 @@ const WARM = DRAINED / 3
 const CHUNK = 500_000
 const WITHIN = 20_000
 const LOST = 1_000
+const CALLERS = 20
+const SINGLES = Math.floor(DRAINED / 30 / CALLERS) * CALLERS
 const DAY = 86_400_000
 const begun = machine()
 const started = performance.now()
@@ -156,6 +158,8 @@ async function drains(server, { full, empty }) {
   const rounds = []
   for (let round = 0; round <= ROUNDS; round++) {
     await empty.dataSource.query('TRUNCATE db_task_result')
+    const each = await used(server, empty, enqueueEach, SINGLES)
+    await empty.dataSource.query('TRUNCATE db_task_result')
     const enqueued = await used(server, empty, enqueueMany)
     const both = {}
     // Each comes first in turn.
@@ -163,9 +167,13 @@ async function drains(server, { full, empty }) {
       both[place.name] = await drained(server, place)
     const { empty: onEmpty, full: onFull } = both
     // The first one warms this process up.
-    if (round > 0) rounds.push({ enqueued, onEmpty, onFull, ratio: onFull.rate / onEmpty.rate })
+    if (round > 0)
+      rounds.push({ each, enqueued, onEmpty, onFull, ratio: onFull.rate / onEmpty.rate })
   }
-  const of = (read) => median(rounds.map(read))
+  sayDrains((read) => median(rounds.map(read)))
+}
+
+function sayDrains(of) {
   say(
     'drain, empty table',
     of(({ onEmpty }) => onEmpty.rate),
@@ -189,12 +197,22 @@ async function drains(server, { full, empty }) {
       's',
     )
   say(
+    `enqueue, ${CALLERS} at a time`,
+    of(({ each }) => each.rate),
+    'tasks a second',
+  )
+  say(
+    'server CPU for 1,000 tasks enqueued, one a call',
+    of(({ each }) => each.cpu),
+    's',
+  )
+  say(
     'enqueueMany, 1,000 a call',
     of(({ enqueued }) => enqueued.rate),
     'tasks a second',
   )
   say(
-    'server CPU for 1,000 tasks enqueued',
+    'server CPU for 1,000 tasks enqueued, 1,000 a call',
     of(({ enqueued }) => enqueued.cpu),
     's',
   )
@@ -213,6 +231,16 @@ async function drains(server, { full, empty }) {
     of(({ onFull }) => onFull.wal),
     'bytes',
   )
+}
+
+/** One task a call, by several callers. */
+async function enqueueEach() {
+  const one = work.using({ backend: 'empty' })
+  const caller = async () => {
+    for (let i = 0; i < SINGLES / CALLERS; i++) await one.enqueue()
+  }
+  await Promise.all(Array.from({ length: CALLERS }, caller))
+  return 0
 }
 
 async function enqueueMany() {
@@ -244,13 +272,13 @@ async function drained(server, place) {
 }
 
 /** What the server needed for it, for each task. `run` resolves to its rate, or 0: then it is taken from the whole time. */
-async function used(server, { dataSource }, run) {
+async function used(server, { dataSource }, run, count = DRAINED) {
   const [wal, cpu, from] = [await walOf(dataSource), cpuOf(server.pid), performance.now()]
-  const rate = (await run()) || (DRAINED * 1_000) / (performance.now() - from)
+  const rate = (await run()) || (count * 1_000) / (performance.now() - from)
   return {
     rate,
-    cpu: ((cpuOf(server.pid) - cpu) * 1_000) / DRAINED,
-    wal: ((await walOf(dataSource)) - wal) / DRAINED,
+    cpu: ((cpuOf(server.pid) - cpu) * 1_000) / count,
+    wal: ((await walOf(dataSource)) - wal) / count,
   }
 }
 

@@ -192,9 +192,9 @@ async function start(workers, app, more) {
     return worker
   })
   workers.push(...batch)
-  for (const { child, ...worker } of batch)
-    for (let tries = 0; !/start/i.test(batch.find((each) => each.child === child).words); tries++) {
-      if (tries > 600 || child.exitCode !== null)
+  for (const worker of batch)
+    for (let tries = 0; !/start/i.test(worker.words); tries++) {
+      if (tries > 600 || worker.child.exitCode !== null)
         throw new Error(`A worker did not start: ${worker.words}`)
       await sleep(50)
     }

@@ -1,9 +1,10 @@
 import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../lib/errors/history'
 import type { Session } from '../connections/session'
-import type { Values } from '../connections/statement'
+import type { Answer, Values } from '../connections/statement'
+import type { NewRows } from '../new-row'
 import { type ClaimedRaw, type FinishRow, MAX_CLAIMS } from '../row'
 import type { Table } from '../table'
-import type { Claim } from './dialect'
+import type { Claim, InsertOptions } from './dialect'
 import { sqliteNames } from './names'
 import { type Batch, keysOf } from './records'
 import { instant } from './sqlite-instants'
@@ -89,6 +90,22 @@ export class Sqlite extends SqlDialect {
     return claimed
   }
 
+  /**
+   * Of many rows the instant is asked for before: RETURNING would give it once for each, which costs as much as a third of the
+   * INSERT (measured: 2.7 µs a row in place of 1.7).
+   */
+  protected override async write(
+    session: Session,
+    rows: NewRows,
+    options: InsertOptions,
+  ): Promise<Answer> {
+    if (rows.calls.length === 1) return super.write(session, rows, options)
+    const { records } = await session.query(`SELECT ${NOW} AS enqueued_at`)
+    const values = { ...rows.shared, ...this.batch(rows.calls), ...valuesNow(records) }
+    const { affected } = await session.query(this.sql.insert, values)
+    return { records, affected }
+  }
+
   override async finish(
     session: Session,
     rows: readonly FinishRow[],
@@ -132,14 +149,18 @@ export class Sqlite extends SqlDialect {
   }
 }
 
+function valuesNow(records: Answer['records']): Values {
+  return { enqueuedAt: String(records[0]?.['enqueued_at']) }
+}
+
 function statements(path: string): Statements {
   const insert = insertInto(
     path,
-    { id: 'v.row_key', args_kwargs: 'v.args_kwargs' },
+    { id: 'v.row_key', args_kwargs: 'v.args_kwargs', enqueued_at: ':enqueuedAt' },
     `FROM ${rows('row_key', 'args_kwargs')} WHERE true`,
   )
   return {
-    insert: `${insert} RETURNING enqueued_at`,
+    insert,
     insertOne: `${insertInto(path, {})} RETURNING enqueued_at`,
     insertUnlessTaken: `${insertInto(path, {}, 'WHERE true')} ON CONFLICT DO NOTHING RETURNING id AS row_key, unique_key, enqueued_at`,
     byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
@@ -190,10 +211,10 @@ function finishOf(path: string, someAgain: boolean): string {
 /** The instant is computed once for all rows. A single row does without JSON (measured: 26 µs instead of 30). */
 function insertInto(
   path: string,
-  own: Readonly<Partial<Record<'id' | 'args_kwargs', string>>>,
+  own: Readonly<Partial<Record<'id' | 'args_kwargs' | 'enqueued_at', string>>>,
   from = '',
 ): string {
-  const values = newValues({ ...own, enqueued_at: `(SELECT ${NOW})` })
+  const values = newValues({ enqueued_at: `(SELECT ${NOW})`, ...own })
   return `INSERT INTO ${path} (${INSERTED}) SELECT ${values} ${from}`
 }
 

@@ -42,6 +42,8 @@ const IN_TURN = `${NOW} + INTERVAL v.n MICROSECOND`
 /** MySQL 8.0.4 and later, MariaDB 10.6 and later. An UPDATE returns no rows here, so claims and take-overs select first. */
 export class MySql extends SqlDialect {
   readonly name = 'mysql'
+  /** The commit of one waits for the disk while the server works on the other (measured: a fifth more no-op tasks on MySQL, 8 % on MariaDB). */
+  override readonly exchangesAtOnce = 2
   readonly maxStatement: number
   readonly #insertReturns: boolean
   readonly #packet: number | undefined

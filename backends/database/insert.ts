@@ -24,6 +24,8 @@ export interface InsertTarget {
   readonly idsAreNew: boolean
   /** Wakes up idle workers, where the database can notify them. */
   readonly notify: boolean
+  /** May be called once the rows can be seen, or, in a transaction of the caller, will be with its commit; before the promise resolves. */
+  readonly onWritten?: (() => void) | undefined
 }
 
 export interface Written {
@@ -53,7 +55,9 @@ export function writeOrders(
   const write = (): Promise<Written[]> =>
     target.session.joined(async (session) => {
       const written: Written[] = []
-      for (const chunk of chunks) written.push(...(await writeChunk({ ...target, session }, chunk)))
+      // What is in this transaction cannot be seen yet.
+      const inside = { ...target, session, onWritten: undefined }
+      for (const chunk of chunks) written.push(...(await writeChunk(inside, chunk)))
       return written
     })
   return target.session.isJoined ? write() : patiently(write)
@@ -69,7 +73,7 @@ async function writeChunk(target: InsertTarget, orders: readonly KeyedOrder[]): 
 
 /** The rows of the orders, without a row that was left out. */
 async function insert(
-  { session, dialect, backendName, idsAreNew, notify }: InsertTarget,
+  { session, dialect, backendName, idsAreNew, notify, onWritten }: InsertTarget,
   unlessTaken: boolean,
   orders: readonly KeyedOrder[],
 ): Promise<Written[]> {
@@ -78,7 +82,7 @@ async function insert(
   const shared = sharedValues(first.order.task, backendName)
   const calls = orders.map(({ order, key }) => ({ row_key: key, args_kwargs: order.argsKwargs }))
   const ask = (): ReturnType<Dialect['insert']> =>
-    dialect.insert(session, { shared, calls }, { unlessTaken, idsAreNew, notify })
+    dialect.insert(session, { shared, calls }, { unlessTaken, idsAreNew, notify, onWritten })
   const enqueuedAt = await ask()
     .catch((error: unknown) => {
       if (session.isJoined || !isContention(error)) throw error

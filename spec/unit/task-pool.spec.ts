@@ -210,7 +210,7 @@ describe('the prefetch', () => {
       await clock.advance(5)
       prefetch.measure(10_000 + 5 * i, 400)
     }
-    expect(prefetch.limit).toBe(800)
+    expect(prefetch.limit).toBe(1600)
 
     await clock.advance(100)
     expect(prefetch.limit).toBe(0)

@@ -208,7 +208,7 @@ describe('the prefetch', () => {
 
     for (let i = 0; i < 20; i++) {
       await clock.advance(5)
-      prefetch.measure(10_000 + 5 * i, 400)
+      prefetch.measure(10_000 + 5 * i, 600)
     }
     expect(prefetch.limit).toBe(1600)
 

@@ -10,6 +10,7 @@ import { quantile } from './lib/numbers.mjs'
 import { parseOptions } from './lib/options.mjs'
 import { machine, report } from './lib/report.mjs'
 import { Results } from './lib/results.mjs'
+import { line, sectionOf } from './lib/scale-report.mjs'
 import { measures } from './measures/index.mjs'
 
 const drain = (who) => ({ measure: 'drain', database: 'postgres', who })
@@ -92,4 +93,18 @@ void test('quantiles lie between the values, and options are checked', () => {
   assert.equal(quantile([4, 1, 3, 2], 0.5), 2.5)
   assert.throws(() => parseOptions(['--database', 'oracle']), /there is no "oracle"/)
   assert.throws(() => parseOptions(['--rounds', '0']), /a whole number/)
+})
+
+void test('a line of the report on scale says whether its floor is reached', () => {
+  const lines = [
+    line('claim', 10.4, 'ms', { most: 10 }),
+    line('drain', 0.95, '', { least: 0.95 }),
+    line('disk', 1_234.5, 'bytes'),
+  ]
+  const text = sectionOf(lines, { begun: machine(), versions: [], minutes: 1 })
+  assert.deepEqual(text.split('\n').slice(-3), [
+    '| claim | 10.4 ms | at most 10 ms | **not reached** |',
+    '| drain | 0.95 | at least 0.95 | reached |',
+    '| disk | 1,235 bytes |  |  |',
+  ])
 })

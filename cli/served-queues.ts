@@ -35,14 +35,18 @@ export function sayUnknownQueues(
     )
 }
 
-/** Says that this app has no such task, unless a row has the name. */
-export async function sayUnknownTask(name: string, backend: TaskBackend): Promise<void> {
+/** Says that this app has no such task, unless a row has the name: one of the newest, if there are more than `within`. */
+export async function sayUnknownTask(
+  name: string,
+  backend: TaskBackend,
+  within: number | undefined,
+): Promise<void> {
   if (tasks.find(name)) return
-  const rows = await backend.list({ taskName: name, everyBackend: true, limit: 1 })
+  const rows = await backend.list({ taskName: name, everyBackend: true, limit: 1, within })
   if (rows.length > 0) return
   const known = tasks.names()
   log.warn(
-    `No task is named ${shown(name)}, and no result is of one. ${didYouMean(name, known) ?? ''}`.trim(),
+    `No task is named ${shown(name)}, and no result${within ? ' looked at' : ''} is of one. ${didYouMean(name, known) ?? ''}`.trim(),
   )
 }
 

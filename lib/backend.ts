@@ -64,6 +64,12 @@ export interface ListQuery {
   readonly before?: string | undefined
   /** Also results of other backends that are kept in the same place, such as one table. Default false. */
   readonly everyBackend?: boolean | undefined
+  /**
+   * The greatest number of results to look at, the newest first, of whatever status, queue, task or backend; those that the
+   * other keys ask for are listed, and older ones are not found. A list of few among many is then as quick as any. Absent
+   * or 0: all.
+   */
+  readonly within?: number | undefined
 }
 
 /** Which results to count. */
@@ -72,8 +78,12 @@ export interface CountQuery {
   readonly queues?: readonly string[] | null | undefined
   readonly excludeQueues?: readonly string[] | undefined
   readonly taskName?: string | undefined
+  /** Only results older than the one of this id. */
+  readonly before?: string | undefined
   /** Also results of other backends that are kept in the same place, such as one table. Default false. */
   readonly everyBackend?: boolean | undefined
+  /** The greatest number of results to look at, as in a `ListQuery`. Absent or 0: all. */
+  readonly within?: number | undefined
 }
 
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */

@@ -89,12 +89,17 @@ export class DatabaseBackend extends TaskBackend {
           session,
           this.#notifies,
         )
+        let isTold = false
         const target = {
           session,
           dialect,
           backendName: this.alias,
           idsAreNew: this.#options.idFunction === undefined,
           notify: told.length > 0 && this.#notifies,
+          onWritten: () => {
+            isTold = true
+            wakeups.written(told, true, session, this.#notifies)
+          },
         }
         let isAnyNew = false
         try {
@@ -104,7 +109,7 @@ export class DatabaseBackend extends TaskBackend {
             this.#written(each, (orders[i] ?? first).task.name, dataSource),
           )
         } finally {
-          wakeups.written(told, isAnyNew, session, this.#notifies)
+          if (!isTold) wakeups.written(told, isAnyNew, session, this.#notifies)
         }
       },
     )

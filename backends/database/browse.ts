@@ -1,13 +1,4 @@
-import {
-  type DataSource,
-  type EntityManager,
-  type FindOperator,
-  type FindOptionsWhere,
-  In,
-  LessThan,
-  Not,
-  Raw,
-} from 'typeorm'
+import { type DataSource, type EntityManager, In, Not, type SelectQueryBuilder } from 'typeorm'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { dashed, hexOf, NO_DELAY } from '../../entities/formats'
 import { historyOf, withRetry } from '../../lib/errors/history'
@@ -16,7 +7,6 @@ import { ResultNotFoundError } from '../../lib/errors/errors'
 import type { Counts, TaskStatus } from '../../lib/record'
 import { isUuid } from '../ids'
 import { notFailed } from '../not-failed'
-import type { Profile } from './profiles/profile'
 import { profileOf } from './profiles/profile-of'
 import { keyTaken, userKey } from '../keys'
 import { isTaken } from './connections/database-errors'
@@ -25,7 +15,12 @@ import { takenForAnother } from './enqueueing/keyed'
 import { enqueuedKeyOf } from './enqueueing/shared-values'
 import type { Table } from './table'
 
-type Where = FindOptionsWhere<DBTaskResult>
+type Rows = SelectQueryBuilder<DBTaskResult>
+
+/** What filters and orders compare. Arguments and results, which may be large, are read of listed rows only. */
+const LOOKED_AT = ['id', 'status', 'backend_name', 'queue_name', 'task_path', 'enqueued_at'].map(
+  (column) => `t.${column} AS ${column}`,
+)
 
 /** The table of one DataSource, seen by somebody who looks at results. */
 export interface Browsed {
@@ -34,38 +29,50 @@ export interface Browsed {
   readonly table: Table
 }
 
+/** How many rows are read by their ids in one statement. */
+const CHUNK = 1_000
+
 /**
  * Rows, the newest first.
  *
  * @throws ResultNotFoundError if `before` is no id.
  */
 export async function listRows(
-  { manager, dataSource, table }: Browsed,
+  browsed: Browsed,
   alias: string,
   query: ListQuery,
 ): Promise<DBTaskResult[]> {
-  // Ids that this library makes are in the order of time, so this needs no sort. Those in a table that Django made are not.
-  const isOurs = dataSource.getMetadata(DBTaskResult).synchronize
-  const exactly = isOurs ? undefined : profileOf(table.type).exactly
-  const wanted = wantedRows(query, alias, exactly)
-  return manager.find(DBTaskResult, {
-    where: olderRows(query.before, isOurs, table).map((older) => ({ ...wanted, ...older })),
-    order: isOurs ? { id: 'DESC' } : { enqueuedAt: 'DESC', id: 'DESC' },
-    take: query.limit,
-  })
+  const { manager } = browsed
+  if (!query.within)
+    return newestFirst(browsed, wanted(browsed, alias, query, wholeTable(browsed, query)))
+      .limit(query.limit)
+      .getMany()
+  const found = await newestFirst(
+    browsed,
+    wanted(browsed, alias, query, newestRows(browsed, query)),
+  )
+    .select('t.id', 'id')
+    .limit(query.limit)
+    .getRawMany<{ id: string }>()
+  const rows: DBTaskResult[] = []
+  for (let at = 0; at < found.length; at += CHUNK) {
+    const ids = found.slice(at, at + CHUNK).map(({ id }) => dashed(id))
+    rows.push(...(await manager.findBy(DBTaskResult, { id: In(ids) })))
+  }
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return found.flatMap(({ id }) => byId.get(dashed(id)) ?? [])
 }
 
 /** The number of rows in each status. */
 export async function countRows(
-  { manager, table }: Browsed,
+  browsed: Browsed,
   alias: string,
   query: CountQuery,
 ): Promise<Counts> {
-  const records = await manager
-    .createQueryBuilder(DBTaskResult, 't')
+  const from = query.within ? newestRows(browsed, query) : wholeTable(browsed, query)
+  const records = await wanted(browsed, alias, query, from)
     .select('t.status', 'status')
     .addSelect('COUNT(*)', 'n')
-    .where(wantedRows(query, alias, profileOf(table.type).exactly))
     .groupBy('t.status')
     .getRawMany<{ status: TaskStatus; n: number | string }>()
   const found = Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
@@ -127,48 +134,64 @@ async function rowOf(manager: EntityManager, id: string): Promise<DBTaskResult> 
   return found
 }
 
+/** All rows, or those that are older than one of them. */
+function wholeTable(browsed: Browsed, { before }: CountQuery): Rows {
+  return older(browsed, before, browsed.manager.createQueryBuilder(DBTaskResult, 't'))
+}
+
+/**
+ * The newest rows only. The filters stand outside of this subquery, so that no plan can read more rows than it has: a database
+ * that estimates wrongly would otherwise search the whole table for a status that no row has.
+ */
+function newestRows(browsed: Browsed, { before, within }: CountQuery): Rows {
+  const newest = (inner: Rows): Rows =>
+    newestFirst(
+      browsed,
+      older(browsed, before, inner.select(LOOKED_AT).from(DBTaskResult, 't')),
+    ).limit(within)
+  return browsed.manager.createQueryBuilder().from(newest, 't')
+}
+
 /** Names are compared exactly, also in a table of Django's, whose collation may take "mail" for "Mail". */
-function wantedRows(
-  { status, queues, excludeQueues, taskName, everyBackend }: Partial<ListQuery & CountQuery>,
+function wanted(
+  { table }: Browsed,
   alias: string,
-  exactly: Profile['exactly'],
-): Where {
-  const named = (parameter: string, names: readonly string[]): FindOperator<string> =>
-    exactly && names.length > 0
-      ? Raw((column) => `${exactly(column)} IN (:...${parameter})`, { [parameter]: names })
-      : In(names)
-  return {
-    ...(everyBackend ? {} : { backendName: named('backendNames', [alias]) }),
-    ...(status ? { status } : {}),
-    ...(excludeQueues?.length ? { queueName: Not(named('queueNames', excludeQueues)) } : {}),
-    ...(queues ? { queueName: named('queueNames', queues) } : {}),
-    ...(taskName === undefined ? {} : { taskPath: named('taskNames', [taskName]) }),
+  { status, queues, excludeQueues, taskName, everyBackend }: Partial<ListQuery & CountQuery>,
+  rows: Rows,
+): Rows {
+  const exactly = profileOf(table.type).exactly ?? ((column: string) => column)
+  const named = (column: string, parameter: string, names: readonly string[], not = ''): void => {
+    const isOne = names.length > 0 ? `${exactly(column)} ${not} IN (:...${parameter})` : '0 = 1'
+    rows.andWhere(isOne, { [parameter]: names })
   }
+  if (!everyBackend) named('t.backend_name', 'backendNames', [alias])
+  if (status) rows.andWhere('t.status = :status', { status })
+  if (queues) named('t.queue_name', 'queueNames', queues)
+  else if (excludeQueues?.length) named('t.queue_name', 'queueNames', excludeQueues, 'NOT')
+  if (taskName !== undefined) named('t.task_path', 'taskNames', [taskName])
+  return rows
 }
 
-/** Alternatives of which a row must meet one. */
-function olderRows(before: string | undefined, isOurs: boolean, table: Table): Where[] {
-  if (before === undefined) return [{}]
+/** @throws ResultNotFoundError if `before` is no id. */
+function older({ dataSource, table }: Browsed, before: string | undefined, rows: Rows): Rows {
+  if (before === undefined) return rows
   if (!isUuid(dashed(before))) throw new ResultNotFoundError(before)
-  return isOurs ? [olderById(before)] : olderByTime(before, table)
+  // The database compares the times: JavaScript would cut their microseconds off.
+  const time = `(SELECT b.enqueued_at FROM ${table.path} b WHERE b.id = :before)`
+  const isOlder = isOurs(dataSource)
+    ? 't.id < :before'
+    : `(t.enqueued_at < ${time} OR (t.enqueued_at = ${time} AND t.id < :before))`
+  return rows.andWhere(isOlder, { before: table.hexIds ? hexOf(before) : dashed(before) })
 }
 
-function olderById(id: string): Where {
-  return { id: LessThan(dashed(id)) }
+function newestFirst({ dataSource }: Browsed, rows: Rows): Rows {
+  if (!isOurs(dataSource)) rows.addOrderBy('t.enqueued_at', 'DESC')
+  return rows.addOrderBy('t.id', 'DESC')
 }
 
-/** The database compares the times: JavaScript would cut their microseconds off. */
-function olderByTime(id: string, { path, hexIds }: Table): Where[] {
-  const enqueuedAt = (compared: '<' | '='): Where['enqueuedAt'] =>
-    Raw(
-      (column) =>
-        `${column} ${compared} (SELECT b.enqueued_at FROM ${path} b WHERE b.id = :before)`,
-      { before: hexIds ? hexOf(id) : dashed(id) },
-    )
-  return [
-    { enqueuedAt: enqueuedAt('<') },
-    { enqueuedAt: enqueuedAt('='), ...olderById(id) },
-  ] as Where[]
+/** Ids that this library makes are in the order of time, so lists need no sort. Those in a table that Django made are not. */
+function isOurs(dataSource: DataSource): boolean {
+  return dataSource.getMetadata(DBTaskResult).synchronize
 }
 
 function readyAgain({

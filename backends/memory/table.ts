@@ -93,28 +93,30 @@ export class MemoryTable {
     return row
   }
 
-  /** Rows of a backend, the newest first: ids are in the order of time. */
+  /** Rows of a backend, the newest first. */
   list(alias: string, query: ListQuery): MemoryRow[] {
-    const before = query.before === undefined ? undefined : this.get(query.before).row_key
-    return [...this.rows.values()]
-      .filter((row) => query.everyBackend || row.backend_name === alias)
-      .filter((row) => before === undefined || row.row_key < before)
+    return this.#wanted(alias, query)
       .filter((row) => query.status === undefined || row.status === query.status)
-      .filter((row) => query.taskName === undefined || row.task_path === query.taskName)
-      .filter((row) => isInQueues(row, query))
-      .toSorted((a, b) => (a.row_key < b.row_key ? 1 : -1))
       .slice(0, query.limit)
   }
 
   counts(alias: string, query: CountQuery): Counts {
     const counts = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
-    const { taskName, everyBackend } = query
-    const rows = [...this.rows.values()]
+    for (const row of this.#wanted(alias, query)) counts[row.status as TaskStatus] += 1
+    return counts
+  }
+
+  /** The newest first: ids are in the order of time. */
+  #wanted(alias: string, query: CountQuery): MemoryRow[] {
+    const { taskName, everyBackend, within } = query
+    const before = query.before === undefined ? undefined : this.get(query.before).row_key
+    return [...this.rows.values()]
+      .filter((row) => before === undefined || row.row_key < before)
+      .toSorted((a, b) => (a.row_key < b.row_key ? 1 : -1))
+      .slice(0, within || undefined)
       .filter((row) => everyBackend || row.backend_name === alias)
       .filter((row) => taskName === undefined || row.task_path === taskName)
       .filter((row) => isInQueues(row, query))
-    for (const row of rows) counts[row.status as TaskStatus] += 1
-    return counts
   }
 
   /** In the order in which they were added. */

@@ -5,12 +5,18 @@ const DAY = 86_400_000
 const columns = `id, status, enqueued_at, started_at, finished_at, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name, run_after,
   return_value, exception_class_path, traceback, claims`
 
-/** @param kind `finished`, `later` (READY, due tomorrow, at the same priority) or `ready`. */
-export function grownRows(type, kind, count) {
+/**
+ * @param kind `finished`, `later` (READY, due tomorrow, at the same priority) or `ready`.
+ * @param from The milliseconds since 1970 with which the ids begin, one for each row: those of finished rows are of yesterday.
+ */
+export function grownRows(
+  type,
+  kind,
+  count,
+  from = Date.now() - (kind === 'finished' ? DAY : 0) - count,
+) {
   const finished = kind === 'finished'
   const values = dialects[type]
-  // Ids begin with milliseconds; those of older rows with earlier ones.
-  const from = Date.now() - (finished ? DAY : 0) - count
   const row = (
     runAfter,
   ) => `${values.id(from)}, '${finished ? 'SUCCESSFUL' : 'READY'}', ${values.now}, ${finished ? `${values.now}, ${values.now}` : 'NULL, NULL'},

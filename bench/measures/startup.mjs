@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeApp } from '../lib/app.mjs'
 import { withChild } from '../lib/child.mjs'
 import { median, now } from '../lib/numbers.mjs'
-import { bench, nodeProgram, repository } from '../lib/prepare.mjs'
+import { nodeProgram, repository } from '../lib/prepare.mjs'
 
 const REQUIRE = "node -e require('typeorm')"
 const WORKER = 'tasks db_worker --batch'
@@ -76,27 +76,4 @@ function timeOf(args, env) {
   if (status !== 0)
     throw new Error(`"${args.join(' ')}" ended with ${status}: ${stderr.slice(-1_000)}`)
   return now() - from
-}
-
-function makeApp({ type, host, port, user, password, database }) {
-  const app = mkdtempSync(join(tmpdir(), 'tasks-bench-app-'))
-  const options =
-    type === 'better-sqlite3'
-      ? { type, database, enableWAL: true }
-      : { type, host, port, username: user, password, database }
-  const driver =
-    type === 'better-sqlite3'
-      ? `, driver: require(${JSON.stringify(join(bench, 'node_modules/better-sqlite3'))})`
-      : ''
-  const from = (name) => `require(${JSON.stringify(join(repository, name))})`
-  writeFileSync(join(app, 'package.json'), '{ "name": "app", "type": "commonjs" }')
-  writeFileSync(
-    join(app, 'ormconfig.js'),
-    `const { DataSource } = ${from('node_modules/typeorm')}
-const { configureTasks, DBTaskResult } = ${from('dist/index.js')}
-exports.dataSource = new DataSource({ ...${JSON.stringify(options)}${driver}, entities: [DBTaskResult] })
-exports.TASKS = configureTasks({ default: { BACKEND: ${from('dist/backends/database/index.js')}.DatabaseBackend, OPTIONS: { dataSource: exports.dataSource } } })
-`,
-  )
-  return app
 }

@@ -1,14 +1,16 @@
 import { Command } from 'commander'
-import type { CountQuery, TaskBackend } from '../../lib/backend'
+import type { ListQuery, TaskBackend } from '../../lib/backend'
 import { isIdText } from '../../entities/formats'
-import { NotSupportedError, ResultNotFoundError, UsageError } from '../../lib/errors/errors'
+import { ResultNotFoundError, UsageError } from '../../lib/errors/errors'
 import { didYouMean, shown } from '../../lib/errors/suggestions'
 import type { TaskStatus } from '../../lib/record'
+import type { TaskResult } from '../../lib/result'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { oneLine } from '../../lib/errors/foreign-text'
-import { print, printMarked } from '../output'
-import { asJson, cancelled, COLUMNS, fieldsOf, footer, rowOf } from '../result-format'
+import { print, printMarked, tell } from '../output'
+import { boundOf, totalOf } from '../results/bound'
+import { asJson, boundNote, cancelled, COLUMNS, fieldsOf, footer, rowOf } from '../results/format'
 import { isColoured } from '../terminal/colour'
 import { fittedTable } from '../terminal/fitted-table'
 import { columnsOf, wrapTo } from '../terminal/width'
@@ -20,6 +22,7 @@ interface ListOptions extends Globals {
   readonly task?: string
   readonly before?: string
   readonly limit: number
+  readonly within: number
   readonly backend?: string
   readonly json?: boolean
 }
@@ -96,6 +99,14 @@ function withListOptions(command: Command): Command {
     )
     .addOption(
       option(
+        '--within <number>',
+        'Look at this many results only, the newest first; 0 looks at all.',
+        (name) => wholeNumber(name, { least: 0 }),
+        20_000,
+      ),
+    )
+    .addOption(
+      option(
         '--backend <alias>',
         "Alias in TASKS of the backend. (default: every backend's rows in the table)",
         text,
@@ -115,47 +126,45 @@ function subcommand(name: string, description: string): Command {
 }
 
 async function list(options: ListOptions): Promise<number> {
-  const { status, queueName, task, before, limit, json } = options
-  const filter = {
-    queues: queueName === '*' ? null : queueName,
-    everyBackend: options.backend === undefined,
-    ...(task === undefined ? {} : { taskName: task }),
-  }
+  const { before, limit, json } = options
   return onResults(options, before, async (backend) => {
-    const results = await backend.list({
-      ...filter,
-      limit,
-      ...(status === undefined ? {} : { status }),
-      ...(before === undefined ? {} : { before }),
-    })
-    await sayUnknown(options, backend, results.length)
+    const within = await boundOf(options, backend)
+    const query = queryOf(options, within)
+    const results = await backend.list(query)
+    await sayUnknown(options, backend, results.length, within)
     if (json) print(JSON.stringify(results.map(asJson), null, 2))
     else if (results.length === 0) print('No task results.')
-    else {
-      const total = await totalOf(backend, filter, status)
-      const look = { columns: columnsOf(process.stdout), isColoured: isColoured(process.stdout) }
-      printMarked(fittedTable(COLUMNS, results.map(rowOf), look))
-      print(wrapTo(look.columns, footer(results, total, before !== undefined)))
-    }
+    else await printTable(backend, query, results)
+    // A full list is complete, but not its total. Scripts that read JSON find the note on standard error.
+    if (within && (results.length < limit || !json)) tell(boundNote(within, before !== undefined))
     return 0
   })
 }
 
-/** Undefined for a backend that cannot count. */
-async function totalOf(
-  backend: TaskBackend,
-  filter: CountQuery,
-  status: TaskStatus | undefined,
-): Promise<number | undefined> {
-  try {
-    const counts = await backend.counts(filter)
-    return status === undefined
-      ? Object.values(counts).reduce((sum, count) => sum + count, 0)
-      : counts[status]
-  } catch (error) {
-    if (error instanceof NotSupportedError) return undefined
-    throw error
+function queryOf(options: ListOptions, within: number | undefined): ListQuery {
+  const { status, queueName, task, before, limit } = options
+  return {
+    limit,
+    status,
+    queues: queueName === '*' ? null : queueName,
+    taskName: task,
+    before,
+    everyBackend: options.backend === undefined,
+    within,
   }
+}
+
+async function printTable(
+  backend: TaskBackend,
+  { limit: _, status, before, ...filter }: ListQuery,
+  results: readonly TaskResult<unknown>[],
+): Promise<void> {
+  const look = { columns: columnsOf(process.stdout), isColoured: isColoured(process.stdout) }
+  printMarked(fittedTable(COLUMNS, results.map(rowOf), look))
+  // Where all are counted, the total is the same on each page.
+  const isPage = before !== undefined && !filter.within
+  const total = await totalOf(backend, isPage ? filter : { ...filter, before }, status)
+  print(wrapTo(look.columns, footer(results, total, isPage)))
 }
 
 async function show(options: OneOptions, id: string): Promise<number> {
@@ -193,11 +202,12 @@ async function sayUnknown(
   { queueName, task, backend: alias }: ListOptions,
   backend: TaskBackend,
   found: number,
+  within: number | undefined,
 ): Promise<void> {
   const { sayUnknownQueues, sayUnknownTask } = late.servedQueues()
   const { browsedBackends } = late.servedBackend()
   if (queueName !== '*') sayUnknownQueues(queueName, browsedBackends(alias))
-  if (task !== undefined && found === 0) await sayUnknownTask(task, backend)
+  if (task !== undefined && found === 0) await sayUnknownTask(task, backend, within)
 }
 
 /** `id` is what somebody gave. @throws UsageError if there is no such result and the id is none. */

@@ -172,7 +172,15 @@ function workerOn(
   const rescuing = new Rescuer(store, caughtUp, gate, () => settler?.expect())
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
   const watching = watchingOf(pool, watch)
-  const chores = [...beating, holding, noting, ...returning, rescuing, ...(settler ? [settler] : []), ...watching]
+  const chores = [
+    ...beating,
+    holding,
+    noting,
+    ...returning,
+    rescuing,
+    ...(settler ? [settler] : []),
+    ...watching,
+  ]
   const worker = new Worker(store, settings, pool, chores)
   look = () => worker.look()
   return worker

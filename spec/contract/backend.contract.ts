@@ -1,5 +1,5 @@
 import { configureTasks } from 'typeorm-tasks'
-import type { ListQuery, TaskBackend } from '#lib/backend'
+import type { CountQuery, ListQuery, TaskBackend } from '#lib/backend'
 import type { TaskResult } from '#result'
 import {
   NotFinishedError,
@@ -506,6 +506,27 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     expect(await list({ status: 'FAILED' })).toEqual([])
     expect(await list({ status: runs === 'at enqueue' ? 'SUCCESSFUL' : 'READY' })).toHaveLength(4)
     await expect(list({ before: 'job-1' })).rejects.toThrow(ResultNotFoundError)
+  })
+
+  it('looks at the newest results only, where it is asked to, and finds no older ones', async () => {
+    const [, two, mailed, echoed] = (await lists()).map(({ id }) => id)
+    const list = async (query: Partial<ListQuery>): Promise<string[]> =>
+      (await theBackend().list({ limit: 10, ...query })).map(({ id }) => id)
+    const count = async (query: CountQuery): Promise<number> =>
+      Object.values(await theBackend().counts(query)).reduce((sum, n) => sum + n)
+
+    expect(await list({ within: 3 })).toEqual([echoed, mailed, two])
+    expect(await list({ within: 3, limit: 1 })).toEqual([echoed])
+    expect(await list({ within: 2, queues: ['mail'] })).toEqual([mailed])
+    expect(await list({ within: 1, queues: ['mail'] })).toEqual([])
+    expect(await list({ within: 1, queues: ['mail'], before: echoed! })).toEqual([mailed])
+    expect(await list({ within: 2, taskName: 'spec.echo', status: 'FAILED' })).toEqual([])
+    expect(await list({ within: 0 })).toHaveLength(4)
+    expect(await count({ within: 3 })).toBe(3)
+    expect(await count({ within: 9 })).toBe(4)
+    expect(await count({ before: echoed! })).toBe(3)
+    expect(await count({ within: 2, queues: ['default'], before: echoed! })).toBe(1)
+    await expect(count({ before: 'job-1' })).rejects.toThrow(ResultNotFoundError)
   })
 
   it('counts its results in each status, also of some queues', async () => {

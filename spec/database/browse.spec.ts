@@ -42,6 +42,13 @@ describeEachDatabase((database) => {
 
       expect(found).toEqual(newestFirst)
     })
+
+    it('is listed within its newest rows, by the time of the enqueue', async () => {
+      const query = { limit: 10, within: 2, status: 'READY' as const }
+      expect((await backend.list(query)).map(({ id }) => id)).toEqual(newestFirst.slice(0, 2))
+      const next = await backend.list({ ...query, before: newestFirst[1]! })
+      expect(next.map(({ id }) => id)).toEqual(newestFirst.slice(2, 4))
+    })
   })
 
   describe('our own table', () => {
@@ -61,6 +68,20 @@ describeEachDatabase((database) => {
 
       expect(result!.dbResult).toEqual(await rows.get(id!))
       expect(result!.toJSON()).toEqual((await backendOn(dataSource).getResult(id!)).toJSON())
+    })
+
+    it('a list within the newest rows has the same entities, however many they are', async () => {
+      const ids = [...(await rows.addMany(550)), ...(await rows.addMany(550))]
+      const backend = backendOn(dataSource)
+
+      const [all, within] = [{}, { within: 1_050 }].map((query) =>
+        backend.list({ limit: 1_040, ...query }),
+      )
+
+      expect((await within)!.map(({ id }) => id)).toEqual(ids.toReversed().slice(0, 1_040))
+      expect((await within)!.map(({ dbResult }) => dbResult)).toEqual(
+        (await all)!.map(({ dbResult }) => dbResult),
+      )
     })
 
     it('lets a task be retried within a transaction, which may be rolled back', async () => {

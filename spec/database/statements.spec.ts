@@ -52,11 +52,12 @@ describeEachDatabase((database) => {
     await add.enqueue(1)
     await add.enqueueMany(Array.from({ length: 1000 }, (_, i): [number] => [i]))
 
-    // MySQL's INSERT gives nothing back: a SELECT asks for when the rows were enqueued.
+    // MySQL's INSERT gives nothing back: a SELECT asks for when the rows were enqueued. SQLite is asked once, before many.
     const each = database.name === 'mysql' ? ['INSERT', 'SELECT'] : ['INSERT']
+    const many = database.name === 'sqlite' ? ['SELECT', 'INSERT'] : each
     expect(statements.map((sql) => /INSERT(?= INTO)|^SELECT/.exec(sql)?.[0])).toEqual([
       ...each,
-      ...each,
+      ...many,
     ])
     await dataSource.getRepository(DBTaskResult).clear()
   })

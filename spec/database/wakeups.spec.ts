@@ -163,6 +163,32 @@ describeEachDatabase(
       await store.close()
     })
 
+    it('what takes several statements is told once, when all of it can be seen', async () => {
+      // A file tells this process as well.
+      configure(false)
+      const seen: Promise<number>[] = []
+      const store = await backends.get('default').openStore({
+        wakeup: () => void seen.push(dataSource.getRepository(DBTaskResult).count()),
+      })
+      const many = (count: number, length: number): Promise<unknown> =>
+        remoteTask('wakeups.note').enqueueMany(
+          Array.from({ length: count }, () => ['x'.repeat(length)]),
+        )
+      for (const [count, length] of [
+        [1, 1],
+        [2, 1],
+        // The most of one statement is 2 MB on MariaDB and MySQL.
+        [3, 1_000_000],
+      ] as const) {
+        await sleep(100)
+        await dataSource.getRepository(DBTaskResult).clear()
+        await many(count, length)
+        expect(await Promise.all(seen.splice(0))).toEqual([count])
+      }
+      await store.close()
+      configure(true)
+    })
+
     function configure(notify: boolean): void {
       configureTasks({
         default: { BACKEND: CountingBackend, QUEUES: [], OPTIONS: { dataSource, notify } },

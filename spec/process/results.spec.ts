@@ -93,6 +93,31 @@ describe('a list', () => {
     expect((await app.tasks('results', '--status', 'RUNNING')).stdout).toBe('No task results.\n')
   })
 
+  it('looks at the newest results only, and says so in a line of standard error', async () => {
+    const note = 'Looked at the newest 1 results only; --within 0 looks at all.\n'
+    const failed = ['results', '--status', 'FAILED', '--within']
+
+    const [hidden, asJson, found, whole, page, full] = await Promise.all([
+      app.tasks(...failed, '1'),
+      app.tasks(...failed, '1', '--json'),
+      app.tasks(...failed, '2', '--json'),
+      app.tasks(...failed, '0'),
+      app.tasks(...failed, '1', '--before', waits),
+      app.tasks('results', '--within', '1', '--limit', '1', '--json'),
+    ])
+
+    expect(hidden).toEqual({ code: 0, stdout: 'No task results.\n', stderr: note })
+    expect(asJson).toEqual({ code: 0, stdout: '[]\n', stderr: note })
+    expect(JSON.parse(found.stdout)).toMatchObject([{ id: fails }])
+    expect(found.stderr).toBe(note.replace('1', '2'))
+    expect(whole).toMatchObject({ code: 0, stderr: '' })
+    expect(whole.stdout).toContain(fails)
+    expect(page.stdout).toMatch(new RegExp(`${fails}.*\n1 result\\(s\\)\n$`))
+    expect(page.stderr).toBe(note.replace('newest', 'next'))
+    // All that was asked for was found.
+    expect(full).toMatchObject({ code: 0, stderr: '' })
+  })
+
   it.each([
     [
       ['--status', 'FAILD'],

@@ -69,8 +69,8 @@ export async function whatMayBeUndefined(backend: TaskBackend): Promise<void> {
   const ages = { minAge: n, failedMinAge: n }
   await pruneResults({ backend: text, queues: texts, dryRun: flag, onProgress: none, ...ages })
   const query = { status: none, queues: texts, taskName: text, before: text, everyBackend: flag }
-  await backend.list({ limit: 1, ...query })
-  await backend.counts({ queues: texts, excludeQueues: texts })
+  await backend.list({ limit: 1, within: n, ...query })
+  await backend.counts({ queues: texts, excludeQueues: texts, within: n, before: text })
   await backend.openStore({ leaseSeconds: n, wakeup: none })
   setMiddleware([{ enqueue: none, run: (_, next) => next() }])
   dbTaskResultSchema({ type: none, tableName: text, managed: flag })

@@ -208,9 +208,9 @@ describe('the prefetch', () => {
 
     for (let i = 0; i < 20; i++) {
       await clock.advance(5)
-      prefetch.measure(10_000 + 5 * i, 400)
+      prefetch.measure(10_000 + 5 * i, 600)
     }
-    expect(prefetch.limit).toBe(800)
+    expect(prefetch.limit).toBe(1600)
 
     await clock.advance(100)
     expect(prefetch.limit).toBe(0)

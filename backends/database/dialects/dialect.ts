@@ -208,4 +208,6 @@ export interface InsertOptions {
   readonly idsAreNew: boolean
   /** Wakes up idle workers, where the database can notify them. */
   readonly notify: boolean
+  /** Called as soon as new rows are written, where statements follow that only read. Not if one may have been left out. */
+  readonly onWritten?: (() => void) | undefined
 }

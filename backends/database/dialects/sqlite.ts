@@ -1,10 +1,11 @@
 import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../lib/errors/history'
 import { keyAfterSql } from '../../keys'
 import type { Session } from '../connections/session'
-import type { Values } from '../connections/statement'
+import type { Answer, Values } from '../connections/statement'
+import type { NewRows } from '../new-row'
 import { type ClaimedRaw, type FinishRow, MAX_CLAIMS } from '../row'
 import type { Table } from '../table'
-import type { Claim } from './dialect'
+import type { Claim, InsertOptions } from './dialect'
 import { sqliteNames } from './names'
 import { type Batch, keysOf } from './records'
 import { inMs, instant } from './sqlite-instants'
@@ -26,7 +27,7 @@ import {
   SMALL_BYTES,
   UNCANCELLED,
 } from './sql-text'
-import type { TableColumn } from '../../../entities/columns'
+import type { ColumnName, TableColumn } from '../../../entities/columns'
 
 /** As text, since SQLite stores values of any type in any column. Without a table's name, which RETURNING would refuse. */
 const read = ({ name, kind }: TableColumn): string =>
@@ -95,6 +96,26 @@ export class Sqlite extends SqlDialect {
     return claimed
   }
 
+  /**
+   * Of many rows the instant is asked for before: RETURNING would give it once for each, which costs as much as a third of the
+   * INSERT (measured: 2.7 µs a row in place of 1.7).
+   */
+  protected override async write(
+    session: Session,
+    rows: NewRows,
+    options: InsertOptions,
+  ): Promise<Answer> {
+    if (rows.calls.length === 1) return super.write(session, rows, options)
+    const { records } = await session.query(`SELECT ${NOW} AS enqueued_at`)
+    const values = { ...rows.shared, ...this.batch(rows.calls), ...valuesNow(records) }
+    const isKeyed = rows.calls[0]?.unique_key !== undefined
+    const { affected } = await session.query(
+      isKeyed ? this.sql.insertKeyed : this.sql.insert,
+      values,
+    )
+    return { records, affected }
+  }
+
   override async finish(
     session: Session,
     rows: readonly FinishRow[],
@@ -157,8 +178,12 @@ export class Sqlite extends SqlDialect {
   }
 }
 
+function valuesNow(records: Answer['records']): Values {
+  return { enqueuedAt: String(records[0]?.['enqueued_at']) }
+}
+
 function statements(path: string): Statements {
-  const call = { id: 'v.row_key', args_kwargs: 'v.args_kwargs' }
+  const call = { id: 'v.row_key', args_kwargs: 'v.args_kwargs', enqueued_at: ':enqueuedAt' }
   const insert = insertInto(path, call, `FROM ${rows('row_key', 'args_kwargs')} WHERE true`)
   const insertKeyed = insertInto(
     path,
@@ -166,8 +191,8 @@ function statements(path: string): Statements {
     `FROM ${rows('row_key', 'args_kwargs', 'unique_key')} WHERE true`,
   )
   return {
-    insert: `${insert} RETURNING enqueued_at`,
-    insertKeyed: `${insertKeyed} RETURNING enqueued_at`,
+    insert,
+    insertKeyed,
     insertOne: `${insertInto(path, {})} RETURNING enqueued_at`,
     insertUnlessTaken: `${insertInto(path, { run_after: `coalesce(${inMs(':delay')}, :run_after)` }, 'WHERE true')} ON CONFLICT DO NOTHING RETURNING id AS row_key, unique_key, enqueued_at`,
     byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
@@ -220,10 +245,10 @@ function finishOf(path: string, someAgain: boolean): string {
 /** The instant is computed once for all rows. A single row does without JSON (measured: 26 µs instead of 30). */
 function insertInto(
   path: string,
-  own: Readonly<Partial<Record<'id' | 'args_kwargs' | 'run_after' | 'unique_key', string>>>,
+  own: Readonly<Partial<Record<ColumnName, string>>>,
   from = '',
 ): string {
-  const values = newValues({ ...own, enqueued_at: `(SELECT ${NOW})` })
+  const values = newValues({ enqueued_at: `(SELECT ${NOW})`, ...own })
   return `INSERT INTO ${path} (${INSERTED}) SELECT ${values} ${from}`
 }
 

@@ -23,6 +23,8 @@ export interface InsertTarget {
   readonly idsAreNew: boolean
   /** Wakes up idle workers, where the database can notify them. */
   readonly notify: boolean
+  /** May be called once the rows can be seen, or, in a transaction of the caller, will be with its commit; before the promise resolves. */
+  readonly onWritten?: (() => void) | undefined
 }
 
 export interface Written {
@@ -35,7 +37,7 @@ export interface Written {
 
 /** The rows of the orders. One with a key is left out if an earlier row has that. */
 export async function insert(
-  { session, dialect, backendName, idsAreNew, notify }: InsertTarget,
+  { session, dialect, backendName, idsAreNew, notify, onWritten }: InsertTarget,
   orders: readonly NewOrder[],
 ): Promise<Written[]> {
   const [first] = orders
@@ -46,7 +48,7 @@ export async function insert(
   const shared = sharedValues(first.order, backendName)
   const calls = orders.map(callOf)
   const ask = (): ReturnType<Dialect['insert']> =>
-    dialect.insert(session, { shared, calls }, { unlessTaken, delay, idsAreNew, notify })
+    dialect.insert(session, { shared, calls }, { unlessTaken, delay, idsAreNew, notify, onWritten })
   const enqueuedAt = await ask()
     .catch((error: unknown) => {
       if (session.isJoined || !isContention(error)) throw error

@@ -17,7 +17,9 @@ export function writeOrders(target: InsertTarget, orders: readonly NewOrder[]): 
   const write = (): Promise<Written[]> =>
     target.session.joined(async (session) => {
       const written: Written[] = []
-      for (const chunk of chunks) written.push(...(await writeChunk({ ...target, session }, chunk)))
+      // What is in this transaction cannot be seen yet.
+      const inside = { ...target, session, onWritten: undefined }
+      for (const chunk of chunks) written.push(...(await writeChunk(inside, chunk)))
       return written
     })
   return target.session.isJoined ? write() : patiently(write)

@@ -10,7 +10,10 @@ import type { FlowRows, KeyRange, MemberRow } from '../dialects/flow-rows'
 const LOOK = 1_000
 /** Sets of which it is remembered how far they have come. */
 const MOST_MARKS = 10_000
-const EARLIEST = { enqueued_at: '1000-01-01 00:00:00', row_key: '00000000-0000-0000-0000-000000000000' }
+const EARLIEST = {
+  enqueued_at: '1000-01-01 00:00:00',
+  row_key: '00000000-0000-0000-0000-000000000000',
+}
 
 /** What of the links of a set are rows to run, to fail and to delete. */
 interface Decided {

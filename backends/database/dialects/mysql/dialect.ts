@@ -48,6 +48,8 @@ const IN_TURN = `${NOW} + INTERVAL v.n MICROSECOND`
 /** MySQL 8.0.4 and later, MariaDB 10.6 and later. An UPDATE returns no rows here, so claims and take-overs select first. */
 export class MySql extends SqlDialect {
   readonly name = 'mysql'
+  /** The commit of one waits for the disk while the server works on the other (measured: a fifth more no-op tasks on MySQL, 7 % on MariaDB). */
+  override readonly exchangesAtOnce = 2
   readonly maxStatement: number
   readonly #path: string
   readonly #insertReturns: boolean
@@ -90,9 +92,10 @@ export class MySql extends SqlDialect {
       return session.transaction((inside) => this.insert(inside, newRows, options))
     assertFits(newRows, options.unlessTaken, this.#packet)
     const answer = await this.write(session, newRows, options)
-    const { records } = this.#insertReturns
-      ? answer
-      : await session.query(this.#written, valuesOf(newRows.calls))
+    if (this.#insertReturns) return enqueuedAtByKey(answer.records, newRows, options)
+    // A worker begins while the instants are read (measured: 1 ms of 7 until the task runs).
+    if (!options.unlessTaken) options.onWritten?.()
+    const { records } = await session.query(this.#written, valuesOf(newRows.calls))
     return enqueuedAtByKey(records, newRows, options)
   }
 

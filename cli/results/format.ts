@@ -1,11 +1,11 @@
-import { oneLine } from '../lib/errors/foreign-text'
-import { headline } from '../lib/errors/error-record'
-import { FIRST_ERRORS } from '../lib/errors/history'
-import type { TaskStatus } from '../lib/record'
-import type { TaskResult } from '../lib/result'
-import type { Style } from './terminal/colour'
-import type { Column, TableRow } from './terminal/fitted-table'
-import { portionOf } from './terminal/portion'
+import { oneLine } from '../../lib/errors/foreign-text'
+import { headline } from '../../lib/errors/error-record'
+import { FIRST_ERRORS } from '../../lib/errors/history'
+import type { TaskStatus } from '../../lib/record'
+import type { TaskResult } from '../../lib/result'
+import type { Style } from '../terminal/colour'
+import type { Column, TableRow } from '../terminal/fitted-table'
+import { portionOf } from '../terminal/portion'
 
 type Result = TaskResult<unknown>
 
@@ -65,6 +65,12 @@ export function footer(
     return `${count(shown.length)} result(s)`
   const older = last ? ` Older ones: --before ${last.id}` : ''
   return `${count(shown.length)} of ${count(total)} results.${older}`
+}
+
+/** One line of at most 80 columns, for results that were not looked at. */
+export function boundNote(within: number, isPage: boolean): string {
+  const which = isPage ? 'next' : 'newest'
+  return `Looked at the ${which} ${within.toLocaleString('en')} results only; --within 0 looks at all.`
 }
 
 /** What a cancel has come to; follows the task in a sentence. */

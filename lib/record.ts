@@ -33,5 +33,5 @@ export interface ResultValues {
   readonly progress: Progress | null
 }
 
-/** How many results stand in each status. */
-export type Counts = Readonly<Record<TaskStatus, number>>
+/** How many results stand in each status; those that are READY and wait for others are counted apart. */
+export type Counts = Readonly<Record<TaskStatus, number>> & { readonly WAITING?: number }

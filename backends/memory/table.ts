@@ -5,7 +5,12 @@ import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import type { Counts, TaskStatus } from '../../lib/record'
 import type { Wakeup } from '../../lib/store'
-import { enqueuedKeyOf, sharedValues, UNDELAYED } from '../database/enqueueing/shared-values'
+import {
+  enqueuedKeyOf,
+  PARKED,
+  sharedValues,
+  UNDELAYED,
+} from '../database/enqueueing/shared-values'
 import { newRow } from '../database/new-row'
 import { valuesOf } from '../database/row'
 import { newId } from '../ids'
@@ -101,8 +106,9 @@ export class MemoryTable {
   }
 
   counts(alias: string, query: CountQuery): Counts {
-    const counts = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
-    for (const row of this.#wanted(alias, query)) counts[row.status as TaskStatus] += 1
+    const counts = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, WAITING: 0 }
+    for (const row of this.#wanted(alias, query))
+      counts[isParked(row) ? 'WAITING' : (row.status as TaskStatus)] += 1
     return counts
   }
 
@@ -148,6 +154,11 @@ export class MemoryTable {
   tell(wakeup: Wakeup): void {
     for (const hear of this.#listeners) hear(wakeup)
   }
+}
+
+/** Whether the row waits for others. */
+function isParked({ status, run_after: runAfter }: MemoryRow): boolean {
+  return status === 'READY' && runAfter === PARKED
 }
 
 /** Whether the time of a waiting row has come. */

@@ -28,7 +28,9 @@ export class ImmediateBackend extends KeptInMemory {
   readonly #finished = new Set<MemoryRow>()
 
   override async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    // A unique key changes nothing: no task waits here.
+    // Other keys change nothing: no task waits here.
+    const standing = order.key?.kind === 'throttle' ? this.table.standingFor(order) : undefined
+    if (standing) return this.resultOf(standing, true)
     const row = this.table.add(order, this.alias)
     this.announced(row)
     return this.#run(row, () => order.task)

@@ -7,6 +7,18 @@ import type { TaskResult } from './result'
 import type { Outcome, Store, StoreOptions } from './store'
 import type { Task } from './task-type'
 
+/** The key of one call: while a row has it, another call writes none. Times are in ms. */
+export type TaskKey =
+  | { readonly kind: 'unique'; readonly key: string }
+  | { readonly kind: 'throttle'; readonly key: string; readonly every: number }
+  | {
+      readonly kind: 'debounce'
+      readonly key: string
+      readonly wait: number
+      /** null: however long calls follow. */
+      readonly atMost: number | null
+    }
+
 /** A call of a task that is to be run, before it is written: plain values, already checked. */
 export interface Order {
   readonly task: Task<unknown[], unknown>
@@ -14,6 +26,8 @@ export interface Order {
   readonly kwargs: Readonly<Record<string, unknown>>
   /** The text of the column `args_kwargs`: `{"args": […], "kwargs": {…}}`. */
   readonly argsKwargs: string
+  /** What may keep it from being written, or have it written later; null: nothing. */
+  readonly key: TaskKey | null
 }
 
 export interface BackendSettings {

@@ -55,6 +55,7 @@ export class TaskResult<Return> {
   readonly #backend: ResultSource
   #values: ResultValues | (() => ResultValues)
   #source: (() => unknown) | undefined
+  readonly #isDuplicate: boolean
 
   /**
    * Values may be a function that is asked when they are needed: of a thousand results of one call few are looked at.
@@ -64,8 +65,10 @@ export class TaskResult<Return> {
     backend: ResultSource,
     values: ResultValues | (() => ResultValues),
     source?: () => unknown,
+    isDuplicate = false,
   ) {
     this.#backend = backend
+    this.#isDuplicate = isDuplicate
     this.#values = values
     this.#source = source
     const { path } = transformer
@@ -92,6 +95,11 @@ export class TaskResult<Return> {
 
   get isFinished(): boolean {
     return this.status === 'SUCCESSFUL' || this.status === 'FAILED'
+  }
+
+  /** True: the call that gave this result has written nothing, since the key of the task was held. Always false of `getResult`. */
+  get isDuplicate(): boolean {
+    return this.#isDuplicate
   }
 
   get enqueuedAt(): Date | null {

@@ -35,7 +35,8 @@ import { DatabaseStore } from './store'
 import type { Table } from './table'
 import { listenerOn } from './wakeups/notify'
 import { explained, isAway, unreachable } from './connections/database-errors'
-import { type Written, writeOrders } from './insert'
+import type { Written } from './enqueueing/insert'
+import { writeOrders } from './enqueueing/write-orders'
 import { heartbeatOn } from './workers/heartbeat'
 
 /** Limit for the checks before a worker starts; they may have to wait for locks of others. */
@@ -69,7 +70,7 @@ export class DatabaseBackend extends TaskBackend {
     return this.#inTable(
       first.task.manager,
       async ({ table, dialect, dataSource, wakeups }, session) => {
-        const keyed = orders.map((order) => ({ order, key: this.#newKey(table) }))
+        const keyed = orders.map((order) => ({ order, id: this.#newKey(table) }))
         const told = wakeups.queuesOf(orders, session, this.#notifies)
         let isTold = false
         const target = {
@@ -222,22 +223,23 @@ export class DatabaseBackend extends TaskBackend {
     return hexIds ? id.replaceAll('-', '') : id
   }
 
-  #result(row: () => RawRow, dataSource: DataSource): TaskResult<unknown> {
+  #result(row: () => RawRow, dataSource: DataSource, isDuplicate = false): TaskResult<unknown> {
     return new TaskResult(
       this,
       () => valuesOf(row()),
       () => dbResultOf(row(), dataSource),
+      isDuplicate,
     )
   }
 
   #written(
-    { key, row, isNew }: Written,
+    { id, row, isNew }: Written,
     taskName: string,
     dataSource: DataSource,
   ): TaskResult<unknown> {
-    const result = this.#result(row, dataSource)
+    const result = this.#result(row, dataSource, !isNew)
     if (!isNew) return result
-    if (heard.debug) logEnqueued({ id: dashed(key), taskName, backend: this.alias })
+    if (heard.debug) logEnqueued({ id: dashed(id), taskName, backend: this.alias })
     if (taskEnqueued.isHeard) taskEnqueued.send({ backend: this, result })
     return result
   }

@@ -8,10 +8,11 @@ import type { Counts, TaskStatus } from '../../lib/record'
 import { isUuid } from '../ids'
 import { notFailed } from '../not-failed'
 import { profileOf } from './profiles/profile-of'
-import { keyTaken } from '../unique-key'
+import { keyTaken, userKey } from '../keys'
 import { isTaken } from './connections/database-errors'
 import { guarded } from './connections/savepoint'
-import { enqueuedKeyOf, takenForAnother } from './insert'
+import { takenForAnother } from './enqueueing/keyed'
+import { enqueuedKeyOf } from './enqueueing/shared-values'
 import type { Table } from './table'
 
 type Rows = SelectQueryBuilder<DBTaskResult>
@@ -118,7 +119,7 @@ async function assertKeyFree(
   const { id: holderId, taskPath, status } = holder
   if (status === 'READY' || status === 'RUNNING') {
     if (holder.uniqueKey !== uniqueKey)
-      throw takenForAnother(taskName, uniqueKey.slice(2), holder.uniqueKey)
+      throw takenForAnother(taskName, userKey(uniqueKey), holder.uniqueKey)
     throw keyTaken({ id, taskName }, uniqueKey, { id: holderId, taskName: taskPath, status })
   }
   // A worker of Django finished it, which knows no keys.

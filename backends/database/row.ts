@@ -4,7 +4,7 @@ import { type AttemptError, historyOf } from '../../lib/errors/history'
 import { isRecord } from '../../lib/errors/option-checks'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
 import type { ClaimedRow, Outcome } from '../../lib/store'
-import { SUSPECT_NUMBER, unreadableNumber } from '../../lib/tasks/json-numbers'
+import { SUSPECT_NUMBER, unreadableNumber } from '../../lib/arguments/json-numbers'
 
 /** A row as the dialects' select lists give it: everything but numbers as text, instants in UTC. */
 export type RawRow = RawValues<StoredColumn> & {

@@ -25,8 +25,10 @@ export abstract class KeptInMemory extends TaskBackend {
   }
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    const holder = this.table.holderOf(order.task)
-    return holder ? this.resultOf(holder) : this.announced(this.table.add(order, this.alias))
+    const standing = this.table.standingFor(order)
+    return standing
+      ? this.resultOf(standing, true)
+      : this.announced(this.table.add(order, this.alias))
   }
 
   override async getResult(id: string): Promise<TaskResult<unknown>> {
@@ -50,9 +52,9 @@ export abstract class KeptInMemory extends TaskBackend {
   }
 
   /** The row as it is now; the result does not change with it. */
-  protected resultOf(row: MemoryRow): TaskResult<unknown> {
+  protected resultOf(row: MemoryRow, isDuplicate = false): TaskResult<unknown> {
     const copy = { ...row }
-    return new TaskResult(this, () => valuesOf(copy))
+    return new TaskResult(this, () => valuesOf(copy), undefined, isDuplicate)
   }
 
   protected announced(row: MemoryRow): TaskResult<unknown> {

@@ -1,10 +1,12 @@
-import { utcText } from '../../entities/formats'
+import { instantOf, utcText } from '../../entities/formats'
+import type { TaskKey } from '../../lib/backend'
 import { clock } from '../../lib/clock'
 import { CANCELLED, type ErrorRecord } from '../../lib/errors/error-record'
 import { withRetry, workersAfter } from '../../lib/errors/history'
 import type { Held, Outcome } from '../../lib/store'
+import { keyAfter } from '../keys'
 import { MAX_CLAIMS, type RawRow, valuesOf } from '../database/row'
-import { UNDELAYED } from '../database/insert'
+import { UNDELAYED } from '../database/enqueueing/shared-values'
 
 /** A row as a database would keep it: JSON and instants are text, so that nothing is shared with the caller. */
 export type MemoryRow = { -readonly [Column in keyof RawRow]: RawRow[Column] } & {
@@ -23,6 +25,7 @@ export function claim(row: MemoryRow, workerId: string, now: number): void {
   row.started_at = instantText(now)
   row.claims = Math.min(Number(row.claims ?? 0), MAX_CLAIMS - 1) + 1
   row.cancel_requested_at = null
+  row.unique_key = keyAfter('claim', row.unique_key)
   row.worker_ids = JSON.stringify([...workersOf(row.worker_ids), workerId])
 }
 
@@ -74,7 +77,27 @@ export function end(
   row.finished_at = instantText(now)
   row.exception_class_path = error.exceptionClassPath
   row.traceback = error.traceback
-  if (row.unique_key?.startsWith('f:')) row.unique_key = null
+  row.unique_key = keyAfter('finish', row.unique_key)
+}
+
+/** Whether the row keeps another one of its key out. */
+export function keeps(row: MemoryRow, key: TaskKey, now: number): boolean {
+  if (key.kind === 'debounce') return row.status === 'READY'
+  if (row.status === 'READY' || row.status === 'RUNNING') return true
+  return key.kind === 'throttle' && (row.enqueued_at ?? '') > instantText(now - key.every)
+}
+
+/** What another call of a debounce changes in a row that waits. */
+export function postpone(
+  row: MemoryRow,
+  argsKwargs: string,
+  { wait, atMost }: TaskKey & { kind: 'debounce' },
+  now: number,
+): void {
+  const last =
+    (instantOf(row.enqueued_at ?? '')?.getTime() ?? now) + (atMost ?? Number.POSITIVE_INFINITY)
+  row.args_kwargs = argsKwargs
+  row.run_after = instantText(Math.min(now + wait, last))
 }
 
 /** What giving a row back unfinished changes. */

@@ -5,13 +5,13 @@ import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import type { Counts, TaskStatus } from '../../lib/record'
 import type { Wakeup } from '../../lib/store'
-import { enqueuedKeyOf, sharedValues, UNDELAYED, uniqueKeyOf } from '../database/insert'
+import { enqueuedKeyOf, sharedValues, UNDELAYED } from '../database/enqueueing/shared-values'
 import { newRow } from '../database/new-row'
 import { valuesOf } from '../database/row'
 import { newId } from '../ids'
 import { notFailed } from '../not-failed'
-import { assertHolds, keyTaken } from '../unique-key'
-import { end, instantText, type MemoryRow, retry } from './row'
+import { assertHolds, keyTaken, storedKey } from '../keys'
+import { end, instantText, keeps, type MemoryRow, postpone, retry } from './row'
 
 /** The rows of one or several backends, in this process. */
 export class MemoryTable {
@@ -29,26 +29,32 @@ export class MemoryTable {
     return this.#now()
   }
 
-  /** Writes a new row, whatever its unique key. */
-  add({ task, argsKwargs }: Order, alias: string): MemoryRow {
+  /** Writes a new row, whatever its key. */
+  add({ task, argsKwargs, key }: Order, alias: string): MemoryRow {
     const call = { row_key: newId(), args_kwargs: argsKwargs }
-    const row = newRow(call, sharedValues(task, alias), instantText(this.now()))
-    const added = { ...row, leaseEnds: null }
+    const row = newRow(call, sharedValues({ task, key }, alias), instantText(this.now()))
+    const added: MemoryRow = { ...row, leaseEnds: null }
+    if (key?.kind === 'debounce') added.run_after = instantText(this.now() + key.wait)
     this.rows.set(row.row_key, added)
     if (isDue(added, this.now())) this.#tell({ what: 'ready', queue: task.queueName })
     return added
   }
 
   /**
-   * The row that holds the unique key of a task, if the task has one.
+   * The row that stands in the place of a new one, as the key of the order has it; of a debounce it gets the new arguments.
    *
    * @throws ResultMismatchError if it is of another task.
    */
-  holderOf(task: Order['task']): MemoryRow | undefined {
-    const key = uniqueKeyOf(task)
-    if (key === null) return undefined
-    const holder = this.#byUniqueKey(key)
-    if (holder) assertHolds({ id: dashed(holder.row_key), taskName: holder.task_path ?? '' }, task)
+  standingFor(order: Order): MemoryRow | undefined {
+    const { key } = order
+    const holder = key && this.#byUniqueKey(storedKey(key) ?? '')
+    if (!key || !holder) return undefined
+    if (!keeps(holder, key, this.now())) {
+      holder.unique_key = null
+      return undefined
+    }
+    assertHolds({ id: dashed(holder.row_key), taskName: holder.task_path ?? '' }, order)
+    if (key.kind === 'debounce') postpone(holder, order.argsKwargs, key, this.now())
     return holder
   }
 

@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onePerProcess } from '../copies/one-per-process'
 import { InvalidSettingsError, NotSupportedError } from '../errors/errors'
-import { encodeJson } from '../tasks/json'
+import { encodeJson } from '../arguments/json'
 import { assertKnown, settingsSubject, unexpected } from '../errors/option-checks'
 
 export interface IsolationOptions {

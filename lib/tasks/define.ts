@@ -1,18 +1,25 @@
-import type { ArgumentClass, ArgumentClasses, Given, NotTheClasses } from './argument-classes'
+import type {
+  ArgumentClass,
+  ArgumentClasses,
+  Given,
+  NotTheClasses,
+} from '../arguments/argument-classes'
 import type { TaskContext } from './context'
 import { InvalidTaskError } from '../errors/errors'
 import { type Rule, check, isRecord, taskSubject } from '../errors/option-checks'
-import type { Jsonable } from './json'
-import type { NotCarriedByJson, NotTheOptions, Refusal } from './refusal'
+import type { Jsonable } from '../arguments/json'
+import type { NotCarriedByJson, NotTheOptions, Refusal } from '../arguments/refusal'
 import { placeOfCall, type Place } from '../copies/call-site'
 import { onePerProcess } from '../copies/one-per-process'
 import { tasks } from '../registry'
 import { Task, type TaskFunction } from './task'
 import { type TaskOptions, taskValues } from './task-options'
 
-type WithContext = TaskOptions & { takesContext: true }
+type WithContext<Args extends unknown[]> = TaskOptions<Args> & { takesContext: true }
 
-type WithoutContext = TaskOptions & { takesContext?: false | undefined }
+type WithoutContext<Args extends unknown[]> = TaskOptions<Args> & {
+  takesContext?: false | undefined
+}
 
 /** With the empty list, so that TypeScript 5.2 takes what is listed for a tuple. */
 type Classes = readonly ArgumentClass[] | readonly []
@@ -110,12 +117,12 @@ const tasksOfMethods = onePerProcess(
 export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
   name: string,
   fn: ((context: TaskContext, ...args: Args) => Return) & Fit<Args, Return, Listed>,
-  options: WithContext & Listing<Listed>,
+  options: WithContext<Args> & Listing<Listed>,
 ): Task<Given<Args, Listed>, Awaited<Return>>
 export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
   name: string,
   fn: ((...args: Args) => Return) & Fit<Args, Return, Listed>,
-  options?: WithoutContext & Listing<Listed>,
+  options?: WithoutContext<Args> & Listing<Listed>,
 ): Task<Given<Args, Listed>, Awaited<Return>>
 export function task<const Listed extends Classes = readonly []>(
   name: string,
@@ -129,7 +136,7 @@ export function task<
 >(
   name: string,
   fn: Fn & Asked<Fn, Takes, Listed>,
-  options?: TaskOptions & Listing<Listed> & { takesContext?: Takes },
+  options?: TaskOptions<ArgsOf<Fn>> & Listing<Listed> & { takesContext?: Takes },
 ): Defined<Fn, Listed>
 export function task(name: string, ...given: readonly unknown[]): unknown {
   const place = placeOfCall(task)

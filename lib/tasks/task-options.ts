@@ -1,22 +1,20 @@
 import type { EntityManager } from 'typeorm'
-import { ARGUMENT_CLASSES, type ArgumentClass } from './argument-classes'
+import { ARGUMENT_CLASSES, type ArgumentClass } from '../arguments/argument-classes'
 import { InvalidTaskError } from '../errors/errors'
 import {
   ALIAS,
   type OptionRow,
   QUEUE_NAME,
-  type Rule,
   type Subject,
   TRUE_OR_FALSE,
   assertKnown,
   check,
   isRecord,
   isWithin,
-  or,
-  printable,
   taskSubject,
 } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
+import { type AnyArguments, assertOneKey, KEY_TABLE, type KeyOptions } from './keys'
 import { DEFAULT_POLICY, POLICY_TABLE, type Policy, type Retry } from './run-policy'
 
 /** What a task and one enqueue of it may ask for. */
@@ -40,7 +38,8 @@ export type PolicyChanges = {
 }
 
 /** What a task asks for, wherever it is enqueued from. */
-export interface TaskOptions extends SharedOptions, PolicyOptions {
+export interface TaskOptions<Args extends unknown[] = AnyArguments>
+  extends SharedOptions, PolicyOptions, KeyOptions<Args> {
   /** The function's first argument is a `TaskContext`. Default false. */
   takesContext?: boolean | undefined
   /**
@@ -62,13 +61,11 @@ export interface TaskOptions extends SharedOptions, PolicyOptions {
 }
 
 /** What one enqueue may change. */
-export interface CallOptions extends SharedOptions, PolicyChanges {
+export interface CallOptions extends SharedOptions, PolicyChanges, KeyOptions {
   /** Not before this instant; null: as soon as possible. */
   runAfter?: Date | null | undefined
   /** Enqueues in this manager's transaction. */
   manager?: EntityManager | undefined
-  /** While a task with this key waits or runs, enqueueing it again gives that one's result. At most 126 characters, the last of which is no blank. */
-  uniqueKey?: string | null | undefined
   /** As the task's option, for this enqueue; a `retryOn` cannot be written into a row, so the task's own stays. */
   retry?: Omit<Retry, 'retryOn'> | null | undefined
 }
@@ -103,13 +100,6 @@ type TaskOptionTable = {
   }
 }
 
-export const MAX_UNIQUE_KEY = 126
-const KEY_TEXT = printable(MAX_UNIQUE_KEY)
-/** MySQL and MariaDB compare texts without the blanks at their ends. */
-const UNIQUE_KEY: Rule = {
-  expected: `${KEY_TEXT.expected} without a blank at the end`,
-  isSound: (value) => KEY_TEXT.isSound(value) && !String(value).endsWith(' '),
-}
 const MAX_TASK_NAME = 255
 const TASK_NAME = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/
 /** MySQL's first year; the end is the value that stands for "no delay". */
@@ -138,12 +128,7 @@ const OPTIONS: TaskOptionTable = {
     expected: 'an EntityManager',
     isSound: (value) => value === undefined || isManager(value),
   },
-  uniqueKey: {
-    where: 'call',
-    default: null,
-    ...or(null, UNIQUE_KEY),
-    expected: `${UNIQUE_KEY.expected}, or null`,
-  },
+  ...KEY_TABLE,
   takesContext: { where: 'task', default: false, ...TRUE_OR_FALSE },
   transactional: { where: 'task', default: false, ...TRUE_OR_FALSE },
   isolate: { where: 'task', default: false, ...TRUE_OR_FALSE },
@@ -164,7 +149,9 @@ const DEFAULTS = {
 export function taskValues(name: string, options: TaskOptions): TaskValues {
   const { own, policy } = checked(taskSubject(String(name)), options, TASK_OPTIONS)
   checkTaskName(name)
-  return { name, manager: undefined, ...DEFAULTS, ...own, policy: { ...DEFAULT_POLICY, ...policy } }
+  const values = { name, manager: undefined, ...DEFAULTS, ...own }
+  assertOneKey(values)
+  return { ...values, policy: { ...DEFAULT_POLICY, ...policy } }
 }
 
 /** The values that `using` changes. @throws InvalidTaskError for an unknown option, or a value out of its range. */
@@ -175,6 +162,7 @@ export function changedValues(task: TaskValues, changes: CallOptions): Partial<T
       `Task "${task.name}", retry.retryOn: a function or a class cannot be written into a row.`,
       'Give it where the task is defined.',
     )
+  assertOneKey({ ...task, ...own })
   if (Object.keys(policy).length === 0) return own
   return {
     ...own,

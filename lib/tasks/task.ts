@@ -1,18 +1,19 @@
 import type { Order, TaskBackend } from '../backend'
-import { type CallArguments, assertCall, assertCalls } from './call-arguments'
+import { type CallArguments, assertCall, assertCalls } from '../arguments/call-arguments'
 import { TaskContext } from './context'
-import { assertReceivable, plainArguments, receivedArguments } from './dto'
+import { assertReceivable, plainArguments, receivedArguments } from '../arguments/dto'
 import { OneClass } from '../copies/one-per-process'
 import { InvalidTaskError, NotSupportedError, ResultMismatchError } from '../errors/errors'
 import { isRecord } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
-import { type ReadonlyData, encodeArguments } from './json'
+import { type ReadonlyData, encodeArguments } from '../arguments/json'
 import { enqueueManyThrough, enqueueThrough, isWrapped } from '../middleware'
 import { backends } from '../backend-registry'
-import { parametersOf } from './parameters'
+import { parametersOf } from '../arguments/parameters'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
 import type { AnyTask } from '../task-type'
+import { keyOf } from './keys'
 import { type CallOptions, type TaskValues, changedValues } from './task-options'
 
 /** Under another name, since the module below has a `Task` of its own. */
@@ -180,7 +181,8 @@ function orderOf(
   call?: number,
 ): Order {
   const args = task.args.length === 0 ? given : plainArguments(task, given)
-  return { task, args, kwargs, argsKwargs: encodeArguments(args, kwargs, task.name, call) }
+  const argsKwargs = encodeArguments(args, kwargs, task.name, call)
+  return { task, args, kwargs, argsKwargs, key: keyOf(task, args) }
 }
 
 /** The backend of a task. @throws InvalidBackendError, InvalidTaskError or NotSupportedError if it cannot take the task. */

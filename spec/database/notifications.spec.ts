@@ -239,7 +239,7 @@ describeEachDatabase(
         options: { dataSource: producer },
       })
       const argsKwargs = '{"args": [], "kwargs": {}}'
-      const order = { task: of as Order['task'], args: [], kwargs: {}, argsKwargs }
+      const order = { task: of as Order['task'], args: [], kwargs: {}, argsKwargs, key: null }
       return backend.enqueue(order)
     }
 

@@ -80,7 +80,7 @@ describeEachDatabase(
             await dialect.insert(
               session,
               { shared: SHARED, calls },
-              { unlessTaken: false, idsAreNew: true, notify: false },
+              { unlessTaken: false, delay: null, idsAreNew: true, notify: false },
             )
             asked = []
           })

@@ -15,7 +15,7 @@ import { REFUSED_HEAD, refusedTasks } from '../support/refused-tasks'
 
 jest.setTimeout(240_000)
 
-const TYPES = ['task.types.ts', 'dto.types.ts', 'middleware.types.ts', 'options.types.ts']
+const TYPES = ['task', 'dto', 'keys', 'middleware', 'options'].map((name) => `${name}.types.ts`)
 const OPTIONS = {
   target: 'es2022',
   module: 'nodenext',

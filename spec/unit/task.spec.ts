@@ -123,7 +123,7 @@ describe('bad options', () => {
   const runAfter = (got: string): string =>
     `Task "spec.add", runAfter: expected a valid Date before the year 9999, or null, got ${got}.`
   const uniqueKey = (got: string): string =>
-    `Task "spec.add", uniqueKey: expected 1 to 126 printable characters without a blank at the end, or null, got ${got}.`
+    `Task "spec.add", uniqueKey: expected 1 to 126 printable characters without a blank at the end, or a function that gives it, or null, got ${got}.`
 
   const bad: [unknown, string][] = [
     [{ priority: 101 }, priority('101')],

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
 import type { Problem } from '../../../lib/backend'
-import { INEXACT_KEYS } from '../insert'
+import { INEXACT_KEYS } from '../enqueueing/keyed'
 import { profileOf } from '../profiles/profile-of'
 import type { Table } from '../table'
 

@@ -1,3 +1,4 @@
+import type { TaskKey } from '../../../lib/backend'
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { ClaimFilter } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'
@@ -52,8 +53,13 @@ export abstract class Dialect {
   abstract byId(session: Session, key: string): Promise<RawRow | undefined>
   /** The row that holds the key at this moment, also where the session's transaction reads from an older snapshot. */
   abstract byUniqueKey(session: Session, uniqueKey: string): Promise<RawRow | undefined>
-  /** Takes the key from a finished row: another program may have finished it and left the key. */
-  abstract freeKey(session: Session, row: RawRow): Promise<void>
+  /**
+   * Takes the key from a row that may keep it no more: of a finished one, of a throttle only once its time is over; of a
+   * debounce from one that is not READY. Another program may have left the key. Resolves to whether it did.
+   */
+  abstract freeKey(session: Session, row: RawRow, key: TaskKey): Promise<boolean>
+  /** Gives a READY row other arguments, and has it due later. Resolves to false if it is READY no more, or has another key. */
+  abstract postpone(session: Session, row: RawRow, change: Postponement): Promise<boolean>
   /** Takes up to `limit` READY rows, best first. */
   abstract claim(session: Session, claim: Claim): Promise<ClaimedRaw[]>
   /** Stores outcomes. Returns the keys of rows that now hold theirs, including outcomes that an earlier attempt stored. */
@@ -181,9 +187,20 @@ export interface Part {
   readonly upTo: string | null
 }
 
+/** What a call of a debounce changes in the row that waits. */
+export interface Postponement {
+  readonly args_kwargs: string
+  /** Milliseconds from now until it is due. */
+  readonly wait: number
+  /** Milliseconds since it was enqueued after which it is due in any case; null: no such limit. */
+  readonly atMost: number | null
+}
+
 export interface InsertOptions {
   /** Leaves out a row whose unique key is taken; then there is one row. */
   readonly unlessTaken: boolean
+  /** Milliseconds until the row is due, which then has a key; null: as it says. */
+  readonly delay: number | null
   /** The library made the ids, so no earlier row can have one of them. */
   readonly idsAreNew: boolean
   /** Wakes up idle workers, where the database can notify them. */

@@ -1,11 +1,28 @@
 import { COLUMNS, type TableColumn } from '../../../entities/columns'
 import { anyInstantOf, textOr, utcText } from '../../../entities/formats'
-import { rawNameOf } from '../row'
+import type { Answer } from '../connections/statement'
+import { type RawRow, rawNameOf } from '../row'
 
 type Values = Record<string, unknown>
 
+/**
+ * Rows as the select lists of our statements mean them, texts and numbers, whatever the app's driver makes of texts and
+ * numbers: a `typeCast` of mysql2, a parser of node-postgres, the safe integers of better-sqlite3.
+ */
+export function rowsOf<Row = RawRow>({ records }: Answer): Row[] {
+  return (records.every(isPlain) ? records : records.map(plainRow)) as unknown as Row[]
+}
+
+function isPlain(row: Record<string, unknown>): boolean {
+  for (const name in row) {
+    const type = typeof row[name]
+    if (type !== 'string' && type !== 'number' && row[name] !== null) return false
+  }
+  return true
+}
+
 /** Values of a row as texts and numbers, whatever they were made of. */
-export function plainRow(row: Values): Values {
+function plainRow(row: Values): Values {
   // Arguments are an object and worker ids a list: if those come as such, all JSON was parsed, and a text is one within JSON.
   const isParsed = isObject(row['args_kwargs']) || isObject(row['worker_ids'])
   const plain = { ...row }

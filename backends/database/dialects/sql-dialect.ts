@@ -1,3 +1,4 @@
+import type { TaskKey } from '../../../lib/backend'
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'
@@ -10,12 +11,13 @@ import {
   type InsertOptions,
   NONE,
   type Part,
+  type Postponement,
   type Prunable,
   type QueueFilter,
   type Released,
   type RenewedRows,
 } from './dialect'
-import { plainRow } from './plain-rows'
+import { rowsOf } from './plain-rows'
 import { type Batch, enqueuedAtByKey, heldOf, keyOf, keysOf } from './records'
 import { heldIn, lockFree, type LockTexts } from './free-rows'
 import { partCondition, queueValues } from './sql-text'
@@ -58,8 +60,23 @@ export abstract class SqlDialect extends Dialect {
     return rowsOf(await session.query(this.sql.byUniqueKey, { uniqueKey }))[0]
   }
 
-  async freeKey(session: Session, { row_key: id, unique_key: uniqueKey }: RawRow): Promise<void> {
-    await session.query(this.sql.freeKey, { id, uniqueKey })
+  async freeKey(
+    session: Session,
+    { row_key: id, unique_key: uniqueKey }: RawRow,
+    key: TaskKey,
+  ): Promise<boolean> {
+    const every = key.kind === 'throttle' ? key.every : null
+    const { affected } = await session.query(this.sql.freeKey[key.kind], { id, uniqueKey, every })
+    return affected > 0
+  }
+
+  async postpone(
+    session: Session,
+    { row_key: id, unique_key: uniqueKey }: RawRow,
+    change: Postponement,
+  ): Promise<boolean> {
+    const { affected } = await session.query(this.sql.postpone, { id, uniqueKey, ...change })
+    return affected > 0
   }
 
   async finish(session: Session, rows: readonly FinishRow[]): Promise<ReadonlySet<string>> {
@@ -180,6 +197,7 @@ export abstract class SqlDialect extends Dialect {
     const isSingle = calls.length === 1
     return session.query(this.insertText(isSingle, options), {
       ...shared,
+      delay: options.delay,
       ...(isSingle ? calls[0] : this.batch(calls)),
     })
   }
@@ -220,22 +238,6 @@ export abstract class SqlDialect extends Dialect {
       { ...values, ...queueValues(filter) },
     )
   }
-}
-
-/**
- * Rows as the select lists of our statements mean them, texts and numbers, whatever the app's driver makes of texts and
- * numbers: a `typeCast` of mysql2, a parser of node-postgres, the safe integers of better-sqlite3.
- */
-export function rowsOf<Row = RawRow>({ records }: Answer): Row[] {
-  return (records.every(isPlain) ? records : records.map(plainRow)) as unknown as Row[]
-}
-
-function isPlain(row: Record<string, unknown>): boolean {
-  for (const name in row) {
-    const type = typeof row[name]
-    if (type !== 'string' && type !== 'number' && row[name] !== null) return false
-  }
-  return true
 }
 
 function queuesOf({ queues }: Prunable): QueueFilter {

@@ -3,6 +3,7 @@ import { CANCELLED } from '../../../lib/errors/error-record'
 import { INSERTED_COLUMNS } from '../new-row'
 import { rawNameOf } from '../row'
 import type { Part, QueueFilter } from './dialect'
+import type { Statements } from './statements'
 
 /** A cancelled row ends as cancelled and in no other way, however far its run has come. */
 export const UNCANCELLED = `(t.cancel_requested_at IS NULL OR v.exception_class_path = '${CANCELLED}')`
@@ -38,9 +39,18 @@ export function newValues(
   }).join(', ')
 }
 
-/** The condition is looked at again: the row may have been retried since it was read. */
-export function freeKeyOf(path: string): string {
-  return `UPDATE ${path} SET unique_key = NULL WHERE id = :id AND unique_key = :uniqueKey AND status IN ('SUCCESSFUL', 'FAILED')`
+/**
+ * The texts of `freeKey`. `isOld`: whether the row was enqueued `:every` ms ago. The conditions are looked at again: the row may
+ * have been retried, or claimed, since it was read.
+ */
+export function freeKeyOf(path: string, isOld: string): Statements['freeKey'] {
+  const free = `UPDATE ${path} SET unique_key = NULL WHERE id = :id AND unique_key = :uniqueKey`
+  const finished = `${free} AND status IN ('SUCCESSFUL', 'FAILED')`
+  return {
+    unique: finished,
+    throttle: `${finished} AND ${isOld}`,
+    debounce: `${free} AND status <> 'READY'`,
+  }
 }
 
 /**

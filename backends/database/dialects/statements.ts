@@ -1,3 +1,4 @@
+import type { TaskKey } from '../../../lib/backend'
 import type { QueueFilter } from './dialect'
 
 /** The texts of a dialect's statements. Parameters are named; batches travel as the dialect's `batch` says. */
@@ -9,7 +10,10 @@ export interface Statements {
   readonly insertUnlessTaken: string
   readonly byId: string
   readonly byUniqueKey: string
-  readonly freeKey: string
+  /** For each kind of keys. */
+  readonly freeKey: Readonly<Record<TaskKey['kind'], string>>
+  /** The row of a debounce: other arguments, and another instant. */
+  readonly postpone: string
   readonly finish: string
   /** Which of the rows already hold their outcome. */
   readonly settled: string

@@ -95,7 +95,8 @@ function queuesDue(orders: readonly Order[]): readonly string[] {
   return [...new Set(orders.filter(isDueNow).map(({ task }) => task.queueName))]
 }
 
-function isDueNow({ task: { runAfter } }: Order): boolean {
+function isDueNow({ task: { runAfter }, key }: Order): boolean {
+  if (key?.kind === 'debounce') return false
   return runAfter === null || runAfter.getTime() <= Date.now()
 }
 

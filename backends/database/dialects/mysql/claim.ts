@@ -1,3 +1,4 @@
+import { keyAfterSql } from '../../../keys'
 import type { ColumnName, TableColumn } from '../../../../entities/columns'
 import { clock } from '../../../../lib/clock'
 import type { Session } from '../../connections/session'
@@ -5,7 +6,7 @@ import type { Values } from '../../connections/statement'
 import { type ClaimedRaw, MAX_CLAIMS } from '../../row'
 import type { Claim, QueueFilter } from '../dialect'
 import { mysqlNames } from '../names'
-import { rowsOf } from '../sql-dialect'
+import { rowsOf } from '../plain-rows'
 import { CLAIM_COLUMNS, perFilter, queueValues, selectList } from '../sql-text'
 import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, readSmall } from './columns'
 
@@ -72,7 +73,7 @@ export class Claims {
     this.#lookText = perFilter((filter) => lookAt(path, filter))
     this.#lockText = (filter, condition) => lockRange(path, filter, condition)
     this.#holdText = `UPDATE ${path} t ${BY_KEY} SET t.status = 'RUNNING', t.started_at = ${STARTED_AT}, t.lease_until = ${leaseFrom(CLAIMED_AT)}, t.claims = ${CLAIMS},
-      t.cancel_requested_at = NULL, t.worker_ids = ${WORKER_IDS} WHERE t.id IN (:keys)`
+      t.cancel_requested_at = NULL, t.unique_key = ${keyAfterSql('claim', 't.unique_key')}, t.worker_ids = ${WORKER_IDS} WHERE t.id IN (:keys)`
   }
 
   /**

@@ -18,6 +18,11 @@ export function leaseFrom(instant: string): string {
   return `${instant} + INTERVAL (:leaseSeconds * 1000000) MICROSECOND`
 }
 
+/** So many milliseconds after an instant; NULL for NULL. */
+export function inMs(ms: string, from = NOW): string {
+  return `${from} + INTERVAL (${ms} * 1000) MICROSECOND`
+}
+
 /** As text: the driver would read json and datetimes by settings of the connection, and datetimes in local time. */
 export function read({ name, kind }: TableColumn): string {
   if (kind === 'instant') return instantText(`t.${name}`)

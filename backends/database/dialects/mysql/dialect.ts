@@ -1,3 +1,4 @@
+import { keyAfterSql } from '../../../keys'
 import type { Session } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import type { NewRows } from '../../new-row'
@@ -6,7 +7,8 @@ import type { Table } from '../../table'
 import type { Claim, InsertOptions } from '../dialect'
 import { mysqlNames } from '../names'
 import { type Batch, enqueuedAtByKey, heldOf } from '../records'
-import { rowsOf, SqlDialect } from '../sql-dialect'
+import { rowsOf } from '../plain-rows'
+import { SqlDialect } from '../sql-dialect'
 import type { Statements } from '../statements'
 import type { WorkerRecords } from '../worker-records'
 import type * as workers from './workers'
@@ -15,6 +17,7 @@ import { freeKeyOf, INSERTED, newValues, selectList } from '../sql-text'
 import { Claims } from './claim'
 import {
   BY_KEY,
+  inMs,
   instantText,
   KEY,
   leaseFrom,
@@ -144,10 +147,12 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
   return {
     insert: insert + returning,
     insertOne: insertOne(path) + returning,
-    insertUnlessTaken: `${insertOne(path)} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
+    insertUnlessTaken: `${insertOne(path, { run_after: `COALESCE(${inMs(':delay')}, :run_after)` })} ON DUPLICATE KEY UPDATE unique_key = ${path}.unique_key${returning}`,
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
-    freeKey: freeKeyOf(path),
+    freeKey: freeKeyOf(path, `enqueued_at <= ${NOW} - INTERVAL (:every * 1000) MICROSECOND`),
+    postpone: `UPDATE ${path} SET args_kwargs = :args_kwargs, run_after = COALESCE(LEAST(${inMs(':wait')}, ${inMs(':atMost', 'enqueued_at')}), ${inMs(':wait')})
+      WHERE id = :id AND unique_key = :uniqueKey AND status = 'READY'`,
     finish: finishOf(path, same),
     settled: settledOf(path, same),
     renew: `UPDATE ${rows('row_key', 'claims')} STRAIGHT_JOIN ${path} t ${BY_KEY} ON ${same} SET t.lease_until = ${leaseFrom(NOW)} WHERE ${FENCE}`,
@@ -168,7 +173,7 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
     countPrunable: `SELECT COUNT(*) AS n FROM ${path} t WHERE ${prunable()} {queues}`,
     deleteByIds: `DELETE FROM ${path} WHERE id IN (:keys) AND status IN ('SUCCESSFUL', 'FAILED')`,
     cancelReady: `UPDATE ${path} t SET t.status = 'FAILED', t.finished_at = ${NOW}, t.exception_class_path = :exceptionClassPath, t.traceback = :traceback,
-        t.unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id AND t.status = 'READY'`,
+        t.unique_key = ${keyAfterSql('finish', 't.unique_key')} WHERE t.id = :id AND t.status = 'READY'`,
     requestCancel: `UPDATE ${path} t SET t.cancel_requested_at = ${NOW} WHERE t.id = :id AND t.status = 'RUNNING' AND t.lease_until IS NOT NULL`,
   }
 }
@@ -189,6 +194,6 @@ function insertBatch(path: string): string {
 }
 
 /** A single row is not worth JSON (measured: a third of the server's time). */
-function insertOne(path: string): string {
-  return `INSERT INTO ${path} (${INSERTED}) VALUES (${newValues({ enqueued_at: NOW })})`
+function insertOne(path: string, own: { run_after?: string } = {}): string {
+  return `INSERT INTO ${path} (${INSERTED}) VALUES (${newValues({ ...own, enqueued_at: NOW })})`
 }

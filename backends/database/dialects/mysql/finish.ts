@@ -1,3 +1,4 @@
+import { keyAfterSql } from '../../../keys'
 import type { Values } from '../../connections/statement'
 import type { FinishRow } from '../../row'
 import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../../lib/errors/history'
@@ -27,7 +28,7 @@ export function finishOf(path: string, same: string): string {
       t.worker_ids = CASE WHEN v.attempt_errors IS NULL OR JSON_LENGTH(t.worker_ids) < ${MOST_WORKERS} THEN t.worker_ids
         ELSE JSON_REMOVE(t.worker_ids, '$[${WORKER_LEFT_OUT}]') END,
       t.progress = COALESCE(v.progress, t.progress),
-      t.unique_key = CASE WHEN v.status <> 'READY' AND t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END,
+      t.unique_key = ${keyAfterSql('finish', 't.unique_key', { when: "v.status <> 'READY' AND " })},
       t.lease_until = NULL, t.cancel_requested_at = NULL, t.status = v.status
     WHERE ${FENCE} AND ${UNCANCELLED}`
 }
@@ -42,7 +43,7 @@ export function settledOf(path: string, same: string): string {
 /** Stores the same success, for example without a value, for a list of ids (measured: 6 ms instead of 10 for 400 rows). */
 export function finishAlikeOf(path: string): string {
   return `UPDATE ${path} t ${BY_KEY} SET t.return_value = :returnValue, t.exception_class_path = '', t.traceback = '', t.finished_at = ${NOW},
-      t.unique_key = CASE WHEN t.unique_key LIKE 'f:%' THEN NULL ELSE t.unique_key END, t.lease_until = NULL, t.status = 'SUCCESSFUL'
+      t.unique_key = ${keyAfterSql('finish', 't.unique_key')}, t.lease_until = NULL, t.status = 'SUCCESSFUL'
     WHERE t.id IN (:keys) AND ${IS_RUNNING} AND t.claims = :claims AND t.lease_until IS NOT NULL AND t.cancel_requested_at IS NULL`
 }
 

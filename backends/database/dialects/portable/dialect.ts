@@ -1,6 +1,7 @@
 import { type EntityManager, In, IsNull, LessThan, Not } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
-import { utcText } from '../../../../entities/formats'
+import { instantOf, utcText } from '../../../../entities/formats'
+import type { TaskKey } from '../../../../lib/backend'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { Session } from '../../connections/session'
 import { newRow, type NewRows } from '../../new-row'
@@ -14,15 +15,24 @@ import {
   type InsertOptions,
   NONE,
   type Part,
+  type Postponement,
   type Prunable,
   type Released,
 } from '../dialect'
 import type { WorkerRecords } from '../worker-records'
 import { claimRows } from './claim'
 import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
-import { afterCancel, afterFinish, afterNote, afterRelease, afterRenewal, isSettled } from './rows'
+import {
+  afterCancel,
+  afterFinish,
+  afterNote,
+  afterPostponement,
+  afterRelease,
+  afterRenewal,
+  isSettled,
+} from './rows'
 import type * as workers from './workers'
-import { fence, finishable, inPart, prunable, type Where } from './where'
+import { fence, finishable, holding, inPart, keepsNoMore, prunable } from './where'
 
 /**
  * For every other database of TypeORM: no SQL of its own, so a SELECT and then one conditional UPDATE per row, whose row
@@ -44,10 +54,11 @@ export class Portable extends Dialect {
   async insert(
     session: Session,
     { shared, calls }: NewRows,
-    { unlessTaken }: InsertOptions,
+    { unlessTaken, delay }: InsertOptions,
   ): Promise<(key: string) => string | undefined> {
     const now = utcText(new Date())
-    const entities = calls.map((call) => newEntity(newRow(call, shared, now)))
+    const runAfter = delay === null ? {} : { run_after: utcText(new Date(Date.now() + delay)) }
+    const entities = calls.map((call) => newEntity(newRow(call, { ...shared, ...runAfter }, now)))
     const isWritten = unlessTaken
       ? await insertUnlessTaken(session, entities[0] ?? {})
       : await insertAll(session, entities).then(() => true)
@@ -62,10 +73,13 @@ export class Portable extends Dialect {
     return this.#rawRows(await manager.findBy(DBTaskResult, { uniqueKey }))[0]
   }
 
-  async freeKey({ manager }: Session, row: RawRow): Promise<void> {
-    const { row_key: id, unique_key: uniqueKey } = row
-    const finished: Where = { id, status: In(['SUCCESSFUL', 'FAILED']), uniqueKey: uniqueKey ?? '' }
-    await update(manager, finished, { uniqueKey: null })
+  async freeKey({ manager }: Session, row: RawRow, key: TaskKey): Promise<boolean> {
+    return update(manager, { ...holding(row), ...keepsNoMore(key) }, { uniqueKey: null })
+  }
+
+  async postpone({ manager }: Session, row: RawRow, change: Postponement): Promise<boolean> {
+    const changes = afterPostponement(instantOf(row.enqueued_at ?? ''), change)
+    return update(manager, { ...holding(row), status: 'READY' }, changes)
   }
 
   async claim({ manager }: Session, claim: Claim): Promise<RawRow[]> {
@@ -92,15 +106,8 @@ export class Portable extends Dialect {
     const taken = new Set<string>()
     for (const row of rows) {
       const entity = stored.get(row.row_key)
-      if (
-        entity &&
-        (await update(
-          manager,
-          { ...finishable(row), leaseUntil: LessThan(new Date()) },
-          afterFinish(entity, row),
-        ))
-      )
-        taken.add(row.row_key)
+      const where = { ...finishable(row), leaseUntil: LessThan(new Date()) }
+      if (entity && (await update(manager, where, afterFinish(entity, row)))) taken.add(row.row_key)
     }
     return taken
   }
@@ -134,15 +141,8 @@ export class Portable extends Dialect {
     let released = 0
     for (const row of rows) {
       const entity = stored.get(row.row_key)
-      if (
-        entity &&
-        (await update(
-          manager,
-          { ...fence(row), cancelRequestedAt: IsNull() },
-          afterRelease(entity, delay),
-        ))
-      )
-        released++
+      const where = { ...fence(row), cancelRequestedAt: IsNull() }
+      if (entity && (await update(manager, where, afterRelease(entity, delay)))) released++
     }
     return { released, locked: NONE }
   }

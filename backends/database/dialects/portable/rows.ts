@@ -2,11 +2,13 @@ import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import { workersAfter } from '../../../../lib/errors/history'
 import type { TaskStatus } from '../../../../lib/record'
+import type { Postponement } from '../dialect'
+import { keyAfter } from '../../../keys'
 import { type FinishRow, MAX_CLAIMS, type NoteRow } from '../../row'
 
 /** What a claim changes. */
 export function afterClaim(
-  { claims, workerIds, enqueuedAt }: DBTaskResult,
+  { claims, workerIds, enqueuedAt, uniqueKey }: DBTaskResult,
   workerId: string,
   leaseSeconds: number,
 ): Partial<DBTaskResult> {
@@ -19,6 +21,7 @@ export function afterClaim(
     claims: Math.min(claims, MAX_CLAIMS - 1) + 1,
     workerIds: [...earlier, workerId],
     cancelRequestedAt: null,
+    uniqueKey: keyAfter('claim', uniqueKey),
   }
 }
 
@@ -43,7 +46,7 @@ export function afterFinish(
     ...(row.attempt_errors !== null && historyAfter(workerIds, row.attempt_errors)),
     progress:
       row.progress === null ? progress : (JSON.parse(row.progress) as DBTaskResult['progress']),
-    uniqueKey: isFinal && uniqueKey?.startsWith('f:') ? null : uniqueKey,
+    uniqueKey: isFinal ? keyAfter('finish', uniqueKey) : uniqueKey,
     leaseUntil: null,
     cancelRequestedAt: null,
   }
@@ -66,7 +69,19 @@ export function afterCancel(
     status: 'FAILED',
     finishedAt: nowAfter(enqueuedAt),
     ...error,
-    uniqueKey: uniqueKey?.startsWith('f:') ? null : uniqueKey,
+    uniqueKey: keyAfter('finish', uniqueKey),
+  }
+}
+
+/** What a call of a debounce changes in a READY row. */
+export function afterPostponement(
+  enqueuedAt: Date | null,
+  { args_kwargs, wait, atMost }: Postponement,
+): Partial<DBTaskResult> {
+  const last = atMost === null ? Number.POSITIVE_INFINITY : (enqueuedAt?.getTime() ?? 0) + atMost
+  return {
+    argsKwargs: JSON.parse(args_kwargs) as DBTaskResult['argsKwargs'],
+    runAfter: new Date(Math.min(Date.now() + wait, last)),
   }
 }
 

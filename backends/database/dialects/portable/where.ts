@@ -1,7 +1,8 @@
 import { And, type FindOptionsWhere, In, IsNull, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { CANCELLED } from '../../../../lib/errors/error-record'
-import type { FinishRow, HeldRow } from '../../row'
+import type { TaskKey } from '../../../../lib/backend'
+import type { FinishRow, HeldRow, RawRow } from '../../row'
 import type { Part, Prunable, QueueFilter } from '../dialect'
 
 export type Where = FindOptionsWhere<DBTaskResult>
@@ -16,6 +17,19 @@ export function finishable(row: FinishRow): Where {
   return row.exception_class_path === CANCELLED
     ? fence(row)
     : { ...fence(row), cancelRequestedAt: IsNull() }
+}
+
+/** A row that has the key that it had when it was read. */
+export function holding({ row_key: id, unique_key: uniqueKey }: RawRow): Where {
+  return { id, uniqueKey: uniqueKey ?? '' }
+}
+
+/** What is so of a row that may keep its key no more. */
+export function keepsNoMore(key: TaskKey): Where {
+  if (key.kind === 'debounce') return { status: Not('READY') }
+  const finished: Where = { status: In(['SUCCESSFUL', 'FAILED']) }
+  if (key.kind === 'unique') return finished
+  return { ...finished, enqueuedAt: LessThanOrEqual(new Date(Date.now() - key.every)) }
 }
 
 export function prunable({ backendName, queues, minAge, failedMinAge }: Prunable): Where[] {

@@ -1,8 +1,9 @@
+import { keyAfterSql } from '../../../keys'
 import type { QueueFilter } from '../dialect'
 import { MAX_CLAIMS } from '../../row'
 import type { Names } from '../names'
 import { CLAIMED, headerOf } from './claimed'
-import { NO_DELAY, type rows } from './columns'
+import { EXACT_KEY, NO_DELAY, type rows } from './columns'
 import { finishOf } from './finish'
 
 export interface ClaimTexts {
@@ -75,7 +76,8 @@ const BY_ID = `FROM unnest(ARRAY(SELECT best.found FROM best)) WITH ORDINALITY A
 
 function takeRows(path: string, by: FoundBy): string {
   return `UPDATE ${path} t SET status = 'RUNNING', started_at = statement_timestamp(), worker_ids = t.worker_ids || jsonb_build_array(:worker::text),
-        claims = least(coalesce(t.claims, 0) + 1::bigint, ${MAX_CLAIMS}), lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', cancel_requested_at = NULL
+        claims = least(coalesce(t.claims, 0) + 1::bigint, ${MAX_CLAIMS}), lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second', cancel_requested_at = NULL,
+        unique_key = ${keyAfterSql('claim', 't.unique_key', { exact: EXACT_KEY })}
       ${by === 'ctid' ? BY_ADDRESS : BY_ID} AND t.status || '' = 'READY'
       RETURNING ${CLAIMED}`
 }

@@ -4,6 +4,14 @@ import { selectList, SMALL_BYTES } from '../sql-text'
 /** `run_after` of a row without a delay. */
 export const NO_DELAY = `TIMESTAMPTZ '9999-01-01 00:00:00+00'`
 
+/** So many milliseconds after now, or after another instant; NULL for NULL. */
+export function inMs(ms: string, from = 'statement_timestamp()'): string {
+  return `${from} + ${ms}::double precision * INTERVAL '1 millisecond'`
+}
+
+/** `unique_key` in the collation for which capitals matter, whatever that of the column is. */
+export const EXACT_KEY = 't.unique_key COLLATE "C"'
+
 /** An instant as text in UTC. */
 export const instantText = (time: string): string =>
   `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`

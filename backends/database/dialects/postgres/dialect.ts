@@ -1,3 +1,4 @@
+import { keyAfterSql } from '../../../keys'
 import { codeOf } from '../../connections/database-errors'
 import { patiently, type Session, unlessLocked } from '../../connections/session'
 import type { Values } from '../../connections/statement'
@@ -6,14 +7,15 @@ import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
 import type { Batch } from '../records'
-import { rowsOf, SqlDialect } from '../sql-dialect'
+import { rowsOf } from '../plain-rows'
+import { SqlDialect } from '../sql-dialect'
 import type { Statements } from '../statements'
 import type { WorkerRecords } from '../worker-records'
 import type * as workers from './workers'
 import { freeKeyOf, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts, type FoundBy } from './claim'
 import { claimedOf } from './claimed'
-import { EXPIRED, ROW, rows, soonRows, USUAL } from './columns'
+import { EXACT_KEY, EXPIRED, inMs, ROW, rows, soonRows, USUAL } from './columns'
 import { FENCE, finishOf, locksOf, settledOf } from './finish'
 import { channelIn, notifyingCancelOf, requestCancelOf } from './cancel'
 import { insertBatch, insertOne, insertUnlessTaken } from './insert'
@@ -204,7 +206,9 @@ function statements(table: Table): Statements {
     insertUnlessTaken: insertUnlessTaken(path),
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
-    freeKey: freeKeyOf(path),
+    freeKey: freeKeyOf(path, `enqueued_at <= ${inMs('-:every')}`),
+    postpone: `UPDATE ${path} t SET args_kwargs = :args_kwargs::jsonb, run_after = least(${inMs(':wait')}, ${inMs(':atMost', 't.enqueued_at')})
+      WHERE t.id = :id::uuid AND t.unique_key = :uniqueKey AND t.status = 'READY'`,
     finish: finishOf(path),
     settled: settledOf(path),
     renew: `UPDATE ${path} t SET lease_until = statement_timestamp() + :leaseSeconds::double precision * INTERVAL '1 second' FROM ${soon('row_key', 'claims')}
@@ -224,7 +228,7 @@ function statements(table: Table): Statements {
     countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable(names)} {queues}`,
     deleteByIds: `DELETE FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[]) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
     cancelReady: `UPDATE ${path} t SET status = 'FAILED', finished_at = statement_timestamp(), exception_class_path = :exceptionClassPath, traceback = :traceback,
-        unique_key = CASE WHEN t.unique_key COLLATE "C" LIKE 'f:%' THEN NULL ELSE t.unique_key END WHERE t.id = :id::uuid AND t.status = 'READY'`,
+        unique_key = ${keyAfterSql('finish', 't.unique_key', { exact: EXACT_KEY })} WHERE t.id = :id::uuid AND t.status = 'READY'`,
     requestCancel: requestCancelOf(path),
   }
 }

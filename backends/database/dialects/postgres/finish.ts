@@ -1,7 +1,8 @@
+import { keyAfterSql } from '../../../keys'
 import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../../lib/errors/history'
 import type { LockTexts } from '../free-rows'
 import { UNCANCELLED } from '../sql-text'
-import { rows, USUAL } from './columns'
+import { EXACT_KEY, rows, USUAL } from './columns'
 
 /**
  * The guard of every write of a batch. `status || ''` hides the test from the planner: right after many rows were enqueued its
@@ -20,7 +21,7 @@ export function finishOf(path: string, batch = rows): string {
       attempt_errors = coalesce(v.attempt_errors::jsonb, t.attempt_errors),
       worker_ids = CASE WHEN v.attempt_errors IS NULL OR jsonb_array_length(t.worker_ids) < ${MOST_WORKERS} THEN t.worker_ids ELSE t.worker_ids - ${WORKER_LEFT_OUT} END,
       progress = coalesce(v.progress::jsonb, t.progress),
-      unique_key = CASE WHEN v.status IS DISTINCT FROM 'READY' AND t.unique_key COLLATE "C" LIKE 'f:%' THEN NULL ELSE t.unique_key END,
+      unique_key = ${keyAfterSql('finish', 't.unique_key', { exact: EXACT_KEY, when: "v.status IS DISTINCT FROM 'READY' AND " })},
       lease_until = NULL, cancel_requested_at = NULL
     FROM ${batch('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', 'attempt_errors', 'progress', 'delay')}
     WHERE ${FENCE} AND ${UNCANCELLED}`

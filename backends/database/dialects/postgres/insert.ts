@@ -1,5 +1,7 @@
 import { INSERTED, newValues } from '../sql-text'
-import { instantText, rows } from './columns'
+import { inMs, instantText, rows } from './columns'
+
+const RUN_AFTER = "(:run_after::text || '+00')::timestamptz"
 
 /** Returned for new rows; without reading the table, so that a producer needs no more than the right to INSERT. */
 const ENQUEUED_AT = `${instantText('statement_timestamp()')} AS enqueued_at`
@@ -11,7 +13,7 @@ export function insertBatch(path: string, notify = ''): string {
 
 /** Notifies nobody where nothing is written. */
 export function insertUnlessTaken(path: string, notify = ''): string {
-  return `${insertSingle(path)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
+  return `${insertSingle(path, `coalesce(${inMs(':delay')}, ${RUN_AFTER})`)} ON CONFLICT DO NOTHING RETURNING t.id::text AS row_key, t.unique_key, ${instantText('t.enqueued_at')} AS enqueued_at${notify}`
 }
 
 function insertRows(path: string): string {
@@ -24,20 +26,21 @@ export function insertOne(path: string, notify = ''): string {
   return `${insertSingle(path)} RETURNING ${ENQUEUED_AT}${notify}`
 }
 
-function insertSingle(path: string): string {
-  return insertInto(path, { id: ':row_key::uuid', args_kwargs: ':args_kwargs::jsonb' })
+function insertSingle(path: string, runAfter = RUN_AFTER): string {
+  const own = { id: ':row_key::uuid', args_kwargs: ':args_kwargs::jsonb', run_after: runAfter }
+  return insertInto(path, own)
 }
 
 function insertInto(
   path: string,
-  own: Readonly<Record<'id' | 'args_kwargs', string>>,
+  own: Readonly<Record<'id' | 'args_kwargs', string> & { run_after?: string }>,
   from = '',
 ): string {
   const values = newValues(
     {
-      ...own,
       priority: ':priority::int',
-      run_after: "(:run_after::text || '+00')::timestamptz",
+      run_after: RUN_AFTER,
+      ...own,
       enqueued_at: 'statement_timestamp()',
     },
     (json) => `${json}::jsonb`,

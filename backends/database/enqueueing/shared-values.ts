@@ -1,0 +1,43 @@
+import { NO_DELAY, utcText } from '../../../entities/formats'
+import type { Order } from '../../../lib/backend'
+import { isRecord } from '../../../lib/errors/option-checks'
+import { storedKey } from '../../keys'
+import type { SharedValues } from '../new-row'
+
+/** `run_after` of a row without a delay, as text. */
+export const UNDELAYED = utcText(NO_DELAY)
+
+/** What the rows of all orders of one task have in common. */
+export function sharedValues(
+  { task, key }: Pick<Order, 'task' | 'key'>,
+  backendName: string,
+): SharedValues {
+  return {
+    priority: task.priority,
+    task_path: task.name,
+    queue_name: task.queueName,
+    backend_name: backendName,
+    run_after: task.runAfter ? utcText(task.runAfter) : UNDELAYED,
+    unique_key: storedKey(key),
+    options: optionsOf(task, key),
+  }
+}
+
+/**
+ * What the worker must know of this enqueue, and a worker that takes over, though it may not know the task; and the unique key,
+ * which a retry by hand takes again: its column is cleared when the task finishes.
+ */
+function optionsOf({ overrides, policy }: Order['task'], key: Order['key']): string | null {
+  const options = {
+    ...overrides,
+    ...(policy.rerunAfterCrash ? {} : { rerunAfterCrash: false }),
+    ...(key?.kind === 'unique' ? { uniqueKey: key.key } : {}),
+  }
+  return Object.keys(options).length === 0 ? null : JSON.stringify(options)
+}
+
+/** The unique key with which a row was enqueued, as its column has it; null: none. */
+export function enqueuedKeyOf(options: unknown): string | null {
+  const key = isRecord(options) ? options['uniqueKey'] : undefined
+  return typeof key === 'string' ? storedKey({ kind: 'unique', key }) : null
+}

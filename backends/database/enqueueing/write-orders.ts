@@ -1,0 +1,65 @@
+import type { Order } from '../../../lib/backend'
+import { patiently } from '../connections/session'
+import { insert, type InsertTarget, type NewOrder, type Written } from './insert'
+import { writeKeyed } from './keyed'
+import { sharedValues } from './shared-values'
+
+/**
+ * Writes orders as rows. Returns the rows, in order. What does not fit one statement goes into one transaction. What others
+ * were in the way of is tried again, unless the caller's transaction has ended by that.
+ */
+export function writeOrders(target: InsertTarget, orders: readonly NewOrder[]): Promise<Written[]> {
+  if (orders.length === 1) return writeChunk(target, orders)
+  const chunks = alikeRuns(orders, target.backendName).flatMap((alike) =>
+    chunked(alike, target.dialect.maxStatement),
+  )
+  if (chunks.length <= 1) return writeChunk(target, orders)
+  const write = (): Promise<Written[]> =>
+    target.session.joined(async (session) => {
+      const written: Written[] = []
+      // What is in this transaction cannot be seen yet.
+      const inside = { ...target, session, onWritten: undefined }
+      for (const chunk of chunks) written.push(...(await writeChunk(inside, chunk)))
+      return written
+    })
+  return target.session.isJoined ? write() : patiently(write)
+}
+
+/** All orders of a chunk have the same key, or none. */
+function writeChunk(target: InsertTarget, orders: readonly NewOrder[]): Promise<Written[]> {
+  return orders[0]?.order.key ? writeKeyed(target, orders) : insert(target, orders)
+}
+
+/** One statement has orders of one task with the same options, as all of `enqueueMany` are unless a middleware changed some. */
+function alikeRuns(orders: readonly NewOrder[], backendName: string): NewOrder[][] {
+  const textOf = ({ order }: NewOrder): string => JSON.stringify(sharedValues(order, backendName))
+  const runs: NewOrder[][] = []
+  for (const keyed of orders) {
+    const [before] = runs.at(-1) ?? []
+    const isAlike =
+      before && (isAlikeAtOnce(before.order, keyed.order) || textOf(before) === textOf(keyed))
+    if (isAlike) runs.at(-1)?.push(keyed)
+    else runs.push([keyed])
+  }
+  return runs
+}
+
+function isAlikeAtOnce(one: Order, other: Order): boolean {
+  return one.task === other.task && one.key?.key === other.key?.key
+}
+
+function chunked(orders: readonly NewOrder[], limit: number): NewOrder[][] {
+  const chunks: NewOrder[][] = []
+  let left = 0
+  for (const keyed of orders) {
+    // In characters: escaped in the batch, arguments may take twice their length; 500 for the rest.
+    const size = 2 * keyed.order.argsKwargs.length + 500
+    if (chunks.length === 0 || size > left) {
+      chunks.push([])
+      left = limit
+    }
+    chunks.at(-1)?.push(keyed)
+    left -= size
+  }
+  return chunks
+}

@@ -35,8 +35,8 @@ import {
 } from './row'
 import { explained } from './connections/database-errors'
 
-/** Rows of lost workers that one call takes over. */
-const RESCUE_CHUNK = 100
+/** Rows of lost workers that one call takes over. On PostgreSQL and SQLite each call reads the table, so there should be few. */
+const RESCUE_CHUNK = 500
 
 export interface StoreSettings {
   /** The table's name, as errors show it. */

@@ -107,12 +107,11 @@ export class Sqlite extends SqlDialect {
   ): Promise<Answer> {
     if (rows.calls.length === 1) return super.write(session, rows, options)
     const { records } = await session.query(`SELECT ${NOW} AS enqueued_at`)
-    const values = { ...rows.shared, ...this.batch(rows.calls), ...valuesNow(records) }
+    const enqueuedAt = String(records[0]?.['enqueued_at'])
+    const values = { ...rows.shared, ...this.batch(rows.calls), enqueuedAt }
     const isKeyed = rows.calls[0]?.unique_key !== undefined
-    const { affected } = await session.query(
-      isKeyed ? this.sql.insertKeyed : this.sql.insert,
-      values,
-    )
+    const text = isKeyed ? this.sql.insertKeyed : this.sql.insert
+    const { affected } = await session.query(text, values)
     return { records, affected }
   }
 
@@ -176,10 +175,6 @@ export class Sqlite extends SqlDialect {
     const { records } = await session.query(this.#nextPriority, { below })
     return (records[0]?.['priority'] ?? null) as number | null
   }
-}
-
-function valuesNow(records: Answer['records']): Values {
-  return { enqueuedAt: String(records[0]?.['enqueued_at']) }
 }
 
 function statements(path: string): Statements {

@@ -109,12 +109,16 @@ function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultV
     queueName: raw.queue_name ?? '',
     backend: raw.backend_name ?? '',
     runAfter: delayOf(raw.run_after),
-    isParked: raw.run_after?.startsWith(PARKED_TEXT) ?? false,
+    isParked: isParked(raw.run_after),
     workerIds: idsIn(workers),
     errors: errorsOf(raw),
     returnValue: parsed(raw.return_value ?? null) ?? null,
     progress: (parsed(raw.progress) as Progress | undefined) ?? null,
   }
+}
+
+function isParked(runAfter: string | null): boolean {
+  return runAfter?.startsWith(PARKED_TEXT) ?? false
 }
 
 function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {

@@ -31,6 +31,7 @@ export type FlowOutcomes<Gives> = Gives extends readonly unknown[]
 export class Flow<Gives, Last = unknown> implements Steps {
   static {
     // Whoever awaits an order has mostly left out its enqueue, and nothing would ever run.
+    // oxlint-disable-next-line unicorn/no-thenable -- it throws
     Object.defineProperty(this.prototype, 'then', { get: refuseToBeAwaited })
   }
 

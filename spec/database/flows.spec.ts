@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm'
 import {
   configureTasks,
   DBTaskResult,
+  type Exchange,
   type FlowFailure,
   type FlowOutcome,
   group,
@@ -256,7 +257,7 @@ describeEachDatabase(({ connect }) => {
   }, 120_000)
 })
 
-type Claimed = Awaited<ReturnType<import('typeorm-tasks').Store['exchange']>>['claimed'][number]
+type Claimed = Exchange['claimed'][number]
 
 async function claimOne(
   claim: () => Promise<{ claimed: readonly Claimed[] }>,

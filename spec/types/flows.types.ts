@@ -33,7 +33,7 @@ export async function flows(urls: string[]): Promise<void> {
   const handle = await whole.enqueue()
   same<typeof handle.last, TaskResult<void>>(true)
   const { done, total } = handle.progress
-  same<number, typeof done | typeof total>(true)
+  same<[number, number], [typeof done, typeof total]>(true)
   await (await handle.wait({ timeout: 1_000 })).results()
 
   const pair = group([fetchPage.order('a'), index.order([], 'en')])

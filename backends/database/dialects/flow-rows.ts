@@ -1,3 +1,4 @@
+import { textOr } from '../../../entities/formats'
 import { type ErrorRecord, PREVIOUS_FAILED } from '../../../lib/errors/error-record'
 import type { Session } from '../connections/session'
 import type { Values } from '../connections/statement'
@@ -59,7 +60,7 @@ export class SqlFlowRows implements FlowRows {
       )
       for (const { n, found: key } of records) {
         const range = part[Number(n)]
-        if (range && key !== null && key !== undefined) found.set(range.set, String(key))
+        if (range && typeof key === 'string') found.set(range.set, key)
       }
     }
     return found
@@ -149,7 +150,7 @@ export class SqlFlowRows implements FlowRows {
     const { id, asText, byKeys } = this.#words
     const text = `SELECT ${id} AS row_key, ${asText('m.options')} AS options FROM ${this.#path} m WHERE ${byKeys}${condition}`
     const { records } = await this.#session.query(text, this.#batch(keys))
-    return new Map(records.map((record) => [keyOf(record), String(record['options'] ?? '{}')]))
+    return new Map(records.map((record) => [keyOf(record), optionsText(record['options'])]))
   }
 
   #isWaiting(): string {
@@ -173,6 +174,12 @@ export class SqlFlowRows implements FlowRows {
     this.#firstTexts.set(name, text)
     return text
   }
+}
+
+/** Some drivers parse JSON, whatever type a column is read as. */
+function optionsText(value: unknown): string {
+  const text = textOr(value)
+  return typeof text === 'string' ? text : JSON.stringify(text ?? {})
 }
 
 /** The exact comparison stands beside the range, which a collation may take for a larger one. */

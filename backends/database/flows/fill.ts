@@ -76,24 +76,18 @@ export class Filling {
 
   /** Of one that did not run because of another one it is the failure of that. */
   async #failureOf(member: MemberRow): Promise<unknown> {
-    const { row_key: key, task_path: taskName, exception_class_path, traceback } = member
-    const own = {
-      id: dashed(key),
-      taskName: taskName ?? '',
-      error: { exceptionClassPath: exception_class_path ?? '', traceback: traceback ?? '' },
-    }
-    if (exception_class_path !== PREVIOUS_FAILED) return own
-    const [, id] = /\bTask ([0-9a-f-]{36}) \(/.exec(traceback ?? '') ?? []
-    const earlier = id && (await this.#rows.row(keyLike(id, key)))
-    if (!earlier) return own
-    return {
-      id,
-      taskName: earlier.task_path ?? '',
-      error: {
-        exceptionClassPath: earlier.exception_class_path ?? '',
-        traceback: earlier.traceback ?? '',
-      },
-    }
+    if (member.exception_class_path !== PREVIOUS_FAILED) return failureOf(member)
+    const [, id] = /\bTask ([0-9a-f-]{36}) \(/.exec(member.traceback ?? '') ?? []
+    const earlier = id === undefined ? undefined : await this.#rows.row(keyLike(id, member.row_key))
+    return failureOf(earlier ?? member)
+  }
+}
+
+function failureOf({ row_key, task_path, exception_class_path, traceback }: MemberRow): unknown {
+  return {
+    id: dashed(row_key),
+    taskName: task_path ?? '',
+    error: { exceptionClassPath: exception_class_path ?? '', traceback: traceback ?? '' },
   }
 }
 

@@ -80,11 +80,22 @@ export type {
   WorkerRecord,
 } from './lib/store'
 export type { ErrorClass, Retry } from './lib/tasks/run-policy'
-export { Flow, type FlowFailure, type FlowOptions, type FlowOutcome, type FlowOutcomes, group } from './lib/flows/flow'
+export {
+  Flow,
+  type FlowFailure,
+  type FlowOptions,
+  type FlowOutcome,
+  type FlowOutcomes,
+  group,
+} from './lib/flows/flow'
 export { FlowHandle } from './lib/flows/handle'
 export { Task } from './lib/tasks/task'
 export type { Debounce, Key, Throttle } from './lib/tasks/keys'
 export type { CallOptions, TaskOptions } from './lib/tasks/task-options'
+export { schedule } from './lib/schedules/define'
+export { Schedule } from './lib/schedules/schedule'
+export type { ScheduledUsing, ScheduleOptions } from './lib/schedules/schedule-options'
+export type { Slot, SlotRow } from './lib/slot'
 export type { WorkerReport } from './lib/worker/worker'
 export type { IsolationOptions } from './lib/isolation/isolation-options'
 export type { WorkerOptions } from './lib/worker/worker-options'

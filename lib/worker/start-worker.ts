@@ -1,4 +1,5 @@
 import type { TaskBackend } from '../backend'
+import { assertServed } from './served-queues'
 import { assertNoChild } from '../isolation/isolation-options'
 import { assertOwnFiles } from '../isolation/own-files'
 import type * as taskModules from '../isolation/task-modules'
@@ -7,11 +8,10 @@ import { type PruneOptions, pruneQueryOf } from './prune-options'
 import { beforeLastSignal } from './last-signal'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
-import { InvalidSettingsError } from '../errors/errors'
-import { didYouMean, shown } from '../errors/suggestions'
 import { log } from '../events/logger'
 import { inFreshContext } from '../execution/run-context'
 import { backends } from '../backend-registry'
+import { schedules } from '../schedules/registry'
 import type { Wakeup, Store } from '../store'
 import type * as doubtingStore from './doubting-store'
 import type * as heartbeats from './chores/heartbeats'
@@ -19,6 +19,7 @@ import type * as leases from './chores/leases'
 import type * as progress from './chores/progress'
 import type * as rescueGate from './chores/rescue-gate'
 import type * as rescuer from './chores/rescuer'
+import type * as firing from './chores/schedules'
 import type * as settling from './chores/settling'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
@@ -111,23 +112,6 @@ async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker
   }
 }
 
-/** @throws InvalidSettingsError for a queue that TASKS does not have: nothing would ever be in it. */
-function assertServed({ queues, excludeQueues }: WorkerSettings, backend: TaskBackend): void {
-  const known = backend.settings.queues
-  if (known.length === 0) return
-  const wrong = [...(queues ?? []), ...excludeQueues].find((queue) => !known.includes(queue))
-  if (wrong !== undefined)
-    throw new InvalidSettingsError(
-      `Worker: queue ${shown(wrong)} is not in QUEUES of TASKS.${backend.alias} (${known.join(', ')}).`,
-      didYouMean(wrong, known) ?? 'Add it there, or choose one of them.',
-    )
-  const others = queues && known.filter((queue) => !queues.includes(queue))
-  if (others && others.length > 0)
-    log.info(
-      `The queues ${others.join(', ')} of TASKS.${backend.alias} are not served by this worker.`,
-    )
-}
-
 /** A worker with its pool and its chores. Their code is loaded here: most processes that enqueue run no worker. */
 export function workerOf(
   backend: TaskBackend,
@@ -179,6 +163,7 @@ function workerOn(
     ...returning,
     rescuing,
     ...(settler ? [settler] : []),
+    ...firingOf(pool.backend, settings),
     ...watching,
   ]
   const worker = new Worker(store, settings, pool, chores)
@@ -210,6 +195,13 @@ function settlingOf(
   if (!store.settle) return undefined
   const { Settling } = require('./chores/settling') as typeof settling
   return new Settling(store, pool, look)
+}
+
+/** None where there is nothing to fire; a batch would end before most slots. */
+function firingOf(backend: TaskBackend, { schedules: fires, batch }: WorkerSettings): Chore[] {
+  if (!fires || batch || schedules.firedBy(backend.alias).length === 0) return []
+  const { Firing } = require('./chores/schedules') as typeof firing
+  return [new Firing(backend)]
 }
 
 function watchingOf(pool: taskPool.TaskPool, watch: Watch | undefined): Chore[] {

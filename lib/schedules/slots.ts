@@ -73,7 +73,7 @@ function parsed<T>(subject: Subject, expression: string, parse: () => T): T {
     return parse()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    const fields = expression.trim().split(/\s+/).length
+    const fields = expression.match(/\S+/g)?.length ?? 0
     throw new subject.Fault(
       `${subject.what}, cron: ${shown(expression)} is no cron expression: ${inOurWords(reason, fields)}.`,
       fields > 5

@@ -10,10 +10,8 @@ export const MOST_MISSED = 1_000
 export interface Past {
   /** The newest slot that has a row; null: there is none. */
   readonly newest: SlotRow | null
-  /** When this worker began to look after the schedule: without any row nothing before was missed. */
+  /** Without a row nothing up to here is missed: when this worker began to look after the schedule, or looked last. */
   readonly since: number
-  /** Up to here it has dealt with all; undefined before its first look. */
-  readonly dealtWith: number | undefined
 }
 
 export interface Due {
@@ -41,16 +39,11 @@ export function dueSlots(values: ScheduleValues, past: Past, now: number): Due {
 }
 
 /** Slots up to here have had their turn. */
-function startOf(
-  { overlap }: ScheduleValues,
-  { newest, since, dealtWith }: Past,
-  now: number,
-): number {
-  const own = dealtWith ?? (newest ? Number.NEGATIVE_INFINITY : since)
-  if (!newest) return own
-  const known = Math.max(own, newest.at.getTime())
-  if (overlap === 'allow') return known
+function startOf({ overlap }: ScheduleValues, { newest, since }: Past, now: number): number {
+  if (!newest) return since
+  const at = newest.at.getTime()
+  if (overlap === 'allow') return at
   // What came while the one before waited or ran was skipped, and is not missed.
   const isOpen = newest.status === 'READY' || newest.status === 'RUNNING'
-  return isOpen ? now : Math.max(known, newest.finishedAt?.getTime() ?? known)
+  return isOpen ? now : Math.max(at, newest.finishedAt?.getTime() ?? at)
 }

@@ -11,6 +11,11 @@ import type { Chore } from './chore'
 
 /** Longest sleep in ms: then it looks whether the clock was set, and whether there are other schedules. */
 const LONGEST_SLEEP_MS = 30_000
+/**
+ * After so many ms it looks whether a row that it has written is there: on SQLite it may have got into a transaction of the app
+ * that was rolled back, and a server that takes over after another one may lack it.
+ */
+const CONFIRM_MS = 5_000
 /** Delay in ms before another try after an error: at first, and at most, while errors follow each other. */
 const AGAIN_MS = 1_000
 const LATEST_AGAIN_MS = 30_000
@@ -19,12 +24,10 @@ const JITTER = 0.3
 
 /** What this worker knows of a schedule. Instants in ms since 1970, by the backend's clock. */
 interface State {
-  /** When it began to look after it. */
-  readonly since: number
+  /** When it began to look after it, or looked last. */
+  since: number
   /** When to look next. */
   due: number
-  /** Up to here it has dealt with all slots; undefined before its first look. */
-  dealtWith: number | undefined
   /** Tries that have failed since the last one that did not. */
   failures: number
 }
@@ -81,7 +84,7 @@ export class Firing implements Chore {
     const { now } = this.#time
     const known = this.#states.get(id)
     if (known) return known
-    const state = { since: now, due: now, dealtWith: undefined, failures: 0 }
+    const state = { since: now, due: now, failures: 0 }
     this.#states.set(id, state)
     return state
   }
@@ -96,13 +99,16 @@ export class Firing implements Chore {
         log.warn(
           `Schedule "${schedule.name}" has missed more than ${MOST_MISSED} slots: the latest ${MOST_MISSED} are made up for`,
         )
+      let hasWritten = false
       for (const slot of slots) {
         if (signal.aborted) return
-        await schedule.enqueueSlot(slot, now - slot.getTime() > PUNCTUAL_MS)
-        state.dealtWith = slot.getTime()
+        const late = now - slot.getTime() > PUNCTUAL_MS
+        const { isDuplicate } = await schedule.enqueueSlot(slot, late)
+        hasWritten ||= !isDuplicate
       }
-      state.dealtWith = now
-      state.due = schedule.slots.after(now, 1)[0]?.getTime() ?? Number.POSITIVE_INFINITY
+      state.since = now
+      const next = schedule.slots.after(now, 1)[0]?.getTime() ?? Number.POSITIVE_INFINITY
+      state.due = hasWritten ? Math.min(next, now + CONFIRM_MS) : next
       state.failures = 0
     } catch (error) {
       if (state.failures === 0)

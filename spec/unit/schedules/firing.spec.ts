@@ -142,6 +142,16 @@ describe('after an interruption of five slots', () => {
   })
 })
 
+it('a row that is gone again, as by a transaction that it got into, is written once more', async () => {
+  each()
+  start(2)
+  await clock.advance(1.5 * MINUTE_MS + 500)
+  expect(fired()).toEqual(['01:00', '02:00'])
+  table.rows.delete([...table.rows.keys()].at(-1)!)
+  await clock.advance(10_000)
+  expect(fired()).toEqual(['01:00', '02:00'])
+})
+
 it('a changed expression begins anew, and the old one is not fired any more', async () => {
   each()
   start()

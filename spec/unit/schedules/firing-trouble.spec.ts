@@ -25,11 +25,11 @@ describe('errors', () => {
     expect(ground.fired()).toEqual(['10:00'])
     isBroken = false
     await ground.clock.advance(2 * MINUTE_MS)
-    expect([...table.rows.values()].map((row) => slotOf(row).schedule)).toEqual([
+    expect([...ground.table.rows.values()].map((row) => slotOf(row).schedule)).toEqual([
       'spec.sound',
       'spec.broken',
     ])
-    expect(slotOf([...table.rows.values()][1]!)).toMatchObject({
+    expect(slotOf([...ground.table.rows.values()][1]!)).toMatchObject({
       at: '2026-05-04T10:10:00.000Z',
     })
     expect(ground.warnings()).toEqual([
@@ -77,7 +77,7 @@ it('a middleware may change the order of a slot, which keeps its key', async () 
   ground.start(3)
   await ground.clock.advance(2 * MINUTE_MS).finally(() => setMiddleware(earlier))
   expect(ground.fired()).toEqual(['01:00', '02:00'])
-  expect([...table.rows.values()].map((row) => row.queue_name)).toEqual(['slow', 'slow'])
+  expect([...ground.table.rows.values()].map((row) => row.queue_name)).toEqual(['slow', 'slow'])
 })
 
 it("goes by the database's clock, and says that this process has another one", async () => {

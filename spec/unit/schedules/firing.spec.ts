@@ -46,7 +46,7 @@ describe('after an interruption of five slots', () => {
 
     const before = ['01:00', '02:00', '03:00']
     expect(ground.fired()).toEqual([...before, ...expected])
-    const late = [...table.rows.values()].map((row) => slotOf(row).late)
+    const late = [...ground.table.rows.values()].map((row) => slotOf(row).late)
     expect(late).toEqual([...before.map(() => false), ...expected.map(() => true)])
     await ground.clock.advance(MINUTE_MS)
     expect(ground.fired()).toEqual([...before, ...expected, '09:00'])
@@ -78,7 +78,7 @@ it('a row that is gone again, as by a transaction that it got into, is written o
   ground.start(2)
   await ground.clock.advance(1.5 * MINUTE_MS + 500)
   expect(ground.fired()).toEqual(['01:00', '02:00'])
-  ground.table.rows.delete([...table.rows.keys()].at(-1)!)
+  ground.table.rows.delete([...ground.table.rows.keys()].at(-1)!)
   await ground.clock.advance(10_000)
   expect(ground.fired()).toEqual(['01:00', '02:00'])
 })

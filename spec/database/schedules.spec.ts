@@ -119,7 +119,7 @@ describeEachDatabase((database) => {
   it.each<[string, Partial<ScheduleOptions<[]>>, number[]]>([
     ['once', {}, [0]],
     ['all', { missed: 'all' }, [-2, -1, 0]],
-    ['all, of the last ninety minutes', { missed: 'all', within: 1.5 * HOUR_MS }, [-1, 0]],
+    ['all, of the last two hours', { missed: 'all', within: 2 * HOUR_MS }, [-1, 0]],
     ['skip', { missed: 'skip' }, []],
   ])('after three missed slots: %s', async (_, options, expected) => {
     const [before = 0, ...missed] = await hours(-3, ...expected)

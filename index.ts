@@ -83,11 +83,11 @@ export type { ErrorClass, Retry } from './lib/tasks/run-policy'
 export {
   Flow,
   type FlowFailure,
-  type FlowOptions,
   type FlowOutcome,
   type FlowOutcomes,
   group,
 } from './lib/flows/flow'
+export type { FlowOptions } from './lib/flows/steps'
 export { FlowHandle } from './lib/flows/handle'
 export { Task } from './lib/tasks/task'
 export type { Debounce, Key, Throttle } from './lib/tasks/keys'

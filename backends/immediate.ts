@@ -43,7 +43,7 @@ export class ImmediateBackend extends KeptInMemory {
   }
 
   /** Runs it in order, in place. */
-  override async enqueueFlow(plan: FlowPlan): Promise<TaskResult<unknown>[]> {
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
     const rows = this.placed(plan)
     for (const row of rows) this.announced(row)
     const flowRows = new MemoryFlowRows(this.table)

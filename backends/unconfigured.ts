@@ -24,7 +24,7 @@ export class UnconfiguredBackend extends ImmediateBackend {
     return super.enqueue(order)
   }
 
-  override async enqueueFlow(plan: FlowPlan): Promise<TaskResult<unknown>[]> {
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
     this.#warn()
     return super.enqueueFlow(plan)
   }

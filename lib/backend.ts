@@ -124,7 +124,7 @@ export abstract class TaskBackend {
   }
 
   /** Writes the rows of a flow, all or none. Resolves to their results, in the order of the rows. */
-  async enqueueFlow(plan: FlowPlan): Promise<TaskResult<unknown>[]> {
+  async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
     throw this.#lacks(`run a flow of ${plan.rows.length} tasks`)
   }
 

@@ -1,4 +1,3 @@
-import type { Order } from './backend'
 import { isRecord } from './errors/option-checks'
 
 /** When a row runs that waits for a set of others: once all have finished, and all SUCCESSFUL, some FAILED, or however. */
@@ -69,7 +68,7 @@ function isSet(value: unknown): boolean {
 }
 
 /** A row of a flow that has no id yet. Sets and rows are numbers: their places in the plan. */
-export interface PlannedRow {
+export interface PlannedRow<Order> {
   readonly order: Order
   /** Where among its arguments what it waits for goes. */
   readonly fill: readonly number[]
@@ -92,8 +91,8 @@ export interface PlannedSet extends Readonly<Record<When, readonly number[]>> {
 }
 
 /** The rows of a flow; each comes after those that it waits for. */
-export interface FlowPlan {
-  readonly rows: readonly PlannedRow[]
+export interface FlowPlan<Order> {
+  readonly rows: readonly PlannedRow<Order>[]
   readonly sets: readonly PlannedSet[]
   /** The rows of the last step, in order. */
   readonly last: readonly number[]

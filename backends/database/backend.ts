@@ -67,7 +67,7 @@ export class DatabaseBackend extends TaskBackend {
     )
   }
 
-  override async enqueueFlow(plan: FlowPlan): Promise<TaskResult<unknown>[]> {
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
     const orders = plan.rows.map(({ order }) => order)
     return this.#write(orders, (table) => {
       const { flowOrders } = require('./flows/flow-orders') as typeof flows

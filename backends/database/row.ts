@@ -231,24 +231,6 @@ export function finishRow(outcome: Outcome): FinishRow {
   }
 }
 
-/** Estimate of what an outcome takes besides its texts. */
-const REST = 100
-
-/** The size of an outcome in characters. */
-export function sizeOf(row: FinishRow): number {
-  return (
-    REST +
-    (row.return_value?.length ?? 0) +
-    row.traceback.length +
-    (row.attempt_errors?.length ?? 0) +
-    (row.progress?.length ?? 0)
-  )
-}
-
-export function sizeOfAll(rows: readonly FinishRow[]): number {
-  return rows.reduce((sum, row) => sum + sizeOf(row), 0)
-}
-
 /** Databases promise no order for the rows that an UPDATE returns. */
 export function inDjangosOrder(a: ClaimedRow, b: ClaimedRow): number {
   const delayed = (row: ClaimedRow): number =>

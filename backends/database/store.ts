@@ -19,24 +19,17 @@ import type { Claim, Dialect, Exchanged } from './dialects/dialect'
 import { failedWhole, type HandedIn, HandIn } from './batches/hand-in'
 import { HeldRows } from './batches/held-rows'
 import { LargeArguments } from './batches/large-arguments'
-import { PORTION } from './batches/portions'
+import { PORTION, sizeOfAll } from './batches/portions'
 import { heldRow, latestClaims } from './batches/latest-claims'
 import { withPresentClaims } from './batches/present-claims'
 import { giveBack, takeOver } from './batches/unclaim'
 import { StoreFlows } from './flows/store-flows'
 import { prune } from './pruning'
-import {
-  type ClaimedRaw,
-  claimedRow,
-  finishRow,
-  type FinishRow,
-  inDjangosOrder,
-  sizeOfAll,
-} from './row'
+import { type ClaimedRaw, claimedRow, finishRow, type FinishRow, inDjangosOrder } from './row'
 import { explained } from './connections/database-errors'
 
-/** Rows of lost workers that one call takes over. */
-const RESCUE_CHUNK = 100
+/** Rows of lost workers that one call takes over. On PostgreSQL and SQLite each call reads the table, so there should be few. */
+const RESCUE_CHUNK = 500
 
 export interface StoreSettings {
   /** The table's name, as errors show it. */

@@ -5,7 +5,7 @@ import type {
   KeyRange,
   MemberRow,
   ParkedRow,
-} from '../database/dialects/flow-rows'
+} from '../database/dialects/flow-verbs'
 import { PARKED, UNDELAYED } from '../database/enqueueing/shared-values'
 import { end, type MemoryRow } from './row'
 import type { MemoryTable } from './table'

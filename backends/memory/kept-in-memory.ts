@@ -34,7 +34,7 @@ export abstract class KeptInMemory extends TaskBackend {
       : this.announced(this.table.add(order, this.alias))
   }
 
-  override async enqueueFlow(plan: FlowPlan): Promise<TaskResult<unknown>[]> {
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
     return this.placed(plan).map((row) => this.announced(row))
   }
 
@@ -58,7 +58,7 @@ export abstract class KeptInMemory extends TaskBackend {
     return this.table.counts(this.alias, query)
   }
 
-  protected placed(plan: FlowPlan): MemoryRow[] {
+  protected placed(plan: FlowPlan<Order>): MemoryRow[] {
     return flowOrders(plan, newId).map(({ order, id }) => this.table.add(order, this.alias, id))
   }
 

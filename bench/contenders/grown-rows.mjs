@@ -53,7 +53,7 @@ const dialects = {
     tomorrow: 'UTC_TIMESTAMP(6) + INTERVAL 1 DAY + INTERVAL n MICROSECOND',
     undelayed: "'9999-01-01 00:00:00'",
     id: (from) =>
-      `LOWER(CONCAT(LPAD(HEX(${from} + n), 12, '0'), '7', SUBSTR(MD5(n), 1, 3), '8', SUBSTR(MD5(RAND()), 1, 15)))`,
+      `LOWER(CONCAT(LPAD(HEX(${from} + n), 12, '0'), '7', SUBSTR(SHA2(n, 256), 1, 3), '8', SUBSTR(SHA2(RAND(), 256), 1, 15)))`,
     insert: (row, count) => [
       `INSERT INTO db_task_result (${columns}) WITH RECURSIVE counted(n) AS (SELECT /*+ SET_VAR(cte_max_recursion_depth = ${count + 1}) */ 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${count}) SELECT ${row} FROM counted`,
       'ANALYZE TABLE db_task_result',

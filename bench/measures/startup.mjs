@@ -12,7 +12,7 @@ const COMPILING = `${WORKER}, no code kept`
 
 /** What Node is to run, given the app's file. */
 const commands = {
-  [REQUIRE]: () => ['-e', "require('typeorm')"],
+  [REQUIRE]: () => ['-e', `require(${JSON.stringify(join(repository, 'node_modules/typeorm'))})`],
   [WORKER]: tasks('db_worker', '--batch'),
   [`${WORKER} --no-startup-delay`]: tasks('db_worker', '--batch', '--no-startup-delay'),
   [COMPILING]: tasks('db_worker', '--batch'),
@@ -53,11 +53,11 @@ function tasks(...args) {
 function run(servers, database, args, { times, env }) {
   return servers.withDatabase(database, async (address) => {
     await withChild('typeorm-tasks', address, {}, (child) => child.ask('install'))
-    const app = makeApp(address)
+    const app = makeApp(address, { tasks: "task('bench.work', () => {})" })
     try {
       return {
         ms: median(
-          Array.from({ length: times }, () => timeOf(args(join(app, 'ormconfig.js')), env)),
+          Array.from({ length: times }, () => timeOf(args(join(app, 'ormconfig.js')), app, env)),
         ),
       }
     } finally {
@@ -66,10 +66,11 @@ function run(servers, database, args, { times, env }) {
   })
 }
 
-function timeOf(args, env) {
+/** In the folder of the app, where a worker looks for tasks. */
+function timeOf(args, cwd, env) {
   const from = now()
   const { status, stderr } = spawnSync(nodeProgram(), args, {
-    cwd: repository,
+    cwd,
     env: { ...process.env, ...env },
     encoding: 'utf8',
   })

@@ -22,9 +22,17 @@ export function databases(type, { port, pid }) {
       )
       for (const table of tables) await query(port, `ANALYZE TABLE \`${table}\``, database)
     },
+    // MariaDB counts them in its status, MySQL among InnoDB's metrics.
     deadlocks: async () =>
       Number(
-        (await query(port, "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'"))[0]?.Value ?? Number.NaN,
+        (await query(port, "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'"))[0]?.Value ??
+          (
+            await query(
+              port,
+              "SELECT COUNT AS n FROM information_schema.INNODB_METRICS WHERE NAME = 'lock_deadlocks'",
+            )
+          )[0]?.n ??
+          Number.NaN,
       ),
     query: (sql, database) => query(port, sql, database),
   }

@@ -6,16 +6,16 @@ import type { PlannedRow } from '../flow-parts'
 import { enqueueManyThrough, isWrapped } from '../middleware'
 import type { TaskResult } from '../result'
 import type { AnyTask } from '../task-type'
-import type { Flow, FlowOptions } from './flow'
+import type { FlowOptions, Steps } from './steps'
 import { FlowHandle } from './handle'
 import { type CheckedPlan, type CheckedRow, planOf } from './plan'
 
 /** Writes the rows of a flow, all or none. */
 export async function enqueueFlow<Gives, Last>(
-  flow: Flow<Gives, Last>,
+  flow: Steps,
   { manager }: FlowOptions,
 ): Promise<FlowHandle<Gives, Last>> {
-  const planned = planOf(flow as Flow<unknown, unknown>)
+  const planned = planOf(flow)
   const rows = manager ? joining(planned.rows, manager) : planned.rows
   const plan = { ...planned, rows }
   const orders = rows.map(({ order }) => order)
@@ -50,14 +50,14 @@ async function store(
       `A middleware stored ${orders.length} of the ${plan.rows.length} orders of a flow: the others would be waited for in vain.`,
       'Call next() for each order, or leave out those of flows.',
     )
-  const rows: PlannedRow[] = []
+  const rows: PlannedRow<Order>[] = []
   for (const [i, row] of plan.rows.entries())
     rows.push({ ...row, order: await row.check(orders[i] ?? row.order) })
   return backends.get(assertTogether(rows)).enqueueFlow({ ...plan, rows })
 }
 
 /** The backend of all orders. */
-function assertTogether(rows: readonly PlannedRow[]): string {
+function assertTogether(rows: readonly PlannedRow<Order>[]): string {
   const [first] = rows
   const backend = first?.order.task.backend ?? 'default'
   for (const { order } of rows) {

@@ -1,5 +1,3 @@
-import type { EntityManager } from 'typeorm'
-import type { Order } from '../backend'
 import { OneClass } from '../copies/one-per-process'
 import { InvalidTaskError } from '../errors/errors'
 import { shown } from '../errors/suggestions'
@@ -7,36 +5,7 @@ import type { ErrorRecord } from '../errors/error-record'
 import type { FlowHandle } from './handle'
 import { enqueueFlow } from './enqueue'
 import { placeholder } from './placeholder'
-
-/** A call of a task within a flow. */
-export interface Leaf {
-  readonly order: Order
-  /** Where among its arguments what the flow gives goes, and which placeholder stands there. */
-  readonly fills: readonly { readonly index: number; readonly placeholder: object }[]
-  /**
-   * Checks the arguments by their classes, unless the flow gives some of them, and all of an order that a middleware has changed.
-   * Gives the order as it is to be written.
-   */
-  readonly check: (order: Order) => Promise<Order>
-  /** The order with this value in the places that the flow fills. */
-  readonly filled: (value: unknown) => Order
-}
-
-/** Orders, or flows, that run side by side. What comes next waits for all of them. */
-export interface Stage {
-  readonly members: readonly (Leaf | Flow<unknown, unknown>)[]
-  /** Whether what comes next gets a list: a group gives one, also of one member. */
-  readonly isGroup: boolean
-  /** What this stage was given to hand on. */
-  readonly given?: object
-}
-
-/** A flow that runs when all of another one have finished. */
-export interface Handler {
-  readonly when: 'failed' | 'finished'
-  readonly flow: Flow<unknown, unknown>
-  readonly given: object
-}
+import type { FlowOptions, Handler, Stage, Steps } from './steps'
 
 /** What failed in a flow: the first member of the last step that failed, or the one of an earlier step which kept it from running. */
 export interface FlowFailure {
@@ -54,18 +23,12 @@ export type FlowOutcomes<Gives> = Gives extends readonly unknown[]
   ? { [Index in keyof Gives]: FlowOutcome<Gives[Index]> }
   : readonly [FlowOutcome<Gives>]
 
-/** What one enqueue of a flow may ask for. */
-export interface FlowOptions {
-  /** Enqueues in this manager's transaction. */
-  manager?: EntityManager | undefined
-}
-
 /**
  * Tasks in an order: a value that does nothing before `enqueue`. `Gives` is what the next step is given, `Last` what the last
  * task returns.
  */
 @OneClass('Flow')
-export class Flow<Gives, Last = unknown> {
+export class Flow<Gives, Last = unknown> implements Steps {
   static {
     // Whoever awaits an order has mostly left out its enqueue, and nothing would ever run.
     Object.defineProperty(this.prototype, 'then', { get: refuseToBeAwaited })

@@ -1,6 +1,7 @@
 import { InvalidTaskError } from '../errors/errors'
 import type { FlowPlan, PlannedRow, PlannedSet, Shape, When } from '../flow-parts'
-import { Flow, type Leaf, type Stage } from './flow'
+import type { Order } from '../backend'
+import type { Leaf, Stage, Steps } from './steps'
 
 /** The most members of a set, which one transaction writes; their keys have room for more. */
 export const MAX_MEMBERS = 100_000
@@ -8,7 +9,7 @@ export const MAX_MEMBERS = 100_000
 const MAX_LINKS = 1_000_000
 
 /** With what checks the order before it is written. */
-export interface CheckedRow extends PlannedRow {
+export interface CheckedRow extends PlannedRow<Order> {
   readonly check: Leaf['check']
 }
 
@@ -20,7 +21,10 @@ interface Part {
   readonly shape: Shape
 }
 
-interface Row extends Pick<Mutable<PlannedRow>, 'order' | 'member' | 'awaits' | 'isCallback'> {
+interface Row extends Pick<
+  Mutable<PlannedRow<Order>>,
+  'order' | 'member' | 'awaits' | 'isCallback'
+> {
   readonly index: number
   readonly leaf: Leaf
   given: object | null
@@ -28,12 +32,12 @@ interface Row extends Pick<Mutable<PlannedRow>, 'order' | 'member' | 'awaits' | 
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
-export interface CheckedPlan extends FlowPlan {
+export interface CheckedPlan extends FlowPlan<Order> {
   readonly rows: readonly CheckedRow[]
 }
 
 /** @throws InvalidTaskError for a flow that cannot be written. */
-export function planOf(flow: Flow<unknown, unknown>): CheckedPlan {
+export function planOf(flow: Steps): CheckedPlan {
   const planning = new Planning()
   const { tails } = planning.flow(flow)
   const rows = planning.rows.map(plannedRow)
@@ -49,7 +53,7 @@ class Planning {
   readonly rows: Row[] = []
   readonly sets: PlannedSet[] = []
 
-  flow({ stages, handlers }: Flow<unknown, unknown>): Part {
+  flow({ stages, handlers }: Steps): Part {
     let whole: Part | undefined
     for (const stage of stages) {
       const part = this.#stage(stage)
@@ -68,7 +72,7 @@ class Planning {
   }
 
   /** A flow within another one has no handlers: its last rows are members of the set outside. */
-  #inner(flow: Flow<unknown, unknown>): Part {
+  #inner(flow: Steps): Part {
     if (flow.handlers.length > 0)
       throw new InvalidTaskError(
         'A flow within a group or a callback has an onFailure or onFinished of its own.',
@@ -77,7 +81,7 @@ class Planning {
     return this.flow(flow)
   }
 
-  #callback(flow: Flow<unknown, unknown>): Part {
+  #callback(flow: Steps): Part {
     const first = this.rows.length
     const part = this.#inner(flow)
     for (const row of this.rows.slice(first)) row.isCallback = true
@@ -86,7 +90,7 @@ class Planning {
 
   #stage({ members, isGroup }: Stage): Part {
     const parts = members.map((member) =>
-      member instanceof Flow ? this.#inner(member) : this.#leaf(member),
+      'stages' in member ? this.#inner(member) : this.#leaf(member),
     )
     const shape = parts.map((part) => (part.isGroup ? part.shape : 1))
     return {

@@ -1,33 +1,19 @@
 import type { TaskBackend } from '../backend'
-import { assertServed } from './served-queues'
 import { assertNoChild } from '../isolation/isolation-options'
 import { assertOwnFiles } from '../isolation/own-files'
 import type * as taskModules from '../isolation/task-modules'
-import type * as processPool from '../isolation/process-pool'
 import { type PruneOptions, pruneQueryOf } from './prune-options'
 import { beforeLastSignal } from './last-signal'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
+import { InvalidSettingsError } from '../errors/errors'
+import { didYouMean, shown } from '../errors/suggestions'
 import { log } from '../events/logger'
 import { inFreshContext } from '../execution/run-context'
 import { backends } from '../backend-registry'
-import { schedules } from '../schedules/registry'
 import type { Wakeup, Store } from '../store'
-import type * as doubtingStore from './doubting-store'
-import type * as heartbeats from './chores/heartbeats'
-import type * as leases from './chores/leases'
-import type * as progress from './chores/progress'
-import type * as rescueGate from './chores/rescue-gate'
-import type * as rescuer from './chores/rescuer'
-import type * as firing from './chores/schedules'
-import type * as settling from './chores/settling'
-import type * as returnUnbegun from './chores/return-unbegun'
-import type * as returnUnstarted from './chores/return-unstarted'
-import type * as watching from './chores/watching'
-import type { Chore } from './chores/chore'
 import type { Watch } from './chores/watching'
-import type * as taskPool from './pool/task-pool'
-import type * as unknownTasks from './unknown-tasks'
+import type * as assemble from './assemble'
 import type * as loop from './worker'
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
 
@@ -102,6 +88,7 @@ async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker
   assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}
   const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
+  const { poolOf, workerOn } = assembling()
   const pool = poolOf(backend, store, settings)
   const worker = workerOn(pool, store, settings, watch)
   hear = (wakeup) => worker.hear(wakeup)
@@ -112,102 +99,36 @@ async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker
   }
 }
 
-/** A worker with its pool and its chores. Their code is loaded here: most processes that enqueue run no worker. */
+/** @throws InvalidSettingsError for a queue that TASKS does not have: nothing would ever be in it. */
+function assertServed({ queues, excludeQueues }: WorkerSettings, backend: TaskBackend): void {
+  const known = backend.settings.queues
+  if (known.length === 0) return
+  const wrong = [...(queues ?? []), ...excludeQueues].find((queue) => !known.includes(queue))
+  if (wrong !== undefined)
+    throw new InvalidSettingsError(
+      `Worker: queue ${shown(wrong)} is not in QUEUES of TASKS.${backend.alias} (${known.join(', ')}).`,
+      didYouMean(wrong, known) ?? 'Add it there, or choose one of them.',
+    )
+  const others = queues && known.filter((queue) => !queues.includes(queue))
+  if (others && others.length > 0)
+    log.info(
+      `The queues ${others.join(', ')} of TASKS.${backend.alias} are not served by this worker.`,
+    )
+}
+
+/** A worker with its pool and its chores. */
 export function workerOf(
   backend: TaskBackend,
   store: Store,
   settings: WorkerSettings,
 ): loop.Worker {
+  const { poolOf, workerOn } = assembling()
   return workerOn(poolOf(backend, store, settings), store, settings)
 }
 
-function poolOf(
-  backend: TaskBackend,
-  store: Store,
-  { concurrency, isolation }: WorkerSettings,
-): taskPool.TaskPool {
-  const { Children } = require('../isolation/process-pool') as typeof processPool
-  const { TaskPool } = require('./pool/task-pool') as typeof taskPool
-  const children = isolation && new Children(isolation)
-  return new TaskPool(backend, concurrency, children, store.maxCrashes)
-}
-
-function workerOn(
-  pool: taskPool.TaskPool,
-  opened: Store,
-  settings: WorkerSettings,
-  watch?: Watch,
-): loop.Worker {
-  const { Leases } = require('./chores/leases') as typeof leases
-  const { ProgressNotes } = require('./chores/progress') as typeof progress
-  const { Rescuer } = require('./chores/rescuer') as typeof rescuer
-  const { ReturnUnstarted } = require('./chores/return-unstarted') as typeof returnUnstarted
-  const { ReturnUnbegun } = require('./chores/return-unbegun') as typeof returnUnbegun
-  const { UnknownTasks } = require('./unknown-tasks') as typeof unknownTasks
-  const { Worker } = require('./worker') as typeof loop
-  const { store, gate, beating } = withRecord(opened, pool, settings)
-  const holding = new Leases(store, pool)
-  const noting = new ProgressNotes(store, pool)
-  // A batch ends: nobody would come back to the row.
-  const unknown = settings.batch ? null : new UnknownTasks()
-  let look = (): void => {}
-  const settler = settlingOf(store, pool, () => look())
-  const caughtUp = (): Promise<void> => holding.caughtUp()
-  const rescuing = new Rescuer(store, caughtUp, gate, () => settler?.expect())
-  const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
-  const watching = watchingOf(pool, watch)
-  const chores = [
-    ...beating,
-    holding,
-    noting,
-    ...returning,
-    rescuing,
-    ...(settler ? [settler] : []),
-    ...firingOf(pool.backend, settings),
-    ...watching,
-  ]
-  const worker = new Worker(store, settings, pool, chores)
-  look = () => worker.look()
-  return worker
-}
-
-/** The store, the gate and the chore of a worker that has a record, where the store keeps any. */
-function withRecord(
-  store: Store,
-  pool: taskPool.TaskPool,
-  settings: WorkerSettings,
-): { store: Store; gate?: rescueGate.RescueGate; beating: Chore[] } {
-  const { heartbeat, leaseSeconds } = store
-  if (!heartbeat) return { store, beating: [] }
-  const { DoubtingStore } = require('./doubting-store') as typeof doubtingStore
-  const { Heartbeats } = require('./chores/heartbeats') as typeof heartbeats
-  const { RescueGate } = require('./chores/rescue-gate') as typeof rescueGate
-  const gate = new RescueGate(leaseSeconds * 1000)
-  const beating = new Heartbeats(heartbeat, gate, pool, { ...settings, leaseSeconds })
-  return { store: new DoubtingStore(store, gate, beating), gate, beating: [beating] }
-}
-
-function settlingOf(
-  store: Store,
-  pool: taskPool.TaskPool,
-  look: () => void,
-): settling.Settling | undefined {
-  if (!store.settle) return undefined
-  const { Settling } = require('./chores/settling') as typeof settling
-  return new Settling(store, pool, look)
-}
-
-/** None where there is nothing to fire; a batch would end before most slots. */
-function firingOf(backend: TaskBackend, { schedules: fires, batch }: WorkerSettings): Chore[] {
-  if (!fires || batch || schedules.firedBy(backend.alias).length === 0) return []
-  const { Firing } = require('./chores/schedules') as typeof firing
-  return [new Firing(backend)]
-}
-
-function watchingOf(pool: taskPool.TaskPool, watch: Watch | undefined): Chore[] {
-  if (!watch) return []
-  const { Watching } = require('./chores/watching') as typeof watching
-  return [new Watching(pool, watch)]
+/** Late: most processes that enqueue run no worker. */
+function assembling(): typeof assemble {
+  return require('./assemble') as typeof assemble
 }
 
 function running(worker: loop.Worker, workerId: string): RunningWorker {

@@ -76,7 +76,7 @@ describe('db_worker --batch', () => {
       expect.arrayContaining([
         'cli/commands/db-worker.js',
         'lib/worker/worker.js',
-        'backends/database/dialects/sqlite.js',
+        'backends/database/dialects/sqlite/dialect.js',
       ]),
     )
     expect(own.filter((file) => OTHERS.test(file))).toEqual([])

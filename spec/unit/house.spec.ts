@@ -43,7 +43,8 @@ const library: Record<string, string[]> = {
   'lib/events': ['lib', 'lib/copies', 'lib/errors'],
   'lib/settings': ['lib', 'lib/copies', 'lib/errors'],
   'lib/arguments': ['lib', 'lib/copies', 'lib/errors', 'lib/settings'],
-  'lib/tasks': ['lib', 'lib/copies', 'lib/errors', 'lib/settings', 'lib/arguments'],
+  'lib/flows': ['lib', 'lib/copies', 'lib/errors'],
+  'lib/tasks': ['lib', 'lib/copies', 'lib/errors', 'lib/settings', 'lib/arguments', 'lib/flows'],
   'lib/schedules': [
     'lib',
     'lib/copies',

@@ -4,7 +4,7 @@ import type { ClaimFilter } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'
 import type { NewRows } from '../new-row'
 import type { ClaimedRaw, FinishRow, HeldRow, NoteRow, RawRow } from '../row'
-import type { FlowRows } from './flow-rows'
+import type { FlowRows } from './flow-verbs'
 import type { WorkerRecords } from './worker-records'
 
 /**

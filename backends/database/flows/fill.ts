@@ -3,7 +3,7 @@ import { PREVIOUS_FAILED } from '../../../lib/errors/error-record'
 import { isRecord } from '../../../lib/errors/option-checks'
 import type { Awaited, Shape } from '../../../lib/flow-parts'
 import { memberKey, LAST_ORDINAL, ordinalOf } from '../../keys'
-import type { FlowRows, MemberRow } from '../dialects/flow-rows'
+import type { FlowRows, MemberRow } from '../dialects/flow-verbs'
 import type { ClaimedRaw } from '../row'
 import { partOf, wholeOf } from './settling'
 

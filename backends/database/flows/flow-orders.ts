@@ -7,7 +7,7 @@ import type { NewOrder } from '../enqueueing/insert'
 const WHENS = ['successful', 'failed', 'finished'] as const satisfies readonly When[]
 
 /** The orders of a flow, by ids that are known before they are written, so that its rows can name each other. */
-export function flowOrders(plan: FlowPlan, newId: () => string): NewOrder[] {
+export function flowOrders(plan: FlowPlan<Order>, newId: () => string): NewOrder[] {
   const ids = plan.rows.map(newId)
   const links = plan.sets.map((set) => linksOf(set, ids, newId))
   const alone: OrderedPart = { key: null }
@@ -28,7 +28,7 @@ export function flowOrders(plan: FlowPlan, newId: () => string): NewOrder[] {
 }
 
 function linksOf(
-  set: FlowPlan['sets'][number],
+  set: FlowPlan<Order>['sets'][number],
   ids: readonly string[],
   newId: () => string,
 ): SetLinks {
@@ -41,7 +41,7 @@ function linksOf(
 }
 
 function awaitedOf(
-  { set, when, give, shape }: NonNullable<PlannedRow['awaits']>,
+  { set, when, give, shape }: NonNullable<PlannedRow<Order>['awaits']>,
   links: readonly SetLinks[],
 ): Awaited {
   return { set: links[set]?.set ?? '', when, give, ...(shape && { shape }) }
@@ -51,7 +51,7 @@ function awaitedOf(
  * Arguments of which some are not known yet, as the column has them. They are no list: a worker that knows nothing of flows
  * takes the row for malformed, and does not run it with nothing in their places.
  */
-function argumentsOf({ order, fill, awaits }: PlannedRow): Order['argsKwargs'] {
+function argumentsOf({ order, fill, awaits }: PlannedRow<Order>): Order['argsKwargs'] {
   if (!awaits) return order.argsKwargs
   const { args, kwargs } = JSON.parse(order.argsKwargs) as { args: unknown[]; kwargs: object }
   return JSON.stringify({ args: { of: args, fill }, kwargs })

@@ -1,5 +1,5 @@
 import { hexOf } from '../../../entities/formats'
-import type { FlowRows } from '../dialects/flow-rows'
+import type { FlowRows } from '../dialects/flow-verbs'
 import { partOf } from './settling'
 
 /** The keys without those of members of a flow that somebody still waits for: what they have returned is needed. */

@@ -4,7 +4,7 @@ import { PreviousFailed } from '../../../lib/errors/run-errors'
 import { flowPartOf, type SetLinks, type When } from '../../../lib/flow-parts'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { LAST_ORDINAL, memberKey } from '../../keys'
-import type { FlowRows, KeyRange, MemberRow } from '../dialects/flow-rows'
+import type { FlowRows, KeyRange, MemberRow } from '../dialects/flow-verbs'
 
 /** Rows that wait, of which one look settles so many. */
 const LOOK = 1_000

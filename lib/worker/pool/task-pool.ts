@@ -71,7 +71,7 @@ export class TaskPool implements Owner {
     return this.#started + this.#lists.waiting.size
   }
 
-  /** How many outcomes are to be sent. */
+  /** Outcomes to be sent. */
   get ended(): number {
     return this.#lists.ended.size
   }

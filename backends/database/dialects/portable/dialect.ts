@@ -19,7 +19,7 @@ import {
   type Prunable,
   type Released,
 } from '../dialect'
-import type { FlowRows } from '../flow-rows'
+import type { FlowRows } from '../flow-verbs'
 import type * as flowRows from './flow-rows'
 import type { WorkerRecords } from '../worker-records'
 import { claimRows } from './claim'

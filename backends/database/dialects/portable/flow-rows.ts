@@ -4,7 +4,7 @@ import { instantOf, NO_DELAY, PARKED_UNTIL } from '../../../../entities/formats'
 import { type ErrorRecord, PREVIOUS_FAILED } from '../../../../lib/errors/error-record'
 import type { RawRow } from '../../row'
 import { rawOf } from '../../row-to-entity'
-import type { Asked, FlowRows, KeyRange, MemberRow, ParkedRow } from '../flow-rows'
+import type { Asked, FlowRows, KeyRange, MemberRow, ParkedRow } from '../flow-verbs'
 import { byKeys, update } from './entities'
 import type { Where } from './where'
 

@@ -12,22 +12,13 @@ import { SqlDialect } from '../sql-dialect'
 import type { InsertTexts, Statements } from '../statements'
 import type { WorkerRecords } from '../worker-records'
 import type * as flowRows from '../flow-rows'
-import type { FlowRows } from '../flow-rows'
+import type { FlowRows } from '../flow-verbs'
 import type * as workers from './workers'
 import { freeKeyOf, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts, type FoundBy } from './claim'
 import { claimedOf } from './claimed'
-import {
-  EXACT_KEY,
-  EXPIRED,
-  inMs,
-  instantText,
-  PARKED,
-  ROW,
-  rows,
-  soonRows,
-  USUAL,
-} from './columns'
+import { EXACT_KEY, EXPIRED, inMs, ROW, rows, soonRows, USUAL } from './columns'
+import { flowWords } from './flow-words'
 import { FENCE, finishOf, locksOf, settledOf } from './finish'
 import { channelIn, notifyingCancelOf, requestCancelOf } from './cancel'
 import { insertTexts } from './insert'
@@ -121,21 +112,8 @@ export class Postgres extends SqlDialect {
 
   flowRows(session: Session): FlowRows {
     const { SqlFlowRows } = require('../flow-rows') as typeof flowRows
-    return new SqlFlowRows(
-      this.#path,
-      {
-        now: 'statement_timestamp()',
-        parked: PARKED,
-        isBackend: `m.${this.#names.isBackend}`,
-        byKeys: 'id = ANY((SELECT :row_key::uuid[])::uuid[])',
-        id: 'm.id::text',
-        asText: (column) => `${column}::text`,
-        instantText,
-        instant: (parameter) => `(${parameter}::text || '+00')::timestamptz`,
-        batch: (batch) => this.batch(batch),
-      },
-      session,
-    )
+    const words = flowWords(this.#names, (batch) => this.batch(batch))
+    return new SqlFlowRows(this.#path, words, session)
   }
 
   workerRecords(path: string): WorkerRecords {

@@ -8,6 +8,7 @@ import { callTask } from '../lib/execution/executor'
 import { inOwnContext } from '../lib/execution/run-context'
 import type { Progress } from '../lib/record'
 import { tasks } from '../lib/registry'
+import { slotOf } from '../lib/slot'
 import type { TaskResult } from '../lib/result'
 import type { Task } from '../lib/task-type'
 import { randomWorkerId } from '../lib/worker/worker-id'
@@ -15,6 +16,7 @@ import type { FlowPlan } from '../lib/flow-parts'
 import { Filling } from './database/flows/fill'
 import { partOf, Settling } from './database/flows/settling'
 import { MemoryFlowRows } from './memory/flow-rows'
+import { claimedRow } from './database/row'
 import { KeptInMemory } from './memory/kept-in-memory'
 import { claim, finish, type MemoryRow } from './memory/row'
 
@@ -116,7 +118,9 @@ async function outcomeOf(
       report: (progress: Progress) => void (row.progress = JSON.stringify(progress)),
     }
     // The caller, and its next enqueue, must not see what the task leaves in its context.
-    const returnValue = await inOwnContext(() => callTask(task, running, surroundings))
+    const returnValue = await inOwnContext(() =>
+      callTask(task, running, surroundings, slotOf(claimedRow(row).options)),
+    )
     return { status: 'SUCCESSFUL', returnValue }
   } catch (error) {
     return { status: 'FAILED', error: recordOf(error) }

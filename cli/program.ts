@@ -79,6 +79,8 @@ const MEANT: Readonly<Record<string, string>> = {
   worker: 'db_worker',
   migrations: 'makemigrations',
   migrate: 'makemigrations',
+  beat: 'schedules',
+  cron: 'schedules',
 }
 
 function unknownCommand(name: string, known: readonly string[]): UsageError {

@@ -5,6 +5,7 @@ import { didYouMean } from './errors/suggestions'
 import type { FlowPart, FlowPlan } from './flow-parts'
 import type { Counts, TaskStatus } from './record'
 import type { TaskResult } from './result'
+import type { Slot, SlotRow } from './slot'
 import type { Outcome, Store, StoreOptions } from './store'
 import type { Task } from './task-type'
 
@@ -19,6 +20,11 @@ export type TaskKey =
       /** null: however long calls follow. */
       readonly atMost: number | null
     }
+  /** Of a slot of a schedule: never free again. */
+  | { readonly kind: 'slot'; readonly key: string }
+
+/** The key of a call that may be free again. */
+export type UserKey = Exclude<TaskKey, { readonly kind: 'slot' }>
 
 /** A call of a task that is to be run, before it is written: plain values, already checked. */
 export interface Order {
@@ -31,6 +37,8 @@ export interface Order {
   readonly key: TaskKey | null
   /** What its row is in a flow. */
   readonly flow?: OrderedPart
+  /** The slot of a schedule that it is for. */
+  readonly slot?: Slot
 }
 
 /** A row's part in a flow, with what else is written of that. */
@@ -148,6 +156,16 @@ export abstract class TaskBackend {
   /** The number of results of this backend in each status. */
   async counts(_query: CountQuery = {}): Promise<Counts> {
     throw this.#lacks('count results')
+  }
+
+  /** The present instant, by the clock that says when rows are due. Needed to fire schedules. */
+  async now(): Promise<Date> {
+    throw this.#lacks('fire schedules')
+  }
+
+  /** The newest slot of a schedule that has a row; null: none has. `schedule`: what the keys of its slots begin with. Needed to fire schedules. */
+  async newestSlot(_schedule: string): Promise<SlotRow | null> {
+    throw this.#lacks('fire schedules')
   }
 
   /** What is wrong with the set-up; nothing by default. */

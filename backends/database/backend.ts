@@ -20,6 +20,7 @@ import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
+import type { SlotRow } from '../../lib/slot'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { assertId, isUuid, newId } from '../ids'
 import { type Browsed, countRows, listRows, retryRow } from './browse'
@@ -36,6 +37,7 @@ import { explained, isAway } from './connections/database-errors'
 import type { NewOrder, Written } from './enqueueing/insert'
 import type * as flows from './flows/flow-orders'
 import { settledAfter } from './flows/settled-after'
+import { newestSlot } from './enqueueing/slots'
 import { writeOrders } from './enqueueing/write-orders'
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
@@ -156,6 +158,14 @@ export class DatabaseBackend extends TaskBackend {
 
   override async counts(query: CountQuery = {}): Promise<Counts> {
     return this.#browse((browsed) => countRows(browsed, this.alias, query))
+  }
+
+  override async now(): Promise<Date> {
+    return this.#inTable(undefined, ({ dialect }, session) => dialect.now(session))
+  }
+
+  override async newestSlot(schedule: string): Promise<SlotRow | null> {
+    return this.#browse(({ manager }) => newestSlot(manager, schedule))
   }
 
   override async check(): Promise<Problem[]> {

@@ -1,5 +1,6 @@
 import { clock } from '../../lib/clock'
 import type { Dialect, Part, Prunable } from './dialects/dialect'
+import { withoutNewestSlots } from './enqueueing/slots'
 import { withoutAwaited } from './flows/prunable-members'
 import type { Session } from './connections/session'
 
@@ -51,7 +52,8 @@ async function pruneChunk(
 ): Promise<string[]> {
   const keys = await ask(() => dialect.prunable(session, prunable, part, CHUNK))
   if (keys.length === 0) return keys
-  const free = await ask(() => withoutAwaited(dialect.flowRows(session), keys, hexIds))
+  const unawaited = await ask(() => withoutAwaited(dialect.flowRows(session), keys, hexIds))
+  const free = await ask(() => withoutNewestSlots(session.manager, unawaited))
   if (free.length > 0) onDeleted(await ask(() => dialect.deleteFinished(session, free)))
   return keys
 }

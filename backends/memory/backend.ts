@@ -1,8 +1,11 @@
 import type { BackendSettings } from '../../lib/backend'
 import { validateShape } from '../../lib/settings/validation'
+import type { SlotRow } from '../../lib/slot'
 import type { Store, StoreOptions } from '../../lib/store'
 import { IsOptional } from '../../lib/settings/class-validator'
 import { LeaseOptions } from '../lease-options'
+import { slotIn } from '../keys'
+import { valuesOf } from '../database/row'
 import { KeptInMemory } from './kept-in-memory'
 import { MemoryStore } from './store'
 import type { MemoryTable } from './table'
@@ -23,6 +26,18 @@ export class MemoryBackend extends KeptInMemory {
     const options = validateShape(MemoryOptions, settings.options, `TASKS.${alias}.OPTIONS`)
     super(alias, settings, options.table)
     this.#options = options
+  }
+
+  override async now(): Promise<Date> {
+    return new Date(this.table.now())
+  }
+
+  override async newestSlot(schedule: string): Promise<SlotRow | null> {
+    const row = this.table.newestSlot(schedule)
+    const at = row && slotIn(schedule, row.unique_key)
+    if (!row || !at) return null
+    const { status, finishedAt } = valuesOf(row)
+    return { at, status, finishedAt }
   }
 
   override async openStore({

@@ -120,7 +120,9 @@ export class MemoryStore implements Store {
   }
 
   async prune(query: PruneQuery): Promise<number> {
-    const old = this.#own().filter((row) => isInQueues(row, query) && this.#isOld(row, query))
+    const old = this.#own().filter(
+      (row) => isInQueues(row, query) && this.#isOld(row, query) && !this.#isNewestSlot(row),
+    )
     if (query.dryRun) return old.length
     for (const [i, { row_key: key }] of old.entries()) {
       this.#table.rows.delete(key)
@@ -176,6 +178,12 @@ export class MemoryStore implements Store {
 
   #claimsOf({ key }: Held): number {
     return Number(this.#table.rows.get(key)?.claims ?? 0)
+  }
+
+  /** By the newest one it is known which slots of its schedule have had their turn. */
+  #isNewestSlot(row: MemoryRow): boolean {
+    const schedule = scheduleOf(row.unique_key)
+    return schedule !== null && this.#table.newestSlot(schedule) === row
   }
 
   #isOld({ status, finished_at: finishedAt }: MemoryRow, query: PruneQuery): boolean {

@@ -15,7 +15,7 @@ import { newRow } from '../database/new-row'
 import { valuesOf } from '../database/row'
 import { newId } from '../ids'
 import { notFailed } from '../not-failed'
-import { assertHolds, keyTaken, storedKey } from '../keys'
+import { assertHolds, keyTaken, scheduleOf, storedKey } from '../keys'
 import { end, instantText, keeps, type MemoryRow, postpone, retry } from './row'
 
 /** The rows of one or several backends, in this process. */
@@ -37,9 +37,9 @@ export class MemoryTable {
   }
 
   /** Writes a new row, whatever its key. */
-  add({ task, argsKwargs, key, flow }: Order, alias: string, id = newId()): MemoryRow {
+  add({ task, argsKwargs, key, flow, slot }: Order, alias: string, id = newId()): MemoryRow {
     const call = { row_key: id, args_kwargs: argsKwargs, ...(flow && { unique_key: flow.key }) }
-    const shared = sharedValues({ task, key, ...(flow && { flow }) }, alias)
+    const shared = sharedValues({ task, key, ...(flow && { flow }), ...(slot && { slot }) }, alias)
     const row = newRow(call, shared, instantText(this.now()))
     const added: MemoryRow = { ...row, leaseEnds: null }
     if (key?.kind === 'debounce') added.run_after = instantText(this.now() + key.wait)
@@ -58,6 +58,7 @@ export class MemoryTable {
     const { key } = order
     const holder = key && this.#byUniqueKey(storedKey(key) ?? '')
     if (!key || !holder) return undefined
+    if (key.kind === 'slot') return holder
     if (!keeps(holder, key, this.now())) {
       holder.unique_key = null
       return undefined
@@ -139,6 +140,13 @@ export class MemoryTable {
   /** Nothing waits for these sets any more. */
   forgetSets(sets: readonly string[]): void {
     for (const set of sets) this.#sets.delete(set)
+  }
+
+  /** The row with the greatest key among those of the slots of a schedule. */
+  newestSlot(schedule: string): MemoryRow | undefined {
+    return [...this.rows.values()]
+      .filter((row) => scheduleOf(row.unique_key) === schedule)
+      .toSorted((a, b) => ((a.unique_key ?? '') < (b.unique_key ?? '') ? 1 : -1))[0]
   }
 
   #join(set: string, row: MemoryRow): void {

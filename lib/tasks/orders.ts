@@ -61,7 +61,9 @@ export function backendFor(task: AnyTask): TaskBackend {
 export function storeOrder(order: Order, made: Order): Promise<TaskResult<unknown>> {
   return order === made
     ? backends.get(order.task.backend).enqueue(order)
-    : checkedAnew(order).then((checked) => backends.get(checked.task.backend).enqueue(checked))
+    : checkedAnew(order, made).then((checked) =>
+        backends.get(checked.task.backend).enqueue(checked),
+      )
 }
 
 /** The same for many orders, all or none. */
@@ -86,8 +88,11 @@ async function allChecked(orders: readonly Order[], made: ReadonlySet<Order>): P
   return checked
 }
 
-/** Whatever a middleware changed is checked, and the arguments are written, as if it had been ordered so. */
-async function checkedAnew(order: unknown): Promise<Order> {
+/**
+ * Whatever a middleware changed is checked, and the arguments are written, as if it had been ordered so. `made`: what it was
+ * given; of that the slot of a schedule stays, which only one row may have.
+ */
+async function checkedAnew(order: unknown, made?: Order): Promise<Order> {
   if (!isOrder(order))
     throw new InvalidTaskError(
       `A middleware called next with ${shown(order)} in the place of an order.`,
@@ -96,7 +101,7 @@ async function checkedAnew(order: unknown): Promise<Order> {
   backendFor(order.task)
   const checked = orderOf(order.task, order.args, order.kwargs)
   await assertReceivable(order.task, checked.argsKwargs)
-  return checked
+  return made?.slot ? { ...checked, key: made.key, slot: made.slot } : checked
 }
 
 function isOrder(value: unknown): value is Order {

@@ -1,10 +1,12 @@
 import type { TaskBackend } from '../backend'
 import { Children } from '../isolation/process-pool'
+import { schedules } from '../schedules/registry'
 import type { Store } from '../store'
 import type { Chore } from './chores/chore'
 import type * as heartbeats from './chores/heartbeats'
 import { Leases } from './chores/leases'
 import { ProgressNotes } from './chores/progress'
+import type * as firing from './chores/schedules'
 import type * as rescueGate from './chores/rescue-gate'
 import { Rescuer } from './chores/rescuer'
 import { ReturnUnbegun } from './chores/return-unbegun'
@@ -45,7 +47,8 @@ export function workerOn(
   const rescuing = new Rescuer(store, caughtUp, gate, () => settling?.expect())
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
   const own = [...beating, holding, noting, ...returning, rescuing]
-  const chores = [...own, ...(settling ? [settling] : []), ...watchingOf(pool, watch)]
+  const more = [...firingOf(pool.backend, settings), ...watchingOf(pool, watch)]
+  const chores = [...own, ...(settling ? [settling] : []), ...more]
   const worker = new Worker(store, settings, pool, chores)
   look = () => worker.look()
   return worker
@@ -65,6 +68,13 @@ function withRecord(
   const gate = new RescueGate(leaseSeconds * 1000)
   const beating = new Heartbeats(heartbeat, gate, pool, { ...settings, leaseSeconds })
   return { store: new DoubtingStore(store, gate, beating), gate, beating: [beating] }
+}
+
+/** None where there is nothing to fire; a batch would end before most slots. */
+function firingOf(backend: TaskBackend, { schedules: fires, batch }: WorkerSettings): Chore[] {
+  if (!fires || batch || schedules.firedBy(backend.alias).length === 0) return []
+  const { Firing } = require('./chores/schedules') as typeof firing
+  return [new Firing(backend)]
 }
 
 function watchingOf(pool: TaskPool, watch: Watch | undefined): Chore[] {

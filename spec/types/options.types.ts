@@ -62,6 +62,7 @@ export async function whatMayBeUndefined(backend: TaskBackend): Promise<void> {
     concurrency: n,
     shutdownTimeout: n,
     startupDelay: n,
+    schedules: flag,
     isolation: none,
   }
   await (await startWorker(worker)).stop({ force: flag })

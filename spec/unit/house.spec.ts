@@ -9,7 +9,13 @@ const root = join(__dirname, '../..')
 const house: Record<string, { rooms: string[]; packages: string[]; types?: string[] }> = {
   lib: {
     rooms: [],
-    packages: ['class-validator', 'class-transformer', 'fastest-levenshtein', 'tinyglobby'],
+    packages: [
+      'class-validator',
+      'class-transformer',
+      'croner',
+      'fastest-levenshtein',
+      'tinyglobby',
+    ],
     types: ['typeorm'],
   },
   entities: { rooms: ['lib'], packages: ['typeorm', 'reflect-metadata'] },
@@ -39,6 +45,14 @@ const library: Record<string, string[]> = {
   'lib/arguments': ['lib', 'lib/copies', 'lib/errors', 'lib/settings'],
   'lib/flows': ['lib', 'lib/copies', 'lib/errors'],
   'lib/tasks': ['lib', 'lib/copies', 'lib/errors', 'lib/settings', 'lib/arguments', 'lib/flows'],
+  'lib/schedules': [
+    'lib',
+    'lib/copies',
+    'lib/errors',
+    'lib/settings',
+    'lib/arguments',
+    'lib/tasks',
+  ],
   'lib/execution': ['lib', 'lib/copies', 'lib/errors', 'lib/events', 'lib/arguments', 'lib/tasks'],
   'lib/isolation': [
     'lib',
@@ -58,6 +72,7 @@ const library: Record<string, string[]> = {
     'lib/settings',
     'lib/arguments',
     'lib/tasks',
+    'lib/schedules',
     'lib/execution',
     'lib/isolation',
   ],

@@ -1,4 +1,4 @@
-import type { TaskKey } from '../../../lib/backend'
+import type { UserKey } from '../../../lib/backend'
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { ClaimFilter } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'
@@ -45,6 +45,11 @@ export abstract class Dialect {
     return { kept: await this.finish(session, rows), locked: NONE }
   }
 
+  /** The present instant by the database's clock; by default that of this process. */
+  async now(_session: Session): Promise<Date> {
+    return new Date()
+  }
+
   /** Inserts new rows. Returns the instant of the insert by key; undefined for a row that was left out. */
   abstract insert(
     session: Session,
@@ -58,7 +63,7 @@ export abstract class Dialect {
    * Takes the key from a row that may keep it no more: of a finished one, of a throttle only once its time is over; of a
    * debounce from one that is not READY. Another program may have left the key. Resolves to whether it did.
    */
-  abstract freeKey(session: Session, row: RawRow, key: TaskKey): Promise<boolean>
+  abstract freeKey(session: Session, row: RawRow, key: UserKey): Promise<boolean>
   /** Gives a READY row other arguments, and has it due later. Resolves to false if it is READY no more, or has another key. */
   abstract postpone(session: Session, row: RawRow, change: Postponement): Promise<boolean>
   /** Takes up to `limit` READY rows, best first. */

@@ -1,4 +1,5 @@
-import type { TaskKey } from '../../../lib/backend'
+import { anyInstantOf } from '../../../entities/formats'
+import type { UserKey } from '../../../lib/backend'
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'
@@ -52,6 +53,11 @@ export abstract class SqlDialect extends Dialect {
     return () => enqueuedAt
   }
 
+  override async now(session: Session): Promise<Date> {
+    const { records } = await session.query(this.sql.now)
+    return anyInstantOf(records[0]?.['now']) ?? new Date()
+  }
+
   async byId(session: Session, id: string): Promise<RawRow | undefined> {
     return rowsOf(await session.query(this.sql.byId, { id }))[0]
   }
@@ -63,7 +69,7 @@ export abstract class SqlDialect extends Dialect {
   async freeKey(
     session: Session,
     { row_key: id, unique_key: uniqueKey }: RawRow,
-    key: TaskKey,
+    key: UserKey,
   ): Promise<boolean> {
     const every = key.kind === 'throttle' ? key.every : null
     const { affected } = await session.query(this.sql.freeKey[key.kind], { id, uniqueKey, every })

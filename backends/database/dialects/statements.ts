@@ -1,4 +1,4 @@
-import type { TaskKey } from '../../../lib/backend'
+import type { UserKey } from '../../../lib/backend'
 import type { QueueFilter } from './dialect'
 
 /** The texts of INSERTs. */
@@ -14,10 +14,12 @@ export interface InsertTexts {
 
 /** The texts of a dialect's statements. Parameters are named; batches travel as the dialect's `batch` says. */
 export interface Statements extends InsertTexts {
+  /** The present instant as text in UTC, as `now`. */
+  readonly now: string
   readonly byId: string
   readonly byUniqueKey: string
   /** For each kind of keys. */
-  readonly freeKey: Readonly<Record<TaskKey['kind'], string>>
+  readonly freeKey: Readonly<Record<UserKey['kind'], string>>
   /** The row of a debounce: other arguments, and another instant. */
   readonly postpone: string
   readonly finish: string

@@ -50,6 +50,8 @@ async function standingFor(
   key: TaskKey,
   holder: RawRow,
 ): Promise<RawRow | undefined> {
+  // Whatever task another version of the app has for the schedule.
+  if (key.kind === 'slot') return holder
   if (key.kind === 'unique' && !isFinished(holder)) return heldBy(holder, order, key)
   if (key.kind === 'debounce' && holder.status === 'READY') {
     heldBy(holder, order, key)

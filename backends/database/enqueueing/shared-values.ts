@@ -12,7 +12,7 @@ export const PARKED = utcText(PARKED_UNTIL)
 
 /** What the rows of all orders of one task have in common. */
 export function sharedValues(
-  { task, key, flow }: Pick<Order, 'task' | 'key' | 'flow'>,
+  { task, key, flow, slot }: Pick<Order, 'task' | 'key' | 'flow' | 'slot'>,
   backendName: string,
 ): SharedValues {
   return {
@@ -22,7 +22,7 @@ export function sharedValues(
     backend_name: backendName,
     run_after: flow?.awaits ? PARKED : task.runAfter ? utcText(task.runAfter) : UNDELAYED,
     unique_key: storedKey(key),
-    options: optionsOf(task, key, flow),
+    options: optionsOf(task, key, flow, slot),
   }
 }
 
@@ -34,12 +34,14 @@ function optionsOf(
   { overrides, policy }: Order['task'],
   key: Order['key'],
   flow: Order['flow'],
+  slot: Order['slot'],
 ): string | null {
   const options = {
     ...overrides,
     ...(policy.rerunAfterCrash ? {} : { rerunAfterCrash: false }),
     ...(key?.kind === 'unique' ? { uniqueKey: key.key } : {}),
     ...(flow?.member || flow?.awaits ? { flow: { member: flow.member, awaits: flow.awaits } } : {}),
+    ...(slot ? { slot } : {}),
   }
   return Object.keys(options).length === 0 ? null : JSON.stringify(options)
 }

@@ -50,7 +50,8 @@ function isAlikeAtOnce(one: Order, other: Order): boolean {
     one.task === other.task &&
     one.key?.key === other.key?.key &&
     one.flow?.member === other.flow?.member &&
-    one.flow?.awaits === other.flow?.awaits
+    one.flow?.awaits === other.flow?.awaits &&
+    one.slot === other.slot
   )
 }
 

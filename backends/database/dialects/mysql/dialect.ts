@@ -170,6 +170,7 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
   const returning = isMariaDb ? ` RETURNING ${WRITTEN}` : ''
   const insert = insertBatch(path)
   return {
+    now: `SELECT ${instantText(NOW)} AS now`,
     insert: insert + returning,
     insertKeyed: insertBatch(path, 'unique_key') + returning,
     insertOne: insertOne(path) + returning,

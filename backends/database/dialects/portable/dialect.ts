@@ -1,7 +1,7 @@
 import { type EntityManager, In, IsNull, LessThan, Not } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { instantOf, utcText } from '../../../../entities/formats'
-import type { TaskKey } from '../../../../lib/backend'
+import type { UserKey } from '../../../../lib/backend'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { Session } from '../../connections/session'
 import { newRow, type NewRows } from '../../new-row'
@@ -75,7 +75,7 @@ export class Portable extends Dialect {
     return this.#rawRows(await manager.findBy(DBTaskResult, { uniqueKey }))[0]
   }
 
-  async freeKey({ manager }: Session, row: RawRow, key: TaskKey): Promise<boolean> {
+  async freeKey({ manager }: Session, row: RawRow, key: UserKey): Promise<boolean> {
     return update(manager, { ...holding(row), ...keepsNoMore(key) }, { uniqueKey: null })
   }
 

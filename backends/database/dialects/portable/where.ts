@@ -1,7 +1,7 @@
 import { And, type FindOptionsWhere, In, IsNull, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { CANCELLED } from '../../../../lib/errors/error-record'
-import type { TaskKey } from '../../../../lib/backend'
+import type { UserKey } from '../../../../lib/backend'
 import type { FinishRow, HeldRow, RawRow } from '../../row'
 import type { Part, Prunable, QueueFilter } from '../dialect'
 
@@ -25,7 +25,7 @@ export function holding({ row_key: id, unique_key: uniqueKey }: RawRow): Where {
 }
 
 /** What is so of a row that may keep its key no more. */
-export function keepsNoMore(key: TaskKey): Where {
+export function keepsNoMore(key: UserKey): Where {
   if (key.kind === 'debounce') return { status: Not('READY') }
   const finished: Where = { status: In(['SUCCESSFUL', 'FAILED']) }
   if (key.kind === 'unique') return finished

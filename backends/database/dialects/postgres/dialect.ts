@@ -203,6 +203,7 @@ function statements(table: Table): Statements {
   const names = postgresNames(table.type)
   const soon = soonRowsOn(table)
   return {
+    now: `SELECT ${instantText('statement_timestamp()')} AS now`,
     ...insertTexts(path),
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,

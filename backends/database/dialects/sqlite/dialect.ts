@@ -148,6 +148,7 @@ function statements(path: string): Statements {
     `FROM ${rows('row_key', 'args_kwargs', 'unique_key')} WHERE true`,
   )
   return {
+    now: `SELECT ${NOW} AS now`,
     insert,
     insertKeyed,
     insertOne: `${insertInto(path, {})} RETURNING enqueued_at`,

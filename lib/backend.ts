@@ -3,6 +3,7 @@ import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
 import type { Counts, TaskStatus } from './record'
+import { type KeepResults, keptFor, shortestOf } from './retention'
 import type { TaskResult } from './result'
 import type { Outcome, Store, StoreOptions } from './store'
 import type { Task } from './task-type'
@@ -82,6 +83,8 @@ export abstract class TaskBackend {
   /** The key in `TASKS`. */
   readonly alias: string
   readonly settings: BackendSettings
+  /** How long workers keep the results of tasks that do not say it by `keepResults`; null: workers delete none of them. */
+  readonly retention: KeepResults | null = null
 
   constructor(alias: string, settings: BackendSettings) {
     this.alias = alias
@@ -174,6 +177,17 @@ export abstract class TaskBackend {
     if (task.runAfter !== null && !this.supportsDefer)
       throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
     if (!this.supportsTransactions) this.#assertNoTransaction(task)
+    this.#assertThrottleLasts(task)
+  }
+
+  /** The key of a throttle is in its row, also after that has finished. */
+  #assertThrottleLasts({ name, throttle, keepResults }: Task<unknown[], unknown>): void {
+    const keptMs = shortestOf(keptFor(keepResults, this.retention))
+    if (throttle === null || keptMs === undefined || keptMs >= throttle.every) return
+    throw new InvalidTaskError(
+      `Task "${name}" is throttled for ${throttle.every} ms, and its results are kept for ${keptMs} ms only: without its row a throttle ends.`,
+      `Keep its results for as long at least, by keepResults of the task or OPTIONS.retention of TASKS.${this.alias}.`,
+    )
   }
 
   #assertNoTransaction(task: Task<unknown[], unknown>): void {

@@ -15,6 +15,7 @@ import type {
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/session'
 import type { Claim, Dialect, Exchanged } from './dialects/dialect'
+import { agesOf } from './dialects/prunable'
 import { failedWhole, type HandedIn, HandIn } from './batches/hand-in'
 import { HeldRows } from './batches/held-rows'
 import { LargeArguments } from './batches/large-arguments'
@@ -174,15 +175,16 @@ export class DatabaseStore implements Store {
     return { released: ids('READY'), failed: ids('FAILED'), ...(left > 0 && { left }) }
   }
 
-  async prune({ queues, minAge, failedMinAge, dryRun, onProgress }: PruneQuery): Promise<number> {
+  async prune({ queues, dryRun, onProgress, mayGoOn, ...ages }: PruneQuery): Promise<number> {
     const { backendName } = this.#settings
-    const prunable = { backendName, queues, minAge, failedMinAge }
+    const prunable = { backendName, queues, ...agesOf(ages) }
     if (dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))
     let deleted = 0
     await prune({
       dialect: this.#dialect,
       session: this.#sessions.walk,
       prunable,
+      mayGoOn: mayGoOn ?? (async () => true),
       ask: (work) => this.#ask(work),
       onDeleted: (more) => {
         deleted += more

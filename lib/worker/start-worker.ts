@@ -3,7 +3,7 @@ import { assertNoChild } from '../isolation/isolation-options'
 import { assertOwnFiles } from '../isolation/own-files'
 import type * as taskModules from '../isolation/task-modules'
 import type * as processPool from '../isolation/process-pool'
-import { type PruneOptions, pruneQueryOf } from './prune-options'
+import { type PruneOptions, pruneQueryOf, pruneSettingsOf } from './prune-options'
 import { beforeLastSignal } from './last-signal'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
@@ -19,6 +19,7 @@ import type * as leases from './chores/leases'
 import type * as progress from './chores/progress'
 import type * as rescueGate from './chores/rescue-gate'
 import type * as rescuer from './chores/rescuer'
+import type * as retention from './chores/retention'
 import type * as returnUnbegun from './chores/return-unbegun'
 import type * as returnUnstarted from './chores/return-unstarted'
 import type * as watching from './chores/watching'
@@ -156,6 +157,7 @@ function workerOn(
   const { Leases } = require('./chores/leases') as typeof leases
   const { ProgressNotes } = require('./chores/progress') as typeof progress
   const { Rescuer } = require('./chores/rescuer') as typeof rescuer
+  const { Retention } = require('./chores/retention') as typeof retention
   const { ReturnUnstarted } = require('./chores/return-unstarted') as typeof returnUnstarted
   const { ReturnUnbegun } = require('./chores/return-unbegun') as typeof returnUnbegun
   const { UnknownTasks } = require('./unknown-tasks') as typeof unknownTasks
@@ -167,8 +169,11 @@ function workerOn(
   // A batch ends: nobody would come back to the row.
   const unknown = settings.batch ? null : new UnknownTasks()
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
-  const chores = [...beating, holding, noting, ...returning, rescuing, ...watchingOf(pool, watch)]
-  return new Worker(store, settings, pool, chores)
+  const pruning = new Retention(store, pool, () => worker.isStopping)
+  const seen = watchingOf(pool, watch)
+  const chores = [...beating, holding, noting, ...returning, rescuing, pruning, ...seen]
+  const worker = new Worker(store, settings, pool, chores)
+  return worker
 }
 
 /** The store, the gate and the chore of a worker that has a record, where the store keeps any. */
@@ -228,15 +233,17 @@ export async function runUntilEmpty(
 }
 
 /**
- * Deletes finished results of a certain age, 14 days by default, and gives their number.
+ * Deletes finished results of a certain age, and gives their number. Tasks with `keepResults` have their own age, whatever
+ * is asked for here.
  *
  * @throws InvalidSettingsError for an option out of its range.
  */
 export async function pruneResults(options: PruneOptions = {}): Promise<number> {
-  const query = pruneQueryOf(options)
-  const store = await backends.get(options.backend ?? 'default').openStore({})
+  const settings = pruneSettingsOf(options)
+  const backend = backends.get(settings.backend)
+  const store = await backend.openStore({})
   try {
-    return await store.prune(query)
+    return await store.prune(pruneQueryOf(settings, backend.retention))
   } finally {
     await store.close()
   }

@@ -182,8 +182,9 @@ export abstract class TaskBackend {
 
   /** The key of a throttle is in its row, also after that has finished. */
   #assertThrottleLasts({ name, throttle, keepResults }: Task<unknown[], unknown>): void {
+    if (throttle === null) return
     const keptMs = shortestOf(keptFor(keepResults, this.retention))
-    if (throttle === null || keptMs === undefined || keptMs >= throttle.every) return
+    if (keptMs === undefined || keptMs >= throttle.every) return
     throw new InvalidTaskError(
       `Task "${name}" is throttled for ${throttle.every} ms, and its results are kept for ${keptMs} ms only: without its row a throttle ends.`,
       `Keep its results for as long at least, by keepResults of the task or OPTIONS.retention of TASKS.${this.alias}.`,

@@ -22,17 +22,18 @@ export interface KeptByStatus {
 /** A hundred years: some databases have no dates further back. */
 export const LONGEST_KEPT_MS = 100 * 365 * 24 * 60 * 60 * 1000
 
+const HINT = 'Write e.g. 7 * 24 * 60 * 60 * 1000 for a week; the most is a hundred years.'
 const KEPT: Rule = {
   expected: `a number of milliseconds from 0 to ${LONGEST_KEPT_MS}`,
   isSound: (value) => isWithin(value, 0, LONGEST_KEPT_MS),
-  hint: 'Write e.g. 7 * 24 * 60 * 60 * 1000 for a week; the most is a hundred years.',
+  hint: HINT,
 }
 const PARTS = ['successful', 'failed'] as const
 
 export const KEEP_RESULTS: Rule = {
   expected: `${KEPT.expected}, or { successful, failed } with such numbers`,
   isSound: (value) => isRecord(value) || KEPT.isSound(value),
-  ...(KEPT.hint !== undefined && { hint: KEPT.hint }),
+  hint: HINT,
   checkInside: checkParts,
 }
 

@@ -13,7 +13,7 @@ import {
 } from '../errors/option-checks'
 import { tasks } from '../registry'
 import { type KeepResults, type KeptByStatus, keptFor, LONGEST_KEPT_MS } from '../retention'
-import type { PruneAges, PruneQuery } from '../store'
+import type { PruneAges, PruneQuery, TaskAges } from '../store'
 import { allOr } from './worker-options'
 
 export interface PruneOptions {
@@ -82,7 +82,7 @@ export function retentionQueryOf(retention: KeepResults | null): PruneQuery | un
 }
 
 /** The ages of results, those of tasks with `keepResults` apart. */
-function agesOf(general: KeptByStatus): Required<Pick<PruneQuery, 'tasks'>> & PruneAges {
+function agesOf(general: KeptByStatus): PruneAges & { readonly tasks: readonly TaskAges[] } {
   const own = tasks.all().filter(({ keepResults }) => keepResults !== null)
   return {
     ...inAges(general),

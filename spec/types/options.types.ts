@@ -46,7 +46,7 @@ export async function whatMayBeUndefined(backend: TaskBackend): Promise<void> {
   })
   task('types.options.kept', () => 1, { keepResults: { successful: n, failed: n } })
   // @ts-expect-error results are kept as the task says where its code is
-  remoteTask('types.options.keptElsewhere', { keepResults: 1 })
+  remoteTask<[a: number]>('types.options.keptElsewhere', { keepResults: 1 })
   task('types.options.retry', () => 1, { retry: { ...retry, retryOn: none } })
   remoteTask<[a: number]>('types.options.remote', { ...where, ...runs, args: none })
   const runAfter = type<Date | undefined>()

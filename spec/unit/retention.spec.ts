@@ -4,6 +4,7 @@ import { DummyBackend } from '#dummy'
 import { MemoryBackend } from '#memory/backend'
 import { pruneQueryOf, pruneSettingsOf, retentionQueryOf } from '#prune-options'
 import { tasks } from '#registry'
+import type { KeepResults } from '../../lib/retention'
 import { catchLog } from '../support/tasks'
 
 const DAY_MS = 86_400_000
@@ -89,11 +90,11 @@ describe('a throttle that lasts longer than its row', () => {
 })
 
 describe('what is deleted', () => {
-  const by = (options: object, retention: Parameters<typeof pruneQueryOf>[1] = null) =>
+  const by = (options: object, retention: KeepResults | null = null) =>
     pruneQueryOf(pruneSettingsOf(options), retention)
   const ages = (minAge?: number, failedMinAge = minAge) => ({ minAge, failedMinAge })
 
-  it.each([
+  const byHand: [object, KeepResults | null, object][] = [
     [{}, null, ages(14 * DAY_MS)],
     [{}, 5, ages(5)],
     [{}, { successful: 5 }, ages(5, 14 * DAY_MS)],
@@ -101,7 +102,8 @@ describe('what is deleted', () => {
     [{ failedMinAge: 3 }, 5, ages(5, 3)],
     [{ failedMinAge: 3 }, { failed: 5 }, ages(14 * DAY_MS, 3)],
     [{ minAge: 0, failedMinAge: 1e300 }, 5, ages(0, HUNDRED_YEARS_MS)],
-  ])('by hand with the options %j, where the backend says %j', (options, retention, general) => {
+  ]
+  it.each(byHand)('by hand with the options %j, where the backend says %j', (options, retention, general) => {
     expect(by(options, retention)).toEqual({
       queues: ['default'],
       dryRun: false,

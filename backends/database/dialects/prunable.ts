@@ -3,17 +3,18 @@ import type { Values } from '../connections/statement'
 import type { AgeGroup, Prunable, RowAges } from './dialect'
 
 type Ages = Pick<Prunable, 'groups' | keyof RowAges>
+type Group = RowAges & { readonly names: string[] }
 
 /** The ages of a query, one group for all tasks with the same ones: many tasks have few different ages. */
 export function agesOf({
   tasks = [],
   ...others
 }: Pick<PruneQuery, 'tasks' | keyof PruneAges>): Ages {
-  const groups = new Map<string, AgeGroup & { readonly names: string[] }>()
+  const groups = new Map<string, Group>()
   for (const { name, ...ages } of tasks) {
     const own = orNever(ages)
     const key = JSON.stringify(own)
-    const group = groups.get(key) ?? { names: [], ...own }
+    const group: Group = groups.get(key) ?? { names: [], ...own }
     group.names.push(name)
     groups.set(key, group)
   }

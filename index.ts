@@ -36,6 +36,7 @@ export { type Middleware, type RunContext, setMiddleware } from './lib/middlewar
 export { getResult, type GetResultOptions } from './lib/get-result'
 export { runningCommand } from './lib/running-command'
 export { TaskResult, type WaitOptions } from './lib/result'
+export type { KeepResults, KeptByStatus } from './lib/retention'
 export type { Counts, Progress, TaskStatus } from './lib/record'
 export {
   type BackendClass,
@@ -68,6 +69,7 @@ export type {
   Wakeup,
   Lost,
   Outcome,
+  PruneAges,
   PruneQuery,
   ProgressNote,
   RefusedNote,
@@ -76,6 +78,7 @@ export type {
   Rescued,
   Store,
   StoreOptions,
+  TaskAges,
   ClaimFilter,
   WorkerRecord,
 } from './lib/store'

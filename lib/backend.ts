@@ -4,6 +4,7 @@ import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
 import type { FlowPart, FlowPlan } from './flow-parts'
 import type { Counts, TaskStatus } from './record'
+import { type KeepResults, keptFor, shortestOf } from './retention'
 import type { TaskResult } from './result'
 import type { Slot, SlotRow } from './slot'
 import type { Outcome, Store, StoreOptions } from './store'
@@ -109,6 +110,8 @@ export abstract class TaskBackend {
   /** The key in `TASKS`. */
   readonly alias: string
   readonly settings: BackendSettings
+  /** How long workers keep the results of tasks that do not say it by `keepResults`; null: workers delete none of them. */
+  readonly retention: KeepResults | null = null
 
   constructor(alias: string, settings: BackendSettings) {
     this.alias = alias
@@ -216,6 +219,18 @@ export abstract class TaskBackend {
     if (task.runAfter !== null && !this.supportsDefer)
       throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
     if (!this.supportsTransactions) this.#assertNoTransaction(task)
+    this.#assertThrottleLasts(task)
+  }
+
+  /** The key of a throttle is in its row, also after that has finished. */
+  #assertThrottleLasts({ name, throttle, keepResults }: Task<unknown[], unknown>): void {
+    if (throttle === null) return
+    const keptMs = shortestOf(keptFor(keepResults, this.retention))
+    if (keptMs === undefined || keptMs >= throttle.every) return
+    throw new InvalidTaskError(
+      `Task "${name}" is throttled for ${throttle.every} ms, and its results are kept for ${keptMs} ms only: without its row a throttle ends.`,
+      `Keep its results for as long at least, by keepResults of the task or OPTIONS.retention of TASKS.${this.alias}.`,
+    )
   }
 
   #assertNoTransaction(task: Task<unknown[], unknown>): void {

@@ -196,15 +196,30 @@ export interface Rescued {
   readonly left?: number | undefined
 }
 
-export interface PruneQuery {
+/** Ages of rows. */
+export interface PruneAges {
+  /** Milliseconds since `finished_at` after which a SUCCESSFUL row is deleted. Absent: never. */
+  readonly minAge?: number | undefined
+  /** The same for FAILED rows. */
+  readonly failedMinAge?: number | undefined
+}
+
+/** Ages of the rows of one task. */
+export interface TaskAges extends PruneAges {
+  /** The name of the task, compared exactly. */
+  readonly name: string
+}
+
+/** Which rows to delete. Its own ages are for all tasks that are not among `tasks`. */
+export interface PruneQuery extends PruneAges {
   /** Queues to prune; null: all. */
   readonly queues: readonly string[] | null
-  /** Milliseconds since `finished_at` after which a SUCCESSFUL row goes. */
-  readonly minAge: number
-  /** The same for FAILED rows. */
-  readonly failedMinAge: number
+  /** Tasks with ages of their own. */
+  readonly tasks?: readonly TaskAges[] | undefined
   /** Only counts. */
   readonly dryRun: boolean
   /** Called after each chunk with the number deleted so far. */
   readonly onProgress?: ((deleted: number) => void) | undefined
+  /** Asked before each statement, which waits for the answer; false ends the prune. Not asked where `dryRun`. */
+  readonly mayGoOn?: (() => Promise<boolean>) | undefined
 }

@@ -16,6 +16,7 @@ import { recordOf } from '../../lib/errors/error-record'
 import { heard } from '../../lib/events/logger'
 import type { FlowPlan } from '../../lib/flow-parts'
 import type { Counts } from '../../lib/record'
+import type { KeepResults } from '../../lib/retention'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
@@ -23,6 +24,7 @@ import { logEnqueued } from '../../lib/events/task-log'
 import type { SlotRow } from '../../lib/slot'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { assertId, isUuid, newId } from '../ids'
+import { retentionOf } from '../lease-options'
 import { type Browsed, countRows, listRows, retryRow } from './browse'
 import { checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
@@ -47,11 +49,14 @@ export class DatabaseBackend extends TaskBackend {
   override readonly supportsGetResult = true
   override readonly supportsPriority = true
   override readonly supportsTransactions = true
+  override readonly retention: KeepResults | null
   readonly #options: DatabaseOptions
 
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
-    this.#options = validateShape(DatabaseOptions, settings.options, `TASKS.${alias}.OPTIONS`)
+    const path = `TASKS.${alias}.OPTIONS`
+    this.#options = validateShape(DatabaseOptions, settings.options, path)
+    this.retention = retentionOf(this.#options, path)
     expectDataSource(this.#options.dataSource, alias)
   }
 

@@ -14,6 +14,8 @@ export interface Pruning {
   readonly session: Session
   readonly prunable: Prunable
   readonly hexIds: boolean
+  /** Asked before each statement, or pair of them; false ends the prune. */
+  readonly mayGoOn: () => Promise<boolean>
   /** Runs a statement, and repeats it while others are in its way. */
   readonly ask: <T>(work: () => Promise<T>) => Promise<T>
   /** Called with the number of rows that each chunk deleted. */
@@ -26,23 +28,27 @@ export interface Pruning {
  * write more than its log holds, and then everything else waits too (measured on MariaDB: claims of 1.2 s instead of 0.02).
  */
 export async function prune(pruning: Pruning): Promise<void> {
-  const { dialect, session, ask } = pruning
+  const { dialect, session, ask, mayGoOn } = pruning
   let after: string | null = null
   do {
+    if (!(await mayGoOn())) return
     const start: string | null = after
     after = await withPause(() => ask(() => dialect.furtherOn(session, start, PART)))
-    await prunePart(pruning, { after: start, upTo: after })
+    if (!(await prunePart(pruning, { after: start, upTo: after }))) return
   } while (after !== null)
 }
 
-async function prunePart(pruning: Pruning, { after, upTo }: Part): Promise<void> {
+/** Resolves to false if it may not go on. */
+async function prunePart(pruning: Pruning, { after, upTo }: Part): Promise<boolean> {
   let last = after
   for (let isMore = true; isMore;) {
+    if (!(await pruning.mayGoOn())) return false
     const start = last
     const keys = await withPause(() => pruneChunk(pruning, { after: start, upTo }))
     last = keys.at(-1) ?? null
     isMore = keys.length === CHUNK
   }
+  return true
 }
 
 /** Returns the keys of the rows that were to be deleted. */

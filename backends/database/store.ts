@@ -16,6 +16,7 @@ import type {
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/session'
 import type { Claim, Dialect, Exchanged } from './dialects/dialect'
+import { agesOf } from './dialects/prunable'
 import { failedWhole, type HandedIn, HandIn } from './batches/hand-in'
 import { HeldRows } from './batches/held-rows'
 import { LargeArguments } from './batches/large-arguments'
@@ -183,9 +184,9 @@ export class DatabaseStore implements Store {
     return this.#ask(() => this.#flows.settleWaiting())
   }
 
-  async prune({ queues, minAge, failedMinAge, dryRun, onProgress }: PruneQuery): Promise<number> {
+  async prune({ queues, dryRun, onProgress, mayGoOn, ...ages }: PruneQuery): Promise<number> {
     const { backendName } = this.#settings
-    const prunable = { backendName, queues, minAge, failedMinAge }
+    const prunable = { backendName, queues, ...agesOf(ages) }
     if (dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))
     let deleted = 0
     await prune({
@@ -193,6 +194,7 @@ export class DatabaseStore implements Store {
       session: this.#sessions.walk,
       prunable,
       hexIds: this.#settings.hexIds,
+      mayGoOn: mayGoOn ?? (async () => true),
       ask: (work) => this.#ask(work),
       onDeleted: (more) => {
         deleted += more

@@ -3,9 +3,10 @@ import { validateShape } from '../../lib/settings/validation'
 import type { SlotRow } from '../../lib/slot'
 import type { Store, StoreOptions } from '../../lib/store'
 import { IsOptional } from '../../lib/settings/class-validator'
-import { LeaseOptions } from '../lease-options'
 import { slotIn } from '../keys'
 import { valuesOf } from '../database/row'
+import { LeaseOptions, retentionOf } from '../lease-options'
+import type { KeepResults } from '../../lib/retention'
 import { KeptInMemory } from './kept-in-memory'
 import { MemoryStore } from './store'
 import type { MemoryTable } from './table'
@@ -20,12 +21,15 @@ export class MemoryOptions extends LeaseOptions {
 /** A queue in this process, with workers in this process. Its rows end with the process. */
 export class MemoryBackend extends KeptInMemory {
   override readonly supportsDefer = true
+  override readonly retention: KeepResults | null
   readonly #options: MemoryOptions
 
   constructor(alias: string, settings: BackendSettings) {
-    const options = validateShape(MemoryOptions, settings.options, `TASKS.${alias}.OPTIONS`)
+    const path = `TASKS.${alias}.OPTIONS`
+    const options = validateShape(MemoryOptions, settings.options, path)
     super(alias, settings, options.table)
     this.#options = options
+    this.retention = retentionOf(options, path)
   }
 
   override async now(): Promise<Date> {

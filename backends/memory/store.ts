@@ -18,6 +18,7 @@ import type {
 import { Filling } from '../database/flows/fill'
 import { partOf, Settling } from '../database/flows/settling'
 import { claimedRow } from '../database/row'
+import { scheduleOf } from '../keys'
 import { MemoryFlowRows } from './flow-rows'
 import * as change from './row'
 import type { MemoryRow } from './row'
@@ -124,11 +125,15 @@ export class MemoryStore implements Store {
       (row) => isInQueues(row, query) && this.#isOld(row, query) && !this.#isNewestSlot(row),
     )
     if (query.dryRun) return old.length
-    for (const [i, { row_key: key }] of old.entries()) {
-      this.#table.rows.delete(key)
-      if ((i + 1) % PRUNE_CHUNK === 0 || i + 1 === old.length) query.onProgress?.(i + 1)
+    let deleted = 0
+    for (let at = 0; at < old.length; at += PRUNE_CHUNK) {
+      if (query.mayGoOn && !(await query.mayGoOn())) break
+      // Meanwhile one may have been retried, or deleted.
+      const chunk = old.slice(at, at + PRUNE_CHUNK).filter((row) => this.#isOld(row, query))
+      deleted += chunk.filter(({ row_key: key }) => this.#table.rows.delete(key)).length
+      query.onProgress?.(deleted)
     }
-    return old.length
+    return deleted
   }
 
   async close(): Promise<void> {
@@ -186,10 +191,14 @@ export class MemoryStore implements Store {
     return schedule !== null && this.#table.newestSlot(schedule) === row
   }
 
-  #isOld({ status, finished_at: finishedAt }: MemoryRow, query: PruneQuery): boolean {
+  #isOld(
+    { status, finished_at: finishedAt, task_path: taskName }: MemoryRow,
+    query: PruneQuery,
+  ): boolean {
     if (finishedAt === null || (status !== 'SUCCESSFUL' && status !== 'FAILED')) return false
-    const age = status === 'FAILED' ? query.failedMinAge : query.minAge
-    return finishedAt <= change.instantText(this.#table.now() - age)
+    const ages = query.tasks?.find(({ name }) => name === taskName) ?? query
+    const age = status === 'FAILED' ? ages.failedMinAge : ages.minAge
+    return age !== undefined && finishedAt <= change.instantText(this.#table.now() - age)
   }
 }
 

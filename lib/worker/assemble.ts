@@ -9,6 +9,7 @@ import { ProgressNotes } from './chores/progress'
 import type * as firing from './chores/schedules'
 import type * as rescueGate from './chores/rescue-gate'
 import { Rescuer } from './chores/rescuer'
+import { Retention } from './chores/retention'
 import { ReturnUnbegun } from './chores/return-unbegun'
 import { ReturnUnstarted } from './chores/return-unstarted'
 import { Settling } from './chores/settling'
@@ -47,9 +48,10 @@ export function workerOn(
   const rescuing = new Rescuer(store, caughtUp, gate, () => settling?.expect())
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
   const own = [...beating, holding, noting, ...returning, rescuing]
-  const more = [...firingOf(pool.backend, settings), ...watchingOf(pool, watch)]
+  const pruning = new Retention(store, pool, () => worker.isStopping)
+  const more = [pruning, ...firingOf(pool.backend, settings), ...watchingOf(pool, watch)]
   const chores = [...own, ...(settling ? [settling] : []), ...more]
-  const worker = new Worker(store, settings, pool, chores)
+  const worker: Worker = new Worker(store, settings, pool, chores)
   look = () => worker.look()
   return worker
 }

@@ -2,7 +2,7 @@ import type { TaskBackend } from '../backend'
 import { assertNoChild } from '../isolation/isolation-options'
 import { assertOwnFiles } from '../isolation/own-files'
 import type * as taskModules from '../isolation/task-modules'
-import { type PruneOptions, pruneQueryOf } from './prune-options'
+import { type PruneOptions, pruneQueryOf, pruneSettingsOf } from './prune-options'
 import { beforeLastSignal } from './last-signal'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
@@ -166,15 +166,17 @@ export async function runUntilEmpty(
 }
 
 /**
- * Deletes finished results of a certain age, 14 days by default, and gives their number.
+ * Deletes finished results of a certain age, and gives their number. Tasks with `keepResults` have their own age, whatever
+ * is asked for here.
  *
  * @throws InvalidSettingsError for an option out of its range.
  */
 export async function pruneResults(options: PruneOptions = {}): Promise<number> {
-  const query = pruneQueryOf(options)
-  const store = await backends.get(options.backend ?? 'default').openStore({})
+  const settings = pruneSettingsOf(options)
+  const backend = backends.get(settings.backend)
+  const store = await backend.openStore({})
   try {
-    return await store.prune(query)
+    return await store.prune(pruneQueryOf(settings, backend.retention))
   } finally {
     await store.close()
   }

@@ -178,15 +178,25 @@ export interface Claim extends ClaimOwner {
   readonly leaseSeconds: number
 }
 
-/** Finished rows of some queues. */
-export interface Prunable {
+/** Ages in ms from which rows are meant; null: none are. */
+export interface RowAges {
+  /** Of SUCCESSFUL rows. */
+  readonly minAge: number | null
+  /** Of FAILED rows. */
+  readonly failedMinAge: number | null
+}
+
+/** Finished rows of some queues. Its own ages are for the tasks that are in no group. */
+export interface Prunable extends RowAges {
   readonly backendName: string
   /** null: all. */
   readonly queues: readonly string[] | null
-  /** Age in ms from which SUCCESSFUL rows are meant. */
-  readonly minAge: number
-  /** Age in ms from which FAILED rows are meant. */
-  readonly failedMinAge: number
+  readonly groups: readonly AgeGroup[]
+}
+
+/** Tasks that have the same ages. */
+export interface AgeGroup extends RowAges {
+  readonly names: readonly string[]
 }
 
 /** Rows by their keys: after the first bound, up to and with the second; null: no bound. */

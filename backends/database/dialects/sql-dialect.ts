@@ -14,13 +14,13 @@ import {
   type Part,
   type Postponement,
   type Prunable,
-  type QueueFilter,
   type Released,
   type RenewedRows,
 } from './dialect'
 import { rowsOf } from './plain-rows'
 import { type Batch, enqueuedAtByKey, heldOf, keyOf, keysOf } from './records'
 import { heldIn, lockFree, type LockTexts } from './free-rows'
+import { ageValues, withAges } from './prunable'
 import { partCondition, queueValues } from './sql-text'
 import type { InsertTexts, Statements } from './statements'
 
@@ -172,13 +172,11 @@ export abstract class SqlDialect extends Dialect {
 
   async prunable(session: Session, query: Prunable, part: Part, limit: number): Promise<string[]> {
     const text = this.sql.prunable.replace('{part}', partCondition(part))
-    const values = { ...agesOf(query), ...part, limit }
-    return (await this.#inQueues(session, text, queuesOf(query), values)).records.map(keyOf)
+    return (await this.#prunable(session, text, query, { ...part, limit })).records.map(keyOf)
   }
 
   async countPrunable(session: Session, query: Prunable): Promise<number> {
-    const text = this.sql.countPrunable
-    const { records } = await this.#inQueues(session, text, queuesOf(query), agesOf(query))
+    const { records } = await this.#prunable(session, this.sql.countPrunable, query, {})
     return Number(records[0]?.['n'])
   }
 
@@ -236,10 +234,12 @@ export abstract class SqlDialect extends Dialect {
     })
   }
 
-  #inQueues(session: Session, text: string, filter: QueueFilter, values: Values): Promise<Answer> {
+  #prunable(session: Session, text: string, query: Prunable, values: Values): Promise<Answer> {
+    const filter = { queues: query.queues, excludeQueues: [] }
+    const aged = withAges(text, query.groups, this.sql.isTask)
     return session.query(
-      text.replace('{queues}', () => this.sql.inQueues(filter)),
-      { ...values, ...queueValues(filter) },
+      aged.replace('{queues}', () => this.sql.inQueues(filter)),
+      { ...ageValues(query), ...values, ...queueValues(filter) },
     )
   }
 }
@@ -248,12 +248,4 @@ function formOf({ calls }: NewRows, { unlessTaken }: InsertOptions): keyof Inser
   if (unlessTaken) return 'insertUnlessTaken'
   if (calls.length === 1) return 'insertOne'
   return calls[0]?.unique_key === undefined ? 'insert' : 'insertKeyed'
-}
-
-function queuesOf({ queues }: Prunable): QueueFilter {
-  return { queues, excludeQueues: [] }
-}
-
-function agesOf({ backendName, minAge, failedMinAge }: Prunable): Values {
-  return { backendName, minAge, failedMinAge }
 }

@@ -35,6 +35,9 @@ export interface Statements extends InsertTexts {
   readonly furtherOn: string
   /** The condition for queues, for the places that are marked by `{queues}`. */
   readonly inQueues: (filter: QueueFilter) => string
+  /** As `isTask` of names. */
+  readonly isTask: (names: string) => string
+  /** To be completed by `withAges`, as the next one. */
   readonly prunable: string
   readonly countPrunable: string
   readonly deleteByIds: string

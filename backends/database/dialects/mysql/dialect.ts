@@ -6,6 +6,7 @@ import type { ClaimedRaw, FinishRow, HeldRow, RawRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, InsertOptions } from '../dialect'
 import { mysqlNames } from '../names'
+import { prunableSql } from '../prunable'
 import { type Batch, enqueuedAtByKey, heldOf } from '../records'
 import { rowsOf } from '../plain-rows'
 import { SqlDialect } from '../sql-dialect'
@@ -196,6 +197,7 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
       AND CASE WHEN JSON_VALID(t.worker_ids) THEN JSON_UNQUOTE(JSON_EXTRACT(t.worker_ids, CONCAT('$[', JSON_LENGTH(t.worker_ids) - 1, ']'))) END = :workerId LIMIT :limit`,
     furtherOn: `SELECT ${KEY} FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     inQueues: mysqlNames.inQueues,
+    isTask: mysqlNames.isTask,
     prunable: `SELECT ${KEY} FROM ${path} t WHERE ${prunable()} {part} {queues} ORDER BY t.id LIMIT :limit`,
     countPrunable: `SELECT COUNT(*) AS n FROM ${path} t WHERE ${prunable()} {queues}`,
     deleteByIds: `DELETE FROM ${path} WHERE id IN (:keys) AND status IN ('SUCCESSFUL', 'FAILED')`,
@@ -206,9 +208,10 @@ function statements({ path, hexIds, isMariaDb }: Table): Statements {
 }
 
 function prunable(): string {
-  const older = (age: string): string =>
-    `t.finished_at <= ${NOW} - INTERVAL (${age} * 1000) MICROSECOND`
-  return `${mysqlNames.isBackend} AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+  return prunableSql(
+    mysqlNames.isBackend,
+    (age) => `finished_at <= ${NOW} - INTERVAL (${age} * 1000) MICROSECOND`,
+  )
 }
 
 function insertBatch(path: string, ...own: 'unique_key'[]): string {

@@ -3,7 +3,7 @@ import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { CANCELLED } from '../../../../lib/errors/error-record'
 import type { UserKey } from '../../../../lib/backend'
 import type { FinishRow, HeldRow, RawRow } from '../../row'
-import type { Part, Prunable, QueueFilter } from '../dialect'
+import type { Part, Prunable, QueueFilter, RowAges } from '../dialect'
 
 export type Where = FindOptionsWhere<DBTaskResult>
 
@@ -32,14 +32,24 @@ export function keepsNoMore(key: UserKey): Where {
   return { ...finished, enqueuedAt: LessThanOrEqual(new Date(Date.now() - key.every)) }
 }
 
-export function prunable({ backendName, queues, minAge, failedMinAge }: Prunable): Where[] {
-  const older = (status: DBTaskResult['status'], age: number): Where => ({
+export function prunable({ backendName, queues, groups, minAge, failedMinAge }: Prunable): Where[] {
+  const older = (status: DBTaskResult['status'], age: number | null, of: Where): Where => ({
     status,
     backendName,
-    finishedAt: LessThanOrEqual(new Date(Date.now() - age)),
+    // No condition at all would mean every row.
+    finishedAt: age === null ? In([]) : LessThanOrEqual(new Date(Date.now() - age)),
+    ...of,
     ...inQueues({ queues, excludeQueues: [] }),
   })
-  return [older('SUCCESSFUL', minAge), older('FAILED', failedMinAge)]
+  const both = (ages: RowAges, of: Where): Where[] => [
+    older('SUCCESSFUL', ages.minAge, of),
+    older('FAILED', ages.failedMinAge, of),
+  ]
+  const own = groups.flatMap(({ names }) => names)
+  return [
+    ...both({ minAge, failedMinAge }, own.length === 0 ? {} : { taskPath: Not(In(own)) }),
+    ...groups.flatMap((group) => both(group, { taskPath: In(group.names) })),
+  ]
 }
 
 export function inPart({ after, upTo }: Part): Where {

@@ -3,6 +3,7 @@ import { codeOf } from '../../connections/database-errors'
 import { patiently, type Session, unlessLocked } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { type Names, postgresNames } from '../names'
+import { prunableSql } from '../prunable'
 import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
@@ -17,7 +18,7 @@ import type * as workers from './workers'
 import { freeKeyOf, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts, type FoundBy } from './claim'
 import { claimedOf } from './claimed'
-import { EXACT_KEY, EXPIRED, inMs, ROW, rows, soonRows, USUAL } from './columns'
+import { EXACT_KEY, EXPIRED, inMs, instantText, ROW, rows, soonRows, USUAL } from './columns'
 import { flowWords } from './flow-words'
 import { FENCE, finishOf, locksOf, settledOf } from './finish'
 import { channelIn, notifyingCancelOf, requestCancelOf } from './cancel'
@@ -225,6 +226,7 @@ function statements(table: Table): Statements {
       AND t.worker_ids ->> -1 = :workerId LIMIT :limit`,
     furtherOn: `SELECT t.id::text AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     inQueues: names.inQueues,
+    isTask: names.isTask,
     prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable(names)} {part} {queues} ORDER BY t.id LIMIT :limit`,
     countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable(names)} {queues}`,
     deleteByIds: `DELETE FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[]) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
@@ -235,7 +237,9 @@ function statements(table: Table): Statements {
 }
 
 function prunable(names: Names): string {
-  const older = (age: string): string =>
-    `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
-  return `t.${names.isBackend} AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+  return prunableSql(
+    names.isBackend,
+    (age) =>
+      `finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`,
+  )
 }

@@ -6,6 +6,7 @@ import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, InsertOptions } from '../dialect'
 import { sqliteNames } from '../names'
+import { prunableSql } from '../prunable'
 import { type Batch, keysOf } from '../records'
 import { inMs, instant } from './instants'
 import { SqlDialect } from '../sql-dialect'
@@ -174,6 +175,7 @@ function statements(path: string): Statements {
       AND CASE WHEN json_valid(worker_ids) THEN json_extract(worker_ids, '$[#-1]') END = :workerId LIMIT :limit`,
     furtherOn: `SELECT id AS row_key FROM ${path} WHERE true {part} ORDER BY id LIMIT 1 OFFSET :skipped`,
     inQueues: sqliteNames.inQueues,
+    isTask: sqliteNames.isTask,
     prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} {part} {queues} ORDER BY id LIMIT :limit`,
     countPrunable: `SELECT count(*) AS n FROM ${path} WHERE ${prunable()} {queues}`,
     deleteByIds: `DELETE FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows)) AND status IN ('SUCCESSFUL', 'FAILED')`,
@@ -194,7 +196,8 @@ function insertInto(
 }
 
 function prunable(): string {
-  const older = (age: string): string =>
-    `finished_at <= ${endOfMs(`'-' || (${age} / 1000.0) || ' seconds'`)}`
-  return `${sqliteNames.isBackend} AND ((status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (status = 'FAILED' AND ${older(':failedMinAge')}))`
+  return prunableSql(
+    sqliteNames.isBackend,
+    (age) => `finished_at <= ${endOfMs(`'-' || (${age} / 1000.0) || ' seconds'`)}`,
+  )
 }

@@ -239,7 +239,12 @@ describeEachDatabase(
         options: { dataSource: producer },
       })
       const argsKwargs = '{"args": [], "kwargs": {}}'
-      const order = { task: of as Order['task'], args: [], kwargs: {}, argsKwargs, key: null }
+      const task = of as Order['task']
+      const key =
+        typeof task.uniqueKey === 'string'
+          ? ({ kind: 'unique', key: task.uniqueKey } as const)
+          : null
+      const order = { task, args: [], kwargs: {}, argsKwargs, key }
       return backend.enqueue(order)
     }
 

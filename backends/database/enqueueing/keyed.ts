@@ -2,6 +2,7 @@ import { dashed } from '../../../entities/formats'
 import type { TaskKey } from '../../../lib/backend'
 import { DatabaseError } from '../../../lib/errors/errors'
 import { assertHolds, storedKey, userKey } from '../../keys'
+import { patiently } from '../connections/session'
 import type { RawRow } from '../row'
 import { alreadyEnqueued, insert, type InsertTarget, type NewOrder, type Written } from './insert'
 
@@ -50,19 +51,20 @@ async function standingFor(
   key: TaskKey,
   holder: RawRow,
 ): Promise<RawRow | undefined> {
-  // Whatever task another version of the app has for the schedule.
-  if (key.kind === 'slot') return holder
+  // A deadlock has ended the transaction of a caller, and is theirs to try again.
+  const ask = <T>(work: () => Promise<T>): Promise<T> =>
+    session.isJoined ? work() : patiently(work)
   if (key.kind === 'unique' && !isFinished(holder)) return heldBy(holder, order, key)
   if (key.kind === 'debounce' && holder.status === 'READY') {
     heldBy(holder, order, key)
     const { wait, atMost } = key
     const change = { args_kwargs: order.argsKwargs, wait, atMost }
-    if (await dialect.postpone(session, holder, change))
+    if (await ask(() => dialect.postpone(session, holder, change)))
       return (await dialect.byId(session, holder.row_key)) ?? holder
     return undefined
   }
   // Of a throttle the database knows whether its time is over.
-  if (await dialect.freeKey(session, holder, key)) return undefined
+  if (await ask(() => dialect.freeKey(session, holder, key))) return undefined
   return key.kind === 'throttle' ? heldBy(holder, order, key) : undefined
 }
 

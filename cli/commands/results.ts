@@ -10,7 +10,17 @@ import { late } from '../lazy'
 import { oneLine } from '../../lib/errors/foreign-text'
 import { print, printMarked, tell } from '../output'
 import { boundOf, totalOf } from '../results/bound'
-import { asJson, boundNote, cancelled, COLUMNS, fieldsOf, footer, rowOf } from '../results/format'
+import {
+  asJson,
+  boundNote,
+  cancelled,
+  COLUMNS,
+  fieldsOf,
+  footer,
+  rowOf,
+  among,
+  noResults,
+} from '../results/format'
 import { isColoured } from '../terminal/colour'
 import { fittedTable } from '../terminal/fitted-table'
 import { columnsOf, wrapTo } from '../terminal/width'
@@ -133,7 +143,7 @@ async function list(options: ListOptions): Promise<number> {
     const results = await backend.list(query)
     await sayUnknown(options, backend, results.length, within)
     if (json) print(JSON.stringify(results.map(asJson), null, 2))
-    else if (results.length === 0) print('No task results.')
+    else if (results.length === 0) print(noResults(within, before !== undefined))
     else await printTable(backend, query, results)
     // A full list is complete, but not its total. Scripts that read JSON find the note on standard error.
     if (within && (results.length < limit || !json)) tell(boundNote(within, before !== undefined))
@@ -164,7 +174,12 @@ async function printTable(
   // Where all are counted, the total is the same on each page.
   const isPage = before !== undefined && !filter.within
   const total = await totalOf(backend, isPage ? filter : { ...filter, before }, status)
-  print(wrapTo(look.columns, footer(results, total, isPage)))
+  print(
+    wrapTo(
+      look.columns,
+      footer(results, total, isPage, among(filter.within, before !== undefined)),
+    ),
+  )
 }
 
 async function show(options: OneOptions, id: string): Promise<number> {

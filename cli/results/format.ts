@@ -58,13 +58,24 @@ export function footer(
   shown: readonly Result[],
   total: number | undefined,
   isPage: boolean,
+  among = '',
 ): string {
   const last = shown.at(-1)
   const count = (n: number): string => n.toLocaleString('en')
   if (total === undefined || (!isPage && shown.length >= total))
-    return `${count(shown.length)} result(s)`
+    return `${count(shown.length)} result(s)${among}`
   const older = last ? ` Older ones: --before ${last.id}` : ''
-  return `${count(shown.length)} of ${count(total)} results.${older}`
+  return `${count(shown.length)} of ${count(total)} results${among}.${older}`
+}
+
+/** What a number or its absence is about, where not all results were looked at. */
+export function among(within: number | undefined, isPage: boolean): string {
+  if (!within) return ''
+  return ` among the ${isPage ? 'next' : 'newest'} ${within.toLocaleString('en')}`
+}
+
+export function noResults(within: number | undefined, isPage: boolean): string {
+  return `No task results${among(within, isPage)}.`
 }
 
 /** One line of at most 80 columns, for results that were not looked at. */

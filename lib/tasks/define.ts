@@ -15,6 +15,9 @@ import { tasks } from '../registry'
 import { Task, type TaskFunction } from './task'
 import { type TaskOptions, taskValues } from './task-options'
 
+/** Is what it is, and nothing is inferred from it: a key function may take fewer arguments than the task. */
+type Fixed<T> = [T][T extends unknown ? 0 : never]
+
 type WithContext<Args extends unknown[]> = TaskOptions<Args> & { takesContext: true }
 
 type WithoutContext<Args extends unknown[]> = TaskOptions<Args> & {
@@ -117,12 +120,12 @@ const tasksOfMethods = onePerProcess(
 export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
   name: string,
   fn: ((context: TaskContext, ...args: Args) => Return) & Fit<Args, Return, Listed>,
-  options: WithContext<Args> & Listing<Listed>,
+  options: WithContext<Fixed<Args>> & Listing<Listed>,
 ): Task<Given<Args, Listed>, Awaited<Return>>
 export function task<Args extends unknown[], Return, const Listed extends Classes = readonly []>(
   name: string,
   fn: ((...args: Args) => Return) & Fit<Args, Return, Listed>,
-  options?: WithoutContext<Args> & Listing<Listed>,
+  options?: WithoutContext<Fixed<Args>> & Listing<Listed>,
 ): Task<Given<Args, Listed>, Awaited<Return>>
 export function task<const Listed extends Classes = readonly []>(
   name: string,

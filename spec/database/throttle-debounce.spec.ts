@@ -171,7 +171,12 @@ describeEachDatabase(({ connect }) => {
       const results = await keyed.enqueueMany([[1], [2], [3]])
 
       expect(results.map(({ args }) => args[0])).toEqual([3, 3, 3])
-      expect(results.map(({ isDuplicate }) => isDuplicate)).toEqual([true, true, false])
+      expect(results.map(({ isDuplicate }) => isDuplicate)).toEqual([false, true, true])
+      const mixed = await sync
+        .using({ debounce: { key: (value: number) => `k${value % 2}`, wait: HOUR_MS } })
+        .enqueueMany([[1], [2], [3], [4], [5]])
+      expect(mixed.map(({ args }) => args[0])).toEqual([5, 4, 5, 4, 5])
+      expect(mixed.map(({ isDuplicate }) => isDuplicate)).toEqual([false, false, true, true, true])
     })
 
     it('another task cannot have the key', async () => {

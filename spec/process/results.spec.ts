@@ -106,13 +106,14 @@ describe('a list', () => {
       app.tasks('results', '--within', '1', '--limit', '1', '--json'),
     ])
 
-    expect(hidden).toEqual({ code: 0, stdout: 'No task results.\n', stderr: note })
+    const none = 'No task results among the newest 1.\n'
+    expect(hidden).toEqual({ code: 0, stdout: none, stderr: note })
     expect(asJson).toEqual({ code: 0, stdout: '[]\n', stderr: note })
     expect(JSON.parse(found.stdout)).toMatchObject([{ id: fails }])
     expect(found.stderr).toBe(note.replace('1', '2'))
     expect(whole).toMatchObject({ code: 0, stderr: '' })
     expect(whole.stdout).toContain(fails)
-    expect(page.stdout).toMatch(new RegExp(`${fails}.*\n1 result\\(s\\)\n$`))
+    expect(page.stdout).toMatch(new RegExp(`${fails}.*\n1 result\\(s\\) among the next 1\n$`))
     expect(page.stderr).toBe(note.replace('newest', 'next'))
     // All that was asked for was found.
     expect(full).toMatchObject({ code: 0, stderr: '' })

@@ -16,6 +16,14 @@ export async function keys(): Promise<void> {
     takesContext: true,
     uniqueKey: (name) => name.trim(),
   })
+  const optional = task(
+    'types.keys.optional',
+    async (id: number, tone: string = 'warm') => tone + id,
+    {
+      uniqueKey: (id) => id.toFixed(),
+    },
+  )
+  same<typeof optional, Task<[id: number, tone?: string | undefined], string>>(true)
   task('types.keys.none', () => 1, { uniqueKey: 'one', throttle: null, debounce: undefined })
   // @ts-expect-error -- an argument of another type
   task('types.keys.other', (id: number) => id, { uniqueKey: (id: string) => id })

@@ -22,7 +22,7 @@ export async function writeKeyed(
   const key = chosen?.order.key
   if (!chosen || !key) return []
   const written = await writeOne(target, chosen, key)
-  return orders.map((each) => (each === chosen ? written : { ...written, isNew: false }))
+  return orders.map((_, i) => (i === 0 ? written : { ...written, isNew: false }))
 }
 
 async function writeOne(target: InsertTarget, order: NewOrder, key: TaskKey): Promise<Written> {

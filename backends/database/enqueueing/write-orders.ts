@@ -1,6 +1,7 @@
 import type { Order } from '../../../lib/backend'
 import { patiently } from '../connections/session'
 import { insert, type InsertTarget, type NewOrder, type Written } from './insert'
+import { storedKey } from '../../keys'
 import { writeKeyed } from './keyed'
 import { sharedValues } from './shared-values'
 
@@ -10,6 +11,24 @@ import { sharedValues } from './shared-values'
  */
 export function writeOrders(target: InsertTarget, orders: readonly NewOrder[]): Promise<Written[]> {
   if (orders.length === 1) return writeChunk(target, orders)
+  if (orders.some(({ order }) => order.key !== null)) return writeByKeys(target, orders)
+  return writeAll(target, orders)
+}
+
+/** Those with the same key side by side, since they become one row. */
+async function writeByKeys(target: InsertTarget, orders: readonly NewOrder[]): Promise<Written[]> {
+  const byKey = new Map<string | null, NewOrder[]>()
+  for (const each of orders) {
+    const key = storedKey(each.order.key)
+    byKey.set(key, [...(byKey.get(key) ?? []), each])
+  }
+  const sorted = [...byKey.values()].flat()
+  const written = await writeAll(target, sorted)
+  const byId = new Map(sorted.map(({ id }, i) => [id, written[i]]))
+  return orders.flatMap(({ id }) => byId.get(id) ?? [])
+}
+
+function writeAll(target: InsertTarget, orders: readonly NewOrder[]): Promise<Written[]> {
   const chunks = alikeRuns(orders, target.backendName).flatMap((alike) =>
     chunked(alike, target.dialect.maxStatement),
   )

@@ -12,11 +12,11 @@ export { atomic, managerOn } from './backends/database'
 export {
   type CountQuery,
   type ListQuery,
-  type Order,
   type BackendSettings,
   type Problem,
   TaskBackend,
 } from './lib/backend'
+export type { Order } from './lib/order'
 export { TaskContext } from './lib/tasks/context'
 export {
   type CarriedByJson,
@@ -33,8 +33,8 @@ export type { AttemptError } from './lib/errors/history'
 export type { Jsonable } from './lib/arguments/json'
 export { type Logger, type LoggerWithLog, setLogger } from './lib/events/logger'
 export { type Middleware, type RunContext, setMiddleware } from './lib/middleware'
-export { getResult, type GetResultOptions } from './lib/get-result'
-export { runningCommand } from './lib/running-command'
+export { getResult, type GetResultOptions } from './lib/tasks/get-result'
+export { runningCommand } from './lib/copies/running-command'
 export { TaskResult, type WaitOptions } from './lib/result'
 export type { KeepResults, KeptByStatus } from './lib/retention'
 export type { Counts, Progress, TaskStatus } from './lib/record'

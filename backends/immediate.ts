@@ -1,6 +1,6 @@
 import { dashed } from '../entities/formats'
 import { OneClass, onePerProcess } from '../lib/copies/one-per-process'
-import type { Order } from '../lib/backend'
+import type { Order } from '../lib/order'
 import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
 import { taskFinished, taskStarted } from '../lib/events/signals'
 import { logState } from '../lib/events/task-log'

@@ -1,4 +1,4 @@
-import type { Order, TaskKey } from '../lib/backend'
+import type { Order, TaskKey } from '../lib/order'
 import { NotSupportedError, ResultMismatchError } from '../lib/errors/errors'
 import type { ResultValues } from '../lib/record'
 import { LAST_SLOT, slotInKey, slotKey } from '../lib/slot'

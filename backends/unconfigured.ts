@@ -1,5 +1,5 @@
 import { OneClass } from '../lib/copies/one-per-process'
-import type { Order } from '../lib/backend'
+import type { Order } from '../lib/order'
 import { InvalidTaskError } from '../lib/errors/errors'
 import { log } from '../lib/events/logger'
 import type { FlowPlan } from '../lib/flow-parts'

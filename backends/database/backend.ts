@@ -5,10 +5,10 @@ import {
   type BackendSettings,
   type CountQuery,
   type ListQuery,
-  type Order,
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
+import type { Order } from '../../lib/order'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'

@@ -2,9 +2,9 @@ import {
   type BackendSettings,
   type CountQuery,
   type ListQuery,
-  type Order,
   TaskBackend,
 } from '../../lib/backend'
+import type { Order } from '../../lib/order'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { FlowPlan } from '../../lib/flow-parts'

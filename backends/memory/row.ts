@@ -1,5 +1,5 @@
 import { instantOf, utcText } from '../../entities/formats'
-import type { UserKey } from '../../lib/backend'
+import type { UserKey } from '../../lib/order'
 import { clock } from '../../lib/clock'
 import { CANCELLED, type ErrorRecord } from '../../lib/errors/error-record'
 import { withRetry, workersAfter } from '../../lib/errors/history'

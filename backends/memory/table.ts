@@ -1,5 +1,6 @@
 import { dashed } from '../../entities/formats'
-import type { CountQuery, ListQuery, Order } from '../../lib/backend'
+import type { CountQuery, ListQuery } from '../../lib/backend'
+import type { Order } from '../../lib/order'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'

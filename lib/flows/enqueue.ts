@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import type { Order } from '../backend'
+import type { Order } from '../order'
 import { backends } from '../backend-registry'
 import { InvalidTaskError } from '../errors/errors'
 import type { PlannedRow } from '../flow-parts'

@@ -1,6 +1,6 @@
 import { InvalidTaskError } from '../errors/errors'
 import type { FlowPlan, PlannedRow, PlannedSet, Shape, When } from '../flow-parts'
-import type { Order } from '../backend'
+import type { Order } from '../order'
 import type { Leaf, Stage, Steps } from './steps'
 
 /** The most members of a set, which one transaction writes; their keys have room for more. */

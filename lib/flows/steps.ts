@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import type { Order } from '../backend'
+import type { Order } from '../order'
 
 /** A call of a task within a flow. */
 export interface Leaf {

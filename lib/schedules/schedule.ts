@@ -1,4 +1,4 @@
-import type { Order } from '../backend'
+import type { Order } from '../order'
 import { OneClass } from '../copies/one-per-process'
 import { assertReceivable } from '../arguments/dto'
 import { type Rule, check, wholeNumber } from '../errors/option-checks'

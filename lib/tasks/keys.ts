@@ -1,4 +1,4 @@
-import type { TaskKey } from '../backend'
+import type { TaskKey } from '../order'
 import { InvalidTaskError } from '../errors/errors'
 import {
   LONGEST_TIMER_MS,

@@ -1,4 +1,5 @@
-import type { Order, TaskBackend } from '../backend'
+import type { TaskBackend } from '../backend'
+import type { Order } from '../order'
 import { assertReceivable, plainArguments } from '../arguments/dto'
 import { encodeArguments } from '../arguments/json'
 import { backends } from '../backend-registry'

@@ -1,4 +1,5 @@
-import type { Order, TaskBackend } from '../backend'
+import type { TaskBackend } from '../backend'
+import type { Order } from '../order'
 import { type CallArguments, assertCall, assertCalls } from '../arguments/call-arguments'
 import { TaskContext } from './context'
 import { assertReceivable, receivedArguments } from '../arguments/dto'

@@ -57,7 +57,10 @@ describeEachDatabase((database) => {
       expect(await rows.countBy({ status: 'SUCCESSFUL' })).toBe(FLOWS * (MEMBERS + 2))
       const ends = await rows.findBy({ taskPath: 'flows.last' })
       expect(ends.map(({ returnValue }) => String(returnValue)).toSorted()).toEqual(
-        Array.from({ length: FLOWS }, (_, flow) => `${flow}: ${flow}.0 ${flow}.1 ${flow}.2`).toSorted(),
+        Array.from(
+          { length: FLOWS },
+          (_, flow) => `${flow}: ${flow}.0 ${flow}.1 ${flow}.2`,
+        ).toSorted(),
       )
       // A row that two have made due would have been claimed once more, without a lost worker.
       const lines = readFileSync(join(app, 'runs'), 'utf8').trimEnd().split('\n')

@@ -90,7 +90,11 @@ const DATABASE = 'typeorm-tasks/backends/database#DatabaseBackend'
 class Http extends DummyBackend {}
 export function whatTasksMayHave(settings: TasksSettings, OPTIONS: object): TasksSettings[] {
   const TASKS = configureTasks({
-    default: { BACKEND: DATABASE, QUEUES: ['a', 'b'], OPTIONS: { leaseSeconds: 3, retention: { failed: 3 } } },
+    default: {
+      BACKEND: DATABASE,
+      QUEUES: ['a', 'b'],
+      OPTIONS: { leaseSeconds: 3, retention: { failed: 3 } },
+    },
     memory: { BACKEND: 'typeorm-tasks/backends/immediate#ImmediateBackend' },
     own: { BACKEND: 'my-backends#Own', OPTIONS: { url: 'x', nested: { a: 1 } } },
     http: { BACKEND: Http, OPTIONS: { url: 'x' } },

@@ -103,14 +103,17 @@ describe('what is deleted', () => {
     [{ failedMinAge: 3 }, { failed: 5 }, ages(14 * DAY_MS, 3)],
     [{ minAge: 0, failedMinAge: 1e300 }, 5, ages(0, HUNDRED_YEARS_MS)],
   ]
-  it.each(byHand)('by hand with the options %j, where the backend says %j', (options, retention, general) => {
-    expect(by(options, retention)).toEqual({
-      queues: ['default'],
-      dryRun: false,
-      tasks: [],
-      ...general,
-    })
-  })
+  it.each(byHand)(
+    'by hand with the options %j, where the backend says %j',
+    (options, retention, general) => {
+      expect(by(options, retention)).toEqual({
+        queues: ['default'],
+        dryRun: false,
+        tasks: [],
+        ...general,
+      })
+    },
+  )
 
   it('by hand: tasks go by what they say themselves, and by the rest where they say nothing', () => {
     define('kept.both', 7)

@@ -1,4 +1,4 @@
-import type { UserKey } from '../../../lib/backend'
+import type { UserKey } from '../../../lib/order'
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { ClaimFilter } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'

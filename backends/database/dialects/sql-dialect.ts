@@ -1,5 +1,5 @@
 import { anyInstantOf } from '../../../entities/formats'
-import type { UserKey } from '../../../lib/backend'
+import type { UserKey } from '../../../lib/order'
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'

@@ -1,4 +1,4 @@
-import type { UserKey } from '../../../lib/backend'
+import type { UserKey } from '../../../lib/order'
 import type { QueueFilter } from './dialect'
 
 /** The texts of INSERTs. */

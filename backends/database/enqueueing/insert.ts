@@ -1,5 +1,5 @@
 import { dashed, instantOf, utcText } from '../../../entities/formats'
-import type { Order } from '../../../lib/backend'
+import type { Order } from '../../../lib/order'
 import { AlreadyEnqueuedError } from '../../../lib/errors/errors'
 import type { Dialect } from '../dialects/dialect'
 import { type NewCall, newRow } from '../new-row'

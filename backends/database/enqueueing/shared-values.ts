@@ -1,5 +1,5 @@
 import { NO_DELAY, PARKED_UNTIL, utcText } from '../../../entities/formats'
-import type { Order } from '../../../lib/backend'
+import type { Order } from '../../../lib/order'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { storedKey } from '../../keys'
 import type { SharedValues } from '../new-row'

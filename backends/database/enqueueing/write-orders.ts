@@ -1,4 +1,4 @@
-import type { Order } from '../../../lib/backend'
+import type { Order } from '../../../lib/order'
 import { patiently } from '../connections/session'
 import { insert, type InsertTarget, type NewOrder, type Written } from './insert'
 import { storedKey } from '../../keys'
@@ -68,10 +68,13 @@ function isAlikeAtOnce(one: Order, other: Order): boolean {
   return (
     one.task === other.task &&
     one.key?.key === other.key?.key &&
-    one.flow?.member === other.flow?.member &&
-    one.flow?.awaits === other.flow?.awaits &&
+    isAlikeInFlow(one.flow, other.flow) &&
     one.slot === other.slot
   )
+}
+
+function isAlikeInFlow(one: Order['flow'], other: Order['flow']): boolean {
+  return one?.member === other?.member && one?.awaits === other?.awaits
 }
 
 function chunked(orders: readonly NewOrder[], limit: number): NewOrder[][] {

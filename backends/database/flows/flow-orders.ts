@@ -1,5 +1,5 @@
 import { dashed, hexOf } from '../../../entities/formats'
-import type { Order, OrderedPart } from '../../../lib/backend'
+import type { Order, OrderedPart } from '../../../lib/order'
 import type { Awaited, FlowPlan, PlannedRow, SetLinks, When } from '../../../lib/flow-parts'
 import { memberKey } from '../../keys'
 import type { NewOrder } from '../enqueueing/insert'

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import type { Order } from '../../../lib/backend'
+import type { Order } from '../../../lib/order'
 import { clock } from '../../../lib/clock'
 import { onePerProcess } from '../../../lib/copies/one-per-process'
 import type { Wakeup } from '../../../lib/store'

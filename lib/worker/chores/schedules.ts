@@ -6,7 +6,7 @@ import { log } from '../../events/logger'
 import { dueSlots, MOST_MISSED, PUNCTUAL_MS } from '../../schedules/due'
 import { schedules } from '../../schedules/registry'
 import type { AnySchedule } from '../../schedules/schedule'
-import { ANSWER_MS, BackendTime } from '../backend-time'
+import { ANSWER_MS, BackendTime } from './backend-time'
 import type { Chore } from './chore'
 
 /** Longest sleep in ms: then it looks whether the clock was set, and whether there are other schedules. */

@@ -6,7 +6,7 @@ import {
   task,
   type TaskContext,
 } from 'typeorm-tasks'
-import { DummyBackend } from '#dummy'
+import type { DummyBackend } from '#dummy'
 import { tasks } from '#registry'
 import { schedules } from '../../../lib/schedules/registry'
 import { backends } from '../../../lib/backend-registry'

@@ -1,7 +1,7 @@
 import { type EntityManager, In, IsNull, LessThan, Not } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { instantOf, utcText } from '../../../../entities/formats'
-import type { UserKey } from '../../../../lib/backend'
+import type { UserKey } from '../../../../lib/order'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { Session } from '../../connections/session'
 import { newRow, type NewRows } from '../../new-row'

@@ -1,7 +1,7 @@
 import { And, type FindOptionsWhere, In, IsNull, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { CANCELLED } from '../../../../lib/errors/error-record'
-import type { UserKey } from '../../../../lib/backend'
+import type { UserKey } from '../../../../lib/order'
 import type { FinishRow, HeldRow, RawRow } from '../../row'
 import type { Part, Prunable, QueueFilter, RowAges } from '../dialect'
 

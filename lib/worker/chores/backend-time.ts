@@ -1,6 +1,6 @@
-import type { TaskBackend } from '../backend'
-import { clock, inTime } from '../clock'
-import { log } from '../events/logger'
+import type { TaskBackend } from '../../backend'
+import { clock, inTime } from '../../clock'
+import { log } from '../../events/logger'
 
 /** How long an answer may take, in ms. */
 export const ANSWER_MS = 15_000

@@ -23,8 +23,8 @@ export interface ResultValues {
   readonly queueName: string
   readonly backend: string
   readonly runAfter: Date | null
-  /** `runAfter` only says that it waits for others. */
-  readonly isParked?: boolean
+  /** It is READY, and waits for others of its flow; then `runAfter` is null. Absent: false. */
+  readonly isWaiting?: boolean
   /** Oldest first. Of a hundred and more the first and the last ones; `errors` says how many are left out. */
   readonly workerIds: readonly string[]
   /** The history as it is stored, oldest first; the last one is that of the run that failed for good. */

@@ -137,14 +137,12 @@ export class TaskResult<Return> {
 
   /** Not before this instant; null when it may run at once, or when others have finished. */
   get runAfter(): Date | null {
-    const { runAfter, isParked = false } = this.#read()
-    return isParked ? null : runAfter
+    return this.#read().runAfter
   }
 
   /** True: the task is READY, but waits for earlier ones of its flow. */
   get isWaiting(): boolean {
-    const { status, isParked = false } = this.#read()
-    return isParked && status === 'READY'
+    return this.#read().isWaiting ?? false
   }
 
   /** The backend's alias in `TASKS`. */
@@ -239,8 +237,8 @@ export class TaskResult<Return> {
   /** The result as plain data, fit for a web answer. Also class-transformer's `instanceToPlain` gives these properties. */
   toJSON(): Record<string, unknown> {
     const { taskName: task, ...values } = this.#read()
-    const { attempts, errors } = this
-    return { ...values, task, errors, attempts }
+    const { attempts, errors, isWaiting } = this
+    return { ...values, task, errors, attempts, isWaiting }
   }
 
   #read(): ResultValues {

@@ -109,7 +109,7 @@ function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultV
     queueName: raw.queue_name ?? '',
     backend: raw.backend_name ?? '',
     runAfter: delayOf(raw.run_after),
-    isParked: isParked(raw.run_after),
+    isWaiting: raw.status === 'READY' && isParked(raw.run_after),
     workerIds: idsIn(workers),
     errors: errorsOf(raw),
     returnValue: parsed(raw.return_value ?? null) ?? null,
@@ -178,7 +178,7 @@ function isPriority(priority: number | string): boolean {
 }
 
 function delayOf(runAfter: string | null): Date | null {
-  if (runAfter === null || runAfter === NO_DELAY_TEXT) return null
+  if (runAfter === null || runAfter === NO_DELAY_TEXT || isParked(runAfter)) return null
   const at = instant(runAfter)
   return at === null || at.getTime() === NO_DELAY.getTime() ? null : at
 }

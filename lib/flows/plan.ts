@@ -93,9 +93,11 @@ class Planning {
       'stages' in member ? this.#inner(member) : this.#leaf(member),
     )
     const shape = parts.map((part) => (part.isGroup ? part.shape : 1))
+    const tails = parts.flatMap((part) => part.tails)
+    assertMembers(tails.length)
     return {
       heads: parts.flatMap(({ heads }) => heads),
-      tails: parts.flatMap(({ tails }) => tails),
+      tails,
       isGroup,
       shape,
     }
@@ -129,7 +131,7 @@ class Planning {
           wait(head, before, set, when)
         }
       }
-    assertSize(before.tails.length, Object.values(planned).flat().length)
+    assertLinks(before.tails.length, Object.values(planned).flat().length)
     for (const [ordinal, row] of before.tails.entries()) row.member = { set, ordinal }
     this.sets.push({ members: before.tails.map(({ index }) => index), ...planned })
   }
@@ -165,12 +167,15 @@ function plannedRow({ leaf, order, given, member, awaits, isCallback }: Row): Ch
   return { order, fill, member, awaits, isCallback, check: leaf.check }
 }
 
-function assertSize(members: number, followers: number): void {
+function assertMembers(members: number): void {
   if (members > MAX_MEMBERS)
     throw new InvalidTaskError(
       `A group has ${members} orders, and may have ${MAX_MEMBERS}.`,
       'Give more work to each, or enqueue groups one after the other.',
     )
+}
+
+function assertLinks(members: number, followers: number): void {
   if (members * followers > MAX_LINKS)
     throw new InvalidTaskError(
       `A step of ${followers} orders follows one of ${members}, and each of these would name each of those.`,

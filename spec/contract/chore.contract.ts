@@ -180,7 +180,7 @@ export function choreContract({ rows, backend, open }: ContractPlace): void {
   it('counts the rows of each status', async () => {
     await rows().add({}, {}, { queueName: 'mail' }, { backendName: 'other' }, finished('FAILED', 1))
     await claim(await open(), 1, { queues: ['mail'] })
-    const none = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
+    const none = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, WAITING: 0 }
 
     expect(await backend().counts()).toEqual({ ...none, READY: 2, RUNNING: 1, FAILED: 1 })
     expect(await backend().counts({ queues: ['mail'] })).toEqual({ ...none, RUNNING: 1 })

@@ -40,6 +40,7 @@ const COLLATIONS: Record<string, string[]> = {
 describeEachDatabase((database) => {
   let dataSource: DataSource
   let working = new AbortController()
+  const workers: Promise<void>[] = []
 
   beforeAll(async () => {
     catchLog()
@@ -47,8 +48,7 @@ describeEachDatabase((database) => {
     configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
   })
   afterEach(async () => {
-    working.abort()
-    working = new AbortController()
+    await stop()
     schedules.clear()
     await rows().clear()
   })
@@ -57,7 +57,14 @@ describeEachDatabase((database) => {
 
   /** Workers, as far as schedules are concerned. */
   const start = (count = 1): void => {
-    for (let i = 0; i < count; i++) void new Firing(backends.get('default')).run(working.signal)
+    for (let i = 0; i < count; i++)
+      workers.push(new Firing(backends.get('default')).run(working.signal))
+  }
+
+  async function stop(): Promise<void> {
+    working.abort()
+    await Promise.all(workers.splice(0))
+    working = new AbortController()
   }
 
   /** The slots that have rows, of one schedule, in ms since 1970. */
@@ -98,12 +105,12 @@ describeEachDatabase((database) => {
       missed: 'all',
       args: ({ slot }) => [slot.toISOString()],
     })
-    const workers = await Promise.all([startWorker(), startWorker()])
+    const whole = await Promise.all([startWorker(), startWorker()])
     start(6)
     const from = Date.now()
     for (let i = 0; i < 800 && ran.length < 3; i++) await sleep(50)
     const until = Date.now()
-    await Promise.all(workers.map((worker) => worker.stop()))
+    await Promise.all(whole.map((worker) => worker.stop()))
 
     const slots = await slotsOf(each)
     expect(slots.length).toBeGreaterThanOrEqual(3)
@@ -145,11 +152,9 @@ describeEachDatabase((database) => {
     const [before = 0, middle = 0, now = 0] = await hours(-2, -1, 0)
     const each = hourly({ overlap: 'skip' })
     const { id } = await each.enqueueSlot(new Date(before), false)
-    const [waiting] = start()
+    start()
     await fires(each, [before])
-    working.abort()
-    await waiting
-    working = new AbortController()
+    await stop()
 
     await rows().update({ id }, { status: 'SUCCESSFUL', finishedAt: new Date(middle + 60_000) })
     start()

@@ -8,7 +8,7 @@ const WHENS = ['successful', 'failed', 'finished'] as const satisfies readonly W
 
 /** The orders of a flow, by ids that are known before they are written, so that its rows can name each other. */
 export function flowOrders(plan: FlowPlan<Order>, newId: () => string): NewOrder[] {
-  const ids = plan.rows.map(newId)
+  const ids = plan.rows.map(() => newId())
   const links = plan.sets.map((set) => linksOf(set, ids, newId))
   const alone: OrderedPart = { key: null }
   const parts = links.map((member) => ({ member }))

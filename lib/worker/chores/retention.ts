@@ -36,7 +36,8 @@ export class Retention implements Chore {
   #postponed = 0
   /** The number of runs started, when it was last asked whether the worker is busy. */
   #started = 0
-  #wasBusy = false
+  /** Whether that kept the present look waiting; undefined: it had nothing to delete, and has not asked. */
+  #wasBusy: boolean | undefined
   /** How long the present look has waited, in ms. */
   #waitedMs = 0
 
@@ -63,20 +64,21 @@ export class Retention implements Chore {
     // Asked anew each time: tasks may be defined after the worker has started.
     const query = retentionQueryOf(this.#pool.backend.retention)
     if (query === undefined) return
-    this.#wasBusy = false
+    this.#wasBusy = undefined
     try {
       const deleted = await this.#store.prune({ ...query, mayGoOn: () => this.#mayGoOn(signal) })
       if (deleted > 0) log.info(`Pruned ${deleted} task result(s)`)
     } catch (error) {
       log.warn(`Old results could not be pruned: ${briefly(error)}`)
     }
-    this.#postponed = this.#wasBusy ? this.#postponed + 1 : 0
+    if (this.#wasBusy !== undefined) this.#postponed = this.#wasBusy ? this.#postponed + 1 : 0
   }
 
   /** Waits until the worker is not busy, as long as that may take. False if the look is to end. */
   async #mayGoOn(signal: AbortSignal): Promise<boolean> {
     const askedAt = clock.now()
     const isSlow = this.#postponed >= MOST_POSTPONED
+    this.#wasBusy ??= false
     while (this.#isBusy() && !this.#isOver(signal)) {
       this.#wasBusy = isSlow || clock.now() - askedAt >= PATIENCE_MS
       await clock.sleep(isSlow ? SLOW_MS : BUSY_MS, signal)

@@ -247,8 +247,12 @@ export class TaskResult<Return> {
   }
 }
 
-/** Without a timeout a caller would wait for ever once no worker runs. */
-function assertWait(options: WaitOptions): WaitOptions {
+/**
+ * Without a timeout a caller would wait for ever once no worker runs.
+ *
+ * @throws InvalidTaskError if it is none.
+ */
+export function assertWait(options: WaitOptions): WaitOptions {
   const { timeout } = (options ?? {}) as Partial<WaitOptions>
   check(WAIT, 'timeout', timeout, TIMEOUT)
   return options

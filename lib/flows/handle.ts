@@ -1,7 +1,7 @@
 import { clock } from '../clock'
 import { OneClass } from '../copies/one-per-process'
 import { WaitTimeoutError } from '../errors/errors'
-import type { TaskResult, WaitOptions } from '../result'
+import { assertWait, type TaskResult, type WaitOptions } from '../result'
 
 /** An enqueued flow: the results of its tasks. */
 @OneClass('FlowHandle')
@@ -35,9 +35,10 @@ export class FlowHandle<Gives, Last = unknown> {
   /**
    * Polls until the last step has finished, however it ended, and resolves to this handle.
    *
-   * @throws WaitTimeoutError when `timeout` milliseconds have passed.
+   * @throws WaitTimeoutError when `timeout` milliseconds have passed; InvalidTaskError without a timeout.
    */
-  async wait({ timeout, signal }: WaitOptions): Promise<this> {
+  async wait(options: WaitOptions): Promise<this> {
+    const { timeout, signal } = assertWait(options)
     const deadline = clock.now() + timeout
     for (const result of this.#lasts) {
       const left = Math.max(0, deadline - clock.now())

@@ -68,7 +68,8 @@ export interface TaskOptions<Args extends unknown[] = AnyArguments>
 }
 
 /** What one enqueue may change. */
-export interface CallOptions extends SharedOptions, PolicyChanges, KeyOptions {
+export interface CallOptions<Args extends unknown[] = AnyArguments>
+  extends SharedOptions, PolicyChanges, KeyOptions<Args> {
   /** Not before this instant; null: as soon as possible. */
   runAfter?: Date | null | undefined
   /** Enqueues in this manager's transaction. */

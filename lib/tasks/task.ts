@@ -49,7 +49,7 @@ export class Task<Args extends unknown[], Return> {
    *
    * @throws InvalidTaskError for an unknown option, or a value out of its range.
    */
-  using(changes: CallOptions = {}): Task<Args, Return> {
+  using(changes: CallOptions<Args> = {}): Task<Args, Return> {
     return new Task(this, this.#fn, changedValues(this, changes))
   }
 

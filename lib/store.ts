@@ -38,10 +38,16 @@ export interface Store {
    */
   settle?(sets: readonly SetLinks[]): Promise<number>
   /** The same for rows that wait, some of them at each call: a worker may have been lost before it could settle what it did. */
-  settleWaiting?(): Promise<number>
+  settleWaiting?(): Promise<Settled>
   /** Deletes finished rows. */
   prune(query: PruneQuery): Promise<number>
   close(): Promise<void>
+}
+
+/** How many of the rows that a look saw waiting are due now, and how many it saw. */
+export interface Settled {
+  readonly due: number
+  readonly waiting: number
 }
 
 /** The records that workers have in the same place: who is at work, and who has not been seen for a whole lease. */

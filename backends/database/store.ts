@@ -12,6 +12,7 @@ import type {
   Rescued,
   Store,
   ClaimFilter,
+  Settled,
 } from '../../lib/store'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/session'
@@ -180,7 +181,7 @@ export class DatabaseStore implements Store {
     return sets.length === 0 ? 0 : this.#ask(() => this.#flows.settle(sets))
   }
 
-  async settleWaiting(): Promise<number> {
+  async settleWaiting(): Promise<Settled> {
     return this.#ask(() => this.#flows.settleWaiting())
   }
 

@@ -86,9 +86,10 @@ export class MemoryFlowRows implements FlowRows {
   async waiting(backendName: string): Promise<readonly ParkedRow[]> {
     return [...this.#table.rows.values()]
       .filter((row) => isWaiting(row) && row.backend_name === backendName)
-      .map(({ row_key, options, enqueued_at }) => ({
+      .map(({ row_key, options, priority, enqueued_at }) => ({
         row_key,
         options,
+        priority: Number(priority),
         enqueued_at: enqueued_at ?? '',
       }))
   }

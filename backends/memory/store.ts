@@ -14,6 +14,7 @@ import type {
   Rescued,
   Store,
   ClaimFilter,
+  Settled,
 } from '../../lib/store'
 import { Filling } from '../database/flows/fill'
 import { partOf, Settling } from '../database/flows/settling'
@@ -116,7 +117,7 @@ export class MemoryStore implements Store {
     return this.#settling.settle(sets)
   }
 
-  settleWaiting(): Promise<number> {
+  settleWaiting(): Promise<Settled> {
     return this.#settling.settleWaiting()
   }
 

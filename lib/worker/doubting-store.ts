@@ -13,6 +13,7 @@ import type {
   Reported,
   Rescued,
   Store,
+  Settled,
 } from '../store'
 
 /**
@@ -79,8 +80,8 @@ export class DoubtingStore implements Store {
     return (await this.#store.settle?.(sets)) ?? 0
   }
 
-  async settleWaiting(): Promise<number> {
-    return (await this.#store.settleWaiting?.()) ?? 0
+  async settleWaiting(): Promise<Settled> {
+    return (await this.#store.settleWaiting?.()) ?? { due: 0, waiting: 0 }
   }
 
   prune(query: PruneQuery): Promise<number> {

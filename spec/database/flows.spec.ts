@@ -14,6 +14,12 @@ import {
 import { DatabaseBackend } from '#backends/database'
 import type { SetLinks } from '../../lib/flow-parts'
 import { backends } from '../../lib/backend-registry'
+import { dashed } from '#formats'
+import { dialectFor } from '#dialect-for'
+import { Portable } from '#portable/dialect'
+import { Session } from '#session'
+import { tableOf } from '#database/table'
+import type { AfterRow } from '../../backends/database/dialects/flow-verbs'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
 
@@ -36,7 +42,7 @@ const finished = task(
   (outcomes: readonly FlowOutcome<unknown>[]) => void ran.push(outcomes),
 )
 
-describeEachDatabase(({ connect }) => {
+describeEachDatabase(({ name, connect }) => {
   let dataSource: DataSource
 
   beforeAll(async () => {
@@ -221,6 +227,30 @@ describeEachDatabase(({ connect }) => {
     expect(await pruneResults({ queues: '*', minAge: 0 })).toBe(0)
     await rows().update({ id: handle.last.id }, { status: 'SUCCESSFUL', finishedAt: new Date(0) })
     expect(await pruneResults({ queues: '*', minAge: 0 })).toBe(3)
+  })
+
+  it('a look at what waits goes through all priorities, whatever was enqueued first', async () => {
+    const later = [5, 0, -5].map((priority) =>
+      members([1]).next((values) => sum.using({ priority }).order(values, 0)),
+    )
+    const ids: string[] = []
+    for (const flow of [...later, ...later]) ids.push((await flow.enqueue()).last.id)
+
+    const table = await tableOf(dataSource)
+    // Elsewhere rows have microseconds, which the portable dialect does not write, nor read.
+    const portable = name === 'sqlite' ? [new Portable(table)] : []
+    for (const dialect of [dialectFor(table), ...portable]) {
+      const waiting = dialect.flowRows(new Session(dataSource))
+      const seen: string[] = []
+      for (let after: AfterRow = null; seen.length <= ids.length;) {
+        const [row] = await waiting.waiting('default', after, 1)
+        if (!row) break
+        seen.push(dashed(row.row_key))
+        after = row
+      }
+      expect(seen.toSorted()).toEqual(ids.toSorted())
+      expect(await waiting.waiting('default', null, 100)).toHaveLength(ids.length)
+    }
   })
 
   it(`of two that finish last at the same instant one finds that nothing is left, ${ROUNDS} times`, async () => {

@@ -29,7 +29,7 @@ export async function flows(urls: string[]): Promise<void> {
     .next((found) => index.order(found, 'en'))
     .next((found) => notify.order(found))
     .onFailure((failure) => alert.order(failure))
-    .onFinished((all) => cleanUp.order([...all]))
+    .onFinished((all) => cleanUp.order(all))
   const handle = await whole.enqueue()
   same<typeof handle.last, TaskResult<void>>(true)
   const { done, total } = handle.progress

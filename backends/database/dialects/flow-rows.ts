@@ -3,7 +3,7 @@ import { type ErrorRecord, PREVIOUS_FAILED } from '../../../lib/errors/error-rec
 import type { Session } from '../connections/session'
 import type { Values } from '../connections/statement'
 
-import type { Asked, FlowRows, KeyRange, MemberRow, ParkedRow } from './flow-verbs'
+import type { AfterRow, Asked, FlowRows, KeyRange, MemberRow, ParkedRow } from './flow-verbs'
 import { rowsOf } from './plain-rows'
 import { type Batch, keyOf, keysOf } from './records'
 
@@ -34,6 +34,11 @@ const CONDITIONS: Readonly<Record<Asked, string>> = {
 const SIZES = [1, 4, 16, 64]
 /** Above any priority, even one that was never checked. */
 const ABOVE_ALL = 2 ** 31 - 1
+/** Before all rows of a priority. */
+const EARLIEST = {
+  enqueued_at: '1000-01-01 00:00:00',
+  row_key: '00000000-0000-0000-0000-000000000000',
+}
 
 /** The verbs by statements, the same for all databases but for a few words. */
 export class SqlFlowRows implements FlowRows {
@@ -114,7 +119,7 @@ export class SqlFlowRows implements FlowRows {
   /** From priority to priority, since that comes first in the index: else all that is READY would be read. */
   async waiting(
     backendName: string,
-    { enqueued_at: after, row_key: afterId }: Pick<ParkedRow, 'enqueued_at' | 'row_key'>,
+    after: AfterRow,
     limit: number,
   ): Promise<readonly ParkedRow[]> {
     const { id, asText, instant, instantText, isBackend, parked } = this.#words
@@ -123,19 +128,21 @@ export class SqlFlowRows implements FlowRows {
       WHERE m.status = 'READY' AND m.priority = :priority AND m.run_after = ${parked} AND ${isBackend}
         AND (m.enqueued_at > ${instant(':after')} OR (m.enqueued_at = ${instant(':after')} AND m.id > :afterId)) ORDER BY m.enqueued_at, m.id LIMIT :limit`
     const found: ParkedRow[] = []
-    for (let below = ABOVE_ALL; found.length < limit;) {
+    const add = async (
+      priority: number,
+      { enqueued_at, row_key }: Omit<NonNullable<AfterRow>, 'priority'>,
+    ): Promise<void> => {
+      const values = { priority, after: enqueued_at, afterId: row_key, backendName }
+      const answer = await this.#session.query(text, { ...values, limit: limit - found.length })
+      for (const row of rowsOf<ParkedRow>(answer)) found.push({ ...row, priority })
+    }
+    if (after) await add(after.priority, after)
+    for (let below = after?.priority ?? ABOVE_ALL; found.length < limit;) {
       const { records } = await this.#session.query(next, { below })
       const priority = records[0]?.['priority'] as number | string | null | undefined
       if (priority === null || priority === undefined) break
-      const values = {
-        priority: Number(priority),
-        after,
-        afterId,
-        backendName,
-        limit: limit - found.length,
-      }
-      found.push(...rowsOf<ParkedRow>(await this.#session.query(text, values)))
       below = Number(priority)
+      await add(below, EARLIEST)
     }
     return found
   }

@@ -23,8 +23,12 @@ export interface ParkedRow {
   readonly row_key: string
   /** JSON. */
   readonly options: string | null
+  readonly priority: number
   readonly enqueued_at: string
 }
+
+/** Where a look at rows that wait goes on; null: it begins. */
+export type AfterRow = Pick<ParkedRow, 'row_key' | 'priority' | 'enqueued_at'> | null
 
 /** What members are asked for: those that have not finished, or have FAILED. */
 export type Asked = 'open' | 'failed'
@@ -49,10 +53,6 @@ export interface FlowRows {
   memberOptions(keys: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Those of the rows that have not finished. */
   unfinished(keys: readonly string[]): Promise<ReadonlySet<string>>
-  /** Waiting rows of a backend that were enqueued after an instant, the oldest first. */
-  waiting(
-    backendName: string,
-    after: Pick<ParkedRow, 'enqueued_at' | 'row_key'>,
-    limit: number,
-  ): Promise<readonly ParkedRow[]>
+  /** Waiting rows of a backend, always in the same order, from behind the row that was the last one before. */
+  waiting(backendName: string, after: AfterRow, limit: number): Promise<readonly ParkedRow[]>
 }

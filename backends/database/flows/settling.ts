@@ -2,18 +2,15 @@ import { dashed, hexOf } from '../../../entities/formats'
 import { headline, PREVIOUS_FAILED, recordOf } from '../../../lib/errors/error-record'
 import { PreviousFailed } from '../../../lib/errors/run-errors'
 import { flowPartOf, type SetLinks, type When } from '../../../lib/flow-parts'
+import type { Settled } from '../../../lib/store'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { LAST_ORDINAL, memberKey } from '../../keys'
-import type { FlowRows, KeyRange, MemberRow } from '../dialects/flow-verbs'
+import type { AfterRow, FlowRows, KeyRange, MemberRow } from '../dialects/flow-verbs'
 
 /** Rows that wait, of which one look settles so many. */
 const LOOK = 1_000
 /** Sets of which it is remembered how far they have come. */
 const MOST_MARKS = 10_000
-const EARLIEST = {
-  enqueued_at: '1000-01-01 00:00:00',
-  row_key: '00000000-0000-0000-0000-000000000000',
-}
 
 /** What of the links of a set are rows to run, to fail and to delete. */
 interface Decided {
@@ -33,7 +30,7 @@ export class Settling {
   readonly #hexIds: boolean
   /** The first member of a set that had not finished when it was looked for: those before it had. */
   readonly #marks = new Map<string, string>()
-  #waitingAfter = EARLIEST
+  #waitingAfter: AfterRow = null
 
   constructor(rows: FlowRows, backendName: string, hexIds: boolean) {
     this.#rows = rows
@@ -57,14 +54,14 @@ export class Settling {
   }
 
   /** Settles the sets of rows that wait, some of them at each call: a worker may have been lost before it could. */
-  async settleWaiting(): Promise<number> {
+  async settleWaiting(): Promise<Settled> {
     const rows = await this.#rows.waiting(this.#backendName, this.#waitingAfter, LOOK)
-    this.#waitingAfter = rows.length < LOOK ? EARLIEST : (rows.at(-1) ?? EARLIEST)
+    this.#waitingAfter = rows.length < LOOK ? null : (rows.at(-1) ?? null)
     const sets = rows.flatMap(({ row_key: key, options }) => {
       const { awaits } = partOf(options)
       return awaits ? [{ set: awaits.set, [awaits.when]: [dashed(key)] }] : []
     })
-    return this.settle(sets)
+    return { due: await this.settle(sets), waiting: rows.length }
   }
 
   readonly #key = (id: string): string => (this.#hexIds ? hexOf(id) : id)

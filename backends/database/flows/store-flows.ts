@@ -1,4 +1,5 @@
 import type { SetLinks } from '../../../lib/flow-parts'
+import type { Settled } from '../../../lib/store'
 import type { Sessions } from '../connections/worker-connections'
 import { patiently } from '../connections/session'
 import type { Dialect } from '../dialects/dialect'
@@ -30,7 +31,7 @@ export class StoreFlows {
     return this.#make().settling.settle(sets)
   }
 
-  settleWaiting(): Promise<number> {
+  settleWaiting(): Promise<Settled> {
     return this.#make().settling.settleWaiting()
   }
 

@@ -9,8 +9,8 @@ import { lookIntervalMs } from './rescuer'
 
 /** Delay in ms before sets are settled again after an error. */
 const AGAIN_MS = 250
-/** Time in ms between two looks of a worker that has seen no row of a flow since its last one: for those of others. */
-const RARE_MS = 5 * 60_000
+/** Time in ms between two looks of a worker that has seen no row of a flow, nor one that waits, since its last one. */
+const RARE_MS = 60_000
 /** It varies by this share, so that workers started together do not look together. */
 const JITTER = 0.3
 
@@ -87,7 +87,10 @@ export class Settling implements Chore {
 
   async #look(): Promise<void> {
     try {
-      if (((await this.#store.settleWaiting?.()) ?? 0) > 0) this.#wake()
+      const { due, waiting } = (await this.#store.settleWaiting?.()) ?? { due: 0, waiting: 0 }
+      if (due > 0) this.#wake()
+      // A worker of another program may finish what they wait for, and tells nobody.
+      this.#hasSeen ||= waiting > due
     } catch (error) {
       log.warn(`Could not look for flows to settle: ${briefly(error)}`)
       this.#hasSeen = true

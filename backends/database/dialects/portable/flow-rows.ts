@@ -1,10 +1,10 @@
-import { And, type EntityManager, In, LessThanOrEqual, MoreThanOrEqual } from 'typeorm'
+import { And, type EntityManager, In, LessThanOrEqual, MoreThan, MoreThanOrEqual } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
-import { instantOf, NO_DELAY, PARKED_UNTIL } from '../../../../entities/formats'
+import { dashed, instantOf, NO_DELAY, PARKED_UNTIL } from '../../../../entities/formats'
 import { type ErrorRecord, PREVIOUS_FAILED } from '../../../../lib/errors/error-record'
 import type { RawRow } from '../../row'
 import { rawOf } from '../../row-to-entity'
-import type { Asked, FlowRows, KeyRange, MemberRow, ParkedRow } from '../flow-verbs'
+import type { Asked, FlowRows, KeyRange, MemberRow, ParkedRow, AfterRow } from '../flow-verbs'
 import { byKeys, update } from './entities'
 import type { Where } from './where'
 
@@ -93,22 +93,25 @@ export class PortableFlowRows implements FlowRows {
 
   async waiting(
     backendName: string,
-    { enqueued_at: after }: Pick<ParkedRow, 'enqueued_at'>,
+    after: AfterRow,
     limit: number,
   ): Promise<readonly ParkedRow[]> {
+    const parked: Where = { status: 'READY', runAfter: PARKED_UNTIL, backendName }
+    const at = after ? instantOf(after.enqueued_at) : null
     const rows = await this.#manager.find(DBTaskResult, {
-      where: {
-        status: 'READY',
-        runAfter: PARKED_UNTIL,
-        backendName,
-        enqueuedAt: MoreThanOrEqual(instantOf(after) ?? new Date(0)),
-      },
+      where:
+        after && at
+          ? [
+              { ...parked, enqueuedAt: MoreThan(at) },
+              { ...parked, enqueuedAt: at, id: MoreThan(dashed(after.row_key)) },
+            ]
+          : parked,
       order: { enqueuedAt: 'ASC', id: 'ASC' },
       take: limit,
     })
     return rows.map((row) => {
       const { row_key, options, enqueued_at } = rawOf(row, this.#hexIds)
-      return { row_key, options, enqueued_at: enqueued_at ?? after }
+      return { row_key, options, priority: row.priority, enqueued_at: enqueued_at ?? '' }
     })
   }
 }

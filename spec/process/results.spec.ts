@@ -301,7 +301,7 @@ describeEachDatabase((database) => {
           task('kept.long', () => 1, { keepResults: 86_400_000 })
           task('kept.not', () => 1, { keepResults: 0 })`,
       },
-      tasks: `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', OPTIONS: { retention: { failed: 0 } } } }`,
+      tasks: `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: ['default', 'mail', 'slow'], OPTIONS: { retention: { failed: 0 } } } }`,
     })
     for (const name of ['app.add', 'app.fail', 'kept.long', 'kept.not']) await app.enqueue(name)
     await app.tasks(...BATCH)

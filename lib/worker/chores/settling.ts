@@ -24,6 +24,7 @@ export class Settling implements Chore {
   readonly #wake: () => void
   #owed: SetLinks[] = []
   #working: Promise<void> | undefined
+  #looking: Promise<void> | undefined
   #hasSeen = true
   #hasEnded = false
 
@@ -45,7 +46,9 @@ export class Settling implements Chore {
       if (isDue) {
         this.#hasSeen = false
         lookedAt = clock.now()
-        await this.#look()
+        this.#looking = this.#look()
+        await this.#looking
+        this.#looking = undefined
       }
       const pause = lookIntervalMs(this.#store.leaseSeconds)
       await clock.sleep(pause * (1 - JITTER + 2 * JITTER * Math.random()), signal)
@@ -54,9 +57,8 @@ export class Settling implements Chore {
     this.#hasEnded = true
   }
 
-  /** A batch may not end: it may make rows due. */
-  get isBusy(): boolean {
-    return this.#working !== undefined
+  get busy(): Promise<void> | undefined {
+    return this.#working ?? this.#looking
   }
 
   #note({ options }: ClaimedRow): void {

@@ -303,7 +303,8 @@ describeEachDatabase((database) => {
       },
       tasks: `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: ['default', 'mail', 'slow'], OPTIONS: { retention: { failed: 0 } } } }`,
     })
-    for (const name of ['app.add', 'app.fail', 'kept.long', 'kept.not']) await app.enqueue(name)
+    await app.enqueue('app.add', [[1, 2]])
+    for (const name of ['app.fail', 'kept.long', 'kept.not']) await app.enqueue(name)
     await app.tasks(...BATCH)
     const left = async (): Promise<string[]> => (await app.rows()).map(({ taskPath }) => taskPath)
 

@@ -134,7 +134,7 @@ export class Worker {
 
   /** Whether no chore makes a row due any more. */
   async #isEmpty(): Promise<boolean> {
-    const busy = Promise.all(this.#chores.map((chore) => chore.busy))
+    const busy = Promise.all(this.#chores.flatMap((chore) => chore.busy ?? []))
     const { signal } = this.#stopping
     const stopped = new Promise((resolve) => signal.addEventListener('abort', resolve))
     await Promise.race([busy, stopped])

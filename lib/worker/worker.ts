@@ -134,10 +134,12 @@ export class Worker {
 
   /** Whether no chore makes a row due any more. */
   async #isEmpty(): Promise<boolean> {
-    const busy = Promise.all(this.#chores.flatMap((chore) => chore.busy ?? []))
     const { signal } = this.#stopping
     const stopped = new Promise((resolve) => signal.addEventListener('abort', resolve))
-    await Promise.race([busy, stopped])
+    const busy = (): Promise<void>[] => this.#chores.flatMap((chore) => chore.busy ?? [])
+    // What ends may have begun something else.
+    for (let under = busy(); under.length > 0 && !signal.aborted; under = busy())
+      await Promise.race([Promise.all(under), stopped])
     if (this.#exchanges.isBusy) return false
     log.info(`No more tasks to run for worker_id=${this.#settings.workerId}. Exiting gracefully.`)
     return true

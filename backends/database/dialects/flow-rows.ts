@@ -32,6 +32,8 @@ const CONDITIONS: Readonly<Record<Asked, string>> = {
 }
 /** How many ranges one statement looks at: few texts, so that each can be prepared. */
 const SIZES = [1, 4, 16, 64]
+/** Characters up to which values are read for many sets at once. */
+const LARGE = 4_000
 /** Above any priority, even one that was never checked. */
 const ABOVE_ALL = 2 ** 31 - 1
 /** Before all rows of a priority. */
@@ -45,7 +47,7 @@ export class SqlFlowRows implements FlowRows {
   readonly #path: string
   readonly #words: FlowWords
   readonly #session: Session
-  readonly #firstTexts = new Map<string, string>()
+  readonly #texts = new Map<string, string>()
 
   constructor(path: string, words: FlowWords, session: Session) {
     this.#path = path
@@ -55,10 +57,7 @@ export class SqlFlowRows implements FlowRows {
 
   async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>> {
     const found = new Map<string, string>()
-    const most = SIZES.at(-1) ?? 1
-    for (let i = 0; i < ranges.length; i += most) {
-      const part = ranges.slice(i, i + most)
-      const size = SIZES.find((each) => each >= part.length) ?? most
+    for (const { part, size } of inSizes(ranges)) {
       const { records } = await this.#session.query(
         this.#firstText(size, asked),
         valuesOf(part, size),
@@ -76,6 +75,22 @@ export class SqlFlowRows implements FlowRows {
     return rowsOf<MemberRow>(
       await this.#session.query(text, { ...valuesOf([range], 1, ''), limit }),
     )
+  }
+
+  async firstMembers(
+    sets: readonly KeyRange[],
+    limit: number,
+  ): Promise<ReadonlyMap<string, readonly MemberRow[]>> {
+    const found = new Map<string, MemberRow[]>(sets.map(({ set }) => [set, []]))
+    for (const { part, size } of inSizes(sets)) {
+      const answer = await this.#session.query(this.#membersText(size), {
+        ...valuesOf(part, size),
+        limit,
+      })
+      for (const row of rowsOf<MemberRow & { readonly n: unknown }>(answer))
+        found.get(part[Number(row.n)]?.set ?? '')?.push(row)
+    }
+    return found
   }
 
   async row(key: string): Promise<MemberRow | undefined> {
@@ -147,9 +162,10 @@ export class SqlFlowRows implements FlowRows {
     return found
   }
 
-  #select(): string {
+  /** `value`: how the return value is read, of its text. */
+  #select(value = (text: string) => `${text} AS return_value`): string {
     const { id, asText } = this.#words
-    return `SELECT ${id} AS row_key, m.unique_key AS unique_key, m.status AS status, m.task_path AS task_path, ${asText('m.return_value')} AS return_value,
+    return `SELECT ${id} AS row_key, m.unique_key AS unique_key, m.status AS status, m.task_path AS task_path, ${value(asText('m.return_value'))},
         m.exception_class_path AS exception_class_path, m.traceback AS traceback FROM ${this.#path} m`
   }
 
@@ -168,19 +184,49 @@ export class SqlFlowRows implements FlowRows {
     return this.#words.batch(keys.map((key) => ({ row_key: key })))
   }
 
+  #membersText(size: number): string {
+    return this.#union(
+      'members',
+      size,
+      (n) =>
+        `SELECT ${n} AS n, page.* FROM (${this.#select(unlessLarge)} WHERE ${inRange(String(n))} ORDER BY m.unique_key LIMIT :limit) page`,
+    )
+  }
+
   #firstText(size: number, asked: Asked): string {
-    const name = `${asked} ${size}`
-    const known = this.#firstTexts.get(name)
-    if (known !== undefined) return known
-    const looks = Array.from(
-      { length: size },
-      (_, n) => `SELECT ${n} AS n, (SELECT m.unique_key FROM ${this.#path} m
+    return this.#union(
+      asked,
+      size,
+      (n) => `SELECT ${n} AS n, (SELECT m.unique_key FROM ${this.#path} m
       WHERE ${inRange(String(n))} AND ${CONDITIONS[asked]} ORDER BY m.unique_key LIMIT 1) AS found`,
     )
-    const text = looks.join(' UNION ALL ')
-    this.#firstTexts.set(name, text)
+  }
+
+  /** A statement that looks at so many ranges; its text is kept. */
+  #union(what: string, size: number, look: (n: number) => string): string {
+    const name = `${what} ${size}`
+    const known = this.#texts.get(name)
+    if (known !== undefined) return known
+    const text = Array.from({ length: size }, (_, n) => look(n)).join(' UNION ALL ')
+    this.#texts.set(name, text)
     return text
   }
+}
+
+/** In parts of the sizes that there are statements for. */
+function* inSizes(
+  ranges: readonly KeyRange[],
+): Generator<{ readonly part: readonly KeyRange[]; readonly size: number }> {
+  const most = SIZES.at(-1) ?? 1
+  for (let i = 0; i < ranges.length; i += most) {
+    const part = ranges.slice(i, i + most)
+    yield { part, size: SIZES.find((each) => each >= part.length) ?? most }
+  }
+}
+
+function unlessLarge(text: string): string {
+  const isLarge = `length(${text}) > ${LARGE}`
+  return `CASE WHEN ${isLarge} THEN NULL ELSE ${text} END AS return_value, CASE WHEN ${isLarge} THEN 1 ELSE 0 END AS is_large`
 }
 
 /** Some drivers parse JSON, whatever type a column is read as. */

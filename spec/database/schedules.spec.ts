@@ -15,7 +15,8 @@ import { backends } from '../../lib/backend-registry'
 import type { AnySchedule } from '../../lib/schedules/schedule'
 import { schedules } from '../../lib/schedules/registry'
 import { Firing } from '../../lib/worker/chores/schedules'
-import { describeEachDatabase, type SpecDatabase } from '../support/databases'
+import { collate, COLLATIONS } from '../support/collations'
+import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
 
 const HOUR_MS = 3_600_000
@@ -28,14 +29,6 @@ const told = task(
   ({ slot }: TaskContext, at: string) => void ran.push([slot?.at.toISOString() === at, slot?.late]),
   { takesContext: true },
 )
-
-/** What a column of keys may be in, where an app or a server has chosen. */
-const COLLATIONS: Record<string, string[]> = {
-  sqlite: ['BINARY'],
-  postgres: ['"C"', '"und-x-icu"', 'blind'],
-  mariadb: ['utf8mb4_bin', 'utf8mb4_general_ci', 'utf8mb4_unicode_ci'],
-  mysql: ['utf8mb4_bin', 'utf8mb4_0900_ai_ci'],
-}
 
 describeEachDatabase((database) => {
   let dataSource: DataSource
@@ -213,7 +206,7 @@ describeEachDatabase((database) => {
     }
   })
 
-  describe.each(COLLATIONS[database.name]!)('with keys in the collation %s', (collation) => {
+  describe.each(COLLATIONS[database.name])('with keys in the collation %s', (collation) => {
     let other: DataSource
 
     beforeAll(async () => {
@@ -241,24 +234,3 @@ describeEachDatabase((database) => {
     })
   })
 })
-
-async function collate(
-  dataSource: DataSource,
-  { name }: SpecDatabase,
-  collation: string,
-): Promise<void> {
-  if (name === 'sqlite') return
-  if (name !== 'postgres') {
-    await dataSource.query(
-      `ALTER TABLE db_task_result MODIFY unique_key varchar(128) CHARACTER SET utf8mb4 COLLATE ${collation}`,
-    )
-    return
-  }
-  if (collation === 'blind')
-    await dataSource.query(
-      `CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level1', deterministic = false)`,
-    )
-  await dataSource.query(
-    `ALTER TABLE db_task_result ALTER unique_key TYPE varchar(128) COLLATE ${collation}`,
-  )
-}

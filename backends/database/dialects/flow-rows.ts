@@ -18,6 +18,10 @@ export interface FlowWords {
   readonly updated?: string
   /** The condition that a row has one of the keys of a batch. */
   readonly byKeys: string
+  /** `m.unique_key` in a collation for which capitals matter, where that of the column may be one for which LIKE knows none. */
+  readonly exactKey?: string
+  /** A condition that the planner cannot see through, where it would go by statistics that it does not have. */
+  readonly opaque?: (condition: string) => string
   readonly id: string
   readonly asText: (column: string) => string
   readonly instantText: (column: string) => string
@@ -71,7 +75,7 @@ export class SqlFlowRows implements FlowRows {
   }
 
   async members(range: KeyRange, limit: number): Promise<readonly MemberRow[]> {
-    const text = `${this.#select()} WHERE ${inRange('')} ORDER BY m.unique_key LIMIT :limit`
+    const text = `${this.#select()} WHERE ${between('')} AND ${this.#isExact('')} ORDER BY m.unique_key LIMIT :limit`
     return rowsOf<MemberRow>(
       await this.#session.query(text, { ...valuesOf([range], 1, ''), limit }),
     )
@@ -122,7 +126,7 @@ export class SqlFlowRows implements FlowRows {
   }
 
   async memberOptions(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    return this.#options(keys, " AND m.unique_key LIKE 'g%'")
+    return this.#options(keys, ` AND ${this.#exactKey} LIKE 'g%'`)
   }
 
   async unfinished(keys: readonly string[]): Promise<ReadonlySet<string>> {
@@ -180,6 +184,15 @@ export class SqlFlowRows implements FlowRows {
     return `status = 'READY' AND run_after = ${this.#words.parked}`
   }
 
+  get #exactKey(): string {
+    return this.#words.exactKey ?? 'm.unique_key'
+  }
+
+  /** It stands beside the range, which a collation may take for a larger one. */
+  #isExact(n: string): string {
+    return `${this.#exactKey} LIKE :like${n}`
+  }
+
   #batch(keys: readonly string[]): Values {
     return this.#words.batch(keys.map((key) => ({ row_key: key })))
   }
@@ -189,16 +202,17 @@ export class SqlFlowRows implements FlowRows {
       'members',
       size,
       (n) =>
-        `SELECT ${n} AS n, page.* FROM (${this.#select(unlessLarge)} WHERE ${inRange(String(n))} ORDER BY m.unique_key LIMIT :limit) page`,
+        `SELECT ${n} AS n, page.* FROM (${this.#select(unlessLarge)} WHERE ${between(String(n))} AND ${this.#isExact(String(n))} ORDER BY m.unique_key LIMIT :limit) page`,
     )
   }
 
   #firstText(size: number, asked: Asked): string {
+    const { opaque = String } = this.#words
     return this.#union(
       asked,
       size,
       (n) => `SELECT ${n} AS n, (SELECT m.unique_key FROM ${this.#path} m
-      WHERE ${inRange(String(n))} AND ${CONDITIONS[asked]} ORDER BY m.unique_key LIMIT 1) AS found`,
+      WHERE ${between(String(n))} AND ${opaque(`${this.#isExact(String(n))} AND ${CONDITIONS[asked]}`)} ORDER BY m.unique_key LIMIT 1) AS found`,
     )
   }
 
@@ -235,9 +249,8 @@ function optionsText(value: unknown): string {
   return typeof text === 'string' ? text : JSON.stringify(text ?? {})
 }
 
-/** The exact comparison stands beside the range, which a collation may take for a larger one. */
-function inRange(n: string): string {
-  return `m.unique_key >= :from${n} AND m.unique_key <= :upTo${n} AND m.unique_key LIKE :like${n}`
+function between(n: string): string {
+  return `m.unique_key >= :from${n} AND m.unique_key <= :upTo${n}`
 }
 
 /** The last range is repeated, where there are fewer. */

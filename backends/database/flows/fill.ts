@@ -66,6 +66,10 @@ export class Filling {
     return shape ? shaped(values, shape) : values
   }
 
+  /**
+   * Of most sets one page has all. Of others each further page ends where it would be full: a database that sorts a range
+   * before it gives the first rows of it would else sort the rest of the set for each page.
+   */
   async #members(
     set: string,
     first: readonly MemberRow[] = [],
@@ -73,15 +77,17 @@ export class Filling {
     if (first.length > 0 && first.length < FIRST_PAGE && !first.some(isLarge)) return first
     const members: MemberRow[] = []
     let size = 0
-    for (let from = 0; from <= LAST_ORDINAL;) {
-      const range = { ...wholeOf(set), from: memberKey(set, from) }
+    for (let from = 0, upTo = LAST_ORDINAL; from <= LAST_ORDINAL;) {
+      const range = { set, from: memberKey(set, from), upTo: memberKey(set, upTo) }
       const page = await this.#rows.members(range, PAGE)
       size += sizeOf(page)
       if (size > MOST) return undefined
-      members.push(...page)
-      const last = ordinalOf(set, page.at(-1)?.unique_key ?? null)
-      if (page.length < PAGE || last === null) break
+      for (const member of page) members.push(member)
+      const last = page.length < PAGE ? upTo : ordinalOf(set, page.at(-1)?.unique_key ?? null)
+      if (last === null) break
       from = last + 1
+      // After one with nothing the end, or a gap that somebody has deleted: what is left is few.
+      upTo = page.length === 0 ? LAST_ORDINAL : Math.min(last + PAGE, LAST_ORDINAL)
     }
     return members
   }

@@ -136,6 +136,7 @@ export class MySql extends SqlDialect {
         updated: `${this.#path} ${BY_KEY}`,
         isBackend: mysqlNames.isBackend.replaceAll('t.', 'm.'),
         byKeys: 'id IN (:keys)',
+        exactKey: 'CONVERT(m.unique_key USING utf8mb4) COLLATE utf8mb4_bin',
         id: 'CAST(m.id AS CHAR)',
         asText: (column) => `CAST(${column} AS CHAR)`,
         instantText,

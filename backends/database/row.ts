@@ -75,7 +75,18 @@ export const MAX_CLAIMS = 2 ** 31 - 1
 
 /** A claimed row for the worker. A row that no worker can run says why in `malformed`. */
 export function claimedRow(raw: ClaimedRaw): ClaimedRow {
-  const [call, options] = [parsed(raw.args_kwargs), parsed(raw.options)]
+  return rowOf(raw, parsed(raw.args_kwargs))
+}
+
+/** A row of a lost worker, which may run again. Values of a flow are not among its arguments: those are read when it is claimed. */
+export function expiredRow(raw: ClaimedRaw): ClaimedRow {
+  const call = parsed(raw.args_kwargs)
+  const isOpen = isRecord(call) && hasOpen(call['args'])
+  return rowOf(raw, isOpen ? { ...call, args: callOf(call).args } : call)
+}
+
+function rowOf(raw: ClaimedRaw, call: unknown): ClaimedRow {
+  const options = parsed(raw.options)
   const workers = workersOf(raw.worker_ids)
   return {
     key: raw.row_key,
@@ -131,7 +142,11 @@ function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
 
 /** Arguments of a flow, of which some are known only when the row runs: those are null. */
 function openArguments(args: unknown): readonly unknown[] {
-  return isRecord(args) && Array.isArray(args['of']) ? args['of'] : []
+  return hasOpen(args) ? args.of : []
+}
+
+function hasOpen(args: unknown): args is { readonly of: readonly unknown[] } {
+  return isRecord(args) && Array.isArray(args['of'])
 }
 
 /** The first reason why the row cannot be run, or null. */

@@ -27,7 +27,14 @@ import { withPresentClaims } from './batches/present-claims'
 import { giveBack, takeOver } from './batches/unclaim'
 import { StoreFlows } from './flows/store-flows'
 import { prune } from './pruning'
-import { type ClaimedRaw, claimedRow, finishRow, type FinishRow, inDjangosOrder } from './row'
+import {
+  type ClaimedRaw,
+  claimedRow,
+  expiredRow,
+  finishRow,
+  type FinishRow,
+  inDjangosOrder,
+} from './row'
 import { explained } from './connections/database-errors'
 
 /** Rows of lost workers that one call takes over. On PostgreSQL and SQLite each call reads the table, so there should be few. */
@@ -166,7 +173,7 @@ export class DatabaseStore implements Store {
       await this.#ask(() =>
         this.#dialect.expired(this.#sessions.chore, this.#settings.backendName, RESCUE_CHUNK),
       )
-    ).map(claimedRow)
+    ).map(expiredRow)
     if (expired.length === 0) return { released: [], failed: [] }
     const taken = await takeOver(expired.map(judge).map(finishRow), (part) =>
       this.#ask(() => this.#dialect.takeOver(this.#sessions.chore, part)),

@@ -18,7 +18,7 @@ import type {
 } from '../../lib/store'
 import { Filling } from '../database/flows/fill'
 import { partOf, Settling } from '../database/flows/settling'
-import { claimedRow } from '../database/row'
+import { claimedRow, expiredRow } from '../database/row'
 import { scheduleOf } from '../keys'
 import { MemoryFlowRows } from './flow-rows'
 import * as change from './row'
@@ -106,7 +106,7 @@ export class MemoryStore implements Store {
     const outcomes = this.#own()
       .filter(({ leaseEnds }) => leaseEnds !== null && leaseEnds < clock.now())
       .slice(0, RESCUE_CHUNK)
-      .map((row) => judge(claimedRow(row)))
+      .map((row) => judge(expiredRow(row)))
     const taken = outcomes.filter((outcome) => this.#finish(outcome))
     const ids = (status: Outcome['status']): string[] =>
       taken.filter((outcome) => outcome.status === status).map(({ key }) => dashed(key))

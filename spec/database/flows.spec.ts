@@ -2,7 +2,6 @@ import type { DataSource } from 'typeorm'
 import {
   configureTasks,
   DBTaskResult,
-  type Exchange,
   type FlowFailure,
   type FlowOutcome,
   group,
@@ -12,7 +11,6 @@ import {
   task,
 } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
-import type { SetLinks } from '../../lib/flow-parts'
 import { backends } from '../../lib/backend-registry'
 import { dashed } from '#formats'
 import { dialectFor } from '#dialect-for'
@@ -22,8 +20,6 @@ import { tableOf } from '#database/table'
 import type { AfterRow } from '../../backends/database/dialects/flow-verbs'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
-
-const ROUNDS = 40
 
 let failing = new Set<number>()
 let ran: unknown[] = []
@@ -57,7 +53,6 @@ describeEachDatabase(({ name, connect }) => {
   afterEach(() => rows().clear())
 
   const rows = () => dataSource.getRepository(DBTaskResult)
-  const stored = ({ id }: { id: string }): Promise<DBTaskResult> => rows().findOneByOrFail({ id })
   const drain = () => runUntilEmpty({ queues: '*' as never, concurrency: 10 })
   const members = (values: number[]) => group(values.map((value) => double.order(value)))
 
@@ -252,48 +247,4 @@ describeEachDatabase(({ name, connect }) => {
       expect(await waiting.waiting('default', null, 100)).toHaveLength(ids.length)
     }
   })
-
-  it(`of two that finish last at the same instant one finds that nothing is left, ${ROUNDS} times`, async () => {
-    const store = await backends.get('default').openStore({})
-    const other = await backends.get('default').openStore({})
-    const filter = (workerId: string) => ({ workerId, queues: null, excludeQueues: [] })
-    for (let round = 0; round < ROUNDS; round++) {
-      const handle = await members([1, 2])
-        .next((values) => sum.order(values, 0))
-        .enqueue()
-      const both = [store, other]
-      const claimed = await Promise.all(
-        both.map((each, i) => claimOne(() => each.exchange([], 1, filter(`worker-${i}`)))),
-      )
-      await Promise.all(
-        both.map(async (each, i) => {
-          const { key, claims, options } = claimed[i]!
-          const outcome = { key, claims, status: 'SUCCESSFUL', returnValue: '1' } as const
-          await each.exchange([outcome], 0, filter(`worker-${i}`))
-          const { flow } = options as { flow: { member: SetLinks } }
-          return each.settle?.([flow.member])
-        }),
-      )
-      const row = await stored(handle.last)
-      expect([round, row.status, row.runAfter?.getUTCFullYear()]).not.toEqual([
-        round,
-        'READY',
-        9998,
-      ])
-      await rows().clear()
-    }
-    await store.close()
-    await other.close()
-  }, 120_000)
 })
-
-type Claimed = Exchange['claimed'][number]
-
-async function claimOne(
-  claim: () => Promise<{ claimed: readonly Claimed[] }>,
-): Promise<Claimed | undefined> {
-  for (;;) {
-    const [row] = (await claim()).claimed
-    if (row) return row
-  }
-}

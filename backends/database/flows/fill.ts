@@ -77,17 +77,15 @@ export class Filling {
     if (first.length > 0 && first.length < FIRST_PAGE && !first.some(isLarge)) return first
     const members: MemberRow[] = []
     let size = 0
-    for (let from = 0, upTo = LAST_ORDINAL; from <= LAST_ORDINAL;) {
-      const range = { set, from: memberKey(set, from), upTo: memberKey(set, upTo) }
-      const page = await this.#rows.members(range, PAGE)
-      size += sizeOf(page)
+    for (let span: Span | null = { from: 0, upTo: LAST_ORDINAL }; span !== null;) {
+      const [from, upTo] = [memberKey(set, span.from), memberKey(set, span.upTo)]
+      const page = await this.#rows.members({ set, from, upTo }, PAGE)
+      for (const member of page) {
+        size += member.return_value?.length ?? 0
+        members.push(member)
+      }
       if (size > MOST) return undefined
-      for (const member of page) members.push(member)
-      const last = page.length < PAGE ? upTo : ordinalOf(set, page.at(-1)?.unique_key ?? null)
-      if (last === null) break
-      from = last + 1
-      // After one with nothing the end, or a gap that somebody has deleted: what is left is few.
-      upTo = page.length === 0 ? LAST_ORDINAL : Math.min(last + PAGE, LAST_ORDINAL)
+      span = spanAfter(span, page, set)
     }
     return members
   }
@@ -119,8 +117,21 @@ function isLarge({ is_large: large }: MemberRow): boolean {
   return Boolean(Number(large ?? 0))
 }
 
-function sizeOf(members: readonly MemberRow[]): number {
-  return members.reduce((size, { return_value: value }) => size + (value?.length ?? 0), 0)
+/** Ordinals, both included. */
+interface Span {
+  readonly from: number
+  readonly upTo: number
+}
+
+function spanAfter({ upTo }: Span, page: readonly MemberRow[], set: string): Span | null {
+  const isFull = page.length === PAGE
+  const last = isFull ? (ordinalOf(set, page.at(-1)?.unique_key ?? null) ?? upTo) : upTo
+  if (last >= LAST_ORDINAL) return null
+  // After an empty page comes the end, or a gap that somebody has made: few are left.
+  return {
+    from: last + 1,
+    upTo: page.length === 0 ? LAST_ORDINAL : Math.min(last + PAGE, LAST_ORDINAL),
+  }
 }
 
 function failureOf({ row_key, task_path, exception_class_path, traceback }: MemberRow): unknown {

@@ -1,10 +1,12 @@
 // Flows beside plain tasks: `node bench/flows.mjs [--quick] [--database …] [--rounds <n>]`.
 // 10,000 groups of ten with a task after each, and as many plain tasks, are enqueued and then drained by one worker in this
 // process, in turns on one table that is empty before each. The floor of the ratio of both drains is 0.6.
+import { spawnSync } from 'node:child_process'
+import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { median } from './lib/numbers.mjs'
 import { parseOptions } from './lib/options.mjs'
-import { prepare, repository } from './lib/prepare.mjs'
+import { nodeProgram, prepare, repository } from './lib/prepare.mjs'
 
 const args = process.argv.slice(2)
 const { quick, databases, ...given } = parseOptions(args)
@@ -14,6 +16,9 @@ const MEMBERS = 10
 const ROWS = GROUPS * (MEMBERS + 1)
 
 prepare()
+// The driver of SQLite that the bench has is for its own Node.
+if (realpathSync(process.execPath) !== realpathSync(nodeProgram()))
+  process.exit(spawnSync(nodeProgram(), process.argv.slice(1), { stdio: 'inherit' }).status ?? 1)
 const require = createRequire(`${repository}/package.json`)
 const { DataSource } = require('typeorm')
 const { configureTasks, DBTaskResult, group, runUntilEmpty, task } = require('./dist/index.js')

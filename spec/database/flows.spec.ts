@@ -224,6 +224,21 @@ describeEachDatabase(({ name, connect }) => {
     expect(await pruneResults({ queues: '*', minAge: 0 })).toBe(3)
   })
 
+  it('flows and tasks that are enqueued at the same time have nothing to do with each other', async () => {
+    const before = await double.enqueue(0)
+    const clashing = group([double.order(1), sum.order([], 2)]).next((both) => note.order(both))
+    const all = await Promise.allSettled([
+      ...Array.from({ length: 10 }, () => clashing.enqueue()),
+      ...Array.from({ length: 10 }, (_, i) => double.enqueue(i)),
+      ...Array.from({ length: 10 }, (_, i) => double.enqueueMany([[i], [i]])),
+    ])
+    expect(all.filter(({ status }) => status === 'rejected')).toEqual([])
+    expect(await rows().count()).toBe(1 + 10 * 3 + 10 + 20)
+    await drain()
+    expect((await before.refresh()).status).toBe('SUCCESSFUL')
+    expect(ran).toEqual(Array(10).fill([2, 2]))
+  })
+
   it('a look at what waits goes through all priorities, whatever was enqueued first', async () => {
     const later = [5, 0, -5].map((priority) =>
       members([1]).next((values) => sum.using({ priority }).order(values, 0)),

@@ -4,11 +4,13 @@ import { PreviousFailed } from '../../../lib/errors/run-errors'
 import { flowPartOf, type SetLinks, type When } from '../../../lib/flow-parts'
 import type { Settled } from '../../../lib/store'
 import { isRecord } from '../../../lib/errors/option-checks'
-import { LAST_ORDINAL, memberKey } from '../../keys'
+import { LAST_ORDINAL, memberKey, ordinalOf } from '../../keys'
 import type { AfterRow, FlowRows, KeyRange, MemberRow } from '../dialects/flow-verbs'
 
 /** Rows that wait, of which one look settles so many. */
 const LOOK = 1_000
+/** Members before the first one that has not finished from which on that one is remembered: fewer are read as quickly again. */
+const FAR = 200
 /** Sets of which it is remembered how far they have come. */
 const MOST_MARKS = 10_000
 
@@ -70,7 +72,7 @@ export class Settling {
   async #finished(sets: readonly SetLinks[]): Promise<readonly SetLinks[]> {
     const ranges = sets.map(({ set }) => ({ ...wholeOf(set), ...this.#fromMark(set) }))
     const open = await this.#rows.first(ranges, 'open')
-    for (const [set, key] of open) this.#mark(set, key)
+    for (const [set, key] of open) if ((ordinalOf(set, key) ?? 0) >= FAR) this.#mark(set, key)
     const ended = sets.filter(({ set }) => !open.has(set))
     // A member before the mark may have been retried by hand since.
     const marked = ended.filter(({ set }) => this.#marks.has(set))

@@ -36,6 +36,13 @@ export class MemoryFlowRows implements FlowRows {
     return this.#inRange(range).slice(0, limit)
   }
 
+  async firstMembers(
+    sets: readonly KeyRange[],
+    limit: number,
+  ): Promise<ReadonlyMap<string, readonly MemberRow[]>> {
+    return new Map(sets.map((range) => [range.set, this.#inRange(range).slice(0, limit)]))
+  }
+
   async row(key: string): Promise<MemberRow | undefined> {
     return this.#table.rows.get(key)
   }

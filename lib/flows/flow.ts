@@ -21,7 +21,7 @@ export type FlowOutcome<Value> =
 
 export type FlowOutcomes<Gives> = Gives extends readonly unknown[]
   ? { [Index in keyof Gives]: FlowOutcome<Gives[Index]> }
-  : readonly [FlowOutcome<Gives>]
+  : [FlowOutcome<Gives>]
 
 /**
  * Tasks in an order: a value that does nothing before `enqueue`. `Gives` is what the next step is given, `Last` what the last

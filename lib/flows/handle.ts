@@ -33,7 +33,7 @@ export class FlowHandle<Gives, Last = unknown> {
   }
 
   /**
-   * Polls until the last step has finished, however it ended, and resolves to this handle.
+   * Polls until the last step has finished, however it ended, reads all results anew, and resolves to this handle.
    *
    * @throws WaitTimeoutError when `timeout` milliseconds have passed; InvalidTaskError without a timeout.
    */
@@ -48,6 +48,7 @@ export class FlowHandle<Gives, Last = unknown> {
           : error
       })
     }
+    await refreshed(this.#results)
     return this
   }
 

@@ -301,9 +301,10 @@ describeEachDatabase((database) => {
           task('kept.long', () => 1, { keepResults: 86_400_000 })
           task('kept.not', () => 1, { keepResults: 0 })`,
       },
-      tasks: `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', OPTIONS: { retention: { failed: 0 } } } }`,
+      tasks: `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: ['default', 'mail', 'slow'], OPTIONS: { retention: { failed: 0 } } } }`,
     })
-    for (const name of ['app.add', 'app.fail', 'kept.long', 'kept.not']) await app.enqueue(name)
+    await app.enqueue('app.add', [[1, 2]])
+    for (const name of ['app.fail', 'kept.long', 'kept.not']) await app.enqueue(name)
     await app.tasks(...BATCH)
     const left = async (): Promise<string[]> => (await app.rows()).map(({ taskPath }) => taskPath)
 

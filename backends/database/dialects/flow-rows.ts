@@ -3,6 +3,7 @@ import { type ErrorRecord, PREVIOUS_FAILED } from '../../../lib/errors/error-rec
 import type { Session } from '../connections/session'
 import type { Values } from '../connections/statement'
 
+import { type Bounds, BOUNDS, RangeLooks, type RangeTable, valuesOf } from './flow-ranges'
 import type { AfterRow, Asked, FlowRows, KeyRange, MemberRow, ParkedRow } from './flow-verbs'
 import { rowsOf } from './plain-rows'
 import { type Batch, keyOf, keysOf } from './records'
@@ -22,6 +23,8 @@ export interface FlowWords {
   readonly exactKey?: string
   /** A condition that the planner cannot see through, where it would go by statistics that it does not have. */
   readonly opaque?: (condition: string) => string
+  /** Where one statement with all ranges in a table is quicker than one that has each of them, which takes long to plan. */
+  readonly ranges?: RangeTable
   readonly id: string
   readonly asText: (column: string) => string
   readonly instantText: (column: string) => string
@@ -34,8 +37,8 @@ const CONDITIONS: Readonly<Record<Asked, string>> = {
   open: "m.status IN ('READY', 'RUNNING')",
   failed: "m.status = 'FAILED'",
 }
-/** How many ranges one statement looks at: few texts, so that each can be prepared. */
-const SIZES = [1, 4, 16, 64]
+/** Characters up to which values are read for many sets at once. */
+const LARGE = 4_000
 /** Above any priority, even one that was never checked. */
 const ABOVE_ALL = 2 ** 31 - 1
 /** Before all rows of a priority. */
@@ -49,37 +52,49 @@ export class SqlFlowRows implements FlowRows {
   readonly #path: string
   readonly #words: FlowWords
   readonly #session: Session
-  readonly #firstTexts = new Map<string, string>()
+  readonly #looks: RangeLooks
 
   constructor(path: string, words: FlowWords, session: Session) {
     this.#path = path
     this.#words = words
     this.#session = session
+    this.#looks = new RangeLooks(words.ranges)
   }
 
   async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>> {
+    const { opaque = String } = this.#words
     const found = new Map<string, string>()
-    const most = SIZES.at(-1) ?? 1
-    for (let i = 0; i < ranges.length; i += most) {
-      const part = ranges.slice(i, i + most)
-      const size = SIZES.find((each) => each >= part.length) ?? most
-      const { records } = await this.#session.query(
-        this.#firstText(size, asked),
-        valuesOf(part, size),
-      )
-      for (const { n, found: key } of records) {
+    const looks = this.#looks.of(
+      asked,
+      ranges,
+      (bounds) => `SELECT m.unique_key AS found FROM ${this.#path} m
+        WHERE ${between(bounds)} AND ${opaque(`${this.#isExact(bounds)} AND ${CONDITIONS[asked]}`)} ORDER BY m.unique_key LIMIT 1`,
+    )
+    for (const { text, values, part } of looks)
+      for (const { n, found: key } of (await this.#session.query(text, values)).records) {
         const range = part[Number(n)]
         if (range && typeof key === 'string') found.set(range.set, key)
       }
-    }
     return found
   }
 
   async members(range: KeyRange, limit: number): Promise<readonly MemberRow[]> {
-    const text = `${this.#select()} WHERE ${between('')} AND ${this.#isExact('')} ORDER BY m.unique_key LIMIT :limit`
-    return rowsOf<MemberRow>(
-      await this.#session.query(text, { ...valuesOf([range], 1, ''), limit }),
-    )
+    const text = this.#page(BOUNDS)
+    return rowsOf<MemberRow>(await this.#session.query(text, { ...valuesOf(range), limit }))
+  }
+
+  async firstMembers(
+    sets: readonly KeyRange[],
+    limit: number,
+  ): Promise<ReadonlyMap<string, readonly MemberRow[]>> {
+    const found = new Map<string, MemberRow[]>(sets.map(({ set }) => [set, []]))
+    const looks = this.#looks.of('members', sets, (bounds) => this.#page(bounds, unlessLarge))
+    for (const { text, values, part } of looks) {
+      const answer = await this.#session.query(text, { ...values, limit })
+      for (const row of rowsOf<MemberRow & { readonly n: unknown }>(answer))
+        found.get(part[Number(row.n)]?.set ?? '')?.push(row)
+    }
+    return found
   }
 
   async row(key: string): Promise<MemberRow | undefined> {
@@ -151,9 +166,10 @@ export class SqlFlowRows implements FlowRows {
     return found
   }
 
-  #select(): string {
+  /** `value`: how the return value is read, of its text. */
+  #select(value = (text: string) => `${text} AS return_value`): string {
     const { id, asText } = this.#words
-    return `SELECT ${id} AS row_key, m.unique_key AS unique_key, m.status AS status, m.task_path AS task_path, ${asText('m.return_value')} AS return_value,
+    return `SELECT ${id} AS row_key, m.unique_key AS unique_key, m.status AS status, m.task_path AS task_path, ${value(asText('m.return_value'))},
         m.exception_class_path AS exception_class_path, m.traceback AS traceback FROM ${this.#path} m`
   }
 
@@ -173,28 +189,23 @@ export class SqlFlowRows implements FlowRows {
   }
 
   /** It stands beside the range, which a collation may take for a larger one. */
-  #isExact(n: string): string {
-    return `${this.#exactKey} LIKE :like${n}`
+  #isExact({ like }: Bounds): string {
+    return `${this.#exactKey} LIKE ${like}`
+  }
+
+  /** The first members of a range. */
+  #page(bounds: Bounds, value?: (text: string) => string): string {
+    return `${this.#select(value)} WHERE ${between(bounds)} AND ${this.#isExact(bounds)} ORDER BY m.unique_key LIMIT :limit`
   }
 
   #batch(keys: readonly string[]): Values {
     return this.#words.batch(keys.map((key) => ({ row_key: key })))
   }
+}
 
-  #firstText(size: number, asked: Asked): string {
-    const name = `${asked} ${size}`
-    const known = this.#firstTexts.get(name)
-    if (known !== undefined) return known
-    const { opaque = String } = this.#words
-    const looks = Array.from(
-      { length: size },
-      (_, n) => `SELECT ${n} AS n, (SELECT m.unique_key FROM ${this.#path} m
-      WHERE ${between(String(n))} AND ${opaque(`${this.#isExact(String(n))} AND ${CONDITIONS[asked]}`)} ORDER BY m.unique_key LIMIT 1) AS found`,
-    )
-    const text = looks.join(' UNION ALL ')
-    this.#firstTexts.set(name, text)
-    return text
-  }
+function unlessLarge(text: string): string {
+  const isLarge = `length(${text}) > ${LARGE}`
+  return `CASE WHEN ${isLarge} THEN NULL ELSE ${text} END AS return_value, CASE WHEN ${isLarge} THEN 1 ELSE 0 END AS is_large`
 }
 
 /** Some drivers parse JSON, whatever type a column is read as. */
@@ -203,19 +214,6 @@ function optionsText(value: unknown): string {
   return typeof text === 'string' ? text : JSON.stringify(text ?? {})
 }
 
-function between(n: string): string {
-  return `m.unique_key >= :from${n} AND m.unique_key <= :upTo${n}`
-}
-
-/** The last range is repeated, where there are fewer. */
-function valuesOf(ranges: readonly KeyRange[], size: number, name?: string): Values {
-  const values: Record<string, string> = {}
-  for (let n = 0; n < size; n++) {
-    const range = ranges[Math.min(n, ranges.length - 1)]
-    const suffix = name ?? String(n)
-    values[`from${suffix}`] = range?.from ?? ''
-    values[`upTo${suffix}`] = range?.upTo ?? ''
-    values[`like${suffix}`] = `g${range?.set ?? ''}%`
-  }
-  return values
+function between({ from, upTo }: Bounds): string {
+  return `m.unique_key >= ${from} AND m.unique_key <= ${upTo}`
 }

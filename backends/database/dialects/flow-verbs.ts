@@ -16,6 +16,7 @@ export interface MemberRow {
   readonly return_value: string | null
   readonly exception_class_path: string | null
   readonly traceback: string | null
+  readonly is_large?: unknown
 }
 
 /** A row that waits for a set. */
@@ -39,6 +40,11 @@ export interface FlowRows {
   first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>>
   /** Members of a range, in the order of their keys, of all of them at most `limit`. */
   members(range: KeyRange, limit: number): Promise<readonly MemberRow[]>
+  /** The first members of each of the sets, in order. In the place of a large value is null, and `is_large` is true. */
+  firstMembers(
+    sets: readonly KeyRange[],
+    limit: number,
+  ): Promise<ReadonlyMap<string, readonly MemberRow[]>>
   /** Any row, by its key. */
   row(key: string): Promise<MemberRow | undefined>
   /** Has waiting rows due now, and those that were FAILED because of others. Returns how many. */

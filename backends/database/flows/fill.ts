@@ -12,6 +12,13 @@ const MOST = 16 * 1024 * 1024
 /** Members that one statement reads. */
 const PAGE = 1_000
 
+/** Members of each set that are read at once, for many sets. */
+const FIRST_PAGE = 100
+
+/** The first members of sets, by set. */
+export type FirstMembers = ReadonlyMap<string, readonly MemberRow[]>
+const NOTHING: FirstMembers = new Map()
+
 /** Reads what the members of sets have returned, for the rows that have waited for them. */
 export class Filling {
   readonly #rows: FlowRows
@@ -20,27 +27,42 @@ export class Filling {
     this.#rows = rows
   }
 
+  /** What most of the rows wait for: few members each, of all rows at once. Rejects if the database does not answer. */
+  async firstMembers(rows: readonly ClaimedRaw[]): Promise<FirstMembers> {
+    const sets = new Set<string>()
+    for (const { options } of rows) {
+      const { awaits } = partOf(options)
+      if (awaits && awaits.give !== 'failure') sets.add(awaits.set)
+    }
+    return this.#rows.firstMembers([...sets].map(wholeOf), FIRST_PAGE)
+  }
+
   /** The row with its arguments; one that cannot have them says why. Rejects if the database does not answer. */
-  async filled(row: ClaimedRaw): Promise<ClaimedRaw> {
+  async filled(row: ClaimedRaw, first: FirstMembers = NOTHING): Promise<ClaimedRaw> {
     const { awaits } = partOf(row.options)
     const call: unknown = JSON.parse(row.args_kwargs ?? 'null')
     if (!awaits || !isRecord(call) || !isOpen(call['args'])) return row
     const { of, fill } = call['args']
     if (fill.length === 0) return withArguments(row, of, call)
-    const value = await this.#valueOf(awaits)
+    const value = await this.#valueOf(awaits, first.get(awaits.set))
     if (value === undefined) return { ...row, fault: tooLarge(awaits) }
     const args = of.map((argument, i) => (fill.includes(i) ? value : argument))
     return withArguments(row, args, call)
   }
 
   /** undefined: it is too large. */
-  async #valueOf({ set, give, shape }: Awaited): Promise<unknown> {
+  async #valueOf(
+    { set, give, shape }: Awaited,
+    first: readonly MemberRow[] | undefined,
+  ): Promise<unknown> {
     if (give === 'failure') return this.#firstFailure(set)
-    const members = await this.#members(set)
+    const members = await this.#members(set, first)
     if (members === undefined) return undefined
     if (give === 'value') return valueOf(members[0])
-    const each = give === 'values' ? valueOf : (member: MemberRow) => this.#outcomeOf(member)
-    const values = await Promise.all(members.map(each))
+    const values =
+      give === 'values'
+        ? members.map(valueOf)
+        : await Promise.all(members.map((member) => this.#outcomeOf(member)))
     return shape ? shaped(values, shape) : values
   }
 
@@ -48,7 +70,11 @@ export class Filling {
    * Of most sets one page has all. Of others each further page ends where it would be full: a database that sorts a range
    * before it gives the first rows of it would else sort the rest of the set for each page.
    */
-  async #members(set: string): Promise<MemberRow[] | undefined> {
+  async #members(
+    set: string,
+    first: readonly MemberRow[] = [],
+  ): Promise<readonly MemberRow[] | undefined> {
+    if (first.length > 0 && first.length < FIRST_PAGE && !first.some(isLarge)) return first
     const members: MemberRow[] = []
     let size = 0
     for (let span: Span | null = { from: 0, upTo: LAST_ORDINAL }; span !== null;) {
@@ -85,6 +111,10 @@ export class Filling {
     const earlier = id === undefined ? undefined : await this.#rows.row(keyLike(id, member.row_key))
     return failureOf(earlier ?? member)
   }
+}
+
+function isLarge({ is_large: large }: MemberRow): boolean {
+  return Boolean(Number(large ?? 0))
 }
 
 /** Ordinals, both included. */

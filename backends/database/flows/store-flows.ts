@@ -51,10 +51,13 @@ export class StoreFlows {
     const { filling } = this.#make()
     const filled: ClaimedRaw[] = []
     const unread: ClaimedRaw[] = []
+    const waited = claimed.filter((row) => this.isToBeFilled(row))
+    const first = await patiently(() => filling.firstMembers(waited)).catch(() => null)
     for (const row of claimed)
       if (!this.isToBeFilled(row)) filled.push(row)
+      else if (first === null) unread.push(row)
       else
-        await patiently(() => filling.filled(row)).then(
+        await patiently(() => filling.filled(row, first)).then(
           (whole) => filled.push(whole),
           () => unread.push(row),
         )

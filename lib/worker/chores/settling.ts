@@ -7,8 +7,9 @@ import type { TaskPool } from '../pool/task-pool'
 import type { Chore } from './chore'
 import { lookIntervalMs } from './rescuer'
 
-/** Delay in ms before sets are settled again after an error. */
+/** Delay in ms before sets are settled again after an error; it doubles with each. After the longest they are left to the next look. */
 const AGAIN_MS = 250
+const LONGEST_MS = 4_000
 /** Time in ms between two looks of a worker that has seen no row of a flow, nor one that waits, since its last one. */
 const RARE_MS = 60_000
 /** It varies by this share, so that workers started together do not look together. */
@@ -24,6 +25,7 @@ export class Settling implements Chore {
   readonly #wake: () => void
   #owed: SetLinks[] = []
   #working: Promise<void> | undefined
+  #looking: Promise<void> | undefined
   #hasSeen = true
   #hasEnded = false
 
@@ -45,7 +47,9 @@ export class Settling implements Chore {
       if (isDue) {
         this.#hasSeen = false
         lookedAt = clock.now()
-        await this.#look()
+        this.#looking = this.#look()
+        await this.#looking
+        this.#looking = undefined
       }
       const pause = lookIntervalMs(this.#store.leaseSeconds)
       await clock.sleep(pause * (1 - JITTER + 2 * JITTER * Math.random()), signal)
@@ -54,9 +58,8 @@ export class Settling implements Chore {
     this.#hasEnded = true
   }
 
-  /** A batch may not end: it may make rows due. */
-  get isBusy(): boolean {
-    return this.#working !== undefined
+  get busy(): Promise<void> | undefined {
+    return this.#working ?? this.#looking
   }
 
   #note({ options }: ClaimedRow): void {
@@ -74,15 +77,20 @@ export class Settling implements Chore {
     while (this.#owed.length > 0 && !this.#hasEnded) {
       const sets = this.#owed
       this.#owed = []
-      try {
-        if (((await this.#store.settle?.(sets)) ?? 0) > 0) this.#wake()
-      } catch (error) {
-        log.warn(`Flows could not be settled, and are tried again: ${briefly(error)}`)
-        this.#owed.push(...sets)
-        await clock.sleep(AGAIN_MS)
-      }
+      await this.#settle(sets)
     }
     this.#working = undefined
+  }
+
+  async #settle(sets: readonly SetLinks[]): Promise<void> {
+    for (let pause = AGAIN_MS; pause <= LONGEST_MS && !this.#hasEnded; pause *= 2)
+      try {
+        if (((await this.#store.settle?.(sets)) ?? 0) > 0) this.#wake()
+        return
+      } catch (error) {
+        log.warn(`Flows could not be settled, and are tried again: ${briefly(error)}`)
+        await clock.sleep(pause)
+      }
   }
 
   async #look(): Promise<void> {

@@ -35,6 +35,15 @@ export class PortableFlowRows implements FlowRows {
     return rows.map((row) => rawOf(row, this.#hexIds)).map(memberOf)
   }
 
+  async firstMembers(
+    sets: readonly KeyRange[],
+    limit: number,
+  ): Promise<ReadonlyMap<string, readonly MemberRow[]>> {
+    const found = new Map<string, readonly MemberRow[]>()
+    for (const range of sets) found.set(range.set, await this.members(range, limit))
+    return found
+  }
+
   async row(key: string): Promise<MemberRow | undefined> {
     const [row] = await byKeys(this.#manager, [key])
     return row && memberOf(rawOf(row, this.#hexIds))

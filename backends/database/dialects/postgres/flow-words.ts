@@ -10,6 +10,7 @@ export function flowWords({ isBackend }: Names, batch: FlowWords['batch']): Flow
     byKeys: 'id = ANY((SELECT :row_key::uuid[])::uuid[])',
     exactKey: `m.unique_key COLLATE "C"`,
     opaque: halfOfAll,
+    ranges: RANGES,
     id: 'm.id::text',
     asText: (column) => `${column}::text`,
     instantText,
@@ -17,6 +18,10 @@ export function flowWords({ isBackend }: Names, batch: FlowWords['batch']): Flow
     batch,
   }
 }
+
+/** Measured with 64 ranges: 14 ms if each is a SELECT of its own, most of that for the plan. */
+const RANGES = `(SELECT place - 1 AS n, lower, upper, pattern
+  FROM unnest(:lower::text[], :upper::text[], :pattern::text[]) WITH ORDINALITY AS u(lower, upper, pattern, place)) r`
 
 /**
  * PostgreSQL assumes that a CASE holds for half of the rows, so the first one for which it does is near the beginning of a

@@ -65,9 +65,9 @@ export interface NoteRow extends HeldRow {
 }
 
 const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze({})
-/** NO_DELAY as a claim gives it. */
 /** The beginning of PARKED_UNTIL as text. */
 const PARKED_TEXT = '9998-01-01 00:00:00'
+/** NO_DELAY as a claim gives it. */
 const NO_DELAY_TEXT = `${utcText(NO_DELAY)}.000000`
 
 /** The greatest number that the column `claims` holds. A claim stays at it in place of failing for all rows beside. */
@@ -75,18 +75,7 @@ export const MAX_CLAIMS = 2 ** 31 - 1
 
 /** A claimed row for the worker. A row that no worker can run says why in `malformed`. */
 export function claimedRow(raw: ClaimedRaw): ClaimedRow {
-  return rowOf(raw, parsed(raw.args_kwargs))
-}
-
-/** A row of a lost worker, which may run again. Values of a flow are not among its arguments: those are read when it is claimed. */
-export function expiredRow(raw: ClaimedRaw): ClaimedRow {
-  const call = parsed(raw.args_kwargs)
-  const isOpen = isRecord(call) && hasOpen(call['args'])
-  return rowOf(raw, isOpen ? { ...call, args: callOf(call).args } : call)
-}
-
-function rowOf(raw: ClaimedRaw, call: unknown): ClaimedRow {
-  const options = parsed(raw.options)
+  const [call, options] = [parsed(raw.args_kwargs), parsed(raw.options)]
   const workers = workersOf(raw.worker_ids)
   return {
     key: raw.row_key,
@@ -97,6 +86,14 @@ function rowOf(raw: ClaimedRaw, call: unknown): ClaimedRow {
     bytes: raw.args_kwargs?.length ?? 0,
     options: isRecord(options) ? options : NO_OPTIONS,
   }
+}
+
+/** A row of a lost worker, which may run again: values of a flow take their places among its arguments when it is claimed. */
+export function expiredRow(raw: ClaimedRaw): ClaimedRow {
+  const call = parsed(raw.args_kwargs)
+  const args = isRecord(call) ? openArguments(call['args']) : null
+  if (!isRecord(call) || args === null) return claimedRow(raw)
+  return claimedRow({ ...raw, args_kwargs: JSON.stringify({ ...call, args }) })
 }
 
 /** The values of a result. A malformed column reads as empty, so that the rest of the row can be read. */
@@ -135,18 +132,14 @@ function isParked(runAfter: string | null): boolean {
 function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
   if (!isRecord(call)) return { args: [], kwargs: {} }
   return {
-    args: Array.isArray(call['args']) ? call['args'] : openArguments(call['args']),
+    args: Array.isArray(call['args']) ? call['args'] : (openArguments(call['args']) ?? []),
     kwargs: isRecord(call['kwargs']) ? call['kwargs'] : {},
   }
 }
 
 /** Arguments of a flow, of which some are known only when the row runs: those are null. */
-function openArguments(args: unknown): readonly unknown[] {
-  return hasOpen(args) ? args.of : []
-}
-
-function hasOpen(args: unknown): args is { readonly of: readonly unknown[] } {
-  return isRecord(args) && Array.isArray(args['of'])
+function openArguments(args: unknown): readonly unknown[] | null {
+  return isRecord(args) && Array.isArray(args['of']) ? args['of'] : null
 }
 
 /** The first reason why the row cannot be run, or null. */

@@ -48,8 +48,9 @@ function awaitedOf(
 }
 
 /**
- * Arguments of which some are not known yet, as the column has them. They are no list: a worker that knows nothing of flows
- * takes the row for malformed, and does not run it with nothing in their places.
+ * Arguments of which some are not known yet, as the column has them. They are no list: an older worker takes the row for
+ * malformed, and does not run it with nothing in their places. A worker of Django unpacks the names in place of a list: a task
+ * with one parameter is FAILED there, one with two runs with those.
  */
 function argumentsOf({ order, fill, awaits }: PlannedRow<Order>): Order['argsKwargs'] {
   if (!awaits) return order.argsKwargs

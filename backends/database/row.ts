@@ -1,5 +1,5 @@
 import type { ColumnName, StoredColumn } from '../../entities/columns'
-import { dashed, instantOf, NO_DELAY, utcText } from '../../entities/formats'
+import { dashed, instantOf, NO_DELAY, utcText, isParked } from '../../entities/formats'
 import { type AttemptError, historyOf } from '../../lib/errors/history'
 import { isRecord } from '../../lib/errors/option-checks'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
@@ -65,8 +65,6 @@ export interface NoteRow extends HeldRow {
 }
 
 const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze({})
-/** The beginning of PARKED_UNTIL as text. */
-const PARKED_TEXT = '9998-01-01 00:00:00'
 /** NO_DELAY as a claim gives it. */
 const NO_DELAY_TEXT = `${utcText(NO_DELAY)}.000000`
 
@@ -123,10 +121,6 @@ function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultV
     returnValue: parsed(raw.return_value ?? null) ?? null,
     progress: (parsed(raw.progress) as Progress | undefined) ?? null,
   }
-}
-
-function isParked(runAfter: string | null): boolean {
-  return runAfter?.startsWith(PARKED_TEXT) ?? false
 }
 
 function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {

@@ -67,7 +67,6 @@ export interface NoteRow extends HeldRow {
 const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze({})
 /** The beginning of PARKED_UNTIL as text. */
 const PARKED_TEXT = '9998-01-01 00:00:00'
-/** NO_DELAY as a claim gives it. */
 const NO_DELAY_TEXT = `${utcText(NO_DELAY)}.000000`
 
 /** The greatest number that the column `claims` holds. A claim stays at it in place of failing for all rows beside. */

@@ -89,9 +89,8 @@ export function claimedRow(raw: ClaimedRaw): ClaimedRow {
 /** A row of a lost worker, which may run again: values of a flow take their places among its arguments when it is claimed. */
 export function expiredRow(raw: ClaimedRaw): ClaimedRow {
   const call = parsed(raw.args_kwargs)
-  const args = isRecord(call) ? openArguments(call['args']) : null
-  if (!isRecord(call) || args === null) return claimedRow(raw)
-  return claimedRow({ ...raw, args_kwargs: JSON.stringify({ ...call, args }) })
+  if (!isRecord(call) || openArguments(call['args']) === null) return claimedRow(raw)
+  return claimedRow({ ...raw, args_kwargs: JSON.stringify(callOf(call)) })
 }
 
 /** The values of a result. A malformed column reads as empty, so that the rest of the row can be read. */
@@ -125,15 +124,15 @@ function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultV
 
 function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
   if (!isRecord(call)) return { args: [], kwargs: {} }
-  return {
-    args: Array.isArray(call['args']) ? call['args'] : (openArguments(call['args']) ?? []),
-    kwargs: isRecord(call['kwargs']) ? call['kwargs'] : {},
-  }
+  const open = openArguments(call['args'])
+  const args = open ? open['of'] : call['args']
+  const kwargs = open ? open['kwargs'] : call['kwargs']
+  return { args: Array.isArray(args) ? args : [], kwargs: isRecord(kwargs) ? kwargs : {} }
 }
 
 /** Arguments of a flow, of which some are known only when the row runs: those are null. */
-function openArguments(args: unknown): readonly unknown[] | null {
-  return isRecord(args) && Array.isArray(args['of']) ? args['of'] : null
+function openArguments(args: unknown): Readonly<Record<string, unknown>> | null {
+  return isRecord(args) && Array.isArray(args['of']) ? args : null
 }
 
 /** The first reason why the row cannot be run, or null. */

@@ -42,12 +42,12 @@ export class Filling {
     const { awaits } = partOf(row.options)
     const call: unknown = JSON.parse(row.args_kwargs ?? 'null')
     if (!awaits || !isRecord(call) || !isOpen(call['args'])) return row
-    const { of, fill } = call['args']
-    if (fill.length === 0) return withArguments(row, of, call)
+    const { of, fill, kwargs = {} } = call['args']
+    if (fill.length === 0) return withArguments(row, of, kwargs)
     const value = await this.#valueOf(awaits, first.get(awaits.set))
     if (value === undefined) return { ...row, fault: tooLarge(awaits) }
     const args = of.map((argument, i) => (fill.includes(i) ? value : argument))
-    return withArguments(row, args, call)
+    return withArguments(row, args, kwargs)
   }
 
   /** undefined: it is too large. */
@@ -145,14 +145,15 @@ function failureOf({ row_key, task_path, exception_class_path, traceback }: Memb
 interface Open {
   readonly of: readonly unknown[]
   readonly fill: readonly unknown[]
+  readonly kwargs?: unknown
 }
 
 function isOpen(args: unknown): args is Open {
   return isRecord(args) && Array.isArray(args['of']) && Array.isArray(args['fill'])
 }
 
-function withArguments(row: ClaimedRaw, args: readonly unknown[], call: object): ClaimedRaw {
-  return { ...row, args_kwargs: JSON.stringify({ ...call, args }) }
+function withArguments(row: ClaimedRaw, args: readonly unknown[], kwargs: unknown): ClaimedRaw {
+  return { ...row, args_kwargs: JSON.stringify({ args, kwargs }) }
 }
 
 function valueOf(member: MemberRow | undefined): unknown {

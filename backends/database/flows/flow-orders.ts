@@ -49,11 +49,12 @@ function awaitedOf(
 
 /**
  * Arguments of which some are not known yet, as the column has them. They are no list: an older worker takes the row for
- * malformed, and does not run it with nothing in their places. A worker of Django unpacks the names in place of a list: a task
- * with one parameter is FAILED there, one with two runs with those.
+ * malformed, and does not run it with nothing in their places. A worker of Django would unpack the names in place of a list,
+ * but no task can be called with null as its keyword arguments, so it fails the row.
  */
 function argumentsOf({ order, fill, awaits }: PlannedRow<Order>): Order['argsKwargs'] {
   if (!awaits) return order.argsKwargs
   const { args, kwargs } = JSON.parse(order.argsKwargs) as { args: unknown[]; kwargs: object }
-  return JSON.stringify({ args: { of: args, fill }, kwargs })
+  const open = { of: args, fill, ...(Object.keys(kwargs).length > 0 && { kwargs }) }
+  return JSON.stringify({ args: open, kwargs: null })
 }

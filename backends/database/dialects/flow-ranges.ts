@@ -20,6 +20,8 @@ export interface Look {
 
 /** How many ranges one statement looks at: few texts, so that each can be prepared. */
 const SIZES = [1, 4, 16, 64]
+/** Up to so many are quicker without a table. */
+const FEW = 4
 /** The same where they are a table. */
 const MOST_OF_TABLE = 1_000
 
@@ -43,7 +45,7 @@ export class RangeLooks {
       const part = ranges.slice(i, i + most)
       yield {
         part,
-        ...(this.#table === undefined
+        ...(this.#table === undefined || part.length <= FEW
           ? this.#union(what, part, look)
           : inTable(part, this.#table, look)),
       }

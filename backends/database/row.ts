@@ -1,3 +1,4 @@
+import { parsed, repeated } from '../parsed'
 import type { ColumnName, StoredColumn } from '../../entities/columns'
 import { dashed, instantOf, NO_DELAY, utcText, isParked } from '../../entities/formats'
 import { type AttemptError, historyOf } from '../../lib/errors/history'
@@ -73,7 +74,7 @@ export const MAX_CLAIMS = 2 ** 31 - 1
 
 /** A claimed row for the worker. A row that no worker can run says why in `malformed`. */
 export function claimedRow(raw: ClaimedRaw): ClaimedRow {
-  const [call, options] = [parsed(raw.args_kwargs), parsed(raw.options)]
+  const call = parsed(raw.args_kwargs)
   const workers = workersOf(raw.worker_ids)
   return {
     key: raw.row_key,
@@ -82,9 +83,11 @@ export function claimedRow(raw: ClaimedRaw): ClaimedRow {
     cancelled: typeof raw.cancel_requested_at === 'string',
     malformed: raw.fault ?? malformedPart(raw, call, workers),
     bytes: raw.args_kwargs?.length ?? 0,
-    options: isRecord(options) ? options : NO_OPTIONS,
+    options: raw.options === null ? NO_OPTIONS : readOptions(raw.options),
   }
 }
+
+const readOptions = repeated((options) => (isRecord(options) ? options : NO_OPTIONS))
 
 /** A row of a lost worker, which may run again: values of a flow take their places among its arguments when it is claimed. */
 export function expiredRow(raw: ClaimedRaw): ClaimedRow {
@@ -184,14 +187,10 @@ function delayOf(runAfter: string | null): Date | null {
   return at === null || at.getTime() === NO_DELAY.getTime() ? null : at
 }
 
-/** The rows of a claim mostly have the same worker alone (measured: a twentieth of a worker's time). */
-let latestWorkers: { text: string; workers: unknown } = { text: '[]', workers: Object.freeze([]) }
+const readWorkers = repeated((workers) => workers)
 
-/** Frozen: rows share it. */
 function workersOf(text: string | null): unknown {
-  if (text === null) return undefined
-  if (text !== latestWorkers.text) latestWorkers = { text, workers: Object.freeze(parsed(text)) }
-  return latestWorkers.workers
+  return text === null ? undefined : readWorkers(text)
 }
 
 const NO_IDS: readonly string[] = Object.freeze([])
@@ -208,15 +207,6 @@ function isTexts(list: readonly unknown[]): boolean {
 function instant(at: string | number | null): Date | null {
   if (typeof at === 'number') return new Date(at)
   return at === null ? null : instantOf(at)
-}
-
-function parsed(text: string | null): unknown {
-  if (text === null) return undefined
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
 }
 
 /** An outcome as the statements take it. */

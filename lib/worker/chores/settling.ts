@@ -24,6 +24,8 @@ export class Settling implements Chore {
   /** Has the worker poll: rows are due. */
   readonly #wake: () => void
   #owed: SetLinks[] = []
+  /** The options of the row that was owed last. */
+  #noted: ClaimedRow['options'] | undefined
   #working: Promise<void> | undefined
   #looking: Promise<void> | undefined
   #hasSeen = true
@@ -65,8 +67,11 @@ export class Settling implements Chore {
   #note({ options }: ClaimedRow): void {
     if (!('flow' in options)) return
     this.#hasSeen = true
+    // Members of a set mostly share their options, and one of them is enough.
+    if (this.#owed.length > 0 && options === this.#noted) return
     const { member } = flowPartOf(options)
     if (!member) return
+    this.#noted = options
     this.#owed.push(member)
     this.#working ??= this.#work()
   }

@@ -12,11 +12,11 @@ export { atomic, managerOn } from './backends/database'
 export {
   type CountQuery,
   type ListQuery,
-  type Order,
   type BackendSettings,
   type Problem,
   TaskBackend,
 } from './lib/backend'
+export type { Order } from './lib/order'
 export { TaskContext } from './lib/tasks/context'
 export {
   type CarriedByJson,
@@ -33,9 +33,10 @@ export type { AttemptError } from './lib/errors/history'
 export type { Jsonable } from './lib/arguments/json'
 export { type Logger, type LoggerWithLog, setLogger } from './lib/events/logger'
 export { type Middleware, type RunContext, setMiddleware } from './lib/middleware'
-export { getResult, type GetResultOptions } from './lib/get-result'
-export { runningCommand } from './lib/running-command'
+export { getResult, type GetResultOptions } from './lib/tasks/get-result'
+export { runningCommand } from './lib/copies/running-command'
 export { TaskResult, type WaitOptions } from './lib/result'
+export type { KeepResults, KeptByStatus } from './lib/retention'
 export type { Counts, Progress, TaskStatus } from './lib/record'
 export {
   type BackendClass,
@@ -68,6 +69,7 @@ export type {
   Wakeup,
   Lost,
   Outcome,
+  PruneAges,
   PruneQuery,
   ProgressNote,
   RefusedNote,
@@ -76,12 +78,27 @@ export type {
   Rescued,
   Store,
   StoreOptions,
+  TaskAges,
   ClaimFilter,
   WorkerRecord,
 } from './lib/store'
 export type { ErrorClass, Retry } from './lib/tasks/run-policy'
+export {
+  Flow,
+  type FlowFailure,
+  type FlowOutcome,
+  type FlowOutcomes,
+  group,
+} from './lib/flows/flow'
+export type { FlowOptions } from './lib/flows/steps'
+export { FlowHandle } from './lib/flows/handle'
 export { Task } from './lib/tasks/task'
+export type { Debounce, Key, Throttle } from './lib/tasks/keys'
 export type { CallOptions, TaskOptions } from './lib/tasks/task-options'
+export { schedule } from './lib/schedules/define'
+export { Schedule } from './lib/schedules/schedule'
+export type { ScheduledUsing, ScheduleOptions } from './lib/schedules/schedule-options'
+export type { Slot, SlotRow } from './lib/slot'
 export type { WorkerReport } from './lib/worker/worker'
 export type { IsolationOptions } from './lib/isolation/isolation-options'
 export type { WorkerOptions } from './lib/worker/worker-options'

@@ -1,6 +1,6 @@
 import { dashed } from '../entities/formats'
 import { OneClass, onePerProcess } from '../lib/copies/one-per-process'
-import type { Order } from '../lib/backend'
+import type { Order } from '../lib/order'
 import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
 import { taskFinished, taskStarted } from '../lib/events/signals'
 import { logState } from '../lib/events/task-log'
@@ -8,9 +8,15 @@ import { callTask } from '../lib/execution/executor'
 import { inOwnContext } from '../lib/execution/run-context'
 import type { Progress } from '../lib/record'
 import { tasks } from '../lib/registry'
+import { slotOf } from '../lib/slot'
 import type { TaskResult } from '../lib/result'
 import type { Task } from '../lib/task-type'
 import { randomWorkerId } from '../lib/worker/worker-id'
+import type { FlowPlan } from '../lib/flow-parts'
+import { Filling } from './database/flows/fill'
+import { partOf, Settling } from './database/flows/settling'
+import { MemoryFlowRows } from './memory/flow-rows'
+import { claimedRow } from './database/row'
 import { KeptInMemory } from './memory/kept-in-memory'
 import { claim, finish, type MemoryRow } from './memory/row'
 
@@ -34,6 +40,24 @@ export class ImmediateBackend extends KeptInMemory {
     const row = this.table.add(order, this.alias)
     this.announced(row)
     return this.#run(row, () => order.task)
+  }
+
+  /** Runs it in order, in place. */
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
+    const rows = this.placed(plan)
+    for (const row of rows) this.announced(row)
+    const flowRows = new MemoryFlowRows(this.table)
+    const [settling, filling] = [new Settling(flowRows, this.alias, false), new Filling(flowRows)]
+    for (const [i, row] of rows.entries()) {
+      const order = plan.rows[i]?.order
+      if (!order || row.status !== 'READY' || !this.table.rows.has(row.row_key)) continue
+      Object.assign(row, await filling.filled(row))
+      await this.#run(row, () => order.task)
+      const { member } = partOf(row.options)
+      if (member) await settling.settle([member])
+    }
+    this.table.forgetSets(rows.flatMap(({ options }) => partOf(options).member?.set ?? []))
+    return rows.map((row) => this.resultOf(row))
   }
 
   override async getResult(id: string): Promise<TaskResult<unknown>> {
@@ -94,7 +118,9 @@ async function outcomeOf(
       report: (progress: Progress) => void (row.progress = JSON.stringify(progress)),
     }
     // The caller, and its next enqueue, must not see what the task leaves in its context.
-    const returnValue = await inOwnContext(() => callTask(task, running, surroundings))
+    const returnValue = await inOwnContext(() =>
+      callTask(task, running, surroundings, slotOf(claimedRow(row).options)),
+    )
     return { status: 'SUCCESSFUL', returnValue }
   } catch (error) {
     return { status: 'FAILED', error: recordOf(error) }

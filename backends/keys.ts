@@ -1,12 +1,13 @@
-import type { Order, TaskKey } from '../lib/backend'
+import type { Order, TaskKey } from '../lib/order'
 import { NotSupportedError, ResultMismatchError } from '../lib/errors/errors'
 import type { ResultValues } from '../lib/record'
+import { LAST_SLOT, slotInKey, slotKey } from '../lib/slot'
 
 /**
  * What a key begins with in the column `unique_key`: it says when the key is free again. One of `unique` once its row has
- * finished, one of `debounce` once it is claimed, one of `throttle` when a later enqueue takes it.
+ * finished, one of `debounce` once it is claimed, one of `throttle` when a later enqueue takes it, one of `slot` never.
  */
-const KINDS = { unique: 'f:', throttle: 't:', debounce: 'd:' } as const
+const KINDS = { unique: 'f:', throttle: 't:', debounce: 'd:', slot: 's' } as const
 
 const FREED_BY = { finish: KINDS.unique, claim: KINDS.debounce } as const
 
@@ -21,6 +22,41 @@ export function storedKey(key: TaskKey | null): string | null {
 /** The key of the user, of one in the column. */
 export function userKey(stored: string): string {
   return stored.slice(2)
+}
+
+/** The most members that keys of a set can tell apart. */
+const ORDINAL_DIGITS = 6
+export const LAST_ORDINAL = 16 ** ORDINAL_DIGITS - 1
+
+/** The key of a member of a set: digits of one width, so that all of a set are one range in the collations of all databases. */
+export function memberKey(set: string, ordinal: number): string {
+  return `g${set}${ordinal.toString(16).padStart(ORDINAL_DIGITS, '0')}`
+}
+
+/** The place of a member in its set; null if the key is not one of that set. */
+export function ordinalOf(set: string, key: string | null): number | null {
+  const found = key?.startsWith(`g${set}`) ? key.slice(1 + set.length) : ''
+  return /^[0-9a-f]{6}$/.test(found) ? Number.parseInt(found, 16) : null
+}
+
+/** Keys of the slots of a schedule, as the column has them: digits of one width, so that all of them are one range in the collations of all databases. */
+export function slotRange(schedule: string): { from: string; upTo: string; prefix: string } {
+  const prefix = `${KINDS.slot}${schedule}`
+  return {
+    from: storedKey({ kind: 'slot', key: slotKey(schedule, 0) }) ?? '',
+    upTo: storedKey({ kind: 'slot', key: slotKey(schedule, LAST_SLOT) }) ?? '',
+    prefix,
+  }
+}
+
+/** The slot of a stored key; null if it is not one of that schedule. */
+export function slotIn(schedule: string, stored: string | null): Date | null {
+  return stored?.startsWith(KINDS.slot) ? slotInKey(schedule, stored.slice(1)) : null
+}
+
+/** The schedule of a stored key; null if it is not one of a slot. */
+export function scheduleOf(stored: string | null): string | null {
+  return /^s([0-9a-f]{32})[0-9a-f]{12}$/.exec(stored ?? '')?.[1] ?? null
 }
 
 /** A stored key after its row has been claimed, or has finished. */

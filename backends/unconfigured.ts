@@ -1,7 +1,8 @@
 import { OneClass } from '../lib/copies/one-per-process'
-import type { Order } from '../lib/backend'
+import type { Order } from '../lib/order'
 import { InvalidTaskError } from '../lib/errors/errors'
 import { log } from '../lib/events/logger'
+import type { FlowPlan } from '../lib/flow-parts'
 import type { TaskResult } from '../lib/result'
 import type { Task } from '../lib/task-type'
 import { ImmediateBackend } from './immediate'
@@ -19,12 +20,13 @@ export class UnconfiguredBackend extends ImmediateBackend {
   }
 
   override async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    if (!this.#hasWarned)
-      log.warn(
-        `TASKS is not configured in this process: tasks run at once, in the process that enqueues them, and nothing is stored. ${HINT}`,
-      )
-    this.#hasWarned = true
+    this.#warn()
     return super.enqueue(order)
+  }
+
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
+    this.#warn()
+    return super.enqueueFlow(plan)
   }
 
   override validate(task: Task<unknown[], unknown>): void {
@@ -34,5 +36,13 @@ export class UnconfiguredBackend extends ImmediateBackend {
         HINT,
       )
     super.validate(task)
+  }
+
+  #warn(): void {
+    if (!this.#hasWarned)
+      log.warn(
+        `TASKS is not configured in this process: tasks run at once, in the process that enqueues them, and nothing is stored. ${HINT}`,
+      )
+    this.#hasWarned = true
   }
 }

@@ -28,11 +28,6 @@ export function days(option: string): Reader<number> {
     number(option, written, { least: 0, most: 36_500 }, 'a number of days from 0 to 36500') * DAY_MS
 }
 
-/** As `days` parses it. */
-export function inDays(ms: number): string {
-  return String(ms / DAY_MS)
-}
-
 export function wholeNumber(option: string, range: Range): Reader<number> {
   const expected =
     range.most === undefined

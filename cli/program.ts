@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { UsageError } from '../lib/errors/errors'
 import { didYouMean, shown } from '../lib/errors/suggestions'
-import { setRunningCommand } from '../lib/running-command'
+import { setRunningCommand } from '../lib/copies/running-command'
 import { lateCommands } from './commands'
 import { keepStdoutForAnswer, leave, printError, setVerbosity } from './output'
 import { text, wholeNumber } from './option-parsers'
@@ -79,6 +79,8 @@ const MEANT: Readonly<Record<string, string>> = {
   worker: 'db_worker',
   migrations: 'makemigrations',
   migrate: 'makemigrations',
+  beat: 'schedules',
+  cron: 'schedules',
 }
 
 function unknownCommand(name: string, known: readonly string[]): UsageError {

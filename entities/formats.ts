@@ -1,6 +1,14 @@
 /** What `run_after` holds when there is no delay: never NULL, as in Django. */
 export const NO_DELAY = new Date(Date.UTC(9999, 0, 1))
 
+/** What `run_after` holds while a row waits for others: no worker claims it, not even one that knows nothing of such rows. */
+export const PARKED_UNTIL = new Date(Date.UTC(9998, 0, 1))
+
+/** Whether an instant of the database, as text, is that. */
+export function isParked(runAfter: string | null): boolean {
+  return runAfter?.startsWith('9998-01-01 00:00:00') ?? false
+}
+
 const [ZERO, SPACE, POINT] = [48, 32, 46]
 const PLAIN_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const TIME_TEXT =

@@ -2,33 +2,14 @@ import type { EntityManager } from 'typeorm'
 import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
+import type { FlowPlan } from './flow-parts'
+import type { Order } from './order'
 import type { Counts, TaskStatus } from './record'
+import { type KeepResults, keptFor, shortestOf } from './retention'
 import type { TaskResult } from './result'
+import type { SlotRow } from './slot'
 import type { Outcome, Store, StoreOptions } from './store'
 import type { Task } from './task-type'
-
-/** The key of one call: while a row has it, another call writes none. Times are in ms. */
-export type TaskKey =
-  | { readonly kind: 'unique'; readonly key: string }
-  | { readonly kind: 'throttle'; readonly key: string; readonly every: number }
-  | {
-      readonly kind: 'debounce'
-      readonly key: string
-      readonly wait: number
-      /** null: however long calls follow. */
-      readonly atMost: number | null
-    }
-
-/** A call of a task that is to be run, before it is written: plain values, already checked. */
-export interface Order {
-  readonly task: Task<unknown[], unknown>
-  readonly args: readonly unknown[]
-  readonly kwargs: Readonly<Record<string, unknown>>
-  /** The text of the column `args_kwargs`: `{"args": […], "kwargs": {…}}`. */
-  readonly argsKwargs: string
-  /** What may keep it from being written, or have it written later; null: nothing. */
-  readonly key: TaskKey | null
-}
 
 export interface BackendSettings {
   /** The queues tasks may be put in; empty: any. */
@@ -92,6 +73,8 @@ export abstract class TaskBackend {
   /** The key in `TASKS`. */
   readonly alias: string
   readonly settings: BackendSettings
+  /** How long workers keep the results of tasks that do not say it by `keepResults`; null: workers delete none of them. */
+  readonly retention: KeepResults | null = null
 
   constructor(alias: string, settings: BackendSettings) {
     this.alias = alias
@@ -104,6 +87,11 @@ export abstract class TaskBackend {
     const results: TaskResult<unknown>[] = []
     for (const order of orders) results.push(await this.enqueue(order))
     return results
+  }
+
+  /** Writes the rows of a flow, all or none. Resolves to their results, in the order of the rows. */
+  async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
+    throw this.#lacks(`run a flow of ${plan.rows.length} tasks`)
   }
 
   /** @throws ResultNotFoundError for an id it does not hold. */
@@ -134,6 +122,16 @@ export abstract class TaskBackend {
   /** The number of results of this backend in each status. */
   async counts(_query: CountQuery = {}): Promise<Counts> {
     throw this.#lacks('count results')
+  }
+
+  /** The present instant, by the clock that says when rows are due. Needed to fire schedules. */
+  async now(): Promise<Date> {
+    throw this.#lacks('fire schedules')
+  }
+
+  /** The newest slot of a schedule that has a row; null: none has. `schedule`: what the keys of its slots begin with. Needed to fire schedules. */
+  async newestSlot(_schedule: string): Promise<SlotRow | null> {
+    throw this.#lacks('fire schedules')
   }
 
   /** What is wrong with the set-up; nothing by default. */
@@ -184,6 +182,18 @@ export abstract class TaskBackend {
     if (task.runAfter !== null && !this.supportsDefer)
       throw this.#cannot(task, 'runAfter', 'Leave runAfter out')
     if (!this.supportsTransactions) this.#assertNoTransaction(task)
+    this.#assertThrottleLasts(task)
+  }
+
+  /** The key of a throttle is in its row, also after that has finished. */
+  #assertThrottleLasts({ name, throttle, keepResults }: Task<unknown[], unknown>): void {
+    if (throttle === null) return
+    const keptMs = shortestOf(keptFor(keepResults, this.retention))
+    if (keptMs === undefined || keptMs >= throttle.every) return
+    throw new InvalidTaskError(
+      `Task "${name}" is throttled for ${throttle.every} ms, and its results are kept for ${keptMs} ms only: without its row a throttle ends.`,
+      `Keep its results for as long at least, by keepResults of the task or OPTIONS.retention of TASKS.${this.alias}.`,
+    )
   }
 
   #assertNoTransaction(task: Task<unknown[], unknown>): void {

@@ -15,6 +15,7 @@ const NAMES = [
   'queueName',
   'backend',
   'runAfter',
+  'isWaiting',
   'workerIds',
   'errors',
   'progress',

@@ -1,4 +1,4 @@
-import type { Order } from './backend'
+import type { Order } from './order'
 import { onePerProcess } from './copies/one-per-process'
 import { InvalidTaskError } from './errors/errors'
 import { type Rule, check, isRecord, settingsSubject } from './errors/option-checks'

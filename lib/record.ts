@@ -23,6 +23,8 @@ export interface ResultValues {
   readonly queueName: string
   readonly backend: string
   readonly runAfter: Date | null
+  /** It is READY, and waits for others of its flow; then `runAfter` is null. Absent: false. */
+  readonly isWaiting?: boolean
   /** Oldest first. Of a hundred and more the first and the last ones; `errors` says how many are left out. */
   readonly workerIds: readonly string[]
   /** The history as it is stored, oldest first; the last one is that of the run that failed for good. */
@@ -31,5 +33,5 @@ export interface ResultValues {
   readonly progress: Progress | null
 }
 
-/** How many results stand in each status. */
-export type Counts = Readonly<Record<TaskStatus, number>>
+/** How many results stand in each status; those that are READY and wait for others are counted apart. */
+export type Counts = Readonly<Record<TaskStatus, number>> & { readonly WAITING?: number }

@@ -17,6 +17,11 @@ class TaskRegistry {
     this.#refusesOthers = refusesOthers
   }
 
+  /** Whether it does. */
+  get refusesOthers(): boolean {
+    return this.#refusesOthers
+  }
+
   /** A file of the app was evaluated again, or another one defines the same. */
   noteReload(): void {
     this.#hasReloaded = true

@@ -135,9 +135,14 @@ export class TaskResult<Return> {
     return this.#read().queueName
   }
 
-  /** Not before this instant; null when it may run at once. */
+  /** Not before this instant; null when it may run at once, or when others have finished. */
   get runAfter(): Date | null {
     return this.#read().runAfter
+  }
+
+  /** True: the task is READY, but waits for earlier ones of its flow. */
+  get isWaiting(): boolean {
+    return this.#read().isWaiting ?? false
   }
 
   /** The backend's alias in `TASKS`. */
@@ -232,8 +237,8 @@ export class TaskResult<Return> {
   /** The result as plain data, fit for a web answer. Also class-transformer's `instanceToPlain` gives these properties. */
   toJSON(): Record<string, unknown> {
     const { taskName: task, ...values } = this.#read()
-    const { attempts, errors } = this
-    return { ...values, task, errors, attempts }
+    const { attempts, errors, isWaiting } = this
+    return { ...values, task, errors, attempts, isWaiting }
   }
 
   #read(): ResultValues {
@@ -242,8 +247,12 @@ export class TaskResult<Return> {
   }
 }
 
-/** Without a timeout a caller would wait for ever once no worker runs. */
-function assertWait(options: WaitOptions): WaitOptions {
+/**
+ * Without a timeout a caller would wait for ever once no worker runs.
+ *
+ * @throws InvalidTaskError if it is none.
+ */
+export function assertWait(options: WaitOptions): WaitOptions {
   const { timeout } = (options ?? {}) as Partial<WaitOptions>
   check(WAIT, 'timeout', timeout, TIMEOUT)
   return options

@@ -1,5 +1,6 @@
 import type { ErrorRecord } from './errors/error-record'
 import type { AttemptError } from './errors/history'
+import type { SetLinks } from './flow-parts'
 import type { ResultValues } from './record'
 
 /**
@@ -31,9 +32,22 @@ export interface Store {
   release(rows: readonly Held[], delay?: number): Promise<number>
   /** Takes over rows whose lease ran out: the store finds them, `judge` decides what each becomes. */
   rescue(judge: Judge): Promise<Rescued>
+  /**
+   * Settles sets of flows, of which a member has finished: rows that wait for those that have finished as a whole are due, FAILED
+   * or deleted. May be repeated. Resolves to the number of rows that are due now. Absent: the store has no flows.
+   */
+  settle?(sets: readonly SetLinks[]): Promise<number>
+  /** The same for rows that wait, some of them at each call: a worker may have been lost before it could settle what it did. */
+  settleWaiting?(): Promise<Settled>
   /** Deletes finished rows. */
   prune(query: PruneQuery): Promise<number>
   close(): Promise<void>
+}
+
+/** How many of the rows that a look saw waiting are due now, and how many it saw. */
+export interface Settled {
+  readonly due: number
+  readonly waiting: number
 }
 
 /** The records that workers have in the same place: who is at work, and who has not been seen for a whole lease. */
@@ -188,15 +202,30 @@ export interface Rescued {
   readonly left?: number | undefined
 }
 
-export interface PruneQuery {
+/** Ages of rows. */
+export interface PruneAges {
+  /** Milliseconds since `finished_at` after which a SUCCESSFUL row is deleted. Absent: never. */
+  readonly minAge?: number | undefined
+  /** The same for FAILED rows. */
+  readonly failedMinAge?: number | undefined
+}
+
+/** Ages of the rows of one task. */
+export interface TaskAges extends PruneAges {
+  /** The name of the task, compared exactly. */
+  readonly name: string
+}
+
+/** Which rows to delete. Its own ages are for all tasks that are not among `tasks`. */
+export interface PruneQuery extends PruneAges {
   /** Queues to prune; null: all. */
   readonly queues: readonly string[] | null
-  /** Milliseconds since `finished_at` after which a SUCCESSFUL row goes. */
-  readonly minAge: number
-  /** The same for FAILED rows. */
-  readonly failedMinAge: number
+  /** Tasks with ages of their own. */
+  readonly tasks?: readonly TaskAges[] | undefined
   /** Only counts. */
   readonly dryRun: boolean
   /** Called after each chunk with the number deleted so far. */
   readonly onProgress?: ((deleted: number) => void) | undefined
+  /** Asked before each statement, which waits for the answer; false ends the prune. Not asked where `dryRun`. */
+  readonly mayGoOn?: (() => Promise<boolean>) | undefined
 }

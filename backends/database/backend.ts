@@ -5,43 +5,42 @@ import {
   type BackendSettings,
   type CountQuery,
   type ListQuery,
-  type Order,
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
+import type { Order } from '../../lib/order'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
-import { inTime } from '../../lib/clock'
 import { heard } from '../../lib/events/logger'
+import type { FlowPlan } from '../../lib/flow-parts'
 import type { Counts } from '../../lib/record'
+import type { KeepResults } from '../../lib/retention'
 import { TaskResult } from '../../lib/result'
 import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
+import type { SlotRow } from '../../lib/slot'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { assertId, isUuid, newId } from '../ids'
+import { retentionOf } from '../lease-options'
 import { type Browsed, countRows, listRows, retryRow } from './browse'
-import { assertUsable, checkDatabase } from './checks/check'
+import { checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
 import { DatabaseOptions } from './options'
 import { dataSourceOf, expectDataSource, joinedPlaceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
 import { patiently, Session } from './connections/session'
-import { openWorkerSessions } from './connections/worker-data-source'
-import { DatabaseStore } from './store'
+import { openStoreOn } from './open-store'
 import type { Table } from './table'
-import { listenerOn } from './wakeups/notify'
-import { explained, isAway, unreachable } from './connections/database-errors'
-import type { Written } from './enqueueing/insert'
+import { explained, isAway } from './connections/database-errors'
+import type { NewOrder, Written } from './enqueueing/insert'
+import type * as flows from './flows/flow-orders'
+import { settledAfter } from './flows/settled-after'
+import { newestSlot } from './enqueueing/slots'
 import { writeOrders } from './enqueueing/write-orders'
-import { heartbeatOn } from './workers/heartbeat'
-
-/** Limit for the checks before a worker starts; they may have to wait for locks of others. */
-const CHECK_MS = 40_000
-const CLOSE_MS = 3_000
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
 @OneClass('DatabaseBackend')
@@ -50,11 +49,14 @@ export class DatabaseBackend extends TaskBackend {
   override readonly supportsGetResult = true
   override readonly supportsPriority = true
   override readonly supportsTransactions = true
+  override readonly retention: KeepResults | null
   readonly #options: DatabaseOptions
 
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
-    this.#options = validateShape(DatabaseOptions, settings.options, `TASKS.${alias}.OPTIONS`)
+    const path = `TASKS.${alias}.OPTIONS`
+    this.#options = validateShape(DatabaseOptions, settings.options, path)
+    this.retention = retentionOf(this.#options, path)
     expectDataSource(this.#options.dataSource, alias)
   }
 
@@ -65,13 +67,35 @@ export class DatabaseBackend extends TaskBackend {
 
   /** One statement for as many orders as fit into one; several in one transaction. All have the same manager. */
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
+    return this.#write(orders, (table) =>
+      orders.map((order) => ({ order, id: this.#newKey(table) })),
+    )
+  }
+
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
+    const orders = plan.rows.map(({ order }) => order)
+    return this.#write(orders, (table) => {
+      const { flowOrders } = require('./flows/flow-orders') as typeof flows
+      return flowOrders(plan, () => this.#newKey(table))
+    })
+  }
+
+  /** Writes rows for the orders. `withIds` gives them as they are written. */
+  async #write(
+    orders: readonly Order[],
+    withIds: (table: Table) => readonly NewOrder[],
+  ): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
     return this.#inTable(
       first.task.manager,
       async ({ table, dialect, dataSource, wakeups }, session) => {
-        const keyed = orders.map((order) => ({ order, id: this.#newKey(table) }))
-        const told = wakeups.queuesOf(orders, session, this.#notifies)
+        const rows = withIds(table)
+        const told = wakeups.queuesOf(
+          rows.map(({ order }) => order),
+          session,
+          this.#notifies,
+        )
         let isTold = false
         const target = {
           session,
@@ -86,7 +110,7 @@ export class DatabaseBackend extends TaskBackend {
         }
         let isAnyNew = false
         try {
-          const written = await writeOrders(target, keyed)
+          const written = await writeOrders(target, rows)
           isAnyNew = written.some(({ isNew }) => isNew)
           return written.map((each, i) =>
             this.#written(each, (orders[i] ?? first).task.name, dataSource),
@@ -113,10 +137,12 @@ export class DatabaseBackend extends TaskBackend {
       const key = table.hexIds ? hexOf(id) : id
       const cancelled = recordOf(new TaskCancelled())
       // A deadlock has ended the transaction of a caller, and is theirs to try again.
-      const ask = (work: () => Promise<number>) => (session.isJoined ? work() : patiently(work))
+      const ask = <T>(work: () => Promise<T>): Promise<T> =>
+        session.isJoined ? work() : patiently(work)
       // It may change between the two statements; then it is the other by the second time, or has finished.
       for (let look = 0; look < 2; look++) {
-        if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0) return
+        if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0)
+          return ask(() => settledAfter(key, { dialect, session, table, alias: this.alias }))
         if ((await ask(() => dialect.requestCancel(session, key, this.#notifies))) > 0)
           return wakeups.tell({ what: 'cancel', key }, session, this.#notifies)
       }
@@ -139,6 +165,14 @@ export class DatabaseBackend extends TaskBackend {
     return this.#browse((browsed) => countRows(browsed, this.alias, query))
   }
 
+  override async now(): Promise<Date> {
+    return this.#inTable(undefined, ({ dialect }, session) => dialect.now(session))
+  }
+
+  override async newestSlot(schedule: string): Promise<SlotRow | null> {
+    return this.#browse(({ manager }) => newestSlot(manager, schedule))
+  }
+
   override async check(): Promise<Problem[]> {
     return checkDatabase(() => this.dataSource())
   }
@@ -147,28 +181,8 @@ export class DatabaseBackend extends TaskBackend {
     return isAway(error)
   }
 
-  override async openStore({
-    leaseSeconds = this.#options.leaseSeconds ?? 30,
-    wakeup,
-  }: StoreOptions): Promise<Store> {
-    const { dataSource: app, table, dialect, wakeups } = await this.#place()
-    const sessions = await openWorkerSessions(
-      app,
-      leaseSeconds,
-      wakeup && listenerOn(table, wakeup),
-    )
-    await inTime(assertUsable(sessions.dataSource, sessions.chore, dialect, table), CHECK_MS).catch(
-      async (error: unknown) => {
-        await inTime(sessions.close(), CLOSE_MS).catch(() => {})
-        throw unreachable(error, table.type)
-      },
-    )
-    const unhear = wakeup ? wakeups.hear(wakeup, this.#notifies) : () => {}
-    const close = async (): Promise<void> => (unhear(), sessions.close())
-    const known = { tableName: table.name, backendName: this.alias, leaseSeconds }
-    const heartbeat = heartbeatOn(sessions, dialect, table.workers, known)
-    const settings = { ...known, maxCrashes: this.#options.maxCrashes ?? 3, heartbeat }
-    return new DatabaseStore(sessions, dialect, settings, close)
+  override async openStore(options: StoreOptions): Promise<Store> {
+    return openStoreOn(await this.#place(), this.alias, this.#options, options)
   }
 
   override async completeInTransaction(

@@ -1,6 +1,6 @@
 import { type DataSource, type EntityManager, In, Not, type SelectQueryBuilder } from 'typeorm'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
-import { dashed, hexOf, NO_DELAY } from '../../entities/formats'
+import { dashed, hexOf, NO_DELAY, PARKED_UNTIL } from '../../entities/formats'
 import { historyOf, withRetry } from '../../lib/errors/history'
 import type { CountQuery, ListQuery } from '../../lib/backend'
 import { ResultNotFoundError } from '../../lib/errors/errors'
@@ -15,12 +15,20 @@ import { takenForAnother } from './enqueueing/keyed'
 import { enqueuedKeyOf } from './enqueueing/shared-values'
 import type { Table } from './table'
 
+const DAY_MS = 86_400_000
+
 type Rows = SelectQueryBuilder<DBTaskResult>
 
 /** What filters and orders compare. Arguments and results, which may be large, are read of listed rows only. */
-const LOOKED_AT = ['id', 'status', 'backend_name', 'queue_name', 'task_path', 'enqueued_at'].map(
-  (column) => `t.${column} AS ${column}`,
-)
+const LOOKED_AT = [
+  'id',
+  'status',
+  'backend_name',
+  'queue_name',
+  'task_path',
+  'enqueued_at',
+  'run_after',
+].map((column) => `t.${column} AS ${column}`)
 
 /** The table of one DataSource, seen by somebody who looks at results. */
 export interface Browsed {
@@ -73,10 +81,23 @@ export async function countRows(
   const records = await wanted(browsed, alias, query, from)
     .select('t.status', 'status')
     .addSelect('COUNT(*)', 'n')
+    .addSelect(
+      'SUM(CASE WHEN t.run_after > :parkedFrom AND t.run_after < :parkedTo THEN 1 ELSE 0 END)',
+      'parked',
+    )
+    .setParameters(AROUND_PARKED)
     .groupBy('t.status')
-    .getRawMany<{ status: TaskStatus; n: number | string }>()
+    .getRawMany<{ status: TaskStatus; n: number | string; parked: number | string }>()
   const found = Object.fromEntries(records.map(({ status, n }) => [status, Number(n)]))
-  return { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, ...found }
+  const waiting = Number(records.find(({ status }) => status === 'READY')?.parked ?? 0)
+  const counts = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, ...found }
+  return { ...counts, READY: counts.READY - waiting, WAITING: waiting }
+}
+
+/** A day before and after: drivers write instants in forms that cannot be told to be equal. */
+const AROUND_PARKED = {
+  parkedFrom: new Date(PARKED_UNTIL.getTime() - DAY_MS),
+  parkedTo: new Date(PARKED_UNTIL.getTime() + DAY_MS),
 }
 
 /**

@@ -8,7 +8,10 @@ export interface NewRows {
 }
 
 export type SharedValues = NewValues<Extract<StoredColumn, { whenNew: 'order' }>>
-export type NewCall = NewValues<Extract<StoredColumn, { whenNew: 'call' }>>
+export type NewCall = NewValues<Extract<StoredColumn, { whenNew: 'call' }>> & {
+  /** In the place of the shared one, for all calls of an INSERT or for none. */
+  readonly unique_key?: string | null
+}
 
 type NewValues<C extends StoredColumn> = {
   readonly [Each in C as RawNameOf<Each>]:

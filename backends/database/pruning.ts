@@ -1,5 +1,7 @@
 import { clock } from '../../lib/clock'
 import type { Dialect, Part, Prunable } from './dialects/dialect'
+import { withoutNewestSlots } from './enqueueing/slots'
+import { withoutAwaited } from './flows/prunable-members'
 import type { Session } from './connections/session'
 
 /** Rows deleted by one statement: few enough that no claim waits for long. */
@@ -11,6 +13,9 @@ export interface Pruning {
   readonly dialect: Dialect
   readonly session: Session
   readonly prunable: Prunable
+  readonly hexIds: boolean
+  /** Asked before each statement, or pair of them; false ends the prune. */
+  readonly mayGoOn: () => Promise<boolean>
   /** Runs a statement, and repeats it while others are in its way. */
   readonly ask: <T>(work: () => Promise<T>) => Promise<T>
   /** Called with the number of rows that each chunk deleted. */
@@ -23,32 +28,39 @@ export interface Pruning {
  * write more than its log holds, and then everything else waits too (measured on MariaDB: claims of 1.2 s instead of 0.02).
  */
 export async function prune(pruning: Pruning): Promise<void> {
-  const { dialect, session, ask } = pruning
+  const { dialect, session, ask, mayGoOn } = pruning
   let after: string | null = null
   do {
+    if (!(await mayGoOn())) return
     const start: string | null = after
     after = await withPause(() => ask(() => dialect.furtherOn(session, start, PART)))
-    await prunePart(pruning, { after: start, upTo: after })
+    if (!(await prunePart(pruning, { after: start, upTo: after }))) return
   } while (after !== null)
 }
 
-async function prunePart(pruning: Pruning, { after, upTo }: Part): Promise<void> {
+/** Resolves to false if it may not go on. */
+async function prunePart(pruning: Pruning, { after, upTo }: Part): Promise<boolean> {
   let last = after
   for (let isMore = true; isMore;) {
+    if (!(await pruning.mayGoOn())) return false
     const start = last
     const keys = await withPause(() => pruneChunk(pruning, { after: start, upTo }))
     last = keys.at(-1) ?? null
     isMore = keys.length === CHUNK
   }
+  return true
 }
 
 /** Returns the keys of the rows that were to be deleted. */
 async function pruneChunk(
-  { dialect, session, prunable, ask, onDeleted }: Pruning,
+  { dialect, session, prunable, ask, onDeleted, hexIds }: Pruning,
   part: Part,
 ): Promise<string[]> {
   const keys = await ask(() => dialect.prunable(session, prunable, part, CHUNK))
-  if (keys.length > 0) onDeleted(await ask(() => dialect.deleteFinished(session, keys)))
+  if (keys.length === 0) return keys
+  const unawaited = await ask(() => withoutAwaited(dialect.flowRows(session), keys, hexIds))
+  const free = await ask(() => withoutNewestSlots(session.manager, unawaited))
+  if (free.length > 0) onDeleted(await ask(() => dialect.deleteFinished(session, free)))
   return keys
 }
 

@@ -1,5 +1,6 @@
+import { parsed, repeated } from '../parsed'
 import type { ColumnName, StoredColumn } from '../../entities/columns'
-import { dashed, instantOf, NO_DELAY, utcText } from '../../entities/formats'
+import { dashed, instantOf, NO_DELAY, utcText, isParked } from '../../entities/formats'
 import { type AttemptError, historyOf } from '../../lib/errors/history'
 import { isRecord } from '../../lib/errors/option-checks'
 import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
@@ -22,6 +23,8 @@ export type ClaimedRaw = Omit<
     /** As text, or in milliseconds since 1970. */
     readonly enqueued_at: string | number | null
     readonly started_at: string | number | null
+    /** Why it cannot be run, apart from what its columns say. */
+    readonly fault?: string
   }
 
 /** The name in a raw row: the id is called `row_key`, since batches have it under that name too. */
@@ -71,17 +74,26 @@ export const MAX_CLAIMS = 2 ** 31 - 1
 
 /** A claimed row for the worker. A row that no worker can run says why in `malformed`. */
 export function claimedRow(raw: ClaimedRaw): ClaimedRow {
-  const [call, options] = [parsed(raw.args_kwargs), parsed(raw.options)]
+  const call = parsed(raw.args_kwargs)
   const workers = workersOf(raw.worker_ids)
   return {
     key: raw.row_key,
     claims: Number(raw.claims ?? 0),
     values: resultValues(raw, call, workers),
     cancelled: typeof raw.cancel_requested_at === 'string',
-    malformed: malformedPart(raw, call, workers),
+    malformed: raw.fault ?? malformedPart(raw, call, workers),
     bytes: raw.args_kwargs?.length ?? 0,
-    options: isRecord(options) ? options : NO_OPTIONS,
+    options: raw.options === null ? NO_OPTIONS : readOptions(raw.options),
   }
+}
+
+const readOptions = repeated((options) => (isRecord(options) ? options : NO_OPTIONS))
+
+/** A row of a lost worker, which may run again: values of a flow take their places among its arguments when it is claimed. */
+export function expiredRow(raw: ClaimedRaw): ClaimedRow {
+  const call = parsed(raw.args_kwargs)
+  if (!isRecord(call) || openArguments(call['args']) === null) return claimedRow(raw)
+  return claimedRow({ ...raw, args_kwargs: JSON.stringify(callOf(call)) })
 }
 
 /** The values of a result. A malformed column reads as empty, so that the rest of the row can be read. */
@@ -105,6 +117,7 @@ function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultV
     queueName: raw.queue_name ?? '',
     backend: raw.backend_name ?? '',
     runAfter: delayOf(raw.run_after),
+    isWaiting: raw.status === 'READY' && isParked(raw.run_after),
     workerIds: idsIn(workers),
     errors: errorsOf(raw),
     returnValue: parsed(raw.return_value ?? null) ?? null,
@@ -114,10 +127,15 @@ function resultValues(raw: ClaimedRaw, call: unknown, workers: unknown): ResultV
 
 function callOf(call: unknown): Pick<ResultValues, 'args' | 'kwargs'> {
   if (!isRecord(call)) return { args: [], kwargs: {} }
-  return {
-    args: Array.isArray(call['args']) ? call['args'] : [],
-    kwargs: isRecord(call['kwargs']) ? call['kwargs'] : {},
-  }
+  const open = openArguments(call['args'])
+  const args = open ? open['of'] : call['args']
+  const kwargs = open ? open['kwargs'] : call['kwargs']
+  return { args: Array.isArray(args) ? args : [], kwargs: isRecord(kwargs) ? kwargs : {} }
+}
+
+/** Arguments of a flow, of which some are known only when the row runs: those are null. */
+function openArguments(args: unknown): Readonly<Record<string, unknown>> | null {
+  return isRecord(args) && Array.isArray(args['of']) ? args : null
 }
 
 /** The first reason why the row cannot be run, or null. */
@@ -164,19 +182,15 @@ function isPriority(priority: number | string): boolean {
 }
 
 function delayOf(runAfter: string | null): Date | null {
-  if (runAfter === null || runAfter === NO_DELAY_TEXT) return null
+  if (runAfter === null || runAfter === NO_DELAY_TEXT || isParked(runAfter)) return null
   const at = instant(runAfter)
   return at === null || at.getTime() === NO_DELAY.getTime() ? null : at
 }
 
-/** The rows of a claim mostly have the same worker alone (measured: a twentieth of a worker's time). */
-let latestWorkers: { text: string; workers: unknown } = { text: '[]', workers: Object.freeze([]) }
+const readWorkers = repeated((workers) => workers)
 
-/** Frozen: rows share it. */
 function workersOf(text: string | null): unknown {
-  if (text === null) return undefined
-  if (text !== latestWorkers.text) latestWorkers = { text, workers: Object.freeze(parsed(text)) }
-  return latestWorkers.workers
+  return text === null ? undefined : readWorkers(text)
 }
 
 const NO_IDS: readonly string[] = Object.freeze([])
@@ -195,15 +209,6 @@ function instant(at: string | number | null): Date | null {
   return at === null ? null : instantOf(at)
 }
 
-function parsed(text: string | null): unknown {
-  if (text === null) return undefined
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
-}
-
 /** An outcome as the statements take it. */
 export function finishRow(outcome: Outcome): FinishRow {
   const isRetry = outcome.status === 'READY'
@@ -219,24 +224,6 @@ export function finishRow(outcome: Outcome): FinishRow {
     attempt_errors: isRetry ? JSON.stringify(outcome.errors) : null,
     delay: isRetry ? outcome.delay : null,
   }
-}
-
-/** Estimate of what an outcome takes besides its texts. */
-const REST = 100
-
-/** The size of an outcome in characters. */
-export function sizeOf(row: FinishRow): number {
-  return (
-    REST +
-    (row.return_value?.length ?? 0) +
-    row.traceback.length +
-    (row.attempt_errors?.length ?? 0) +
-    (row.progress?.length ?? 0)
-  )
-}
-
-export function sizeOfAll(rows: readonly FinishRow[]): number {
-  return rows.reduce((sum, row) => sum + sizeOf(row), 0)
 }
 
 /** Databases promise no order for the rows that an UPDATE returns. */

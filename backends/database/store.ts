@@ -1,3 +1,4 @@
+import type { SetLinks } from '../../lib/flow-parts'
 import type {
   Exchange,
   Heartbeat,
@@ -11,25 +12,28 @@ import type {
   Rescued,
   Store,
   ClaimFilter,
+  Settled,
 } from '../../lib/store'
 import type { Sessions } from './connections/worker-connections'
 import { patiently } from './connections/session'
 import type { Claim, Dialect, Exchanged } from './dialects/dialect'
+import { agesOf } from './dialects/prunable'
 import { failedWhole, type HandedIn, HandIn } from './batches/hand-in'
 import { HeldRows } from './batches/held-rows'
 import { LargeArguments } from './batches/large-arguments'
-import { PORTION } from './batches/portions'
+import { PORTION, sizeOfAll } from './batches/portions'
+import { heldRow, latestClaims } from './batches/latest-claims'
 import { withPresentClaims } from './batches/present-claims'
 import { giveBack, takeOver } from './batches/unclaim'
+import { StoreFlows } from './flows/store-flows'
 import { prune } from './pruning'
 import {
   type ClaimedRaw,
   claimedRow,
+  expiredRow,
   finishRow,
   type FinishRow,
-  type HeldRow,
   inDjangosOrder,
-  sizeOfAll,
 } from './row'
 import { explained } from './connections/database-errors'
 
@@ -43,6 +47,7 @@ export interface StoreSettings {
   readonly leaseSeconds: number
   readonly maxCrashes: number
   readonly heartbeat?: Heartbeat | undefined
+  readonly hexIds: boolean
 }
 
 /** The verbs of a worker by the dialect's: converts rows, repeats statements, explains errors. */
@@ -58,6 +63,7 @@ export class DatabaseStore implements Store {
   readonly #held: HeldRows
   /** After a claim that left out arguments for their size. */
   #arguments: LargeArguments | undefined
+  readonly #flows: StoreFlows
 
   get heartbeat(): Heartbeat | undefined {
     return this.#settings.heartbeat
@@ -88,6 +94,7 @@ export class DatabaseStore implements Store {
     this.#close = close
     // An insert counts each character twice.
     this.#portion = Math.min(PORTION, dialect.maxStatement / 2)
+    this.#flows = new StoreFlows(sessions, dialect, settings.backendName, settings.hexIds)
     this.#held = new HeldRows(sessions.renewal, dialect, settings.leaseSeconds)
   }
 
@@ -112,7 +119,10 @@ export class DatabaseStore implements Store {
         leaseSeconds,
       }),
     )
-    const complete = claimed.every(hasArguments) ? claimed : await this.#complete(claimed)
+    const whole = claimed.every(hasArguments) ? claimed : await this.#complete(claimed)
+    const complete = whole.some((row) => this.#flows.isToBeFilled(row))
+      ? await this.#flows.filled(whole, (rows) => this.#large().giveBack(rows))
+      : whole
     return {
       answers: outcomes.map((outcome) => {
         if (!isLatest(outcome)) return 'refused'
@@ -163,7 +173,7 @@ export class DatabaseStore implements Store {
       await this.#ask(() =>
         this.#dialect.expired(this.#sessions.chore, this.#settings.backendName, RESCUE_CHUNK),
       )
-    ).map(claimedRow)
+    ).map(expiredRow)
     if (expired.length === 0) return { released: [], failed: [] }
     const taken = await takeOver(expired.map(judge).map(finishRow), (part) =>
       this.#ask(() => this.#dialect.takeOver(this.#sessions.chore, part)),
@@ -174,15 +184,25 @@ export class DatabaseStore implements Store {
     return { released: ids('READY'), failed: ids('FAILED'), ...(left > 0 && { left }) }
   }
 
-  async prune({ queues, minAge, failedMinAge, dryRun, onProgress }: PruneQuery): Promise<number> {
+  async settle(sets: readonly SetLinks[]): Promise<number> {
+    return sets.length === 0 ? 0 : this.#ask(() => this.#flows.settle(sets))
+  }
+
+  async settleWaiting(): Promise<Settled> {
+    return this.#ask(() => this.#flows.settleWaiting())
+  }
+
+  async prune({ queues, dryRun, onProgress, mayGoOn, ...ages }: PruneQuery): Promise<number> {
     const { backendName } = this.#settings
-    const prunable = { backendName, queues, minAge, failedMinAge }
+    const prunable = { backendName, queues, ...agesOf(ages) }
     if (dryRun) return this.#ask(() => this.#dialect.countPrunable(this.#sessions.walk, prunable))
     let deleted = 0
     await prune({
       dialect: this.#dialect,
       session: this.#sessions.walk,
       prunable,
+      hexIds: this.#settings.hexIds,
+      mayGoOn: mayGoOn ?? (async () => true),
       ask: (work) => this.#ask(work),
       onDeleted: (more) => {
         deleted += more
@@ -214,8 +234,11 @@ export class DatabaseStore implements Store {
   }
 
   #complete(claimed: readonly ClaimedRaw[]): Promise<readonly ClaimedRaw[]> {
-    this.#arguments ??= new LargeArguments(this.#sessions, this.#dialect)
-    return this.#arguments.complete(claimed)
+    return this.#large().complete(claimed)
+  }
+
+  #large(): LargeArguments {
+    return (this.#arguments ??= new LargeArguments(this.#sessions, this.#dialect))
   }
 
   /** Repeats a statement while others are in its way; an error that can never go away explains why. */
@@ -234,17 +257,4 @@ export class DatabaseStore implements Store {
 
 function hasArguments({ args_kwargs }: ClaimedRaw): boolean {
   return args_kwargs !== null
-}
-
-function heldRow({ key, claims }: Held): HeldRow {
-  return { row_key: key, claims }
-}
-
-/** A worker that stalled may have claimed its own row again. Claims only grow, so only the latest claim of a row can be valid. */
-function latestClaims(rows: readonly Held[]): (row: Held) => boolean {
-  // As a worker hands them in.
-  if (rows.every(({ key }, i) => key > (rows[i - 1]?.key ?? ''))) return () => true
-  const latest = new Map<string, number>()
-  for (const { key, claims } of rows) latest.set(key, Math.max(claims, latest.get(key) ?? claims))
-  return ({ key, claims }) => claims === latest.get(key)
 }

@@ -2,14 +2,17 @@ import {
   type BackendSettings,
   type CountQuery,
   type ListQuery,
-  type Order,
   TaskBackend,
 } from '../../lib/backend'
+import type { Order } from '../../lib/order'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
+import type { FlowPlan } from '../../lib/flow-parts'
 import type { Counts } from '../../lib/record'
 import { TaskResult } from '../../lib/result'
+import { flowOrders } from '../database/flows/flow-orders'
 import { valuesOf } from '../database/row'
+import { newId } from '../ids'
 import type { MemoryRow } from './row'
 import { MemoryTable } from './table'
 
@@ -31,6 +34,10 @@ export abstract class KeptInMemory extends TaskBackend {
       : this.announced(this.table.add(order, this.alias))
   }
 
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
+    return this.placed(plan).map((row) => this.announced(row))
+  }
+
   override async getResult(id: string): Promise<TaskResult<unknown>> {
     return this.resultOf(this.table.get(id))
   }
@@ -49,6 +56,10 @@ export abstract class KeptInMemory extends TaskBackend {
 
   override async counts(query: CountQuery = {}): Promise<Counts> {
     return this.table.counts(this.alias, query)
+  }
+
+  protected placed(plan: FlowPlan<Order>): MemoryRow[] {
+    return flowOrders(plan, newId).map(({ order, id }) => this.table.add(order, this.alias, id))
   }
 
   /** The row as it is now; the result does not change with it. */

@@ -1,5 +1,5 @@
 import { instantOf, utcText } from '../../entities/formats'
-import type { TaskKey } from '../../lib/backend'
+import type { UserKey } from '../../lib/order'
 import { clock } from '../../lib/clock'
 import { CANCELLED, type ErrorRecord } from '../../lib/errors/error-record'
 import { withRetry, workersAfter } from '../../lib/errors/history'
@@ -81,7 +81,7 @@ export function end(
 }
 
 /** Whether the row keeps another one of its key out. */
-export function keeps(row: MemoryRow, key: TaskKey, now: number): boolean {
+export function keeps(row: MemoryRow, key: UserKey, now: number): boolean {
   if (key.kind === 'debounce') return row.status === 'READY'
   if (row.status === 'READY' || row.status === 'RUNNING') return true
   return key.kind === 'throttle' && (row.enqueued_at ?? '') > instantText(now - key.every)
@@ -91,7 +91,7 @@ export function keeps(row: MemoryRow, key: TaskKey, now: number): boolean {
 export function postpone(
   row: MemoryRow,
   argsKwargs: string,
-  { wait, atMost }: TaskKey & { kind: 'debounce' },
+  { wait, atMost }: UserKey & { kind: 'debounce' },
   now: number,
 ): void {
   const last =

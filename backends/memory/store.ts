@@ -1,5 +1,6 @@
 import { dashed } from '../../entities/formats'
 import { clock } from '../../lib/clock'
+import type { SetLinks } from '../../lib/flow-parts'
 import type {
   ClaimedRow,
   Exchange,
@@ -13,8 +14,13 @@ import type {
   Rescued,
   Store,
   ClaimFilter,
+  Settled,
 } from '../../lib/store'
-import { claimedRow } from '../database/row'
+import { Filling } from '../database/flows/fill'
+import { partOf, Settling } from '../database/flows/settling'
+import { claimedRow, expiredRow } from '../database/row'
+import { scheduleOf } from '../keys'
+import { MemoryFlowRows } from './flow-rows'
 import * as change from './row'
 import type { MemoryRow } from './row'
 import { isDue, isInQueues, type MemoryTable } from './table'
@@ -33,10 +39,15 @@ export class MemoryStore implements Store {
   readonly #table: MemoryTable
   readonly #settings: MemoryStoreSettings
   readonly #close: () => void
+  readonly #settling: Settling
+  readonly #filling: Filling
 
   constructor(table: MemoryTable, settings: MemoryStoreSettings, close = (): void => {}) {
     this.#table = table
     this.#settings = settings
+    const rows = new MemoryFlowRows(table)
+    this.#settling = new Settling(rows, settings.backendName, false)
+    this.#filling = new Filling(rows)
     this.#close = close
   }
 
@@ -54,7 +65,7 @@ export class MemoryStore implements Store {
     filter: ClaimFilter,
   ): Promise<Exchange> {
     const answers = outcomes.map((outcome) => (this.#finish(outcome) ? 'kept' : 'refused'))
-    return { answers, claimed: this.#claim(limit, filter) }
+    return { answers, claimed: await Promise.all(this.#claim(limit, filter).map(this.#filled)) }
   }
 
   async renew(rows: readonly Held[]): Promise<Renewed> {
@@ -95,21 +106,35 @@ export class MemoryStore implements Store {
     const outcomes = this.#own()
       .filter(({ leaseEnds }) => leaseEnds !== null && leaseEnds < clock.now())
       .slice(0, RESCUE_CHUNK)
-      .map((row) => judge(claimedRow(row)))
+      .map((row) => judge(expiredRow(row)))
     const taken = outcomes.filter((outcome) => this.#finish(outcome))
     const ids = (status: Outcome['status']): string[] =>
       taken.filter((outcome) => outcome.status === status).map(({ key }) => dashed(key))
     return { released: ids('READY'), failed: ids('FAILED') }
   }
 
+  settle(sets: readonly SetLinks[]): Promise<number> {
+    return this.#settling.settle(sets)
+  }
+
+  settleWaiting(): Promise<Settled> {
+    return this.#settling.settleWaiting()
+  }
+
   async prune(query: PruneQuery): Promise<number> {
-    const old = this.#own().filter((row) => isInQueues(row, query) && this.#isOld(row, query))
+    const old = this.#own().filter(
+      (row) => isInQueues(row, query) && this.#isOld(row, query) && !this.#isNewestSlot(row),
+    )
     if (query.dryRun) return old.length
-    for (const [i, { row_key: key }] of old.entries()) {
-      this.#table.rows.delete(key)
-      if ((i + 1) % PRUNE_CHUNK === 0 || i + 1 === old.length) query.onProgress?.(i + 1)
+    let deleted = 0
+    for (let at = 0; at < old.length; at += PRUNE_CHUNK) {
+      if (query.mayGoOn && !(await query.mayGoOn())) break
+      // Meanwhile one may have been retried, or deleted.
+      const chunk = old.slice(at, at + PRUNE_CHUNK).filter((row) => this.#isOld(row, query))
+      deleted += chunk.filter(({ row_key: key }) => this.#table.rows.delete(key)).length
+      query.onProgress?.(deleted)
     }
-    return old.length
+    return deleted
   }
 
   async close(): Promise<void> {
@@ -121,7 +146,10 @@ export class MemoryStore implements Store {
     return [...this.#table.rows.values()].filter((row) => row.backend_name === backendName)
   }
 
-  #claim(limit: number, filter: ClaimFilter): ClaimedRow[] {
+  readonly #filled = async (row: MemoryRow): Promise<ClaimedRow> =>
+    claimedRow(partOf(row.options).awaits ? await this.#filling.filled(row) : row)
+
+  #claim(limit: number, filter: ClaimFilter): MemoryRow[] {
     if (limit <= 0) return []
     const now = this.#table.now()
     const best = this.#own()
@@ -132,7 +160,7 @@ export class MemoryStore implements Store {
       change.claim(row, filter.workerId, now)
       change.hold(row, this.leaseSeconds, now)
     }
-    return best.map(claimedRow)
+    return best
   }
 
   /** Whether the row now says what the outcome says. */
@@ -158,10 +186,20 @@ export class MemoryStore implements Store {
     return Number(this.#table.rows.get(key)?.claims ?? 0)
   }
 
-  #isOld({ status, finished_at: finishedAt }: MemoryRow, query: PruneQuery): boolean {
+  /** By the newest one it is known which slots of its schedule have had their turn. */
+  #isNewestSlot(row: MemoryRow): boolean {
+    const schedule = scheduleOf(row.unique_key)
+    return schedule !== null && this.#table.newestSlot(schedule) === row
+  }
+
+  #isOld(
+    { status, finished_at: finishedAt, task_path: taskName }: MemoryRow,
+    query: PruneQuery,
+  ): boolean {
     if (finishedAt === null || (status !== 'SUCCESSFUL' && status !== 'FAILED')) return false
-    const age = status === 'FAILED' ? query.failedMinAge : query.minAge
-    return finishedAt <= change.instantText(this.#table.now() - age)
+    const ages = query.tasks?.find(({ name }) => name === taskName) ?? query
+    const age = status === 'FAILED' ? ages.failedMinAge : ages.minAge
+    return age !== undefined && finishedAt <= change.instantText(this.#table.now() - age)
   }
 }
 

@@ -1,16 +1,22 @@
 import { dashed } from '../../entities/formats'
-import type { CountQuery, ListQuery, Order } from '../../lib/backend'
+import type { CountQuery, ListQuery } from '../../lib/backend'
+import type { Order } from '../../lib/order'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
 import type { Counts, TaskStatus } from '../../lib/record'
 import type { Wakeup } from '../../lib/store'
-import { enqueuedKeyOf, sharedValues, UNDELAYED } from '../database/enqueueing/shared-values'
+import {
+  enqueuedKeyOf,
+  PARKED,
+  sharedValues,
+  UNDELAYED,
+} from '../database/enqueueing/shared-values'
 import { newRow } from '../database/new-row'
 import { valuesOf } from '../database/row'
 import { newId } from '../ids'
 import { notFailed } from '../not-failed'
-import { assertHolds, keyTaken, storedKey } from '../keys'
+import { assertHolds, keyTaken, scheduleOf, storedKey } from '../keys'
 import { end, instantText, keeps, type MemoryRow, postpone, retry } from './row'
 
 /** The rows of one or several backends, in this process. */
@@ -19,6 +25,8 @@ export class MemoryTable {
   readonly rows = new Map<string, MemoryRow>()
   readonly #now: () => number
   readonly #listeners = new Set<(wakeup: Wakeup) => void>()
+  /** The members of sets of flows. */
+  readonly #sets = new Map<string, MemoryRow[]>()
 
   /** `now` gives the instants that are stored, in ms since 1970. Leases go by the library's clock instead. */
   constructor(now: () => number = Date.now) {
@@ -30,13 +38,15 @@ export class MemoryTable {
   }
 
   /** Writes a new row, whatever its key. */
-  add({ task, argsKwargs, key }: Order, alias: string): MemoryRow {
-    const call = { row_key: newId(), args_kwargs: argsKwargs }
-    const row = newRow(call, sharedValues({ task, key }, alias), instantText(this.now()))
+  add({ task, argsKwargs, key, flow, slot }: Order, alias: string, id = newId()): MemoryRow {
+    const call = { row_key: id, args_kwargs: argsKwargs, ...(flow && { unique_key: flow.key }) }
+    const shared = sharedValues({ task, key, ...(flow && { flow }), ...(slot && { slot }) }, alias)
+    const row = newRow(call, shared, instantText(this.now()))
     const added: MemoryRow = { ...row, leaseEnds: null }
     if (key?.kind === 'debounce') added.run_after = instantText(this.now() + key.wait)
     this.rows.set(row.row_key, added)
-    if (isDue(added, this.now())) this.#tell({ what: 'ready', queue: task.queueName })
+    if (flow?.member) this.#join(flow.member.set, added)
+    if (isDue(added, this.now())) this.tell({ what: 'ready', queue: task.queueName })
     return added
   }
 
@@ -49,6 +59,7 @@ export class MemoryTable {
     const { key } = order
     const holder = key && this.#byUniqueKey(storedKey(key) ?? '')
     if (!key || !holder) return undefined
+    if (key.kind === 'slot') return holder
     if (!keeps(holder, key, this.now())) {
       holder.unique_key = null
       return undefined
@@ -71,7 +82,7 @@ export class MemoryTable {
     if (row?.status === 'READY') end(row, 'FAILED', recordOf(new TaskCancelled()), this.now())
     if (row?.status !== 'RUNNING' || row.lease_until === null) return
     row.cancel_requested_at = instantText(this.now())
-    this.#tell({ what: 'cancel', key: row.row_key })
+    this.tell({ what: 'cancel', key: row.row_key })
   }
 
   /** @throws ResultNotFoundError for an id that is not here; NotSupportedError unless the row is FAILED, or if another one has its unique key. */
@@ -85,7 +96,7 @@ export class MemoryTable {
       throw keyTaken(valuesOf(row), uniqueKey, valuesOf(holder))
     retry(row)
     row.unique_key = uniqueKey
-    this.#tell({ what: 'ready', queue: row.queue_name ?? '' })
+    this.tell({ what: 'ready', queue: row.queue_name ?? '' })
     return row
   }
 
@@ -97,8 +108,9 @@ export class MemoryTable {
   }
 
   counts(alias: string, query: CountQuery): Counts {
-    const counts = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
-    for (const row of this.#wanted(alias, query)) counts[row.status as TaskStatus] += 1
+    const counts = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, WAITING: 0 }
+    for (const row of this.#wanted(alias, query))
+      counts[isParked(row) ? 'WAITING' : (row.status as TaskStatus)] += 1
     return counts
   }
 
@@ -115,19 +127,47 @@ export class MemoryTable {
       .filter((row) => isInQueues(row, query))
   }
 
+  /** In the order in which they were added. */
+  membersOf(set: string): MemoryRow[] {
+    return this.#sets.get(set) ?? []
+  }
+
   /** Calls `hear` with what happens to rows; the function it gives back ends that. */
   listen(hear: (wakeup: Wakeup) => void): () => void {
     this.#listeners.add(hear)
     return () => void this.#listeners.delete(hear)
   }
 
+  /** Nothing waits for these sets any more. */
+  forgetSets(sets: readonly string[]): void {
+    for (const set of sets) this.#sets.delete(set)
+  }
+
+  /** The row with the greatest key among those of the slots of a schedule. */
+  newestSlot(schedule: string): MemoryRow | undefined {
+    return [...this.rows.values()]
+      .filter((row) => scheduleOf(row.unique_key) === schedule)
+      .toSorted((a, b) => ((a.unique_key ?? '') < (b.unique_key ?? '') ? 1 : -1))[0]
+  }
+
+  #join(set: string, row: MemoryRow): void {
+    const members = this.#sets.get(set)
+    if (members) members.push(row)
+    else this.#sets.set(set, [row])
+  }
+
   #byUniqueKey(key: string): MemoryRow | undefined {
     return [...this.rows.values()].find((row) => row.unique_key === key)
   }
 
-  #tell(wakeup: Wakeup): void {
+  tell(wakeup: Wakeup): void {
     for (const hear of this.#listeners) hear(wakeup)
   }
+}
+
+/** Whether the row waits for others. */
+function isParked({ status, run_after: runAfter }: MemoryRow): boolean {
+  return status === 'READY' && runAfter === PARKED
 }
 
 /** Whether the time of a waiting row has come. */

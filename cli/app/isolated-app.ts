@@ -1,4 +1,4 @@
-import { setRunningCommand } from '../../lib/running-command'
+import { setRunningCommand } from '../../lib/copies/running-command'
 import type { Globals } from '../command'
 import { setVerbosity } from '../output'
 import { openBeside } from './open-app'

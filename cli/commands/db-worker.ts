@@ -32,6 +32,7 @@ interface DbWorkerOptions extends Globals {
   readonly reload?: boolean
   readonly backend: string
   readonly startupDelay: boolean
+  readonly schedules: boolean
   readonly maxTasks?: number
   readonly workerId?: string
   readonly concurrency: number
@@ -102,6 +103,7 @@ function runOptions(): Option[] {
       '--no-startup-delay',
       `Start immediately. Otherwise waits a random time of up to ${inSeconds(STARTUP_DELAY_MS)} second, except with --batch or --interval 0.`,
     ),
+    new Option('--no-schedules', 'Do not fire schedules. With --batch none are fired, either.'),
     new Option('--reload', 'Restart when source files change (development).'),
     new Option('--no-reload', 'Disable --reload.'),
   ]
@@ -206,6 +208,7 @@ function workerOptions({
   batch = false,
   backend,
   startupDelay,
+  schedules,
   maxTasks,
   workerId,
   concurrency,
@@ -224,6 +227,7 @@ function workerOptions({
     batch,
     concurrency,
     shutdownTimeout,
+    schedules,
     isolation: {
       module: join(__dirname, '../app/isolated-app.js'),
       options: { dataSource, verbosity },

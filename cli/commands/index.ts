@@ -4,6 +4,7 @@ import type * as enqueue from './enqueue'
 import type * as makemigrations from './makemigrations'
 import type * as prune from './prune-db-task-results'
 import type * as results from './results'
+import type * as schedules from './schedules'
 import type * as workers from './workers'
 
 /** The commands by name, in the order of the help. Each file is loaded only when its command is needed. */
@@ -15,5 +16,6 @@ export const lateCommands = {
   check: () => (require('./check') as typeof check).checkCommand(),
   enqueue: () => (require('./enqueue') as typeof enqueue).enqueueCommand(),
   results: () => (require('./results') as typeof results).resultsCommand(),
+  schedules: () => (require('./schedules') as typeof schedules).schedulesCommand(),
   workers: () => (require('./workers') as typeof workers).workersCommand(),
 }

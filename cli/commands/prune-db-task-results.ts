@@ -3,12 +3,12 @@ import { PRUNE_OPTIONS, type PruneOptions } from '../../lib/worker/prune-options
 import { backendOption, doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { isWanted, print } from '../output'
-import { days, inDays, inNames, queueNamesOrAll } from '../option-parsers'
+import { days, inNames, queueNamesOrAll } from '../option-parsers'
 
 interface PruneCommandOptions extends Globals {
   readonly queueName: readonly string[] | '*'
   readonly backend: string
-  readonly minAgeDays: number
+  readonly minAgeDays?: number
   readonly failedMinAgeDays?: number
   readonly dryRun?: boolean
 }
@@ -17,7 +17,7 @@ export function pruneCommand(): Command {
   return new Command('prune_db_task_results')
     .summary('delete old results')
     .description(
-      'Deletes results of tasks that finished some time ago. Waiting and running tasks are never deleted.',
+      'Deletes results of tasks that finished some time ago. Waiting and running tasks are never deleted. A task with keepResults keeps its results for that time, whatever is asked for here.',
     )
     .addOption(
       option(
@@ -34,16 +34,14 @@ export function pruneCommand(): Command {
     .addOption(
       option(
         '--min-age-days <days>',
-        'Keep results for this many days after the task finished; 0 deletes all finished.',
+        'Keep results for this many days after the task finished; 0 deletes all finished. (default: OPTIONS.retention of the backend, or 14)',
         days,
-        PRUNE_OPTIONS.minAge.default,
-        inDays,
       ),
     )
     .addOption(
       option(
         '--failed-min-age-days <days>',
-        'The same for FAILED tasks. (default: --min-age-days)',
+        'The same for FAILED tasks. (default: --min-age-days, if that is given)',
         days,
       ),
     )
@@ -98,7 +96,7 @@ function pruneOptions({
   backend,
   queueName: queues,
   minAgeDays: minAge,
-  failedMinAgeDays: failedMinAge = minAge,
+  failedMinAgeDays: failedMinAge,
   dryRun = false,
 }: PruneCommandOptions): PruneOptions {
   return { backend, queues, minAge, failedMinAge, dryRun }

@@ -21,9 +21,8 @@ export async function totalOf(
 ): Promise<number | undefined> {
   try {
     const counts = await backend.counts(query)
-    return status === undefined
-      ? Object.values(counts).reduce((sum, count) => sum + count, 0)
-      : counts[status]
+    if (status === undefined) return Object.values(counts).reduce((sum, count) => sum + count, 0)
+    return counts[status] + (status === 'READY' ? (counts.WAITING ?? 0) : 0)
   } catch (error) {
     if (error instanceof NotSupportedError) return undefined
     throw error

@@ -33,12 +33,12 @@ const STYLES: Readonly<Partial<Record<TaskStatus, Style>>> = {
 
 /** One row of the list, with its error, or else what the task last noted. */
 export function rowOf(result: Result): TableRow {
-  const { status, errors, progress } = result
+  const { status, errors, progress, isWaiting } = result
   const cell = STYLES[status]
   return {
     cells: [
       result.id,
-      status,
+      isWaiting ? 'waiting' : status,
       result.taskName,
       result.queueName,
       String(result.priority),

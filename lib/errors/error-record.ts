@@ -11,6 +11,8 @@ export interface ErrorRecord {
 
 /** The class path of a cancelled task, by which Django can tell it, too. */
 export const CANCELLED = 'typeorm_tasks.TaskCancelled'
+/** What the row of a task says that did not run because an earlier one of its flow failed. */
+export const PREVIOUS_FAILED = 'typeorm_tasks.PreviousFailed'
 
 /** A traceback is cut after so many characters: a message of megabytes helps nobody. */
 export const MAX_TRACEBACK = 64 * 1024

@@ -52,6 +52,19 @@ export class TaskCancelled extends TasksError {
   }
 }
 
+/** What is recorded for a task of a flow that does not run, since one that it waited for has failed. */
+@OneClass('PreviousFailed')
+export class PreviousFailed extends TasksError {
+  readonly code = 'PREVIOUS_FAILED'
+
+  constructor(id: string, taskName: string, headline: string) {
+    super(
+      `Task ${id} (${taskName}), which it waited for, has failed: ${headline}`,
+      'Retry that one: if it succeeds, this one runs.',
+    )
+  }
+}
+
 /** The reason with which a task's signal aborts when its worker no longer holds the row: another one may run it already. */
 @OneClass('LeaseLost')
 export class LeaseLost extends TasksError {

@@ -8,6 +8,7 @@ import { isWrapped, runThrough } from '../middleware'
 import type { Progress, ResultValues } from '../record'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
+import { type Slot, slotOf } from '../slot'
 import type { ClaimedRow, Outcome } from '../store'
 import { TaskContext, type Surroundings } from '../tasks/context'
 import { encodeReturnValue } from '../arguments/json'
@@ -153,9 +154,9 @@ export function assertYoung(
 }
 
 /** Calls the task of a claimed row; gives what it returns, or a promise of that. Not async: this runs for every task. */
-function called({ backend, row: { values } }: Run, surroundings: Surroundings): unknown {
+function called({ backend, row: { values, options } }: Run, surroundings: Surroundings): unknown {
   const context = (): TaskContext =>
-    new TaskContext(new TaskResult<unknown>(backend, values), surroundings)
+    new TaskContext(new TaskResult<unknown>(backend, values), surroundings, slotOf(options))
   return calledWith(tasks.get(values.taskName), values, context)
 }
 
@@ -175,9 +176,10 @@ export async function callTask(
   task: AnyTask,
   result: TaskResult<unknown>,
   surroundings: Surroundings,
+  slot: Slot | null,
 ): Promise<string | null> {
   return encodeReturnValue(
-    await calledWith(task, result, () => new TaskContext(result, surroundings)),
+    await calledWith(task, result, () => new TaskContext(result, surroundings, slot)),
     task.name,
   )
 }

@@ -6,6 +6,7 @@ import { cut } from '../errors/error-record'
 import { sharedByMany } from '../clock'
 import type { TaskResult } from '../result'
 import type { Progress } from '../record'
+import type { Slot } from '../slot'
 
 /** A note is cut after so many characters. */
 const MAX_NOTE = 1000
@@ -22,6 +23,8 @@ export interface Surroundings {
 export class TaskContext {
   /** The result as it stood when this run started. */
   readonly taskResult: TaskResult<unknown>
+  /** The slot of the schedule that enqueued it; null: something else did. */
+  readonly slot: Slot | null
   readonly #surroundings: Surroundings
 
   /**
@@ -46,8 +49,13 @@ export class TaskContext {
     })
   }
 
-  constructor(taskResult: TaskResult<unknown>, surroundings: Surroundings) {
+  constructor(
+    taskResult: TaskResult<unknown>,
+    surroundings: Surroundings,
+    slot: Slot | null = null,
+  ) {
     this.taskResult = taskResult
+    this.slot = slot
     this.#surroundings = surroundings
   }
 

@@ -181,7 +181,8 @@ export function taskOf<Fn extends TaskFunction>(
  */
 export function remoteTask<Args extends unknown[], Return = unknown>(
   name: string & CarriedByJson<Args, Return>,
-  options: Omit<TaskOptions, 'takesContext' | 'args'> & Listing<ArgumentClasses<Args>> = {},
+  options: Omit<TaskOptions, 'takesContext' | 'args' | 'keepResults'> &
+    Listing<ArgumentClasses<Args>> = {},
 ): Task<Args, Return> {
   return new Task<Args, Return>(taskValues(name, options as TaskOptions), null)
 }

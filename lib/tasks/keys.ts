@@ -1,4 +1,4 @@
-import type { TaskKey } from '../backend'
+import type { TaskKey } from '../order'
 import { InvalidTaskError } from '../errors/errors'
 import {
   LONGEST_TIMER_MS,
@@ -133,6 +133,16 @@ export function keyOf(
   if (debounce === null) return null
   const { wait, atMost = null } = debounce
   return { kind: 'debounce', key: keyFor(name, 'debounce.key', debounce.key, args), wait, atMost }
+}
+
+/** @throws InvalidTaskError for a task with a key, in a flow: a row has one key, and there it has that of the flow. */
+export function assertNoKey(task: KeyValues & { readonly name: string }): void {
+  const option = NAMES.find((name) => task[name] !== null)
+  if (option === undefined) return
+  throw new InvalidTaskError(
+    `Task "${task.name}" asks for ${option}, and is part of a flow, where no task has a key of its own.`,
+    `Take it off: using({ ${option}: null }).order(…).`,
+  )
 }
 
 function keyFor(task: string, option: string, key: Key, args: readonly unknown[]): string {

@@ -11,9 +11,11 @@ import {
   check,
   isRecord,
   isWithin,
+  or,
   taskSubject,
 } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
+import { KEEP_RESULTS, type KeepResults } from '../retention'
 import { type AnyArguments, assertOneKey, KEY_TABLE, type KeyOptions } from './keys'
 import { DEFAULT_POLICY, POLICY_TABLE, type Policy, type Retry } from './run-policy'
 
@@ -58,10 +60,16 @@ export interface TaskOptions<Args extends unknown[] = AnyArguments>
    * and a time limit ends it for good. Default false.
    */
   isolate?: boolean | undefined
+  /**
+   * Milliseconds since it finished that a result of this task is kept, or `{ successful, failed }`; then a worker deletes it,
+   * and so does `prune_db_task_results`. Default, and what is left out: OPTIONS.retention of the backend.
+   */
+  keepResults?: KeepResults | null | undefined
 }
 
 /** What one enqueue may change. */
-export interface CallOptions extends SharedOptions, PolicyChanges, KeyOptions {
+export interface CallOptions<Args extends unknown[] = AnyArguments>
+  extends SharedOptions, PolicyChanges, KeyOptions<Args> {
   /** Not before this instant; null: as soon as possible. */
   runAfter?: Date | null | undefined
   /** Enqueues in this manager's transaction. */
@@ -132,6 +140,7 @@ const OPTIONS: TaskOptionTable = {
   takesContext: { where: 'task', default: false, ...TRUE_OR_FALSE },
   transactional: { where: 'task', default: false, ...TRUE_OR_FALSE },
   isolate: { where: 'task', default: false, ...TRUE_OR_FALSE },
+  keepResults: { where: 'task', default: null, ...or(null, KEEP_RESULTS) },
   args: { where: 'task', default: [], ...ARGUMENT_CLASSES },
   ...POLICY_TABLE,
 }

@@ -1,19 +1,18 @@
-import type { Order, TaskBackend } from '../backend'
+import type { TaskBackend } from '../backend'
+import type { Order } from '../order'
 import { type CallArguments, assertCall, assertCalls } from '../arguments/call-arguments'
 import { TaskContext } from './context'
-import { assertReceivable, plainArguments, receivedArguments } from '../arguments/dto'
+import { assertReceivable, receivedArguments } from '../arguments/dto'
 import { OneClass } from '../copies/one-per-process'
-import { InvalidTaskError, NotSupportedError, ResultMismatchError } from '../errors/errors'
-import { isRecord } from '../errors/option-checks'
-import { shown } from '../errors/suggestions'
-import { type ReadonlyData, encodeArguments } from '../arguments/json'
+import { NotSupportedError, ResultMismatchError } from '../errors/errors'
+import type { ReadonlyData } from '../arguments/json'
 import { enqueueManyThrough, enqueueThrough, isWrapped } from '../middleware'
 import { backends } from '../backend-registry'
 import { parametersOf } from '../arguments/parameters'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
-import type { AnyTask } from '../task-type'
-import { keyOf } from './keys'
+import { Flow } from '../flows/flow'
+import { backendFor, leafOf, orderOf, storeOrder, storeOrders } from './orders'
 import { type CallOptions, type TaskValues, changedValues } from './task-options'
 
 /** Under another name, since the module below has a `Task` of its own. */
@@ -50,7 +49,7 @@ export class Task<Args extends unknown[], Return> {
    *
    * @throws InvalidTaskError for an unknown option, or a value out of its range.
    */
-  using(changes: CallOptions = {}): Task<Args, Return> {
+  using(changes: CallOptions<Args> = {}): Task<Args, Return> {
     return new Task(this, this.#fn, changedValues(this, changes))
   }
 
@@ -63,6 +62,17 @@ export class Task<Args extends unknown[], Return> {
   async enqueueWith(call: CallArguments = {}): Promise<TaskResult<Return>> {
     assertCall(this.name, call)
     return this.#enqueue(call.args ?? [], call.kwargs ?? {})
+  }
+
+  /**
+   * A call of the task for a flow: a value, which does nothing by itself.
+   *
+   * ```ts
+   * await resize.order(id).next((path) => publish.order(path)).enqueue()
+   * ```
+   */
+  order(...args: Args): Flow<Return extends void ? null : Return, Return> {
+    return new Flow([{ members: [leafOf(this, args)], isGroup: false }])
   }
 
   /** Enqueues the task once for each list of arguments, all or none, in as few statements as the backend can. */
@@ -171,76 +181,4 @@ function detachedContext(task: TaskValues, args: readonly unknown[]): TaskContex
     report: () => {},
     ...(task.manager ? { manager: task.manager } : {}),
   })
-}
-
-/** The order of one call of a task; `call` is its index among those of an `enqueueMany`. */
-function orderOf(
-  task: AnyTask,
-  given: readonly unknown[],
-  kwargs: Readonly<Record<string, unknown>>,
-  call?: number,
-): Order {
-  const args = task.args.length === 0 ? given : plainArguments(task, given)
-  const argsKwargs = encodeArguments(args, kwargs, task.name, call)
-  return { task, args, kwargs, argsKwargs, key: keyOf(task, args) }
-}
-
-/** The backend of a task. @throws InvalidBackendError, InvalidTaskError or NotSupportedError if it cannot take the task. */
-function backendFor(task: AnyTask): TaskBackend {
-  const backend = backends.get(task.backend)
-  backend.validate(task)
-  return backend
-}
-
-/**
- * Stores an order as it comes out of the middleware; `made` went in, and is checked already. Not async, since one more
- * promise here took up to a twentieth of the time of an enqueue (SQLite in memory).
- */
-function storeOrder(order: Order, made: Order): Promise<TaskResult<unknown>> {
-  return order === made
-    ? backends.get(order.task.backend).enqueue(order)
-    : checkedAnew(order).then((checked) => backends.get(checked.task.backend).enqueue(checked))
-}
-
-/** The same for many orders, all or none. */
-async function storeOrders(
-  orders: readonly Order[],
-  made: readonly Order[],
-): Promise<readonly TaskResult<unknown>[]> {
-  const checked = orders === made ? orders : await allChecked(orders, new Set(made))
-  const [first] = checked
-  return first ? backends.get(first.task.backend).enqueueMany(checked) : []
-}
-
-async function allChecked(orders: readonly Order[], made: ReadonlySet<Order>): Promise<Order[]> {
-  const checked: Order[] = []
-  for (const order of orders) checked.push(made.has(order) ? order : await checkedAnew(order))
-  for (const { task } of checked)
-    if (task.backend !== checked[0]?.task.backend || task.manager !== checked[0]?.task.manager)
-      throw new InvalidTaskError(
-        `Task "${task.name}", enqueueMany: a middleware gave its orders different backends or managers, so they cannot be stored together.`,
-        'Give all orders of one enqueueMany the same, or enqueue them one by one.',
-      )
-  return checked
-}
-
-/** Whatever a middleware changed is checked, and the arguments are written, as if it had been ordered so. */
-async function checkedAnew(order: unknown): Promise<Order> {
-  if (!isOrder(order))
-    throw new InvalidTaskError(
-      `A middleware called next with ${shown(order)} in the place of an order.`,
-      'Pass { ...order, args: … }, or nothing to leave the order as it is.',
-    )
-  backendFor(order.task)
-  const checked = orderOf(order.task, order.args, order.kwargs)
-  await assertReceivable(order.task, checked.argsKwargs)
-  return checked
-}
-
-function isOrder(value: unknown): value is Order {
-  if (!isRecord(value)) return false
-  const { task, args, kwargs } = value
-  return (
-    isRecord(task) && typeof task['using'] === 'function' && Array.isArray(args) && isRecord(kwargs)
-  )
 }

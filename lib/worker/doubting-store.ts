@@ -1,5 +1,6 @@
 import type { Heartbeats } from './chores/heartbeats'
 import type { RescueGate } from './chores/rescue-gate'
+import type { SetLinks } from '../flow-parts'
 import type {
   ClaimFilter,
   Exchange,
@@ -12,6 +13,7 @@ import type {
   Reported,
   Rescued,
   Store,
+  Settled,
 } from '../store'
 
 /**
@@ -72,6 +74,14 @@ export class DoubtingStore implements Store {
 
   rescue(judge: Judge): Promise<Rescued> {
     return this.#store.rescue(judge)
+  }
+
+  async settle(sets: readonly SetLinks[]): Promise<number> {
+    return (await this.#store.settle?.(sets)) ?? 0
+  }
+
+  async settleWaiting(): Promise<Settled> {
+    return (await this.#store.settleWaiting?.()) ?? { due: 0, waiting: 0 }
   }
 
   prune(query: PruneQuery): Promise<number> {

@@ -2,8 +2,7 @@ import type { TaskBackend } from '../backend'
 import { assertNoChild } from '../isolation/isolation-options'
 import { assertOwnFiles } from '../isolation/own-files'
 import type * as taskModules from '../isolation/task-modules'
-import type * as processPool from '../isolation/process-pool'
-import { type PruneOptions, pruneQueryOf } from './prune-options'
+import { type PruneOptions, pruneQueryOf, pruneSettingsOf } from './prune-options'
 import { beforeLastSignal } from './last-signal'
 import { reaching } from './wait-for-database'
 import { briefly } from '../errors/error-record'
@@ -13,19 +12,8 @@ import { log } from '../events/logger'
 import { inFreshContext } from '../execution/run-context'
 import { backends } from '../backend-registry'
 import type { Wakeup, Store } from '../store'
-import type * as doubtingStore from './doubting-store'
-import type * as heartbeats from './chores/heartbeats'
-import type * as leases from './chores/leases'
-import type * as progress from './chores/progress'
-import type * as rescueGate from './chores/rescue-gate'
-import type * as rescuer from './chores/rescuer'
-import type * as returnUnbegun from './chores/return-unbegun'
-import type * as returnUnstarted from './chores/return-unstarted'
-import type * as watching from './chores/watching'
-import type { Chore } from './chores/chore'
 import type { Watch } from './chores/watching'
-import type * as taskPool from './pool/task-pool'
-import type * as unknownTasks from './unknown-tasks'
+import type * as assemble from './assemble'
 import type * as loop from './worker'
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
 
@@ -100,6 +88,7 @@ async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker
   assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}
   const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
+  const { poolOf, workerOn } = assembling()
   const pool = poolOf(backend, store, settings)
   const worker = workerOn(pool, store, settings, watch)
   hear = (wakeup) => worker.hear(wakeup)
@@ -127,70 +116,19 @@ function assertServed({ queues, excludeQueues }: WorkerSettings, backend: TaskBa
     )
 }
 
-/** A worker with its pool and its chores. Their code is loaded here: most processes that enqueue run no worker. */
+/** A worker with its pool and its chores. */
 export function workerOf(
   backend: TaskBackend,
   store: Store,
   settings: WorkerSettings,
 ): loop.Worker {
+  const { poolOf, workerOn } = assembling()
   return workerOn(poolOf(backend, store, settings), store, settings)
 }
 
-function poolOf(
-  backend: TaskBackend,
-  store: Store,
-  { concurrency, isolation }: WorkerSettings,
-): taskPool.TaskPool {
-  const { Children } = require('../isolation/process-pool') as typeof processPool
-  const { TaskPool } = require('./pool/task-pool') as typeof taskPool
-  const children = isolation && new Children(isolation)
-  return new TaskPool(backend, concurrency, children, store.maxCrashes)
-}
-
-function workerOn(
-  pool: taskPool.TaskPool,
-  opened: Store,
-  settings: WorkerSettings,
-  watch?: Watch,
-): loop.Worker {
-  const { Leases } = require('./chores/leases') as typeof leases
-  const { ProgressNotes } = require('./chores/progress') as typeof progress
-  const { Rescuer } = require('./chores/rescuer') as typeof rescuer
-  const { ReturnUnstarted } = require('./chores/return-unstarted') as typeof returnUnstarted
-  const { ReturnUnbegun } = require('./chores/return-unbegun') as typeof returnUnbegun
-  const { UnknownTasks } = require('./unknown-tasks') as typeof unknownTasks
-  const { Worker } = require('./worker') as typeof loop
-  const { store, gate, beating } = withRecord(opened, pool, settings)
-  const holding = new Leases(store, pool)
-  const rescuing = new Rescuer(store, () => holding.caughtUp(), gate)
-  const noting = new ProgressNotes(store, pool)
-  // A batch ends: nobody would come back to the row.
-  const unknown = settings.batch ? null : new UnknownTasks()
-  const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
-  const chores = [...beating, holding, noting, ...returning, rescuing, ...watchingOf(pool, watch)]
-  return new Worker(store, settings, pool, chores)
-}
-
-/** The store, the gate and the chore of a worker that has a record, where the store keeps any. */
-function withRecord(
-  store: Store,
-  pool: taskPool.TaskPool,
-  settings: WorkerSettings,
-): { store: Store; gate?: rescueGate.RescueGate; beating: Chore[] } {
-  const { heartbeat, leaseSeconds } = store
-  if (!heartbeat) return { store, beating: [] }
-  const { DoubtingStore } = require('./doubting-store') as typeof doubtingStore
-  const { Heartbeats } = require('./chores/heartbeats') as typeof heartbeats
-  const { RescueGate } = require('./chores/rescue-gate') as typeof rescueGate
-  const gate = new RescueGate(leaseSeconds * 1000)
-  const beating = new Heartbeats(heartbeat, gate, pool, { ...settings, leaseSeconds })
-  return { store: new DoubtingStore(store, gate, beating), gate, beating: [beating] }
-}
-
-function watchingOf(pool: taskPool.TaskPool, watch: Watch | undefined): Chore[] {
-  if (!watch) return []
-  const { Watching } = require('./chores/watching') as typeof watching
-  return [new Watching(pool, watch)]
+/** Late: most processes that enqueue run no worker. */
+function assembling(): typeof assemble {
+  return require('./assemble') as typeof assemble
 }
 
 function running(worker: loop.Worker, workerId: string): RunningWorker {
@@ -228,15 +166,17 @@ export async function runUntilEmpty(
 }
 
 /**
- * Deletes finished results of a certain age, 14 days by default, and gives their number.
+ * Deletes finished results of a certain age, and gives their number. Tasks with `keepResults` have their own age, whatever
+ * is asked for here.
  *
  * @throws InvalidSettingsError for an option out of its range.
  */
 export async function pruneResults(options: PruneOptions = {}): Promise<number> {
-  const query = pruneQueryOf(options)
-  const store = await backends.get(options.backend ?? 'default').openStore({})
+  const settings = pruneSettingsOf(options)
+  const backend = backends.get(settings.backend)
+  const store = await backend.openStore({})
   try {
-    return await store.prune(query)
+    return await store.prune(pruneQueryOf(settings, backend.retention))
   } finally {
     await store.close()
   }

@@ -38,6 +38,8 @@ export interface WorkerOptions {
   concurrency?: number | undefined
   /** Milliseconds that running tasks have to finish at a stop. Default 30000. */
   shutdownTimeout?: number | undefined
+  /** Fires the schedules whose task has its backend, unless it is a batch. Default true. */
+  schedules?: boolean | undefined
   /** Upper limit in milliseconds of a random delay at the start, so that many workers do not poll at once. Default 0. */
   startupDelay?: number | undefined
   /**
@@ -60,6 +62,7 @@ export interface WorkerSettings extends ClaimFilter {
   readonly concurrency: number
   readonly shutdownTimeout: number
   readonly startupDelay: number
+  readonly schedules: boolean
   readonly isolation: Isolation | null
   readonly taskModules: readonly string[]
 }
@@ -84,6 +87,7 @@ export const WORKER_OPTIONS = {
   concurrency: row(10, wholeNumber(1)),
   shutdownTimeout: row(30_000, MILLISECONDS),
   startupDelay: row(0, MILLISECONDS),
+  schedules: row(true, TRUE_OR_FALSE),
   taskModules: row<string | readonly string[]>([], TASK_MODULES),
   /** Checked by `isolationOf`. */
   isolation: row<IsolationOptions | undefined>(undefined, ANYTHING),

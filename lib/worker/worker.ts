@@ -58,7 +58,11 @@ export class Worker {
   /** What the store hears before it is asked. */
   hear(wakeup: Wakeup): void {
     if (wakeup.what === 'cancel') return this.#pool.ask(wakeup.key)
-    if (!serves(this.#settings, wakeup.queue)) return
+    if (serves(this.#settings, wakeup.queue)) this.look()
+  }
+
+  /** Polls soon: there may be rows that are due. */
+  look(): void {
     this.#exchanges.polling.wake()
     this.#pool.wake()
   }
@@ -111,19 +115,33 @@ export class Worker {
     while (!this.#stopping.signal.aborted) {
       const { limit } = this.#exchanges
       const claimed = await this.#exchanges.run(limit)
-      if (this.#isDone(claimed, limit)) break
+      if (this.#hasTakenAll()) break
+      if (this.#isAtEnd(claimed, limit) && (await this.#isEmpty())) break
       await this.#rest(claimed, claimed === limit)
     }
   }
 
-  #isDone(claimed: number | undefined, limit: number): boolean {
-    const { batch, maxTasks, workerId } = this.#settings
-    if (this.#pool.taken >= maxTasks) {
-      log.info(`Run maximum tasks (${maxTasks})`)
-      return true
-    }
-    if (!batch || claimed !== 0 || limit === 0 || this.#exchanges.isBusy) return false
-    log.info(`No more tasks to run for worker_id=${workerId}. Exiting gracefully.`)
+  #hasTakenAll(): boolean {
+    const { maxTasks } = this.#settings
+    if (this.#pool.taken < maxTasks) return false
+    log.info(`Run maximum tasks (${maxTasks})`)
+    return true
+  }
+
+  #isAtEnd(claimed: number | undefined, limit: number): boolean {
+    return this.#settings.batch && claimed === 0 && limit !== 0 && !this.#exchanges.isBusy
+  }
+
+  /** Whether no chore makes a row due any more. */
+  async #isEmpty(): Promise<boolean> {
+    const { signal } = this.#stopping
+    const stopped = new Promise((resolve) => signal.addEventListener('abort', resolve))
+    const busy = (): Promise<void>[] => this.#chores.flatMap((chore) => chore.busy ?? [])
+    // What ends may have begun something else.
+    for (let under = busy(); under.length > 0 && !signal.aborted; under = busy())
+      await Promise.race([Promise.all(under), stopped])
+    if (this.#exchanges.isBusy) return false
+    log.info(`No more tasks to run for worker_id=${this.#settings.workerId}. Exiting gracefully.`)
     return true
   }
 

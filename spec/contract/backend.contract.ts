@@ -107,6 +107,7 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
       'errors',
       'finishedAt',
       'id',
+      'isWaiting',
       'kwargs',
       'priority',
       'progress',
@@ -533,7 +534,7 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     await lists()
     await work()
 
-    const none = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
+    const none = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, WAITING: 0 }
     const status = runs === 'never' ? 'READY' : 'SUCCESSFUL'
     expect(await theBackend().counts()).toEqual({ ...none, [status]: 4 })
     expect(await theBackend().counts({ queues: ['mail'] })).toEqual({ ...none, [status]: 1 })

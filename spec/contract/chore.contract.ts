@@ -139,10 +139,48 @@ export function choreContract({ rows, backend, open }: ContractPlace): void {
     expect(told).toEqual([500, 1000, 1201])
   })
 
+  it('prunes rows of a task that has ages of its own by these, and all others by the general ones', async () => {
+    const of = (taskPath: string, status: 'SUCCESSFUL' | 'FAILED', days: number) => ({
+      ...finished(status, days),
+      taskPath,
+    })
+    const [oldShort, , , oldLong, oldOther, , oldElse] = await rows().add(
+      of('own.short', 'SUCCESSFUL', 2),
+      of('own.short', 'FAILED', 99),
+      of('own.long', 'SUCCESSFUL', 30),
+      of('own.long', 'FAILED', 50),
+      of('own.same', 'SUCCESSFUL', 2),
+      of('own.longer', 'SUCCESSFUL', 10),
+      of('own.longer', 'SUCCESSFUL', 30),
+    )
+    const store = await open()
+    const tasks = [
+      { name: 'own.short', minAge: day },
+      { name: 'own.long', minAge: 40 * day, failedMinAge: 40 * day },
+      { name: 'own.same', minAge: day },
+    ]
+
+    expect(await store.prune({ ...every, tasks, dryRun: true })).toBe(4)
+    expect(await store.prune({ queues: null, dryRun: true, tasks })).toBe(3)
+    expect(await store.prune({ queues: null, dryRun: false })).toBe(0)
+    expect(await store.prune({ ...every, tasks, queues: ['default'] })).toBe(4)
+
+    const left = (await backend().list({ limit: 10 })).map(({ id }) => id)
+    expect(left).toHaveLength(3)
+    for (const id of [oldShort, oldLong, oldOther, oldElse]) expect(left).not.toContain(id)
+  })
+
+  it('ends a prune between two chunks when it may not go on', async () => {
+    await rows().add(...Array.from({ length: 600 }, () => finished('FAILED', 20)))
+    const mayGoOn = async (): Promise<boolean> => (await rows().count()) === 600
+
+    expect(await (await open()).prune({ ...every, mayGoOn })).toBe(500)
+  })
+
   it('counts the rows of each status', async () => {
     await rows().add({}, {}, { queueName: 'mail' }, { backendName: 'other' }, finished('FAILED', 1))
     await claim(await open(), 1, { queues: ['mail'] })
-    const none = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
+    const none = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, WAITING: 0 }
 
     expect(await backend().counts()).toEqual({ ...none, READY: 2, RUNNING: 1, FAILED: 1 })
     expect(await backend().counts({ queues: ['mail'] })).toEqual({ ...none, RUNNING: 1 })

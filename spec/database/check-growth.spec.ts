@@ -41,7 +41,7 @@ describeEachDatabase(({ name, connect }) => {
       message: expect.stringMatching(
         /^The table "db_task_result" has about \d{4} rows, and the oldest ended more than 9 days ago: it seems that nobody prunes\.$/,
       ) as string,
-      hint: 'Run `npx tasks prune_db_task_results` each day, by cron or a timer.',
+      hint: 'Set OPTIONS.retention in TASKS, so that workers prune, or run `npx tasks prune_db_task_results` each day.',
     })
     expect(await problems(dataSource, { rows: 1_000, days: 11 })).toEqual([])
     expect(await problems(dataSource, { rows: 10_000, days: 9 })).toEqual([])

@@ -72,6 +72,19 @@ describeEachDatabase((database) => {
       expect(await statuses(results)).toEqual(['SUCCESSFUL', 'READY', 'RUNNING'])
     })
 
+    it('an age of a task is for the rows of exactly that task', async () => {
+      await inEach((name) => remoteTask<[string]>(name, { backend: 'mail' }))
+      await dataSource.query(
+        `UPDATE ${DJANGO_TABLE} SET status = 'SUCCESSFUL', finished_at = enqueued_at`,
+      )
+      const store = await backends.get('mail').openStore({})
+      const query = { queues: null, dryRun: false }
+
+      expect(await store.prune({ ...query, tasks: [{ name: 'Mail', minAge: 0 }] })).toBe(1)
+      expect(await store.prune({ ...query, minAge: 0, tasks: [{ name: 'MAIL' }] })).toBe(1)
+      await store.close()
+    })
+
     it('a list has the rows of the queue, the task and the alias that it asks for', async () => {
       const results = [
         ...(await inEach((backend) => run.using({ backend }))),

@@ -144,6 +144,7 @@ const badOptions: [unknown, string][] = [
   [{ workerId: 'x'.repeat(65) }, workerId(`'${'x'.repeat(65)}'`)],
   [{ workerId: 'a\nb' }, workerId("'a\\u000ab'")],
   [{ batch: 'yes' }, "Worker, batch: expected true or false, got 'yes'."],
+  [{ schedules: 1 }, 'Worker, schedules: expected true or false, got 1.'],
   [{ queues: [] }, "Worker: queues is empty. Name at least one, or '*' for all."],
   [
     { queues: 'mail' },

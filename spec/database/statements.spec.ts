@@ -87,9 +87,13 @@ describeEachDatabase((database) => {
     await nothing.enqueueMany(Array.from({ length: tasks }, (): [] => []))
     statements = []
     await runUntilEmpty()
+    // What looks once for lost workers, and for flows, does so beside the first claim.
+    const ofTasks = statements.filter(
+      (sql) => !/^SELECT (max\(priority\) AS|.+(lease_until <| m\s+WHERE m\.))/s.test(sql),
+    )
     return (
-      statements.length -
-      statements.findIndex((sql) =>
+      ofTasks.length -
+      ofTasks.findIndex((sql) =>
         /^(SET TRANSACTION|WITH RECURSIVE|SELECT max|SELECT DATE_FORMAT)/i.test(sql),
       )
     )

@@ -292,6 +292,28 @@ describeEachDatabase((database) => {
     )
   })
 
+  it('prunes by what tasks and TASKS say, which for a task comes before what is asked for', async () => {
+    const app = await cliApp({
+      database: await database.fresh(),
+      files: {
+        'kept.tasks.js': `
+          const { task } = require('typeorm-tasks')
+          task('kept.long', () => 1, { keepResults: 86_400_000 })
+          task('kept.not', () => 1, { keepResults: 0 })`,
+      },
+      tasks: `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: ['default', 'mail', 'slow'], OPTIONS: { retention: { failed: 0 } } } }`,
+    })
+    await app.enqueue('app.add', [[1, 2]])
+    for (const name of ['app.fail', 'kept.long', 'kept.not']) await app.enqueue(name)
+    await app.tasks(...BATCH)
+    const left = async (): Promise<string[]> => (await app.rows()).map(({ taskPath }) => taskPath)
+
+    expect((await app.tasks('prune_db_task_results')).stdout).toBe('Deleted 2 task result(s)\n')
+    expect(await left()).toEqual(['app.add', 'kept.long'])
+    await app.tasks('prune_db_task_results', '--min-age-days', '0')
+    expect(await left()).toEqual(['kept.long'])
+  })
+
   it('prunes what finished, by its age, queue and backend', async () => {
     const app = await cliApp({ database: await database.fresh() })
     await app.enqueue('app.add', [[1]])

@@ -60,7 +60,7 @@ const IDLE_PACKAGES = [
   '@swc/core',
 ]
 const OTHERS =
-  /^(cli\/(commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows))/
+  /^(cli\/(commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows|prunable|flow-rows))/
 
 let app: CliApp
 beforeAll(async () => {
@@ -76,7 +76,7 @@ describe('db_worker --batch', () => {
       expect.arrayContaining([
         'cli/commands/db-worker.js',
         'lib/worker/worker.js',
-        'backends/database/dialects/sqlite.js',
+        'backends/database/dialects/sqlite/dialect.js',
       ]),
     )
     expect(own.filter((file) => OTHERS.test(file))).toEqual([])

@@ -28,8 +28,10 @@ export async function keys(): Promise<void> {
   // @ts-expect-error -- an argument of another type
   task('types.keys.other', (id: number) => id, { uniqueKey: (id: string) => id })
   const result = await index
-    .using({ debounce: null, uniqueKey: (id: number) => `${id}` })
+    .using({ debounce: null, uniqueKey: (id, deep) => `${id.toFixed()}${deep ? 1 : 0}` })
     .using({ uniqueKey: null, throttle: { key: 'x', every: 1 } })
     .enqueue(1, true)
   same<typeof result.isDuplicate, boolean>(true)
+  // @ts-expect-error -- an argument of another type
+  index.using({ throttle: { key: (id: string) => id, every: 1 } })
 }

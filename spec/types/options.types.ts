@@ -42,7 +42,11 @@ export async function whatMayBeUndefined(backend: TaskBackend): Promise<void> {
     args: none,
     transactional: flag,
     isolate: flag,
+    keepResults: n,
   })
+  task('types.options.kept', () => 1, { keepResults: { successful: n, failed: n } })
+  // @ts-expect-error results are kept as the task says where its code is
+  remoteTask<[a: number]>('types.options.keptElsewhere', { keepResults: 1 })
   task('types.options.retry', () => 1, { retry: { ...retry, retryOn: none } })
   remoteTask<[a: number]>('types.options.remote', { ...where, ...runs, args: none })
   const runAfter = type<Date | undefined>()
@@ -62,6 +66,7 @@ export async function whatMayBeUndefined(backend: TaskBackend): Promise<void> {
     concurrency: n,
     shutdownTimeout: n,
     startupDelay: n,
+    schedules: flag,
     isolation: none,
   }
   await (await startWorker(worker)).stop({ force: flag })
@@ -85,7 +90,11 @@ const DATABASE = 'typeorm-tasks/backends/database#DatabaseBackend'
 class Http extends DummyBackend {}
 export function whatTasksMayHave(settings: TasksSettings, OPTIONS: object): TasksSettings[] {
   const TASKS = configureTasks({
-    default: { BACKEND: DATABASE, QUEUES: ['a', 'b'], OPTIONS: { leaseSeconds: 3 } },
+    default: {
+      BACKEND: DATABASE,
+      QUEUES: ['a', 'b'],
+      OPTIONS: { leaseSeconds: 3, retention: { failed: 3 } },
+    },
     memory: { BACKEND: 'typeorm-tasks/backends/immediate#ImmediateBackend' },
     own: { BACKEND: 'my-backends#Own', OPTIONS: { url: 'x', nested: { a: 1 } } },
     http: { BACKEND: Http, OPTIONS: { url: 'x' } },

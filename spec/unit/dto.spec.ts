@@ -287,6 +287,7 @@ describe('what does not fit', () => {
       sendMail as never,
       rowOf('spec.dto.send', JSON.parse(JSON.stringify(args)) as unknown[]),
       { signal: new AbortController().signal, report: () => {} },
+      null,
     )
 
     await expect(run).rejects.toThrow(InvalidTaskError)

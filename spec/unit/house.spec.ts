@@ -9,7 +9,13 @@ const root = join(__dirname, '../..')
 const house: Record<string, { rooms: string[]; packages: string[]; types?: string[] }> = {
   lib: {
     rooms: [],
-    packages: ['class-validator', 'class-transformer', 'fastest-levenshtein', 'tinyglobby'],
+    packages: [
+      'class-validator',
+      'class-transformer',
+      'croner',
+      'fastest-levenshtein',
+      'tinyglobby',
+    ],
     types: ['typeorm'],
   },
   entities: { rooms: ['lib'], packages: ['typeorm', 'reflect-metadata'] },
@@ -37,7 +43,16 @@ const library: Record<string, string[]> = {
   'lib/events': ['lib', 'lib/copies', 'lib/errors'],
   'lib/settings': ['lib', 'lib/copies', 'lib/errors'],
   'lib/arguments': ['lib', 'lib/copies', 'lib/errors', 'lib/settings'],
-  'lib/tasks': ['lib', 'lib/copies', 'lib/errors', 'lib/settings', 'lib/arguments'],
+  'lib/flows': ['lib', 'lib/copies', 'lib/errors'],
+  'lib/tasks': ['lib', 'lib/copies', 'lib/errors', 'lib/settings', 'lib/arguments', 'lib/flows'],
+  'lib/schedules': [
+    'lib',
+    'lib/copies',
+    'lib/errors',
+    'lib/settings',
+    'lib/arguments',
+    'lib/tasks',
+  ],
   'lib/execution': ['lib', 'lib/copies', 'lib/errors', 'lib/events', 'lib/arguments', 'lib/tasks'],
   'lib/isolation': [
     'lib',
@@ -57,6 +72,7 @@ const library: Record<string, string[]> = {
     'lib/settings',
     'lib/arguments',
     'lib/tasks',
+    'lib/schedules',
     'lib/execution',
     'lib/isolation',
   ],

@@ -7,8 +7,8 @@ import type { Sessions } from '../connections/worker-connections'
 import { type Claim, type Dialect, type Exchanged, NONE } from '../dialects/dialect'
 import { UnheardClaims } from './unheard-claims'
 import { reasonOf, refusedRow } from './refused-row'
-import { halving, portionsOf } from './portions'
-import { type ClaimedRaw, type FinishRow, sizeOfAll } from '../row'
+import { halving, portionsOf, sizeOfAll } from './portions'
+import type { ClaimedRaw, FinishRow } from '../row'
 
 /** Portions do not shrink below this size, in characters: smaller ones do not fail for their size. */
 const SMALLEST_PORTION = 64 * 1024

@@ -28,7 +28,7 @@ export class LargeArguments {
     const small = claimed.filter((row) => row.args_kwargs !== null)
     const large = claimed.filter((row) => row.args_kwargs === null).toSorted(bestFirst)
     const read = await this.#read(large, MAX_AT_HAND - sizeOf(small))
-    await this.#giveBack(large.slice(read.length).map(heldRow))
+    await this.giveBack(large.slice(read.length))
     return [...small, ...read]
   }
 
@@ -72,6 +72,11 @@ export class LargeArguments {
       log.warn(`The arguments of ${keys.length} task(s) could not be read: ${briefly(error)}`)
       return null
     }
+  }
+
+  /** Gives rows back that cannot be run here now; if that fails, later. */
+  async giveBack(rows: readonly ClaimedRaw[]): Promise<void> {
+    await this.#giveBack(rows.map(heldRow))
   }
 
   async #giveBack(rows: readonly HeldRow[]): Promise<void> {

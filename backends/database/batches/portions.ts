@@ -1,5 +1,5 @@
 import { isRefusal } from '../connections/database-errors'
-import { type FinishRow, sizeOf, sizeOfAll } from '../row'
+import type { FinishRow } from '../row'
 
 /** The outcomes in portions of at most `limit` characters, or of a single outcome: the smallest first, if there are several. */
 export function portionsOf(rows: readonly FinishRow[], limit: number): (readonly FinishRow[])[] {
@@ -41,3 +41,21 @@ export async function halving<Row>(
  * a quote) it grows at most fourfold: half of the smallest default packet, MariaDB's 16 MiB.
  */
 export const PORTION = 2 * 1024 * 1024
+
+/** Estimate of what an outcome takes besides its texts. */
+const REST = 100
+
+/** The size of an outcome in characters. */
+export function sizeOf(row: FinishRow): number {
+  return (
+    REST +
+    (row.return_value?.length ?? 0) +
+    row.traceback.length +
+    (row.attempt_errors?.length ?? 0) +
+    (row.progress?.length ?? 0)
+  )
+}
+
+export function sizeOfAll(rows: readonly FinishRow[]): number {
+  return rows.reduce((sum, row) => sum + sizeOf(row), 0)
+}

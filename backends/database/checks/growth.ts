@@ -115,7 +115,7 @@ function unpruned(growth: Growth): Look {
     return {
       level: 'warning',
       message: `The table "${name}" has about ${Number(estimate?.n)} rows, and the oldest ended more than ${limits.days} days ago: it seems that nobody prunes.`,
-      hint: 'Run `npx tasks prune_db_task_results` each day, by cron or a timer.',
+      hint: 'Set OPTIONS.retention in TASKS, so that workers prune, or run `npx tasks prune_db_task_results` each day.',
     }
   }
 }

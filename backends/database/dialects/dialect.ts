@@ -1,9 +1,10 @@
-import type { TaskKey } from '../../../lib/backend'
+import type { UserKey } from '../../../lib/order'
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { ClaimFilter } from '../../../lib/store'
 import { patiently, type Session, unlessLocked } from '../connections/session'
 import type { NewRows } from '../new-row'
 import type { ClaimedRaw, FinishRow, HeldRow, NoteRow, RawRow } from '../row'
+import type { FlowRows } from './flow-verbs'
 import type { WorkerRecords } from './worker-records'
 
 /**
@@ -44,6 +45,11 @@ export abstract class Dialect {
     return { kept: await this.finish(session, rows), locked: NONE }
   }
 
+  /** The present instant by the database's clock; by default that of this process. */
+  async now(_session: Session): Promise<Date> {
+    return new Date()
+  }
+
   /** Inserts new rows. Returns the instant of the insert by key; undefined for a row that was left out. */
   abstract insert(
     session: Session,
@@ -57,7 +63,7 @@ export abstract class Dialect {
    * Takes the key from a row that may keep it no more: of a finished one, of a throttle only once its time is over; of a
    * debounce from one that is not READY. Another program may have left the key. Resolves to whether it did.
    */
-  abstract freeKey(session: Session, row: RawRow, key: TaskKey): Promise<boolean>
+  abstract freeKey(session: Session, row: RawRow, key: UserKey): Promise<boolean>
   /** Gives a READY row other arguments, and has it due later. Resolves to false if it is READY no more, or has another key. */
   abstract postpone(session: Session, row: RawRow, change: Postponement): Promise<boolean>
   /** Takes up to `limit` READY rows, best first. */
@@ -117,6 +123,8 @@ export abstract class Dialect {
   abstract deleteFinished(session: Session, keys: readonly string[]): Promise<number>
   /** Makes a READY row FAILED with this error. Returns 1, or 0 if it is not READY. */
   abstract cancelReady(session: Session, key: string, error: ErrorRecord): Promise<number>
+  /** The verbs of flows. */
+  abstract flowRows(session: Session): FlowRows
   /** The verbs of the table of workers. */
   abstract workerRecords(path: string): WorkerRecords
   /** Asks the worker of a RUNNING row to stop; `notify`: at once, where the database can notify it. Returns 1, or 0 if the row is not RUNNING. */
@@ -170,15 +178,25 @@ export interface Claim extends ClaimOwner {
   readonly leaseSeconds: number
 }
 
-/** Finished rows of some queues. */
-export interface Prunable {
+/** Ages in ms from which rows are meant; null: none are. */
+export interface RowAges {
+  /** Of SUCCESSFUL rows. */
+  readonly minAge: number | null
+  /** Of FAILED rows. */
+  readonly failedMinAge: number | null
+}
+
+/** Finished rows of some queues. Its own ages are for the tasks that are in no group. */
+export interface Prunable extends RowAges {
   readonly backendName: string
   /** null: all. */
   readonly queues: readonly string[] | null
-  /** Age in ms from which SUCCESSFUL rows are meant. */
-  readonly minAge: number
-  /** Age in ms from which FAILED rows are meant. */
-  readonly failedMinAge: number
+  readonly groups: readonly AgeGroup[]
+}
+
+/** Tasks that have the same ages. */
+export interface AgeGroup extends RowAges {
+  readonly names: readonly string[]
 }
 
 /** Rows by their keys: after the first bound, up to and with the second; null: no bound. */

@@ -1,4 +1,5 @@
-import type { TaskKey } from '../../../lib/backend'
+import { anyInstantOf } from '../../../entities/formats'
+import type { UserKey } from '../../../lib/order'
 import type { ErrorRecord } from '../../../lib/errors/error-record'
 import type { Session } from '../connections/session'
 import type { Answer, Values } from '../connections/statement'
@@ -13,15 +14,15 @@ import {
   type Part,
   type Postponement,
   type Prunable,
-  type QueueFilter,
   type Released,
   type RenewedRows,
 } from './dialect'
 import { rowsOf } from './plain-rows'
 import { type Batch, enqueuedAtByKey, heldOf, keyOf, keysOf } from './records'
 import { heldIn, lockFree, type LockTexts } from './free-rows'
+import { ageValues, withAges } from './prunable'
 import { partCondition, queueValues } from './sql-text'
-import type { Statements } from './statements'
+import type { InsertTexts, Statements } from './statements'
 
 /**
  * The verbs by one statement each, where INSERT and UPDATE can return rows. A dialect overrides the verbs for which it
@@ -52,6 +53,11 @@ export abstract class SqlDialect extends Dialect {
     return () => enqueuedAt
   }
 
+  override async now(session: Session): Promise<Date> {
+    const { records } = await session.query(this.sql.now)
+    return anyInstantOf(records[0]?.['now']) ?? new Date()
+  }
+
   async byId(session: Session, id: string): Promise<RawRow | undefined> {
     return rowsOf(await session.query(this.sql.byId, { id }))[0]
   }
@@ -63,7 +69,7 @@ export abstract class SqlDialect extends Dialect {
   async freeKey(
     session: Session,
     { row_key: id, unique_key: uniqueKey }: RawRow,
-    key: TaskKey,
+    key: UserKey,
   ): Promise<boolean> {
     const every = key.kind === 'throttle' ? key.every : null
     const { affected } = await session.query(this.sql.freeKey[key.kind], { id, uniqueKey, every })
@@ -166,13 +172,11 @@ export abstract class SqlDialect extends Dialect {
 
   async prunable(session: Session, query: Prunable, part: Part, limit: number): Promise<string[]> {
     const text = this.sql.prunable.replace('{part}', partCondition(part))
-    const values = { ...agesOf(query), ...part, limit }
-    return (await this.#inQueues(session, text, queuesOf(query), values)).records.map(keyOf)
+    return (await this.#prunable(session, text, query, { ...part, limit })).records.map(keyOf)
   }
 
   async countPrunable(session: Session, query: Prunable): Promise<number> {
-    const text = this.sql.countPrunable
-    const { records } = await this.#inQueues(session, text, queuesOf(query), agesOf(query))
+    const { records } = await this.#prunable(session, this.sql.countPrunable, query, {})
     return Number(records[0]?.['n'])
   }
 
@@ -194,17 +198,15 @@ export abstract class SqlDialect extends Dialect {
   /** Runs the INSERT. A single row is not worth a batch. */
   protected write(session: Session, rows: NewRows, options: InsertOptions): Promise<Answer> {
     const { shared, calls } = rows
-    const isSingle = calls.length === 1
-    return session.query(this.insertText(isSingle, options), {
+    return session.query(this.insertTexts(options)[formOf(rows, options)], {
       ...shared,
       delay: options.delay,
-      ...(isSingle ? calls[0] : this.batch(calls)),
+      ...(calls.length === 1 ? calls[0] : this.batch(calls)),
     })
   }
 
-  protected insertText(isSingle: boolean, { unlessTaken }: InsertOptions): string {
-    if (unlessTaken) return this.sql.insertUnlessTaken
-    return isSingle ? this.sql.insertOne : this.sql.insert
+  protected insertTexts(_options: InsertOptions): InsertTexts {
+    return this.sql
   }
 
   /** The keys of the rows that hold their outcome, of which `changed` were just written. If some were not, a query finds those that hold it already. */
@@ -232,18 +234,18 @@ export abstract class SqlDialect extends Dialect {
     })
   }
 
-  #inQueues(session: Session, text: string, filter: QueueFilter, values: Values): Promise<Answer> {
+  #prunable(session: Session, text: string, query: Prunable, values: Values): Promise<Answer> {
+    const filter = { queues: query.queues, excludeQueues: [] }
+    const aged = withAges(text, query.groups, this.sql.isTask)
     return session.query(
-      text.replace('{queues}', () => this.sql.inQueues(filter)),
-      { ...values, ...queueValues(filter) },
+      aged.replace('{queues}', () => this.sql.inQueues(filter)),
+      { ...ageValues(query), ...values, ...queueValues(filter) },
     )
   }
 }
 
-function queuesOf({ queues }: Prunable): QueueFilter {
-  return { queues, excludeQueues: [] }
-}
-
-function agesOf({ backendName, minAge, failedMinAge }: Prunable): Values {
-  return { backendName, minAge, failedMinAge }
+function formOf({ calls }: NewRows, { unlessTaken }: InsertOptions): keyof InsertTexts {
+  if (unlessTaken) return 'insertUnlessTaken'
+  if (calls.length === 1) return 'insertOne'
+  return calls[0]?.unique_key === undefined ? 'insert' : 'insertKeyed'
 }

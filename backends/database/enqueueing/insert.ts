@@ -1,8 +1,8 @@
 import { dashed, instantOf, utcText } from '../../../entities/formats'
-import type { Order } from '../../../lib/backend'
+import type { Order } from '../../../lib/order'
 import { AlreadyEnqueuedError } from '../../../lib/errors/errors'
 import type { Dialect } from '../dialects/dialect'
-import { newRow } from '../new-row'
+import { type NewCall, newRow } from '../new-row'
 import { sharedValues } from './shared-values'
 import type { RawRow } from '../row'
 import { type Session, patiently } from '../connections/session'
@@ -46,7 +46,7 @@ export async function insert(
   const unlessTaken = key !== null
   const delay = key?.kind === 'debounce' ? key.wait : null
   const shared = sharedValues(first.order, backendName)
-  const calls = orders.map(({ order, id }) => ({ row_key: id, args_kwargs: order.argsKwargs }))
+  const calls = orders.map(callOf)
   const ask = (): ReturnType<Dialect['insert']> =>
     dialect.insert(session, { shared, calls }, { unlessTaken, delay, idsAreNew, notify, onWritten })
   const enqueuedAt = await ask()
@@ -69,6 +69,11 @@ export async function insert(
     written.push({ id: call.row_key, row, isNew: true })
   }
   return written
+}
+
+function callOf({ order: { argsKwargs, flow }, id }: NewOrder): NewCall {
+  const call = { row_key: id, args_kwargs: argsKwargs }
+  return flow ? { ...call, unique_key: flow.key } : call
 }
 
 /** Both instants are of the same statement. */

@@ -1,5 +1,5 @@
 import { dashed } from '../../../entities/formats'
-import type { TaskKey } from '../../../lib/backend'
+import type { TaskKey } from '../../../lib/order'
 import { DatabaseError } from '../../../lib/errors/errors'
 import { assertHolds, storedKey, userKey } from '../../keys'
 import { patiently } from '../connections/session'
@@ -54,6 +54,8 @@ async function standingFor(
   // A deadlock has ended the transaction of a caller, and is theirs to try again.
   const ask = <T>(work: () => Promise<T>): Promise<T> =>
     session.isJoined ? work() : patiently(work)
+  // The row of a slot stands for it for ever, also after a deploy that runs another task at that time.
+  if (key.kind === 'slot') return holder
   if (key.kind === 'unique' && !isFinished(holder)) return heldBy(holder, order, key)
   if (key.kind === 'debounce' && holder.status === 'READY') {
     heldBy(holder, order, key)

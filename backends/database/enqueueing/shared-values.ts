@@ -1,5 +1,5 @@
-import { NO_DELAY, utcText } from '../../../entities/formats'
-import type { Order } from '../../../lib/backend'
+import { NO_DELAY, PARKED_UNTIL, utcText } from '../../../entities/formats'
+import type { Order } from '../../../lib/order'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { storedKey } from '../../keys'
 import type { SharedValues } from '../new-row'
@@ -7,9 +7,12 @@ import type { SharedValues } from '../new-row'
 /** `run_after` of a row without a delay, as text. */
 export const UNDELAYED = utcText(NO_DELAY)
 
+/** `run_after` of a row that waits for others, as text. */
+export const PARKED = utcText(PARKED_UNTIL)
+
 /** What the rows of all orders of one task have in common. */
 export function sharedValues(
-  { task, key }: Pick<Order, 'task' | 'key'>,
+  { task, key, flow, slot }: Pick<Order, 'task' | 'key' | 'flow' | 'slot'>,
   backendName: string,
 ): SharedValues {
   return {
@@ -17,9 +20,9 @@ export function sharedValues(
     task_path: task.name,
     queue_name: task.queueName,
     backend_name: backendName,
-    run_after: task.runAfter ? utcText(task.runAfter) : UNDELAYED,
+    run_after: flow?.awaits ? PARKED : task.runAfter ? utcText(task.runAfter) : UNDELAYED,
     unique_key: storedKey(key),
-    options: optionsOf(task, key),
+    options: optionsOf(task, key, flow, slot),
   }
 }
 
@@ -27,11 +30,18 @@ export function sharedValues(
  * What the worker must know of this enqueue, and a worker that takes over, though it may not know the task; and the unique key,
  * which a retry by hand takes again: its column is cleared when the task finishes.
  */
-function optionsOf({ overrides, policy }: Order['task'], key: Order['key']): string | null {
+function optionsOf(
+  { overrides, policy }: Order['task'],
+  key: Order['key'],
+  flow: Order['flow'],
+  slot: Order['slot'],
+): string | null {
   const options = {
     ...overrides,
     ...(policy.rerunAfterCrash ? {} : { rerunAfterCrash: false }),
     ...(key?.kind === 'unique' ? { uniqueKey: key.key } : {}),
+    ...(flow?.member || flow?.awaits ? { flow: { member: flow.member, awaits: flow.awaits } } : {}),
+    ...(slot ? { slot } : {}),
   }
   return Object.keys(options).length === 0 ? null : JSON.stringify(options)
 }

@@ -1,8 +1,9 @@
-import type { Order } from '../../../lib/backend'
+import type { Order } from '../../../lib/order'
 import { patiently } from '../connections/session'
 import { insert, type InsertTarget, type NewOrder, type Written } from './insert'
 import { storedKey } from '../../keys'
 import { writeKeyed } from './keyed'
+import { ongoing, oneByOne } from './one-by-one'
 import { sharedValues } from './shared-values'
 
 /**
@@ -10,7 +11,7 @@ import { sharedValues } from './shared-values'
  * were in the way of is tried again, unless the caller's transaction has ended by that.
  */
 export function writeOrders(target: InsertTarget, orders: readonly NewOrder[]): Promise<Written[]> {
-  if (orders.length === 1) return writeChunk(target, orders)
+  if (orders.length === 1) return writeOnce(target, orders)
   if (orders.some(({ order }) => order.key !== null)) return writeByKeys(target, orders)
   return writeAll(target, orders)
 }
@@ -32,7 +33,7 @@ function writeAll(target: InsertTarget, orders: readonly NewOrder[]): Promise<Wr
   const chunks = alikeRuns(orders, target.backendName).flatMap((alike) =>
     chunked(alike, target.dialect.maxStatement),
   )
-  if (chunks.length <= 1) return writeChunk(target, orders)
+  if (chunks.length <= 1) return writeOnce(target, orders)
   const write = (): Promise<Written[]> =>
     target.session.joined(async (session) => {
       const written: Written[] = []
@@ -41,7 +42,13 @@ function writeAll(target: InsertTarget, orders: readonly NewOrder[]): Promise<Wr
       for (const chunk of chunks) written.push(...(await writeChunk(inside, chunk)))
       return written
     })
-  return target.session.isJoined ? write() : patiently(write)
+  return target.session.isJoined ? write() : oneByOne(target.session, () => patiently(write))
+}
+
+/** By one statement, if no other enqueue is in its way. */
+function writeOnce(target: InsertTarget, orders: readonly NewOrder[]): Promise<Written[]> {
+  const others = ongoing(target.session)
+  return others ? others.then(() => writeChunk(target, orders)) : writeChunk(target, orders)
 }
 
 /** All orders of a chunk have the same key, or none. */
@@ -51,7 +58,8 @@ function writeChunk(target: InsertTarget, orders: readonly NewOrder[]): Promise<
 
 /** One statement has orders of one task with the same options, as all of `enqueueMany` are unless a middleware changed some. */
 function alikeRuns(orders: readonly NewOrder[], backendName: string): NewOrder[][] {
-  const textOf = ({ order }: NewOrder): string => JSON.stringify(sharedValues(order, backendName))
+  const textOf = ({ order }: NewOrder): string =>
+    JSON.stringify([sharedValues(order, backendName), order.flow === undefined])
   const runs: NewOrder[][] = []
   for (const keyed of orders) {
     const [before] = runs.at(-1) ?? []
@@ -64,7 +72,16 @@ function alikeRuns(orders: readonly NewOrder[], backendName: string): NewOrder[]
 }
 
 function isAlikeAtOnce(one: Order, other: Order): boolean {
-  return one.task === other.task && one.key?.key === other.key?.key
+  return (
+    one.task === other.task &&
+    one.key?.key === other.key?.key &&
+    isAlikeInFlow(one.flow, other.flow) &&
+    one.slot === other.slot
+  )
+}
+
+function isAlikeInFlow(one: Order['flow'], other: Order['flow']): boolean {
+  return one?.member === other?.member && one?.awaits === other?.awaits
 }
 
 function chunked(orders: readonly NewOrder[], limit: number): NewOrder[][] {

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import type { Order } from '../../../lib/backend'
+import type { Order } from '../../../lib/order'
 import { clock } from '../../../lib/clock'
 import { onePerProcess } from '../../../lib/copies/one-per-process'
 import type { Wakeup } from '../../../lib/store'
@@ -95,8 +95,8 @@ function queuesDue(orders: readonly Order[]): readonly string[] {
   return [...new Set(orders.filter(isDueNow).map(({ task }) => task.queueName))]
 }
 
-function isDueNow({ task: { runAfter }, key }: Order): boolean {
-  if (key?.kind === 'debounce') return false
+function isDueNow({ task: { runAfter }, key, flow }: Order): boolean {
+  if (key?.kind === 'debounce' || flow?.awaits) return false
   return runAfter === null || runAfter.getTime() <= Date.now()
 }
 

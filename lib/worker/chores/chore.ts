@@ -2,4 +2,6 @@
 export interface Chore {
   /** Goes on until `signal` aborts, which is when the worker holds no rows any more; never rejects, whatever the database does. */
   run(signal: AbortSignal): Promise<void>
+  /** What is under way that may make rows due: a batch does not end before. It never rejects. Absent: nothing. */
+  readonly busy?: Promise<void> | undefined
 }

@@ -30,9 +30,11 @@ export class Leases implements Chore {
   constructor(store: Store, pool: TaskPool) {
     this.#store = store
     this.#pool = pool
-    pool.whenUnsure((keys) => {
-      for (const key of keys) this.#unsure.add(key)
-      void this.#askForUnsure()
+    pool.listen({
+      unsure: (keys) => {
+        for (const key of keys) this.#unsure.add(key)
+        void this.#askForUnsure()
+      },
     })
   }
 

@@ -26,13 +26,20 @@ export class Rescuer implements Chore {
   readonly #store: Store
   readonly #before: () => Promise<void>
   readonly #gate: RescueGate | undefined
+  readonly #onFailed: () => void
 
   /**
    * Each look waits for `before`, which renews the leases of this worker: all timers of a process that stood still fire
-   * at once, and it would take for lost the rows that it holds and has not renewed yet.
+   * at once, and it would take for lost the rows that it holds and has not renewed yet. `onFailed`: rows are FAILED without a run.
    */
-  constructor(store: Store, before: () => Promise<void>, gate?: RescueGate) {
+  constructor(
+    store: Store,
+    before: () => Promise<void>,
+    gate?: RescueGate,
+    onFailed = (): void => {},
+  ) {
     this.#store = store
+    this.#onFailed = onFailed
     this.#before = before
     this.#gate = gate
   }
@@ -50,20 +57,24 @@ export class Rescuer implements Chore {
     try {
       // One look takes a limited number of rows: after one that found any there may be more.
       for (let found = 1; found > 0 && !signal.aborted;) {
-        const {
-          released,
-          failed,
-          left = 0,
-        } = await this.#store.rescue((row) => afterCrash(row, this.#store.maxCrashes))
-        for (const id of released) log.warn(`Task id=${id} lost its worker: requeued`)
-        for (const id of failed) log.error(`Task id=${id} lost its worker: FAILED`)
-        found = released.length + failed.length
-        if (left > 0) this.#gate?.open()
+        found = await this.#takeOver()
       }
     } catch (error) {
       this.#gate?.open()
       log.warn(`Could not look for tasks that lost their workers: ${briefly(error)}`)
     }
+  }
+
+  /** Resolves to how many rows were taken over. */
+  async #takeOver(): Promise<number> {
+    const { maxCrashes } = this.#store
+    const rescued = await this.#store.rescue((row) => afterCrash(row, maxCrashes))
+    const { released, failed, left = 0 } = rescued
+    for (const id of released) log.warn(`Task id=${id} lost its worker: requeued`)
+    for (const id of failed) log.error(`Task id=${id} lost its worker: FAILED`)
+    if (failed.length > 0) this.#onFailed()
+    if (left > 0) this.#gate?.open()
+    return released.length + failed.length
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Lost } from '../../store'
+import type { ClaimedRow, Lost } from '../../store'
 
 /**
  * Where a claimed row stands in its worker.
@@ -33,4 +33,12 @@ export interface LeaseAnswer {
   readonly wasDoubted: boolean
   readonly isCancelled: boolean
   readonly lost: Lost | undefined
+}
+
+/** What a chore may hear of the pool. */
+export interface PoolListeners {
+  /** The database may know more than this worker of rows with these keys: a renewal should ask at once. */
+  unsure(keys: readonly string[]): void
+  /** The last outcome of a row is stored. */
+  finished(row: ClaimedRow): void
 }

@@ -10,7 +10,7 @@ import { heard, log } from '../../events/logger'
 import { taskFinished } from '../../events/signals'
 import { ClaimedTask, type Owner } from './claimed-task'
 import { StageLists } from './stage-lists'
-import type { LeaseAnswer, LiveStage, Stage } from './stages'
+import type { LeaseAnswer, LiveStage, PoolListeners, Stage } from './stages'
 import { tellOutcome } from '../../events/task-log'
 import type { ClaimedRow, Held, Outcome, OutcomeAnswer } from '../../store'
 
@@ -41,7 +41,7 @@ export class TaskPool implements Owner {
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined
-  #onUnsure: (keys: readonly string[]) => void = () => {}
+  readonly #listeners: PoolListeners = { unsure: () => {}, finished: () => {} }
 
   /** `children`: carries out isolated tasks in child processes; null where the worker has none. */
   constructor(backend: TaskBackend, size: number, children: Children | null, maxCrashes: number) {
@@ -71,7 +71,7 @@ export class TaskPool implements Owner {
     return this.#started + this.#lists.waiting.size
   }
 
-  /** How many outcomes are to be sent. */
+  /** Outcomes to be sent. */
   get ended(): number {
     return this.#lists.ended.size
   }
@@ -90,9 +90,9 @@ export class TaskPool implements Owner {
     return [...this.#lists.all().map(({ row }) => row), ...this.#lost]
   }
 
-  /** Calls `listener` with keys of rows of which the database may know more than this worker: a renewal should ask at once. */
-  whenUnsure(listener: (keys: readonly string[]) => void): void {
-    this.#onUnsure = listener
+  /** Each has one listener, the latest. */
+  listen(listeners: Partial<PoolListeners>): void {
+    Object.assign(this.#listeners, listeners)
   }
 
   /** Takes in rows that were asked for at `claimedAt`; `start` starts them. */
@@ -149,7 +149,7 @@ export class TaskPool implements Owner {
     for (const [i, task] of tasks.entries())
       if (task.stage === 'sent') this.#settle(task, answers[i])
     const doubted = tasks.filter(({ stage }) => stage === 'doubted')
-    if (doubted.length > 0) this.#onUnsure(doubted.map(({ row }) => row.key))
+    if (doubted.length > 0) this.#listeners.unsure(doubted.map(({ row }) => row.key))
     const deferred = tasks.filter(({ stage }) => stage === 'deferred')
     if (deferred.length > 0) void clock.sleep(LATER_MS).then(() => this.#handInAgain(deferred))
   }
@@ -172,7 +172,7 @@ export class TaskPool implements Owner {
 
   /** Somebody says that the row with this key was cancelled: a renewal should ask. */
   ask(key: string): void {
-    this.#onUnsure([key])
+    this.#listeners.unsure([key])
   }
 
   /** Resolves when a task has ended, on `wake`, after `ms`, or when `signal` aborts. */
@@ -253,6 +253,7 @@ export class TaskPool implements Owner {
   /** The outcome is stored: tells the log and listeners. */
   #finish(task: ClaimedTask, outcome: Outcome): void {
     this.#lists.move(task, 'gone')
+    if (outcome.status !== 'READY') this.#listeners.finished(task.row)
     if (outcome.status !== 'SUCCESSFUL' || heard.info || taskFinished.isHeard)
       tellOutcome(this.backend, task.row, outcome, task.stopwatch?.ms)
   }

@@ -7,6 +7,9 @@ export const NOW = 'UTC_TIMESTAMP(6)'
 /** `run_after` of a row without a delay. */
 export const NO_DELAY = "'9999-01-01 00:00:00'"
 
+/** `run_after` of a row that waits for others. */
+export const PARKED = "'9998-01-01 00:00:00'"
+
 /**
  * In a small table the planner would rather read all rows than look up ten: it would meet, and wait for, all rows that others
  * have locked. In a join with `rows` this index alone does not keep it from that: STRAIGHT_JOIN does, with `rows` first.
@@ -43,11 +46,12 @@ export function instantText(instant: string): string {
   return `DATE_FORMAT(${instant}, '%Y-%m-%d %H:%i:%s.%f')`
 }
 
-/** The index of each value in the list that is sent for a row; no row has both arguments and claims. MySQL takes half as long again to find values by name. */
+/** The index of each value in the list that is sent for a row; no row has both arguments and claims, or a key and progress. MySQL takes half as long again to find values by name. */
 const INDEXES = {
   row_key: 0,
   args_kwargs: 1,
   claims: 1,
+  unique_key: 2,
   progress: 2,
   status: 3,
   return_value: 4,
@@ -65,6 +69,7 @@ const TYPES: Readonly<Record<string, string>> = {
   claims: 'INT',
   delay: 'DOUBLE',
   status: `VARCHAR(10) ${UTF8}`,
+  unique_key: `VARCHAR(128) ${UTF8}`,
 }
 
 /** A batch as a table `v` with these columns, and `n`, from 1 on. */

@@ -1,7 +1,7 @@
 import { type EntityManager, In, IsNull, LessThan, Not } from 'typeorm'
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { instantOf, utcText } from '../../../../entities/formats'
-import type { TaskKey } from '../../../../lib/backend'
+import type { UserKey } from '../../../../lib/order'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import type { Session } from '../../connections/session'
 import { newRow, type NewRows } from '../../new-row'
@@ -19,6 +19,8 @@ import {
   type Prunable,
   type Released,
 } from '../dialect'
+import type { FlowRows } from '../flow-verbs'
+import type * as flowRows from './flow-rows'
 import type { WorkerRecords } from '../worker-records'
 import { claimRows } from './claim'
 import { byKeys, insertAll, insertUnlessTaken, update } from './entities'
@@ -73,7 +75,7 @@ export class Portable extends Dialect {
     return this.#rawRows(await manager.findBy(DBTaskResult, { uniqueKey }))[0]
   }
 
-  async freeKey({ manager }: Session, row: RawRow, key: TaskKey): Promise<boolean> {
+  async freeKey({ manager }: Session, row: RawRow, key: UserKey): Promise<boolean> {
     return update(manager, { ...holding(row), ...keepsNoMore(key) }, { uniqueKey: null })
   }
 
@@ -227,6 +229,11 @@ export class Portable extends Dialect {
   async requestCancel({ manager }: Session, id: string): Promise<number> {
     const running = { id, status: 'RUNNING', leaseUntil: Not(IsNull()) } as const
     return (await update(manager, running, { cancelRequestedAt: new Date() })) ? 1 : 0
+  }
+
+  flowRows({ manager }: Session): FlowRows {
+    const { PortableFlowRows } = require('./flow-rows') as typeof flowRows
+    return new PortableFlowRows(manager, this.#hexIds)
   }
 
   workerRecords(): WorkerRecords {

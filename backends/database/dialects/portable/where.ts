@@ -1,9 +1,9 @@
 import { And, type FindOptionsWhere, In, IsNull, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { CANCELLED } from '../../../../lib/errors/error-record'
-import type { TaskKey } from '../../../../lib/backend'
+import type { UserKey } from '../../../../lib/order'
 import type { FinishRow, HeldRow, RawRow } from '../../row'
-import type { Part, Prunable, QueueFilter } from '../dialect'
+import type { Part, Prunable, QueueFilter, RowAges } from '../dialect'
 
 export type Where = FindOptionsWhere<DBTaskResult>
 
@@ -25,21 +25,31 @@ export function holding({ row_key: id, unique_key: uniqueKey }: RawRow): Where {
 }
 
 /** What is so of a row that may keep its key no more. */
-export function keepsNoMore(key: TaskKey): Where {
+export function keepsNoMore(key: UserKey): Where {
   if (key.kind === 'debounce') return { status: Not('READY') }
   const finished: Where = { status: In(['SUCCESSFUL', 'FAILED']) }
   if (key.kind === 'unique') return finished
   return { ...finished, enqueuedAt: LessThanOrEqual(new Date(Date.now() - key.every)) }
 }
 
-export function prunable({ backendName, queues, minAge, failedMinAge }: Prunable): Where[] {
-  const older = (status: DBTaskResult['status'], age: number): Where => ({
+export function prunable({ backendName, queues, groups, minAge, failedMinAge }: Prunable): Where[] {
+  const older = (status: DBTaskResult['status'], age: number | null, of: Where): Where => ({
     status,
     backendName,
-    finishedAt: LessThanOrEqual(new Date(Date.now() - age)),
+    // No condition at all would mean every row.
+    finishedAt: age === null ? In([]) : LessThanOrEqual(new Date(Date.now() - age)),
+    ...of,
     ...inQueues({ queues, excludeQueues: [] }),
   })
-  return [older('SUCCESSFUL', minAge), older('FAILED', failedMinAge)]
+  const both = (ages: RowAges, of: Where): Where[] => [
+    older('SUCCESSFUL', ages.minAge, of),
+    older('FAILED', ages.failedMinAge, of),
+  ]
+  const own = groups.flatMap(({ names }) => names)
+  return [
+    ...both({ minAge, failedMinAge }, own.length === 0 ? {} : { taskPath: Not(In(own)) }),
+    ...groups.flatMap((group) => both(group, { taskPath: In(group.names) })),
+  ]
 }
 
 export function inPart({ after, upTo }: Part): Where {

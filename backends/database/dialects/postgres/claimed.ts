@@ -10,8 +10,9 @@ const secondsText = (time: string): string => `date_part('epoch', ${time})::text
 const SELDOM = CLAIM_COLUMNS.filter(({ name }) =>
   ['priority', 'worker_ids', 'run_after', 'attempt_errors', 'progress', 'options'].includes(name),
 )
-const USUALLY = `t.priority = 0 AND t.run_after = ${NO_DELAY} AND t.worker_ids = jsonb_build_array(:worker::text) AND t.attempt_errors IS NULL AND t.progress IS NULL AND t.options IS NULL`
-const MORE = `CASE WHEN ${USUALLY} THEN NULL ELSE jsonb_build_object(${SELDOM.map((column) => `'${column.name}', ${read(column)}`).join(', ')})::text END`
+const USUALLY = `t.priority = 0 AND t.run_after = ${NO_DELAY} AND t.worker_ids = jsonb_build_array(:worker::text) AND t.attempt_errors IS NULL AND t.progress IS NULL`
+/** Of a row of a flow, or of a call with a policy of its own, the options alone: `=` and their text (measured: a fifth of a worker's time). */
+const MORE = `CASE WHEN ${USUALLY} THEN '=' || t.options::text ELSE jsonb_build_object(${SELDOM.map((column) => `'${column.name}', ${read(column)}`).join(', ')})::text END`
 
 /**
  * What a claim reads of a row: few columns, since each costs on both sides (measured: a tenth of the server's time and a third of
@@ -64,7 +65,7 @@ export function claimedOf(
     args_kwargs,
   } of records) {
     if (key === null) continue
-    const seldom = more === null ? usual : (JSON.parse(more) as Seldom)
+    const seldom = seldomOf(more, usual)
     claimed.push({
       row_key: key,
       claims,
@@ -83,6 +84,11 @@ export function claimedOf(
     })
   }
   return { done: Number(header?.claims ?? 0), claimed }
+}
+
+function seldomOf(more: string | null, usual: Seldom): Seldom {
+  if (more === null) return usual
+  return more.startsWith('=') ? { ...usual, options: more.slice(1) } : (JSON.parse(more) as Seldom)
 }
 
 /** The last instant of a `Date`. */

@@ -4,6 +4,9 @@ import { selectList, SMALL_BYTES } from '../sql-text'
 /** `run_after` of a row without a delay. */
 export const NO_DELAY = `TIMESTAMPTZ '9999-01-01 00:00:00+00'`
 
+/** `run_after` of a row that waits for others. */
+export const PARKED = `TIMESTAMPTZ '9998-01-01 00:00:00+00'`
+
 /** So many milliseconds after now, or after another instant; NULL for NULL. */
 export function inMs(ms: string, from = 'statement_timestamp()'): string {
   return `${from} + ${ms}::double precision * INTERVAL '1 millisecond'`

@@ -3,22 +3,26 @@ import { codeOf } from '../../connections/database-errors'
 import { patiently, type Session, unlessLocked } from '../../connections/session'
 import type { Values } from '../../connections/statement'
 import { type Names, postgresNames } from '../names'
+import { prunableSql } from '../prunable'
 import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
 import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
 import type { Batch } from '../records'
 import { rowsOf } from '../plain-rows'
 import { SqlDialect } from '../sql-dialect'
-import type { Statements } from '../statements'
+import type { InsertTexts, Statements } from '../statements'
 import type { WorkerRecords } from '../worker-records'
+import type * as flowRows from '../flow-rows'
+import type { FlowRows } from '../flow-verbs'
 import type * as workers from './workers'
 import { freeKeyOf, queueValues } from '../sql-text'
 import { type ClaimTexts, claimTexts, type FoundBy } from './claim'
 import { claimedOf } from './claimed'
-import { EXACT_KEY, EXPIRED, inMs, ROW, rows, soonRows, USUAL } from './columns'
+import { EXACT_KEY, EXPIRED, inMs, instantText, ROW, rows, soonRows, USUAL } from './columns'
+import { flowWords } from './flow-words'
 import { FENCE, finishOf, locksOf, settledOf } from './finish'
 import { channelIn, notifyingCancelOf, requestCancelOf } from './cancel'
-import { insertBatch, insertOne, insertUnlessTaken } from './insert'
+import { insertTexts } from './insert'
 
 /** The codes of a server for an unknown column, and for one that it does not support. */
 const NO_ADDRESSES = /^(42703|0A000)$/
@@ -37,7 +41,7 @@ export class Postgres extends SqlDialect {
   override readonly exchangesAtOnce = 2
   readonly maxStatement = 16 * 1024 * 1024
   /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
-  readonly #notifyingInserts: Readonly<Record<'single' | 'batch' | 'unlessTaken', string>>
+  readonly #notifyingInserts: InsertTexts
   readonly #notifyingCancel: string
   readonly #names: Names
   readonly #finishSoon: string
@@ -52,11 +56,7 @@ export class Postgres extends SqlDialect {
     super(statements(table), locksOf(path))
     const notify =
       table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
-    this.#notifyingInserts = {
-      single: insertOne(path, notify),
-      batch: insertBatch(path, notify),
-      unlessTaken: insertUnlessTaken(path, notify),
-    }
+    this.#notifyingInserts = insertTexts(path, notify)
     this.#notifyingCancel = notifyingCancelOf(table)
     this.#names = postgresNames(table.type)
     this.#soonRows = soonRowsOn(table)
@@ -111,6 +111,12 @@ export class Postgres extends SqlDialect {
     return (await session.query(this.#notifyingCancel, { id })).affected
   }
 
+  flowRows(session: Session): FlowRows {
+    const { SqlFlowRows } = require('../flow-rows') as typeof flowRows
+    const words = flowWords(this.#names, (batch) => this.batch(batch))
+    return new SqlFlowRows(this.#path, words, session)
+  }
+
   workerRecords(path: string): WorkerRecords {
     const { PostgresWorkers } = require('./workers') as typeof workers
     return new PostgresWorkers(path)
@@ -131,11 +137,8 @@ export class Postgres extends SqlDialect {
     return values
   }
 
-  protected override insertText(isSingle: boolean, options: InsertOptions): string {
-    if (!options.notify) return super.insertText(isSingle, options)
-    const { single, batch, unlessTaken } = this.#notifyingInserts
-    if (options.unlessTaken) return unlessTaken
-    return isSingle ? single : batch
+  protected override insertTexts({ notify }: InsertOptions): InsertTexts {
+    return notify ? this.#notifyingInserts : this.sql
   }
 
   /** Runs a statement that claims, once more by ids where it turns out that rows have no addresses. */
@@ -201,9 +204,8 @@ function statements(table: Table): Statements {
   const names = postgresNames(table.type)
   const soon = soonRowsOn(table)
   return {
-    insert: insertBatch(path),
-    insertOne: insertOne(path),
-    insertUnlessTaken: insertUnlessTaken(path),
+    now: `SELECT ${instantText('statement_timestamp()')} AS now`,
+    ...insertTexts(path),
     byId: `SELECT ${ROW} FROM ${path} t WHERE t.id = :id::uuid`,
     byUniqueKey: `SELECT ${ROW} FROM ${path} t WHERE t.unique_key = :uniqueKey`,
     freeKey: freeKeyOf(path, `enqueued_at <= ${inMs('-:every')}`),
@@ -224,6 +226,7 @@ function statements(table: Table): Statements {
       AND t.worker_ids ->> -1 = :workerId LIMIT :limit`,
     furtherOn: `SELECT t.id::text AS row_key FROM ${path} t WHERE true {part} ORDER BY t.id LIMIT 1 OFFSET :skipped`,
     inQueues: names.inQueues,
+    isTask: names.isTask,
     prunable: `SELECT t.id::text AS row_key FROM ${path} t WHERE ${prunable(names)} {part} {queues} ORDER BY t.id LIMIT :limit`,
     countPrunable: `SELECT count(*)::int AS n FROM ${path} t WHERE ${prunable(names)} {queues}`,
     deleteByIds: `DELETE FROM ${path} t WHERE t.id = ANY((SELECT :row_key::uuid[])::uuid[]) AND t.status IN ('SUCCESSFUL', 'FAILED')`,
@@ -234,7 +237,9 @@ function statements(table: Table): Statements {
 }
 
 function prunable(names: Names): string {
-  const older = (age: string): string =>
-    `t.finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`
-  return `t.${names.isBackend} AND ((t.status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (t.status = 'FAILED' AND ${older(':failedMinAge')}))`
+  return prunableSql(
+    names.isBackend,
+    (age) =>
+      `finished_at <= statement_timestamp() - ${age}::double precision * INTERVAL '1 millisecond'`,
+  )
 }

@@ -1,4 +1,4 @@
-import { instant } from './sqlite-instants'
+import { instant } from './instants'
 import {
   insertRecord,
   isOlder,
@@ -6,7 +6,7 @@ import {
   recordTexts,
   renewal,
   SqlWorkerRecords,
-} from './worker-records'
+} from '../worker-records'
 
 const MS_PER_DAY = 86_400_000
 const AGO_MS = `(julianday('now') - julianday(seen_at)) * ${MS_PER_DAY}`

@@ -1,69 +1,35 @@
-import { MOST_WORKERS, WORKER_LEFT_OUT } from '../../../lib/errors/history'
-import { keyAfterSql } from '../../keys'
-import type { Session } from '../connections/session'
-import type { Answer, Values } from '../connections/statement'
-import type { NewRows } from '../new-row'
-import { type ClaimedRaw, type FinishRow, MAX_CLAIMS } from '../row'
-import type { Table } from '../table'
-import type { Claim, InsertOptions } from './dialect'
-import { sqliteNames } from './names'
-import { type Batch, keysOf } from './records'
-import { inMs, instant } from './sqlite-instants'
-import { rowsOf } from './plain-rows'
-import { SqlDialect } from './sql-dialect'
-import type { Statements } from './statements'
-import type { WorkerRecords } from './worker-records'
-import type * as workers from './sqlite-workers'
-import {
-  CLAIM_COLUMNS,
-  freeKeyOf,
-  INSERTED,
-  newValues,
-  perFilter,
-  queueValues,
-  selectList,
-  SMALL_BYTES,
-  UNCANCELLED,
-} from './sql-text'
-import type { TableColumn } from '../../../entities/columns'
+import { keyAfterSql } from '../../../keys'
+import type { Session } from '../../connections/session'
+import type { Answer, Values } from '../../connections/statement'
+import type { NewRows } from '../../new-row'
+import type { ClaimedRaw, FinishRow } from '../../row'
+import type { Table } from '../../table'
+import type { Claim, InsertOptions } from '../dialect'
+import { sqliteNames } from '../names'
+import { prunableSql } from '../prunable'
+import { type Batch, keysOf } from '../records'
+import { inMs, instant } from './instants'
+import { SqlDialect } from '../sql-dialect'
+import type { Statements } from '../statements'
+import type { WorkerRecords } from '../worker-records'
+import type * as flowRows from '../flow-rows'
+import type { FlowRows } from '../flow-verbs'
+import type * as workers from './workers'
+import { freeKeyOf, INSERTED, newValues, selectList } from '../sql-text'
+import { claimRange, claimTexts } from './claim'
+import { AFTER_ALL, endOfMs, FENCE, LEASE, NOW, read, readSmall, rows } from './columns'
+import { finishOf } from './finish'
+import type { ColumnName } from '../../../../entities/columns'
 
-/** As text, since SQLite stores values of any type in any column. Without a table's name, which RETURNING would refuse. */
-const read = ({ name, kind }: TableColumn): string =>
-  kind === 'int' || kind === 'word' ? name : `CAST(${name} AS TEXT)`
 const ROW = selectList(read)
-/** Large arguments are read later, as many as memory bears. */
-const readSmall = (column: TableColumn): string =>
-  column.name === 'args_kwargs'
-    ? `CASE WHEN length(args_kwargs) <= ${SMALL_BYTES} THEN ${read(column)} END`
-    : read(column)
-const CLAIMED = selectList(readSmall, CLAIM_COLUMNS)
 const EXPIRED = selectList(readSmall)
-
-const NOW = instant()
-/**
- * The end of the present millisecond, in which Django may have written an instant with microseconds. What begins or ends here
- * comes after it.
- */
-const AFTER_ALL = endOfMs()
-
-function endOfMs(...modifiers: string[]): string {
-  return `strftime(${["'%Y-%m-%d %H:%M:%f999'", "'now'", ...modifiers].join(', ')})`
-}
-const LEASE = instant("'+' || :leaseSeconds || ' seconds'")
 /** Above any priority, even one that was never checked. */
 const ABOVE_ALL = 2 ** 63
-/** The guard of every write of a batch. */
-const FENCE = `t.id = v.row_key AND t.status = 'RUNNING' AND t.claims = v.claims AND t.lease_until IS NOT NULL`
-
-/** A batch as a table `v` with these columns. */
-function rows(...columns: string[]): string {
-  return `(SELECT ${columns.map((column) => `json_extract(value, '$.${column}') AS ${column}`).join(', ')} FROM json_each(:rows)) AS v`
-}
-
 /** SQLite 3.35 and later. Each statement is a transaction of its own, so none reads first and then fails to write. */
 export class Sqlite extends SqlDialect {
   readonly name = 'sqlite'
   readonly maxStatement = 256 * 1024 * 1024
+  readonly #path: string
   readonly #finishSomeAgain: string
   readonly #takeOver: string
   readonly #nextPriority: string
@@ -71,6 +37,7 @@ export class Sqlite extends SqlDialect {
 
   constructor({ path }: Table) {
     super(statements(path), null)
+    this.#path = path
     this.#finishSomeAgain = finishOf(path, true)
     this.#takeOver = `${this.#finishSomeAgain} AND t.lease_until < ${NOW} RETURNING id AS row_key`
     this.#nextPriority = `SELECT max(priority) AS priority FROM ${path} WHERE status = 'READY' AND priority < :below`
@@ -105,7 +72,9 @@ export class Sqlite extends SqlDialect {
     const { records } = await session.query(`SELECT ${NOW} AS enqueued_at`)
     const enqueuedAt = String(records[0]?.['enqueued_at'])
     const values = { ...rows.shared, ...this.batch(rows.calls), enqueuedAt }
-    const { affected } = await session.query(this.sql.insert, values)
+    const isKeyed = rows.calls[0]?.unique_key !== undefined
+    const text = isKeyed ? this.sql.insertKeyed : this.sql.insert
+    const { affected } = await session.query(text, values)
     return { records, affected }
   }
 
@@ -125,8 +94,27 @@ export class Sqlite extends SqlDialect {
     return keysOf(await session.query(this.#takeOver, this.batch(rows)))
   }
 
+  flowRows(session: Session): FlowRows {
+    const { SqlFlowRows } = require('../flow-rows') as typeof flowRows
+    return new SqlFlowRows(
+      this.#path,
+      {
+        now: NOW,
+        parked: "'9998-01-01 00:00:00'",
+        isBackend: `m.${sqliteNames.isBackend}`,
+        byKeys: "id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows))",
+        id: 'm.id',
+        asText: (column) => `CAST(${column} AS TEXT)`,
+        instantText: (column) => `CAST(${column} AS TEXT)`,
+        instant: (parameter) => parameter,
+        batch: (batch) => this.batch(batch),
+      },
+      session,
+    )
+  }
+
   workerRecords(path: string): WorkerRecords {
-    const { SqliteWorkers } = require('./sqlite-workers') as typeof workers
+    const { SqliteWorkers } = require('./workers') as typeof workers
     return new SqliteWorkers(path)
   }
 
@@ -153,13 +141,17 @@ export class Sqlite extends SqlDialect {
 }
 
 function statements(path: string): Statements {
-  const insert = insertInto(
+  const call = { id: 'v.row_key', args_kwargs: 'v.args_kwargs', enqueued_at: ':enqueuedAt' }
+  const insert = insertInto(path, call, `FROM ${rows('row_key', 'args_kwargs')} WHERE true`)
+  const insertKeyed = insertInto(
     path,
-    { id: 'v.row_key', args_kwargs: 'v.args_kwargs', enqueued_at: ':enqueuedAt' },
-    `FROM ${rows('row_key', 'args_kwargs')} WHERE true`,
+    { ...call, unique_key: 'v.unique_key' },
+    `FROM ${rows('row_key', 'args_kwargs', 'unique_key')} WHERE true`,
   )
   return {
+    now: `SELECT ${NOW} AS now`,
     insert,
+    insertKeyed,
     insertOne: `${insertInto(path, {})} RETURNING enqueued_at`,
     insertUnlessTaken: `${insertInto(path, { run_after: `coalesce(${inMs(':delay')}, :run_after)` }, 'WHERE true')} ON CONFLICT DO NOTHING RETURNING id AS row_key, unique_key, enqueued_at`,
     byId: `SELECT ${ROW} FROM ${path} WHERE id = :id`,
@@ -183,6 +175,7 @@ function statements(path: string): Statements {
       AND CASE WHEN json_valid(worker_ids) THEN json_extract(worker_ids, '$[#-1]') END = :workerId LIMIT :limit`,
     furtherOn: `SELECT id AS row_key FROM ${path} WHERE true {part} ORDER BY id LIMIT 1 OFFSET :skipped`,
     inQueues: sqliteNames.inQueues,
+    isTask: sqliteNames.isTask,
     prunable: `SELECT id AS row_key FROM ${path} WHERE ${prunable()} {part} {queues} ORDER BY id LIMIT :limit`,
     countPrunable: `SELECT count(*) AS n FROM ${path} WHERE ${prunable()} {queues}`,
     deleteByIds: `DELETE FROM ${path} WHERE id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows)) AND status IN ('SUCCESSFUL', 'FAILED')`,
@@ -192,68 +185,19 @@ function statements(path: string): Statements {
   }
 }
 
-/** `someAgain`: rows are among them that are to run again. For others SQLite would copy the histories as they are (measured: a tenth more time). */
-function finishOf(path: string, someAgain: boolean): string {
-  const history = someAgain
-    ? `attempt_errors = coalesce(v.attempt_errors, t.attempt_errors),
-      worker_ids = CASE WHEN v.attempt_errors IS NULL OR json_array_length(t.worker_ids) < ${MOST_WORKERS} THEN t.worker_ids ELSE json_remove(t.worker_ids, '$[${WORKER_LEFT_OUT}]') END,`
-    : ''
-  return `UPDATE ${path} AS t SET status = v.status, return_value = v.return_value, exception_class_path = v.exception_class_path, traceback = v.traceback,
-      finished_at = CASE WHEN v.status = 'READY' THEN NULL ELSE ${AFTER_ALL} END,
-      run_after = CASE WHEN v.delay IS NULL THEN t.run_after ELSE ${instant("'+' || (v.delay / 1000.0) || ' seconds'")} END,
-      ${history}
-      progress = coalesce(v.progress, t.progress),
-      unique_key = ${keyAfterSql('finish', 't.unique_key', { when: "v.status <> 'READY' AND " })},
-      lease_until = NULL, cancel_requested_at = NULL
-    FROM ${rows('row_key', 'claims', 'status', 'return_value', 'exception_class_path', 'traceback', ...(someAgain ? ['attempt_errors'] : []), 'progress', 'delay')}
-    WHERE ${FENCE} AND ${UNCANCELLED}`
-}
-
 /** The instant is computed once for all rows. A single row does without JSON (measured: 26 µs instead of 30). */
 function insertInto(
   path: string,
-  own: Readonly<Partial<Record<'id' | 'args_kwargs' | 'enqueued_at' | 'run_after', string>>>,
+  own: Readonly<Partial<Record<ColumnName, string>>>,
   from = '',
 ): string {
   const values = newValues({ enqueued_at: `(SELECT ${NOW})`, ...own })
   return `INSERT INTO ${path} (${INSERTED}) SELECT ${values} ${from}`
 }
 
-/**
- * For each range one statement: the due delayed rows, then the undelayed ones. The subquery runs under the lock of the UPDATE,
- * so no row can change in between. To look at the status once more would do harm: without ANALYZE SQLite has no statistics,
- * and would walk all READY rows for it (measured with 100,000: 50 to 120 ms instead of 1).
- */
-function claimTexts(path: string) {
-  return perFilter((filter) =>
-    [`<= ${NOW}`, `= '9999-01-01 00:00:00'`].map(
-      (
-        runAfter,
-      ) => `UPDATE ${path} SET status = 'RUNNING', started_at = ${AFTER_ALL}, lease_until = ${LEASE}, claims = min(coalesce(claims, 0), ${MAX_CLAIMS - 1}) + 1, cancel_requested_at = NULL,
-        unique_key = ${keyAfterSql('claim', 'unique_key')},
-        worker_ids = CASE WHEN NOT json_valid(worker_ids) THEN json_array(worker_ids, :worker)
-          WHEN json_type(worker_ids) = 'array' THEN json_insert(worker_ids, '$[#]', :worker) ELSE json_array(json(worker_ids), :worker) END
-      WHERE id IN (SELECT id FROM ${path}
-        WHERE status = 'READY' AND priority = :priority AND run_after ${runAfter} AND ${sqliteNames.isBackend} ${sqliteNames.inQueues(filter)}
-        ORDER BY run_after, enqueued_at LIMIT :limit)
-      RETURNING ${CLAIMED}`,
-    ),
-  )
-}
-
-async function claimRange(
-  session: Session,
-  text: string,
-  { filter, workerId, backendName, leaseSeconds }: Claim,
-  priority: number,
-  limit: number,
-): Promise<ClaimedRaw[]> {
-  const worker = { worker: workerId, backendName, leaseSeconds }
-  return rowsOf(await session.query(text, { ...worker, priority, limit, ...queueValues(filter) }))
-}
-
 function prunable(): string {
-  const older = (age: string): string =>
-    `finished_at <= ${endOfMs(`'-' || (${age} / 1000.0) || ' seconds'`)}`
-  return `${sqliteNames.isBackend} AND ((status = 'SUCCESSFUL' AND ${older(':minAge')}) OR (status = 'FAILED' AND ${older(':failedMinAge')}))`
+  return prunableSql(
+    sqliteNames.isBackend,
+    (age) => `finished_at <= ${endOfMs(`'-' || (${age} / 1000.0) || ' seconds'`)}`,
+  )
 }

@@ -1,5 +1,5 @@
-import { backends } from './backend-registry'
-import type { TaskResult } from './result'
+import { backends } from '../backend-registry'
+import type { TaskResult } from '../result'
 
 export interface GetResultOptions {
   /** Alias in `TASKS`. Default `'default'`. */

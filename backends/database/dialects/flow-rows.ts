@@ -1,0 +1,219 @@
+import { textOr } from '../../../entities/formats'
+import { type ErrorRecord, PREVIOUS_FAILED } from '../../../lib/errors/error-record'
+import type { Session } from '../connections/session'
+import type { Values } from '../connections/statement'
+
+import { type Bounds, BOUNDS, RangeLooks, type RangeTable, valuesOf } from './flow-ranges'
+import type { AfterRow, Asked, FlowRows, KeyRange, MemberRow, ParkedRow } from './flow-verbs'
+import { rowsOf } from './plain-rows'
+import { type Batch, keyOf, keysOf } from './records'
+
+/** How a dialect says what statements of flows have in common. */
+export interface FlowWords {
+  readonly now: string
+  /** `run_after` of a waiting row. */
+  readonly parked: string
+  /** The condition that row `m` is of the backend. */
+  readonly isBackend: string
+  /** The table in an UPDATE by keys, where that is not its path alone. */
+  readonly updated?: string
+  /** The condition that a row has one of the keys of a batch. */
+  readonly byKeys: string
+  /** `m.unique_key` in a collation for which capitals matter, where that of the column may be one for which LIKE knows none. */
+  readonly exactKey?: string
+  /** A condition that the planner cannot see through, where it would go by statistics that it does not have. */
+  readonly opaque?: (condition: string) => string
+  /** Where one statement with all ranges in a table is quicker than one that has each of them, which takes long to plan. */
+  readonly ranges?: RangeTable
+  readonly id: string
+  readonly asText: (column: string) => string
+  readonly instantText: (column: string) => string
+  /** An instant of a parameter that holds its text. */
+  readonly instant: (parameter: string) => string
+  readonly batch: (batch: Batch) => Values
+}
+
+const CONDITIONS: Readonly<Record<Asked, string>> = {
+  open: "m.status IN ('READY', 'RUNNING')",
+  failed: "m.status = 'FAILED'",
+}
+/** Characters up to which values are read for many sets at once. */
+const LARGE = 4_000
+/** Above any priority, even one that was never checked. */
+const ABOVE_ALL = 2 ** 31 - 1
+/** Before all rows of a priority. */
+const EARLIEST = {
+  enqueued_at: '1000-01-01 00:00:00',
+  row_key: '00000000-0000-0000-0000-000000000000',
+}
+
+/** The verbs by statements, the same for all databases but for a few words. */
+export class SqlFlowRows implements FlowRows {
+  readonly #path: string
+  readonly #words: FlowWords
+  readonly #session: Session
+  readonly #looks: RangeLooks
+
+  constructor(path: string, words: FlowWords, session: Session) {
+    this.#path = path
+    this.#words = words
+    this.#session = session
+    this.#looks = new RangeLooks(words.ranges)
+  }
+
+  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>> {
+    const { opaque = String } = this.#words
+    const found = new Map<string, string>()
+    const looks = this.#looks.of(
+      asked,
+      ranges,
+      (bounds) => `SELECT m.unique_key AS found FROM ${this.#path} m
+        WHERE ${between(bounds)} AND ${opaque(`${this.#isExact(bounds)} AND ${CONDITIONS[asked]}`)} ORDER BY m.unique_key LIMIT 1`,
+    )
+    for (const { text, values, part } of looks)
+      for (const { n, found: key } of (await this.#session.query(text, values)).records) {
+        const range = part[Number(n)]
+        if (range && typeof key === 'string') found.set(range.set, key)
+      }
+    return found
+  }
+
+  async members(range: KeyRange, limit: number): Promise<readonly MemberRow[]> {
+    const text = this.#page(BOUNDS)
+    return rowsOf<MemberRow>(await this.#session.query(text, { ...valuesOf(range), limit }))
+  }
+
+  async firstMembers(
+    sets: readonly KeyRange[],
+    limit: number,
+  ): Promise<ReadonlyMap<string, readonly MemberRow[]>> {
+    const found = new Map<string, MemberRow[]>(sets.map(({ set }) => [set, []]))
+    const looks = this.#looks.of('members', sets, (bounds) => this.#page(bounds, unlessLarge))
+    for (const { text, values, part } of looks) {
+      const answer = await this.#session.query(text, { ...values, limit })
+      for (const row of rowsOf<MemberRow & { readonly n: unknown }>(answer))
+        found.get(part[Number(row.n)]?.set ?? '')?.push(row)
+    }
+    return found
+  }
+
+  async row(key: string): Promise<MemberRow | undefined> {
+    const text = `${this.#select()} WHERE ${this.#words.byKeys}`
+    return rowsOf<MemberRow>(await this.#session.query(text, this.#batch([key])))[0]
+  }
+
+  async unpark(keys: readonly string[]): Promise<number> {
+    const { now, parked, byKeys } = this.#words
+    const text = `UPDATE ${this.#words.updated ?? this.#path} SET run_after = ${now}, status = 'READY', finished_at = NULL, exception_class_path = '', traceback = ''
+      WHERE ${byKeys} AND ((status = 'READY' AND run_after = ${parked}) OR (status = 'FAILED' AND exception_class_path = '${PREVIOUS_FAILED}'))`
+    return (await this.#session.query(text, this.#batch(keys))).affected
+  }
+
+  async fail(key: string, error: ErrorRecord): Promise<boolean> {
+    const { now, byKeys } = this.#words
+    const text = `UPDATE ${this.#words.updated ?? this.#path} SET status = 'FAILED', finished_at = ${now}, exception_class_path = :exceptionClassPath, traceback = :traceback
+      WHERE ${byKeys} AND ${this.#isWaiting()}`
+    return (await this.#session.query(text, { ...this.#batch([key]), ...error })).affected > 0
+  }
+
+  async drop(keys: readonly string[]): Promise<void> {
+    const text = `DELETE FROM ${this.#path} WHERE ${this.#words.byKeys} AND ${this.#isWaiting()}`
+    await this.#session.query(text, this.#batch(keys))
+  }
+
+  async options(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#options(keys, '')
+  }
+
+  async memberOptions(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#options(keys, ` AND ${this.#exactKey} LIKE 'g%'`)
+  }
+
+  async unfinished(keys: readonly string[]): Promise<ReadonlySet<string>> {
+    const { id, byKeys } = this.#words
+    const text = `SELECT ${id} AS row_key FROM ${this.#path} m WHERE ${byKeys} AND ${CONDITIONS.open}`
+    return keysOf(await this.#session.query(text, this.#batch(keys)))
+  }
+
+  /** From priority to priority, since that comes first in the index: else all that is READY would be read. */
+  async waiting(
+    backendName: string,
+    after: AfterRow,
+    limit: number,
+  ): Promise<readonly ParkedRow[]> {
+    const { id, asText, instant, instantText, isBackend, parked } = this.#words
+    const next = `SELECT max(priority) AS priority FROM ${this.#path} WHERE status = 'READY' AND priority < :below`
+    const text = `SELECT ${id} AS row_key, ${asText('m.options')} AS options, ${instantText('m.enqueued_at')} AS enqueued_at FROM ${this.#path} m
+      WHERE m.status = 'READY' AND m.priority = :priority AND m.run_after = ${parked} AND ${isBackend}
+        AND (m.enqueued_at > ${instant(':after')} OR (m.enqueued_at = ${instant(':after')} AND m.id > :afterId)) ORDER BY m.enqueued_at, m.id LIMIT :limit`
+    const found: ParkedRow[] = []
+    const add = async (
+      priority: number,
+      { enqueued_at, row_key }: Omit<NonNullable<AfterRow>, 'priority'>,
+    ): Promise<void> => {
+      const values = { priority, after: enqueued_at, afterId: row_key, backendName }
+      const answer = await this.#session.query(text, { ...values, limit: limit - found.length })
+      for (const row of rowsOf<ParkedRow>(answer)) found.push({ ...row, priority })
+    }
+    if (after) await add(after.priority, after)
+    for (let below = after?.priority ?? ABOVE_ALL; found.length < limit;) {
+      const { records } = await this.#session.query(next, { below })
+      const priority = records[0]?.['priority'] as number | string | null | undefined
+      if (priority === null || priority === undefined) break
+      below = Number(priority)
+      await add(below, EARLIEST)
+    }
+    return found
+  }
+
+  /** `value`: how the return value is read, of its text. */
+  #select(value = (text: string) => `${text} AS return_value`): string {
+    const { id, asText } = this.#words
+    return `SELECT ${id} AS row_key, m.unique_key AS unique_key, m.status AS status, m.task_path AS task_path, ${value(asText('m.return_value'))},
+        m.exception_class_path AS exception_class_path, m.traceback AS traceback FROM ${this.#path} m`
+  }
+
+  async #options(keys: readonly string[], condition: string): Promise<Map<string, string>> {
+    const { id, asText, byKeys } = this.#words
+    const text = `SELECT ${id} AS row_key, ${asText('m.options')} AS options FROM ${this.#path} m WHERE ${byKeys}${condition}`
+    const { records } = await this.#session.query(text, this.#batch(keys))
+    return new Map(records.map((record) => [keyOf(record), optionsText(record['options'])]))
+  }
+
+  #isWaiting(): string {
+    return `status = 'READY' AND run_after = ${this.#words.parked}`
+  }
+
+  get #exactKey(): string {
+    return this.#words.exactKey ?? 'm.unique_key'
+  }
+
+  /** It stands beside the range, which a collation may take for a larger one. */
+  #isExact({ like }: Bounds): string {
+    return `${this.#exactKey} LIKE ${like}`
+  }
+
+  /** The first members of a range. */
+  #page(bounds: Bounds, value?: (text: string) => string): string {
+    return `${this.#select(value)} WHERE ${between(bounds)} AND ${this.#isExact(bounds)} ORDER BY m.unique_key LIMIT :limit`
+  }
+
+  #batch(keys: readonly string[]): Values {
+    return this.#words.batch(keys.map((key) => ({ row_key: key })))
+  }
+}
+
+function unlessLarge(text: string): string {
+  const isLarge = `length(${text}) > ${LARGE}`
+  return `CASE WHEN ${isLarge} THEN NULL ELSE ${text} END AS return_value, CASE WHEN ${isLarge} THEN 1 ELSE 0 END AS is_large`
+}
+
+/** Some drivers parse JSON, whatever type a column is read as. */
+function optionsText(value: unknown): string {
+  const text = textOr(value)
+  return typeof text === 'string' ? text : JSON.stringify(text ?? {})
+}
+
+function between({ from, upTo }: Bounds): string {
+  return `m.unique_key >= ${from} AND m.unique_key <= ${upTo}`
+}

@@ -1,0 +1,179 @@
+import { dashed } from '../../../entities/formats'
+import { PREVIOUS_FAILED } from '../../../lib/errors/error-record'
+import { isRecord } from '../../../lib/errors/option-checks'
+import type { Awaited, Shape } from '../../../lib/flow-parts'
+import { memberKey, LAST_ORDINAL, ordinalOf } from '../../keys'
+import type { FlowRows, MemberRow } from '../dialects/flow-verbs'
+import type { ClaimedRaw } from '../row'
+import { partOf, wholeOf } from './settling'
+
+/** The most text, in characters, that the values of a set may have together: they become one argument. */
+const MOST = 16 * 1024 * 1024
+/** Members that one statement reads. */
+const PAGE = 1_000
+
+/** Members of each set that are read at once, for many sets. */
+const FIRST_PAGE = 100
+
+/** The first members of sets, by set. */
+export type FirstMembers = ReadonlyMap<string, readonly MemberRow[]>
+const NOTHING: FirstMembers = new Map()
+
+/** Reads what the members of sets have returned, for the rows that have waited for them. */
+export class Filling {
+  readonly #rows: FlowRows
+
+  constructor(rows: FlowRows) {
+    this.#rows = rows
+  }
+
+  /** What most of the rows wait for: few members each, of all rows at once. Rejects if the database does not answer. */
+  async firstMembers(rows: readonly ClaimedRaw[]): Promise<FirstMembers> {
+    const sets = new Set<string>()
+    for (const { options } of rows) {
+      const { awaits } = partOf(options)
+      if (awaits && awaits.give !== 'failure') sets.add(awaits.set)
+    }
+    return this.#rows.firstMembers([...sets].map(wholeOf), FIRST_PAGE)
+  }
+
+  /** The row with its arguments; one that cannot have them says why. Rejects if the database does not answer. */
+  async filled(row: ClaimedRaw, first: FirstMembers = NOTHING): Promise<ClaimedRaw> {
+    const { awaits } = partOf(row.options)
+    const call: unknown = JSON.parse(row.args_kwargs ?? 'null')
+    if (!awaits || !isRecord(call) || !isOpen(call['args'])) return row
+    const { of, fill, kwargs = {} } = call['args']
+    if (fill.length === 0) return withArguments(row, of, kwargs)
+    const value = await this.#valueOf(awaits, first.get(awaits.set))
+    if (value === undefined) return { ...row, fault: tooLarge(awaits) }
+    const args = of.map((argument, i) => (fill.includes(i) ? value : argument))
+    return withArguments(row, args, kwargs)
+  }
+
+  /** undefined: it is too large. */
+  async #valueOf(
+    { set, give, shape }: Awaited,
+    first: readonly MemberRow[] | undefined,
+  ): Promise<unknown> {
+    if (give === 'failure') return this.#firstFailure(set)
+    const members = await this.#members(set, first)
+    if (members === undefined) return undefined
+    if (give === 'value') return valueOf(members[0])
+    const values =
+      give === 'values'
+        ? members.map(valueOf)
+        : await Promise.all(members.map((member) => this.#outcomeOf(member)))
+    return shape ? shaped(values, shape) : values
+  }
+
+  /**
+   * Of most sets one page has all. Of others each further page ends where it would be full: a database that sorts a range
+   * before it gives the first rows of it would else sort the rest of the set for each page.
+   */
+  async #members(
+    set: string,
+    first: readonly MemberRow[] = [],
+  ): Promise<readonly MemberRow[] | undefined> {
+    if (first.length > 0 && first.length < FIRST_PAGE && !first.some(isLarge)) return first
+    const members: MemberRow[] = []
+    let size = 0
+    for (let span: Span | null = { from: 0, upTo: LAST_ORDINAL }; span !== null;) {
+      const [from, upTo] = [memberKey(set, span.from), memberKey(set, span.upTo)]
+      const page = await this.#rows.members({ set, from, upTo }, PAGE)
+      for (const member of page) {
+        size += member.return_value?.length ?? 0
+        members.push(member)
+      }
+      if (size > MOST) return undefined
+      span = spanAfter(span, page, set)
+    }
+    return members
+  }
+
+  async #firstFailure(set: string): Promise<unknown> {
+    const found = await this.#rows.first([wholeOf(set)], 'failed')
+    const key = found.get(set)
+    if (key === undefined) return null
+    const [member] = await this.#rows.members({ set, from: key, upTo: key }, 1)
+    return member ? this.#failureOf(member) : null
+  }
+
+  async #outcomeOf(member: MemberRow): Promise<unknown> {
+    return member.status === 'SUCCESSFUL'
+      ? { status: 'fulfilled', value: valueOf(member) }
+      : { status: 'rejected', reason: await this.#failureOf(member) }
+  }
+
+  /** Of one that did not run because of another one it is the failure of that. */
+  async #failureOf(member: MemberRow): Promise<unknown> {
+    if (member.exception_class_path !== PREVIOUS_FAILED) return failureOf(member)
+    const [, id] = /\bTask ([0-9a-f-]{36}) \(/.exec(member.traceback ?? '') ?? []
+    const earlier = id === undefined ? undefined : await this.#rows.row(keyLike(id, member.row_key))
+    return failureOf(earlier ?? member)
+  }
+}
+
+function isLarge({ is_large: large }: MemberRow): boolean {
+  return Boolean(Number(large ?? 0))
+}
+
+/** Ordinals, both included. */
+interface Span {
+  readonly from: number
+  readonly upTo: number
+}
+
+function spanAfter({ upTo }: Span, page: readonly MemberRow[], set: string): Span | null {
+  const isFull = page.length === PAGE
+  const last = isFull ? (ordinalOf(set, page.at(-1)?.unique_key ?? null) ?? upTo) : upTo
+  if (last >= LAST_ORDINAL) return null
+  // After an empty page comes the end, or a gap that somebody has made: few are left.
+  return {
+    from: last + 1,
+    upTo: page.length === 0 ? LAST_ORDINAL : Math.min(last + PAGE, LAST_ORDINAL),
+  }
+}
+
+function failureOf({ row_key, task_path, exception_class_path, traceback }: MemberRow): unknown {
+  return {
+    id: dashed(row_key),
+    taskName: task_path ?? '',
+    error: { exceptionClassPath: exception_class_path ?? '', traceback: traceback ?? '' },
+  }
+}
+
+interface Open {
+  readonly of: readonly unknown[]
+  readonly fill: readonly unknown[]
+  readonly kwargs?: unknown
+}
+
+function isOpen(args: unknown): args is Open {
+  return isRecord(args) && Array.isArray(args['of']) && Array.isArray(args['fill'])
+}
+
+function withArguments(row: ClaimedRaw, args: readonly unknown[], kwargs: unknown): ClaimedRaw {
+  return { ...row, args_kwargs: JSON.stringify({ args, kwargs }) }
+}
+
+function valueOf(member: MemberRow | undefined): unknown {
+  return JSON.parse(member?.return_value ?? 'null') as unknown
+}
+
+/** An id as the keys of this table are spelled. */
+function keyLike(id: string, key: string): string {
+  return key.includes('-') ? id : id.replaceAll('-', '')
+}
+
+function shaped(values: readonly unknown[], shape: Shape): unknown[] {
+  let next = 0
+  const take = (part: Shape): unknown[] =>
+    part.flatMap((each) =>
+      typeof each === 'number' ? values.slice(next, (next += each)) : [take(each)],
+    )
+  return take(shape)
+}
+
+function tooLarge({ give }: Awaited): string {
+  return `its ${give} of the flow have more than ${MOST / 1024 / 1024} MiB together: let the tasks store what they make and return where it is`
+}

@@ -1,0 +1,192 @@
+import { dashed, hexOf } from '../../../entities/formats'
+import { headline, PREVIOUS_FAILED, recordOf } from '../../../lib/errors/error-record'
+import { PreviousFailed } from '../../../lib/errors/run-errors'
+import { flowPartOf, type SetLinks, type When } from '../../../lib/flow-parts'
+import type { Settled } from '../../../lib/store'
+import { isRecord } from '../../../lib/errors/option-checks'
+import { LAST_ORDINAL, memberKey, ordinalOf } from '../../keys'
+import type { AfterRow, FlowRows, KeyRange, MemberRow } from '../dialects/flow-verbs'
+
+/** Rows that wait, of which one look settles so many. */
+const LOOK = 1_000
+/** Members before the first one that has not finished from which on that one is remembered: fewer are read as quickly again. */
+const FAR = 200
+/** Sets of which it is remembered how far they have come. */
+const MOST_MARKS = 10_000
+
+/** What of the links of a set are rows to run, to fail and to delete. */
+interface Decided {
+  readonly unpark: readonly string[]
+  readonly drop: readonly string[]
+  readonly fail: readonly { readonly ids: readonly string[]; readonly because: KeyRange }[]
+}
+
+/**
+ * Settles sets of flows: as soon as all members of one have finished, the rows that wait for it are due, FAILED or deleted.
+ * What is so is read from the rows each time, and each change is a conditional one, so that anybody may settle any set at any
+ * time, and again.
+ */
+export class Settling {
+  readonly #rows: FlowRows
+  readonly #backendName: string
+  readonly #hexIds: boolean
+  /** The first member of a set that had not finished when it was looked for: those before it had. */
+  readonly #marks = new Map<string, string>()
+  #waitingAfter: AfterRow = null
+
+  constructor(rows: FlowRows, backendName: string, hexIds: boolean) {
+    this.#rows = rows
+    this.#backendName = backendName
+    this.#hexIds = hexIds
+  }
+
+  /** Settles those of the sets that have finished, and what follows from it. Resolves to the number of rows that are due now. */
+  async settle(sets: readonly SetLinks[]): Promise<number> {
+    let due = 0
+    for (let left = bySet(sets); left.length > 0;) {
+      const { unpark, drop, fail } = await this.#decide(await this.#finished(left))
+      if (unpark.length > 0) due += await this.#rows.unpark(unpark.map(this.#key))
+      await this.#drop(drop)
+      const failed: string[] = []
+      for (const { ids, because } of fail) failed.push(...(await this.#fail(ids, because)))
+      // Those have finished now, too, and others may wait for them.
+      left = bySet(await this.#linksOf(failed))
+    }
+    return due
+  }
+
+  /** Settles the sets of rows that wait, some of them at each call: a worker may have been lost before it could. */
+  async settleWaiting(): Promise<Settled> {
+    const rows = await this.#rows.waiting(this.#backendName, this.#waitingAfter, LOOK)
+    this.#waitingAfter = rows.length < LOOK ? null : (rows.at(-1) ?? null)
+    const sets = rows.flatMap(({ row_key: key, options }) => {
+      const { awaits } = partOf(options)
+      return awaits ? [{ set: awaits.set, [awaits.when]: [dashed(key)] }] : []
+    })
+    return { due: await this.settle(sets), waiting: rows.length }
+  }
+
+  readonly #key = (id: string): string => (this.#hexIds ? hexOf(id) : id)
+
+  /** Those of which no member is left. */
+  async #finished(sets: readonly SetLinks[]): Promise<readonly SetLinks[]> {
+    const ranges = sets.map(({ set }) => ({ ...wholeOf(set), ...this.#fromMark(set) }))
+    const open = await this.#rows.first(ranges, 'open')
+    for (const [set, key] of open) if ((ordinalOf(set, key) ?? 0) >= FAR) this.#mark(set, key)
+    const ended = sets.filter(({ set }) => !open.has(set))
+    // A member before the mark may have been retried by hand since.
+    const marked = ended.filter(({ set }) => this.#marks.has(set))
+    if (marked.length === 0) return ended
+    const again = await this.#rows.first(
+      marked.map(({ set }) => wholeOf(set)),
+      'open',
+    )
+    for (const { set } of marked) this.#marks.delete(set)
+    return ended.filter(({ set }) => !again.has(set))
+  }
+
+  async #decide(sets: readonly SetLinks[]): Promise<Decided> {
+    if (sets.length === 0) return { unpark: [], drop: [], fail: [] }
+    const failed = await this.#rows.first(
+      sets.map(({ set }) => wholeOf(set)),
+      'failed',
+    )
+    const of = (when: When, hasFailed?: boolean): readonly string[] =>
+      sets
+        .filter(({ set }) => hasFailed === undefined || failed.has(set) === hasFailed)
+        .flatMap((links) => links[when] ?? [])
+    return {
+      unpark: [...of('finished'), ...of('successful', false), ...of('failed', true)],
+      drop: of('failed', false),
+      fail: sets.flatMap(({ set, successful = [] }) => {
+        const key = failed.get(set)
+        return key === undefined
+          ? []
+          : [{ ids: successful, because: { set, from: key, upTo: key } }]
+      }),
+    }
+  }
+
+  /** Gives the ids of those that were waiting. */
+  async #fail(ids: readonly string[], because: KeyRange): Promise<string[]> {
+    const [member] = await this.#rows.members(because, 1)
+    if (!member) return []
+    const failed: string[] = []
+    for (const id of ids)
+      if (await this.#rows.fail(this.#key(id), errorFor(member))) failed.push(id)
+    return failed
+  }
+
+  /** And what would come after them. */
+  async #drop(ids: readonly string[]): Promise<void> {
+    for (let left = ids; left.length > 0;) {
+      const after = await this.#linksOf(left)
+      await this.#rows.drop(left.map(this.#key))
+      left = after.flatMap(({ successful = [], failed = [], finished = [] }) => [
+        ...successful,
+        ...failed,
+        ...finished,
+      ])
+    }
+  }
+
+  async #linksOf(ids: readonly string[]): Promise<SetLinks[]> {
+    if (ids.length === 0) return []
+    const options = await this.#rows.options(ids.map(this.#key))
+    return [...options.values()].flatMap((text) => partOf(text).member ?? [])
+  }
+
+  #fromMark(set: string): Partial<KeyRange> {
+    const from = this.#marks.get(set)
+    return from === undefined ? {} : { from }
+  }
+
+  #mark(set: string, key: string): void {
+    if (this.#marks.size >= MOST_MARKS) this.#marks.clear()
+    this.#marks.set(set, key)
+  }
+}
+
+/** All keys of a set. */
+export function wholeOf(set: string): KeyRange {
+  return { set, from: memberKey(set, 0), upTo: memberKey(set, LAST_ORDINAL) }
+}
+
+export function partOf(options: string | null): ReturnType<typeof flowPartOf> {
+  const parsed: unknown = options === null ? null : JSON.parse(options)
+  return isRecord(parsed) ? flowPartOf(parsed) : {}
+}
+
+/** One for each set, with all that wait for it. */
+function bySet(sets: readonly SetLinks[]): SetLinks[] {
+  const found = new Map<string, SetLinks>()
+  for (const links of sets) {
+    const known = found.get(links.set)
+    found.set(links.set, known ? joined(known, links) : links)
+  }
+  return [...found.values()]
+}
+
+function joined(one: SetLinks, other: SetLinks): SetLinks {
+  const both = (when: When): string[] => [
+    ...new Set([...(one[when] ?? []), ...(other[when] ?? [])]),
+  ]
+  return {
+    set: one.set,
+    successful: both('successful'),
+    failed: both('failed'),
+    finished: both('finished'),
+  }
+}
+
+/** What failed first is told by all that come after it. */
+function errorFor({
+  row_key,
+  task_path,
+  exception_class_path,
+  traceback,
+}: MemberRow): ReturnType<typeof recordOf> {
+  const error = { exceptionClassPath: exception_class_path ?? '', traceback: traceback ?? '' }
+  if (error.exceptionClassPath === PREVIOUS_FAILED) return error
+  return recordOf(new PreviousFailed(dashed(row_key), task_path ?? '', headline(error) ?? ''))
+}

@@ -1,0 +1,38 @@
+import { inTime } from '../../lib/clock'
+import type { Store, StoreOptions } from '../../lib/store'
+import { assertUsable } from './checks/check'
+import { unreachable } from './connections/database-errors'
+import { openWorkerSessions } from './connections/worker-data-source'
+import type { DatabaseOptions } from './options'
+import type { Place } from './place'
+import { DatabaseStore } from './store'
+import { listenerOn } from './wakeups/notify'
+import { heartbeatOn } from './workers/heartbeat'
+
+/** Limit for the checks before a worker starts; they may have to wait for locks of others. */
+const CHECK_MS = 40_000
+const CLOSE_MS = 3_000
+
+/** The store of a worker, with connections of its own. @throws DataSourceError or DatabaseError if the table cannot be used. */
+export async function openStoreOn(
+  { dataSource: app, table, dialect, wakeups }: Place,
+  backendName: string,
+  options: DatabaseOptions,
+  { leaseSeconds = options.leaseSeconds ?? 30, wakeup }: StoreOptions,
+): Promise<Store> {
+  const notifies = options.notify ?? true
+  const sessions = await openWorkerSessions(app, leaseSeconds, wakeup && listenerOn(table, wakeup))
+  await inTime(assertUsable(sessions.dataSource, sessions.chore, dialect, table), CHECK_MS).catch(
+    async (error: unknown) => {
+      await inTime(sessions.close(), CLOSE_MS).catch(() => {})
+      throw unreachable(error, table.type)
+    },
+  )
+  const unhear = wakeup ? wakeups.hear(wakeup, notifies) : () => {}
+  const close = async (): Promise<void> => (unhear(), sessions.close())
+  const { name: tableName, hexIds } = table
+  const known = { tableName, backendName, leaseSeconds }
+  const heartbeat = heartbeatOn(sessions, dialect, table.workers, known)
+  const settings = { ...known, hexIds, maxCrashes: options.maxCrashes ?? 3, heartbeat }
+  return new DatabaseStore(sessions, dialect, settings, close)
+}

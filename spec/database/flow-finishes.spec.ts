@@ -1,0 +1,4 @@
+import { describeLastTwo } from '../support/last-two'
+
+// More of them are in faults/flow-finishes.
+describeLastTwo(200)

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cliApp, type CliApp, type Running, until } from '../support/cli-app'
+import { describeEachDatabase } from '../support/databases'
 import { blocksOf } from '../support/markdown'
 
 const SCHEDULES_FILE = `
@@ -10,6 +11,14 @@ const SCHEDULES_FILE = `
   })
   schedule('reports.often', report, { every: 15 * 60_000, args: ['now'], using: { queueName: 'reports' }, missed: 'skip' })
   schedule('reports.off', report, { cron: '@daily', args: ['off'], enabled: false })`
+
+const SECONDLY = `
+  const { schedule, task } = require('typeorm-tasks')
+  schedule('spec.secondly', task('spec.tick', () => {}), { every: 1_000, missed: 'all' })`
+
+/** 200 slots: as long as this takes, workers are killed. */
+const SCHEDULES = 20
+const SECONDS = 10
 
 const WORKER = ['db_worker', '--no-startup-delay', '--interval', '0.2']
 
@@ -113,15 +122,13 @@ describe('tasks schedules', () => {
   })
 })
 
-describe('workers of the command line', () => {
-  const TEN = `
+describeEachDatabase((database) => {
+  const MANY = `
     const { schedule, task } = require('typeorm-tasks')
     const tick = task('spec.tick', () => {})
-    for (let i = 0; i < 10; i++) schedule('spec.tick' + i, tick, { every: 1_000, missed: 'all' })`
-  const SECONDS = 20
-
+    for (let i = 0; i < ${SCHEDULES}; i++) schedule('spec.tick' + i, tick, { every: 1_000, missed: 'all' })`
   it('eight of them, killed at random, write each of 200 slots once', async () => {
-    const app = await cliApp({ files: { 'tasks.js': TEN } })
+    const app = await cliApp({ database: await database.fresh(), files: { 'tasks.js': MANY } })
     const workers: Running[] = []
     for (let i = 0; i < 8; i++) workers.push(app.start(...WORKER))
     const slots = async (): Promise<string[]> =>
@@ -131,7 +138,7 @@ describe('workers of the command line', () => {
       })
     // A new schedule has missed nothing, so counting begins when each has its first row.
     await until(
-      async () => new Set((await slots()).map((slot) => slot.split(' ')[0])).size === 10,
+      async () => new Set((await slots()).map((slot) => slot.split(' ')[0])).size === SCHEDULES,
       () => `a slot of each schedule; the log of one worker:\n${workers[0]!.log}`,
     )
     const from = (Math.floor(Date.now() / 1_000) + 1) * 1_000
@@ -149,19 +156,21 @@ describe('workers of the command line', () => {
       return at >= from && at < to
     }
     await until(
-      async () => new Set((await slots()).filter(isCounted)).size === 10 * SECONDS,
+      async () => new Set((await slots()).filter(isCounted)).size === SCHEDULES * SECONDS,
       () => '200 slots',
     )
     for (const worker of workers) worker.kill('SIGTERM')
     await Promise.all([...killed, ...workers.map((worker) => worker.exited)])
 
     const counted = (await slots()).filter(isCounted)
-    expect(counted.length).toBe(10 * SECONDS)
-    expect(new Set(counted).size).toBe(10 * SECONDS)
+    expect(counted.length).toBe(SCHEDULES * SECONDS)
+    expect(new Set(counted).size).toBe(SCHEDULES * SECONDS)
   }, 180_000)
+})
 
-  it('with --no-schedules, and in a batch, fire none', async () => {
-    const app = await cliApp({ files: { 'tasks.js': TEN } })
+describe('a worker with --no-schedules, and in a batch', () => {
+  it('fires none', async () => {
+    const app = await cliApp({ files: { 'tasks.js': SECONDLY } })
     const worker = app.start(...WORKER, '--no-schedules')
     await worker.says('Starting worker')
     await sleep(2_500)

@@ -4,7 +4,7 @@ import type { Session } from '../connections/session'
 import type { Values } from '../connections/statement'
 
 import { type Bounds, BOUNDS, RangeLooks, type RangeTable, valuesOf } from './flow-ranges'
-import type { AfterRow, Asked, FlowRows, KeyRange, MemberRow, ParkedRow } from './flow-verbs'
+import type { AfterRow, Asked, Found, FlowRows, KeyRange, MemberRow, ParkedRow } from './flow-verbs'
 import { rowsOf } from './plain-rows'
 import { type Batch, keyOf, keysOf } from './records'
 
@@ -36,6 +36,7 @@ export interface FlowWords {
 const CONDITIONS: Readonly<Record<Asked, string>> = {
   open: "m.status IN ('READY', 'RUNNING')",
   failed: "m.status = 'FAILED'",
+  unsuccessful: "m.status <> 'SUCCESSFUL'",
 }
 /** Characters up to which values are read for many sets at once. */
 const LARGE = 4_000
@@ -61,19 +62,19 @@ export class SqlFlowRows implements FlowRows {
     this.#looks = new RangeLooks(words.ranges)
   }
 
-  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>> {
+  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, Found>> {
     const { opaque = String } = this.#words
-    const found = new Map<string, string>()
+    const found = new Map<string, Found>()
     const looks = this.#looks.of(
       asked,
       ranges,
-      (bounds) => `SELECT m.unique_key AS found FROM ${this.#path} m
+      (bounds) => `SELECT m.unique_key AS found, m.status AS status FROM ${this.#path} m
         WHERE ${between(bounds)} AND ${opaque(`${this.#isExact(bounds)} AND ${CONDITIONS[asked]}`)} ORDER BY m.unique_key LIMIT 1`,
     )
     for (const { text, values, part } of looks)
-      for (const { n, found: key } of (await this.#session.query(text, values)).records) {
+      for (const { n, found: key, status } of (await this.#session.query(text, values)).records) {
         const range = part[Number(n)]
-        if (range && typeof key === 'string') found.set(range.set, key)
+        if (range && typeof key === 'string') found.set(range.set, { key, status: String(status) })
       }
     return found
   }

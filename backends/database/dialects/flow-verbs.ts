@@ -31,13 +31,19 @@ export interface ParkedRow {
 /** Where a look at rows that wait goes on; null: it begins. */
 export type AfterRow = Pick<ParkedRow, 'row_key' | 'priority' | 'enqueued_at'> | null
 
-/** What members are asked for: those that have not finished, or have FAILED. */
-export type Asked = 'open' | 'failed'
+/** What members are asked for: those that have not finished, that have FAILED, or either. */
+export type Asked = 'open' | 'failed' | 'unsuccessful'
+
+/** A member that was found. */
+export interface Found {
+  readonly key: string
+  readonly status: string
+}
 
 /** The verbs of flows, over rows that wait (READY, and due only in the year 9998) and those that they wait for. */
 export interface FlowRows {
-  /** The first key of each range whose row is as asked, by set. */
-  first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>>
+  /** The first member of each range that is as asked, by set. */
+  first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, Found>>
   /** Members of a range, in the order of their keys, of all of them at most `limit`. */
   members(range: KeyRange, limit: number): Promise<readonly MemberRow[]>
   /** The first members of each of the sets, in order. In the place of a large value is null, and `is_large` is true. */

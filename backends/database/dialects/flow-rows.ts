@@ -143,7 +143,7 @@ export class SqlFlowRows implements FlowRows {
     limit: number,
   ): Promise<readonly ParkedRow[]> {
     const { id, asText, instant, instantText, isBackend, parked } = this.#words
-    const next = `SELECT max(priority) AS priority FROM ${this.#path} WHERE status = 'READY' AND priority < :below`
+    const next = `SELECT max(m.priority) AS priority FROM ${this.#path} m WHERE m.status = 'READY' AND m.priority < :below`
     const text = `SELECT ${id} AS row_key, ${asText('m.options')} AS options, ${instantText('m.enqueued_at')} AS enqueued_at FROM ${this.#path} m
       WHERE m.status = 'READY' AND m.priority = :priority AND m.run_after = ${parked} AND ${isBackend}
         AND (m.enqueued_at > ${instant(':after')} OR (m.enqueued_at = ${instant(':after')} AND m.id > :afterId)) ORDER BY m.enqueued_at, m.id LIMIT :limit`

@@ -1,7 +1,7 @@
 import { dashed, hexOf } from '../../../entities/formats'
 import { headline, PREVIOUS_FAILED, recordOf } from '../../../lib/errors/error-record'
 import { PreviousFailed } from '../../../lib/errors/run-errors'
-import { flowPartOf, type SetLinks, type When } from '../../../lib/flow-parts'
+import { flowPartOf, type SetLinks, type When, WHENS } from '../../../lib/flow-parts'
 import type { Settled } from '../../../lib/store'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { LAST_ORDINAL, memberKey, ordinalOf } from '../../keys'
@@ -122,17 +122,18 @@ export class Settling {
     return failed
   }
 
-  /** And what would come after them. */
+  /**
+   * And what would come after them, from the end: a row whose members are gone while it waits would be due, if this ends in
+   * between.
+   */
   async #drop(ids: readonly string[]): Promise<void> {
-    for (let left = ids; left.length > 0;) {
-      const after = await this.#linksOf(left)
-      await this.#rows.drop(left.map(this.#key))
-      left = after.flatMap(({ successful = [], failed = [], finished = [] }) => [
-        ...successful,
-        ...failed,
-        ...finished,
-      ])
+    const levels: (readonly string[])[] = []
+    for (let level = ids; level.length > 0;) {
+      levels.push(level)
+      const links = await this.#linksOf(level)
+      level = links.flatMap((each) => WHENS.flatMap((when) => each[when] ?? []))
     }
+    for (const level of levels.toReversed()) await this.#rows.drop(level.map(this.#key))
   }
 
   async #linksOf(ids: readonly string[]): Promise<SetLinks[]> {

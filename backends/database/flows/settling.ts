@@ -53,10 +53,9 @@ export class Settling {
       const { unpark, drop, fail } = decided(await this.#ended(left))
       if (unpark.length > 0) due += await this.#rows.unpark(unpark.map(this.#key))
       await this.#drop(drop)
-      const failed: string[] = []
-      for (const { ids, because } of fail) failed.push(...(await this.#fail(ids, because)))
-      // Those have finished now, too, and others may wait for them.
-      left = bySet(await this.#linksOf(failed))
+      for (const { ids, because } of fail) await this.#fail(ids, because)
+      // Those have finished now, too, by this or by an earlier one that ended in between, and others may wait for them.
+      left = bySet(await this.#linksOf(fail.flatMap(({ ids }) => ids)))
     }
     return due
   }
@@ -112,14 +111,10 @@ export class Settling {
     return past
   }
 
-  /** Gives the ids of those that were waiting. */
-  async #fail(ids: readonly string[], because: KeyRange): Promise<string[]> {
+  async #fail(ids: readonly string[], because: KeyRange): Promise<void> {
     const [member] = await this.#rows.members(because, 1)
-    if (!member) return []
-    const failed: string[] = []
-    for (const id of ids)
-      if (await this.#rows.fail(this.#key(id), errorFor(member))) failed.push(id)
-    return failed
+    if (!member) return
+    for (const id of ids) await this.#rows.fail(this.#key(id), errorFor(member))
   }
 
   /**

@@ -112,27 +112,34 @@ export class Settling {
     return past
   }
 
-  /** Gives the ids of those that were waiting. */
-  async #fail(ids: readonly string[], because: KeyRange): Promise<string[]> {
+  /**
+   * Gives the ids of those that have failed, also those that were FAILED before: whoever did that may have been interrupted, by
+   * a busy database or its end, before it went on to what comes after them.
+   */
+  async #fail(ids: readonly string[], because: KeyRange): Promise<readonly string[]> {
     const [member] = await this.#rows.members(because, 1)
     if (!member) return []
-    const failed: string[] = []
-    for (const id of ids)
-      if (await this.#rows.fail(this.#key(id), errorFor(member))) failed.push(id)
-    return failed
+    for (const id of ids) await this.#rows.fail(this.#key(id), errorFor(member))
+    return ids
   }
 
-  /** And what would come after them. */
+  /**
+   * And what would come after them, which is deleted first: if this is interrupted, what is left is found from the rows that
+   * are, and none waits for a set that is gone, which would look like one that has finished.
+   */
   async #drop(ids: readonly string[]): Promise<void> {
-    for (let left = ids; left.length > 0;) {
-      const after = await this.#linksOf(left)
-      await this.#rows.drop(left.map(this.#key))
-      left = after.flatMap(({ successful = [], failed = [], finished = [] }) => [
-        ...successful,
-        ...failed,
-        ...finished,
-      ])
+    const levels: (readonly string[])[] = []
+    for (let level = ids; level.length > 0;) {
+      levels.push(level)
+      level = (await this.#linksOf(level)).flatMap(
+        ({ successful = [], failed = [], finished = [] }) => [
+          ...successful,
+          ...failed,
+          ...finished,
+        ],
+      )
     }
+    for (const level of levels.toReversed()) await this.#rows.drop(level.map(this.#key))
   }
 
   async #linksOf(ids: readonly string[]): Promise<SetLinks[]> {

@@ -67,11 +67,9 @@ export class MemoryFlowRows implements FlowRows {
     return rows.length
   }
 
-  async fail(key: string, error: ErrorRecord): Promise<boolean> {
+  async fail(key: string, error: ErrorRecord): Promise<void> {
     const row = this.#table.rows.get(key)
-    if (!row || !isWaiting(row)) return false
-    end(row, 'FAILED', error, this.#table.now())
-    return true
+    if (row && isWaiting(row)) end(row, 'FAILED', error, this.#table.now())
   }
 
   async drop(keys: readonly string[]): Promise<void> {

@@ -110,11 +110,11 @@ export class SqlFlowRows implements FlowRows {
     return (await this.#session.query(text, this.#batch(keys))).affected
   }
 
-  async fail(key: string, error: ErrorRecord): Promise<boolean> {
+  async fail(key: string, error: ErrorRecord): Promise<void> {
     const { now, byKeys } = this.#words
     const text = `UPDATE ${this.#words.updated ?? this.#path} SET status = 'FAILED', finished_at = ${now}, exception_class_path = :exceptionClassPath, traceback = :traceback
       WHERE ${byKeys} AND ${this.#isWaiting()}`
-    return (await this.#session.query(text, { ...this.#batch([key]), ...error })).affected > 0
+    await this.#session.query(text, { ...this.#batch([key]), ...error })
   }
 
   async drop(keys: readonly string[]): Promise<void> {

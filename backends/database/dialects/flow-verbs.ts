@@ -55,8 +55,8 @@ export interface FlowRows {
   row(key: string): Promise<MemberRow | undefined>
   /** Has waiting rows due now, and those that were FAILED because of others. Returns how many. */
   unpark(keys: readonly string[]): Promise<number>
-  /** Makes a waiting row FAILED. Returns whether it was waiting. */
-  fail(key: string, error: ErrorRecord): Promise<boolean>
+  /** Makes a row FAILED, if it waits. */
+  fail(key: string, error: ErrorRecord): Promise<void>
   /** Deletes waiting rows. */
   drop(keys: readonly string[]): Promise<void>
   /** The options of rows, as JSON, by key. */

@@ -83,8 +83,8 @@ export class PortableFlowRows implements FlowRows {
     return changed
   }
 
-  async fail(id: string, error: ErrorRecord): Promise<boolean> {
-    return update(this.#manager, waiting(id), {
+  async fail(id: string, error: ErrorRecord): Promise<void> {
+    await update(this.#manager, waiting(id), {
       status: 'FAILED',
       finishedAt: new Date(),
       ...error,

@@ -39,8 +39,8 @@ describeEachDatabase(({ connect }) => {
   const rows = () => dataSource.getRepository(DBTaskResult)
 
   /** Each of the verbs is a statement or two, and after the nth one nothing more is done. */
-  function settling(statements = Infinity): Settling {
-    const table = tableOf(dataSource, DBTaskResult)
+  async function settling(statements = Infinity): Promise<Settling> {
+    const table = await tableOf(dataSource)
     const real = dialectFor(table).flowRows(new Session(dataSource))
     let left = statements
     const dying = new Proxy(real, {
@@ -109,15 +109,13 @@ describeEachDatabase(({ connect }) => {
       let interruptions = 0
       for (let statements = 1; statements < MOST_STATEMENTS; statements++) {
         const set = await begun(status)
-        const isInterrupted = await settling(statements)
-          .settle([set])
-          .then(
-            () => false,
-            (error: unknown) => error instanceof Interruption,
-          )
+        const isInterrupted = await (await settling(statements)).settle([set]).then(
+          () => false,
+          (error: unknown) => error instanceof Interruption,
+        )
         if (isInterrupted) {
           interruptions++
-          await settling().settle([set])
+          await (await settling()).settle([set])
         }
         expect([statements, ...(await states())]).toEqual([statements, ...ends[status]])
         await rows().clear()
@@ -133,13 +131,11 @@ describeEachDatabase(({ connect }) => {
     async (status) => {
       for (let statements = 1; statements < MOST_STATEMENTS; statements++) {
         const set = await begun(status)
-        const isInterrupted = await settling(statements)
-          .settle([set])
-          .then(
-            () => false,
-            (error: unknown) => error instanceof Interruption,
-          )
-        const another = settling()
+        const isInterrupted = await (await settling(statements)).settle([set]).then(
+          () => false,
+          (error: unknown) => error instanceof Interruption,
+        )
+        const another = await settling()
         await another.settleWaiting()
         expect([statements, ...(await states())]).toEqual([statements, ...ends[status]])
         await rows().clear()

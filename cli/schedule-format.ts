@@ -1,10 +1,10 @@
 import type { AnySchedule } from '../lib/schedules/schedule'
 import type { Column, TableRow } from './terminal/fitted-table'
 
-/** The columns of the list. */
+/** The columns of the list. The name is needed to name a schedule to the other commands, so that more is left of it. */
 export const COLUMNS: readonly Column[] = [
-  { title: 'name', least: 12 },
-  { title: 'when' },
+  { title: 'name', least: 24 },
+  { title: 'when', least: 14 },
   { title: 'time zone', rank: 4 },
   { title: 'next' },
   { title: 'task', rank: 3 },

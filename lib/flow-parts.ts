@@ -36,7 +36,7 @@ export interface FlowPart {
   readonly awaits?: Awaited
 }
 
-const WHENS: readonly unknown[] = ['successful', 'failed', 'finished'] satisfies When[]
+export const WHENS = ['successful', 'failed', 'finished'] as const satisfies readonly When[]
 const GIVES: readonly unknown[] = ['value', 'values', 'outcomes', 'failure'] satisfies Give[]
 
 /** What the options of a row say of its flow; without a part that somebody else has written badly. */
@@ -53,14 +53,14 @@ export function flowPartOf(options: Readonly<Record<string, unknown>>): FlowPart
 function isSetLinks(value: unknown): value is SetLinks {
   if (!isRecord(value) || !isSet(value['set'])) return false
   return WHENS.every((when) => {
-    const ids = value[when as When]
+    const ids = value[when]
     return ids === undefined || (Array.isArray(ids) && ids.every((id) => typeof id === 'string'))
   })
 }
 
 function isAwaited(value: unknown): value is Awaited {
   if (!isRecord(value) || !isSet(value['set'])) return false
-  return WHENS.includes(value['when']) && GIVES.includes(value['give'])
+  return WHENS.some((when) => when === value['when']) && GIVES.includes(value['give'])
 }
 
 function isSet(value: unknown): boolean {

@@ -1,6 +1,7 @@
 import { type ErrorRecord, PREVIOUS_FAILED } from '../../lib/errors/error-record'
 import type {
   Asked,
+  Found,
   FlowRows,
   KeyRange,
   MemberRow,
@@ -13,6 +14,7 @@ import type { MemoryTable } from './table'
 const STATUSES: Readonly<Record<Asked, readonly string[]>> = {
   open: ['READY', 'RUNNING'],
   failed: ['FAILED'],
+  unsuccessful: ['READY', 'RUNNING', 'FAILED'],
 }
 
 /** The verbs of flows on rows in this process. */
@@ -23,11 +25,11 @@ export class MemoryFlowRows implements FlowRows {
     this.#table = table
   }
 
-  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>> {
-    const found = new Map<string, string>()
+  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, Found>> {
+    const found = new Map<string, Found>()
     for (const range of ranges) {
       const row = this.#inRange(range).find(({ status }) => STATUSES[asked].includes(status))
-      if (row?.unique_key) found.set(range.set, row.unique_key)
+      if (row?.unique_key) found.set(range.set, { key: row.unique_key, status: row.status ?? '' })
     }
     return found
   }
@@ -65,11 +67,9 @@ export class MemoryFlowRows implements FlowRows {
     return rows.length
   }
 
-  async fail(key: string, error: ErrorRecord): Promise<boolean> {
+  async fail(key: string, error: ErrorRecord): Promise<void> {
     const row = this.#table.rows.get(key)
-    if (!row || !isWaiting(row)) return false
-    end(row, 'FAILED', error, this.#table.now())
-    return true
+    if (row && isWaiting(row)) end(row, 'FAILED', error, this.#table.now())
   }
 
   async drop(keys: readonly string[]): Promise<void> {

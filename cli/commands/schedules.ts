@@ -6,7 +6,8 @@ import type { AnySchedule } from '../../lib/schedules/schedule'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { instant, wholeNumber } from '../option-parsers'
-import { print, printMarked } from '../output'
+import { print, printMarked, tell } from '../output'
+import { asJson as resultAsJson } from '../results/format'
 import { asJson, COLUMNS, rowOf, slotAsJson, slotLine } from '../schedule-format'
 import { isColoured } from '../terminal/colour'
 import { fittedTable } from '../terminal/fitted-table'
@@ -17,32 +18,43 @@ interface SchedulesOptions extends Globals {
   readonly after?: Date
 }
 
+const NONE =
+  'The app defines none in the files that are loaded: those of TASK_MODULES, else tasks.ts and *.tasks.ts.'
+const PARTS = ['list', 'next', 'run']
 const SHOWN_SLOTS = 5
 const MOST_SLOTS = 1_000
 
 export function schedulesCommand(): Command {
-  return new Command('schedules')
-    .summary('list or run schedules, or show when they are due')
-    .description('Lists the schedules that the app defines, and when each is due next.')
-    .option('--json', 'Print JSON with all fields.')
-    .addHelpText(
-      'after',
-      examples(
-        'npx tasks schedules',
-        'npx tasks schedules next reports.nightly 5 --after 2026-10-24T00:00:00Z',
-        'npx tasks schedules run reports.nightly',
-      ),
-    )
-    .action(doing(list))
-    .addCommand(new Command('list').description('The same.').action(doing(list)))
-    .addCommand(nextCommand())
-    .addCommand(
-      new Command('run')
-        .description('Enqueues a run of a schedule by hand and prints the id of its result.')
-        .argument('<name>', 'Name of the schedule.')
-        .addHelpText('after', examples('npx tasks schedules run reports.nightly'))
-        .action(doing(run)),
-    )
+  return (
+    new Command('schedules')
+      .summary('list or run schedules, or show when they are due')
+      .description('Lists the schedules that the app defines, and when each is due next.')
+      .option('--json', 'Print JSON with all fields.')
+      .addHelpText(
+        'after',
+        examples(
+          'npx tasks schedules',
+          'npx tasks schedules next reports.nightly 5 --after 2026-10-24T00:00:00Z',
+          'npx tasks schedules run reports.nightly',
+        ),
+      )
+      // Else commander speaks of too many arguments.
+      .allowExcessArguments()
+      .hook('preAction', (schedulesOnly, called) => {
+        const [word] = called.args
+        if (called === schedulesOnly && word !== undefined) throw unknownPart(word)
+      })
+      .action(doing(list))
+      .addCommand(new Command('list').description('The same.').action(doing(list)))
+      .addCommand(nextCommand())
+      .addCommand(
+        new Command('run')
+          .description('Enqueues a run of a schedule by hand and prints the id of its result.')
+          .argument('<name>', 'Name of the schedule.')
+          .addHelpText('after', examples('npx tasks schedules run reports.nightly'))
+          .action(doing(run)),
+      )
+  )
 }
 
 function nextCommand(): Command {
@@ -70,8 +82,10 @@ async function list(options: SchedulesOptions): Promise<number> {
   return withApp(options, async () => {
     const all = schedules.all()
     if (options.json) print(JSON.stringify(all.map(asJson), null, 2))
-    else if (all.length === 0) print('No schedules.')
-    else {
+    else if (all.length === 0) {
+      print('No schedules.')
+      tell(NONE)
+    } else {
       const look = { columns: columnsOf(process.stdout), isColoured: isColoured(process.stdout) }
       printMarked(fittedTable(COLUMNS, all.map(rowOf), look))
     }
@@ -84,6 +98,7 @@ async function next(options: SchedulesOptions, name: string, count: number): Pro
   return withApp(options, async () => {
     const schedule = scheduleOf(name)
     const slots = schedule.next(count, options.after)
+    if (!schedule.enabled) tell(`${schedule.name} is disabled: no worker fires it.`)
     if (options.json)
       print(
         JSON.stringify(
@@ -101,9 +116,18 @@ async function run(options: SchedulesOptions, name: string): Promise<number> {
   const { withApp } = late.openedApp()
   return withApp(options, async () => {
     const result = await scheduleOf(name).fire()
-    print(result.id)
+    print(options.json ? JSON.stringify(resultAsJson(result), null, 2) : result.id)
     return 0
   })
+}
+
+/** `schedules reports.nightly`, or a mistyped `schedules nxt`. */
+function unknownPart(word: string): UsageError {
+  return new UsageError(
+    `unknown command ${shown(`schedules ${word}`)}.`,
+    didYouMean(word, PARTS) ??
+      'Write `schedules next <name>`, `schedules run <name>`, or `schedules` alone for a list.',
+  )
 }
 
 function scheduleOf(name: string): AnySchedule {
@@ -113,8 +137,6 @@ function scheduleOf(name: string): AnySchedule {
   throw new UsageError(
     `There is no schedule ${shown(name)}.`,
     didYouMean(name, known) ??
-      (known.length === 0
-        ? 'The app defines none in the files that are loaded: those of TASK_MODULES, else *.tasks.ts.'
-        : 'Run `npx tasks schedules` for a list.'),
+      (known.length === 0 ? NONE : 'Run `npx tasks schedules` for a list.'),
   )
 }

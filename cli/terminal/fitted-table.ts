@@ -54,7 +54,7 @@ export function fittedTable(
   return lines.join('\n')
 }
 
-/** Which columns fit. Cuts the width of the one that may be cut. */
+/** Which columns fit. Cuts the widths of those that may be cut: the last one first, each to its least, and then further. */
 function fitting(
   columns: readonly Column[],
   rows: readonly TableRow[],
@@ -70,11 +70,13 @@ function fitting(
   let shown = columns.map((_, at) => at)
   for (const { at } of ranked)
     if (lineWidth(shown, least) > most) shown = shown.filter((each) => each !== at)
-  for (const at of shown) {
-    const surplus = lineWidth(shown, widths) - most
-    if (columns[at]?.least !== undefined && surplus > 0)
-      widths[at] = Math.max(1, (widths[at] ?? 0) - surplus)
-  }
+  const cut = shown.filter((at) => columns[at]?.least !== undefined).toReversed()
+  for (const floors of [least, columns.map(() => 1)])
+    for (const at of cut) {
+      const [width = 0, floor = 0] = [widths[at], floors[at]]
+      const surplus = Math.max(0, lineWidth(shown, widths) - most)
+      widths[at] = Math.max(Math.min(width, floor), width - surplus)
+    }
   return shown
 }
 

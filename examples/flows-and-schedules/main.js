@@ -39,7 +39,8 @@ const failing = await fetchPage
   .onFinished((outcomes) => cleanUp.order(outcomes))
   .enqueue()
 await failing.wait({ timeout })
-await until(async () => (await rows.countBy({ status: 'READY' })) === 0)
+// The last step has finished, and callbacks run after that.
+await until(async () => (await rows.countBy([{ status: 'READY' }, { status: 'RUNNING' }])) === 0)
 for (const { taskName, status, errors } of await failing.results())
   console.log(`  ${taskName}: ${status}, ${errors.at(-1)?.exceptionClassPath}`)
 

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm'
 import type { Order } from '../order'
 import { backends } from '../backend-registry'
 import { InvalidTaskError } from '../errors/errors'
+import { assertKnown } from '../errors/option-checks'
 import type { PlannedRow } from '../flow-parts'
 import { enqueueManyThrough, isWrapped } from '../middleware'
 import type { TaskResult } from '../result'
@@ -10,11 +11,19 @@ import type { FlowOptions, Steps } from './steps'
 import { FlowHandle } from './handle'
 import { type CheckedPlan, type CheckedRow, planOf } from './plan'
 
+const SUBJECT = {
+  what: 'A flow, enqueue',
+  Fault: InvalidTaskError,
+  hint: 'Write enqueue(), or enqueue({ manager }).',
+}
+
 /** Writes the rows of a flow, all or none. */
 export async function enqueueFlow<Gives, Last>(
   flow: Steps,
-  { manager }: FlowOptions,
+  options: FlowOptions,
 ): Promise<FlowHandle<Gives, Last>> {
+  assertKnown(SUBJECT, options, ['manager'])
+  const { manager } = options
   const planned = planOf(flow)
   const rows = manager ? joining(planned.rows, manager) : planned.rows
   const plan = { ...planned, rows }

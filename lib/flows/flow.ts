@@ -4,6 +4,7 @@ import { shown } from '../errors/suggestions'
 import type { ErrorRecord } from '../errors/error-record'
 import type { FlowHandle } from './handle'
 import { enqueueFlow } from './enqueue'
+import { assertMembers } from './plan'
 import { placeholder } from './placeholder'
 import type { FlowOptions, Handler, Stage, Steps } from './steps'
 
@@ -89,7 +90,7 @@ export class Flow<Gives, Last = unknown> implements Steps {
 /**
  * Orders, or flows, that run side by side: what comes `next` gets a list of what they return, in their order.
  *
- * @throws InvalidTaskError unless it is a list of orders.
+ * @throws InvalidTaskError unless it is a list of at most 100,000 orders.
  */
 export function group<const Orders extends readonly Flow<unknown, unknown>[]>(
   orders: Orders,
@@ -99,6 +100,7 @@ export function group<const Orders extends readonly Flow<unknown, unknown>[]>(
       `group: expected a list of orders, got ${shown(orders)}.`,
       'Write group(list.map((item) => yourTask.order(item))).',
     )
+  assertMembers(orders.length)
   const members = orders.map((member: unknown, i) => {
     if (!(member instanceof Flow)) throw noOrder(`group, member ${i}`, member)
     return member as Flow<unknown, unknown>
@@ -129,6 +131,8 @@ function refuseToBeAwaited(): never {
 
 function noOrder(where: string, got: unknown): InvalidTaskError {
   const isPromise = got instanceof Promise
+  // Else its own failure, as that of an async function which gives out an order, would end the process before this error is seen.
+  if (isPromise) got.catch(() => undefined)
   return new InvalidTaskError(
     `${where}: expected an order, got ${isPromise ? 'a promise' : shown(got)}.`,
     isPromise

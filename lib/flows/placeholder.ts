@@ -17,7 +17,7 @@ export function isPlaceholder(value: unknown): value is object {
 
 function refuse(): never {
   throw new InvalidTaskError(
-    'The value that a step of a flow is given is known only when the task runs; it can be handed on as a whole argument, and not be looked at.',
+    'The value that a step of a flow is given is known only when the task runs; it can only be handed on, as a whole argument of an order of the same flow.',
     'Write a task that takes it, and order that: next((value) => yourTask.order(value)).',
   )
 }

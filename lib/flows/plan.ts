@@ -167,7 +167,8 @@ function plannedRow({ leaf, order, given, member, awaits, isCallback }: Row): Ch
   return { order, fill, member, awaits, isCallback, check: leaf.check }
 }
 
-function assertMembers(members: number): void {
+/** @throws InvalidTaskError for a group that is too large. */
+export function assertMembers(members: number): void {
   if (members > MAX_MEMBERS)
     throw new InvalidTaskError(
       `A group has ${members} orders, and may have ${MAX_MEMBERS}.`,

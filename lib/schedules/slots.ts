@@ -11,6 +11,8 @@ export interface Slots {
   upTo(instant: number, most: number): Date[]
 }
 
+const NICKNAMES =
+  'Write @hourly, @daily, @weekly, @monthly or @yearly; for an interval take every, in ms, in the place of cron.'
 const FIVE_FIELDS =
   "Write minute, hour, day, month and weekday, e.g. '30 2 * * *' for half past two each night."
 
@@ -62,16 +64,29 @@ export function assertZone(subject: Subject, timeZone: string): void {
   } catch {
     throw new subject.Fault(
       `${subject.what}, timeZone: ${shown(timeZone)} is not known.`,
-      didYouMean(timeZone, Intl.supportedValuesOf('timeZone')) ??
+      zoneMeant(timeZone) ??
         "Write the name of an IANA time zone, such as 'Europe/Berlin', or 'UTC'.",
     )
   }
+}
+
+/** People write a city alone, too: `berlin`, `New York`. */
+function zoneMeant(timeZone: string): string | undefined {
+  const zones = Intl.supportedValuesOf('timeZone')
+  const city = `/${timeZone.trim().replaceAll(' ', '_').toLowerCase()}`
+  const inZone = zones.find((zone) => zone.toLowerCase().endsWith(city))
+  return didYouMean(inZone ?? timeZone, zones)
 }
 
 function parsed<T>(subject: Subject, expression: string, parse: () => T): T {
   try {
     return parse()
   } catch (error) {
+    if (expression.startsWith('@'))
+      throw new subject.Fault(
+        `${subject.what}, cron: ${shown(expression)} is no cron expression.`,
+        NICKNAMES,
+      )
     const reason = error instanceof Error ? error.message : String(error)
     const fields = expression.match(/\S+/g)?.length ?? 0
     throw new subject.Fault(

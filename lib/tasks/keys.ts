@@ -58,6 +58,7 @@ const KEY: Rule = {
   expected: `${KEY_TEXT.expected} without a blank at the end`,
   isSound: (value) => KEY_TEXT.isSound(value) && !String(value).endsWith(' '),
 }
+const MADE_KEY = 'Have the function return a text made of the arguments alone, without await.'
 const KEY_OR_FUNCTION: Rule = {
   expected: `${KEY.expected}, or a function that gives it`,
   isSound: (value) => typeof value === 'function' || KEY.isSound(value),
@@ -148,7 +149,7 @@ export function assertNoKey(task: KeyValues & { readonly name: string }): void {
 function keyFor(task: string, option: string, key: Key, args: readonly unknown[]): string {
   if (typeof key === 'string') return key
   const made: unknown = key(...args)
-  check(taskSubject(task), `${option}(…)`, made, KEY)
+  check({ ...taskSubject(task), hint: MADE_KEY }, `${option}(…)`, made, KEY)
   return made as string
 }
 

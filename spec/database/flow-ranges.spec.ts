@@ -82,7 +82,9 @@ describeEachDatabase((database) => {
         const range = wholeOf(set)
         const found = (await verbs.members(range, 1_000)).map(({ unique_key: key }) => key)
         expect([dialect, found]).toEqual([dialect, members])
-        expect(await verbs.first([range], 'failed')).toEqual(new Map([[set, failedAt[0]]]))
+        const firstFailed = new Map([[set, { key: failedAt[0], status: 'FAILED' }]])
+        expect(await verbs.first([range], 'failed')).toEqual(firstFailed)
+        expect(await verbs.first([range], 'unsuccessful')).toEqual(firstFailed)
         const part = { set, from: members[3]!, upTo: members[4]! }
         expect((await verbs.members(part, 9)).map(({ unique_key: key }) => key)).toEqual(
           members.slice(3, 5),

@@ -12,7 +12,7 @@ import {
 } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import { backends } from '../../lib/backend-registry'
-import { dashed } from '#formats'
+import { dashed, NO_DELAY } from '#formats'
 import { dialectFor } from '#dialect-for'
 import { Portable } from '#portable/dialect'
 import { Session } from '#session'
@@ -183,6 +183,28 @@ describeEachDatabase(({ name, connect }) => {
     await worker.stop()
     expect(handle.last.returnValue).toBe(1)
   })
+
+  it('a step whose worker was lost runs again, with its values', async () => {
+    const handle = await members([1, 2])
+      .next((values) => sum.order(values, 0))
+      .enqueue()
+    const [one, two] = await handle.results()
+    for (const member of [one, two])
+      await rows().update(
+        { id: member!.id },
+        { status: 'SUCCESSFUL', returnValue: 5, finishedAt: new Date() },
+      )
+    const lost = { runAfter: NO_DELAY, claims: 1, workerIds: ['lost'], startedAt: new Date(0) }
+    await rows().update(
+      { id: handle.last.id },
+      { ...lost, status: 'RUNNING', leaseUntil: new Date(0) },
+    )
+
+    const worker = await startWorker({ interval: 0.05 })
+    await handle.wait({ timeout: 20_000 })
+    await worker.stop()
+    expect([handle.last.returnValue, handle.last.attempts]).toEqual([10, 2])
+  }, 30_000)
 
   it('in a transaction that is rolled back nothing is written', async () => {
     await dataSource

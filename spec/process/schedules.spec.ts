@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cliApp, type CliApp, type Running, until } from '../support/cli-app'
+import { describeEachDatabase } from '../support/databases'
 import { blocksOf } from '../support/markdown'
 
 const SCHEDULES_FILE = `
@@ -10,6 +11,23 @@ const SCHEDULES_FILE = `
   })
   schedule('reports.often', report, { every: 15 * 60_000, args: ['now'], using: { queueName: 'reports' }, missed: 'skip' })
   schedule('reports.off', report, { cron: '@daily', args: ['off'], enabled: false })`
+
+const LONG = `
+  const { schedule, task } = require('typeorm-tasks')
+  const report = task('reports.make', () => {})
+  schedule('a_department.that_writes_long_names.every_single_time', report, {
+    cron: '0,5,10,15,20,25,30,35,40,45,50,55 8-18 1-15,20-25 JAN-JUN,SEP MON-FRI',
+    timeZone: 'America/Argentina/Buenos_Aires',
+  })
+  schedule('reports.monthly_statements', report, { cron: '@monthly' })`
+
+const SECONDLY = `
+  const { schedule, task } = require('typeorm-tasks')
+  schedule('spec.secondly', task('spec.tick', () => {}), { every: 1_000, missed: 'all' })`
+
+/** 200 slots: as long as this takes, workers are killed. */
+const SCHEDULES = 20
+const SECONDS = 10
 
 const WORKER = ['db_worker', '--no-startup-delay', '--interval', '0.2']
 
@@ -86,6 +104,8 @@ describe('tasks schedules', () => {
       uniqueKey: null,
       options: { slot: { schedule: 'reports.off', late: false } },
     })
+    const json = await app.tasks('schedules', 'run', 'reports.off', '--json')
+    expect(JSON.parse(json.stdout)).toMatchObject({ status: 'READY', taskPath: 'reports.make' })
     const [unknown, number, command] = await Promise.all([
       app.tasks('schedules', 'run', 'reports.nihgtly'),
       app.tasks('schedules', 'next', 'reports.nightly', 'many'),
@@ -97,6 +117,40 @@ describe('tasks schedules', () => {
     )
     expect(number.stderr).toContain('argument number: expected a whole number from 1 to 1000')
     expect(command.stderr).toContain('Did you mean "schedules"?')
+  })
+
+  it('says what else it was asked for, and that a disabled one does not fire', async () => {
+    const [word, name, disabled] = await Promise.all([
+      app.tasks('schedules', 'nxt', 'reports.off'),
+      app.tasks('schedules', 'reports.off'),
+      app.tasks('schedules', 'next', 'reports.off', '1'),
+    ])
+    expect([word, name].map(({ code, stdout }) => [code, stdout])).toEqual([
+      [2, ''],
+      [2, ''],
+    ])
+    expect(word.stderr).toBe(`error: unknown command 'schedules nxt'. Did you mean "next"?\n`)
+    expect(name.stderr).toContain('Write `schedules next <name>`, `schedules run <name>`, or')
+    expect(disabled.stdout).toMatch(/^\S+ 00:00:00 \+00:00 {2}\S+\n$/)
+    expect(disabled.stderr).toBe('reports.off is disabled: no worker fires it.\n')
+  })
+
+  it('shows the beginning of each name where an expression is wider than the terminal', async () => {
+    const long = await cliApp({ files: { 'tasks.js': LONG } })
+    const { stdout } = await withColumns(80, () => long.tasks('schedules'))
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines.filter((line) => line.length > 80)).toEqual([])
+    expect(lines.slice(1).map((line) => line.split(/ {2,}/).slice(0, 2))).toEqual([
+      ['a_department.that_writes_long_names…', '0,5,10,15,20,…'],
+      ['reports.monthly_statements', '@monthly'],
+    ])
+    long.remove('tasks.js')
+    long.write('tasks.js', `require('typeorm-tasks').task('spec.one', () => {})`)
+    expect(await long.tasks('schedules')).toEqual({
+      code: 0,
+      stdout: 'No schedules.\n',
+      stderr: expect.stringContaining('those of TASK_MODULES, else tasks.ts and *.tasks.ts.'),
+    })
   })
 
   it('refuses two schedules of one name', async () => {
@@ -113,15 +167,13 @@ describe('tasks schedules', () => {
   })
 })
 
-describe('workers of the command line', () => {
-  const TEN = `
+describeEachDatabase((database) => {
+  const MANY = `
     const { schedule, task } = require('typeorm-tasks')
     const tick = task('spec.tick', () => {})
-    for (let i = 0; i < 10; i++) schedule('spec.tick' + i, tick, { every: 1_000, missed: 'all' })`
-  const SECONDS = 20
-
+    for (let i = 0; i < ${SCHEDULES}; i++) schedule('spec.tick' + i, tick, { every: 1_000, missed: 'all' })`
   it('eight of them, killed at random, write each of 200 slots once', async () => {
-    const app = await cliApp({ files: { 'tasks.js': TEN } })
+    const app = await cliApp({ database: await database.fresh(), files: { 'tasks.js': MANY } })
     const workers: Running[] = []
     for (let i = 0; i < 8; i++) workers.push(app.start(...WORKER))
     const slots = async (): Promise<string[]> =>
@@ -131,7 +183,7 @@ describe('workers of the command line', () => {
       })
     // A new schedule has missed nothing, so counting begins when each has its first row.
     await until(
-      async () => new Set((await slots()).map((slot) => slot.split(' ')[0])).size === 10,
+      async () => new Set((await slots()).map((slot) => slot.split(' ')[0])).size === SCHEDULES,
       () => `a slot of each schedule; the log of one worker:\n${workers[0]!.log}`,
     )
     const from = (Math.floor(Date.now() / 1_000) + 1) * 1_000
@@ -149,19 +201,21 @@ describe('workers of the command line', () => {
       return at >= from && at < to
     }
     await until(
-      async () => new Set((await slots()).filter(isCounted)).size === 10 * SECONDS,
+      async () => new Set((await slots()).filter(isCounted)).size === SCHEDULES * SECONDS,
       () => '200 slots',
     )
     for (const worker of workers) worker.kill('SIGTERM')
     await Promise.all([...killed, ...workers.map((worker) => worker.exited)])
 
     const counted = (await slots()).filter(isCounted)
-    expect(counted.length).toBe(10 * SECONDS)
-    expect(new Set(counted).size).toBe(10 * SECONDS)
+    expect(counted.length).toBe(SCHEDULES * SECONDS)
+    expect(new Set(counted).size).toBe(SCHEDULES * SECONDS)
   }, 180_000)
+})
 
-  it('with --no-schedules, and in a batch, fire none', async () => {
-    const app = await cliApp({ files: { 'tasks.js': TEN } })
+describe('a worker with --no-schedules, and in a batch', () => {
+  it('fires none', async () => {
+    const app = await cliApp({ files: { 'tasks.js': SECONDLY } })
     const worker = app.start(...WORKER, '--no-schedules')
     await worker.says('Starting worker')
     await sleep(2_500)
@@ -172,3 +226,14 @@ describe('workers of the command line', () => {
     expect(await app.rows()).toEqual([])
   })
 })
+
+async function withColumns<T>(columns: number, work: () => Promise<T>): Promise<T> {
+  const before = process.env['COLUMNS']
+  process.env['COLUMNS'] = String(columns)
+  try {
+    return await work()
+  } finally {
+    if (before === undefined) delete process.env['COLUMNS']
+    else process.env['COLUMNS'] = before
+  }
+}

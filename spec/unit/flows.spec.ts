@@ -165,8 +165,10 @@ describe('a flow is refused', () => {
 
   it('with more than 100,000 members, or none at all', async () => {
     const one = double.order(1)
-    const many = group(Array.from({ length: 100_001 }, () => one))
-    await expect(many.enqueue()).rejects.toThrow('A group has 100001 orders, and may have 100000.')
+    const told = 'A group has 100001 orders, and may have 100000.'
+    expect(() => group(Array.from({ length: 100_001 }, () => one))).toThrow(told)
+    const most = group(Array.from({ length: 100_000 }, () => one))
+    await expect(group([most, one]).enqueue()).rejects.toThrow(told)
     await expect(group([]).enqueue()).rejects.toThrow('The flow has no orders')
     const then = double.order(1).next(() => group([]))
     await expect(then.next(() => double.order(1)).enqueue()).rejects.toThrow(
@@ -180,6 +182,24 @@ describe('a flow is refused', () => {
     expect(() => group([double.enqueue(1)] as never)).toThrow(
       'member 0: expected an order, got a promise',
     )
+  })
+
+  it('with an option that enqueue has not', async () => {
+    const flow = double.order(1)
+    await expect(flow.enqueue({ manger: 1 } as never)).rejects.toThrow(
+      'A flow, enqueue: unknown option "manger". Did you mean "manager"?',
+    )
+  })
+
+  it('with one error, where a step is async, and gives out an order', async () => {
+    const unhandled: unknown[] = []
+    const hear = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', hear)
+    const step = async (value: number): Promise<unknown> => double.order(value)
+    expect(() => double.order(1).next(step as never)).toThrow('got a promise')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    process.off('unhandledRejection', hear)
+    expect(unhandled).toEqual([])
   })
 
   it('by a backend that has none', async () => {

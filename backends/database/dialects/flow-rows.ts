@@ -4,7 +4,7 @@ import type { Session } from '../connections/session'
 import type { Values } from '../connections/statement'
 
 import { type Bounds, BOUNDS, RangeLooks, type RangeTable, valuesOf } from './flow-ranges'
-import type { AfterRow, Asked, FlowRows, KeyRange, MemberRow, ParkedRow } from './flow-verbs'
+import type { AfterRow, Asked, Found, FlowRows, KeyRange, MemberRow, ParkedRow } from './flow-verbs'
 import { rowsOf } from './plain-rows'
 import { type Batch, keyOf, keysOf } from './records'
 
@@ -36,6 +36,7 @@ export interface FlowWords {
 const CONDITIONS: Readonly<Record<Asked, string>> = {
   open: "m.status IN ('READY', 'RUNNING')",
   failed: "m.status = 'FAILED'",
+  unsuccessful: "m.status <> 'SUCCESSFUL'",
 }
 /** Characters up to which values are read for many sets at once. */
 const LARGE = 4_000
@@ -61,19 +62,19 @@ export class SqlFlowRows implements FlowRows {
     this.#looks = new RangeLooks(words.ranges)
   }
 
-  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>> {
+  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, Found>> {
     const { opaque = String } = this.#words
-    const found = new Map<string, string>()
+    const found = new Map<string, Found>()
     const looks = this.#looks.of(
       asked,
       ranges,
-      (bounds) => `SELECT m.unique_key AS found FROM ${this.#path} m
+      (bounds) => `SELECT m.unique_key AS found, m.status AS status FROM ${this.#path} m
         WHERE ${between(bounds)} AND ${opaque(`${this.#isExact(bounds)} AND ${CONDITIONS[asked]}`)} ORDER BY m.unique_key LIMIT 1`,
     )
     for (const { text, values, part } of looks)
-      for (const { n, found: key } of (await this.#session.query(text, values)).records) {
+      for (const { n, found: key, status } of (await this.#session.query(text, values)).records) {
         const range = part[Number(n)]
-        if (range && typeof key === 'string') found.set(range.set, key)
+        if (range && typeof key === 'string') found.set(range.set, { key, status: String(status) })
       }
     return found
   }
@@ -109,11 +110,11 @@ export class SqlFlowRows implements FlowRows {
     return (await this.#session.query(text, this.#batch(keys))).affected
   }
 
-  async fail(key: string, error: ErrorRecord): Promise<boolean> {
+  async fail(key: string, error: ErrorRecord): Promise<void> {
     const { now, byKeys } = this.#words
     const text = `UPDATE ${this.#words.updated ?? this.#path} SET status = 'FAILED', finished_at = ${now}, exception_class_path = :exceptionClassPath, traceback = :traceback
       WHERE ${byKeys} AND ${this.#isWaiting()}`
-    return (await this.#session.query(text, { ...this.#batch([key]), ...error })).affected > 0
+    await this.#session.query(text, { ...this.#batch([key]), ...error })
   }
 
   async drop(keys: readonly string[]): Promise<void> {
@@ -142,7 +143,7 @@ export class SqlFlowRows implements FlowRows {
     limit: number,
   ): Promise<readonly ParkedRow[]> {
     const { id, asText, instant, instantText, isBackend, parked } = this.#words
-    const next = `SELECT max(priority) AS priority FROM ${this.#path} WHERE status = 'READY' AND priority < :below`
+    const next = `SELECT max(m.priority) AS priority FROM ${this.#path} m WHERE m.status = 'READY' AND m.priority < :below`
     const text = `SELECT ${id} AS row_key, ${asText('m.options')} AS options, ${instantText('m.enqueued_at')} AS enqueued_at FROM ${this.#path} m
       WHERE m.status = 'READY' AND m.priority = :priority AND m.run_after = ${parked} AND ${isBackend}
         AND (m.enqueued_at > ${instant(':after')} OR (m.enqueued_at = ${instant(':after')} AND m.id > :afterId)) ORDER BY m.enqueued_at, m.id LIMIT :limit`

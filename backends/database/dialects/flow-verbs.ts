@@ -31,13 +31,19 @@ export interface ParkedRow {
 /** Where a look at rows that wait goes on; null: it begins. */
 export type AfterRow = Pick<ParkedRow, 'row_key' | 'priority' | 'enqueued_at'> | null
 
-/** What members are asked for: those that have not finished, or have FAILED. */
-export type Asked = 'open' | 'failed'
+/** What members are asked for: those that have not finished, that have FAILED, or either. */
+export type Asked = 'open' | 'failed' | 'unsuccessful'
+
+/** A member that was found. */
+export interface Found {
+  readonly key: string
+  readonly status: string
+}
 
 /** The verbs of flows, over rows that wait (READY, and due only in the year 9998) and those that they wait for. */
 export interface FlowRows {
-  /** The first key of each range whose row is as asked, by set. */
-  first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>>
+  /** The first member of each range that is as asked, by set. */
+  first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, Found>>
   /** Members of a range, in the order of their keys, of all of them at most `limit`. */
   members(range: KeyRange, limit: number): Promise<readonly MemberRow[]>
   /** The first members of each of the sets, in order. In the place of a large value is null, and `is_large` is true. */
@@ -49,8 +55,8 @@ export interface FlowRows {
   row(key: string): Promise<MemberRow | undefined>
   /** Has waiting rows due now, and those that were FAILED because of others. Returns how many. */
   unpark(keys: readonly string[]): Promise<number>
-  /** Makes a waiting row FAILED. Returns whether it was waiting. */
-  fail(key: string, error: ErrorRecord): Promise<boolean>
+  /** Makes a row FAILED, if it waits. */
+  fail(key: string, error: ErrorRecord): Promise<void>
   /** Deletes waiting rows. */
   drop(keys: readonly string[]): Promise<void>
   /** The options of rows, as JSON, by key. */

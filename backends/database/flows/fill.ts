@@ -92,7 +92,7 @@ export class Filling {
 
   async #firstFailure(set: string): Promise<unknown> {
     const found = await this.#rows.first([wholeOf(set)], 'failed')
-    const key = found.get(set)
+    const key = found.get(set)?.key
     if (key === undefined) return null
     const [member] = await this.#rows.members({ set, from: key, upTo: key }, 1)
     return member ? this.#failureOf(member) : null

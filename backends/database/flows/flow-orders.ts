@@ -1,10 +1,14 @@
 import { dashed, hexOf } from '../../../entities/formats'
 import type { Order, OrderedPart } from '../../../lib/order'
-import type { Awaited, FlowPlan, PlannedRow, SetLinks, When } from '../../../lib/flow-parts'
+import {
+  type Awaited,
+  type FlowPlan,
+  type PlannedRow,
+  type SetLinks,
+  WHENS,
+} from '../../../lib/flow-parts'
 import { memberKey } from '../../keys'
 import type { NewOrder } from '../enqueueing/insert'
-
-const WHENS = ['successful', 'failed', 'finished'] as const satisfies readonly When[]
 
 /** The orders of a flow, by ids that are known before they are written, so that its rows can name each other. */
 export function flowOrders(plan: FlowPlan<Order>, newId: () => string): NewOrder[] {

@@ -1,11 +1,11 @@
 import { dashed, hexOf } from '../../../entities/formats'
 import { headline, PREVIOUS_FAILED, recordOf } from '../../../lib/errors/error-record'
 import { PreviousFailed } from '../../../lib/errors/run-errors'
-import { flowPartOf, type SetLinks, type When } from '../../../lib/flow-parts'
+import { flowPartOf, type SetLinks, type When, WHENS } from '../../../lib/flow-parts'
 import type { Settled } from '../../../lib/store'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { LAST_ORDINAL, memberKey, ordinalOf } from '../../keys'
-import type { AfterRow, FlowRows, KeyRange, MemberRow } from '../dialects/flow-verbs'
+import type { AfterRow, Found, FlowRows, KeyRange, MemberRow } from '../dialects/flow-verbs'
 
 /** Rows that wait, of which one look settles so many. */
 const LOOK = 1_000
@@ -13,6 +13,12 @@ const LOOK = 1_000
 const FAR = 200
 /** Sets of which it is remembered how far they have come. */
 const MOST_MARKS = 10_000
+
+/** A set of which all members have finished, and the key of the first that has FAILED. */
+interface EndedSet {
+  readonly links: SetLinks
+  readonly failed: string | undefined
+}
 
 /** What of the links of a set are rows to run, to fail and to delete. */
 interface Decided {
@@ -44,13 +50,12 @@ export class Settling {
   async settle(sets: readonly SetLinks[]): Promise<number> {
     let due = 0
     for (let left = bySet(sets); left.length > 0;) {
-      const { unpark, drop, fail } = await this.#decide(await this.#finished(left))
+      const { unpark, drop, fail } = decided(await this.#ended(left))
       if (unpark.length > 0) due += await this.#rows.unpark(unpark.map(this.#key))
       await this.#drop(drop)
-      const failed: string[] = []
-      for (const { ids, because } of fail) failed.push(...(await this.#fail(ids, because)))
-      // Those have finished now, too, and others may wait for them.
-      left = bySet(await this.#linksOf(failed))
+      for (const { ids, because } of fail) await this.#fail(ids, because)
+      // Those have finished now, too, by this or by an earlier one that ended in between, and others may wait for them.
+      left = bySet(await this.#linksOf(fail.flatMap(({ ids }) => ids)))
     }
     return due
   }
@@ -68,66 +73,62 @@ export class Settling {
 
   readonly #key = (id: string): string => (this.#hexIds ? hexOf(id) : id)
 
-  /** Those of which no member is left. */
-  async #finished(sets: readonly SetLinks[]): Promise<readonly SetLinks[]> {
-    const ranges = sets.map(({ set }) => ({ ...wholeOf(set), ...this.#fromMark(set) }))
-    const open = await this.#rows.first(ranges, 'open')
-    for (const [set, key] of open) if ((ordinalOf(set, key) ?? 0) >= FAR) this.#mark(set, key)
+  /** Those of which no member is left. One look mostly tells that, and that all were SUCCESSFUL. */
+  async #ended(sets: readonly SetLinks[]): Promise<readonly EndedSet[]> {
+    const marked = sets.filter(({ set }) => this.#marks.has(set))
+    const fresh = sets.filter(({ set }) => !this.#marks.has(set))
+    const found = await this.#rows.first(rangesOf(fresh), 'unsuccessful')
+    const failed = fresh.filter(({ set }) => found.get(set)?.status === 'FAILED')
+    const whole = fresh.filter(({ set }) => !found.has(set))
+    for (const [set, { key, status }] of found) if (status !== 'FAILED') this.#mark(set, key)
+    return [
+      ...whole.map((links) => ({ links, failed: undefined })),
+      ...(await this.#endedAfter(failed, found)),
+      ...(await this.#endedAfter(await this.#pastMarks(marked))),
+    ]
+  }
+
+  /** Those of which no member is left behind the one that has FAILED; where that is not known, none at all. */
+  async #endedAfter(
+    sets: readonly SetLinks[],
+    known?: ReadonlyMap<string, Found>,
+  ): Promise<readonly EndedSet[]> {
+    if (sets.length === 0) return []
+    const open = await this.#rows.first(rangesOf(sets, known), 'open')
+    for (const [set, { key }] of open) this.#mark(set, key)
     const ended = sets.filter(({ set }) => !open.has(set))
-    // A member before the mark may have been retried by hand since.
-    const marked = ended.filter(({ set }) => this.#marks.has(set))
-    if (marked.length === 0) return ended
-    const again = await this.#rows.first(
-      marked.map(({ set }) => wholeOf(set)),
-      'open',
-    )
-    for (const { set } of marked) this.#marks.delete(set)
-    return ended.filter(({ set }) => !again.has(set))
+    const failed = known ?? (await this.#rows.first(rangesOf(ended), 'failed'))
+    return ended.map((links) => ({ links, failed: failed.get(links.set)?.key }))
   }
 
-  async #decide(sets: readonly SetLinks[]): Promise<Decided> {
-    if (sets.length === 0) return { unpark: [], drop: [], fail: [] }
-    const failed = await this.#rows.first(
-      sets.map(({ set }) => wholeOf(set)),
-      'failed',
-    )
-    const of = (when: When, hasFailed?: boolean): readonly string[] =>
-      sets
-        .filter(({ set }) => hasFailed === undefined || failed.has(set) === hasFailed)
-        .flatMap((links) => links[when] ?? [])
-    return {
-      unpark: [...of('finished'), ...of('successful', false), ...of('failed', true)],
-      drop: of('failed', false),
-      fail: sets.flatMap(({ set, successful = [] }) => {
-        const key = failed.get(set)
-        return key === undefined
-          ? []
-          : [{ ids: successful, because: { set, from: key, upTo: key } }]
-      }),
-    }
+  /** Those of which no member is left from the mark on. One before it may have been retried by hand since. */
+  async #pastMarks(sets: readonly SetLinks[]): Promise<readonly SetLinks[]> {
+    const ranges = sets.map(({ set }) => ({ ...wholeOf(set), from: this.#marks.get(set) ?? '' }))
+    const open = await this.#rows.first(ranges, 'open')
+    for (const [set, { key }] of open) this.#mark(set, key)
+    const past = sets.filter(({ set }) => !open.has(set))
+    for (const { set } of past) this.#marks.delete(set)
+    return past
   }
 
-  /** Gives the ids of those that were waiting. */
-  async #fail(ids: readonly string[], because: KeyRange): Promise<string[]> {
+  async #fail(ids: readonly string[], because: KeyRange): Promise<void> {
     const [member] = await this.#rows.members(because, 1)
-    if (!member) return []
-    const failed: string[] = []
-    for (const id of ids)
-      if (await this.#rows.fail(this.#key(id), errorFor(member))) failed.push(id)
-    return failed
+    if (!member) return
+    for (const id of ids) await this.#rows.fail(this.#key(id), errorFor(member))
   }
 
-  /** And what would come after them. */
+  /**
+   * And what would come after them, from the end: a row whose members are gone while it waits would be due, if this ends in
+   * between.
+   */
   async #drop(ids: readonly string[]): Promise<void> {
-    for (let left = ids; left.length > 0;) {
-      const after = await this.#linksOf(left)
-      await this.#rows.drop(left.map(this.#key))
-      left = after.flatMap(({ successful = [], failed = [], finished = [] }) => [
-        ...successful,
-        ...failed,
-        ...finished,
-      ])
+    const levels: (readonly string[])[] = []
+    for (let level = ids; level.length > 0;) {
+      levels.push(level)
+      const links = await this.#linksOf(level)
+      level = links.flatMap((each) => WHENS.flatMap((when) => each[when] ?? []))
     }
+    for (const level of levels.toReversed()) await this.#rows.drop(level.map(this.#key))
   }
 
   async #linksOf(ids: readonly string[]): Promise<SetLinks[]> {
@@ -136,15 +137,36 @@ export class Settling {
     return [...options.values()].flatMap((text) => partOf(text).member ?? [])
   }
 
-  #fromMark(set: string): Partial<KeyRange> {
-    const from = this.#marks.get(set)
-    return from === undefined ? {} : { from }
-  }
-
   #mark(set: string, key: string): void {
+    if ((ordinalOf(set, key) ?? 0) < FAR) return
     if (this.#marks.size >= MOST_MARKS) this.#marks.clear()
     this.#marks.set(set, key)
   }
+}
+
+function decided(sets: readonly EndedSet[]): Decided {
+  const of = (when: When, hasFailed?: boolean): readonly string[] =>
+    sets
+      .filter(({ failed }) => hasFailed === undefined || (failed !== undefined) === hasFailed)
+      .flatMap(({ links }) => links[when] ?? [])
+  return {
+    unpark: [...of('finished'), ...of('successful', false), ...of('failed', true)],
+    drop: of('failed', false),
+    fail: sets.flatMap(({ links: { set, successful = [] }, failed: key }) =>
+      key === undefined ? [] : [{ ids: successful, because: { set, from: key, upTo: key } }],
+    ),
+  }
+}
+
+/** The ranges of sets, from a known member on. */
+function rangesOf(
+  sets: readonly SetLinks[],
+  known: ReadonlyMap<string, Found> = new Map(),
+): KeyRange[] {
+  return sets.map(({ set }) => {
+    const whole = wholeOf(set)
+    return { ...whole, from: known.get(set)?.key ?? whole.from }
+  })
 }
 
 /** All keys of a set. */

@@ -41,7 +41,8 @@ describe('a definition', () => {
     ['a minute that is none', { cron: '61 * * * *' }, 'invalid value for minute: 61. Write'],
     ['a long range', { cron: '1--100000000 * * * *' }, "illegal range: '1--100000000'"],
     ['a day that never comes', { cron: '0 0 30 2 *' }, "'0 0 30 2 *' is never due. There is no"],
-    ['a start of the machine', { cron: '@reboot' }, "'@reboot' is no cron expression"],
+    ['a start of the machine', { cron: '@reboot' }, 'no cron expression. Write @hourly, @daily'],
+    ['an interval', { cron: '@every 5m' }, 'for an interval take every, in ms'],
     ['a number', { cron: 5 }, 'cron: expected 1 to 200 printable characters, got 5'],
     ['length', { cron: `${'1,'.repeat(100)}1 * * * *` }, 'cron: expected 1 to 200 printable'],
     [
@@ -49,6 +50,7 @@ describe('a definition', () => {
       { cron: '* * * * *', timeZone: 'Europe/Berlim' },
       `timeZone: 'Europe/Berlim' is not known. Did you mean "Europe/Berlin"?`,
     ],
+    ['a city', { cron: '* * * * *', timeZone: 'new york' }, 'Did you mean "America/New_York"?'],
     ['no zone at all', { cron: '* * * * *', timeZone: 'nowhere at all' }, 'IANA time zone'],
     ['a zone with every', { every: 1_000, timeZone: 'UTC' }, 'timeZone goes with cron only'],
     ['more than once a second', { every: 999 }, 'milliseconds from 1000, once a second'],

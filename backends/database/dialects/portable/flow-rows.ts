@@ -4,11 +4,23 @@ import { dashed, instantOf, NO_DELAY, PARKED_UNTIL } from '../../../../entities/
 import { type ErrorRecord, PREVIOUS_FAILED } from '../../../../lib/errors/error-record'
 import type { RawRow } from '../../row'
 import { rawOf } from '../../row-to-entity'
-import type { Asked, FlowRows, KeyRange, MemberRow, ParkedRow, AfterRow } from '../flow-verbs'
+import type {
+  Asked,
+  FlowRows,
+  KeyRange,
+  MemberRow,
+  ParkedRow,
+  AfterRow,
+  Found,
+} from '../flow-verbs'
 import { byKeys, update } from './entities'
 import type { Where } from './where'
 
-const STATUSES = { open: ['READY', 'RUNNING'], failed: ['FAILED'] } as const
+const STATUSES = {
+  open: ['READY', 'RUNNING'],
+  failed: ['FAILED'],
+  unsuccessful: ['READY', 'RUNNING', 'FAILED'],
+} as const
 
 /** By TypeORM's query builder, one row after the other, and the clock of this process, as the rest of this dialect. */
 export class PortableFlowRows implements FlowRows {
@@ -20,12 +32,12 @@ export class PortableFlowRows implements FlowRows {
     this.#hexIds = hexIds
   }
 
-  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, string>> {
-    const found = new Map<string, string>()
+  async first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, Found>> {
+    const found = new Map<string, Found>()
     for (const range of ranges) {
       const where = { ...inRange(range), status: In([...STATUSES[asked]]) }
       const [row] = await inOrder(this.#manager, where, 1)
-      if (row?.uniqueKey) found.set(range.set, row.uniqueKey)
+      if (row?.uniqueKey) found.set(range.set, { key: row.uniqueKey, status: row.status })
     }
     return found
   }
@@ -71,8 +83,8 @@ export class PortableFlowRows implements FlowRows {
     return changed
   }
 
-  async fail(id: string, error: ErrorRecord): Promise<boolean> {
-    return update(this.#manager, waiting(id), {
+  async fail(id: string, error: ErrorRecord): Promise<void> {
+    await update(this.#manager, waiting(id), {
       status: 'FAILED',
       finishedAt: new Date(),
       ...error,

@@ -185,6 +185,7 @@ describeEachDatabase((database) => {
     await until(
       async () => new Set((await slots()).map((slot) => slot.split(' ')[0])).size === SCHEDULES,
       () => `a slot of each schedule; the log of one worker:\n${workers[0]!.log}`,
+      60_000,
     )
     const from = (Math.floor(Date.now() / 1_000) + 1) * 1_000
     const to = from + SECONDS * 1_000
@@ -203,6 +204,7 @@ describeEachDatabase((database) => {
     await until(
       async () => new Set((await slots()).filter(isCounted)).size === SCHEDULES * SECONDS,
       () => '200 slots',
+      60_000,
     )
     for (const worker of workers) worker.kill('SIGTERM')
     await Promise.all([...killed, ...workers.map((worker) => worker.exited)])

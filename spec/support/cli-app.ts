@@ -160,8 +160,9 @@ export class Running extends Program {
 export async function until(
   isSo: () => boolean | Promise<boolean>,
   what: () => string,
+  withinMs = 15_000,
 ): Promise<void> {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + withinMs
   while (!(await isSo())) {
     if (Date.now() > deadline) throw new Error(`Waited in vain for ${what()}`)
     await sleep(20)

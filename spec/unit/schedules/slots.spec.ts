@@ -107,6 +107,24 @@ function inBerlin(slot: Date): string {
   return `${format.format(slot)} +0${minutes / 60}:00`
 }
 
+describe('days that the docs name', () => {
+  it.each([
+    ['0 0 L * *', '2026-01-31', '2026-02-28', '2026-03-31'],
+    ['0 0 * * 5#2', '2026-01-09', '2026-02-13', '2026-03-13'],
+    ['0 0 * * 5L', '2026-01-30', '2026-02-27', '2026-03-27'],
+    ['0 0 15W * *', '2026-01-15', '2026-02-16', '2026-03-16'],
+    ['0 0 13 * 5', '2026-01-02', '2026-01-09', '2026-01-13'],
+    ['0 0 13 * +5', '2026-02-13', '2026-03-13', '2026-11-13'],
+    ['0 0 * * 7', '2026-01-04', '2026-01-11', '2026-01-18'],
+    ['0 0 * JAN MON-FRI', '2026-01-02', '2026-01-05', '2026-01-06'],
+  ])('%s', (expression, ...days) => {
+    const { after, upTo } = slotsOf(expression, 'UTC')
+    const expected = days.map((day) => Date.parse(`${day}T00:00:00Z`))
+    expect(times(after(Date.parse('2026-01-01T12:00:00Z'), 3))).toEqual(expected)
+    expect(times(upTo(expected.at(-1) ?? 0, 3)).toReversed()).toEqual(expected)
+  })
+})
+
 describe('intervals', () => {
   it('are counted from 1970', () => {
     const { after, upTo } = everySlots(15 * 60_000)

@@ -5,8 +5,10 @@ import { datesOf, isFixed, type Pattern, patterns, type Year, yearOf, ZONES } fr
 
 const PAGE = 'docs/guide/schedules.md'
 const YEARS = [2025, 2026, 2027]
-/** Of each zone and year, one after the other: each pattern is met in three of them. A long run asks for all 200. */
-const PATTERNS_EACH = Number(process.env['PATTERNS_EACH'] ?? 5)
+/** `ORACLE=all` takes all years and all patterns of each zone, which lasts for an hour; else each zone has one year. */
+const isWhole = process.env['ORACLE'] === 'all'
+/** Of each zone and year, one after the other: so each pattern is met. */
+const PATTERNS_EACH = isWhole ? 200 : 5
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /** More slots in a year are compared around changes of the clocks only: croner takes 0.1 ms for each. */
@@ -23,7 +25,7 @@ describe('cron expressions beside an oracle that walks every minute', () => {
   let next = 0
 
   it.each(ZONES)('%s', (zone) => {
-    for (const year of YEARS) {
+    for (const year of isWhole ? YEARS : YEARS.slice(ZONES.indexOf(zone) % 3).slice(0, 1)) {
       const minutes = yearOf(zone, year)
       for (let i = 0; i < PATTERNS_EACH; i++) {
         const pattern = all[next++ % all.length] as Pattern
@@ -44,7 +46,7 @@ describe('cron expressions beside an oracle that walks every minute', () => {
   })
 
   it('has met each pattern, fixed times of the day and others', () => {
-    expect(next).toBeGreaterThan(all.length)
+    expect(next).toBeGreaterThanOrEqual(all.length)
     expect(new Set(all.map(isFixed))).toEqual(new Set([true, false]))
     expect(new Set(all.map(({ text }) => text)).size).toBe(200)
   })

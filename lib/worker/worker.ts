@@ -1,5 +1,5 @@
 import type { Chore } from './chores/chore'
-import { clock } from '../clock'
+import { clock, OVER } from '../clock'
 import { log } from '../events/logger'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
@@ -135,12 +135,16 @@ export class Worker {
   /** Whether no chore makes a row due any more. */
   async #isEmpty(): Promise<boolean> {
     const { signal } = this.#stopping
-    const stopped = new Promise((resolve) => signal.addEventListener('abort', resolve))
+    const over = new AbortController()
+    const stopped = new Promise<void>((resolve) =>
+      signal.addEventListener('abort', () => resolve(), { signal: over.signal }),
+    )
     const busy = (): Promise<void>[] => this.#chores.flatMap((chore) => chore.busy ?? [])
     // What ends may have begun something else.
     for (let under = busy(); under.length > 0 && !signal.aborted; under = busy())
       await Promise.race([Promise.all(under), stopped])
-    if (this.#exchanges.isBusy) return false
+    over.abort(OVER)
+    if (signal.aborted || this.#exchanges.isBusy) return false
     log.info(`No more tasks to run for worker_id=${this.#settings.workerId}. Exiting gracefully.`)
     return true
   }

@@ -255,7 +255,7 @@ describe('around enqueueMany', () => {
   it('passes each order, and stores them at once when all have come to the end', async () => {
     enqueueing(async (order, next) => {
       const [i] = order.args as [number]
-      await new Promise((resolve) => setTimeout(resolve, 20 - 5 * i))
+      await new Promise((resolve) => setTimeout(resolve, 400 - 200 * i))
       events.push(`${i} in`)
       const result = await next()
       events.push(`${i} out`)

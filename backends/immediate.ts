@@ -12,9 +12,10 @@ import { slotOf } from '../lib/slot'
 import type { TaskResult } from '../lib/result'
 import type { Task } from '../lib/task-type'
 import { randomWorkerId } from '../lib/worker/worker-id'
-import type { FlowPlan } from '../lib/flow-parts'
+import type { FlowPart, FlowPlan } from '../lib/flow-parts'
 import { Filling } from './database/flows/fill'
 import { partOf, Settling } from './database/flows/settling'
+import { wholeOptions } from './keys'
 import { MemoryFlowRows } from './memory/flow-rows'
 import { claimedRow } from './database/row'
 import { KeptInMemory } from './memory/kept-in-memory'
@@ -53,10 +54,10 @@ export class ImmediateBackend extends KeptInMemory {
       if (!order || row.status !== 'READY' || !this.table.rows.has(row.row_key)) continue
       Object.assign(row, await filling.filled(row))
       await this.#run(row, () => order.task)
-      const { member } = partOf(row.options)
+      const { member } = memberPart(row)
       if (member) await settling.settle([member])
     }
-    this.table.forgetSets(rows.flatMap(({ options }) => partOf(options).member?.set ?? []))
+    this.table.forgetSets(rows.flatMap((row) => memberPart(row).member?.set ?? []))
     return rows.map((row) => this.resultOf(row))
   }
 
@@ -99,6 +100,10 @@ export class ImmediateBackend extends KeptInMemory {
     this.#finished.delete(oldest)
     this.table.rows.delete(oldest.row_key)
   }
+}
+
+function memberPart({ options, unique_key }: MemoryRow): FlowPart {
+  return partOf(wholeOptions(options, unique_key))
 }
 
 type Ended =

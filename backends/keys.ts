@@ -39,6 +39,37 @@ export function ordinalOf(set: string, key: string | null): number | null {
   return /^[0-9a-f]{6}$/.test(found) ? Number.parseInt(found, 16) : null
 }
 
+/** Where the name of the set is in the key of a member. */
+const SET = { at: 1, length: 32 } as const
+/** Where its ordinal is. */
+export const ORDINAL_AT = SET.at + SET.length
+
+/** What the options of a member say that has no others, and whose set is named by the row that waits for it. */
+const SET_OPTIONS = ['{"flow":{"set":"', '"}}'] as const
+
+/** The options of a row: those of its column, or what its key says of its set. */
+export function wholeOptions(options: string | null, key: string | null): string | null {
+  if (options !== null || !key?.startsWith('g')) return options
+  return SET_OPTIONS.join(key.slice(SET.at, SET.at + SET.length))
+}
+
+/**
+ * The same as SQL. `options`: the text of the column; `exact`: as in `keyAfterSql`; `joined`: of texts one.
+ */
+export function wholeOptionsSql(
+  options: string,
+  column: string,
+  { exact = column, joined }: { exact?: string; joined: (...texts: string[]) => string },
+): string {
+  const [before, after] = SET_OPTIONS
+  const text = joined(
+    `'${before}'`,
+    `substr(${column}, ${SET.at + 1}, ${SET.length})`,
+    `'${after}'`,
+  )
+  return `coalesce(${options}, CASE WHEN ${exact} LIKE 'g%' THEN ${text} END)`
+}
+
 /** Keys of the slots of a schedule, as the column has them: digits of one width, so that all of them are one range in the collations of all databases. */
 export function slotRange(schedule: string): { from: string; upTo: string; prefix: string } {
   const prefix = `${KINDS.slot}${schedule}`

@@ -12,7 +12,7 @@ export type Give = 'value' | 'values' | 'outcomes' | 'failure'
 /** Groups within a group: how many values each has. A number stands for that many values, a list for a list of its own. */
 export type Shape = readonly (number | Shape)[]
 
-/** The set that a row is a member of, and the rows that wait for the set, by their ids. */
+/** The set that a row is a member of, and the rows that wait for the set, by their ids, with hyphens or without. */
 export interface SetLinks {
   /** 32 hex digits. */
   readonly set: string
@@ -43,11 +43,24 @@ const GIVES: readonly unknown[] = ['value', 'values', 'outcomes', 'failure'] sat
 export function flowPartOf(options: Readonly<Record<string, unknown>>): FlowPart {
   const { flow } = options
   if (!isRecord(flow)) return {}
-  const { member, awaits } = flow
+  const { member, awaits, set } = flow
   return {
-    ...(isSetLinks(member) && { member }),
+    ...(isSetLinks(member) ? { member } : isSet(set) && { member: plainLinks(set) }),
     ...(isAwaited(awaits) && { awaits }),
   }
+}
+
+/** Of a set that has the id of the one row that waits for it, and that for its success. */
+function plainLinks(set: string): SetLinks {
+  return { set, successful: [set] }
+}
+
+/** Whether the name of the set says all of them. */
+export function isPlain({ set, successful = [], failed = [], finished = [] }: SetLinks): boolean {
+  const [first = ''] = successful
+  return (
+    successful.length + failed.length + finished.length === 1 && first.replaceAll('-', '') === set
+  )
 }
 
 function isSetLinks(value: unknown): value is SetLinks {
@@ -63,7 +76,7 @@ function isAwaited(value: unknown): value is Awaited {
   return WHENS.some((when) => when === value['when']) && GIVES.includes(value['give'])
 }
 
-function isSet(value: unknown): boolean {
+function isSet(value: unknown): value is string {
   return typeof value === 'string' && /^[0-9a-f]{32}$/.test(value)
 }
 

@@ -1,3 +1,4 @@
+import { wholeOptions } from '../keys'
 import { parsed, repeated } from '../parsed'
 import type { ColumnName, StoredColumn } from '../../entities/columns'
 import { dashed, instantOf, NO_DELAY, utcText, isParked } from '../../entities/formats'
@@ -83,8 +84,12 @@ export function claimedRow(raw: ClaimedRaw): ClaimedRow {
     cancelled: typeof raw.cancel_requested_at === 'string',
     malformed: raw.fault ?? malformedPart(raw, call, workers),
     bytes: raw.args_kwargs?.length ?? 0,
-    options: raw.options === null ? NO_OPTIONS : readOptions(raw.options),
+    options: optionsOf(wholeOptions(raw.options, raw.unique_key ?? null)),
   }
+}
+
+function optionsOf(text: string | null): ClaimedRow['options'] {
+  return text === null ? NO_OPTIONS : readOptions(text)
 }
 
 const readOptions = repeated((options) => (isRecord(options) ? options : NO_OPTIONS))

@@ -5,9 +5,11 @@ import type {
   FlowRows,
   KeyRange,
   MemberRow,
+  MemberValue,
   ParkedRow,
 } from '../database/dialects/flow-verbs'
 import { PARKED, UNDELAYED } from '../database/enqueueing/shared-values'
+import { ORDINAL_AT, wholeOptions } from '../keys'
 import { end, type MemoryRow } from './row'
 import type { MemoryTable } from './table'
 
@@ -38,11 +40,13 @@ export class MemoryFlowRows implements FlowRows {
     return this.#inRange(range).slice(0, limit)
   }
 
-  async firstMembers(
+  async firstValues(
     sets: readonly KeyRange[],
     limit: number,
-  ): Promise<ReadonlyMap<string, readonly MemberRow[]>> {
-    return new Map(sets.map((range) => [range.set, this.#inRange(range).slice(0, limit)]))
+  ): Promise<ReadonlyMap<string, readonly MemberValue[]>> {
+    return new Map(
+      sets.map((range) => [range.set, this.#inRange(range).slice(0, limit).map(memberValue)]),
+    )
   }
 
   async row(key: string): Promise<MemberRow | undefined> {
@@ -77,12 +81,12 @@ export class MemoryFlowRows implements FlowRows {
   }
 
   async options(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    return new Map(this.#rowsOf(keys).map(({ row_key, options }) => [row_key, options ?? '{}']))
+    return new Map(this.#rowsOf(keys).map(withOptions))
   }
 
   async memberOptions(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const members = this.#rowsOf(keys).filter(({ unique_key: key }) => key?.startsWith('g'))
-    return new Map(members.map(({ row_key: key, options }) => [key, options ?? '{}']))
+    return new Map(members.map(withOptions))
   }
 
   async unfinished(keys: readonly string[]): Promise<ReadonlySet<string>> {
@@ -111,6 +115,15 @@ export class MemoryFlowRows implements FlowRows {
       .membersOf(set)
       .filter(({ unique_key: key }) => key !== null && key >= from && key <= upTo)
   }
+}
+
+function memberValue({ unique_key, status, return_value: value }: MemberRow): MemberValue {
+  const isThere = status === 'SUCCESSFUL'
+  return { place: unique_key?.slice(ORDINAL_AT) ?? '', value: isThere ? (value ?? 'null') : '' }
+}
+
+function withOptions({ row_key: key, options, unique_key }: MemoryRow): [string, string] {
+  return [key, wholeOptions(options, unique_key) ?? '{}']
 }
 
 function isWaiting({ status, run_after }: MemoryRow): boolean {

@@ -12,7 +12,13 @@ import { type Slot, slotOf } from '../slot'
 import type { ClaimedRow, Outcome } from '../store'
 import { TaskContext, type Surroundings } from '../tasks/context'
 import { encodeReturnValue } from '../arguments/json'
-import { checkPolicy, DEFAULT_POLICY, overridden, type Policy } from '../tasks/run-policy'
+import {
+  changesPolicy,
+  checkPolicy,
+  DEFAULT_POLICY,
+  overridden,
+  type Policy,
+} from '../tasks/run-policy'
 import type { Task } from '../tasks/task'
 import { ABORT_GRACE_MS, inGrace } from './abort'
 import { isHopeless, type Terms } from './retry'
@@ -130,7 +136,7 @@ export function policyFor(
 ): Policy {
   if (malformed !== null) throw new MalformedRowError(malformed)
   const { policy } = task ?? { policy: DEFAULT_POLICY }
-  if (Object.keys(options).length === 0) return policy
+  if (!changesPolicy(options)) return policy
   const changed = overridden(policy, options)
   checkPolicy(values.taskName, changed)
   return changed

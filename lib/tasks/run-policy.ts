@@ -106,6 +106,11 @@ export const DEFAULT_POLICY = Object.fromEntries(
   POLICY_OPTIONS.map((name) => [name, POLICY_TABLE[name].default]),
 ) as unknown as Policy
 
+/** Whether there are policy options among `options`: rows of a flow have others. */
+export function changesPolicy(options: object): boolean {
+  return POLICY_OPTIONS.some((name) => name in options)
+}
+
 /** The policy options among `options`, without those that are undefined. */
 function policyIn(options: { readonly [Name in keyof Policy]?: unknown }): Partial<Policy> {
   return Object.fromEntries(

@@ -11,7 +11,8 @@ import { dialectFor } from '#dialect-for'
 import { Session } from '#session'
 import { tableOf } from '#database/table'
 import type { FlowRows } from '../../backends/database/dialects/flow-verbs'
-import { Settling } from '../../backends/database/flows/settling'
+import { partOf, Settling } from '../../backends/database/flows/settling'
+import { wholeOptions } from '../../backends/keys'
 import type { SetLinks } from '../../lib/flow-parts'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
@@ -70,10 +71,10 @@ describeEachDatabase(({ connect }) => {
         { id },
         { status, exceptionClassPath: status === 'FAILED' ? 'Error' : '' },
       )
-    const { options } = await rows().findOneByOrFail({
+    const { options, uniqueKey } = await rows().findOneByOrFail({
       id: (status === 'FAILED' ? first! : others.at(-1)!).id,
     })
-    return (options as { flow: { member: SetLinks } }).flow.member
+    return partOf(wholeOptions(options && JSON.stringify(options), uniqueKey)).member!
   }
 
   async function states(): Promise<string[]> {

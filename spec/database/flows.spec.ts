@@ -31,6 +31,7 @@ const sum = task('flows.sum', (values: readonly number[], more: number) =>
   values.reduce((all, value) => all + value, more),
 )
 const nested = task('flows.nested', (values: unknown) => JSON.stringify(values))
+const same = task('flows.same', (value: string) => value)
 const note = task('flows.note', (value: unknown) => void ran.push(value))
 const failed = task('flows.failed', (failure: FlowFailure) => void ran.push(failure))
 const finished = task(
@@ -76,6 +77,54 @@ describeEachDatabase(({ name, connect }) => {
     expect((await handle.wait({ timeout: 1_000 })).progress).toEqual({ done: 7, total: 7 })
     await handle.results()
     expect(handle.progress).toEqual({ done: 7, total: 7 })
+  })
+
+  it('members have options only where their keys do not say all, and are followed in either case', async () => {
+    await members([1, 2])
+      .next((values) => sum.order(values, 0))
+      .enqueue()
+    const noted = (value: number) => note.order(value)
+    const told = (failure: FlowFailure) => failed.order(failure)
+    await double.order(3).onFailure(told).enqueue()
+    await double.using({ timeLimit: 60_000 }).order(4).next(noted).enqueue()
+    await double
+      .order(5)
+      .next((value) => double.order(value))
+      .next(noted)
+      .enqueue()
+
+    const all = await rows().find({ order: { id: 'ASC' } })
+    const flowOf = ({ options }: DBTaskResult): string =>
+      options
+        ? Object.keys((options as { flow: object }).flow)
+            .toSorted()
+            .join(' ')
+        : 'none'
+    const ofEach = ['none', 'none', 'awaits', 'member', 'awaits', 'member', 'awaits', 'none']
+    expect(all.map(flowOf)).toEqual([...ofEach, 'awaits member', 'awaits'])
+    await drain()
+
+    expect(ran.toSorted()).toEqual([20, 8])
+    expect(await rows().countBy({ status: 'SUCCESSFUL' })).toBe(9)
+  })
+
+  it.each([
+    ['large', 'x'.repeat(5_000), 3],
+    ['many', 'x', 150],
+  ])('values that are %s are handed on whole', async (_what, value, count) => {
+    const values = Array.from({ length: count }, (_, i) => value + i)
+    const all = () => group(values.map((each) => same.order(each)))
+    await all()
+      .next((each) => note.order(each))
+      .enqueue()
+    await all()
+      .onFinished((outcomes) => finished.order(outcomes))
+      .enqueue()
+    await drain()
+
+    expect(ran).toHaveLength(2)
+    expect(ran).toContainEqual(values)
+    expect(ran).toContainEqual(values.map((each) => ({ status: 'fulfilled', value: each })))
   })
 
   it('a chain hands on one value, a group within a group a list of its own', async () => {

@@ -127,14 +127,14 @@ scenarios((add) => {
     'F16 a worker that is told to stop between claim and start gives the rows back, not run and not counted',
     async (field) => {
       const ids = await field.enqueue('sleep', [[60_000], [60_000]])
-      const worker = field.start(['--shutdown-timeout', '5'], {
+      const worker = field.start(['--shutdown-timeout', '60'], {
         preload: join(__dirname, 'kit/early-signal.cjs'),
       })
       const before = performance.now()
 
       expect(await worker.ended).toEqual({ code: 0, signal: null })
 
-      expect(performance.now() - before).toBeLessThan(5_000)
+      expect(performance.now() - before).toBeLessThan(50_000)
       expect(field.events).toEqual([])
       expect((await field.rows()).map(({ status, workerIds }) => [status, workerIds])).toEqual(
         ids.map(() => ['READY', []]),

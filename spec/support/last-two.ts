@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm'
 import { configureTasks, DBTaskResult, type Exchange, group, task } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import { backends } from '../../lib/backend-registry'
-import type { SetLinks } from '../../lib/flow-parts'
+import { flowPartOf } from '../../lib/flow-parts'
 import { describeEachDatabase } from './databases'
 import { catchLog } from './tasks'
 
@@ -50,8 +50,7 @@ export function describeLastTwo(rounds: number): void {
               const outcome = { key, claims, status: 'SUCCESSFUL', returnValue: '1' } as const
               await store.exchange([outcome], 0, filter)
               await finished.reached()
-              const { flow } = options as { flow: { member: SetLinks } }
-              return store.settle?.([flow.member])
+              return store.settle?.([flowPartOf(options).member!])
             }),
           )
           const { status, runAfter } = await rows.findOneByOrFail({ id: last.id })

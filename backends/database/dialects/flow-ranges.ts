@@ -1,15 +1,35 @@
 import type { Values } from '../connections/statement'
 import type { KeyRange } from './flow-verbs'
 
-/** The ends of a range of keys, and the pattern of those within it, as SQL. */
+/** A range of keys as SQL: its place among others, its ends, and the pattern of those within it. */
 export interface Bounds {
+  readonly n: string
   readonly from: string
   readonly upTo: string
   readonly like: string
 }
 
-/** All ranges as the rows of one table, `r (n, lower, upper, pattern)`, by parameters that are arrays of these names. */
-export type RangeTable = string
+/** What a look takes of rows `m`, from the first key of a range on. */
+export interface Sought {
+  /** Its name, by which its texts are kept. */
+  readonly what: string
+  readonly columns: string
+  readonly where: (bounds: Bounds) => string
+  readonly limit: number | string
+}
+
+/** All ranges as the rows of one table `r (n, lower, upper, pattern)`, where that is quicker than a SELECT for each of them. */
+export interface RangeTable {
+  /** From how many ranges on it is. */
+  readonly least: number
+  /** `page`: the SELECT for the range of a row `r`. */
+  readonly statement: (path: string, sought: Sought, page: string) => string
+  /** `pattern`: that of the keys of a set. */
+  readonly values: (part: readonly KeyRange[], pattern: (set: string) => string) => Values
+}
+
+/** The range of a row of such a table. */
+export const OF_ROW: Bounds = { n: 'r.n', from: 'r.lower', upTo: 'r.upper', like: 'r.pattern' }
 
 /** One statement, and the ranges that it looks at: `n` of its rows is a place among them. */
 export interface Look {
@@ -20,52 +40,45 @@ export interface Look {
 
 /** How many ranges one statement looks at: few texts, so that each can be prepared. */
 const SIZES = [1, 4, 16, 64]
-/** Up to so many are quicker without a table. */
-const FEW = 4
 /** The same where they are a table. */
 const MOST_OF_TABLE = 1_000
 
 /** Statements that look at many ranges of keys at once. */
 export class RangeLooks {
+  readonly #path: string
   readonly #table: RangeTable | undefined
   readonly #texts = new Map<string, string>()
 
-  constructor(table: RangeTable | undefined) {
+  constructor(path: string, table: RangeTable | undefined) {
+    this.#path = path
     this.#table = table
   }
 
-  /** `look`: the SELECT for one range, with a LIMIT; `what` is its name, by which its texts are kept. */
-  *of(
-    what: string,
-    ranges: readonly KeyRange[],
-    look: (bounds: Bounds) => string,
-  ): Generator<Look, void, undefined> {
-    const most = this.#table === undefined ? (SIZES.at(-1) ?? 1) : MOST_OF_TABLE
+  *of(sought: Sought, ranges: readonly KeyRange[]): Generator<Look, void, undefined> {
+    const table = this.#table
+    const most = table === undefined ? (SIZES.at(-1) ?? 1) : MOST_OF_TABLE
     for (let i = 0; i < ranges.length; i += most) {
       const part = ranges.slice(i, i + most)
-      yield {
-        part,
-        ...(this.#table === undefined || part.length <= FEW
-          ? this.#union(what, part, look)
-          : inTable(part, this.#table, look)),
-      }
+      if (table === undefined || part.length < table.least) yield this.#union(sought, part)
+      else
+        yield {
+          text: table.statement(this.#path, sought, pageOf(this.#path, sought, OF_ROW)),
+          values: table.values(part, patternOf),
+          part,
+        }
     }
   }
 
-  #union(
-    what: string,
-    part: readonly KeyRange[],
-    look: (bounds: Bounds) => string,
-  ): Omit<Look, 'part'> {
+  #union(sought: Sought, part: readonly KeyRange[]): Look {
     const size = SIZES.find((each) => each >= part.length) ?? part.length
     const values: Record<string, string> = {}
     // The last range is repeated, where there are fewer.
     for (let n = 0; n < size; n++)
       Object.assign(values, valuesOf(part[Math.min(n, part.length - 1)], n))
-    const name = `${what} ${size}`
-    const text = this.#texts.get(name) ?? unionOf(size, look)
+    const name = `${sought.what} ${size}`
+    const text = this.#texts.get(name) ?? unionOf(size, this.#path, sought)
     this.#texts.set(name, text)
-    return { text, values }
+    return { text, values, part }
   }
 }
 
@@ -77,33 +90,28 @@ export function valuesOf(range: KeyRange | undefined, n: number | '' = ''): Valu
   return { [`from${n}`]: from, [`upTo${n}`]: upTo, [`like${n}`]: patternOf(set) }
 }
 
+/** The rows of one range. */
+export function firstOf(
+  { where, limit }: Omit<Sought, 'columns' | 'what'>,
+  bounds: Bounds,
+): string {
+  return `WHERE ${where(bounds)} ORDER BY m.unique_key LIMIT ${limit}`
+}
+
 function boundsOf(n: number | ''): Bounds {
-  return { from: `:from${n}`, upTo: `:upTo${n}`, like: `:like${n}` }
+  return { n: String(n), from: `:from${n}`, upTo: `:upTo${n}`, like: `:like${n}` }
 }
 
 function patternOf(set: string): string {
   return `g${set}%`
 }
 
-function unionOf(size: number, look: (bounds: Bounds) => string): string {
-  return Array.from(
-    { length: size },
-    (_, n) => `SELECT ${n} AS n, page.* FROM (${look(boundsOf(n))}) page`,
-  ).join(' UNION ALL ')
+function pageOf(path: string, sought: Sought, bounds: Bounds): string {
+  return `SELECT ${bounds.n} AS n, ${sought.columns} FROM ${path} m ${firstOf(sought, bounds)}`
 }
 
-function inTable(
-  part: readonly KeyRange[],
-  table: RangeTable,
-  look: (bounds: Bounds) => string,
-): Omit<Look, 'part'> {
-  const page = look({ from: 'r.lower', upTo: 'r.upper', like: 'r.pattern' })
-  return {
-    text: `SELECT r.n AS n, page.* FROM ${table} CROSS JOIN LATERAL (${page}) page`,
-    values: {
-      lower: { column: part.map(({ from }) => from) },
-      upper: { column: part.map(({ upTo }) => upTo) },
-      pattern: { column: part.map(({ set }) => patternOf(set)) },
-    },
-  }
+function unionOf(size: number, path: string, sought: Sought): string {
+  return Array.from({ length: size }, (_, n) => `(${pageOf(path, sought, boundsOf(n))})`).join(
+    ' UNION ALL ',
+  )
 }

@@ -16,7 +16,14 @@ export interface MemberRow {
   readonly return_value: string | null
   readonly exception_class_path: string | null
   readonly traceback: string | null
-  readonly is_large?: unknown
+}
+
+/** What most rows that wait for a member want of it. */
+export interface MemberValue {
+  /** The digits of its place in the set. */
+  readonly place: string
+  /** JSON; empty in the place of a large one, and of one that is not SUCCESSFUL. */
+  readonly value: string
 }
 
 /** A row that waits for a set. */
@@ -46,11 +53,11 @@ export interface FlowRows {
   first(ranges: readonly KeyRange[], asked: Asked): Promise<Map<string, Found>>
   /** Members of a range, in the order of their keys, of all of them at most `limit`. */
   members(range: KeyRange, limit: number): Promise<readonly MemberRow[]>
-  /** The first members of each of the sets, in order. In the place of a large value is null, and `is_large` is true. */
-  firstMembers(
+  /** The values of the first members of each of the sets, in order. */
+  firstValues(
     sets: readonly KeyRange[],
     limit: number,
-  ): Promise<ReadonlyMap<string, readonly MemberRow[]>>
+  ): Promise<ReadonlyMap<string, readonly MemberValue[]>>
   /** Any row, by its key. */
   row(key: string): Promise<MemberRow | undefined>
   /** Has waiting rows due now, and those that were FAILED because of others. Returns how many. */

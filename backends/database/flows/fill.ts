@@ -3,7 +3,7 @@ import { PREVIOUS_FAILED } from '../../../lib/errors/error-record'
 import { isRecord } from '../../../lib/errors/option-checks'
 import type { Awaited, Shape } from '../../../lib/flow-parts'
 import { memberKey, LAST_ORDINAL, ordinalOf } from '../../keys'
-import type { FlowRows, MemberRow } from '../dialects/flow-verbs'
+import type { FlowRows, MemberRow, MemberValue } from '../dialects/flow-verbs'
 import type { ClaimedRaw } from '../row'
 import { partOf, wholeOf } from './settling'
 
@@ -15,11 +15,11 @@ const PAGE = 1_000
 /** Members of each set that are read at once, for many sets. */
 const FIRST_PAGE = 100
 
-/** The first members of sets, by set. */
-export type FirstMembers = ReadonlyMap<string, readonly MemberRow[]>
-const NOTHING: FirstMembers = new Map()
+/** The values of the first members of sets, by set. */
+export type FirstValues = ReadonlyMap<string, readonly MemberValue[]>
+const NOTHING: FirstValues = new Map()
 
-/** Reads what the members of sets have returned, for the rows that have waited for them. */
+/** Reads what the members of sets have returned, for the rows that have waited for them. Values stay the JSON that they are. */
 export class Filling {
   readonly #rows: FlowRows
 
@@ -28,53 +28,49 @@ export class Filling {
   }
 
   /** What most of the rows wait for: few members each, of all rows at once. Rejects if the database does not answer. */
-  async firstMembers(rows: readonly ClaimedRaw[]): Promise<FirstMembers> {
+  async firstValues(rows: readonly ClaimedRaw[]): Promise<FirstValues> {
     const sets = new Set<string>()
     for (const { options } of rows) {
       const { awaits } = partOf(options)
       if (awaits && awaits.give !== 'failure') sets.add(awaits.set)
     }
-    return this.#rows.firstMembers([...sets].map(wholeOf), FIRST_PAGE)
+    return this.#rows.firstValues([...sets].map(wholeOf), FIRST_PAGE)
   }
 
   /** The row with its arguments; one that cannot have them says why. Rejects if the database does not answer. */
-  async filled(row: ClaimedRaw, first: FirstMembers = NOTHING): Promise<ClaimedRaw> {
+  async filled(row: ClaimedRaw, first: FirstValues = NOTHING): Promise<ClaimedRaw> {
     const { awaits } = partOf(row.options)
     const call: unknown = JSON.parse(row.args_kwargs ?? 'null')
     if (!awaits || !isRecord(call) || !isOpen(call['args'])) return row
     const { of, fill, kwargs = {} } = call['args']
-    if (fill.length === 0) return withArguments(row, of, kwargs)
-    const value = await this.#valueOf(awaits, first.get(awaits.set))
+    const value = fill.length === 0 ? '' : await this.#valueOf(awaits, first.get(awaits.set))
     if (value === undefined) return { ...row, fault: tooLarge(awaits) }
-    const args = of.map((argument, i) => (fill.includes(i) ? value : argument))
-    return withArguments(row, args, kwargs)
+    const args = of.map((argument, i) => (fill.includes(i) ? value : JSON.stringify(argument)))
+    return { ...row, args_kwargs: `{"args":${listOf(args)},"kwargs":${JSON.stringify(kwargs)}}` }
   }
 
   /** undefined: it is too large. */
-  async #valueOf(
-    { set, give, shape }: Awaited,
-    first: readonly MemberRow[] | undefined,
-  ): Promise<unknown> {
-    if (give === 'failure') return this.#firstFailure(set)
-    const members = await this.#members(set, first)
+  async #valueOf(awaits: Awaited, first: readonly MemberValue[] = []): Promise<string | undefined> {
+    const { set, give } = awaits
+    if (give === 'failure') return JSON.stringify(await this.#firstFailure(set))
+    const isOutcome = give === 'outcomes'
+    if (isWhole(first))
+      return given(
+        awaits,
+        first.map(({ value }) => (isOutcome ? fulfilled(value) : value)),
+      )
+    const members = await this.#members(set)
     if (members === undefined) return undefined
-    if (give === 'value') return valueOf(members[0])
-    const values =
-      give === 'values'
-        ? members.map(valueOf)
-        : await Promise.all(members.map((member) => this.#outcomeOf(member)))
-    return shape ? shaped(values, shape) : values
+    const outcomes = (): Promise<string[]> =>
+      Promise.all(members.map((member) => this.#outcomeOf(member)))
+    return given(awaits, isOutcome ? await outcomes() : members.map(textOf))
   }
 
   /**
    * Of most sets one page has all. Of others each further page ends where it would be full: a database that sorts a range
    * before it gives the first rows of it would else sort the rest of the set for each page.
    */
-  async #members(
-    set: string,
-    first: readonly MemberRow[] = [],
-  ): Promise<readonly MemberRow[] | undefined> {
-    if (first.length > 0 && first.length < FIRST_PAGE && !first.some(isLarge)) return first
+  async #members(set: string): Promise<readonly MemberRow[] | undefined> {
     const members: MemberRow[] = []
     let size = 0
     for (let span: Span | null = { from: 0, upTo: LAST_ORDINAL }; span !== null;) {
@@ -98,10 +94,10 @@ export class Filling {
     return member ? this.#failureOf(member) : null
   }
 
-  async #outcomeOf(member: MemberRow): Promise<unknown> {
+  async #outcomeOf(member: MemberRow): Promise<string> {
     return member.status === 'SUCCESSFUL'
-      ? { status: 'fulfilled', value: valueOf(member) }
-      : { status: 'rejected', reason: await this.#failureOf(member) }
+      ? fulfilled(textOf(member))
+      : `{"status":"rejected","reason":${JSON.stringify(await this.#failureOf(member))}}`
   }
 
   /** Of one that did not run because of another one it is the failure of that. */
@@ -113,8 +109,19 @@ export class Filling {
   }
 }
 
-function isLarge({ is_large: large }: MemberRow): boolean {
-  return Boolean(Number(large ?? 0))
+/** Whether these are all values of a set, and no more is to be known of it. */
+function isWhole(first: readonly MemberValue[]): boolean {
+  return first.length > 0 && first.length < FIRST_PAGE && first.every(({ value }) => value !== '')
+}
+
+/** What a row is given, of what its members say. */
+function given({ give, shape }: Awaited, values: readonly string[]): string {
+  if (give === 'value') return values[0] ?? 'null'
+  return shape ? shaped(values, shape) : listOf(values)
+}
+
+function fulfilled(value: string): string {
+  return `{"status":"fulfilled","value":${value}}`
 }
 
 /** Ordinals, both included. */
@@ -152,12 +159,12 @@ function isOpen(args: unknown): args is Open {
   return isRecord(args) && Array.isArray(args['of']) && Array.isArray(args['fill'])
 }
 
-function withArguments(row: ClaimedRaw, args: readonly unknown[], kwargs: unknown): ClaimedRaw {
-  return { ...row, args_kwargs: JSON.stringify({ args, kwargs }) }
+function textOf({ return_value: value }: MemberRow): string {
+  return value ?? 'null'
 }
 
-function valueOf(member: MemberRow | undefined): unknown {
-  return JSON.parse(member?.return_value ?? 'null') as unknown
+function listOf(texts: readonly string[]): string {
+  return `[${texts.join(',')}]`
 }
 
 /** An id as the keys of this table are spelled. */
@@ -165,11 +172,13 @@ function keyLike(id: string, key: string): string {
   return key.includes('-') ? id : id.replaceAll('-', '')
 }
 
-function shaped(values: readonly unknown[], shape: Shape): unknown[] {
+function shaped(values: readonly string[], shape: Shape): string {
   let next = 0
-  const take = (part: Shape): unknown[] =>
-    part.flatMap((each) =>
-      typeof each === 'number' ? values.slice(next, (next += each)) : [take(each)],
+  const take = (part: Shape): string =>
+    listOf(
+      part.flatMap((each) =>
+        typeof each === 'number' ? values.slice(next, (next += each)) : [take(each)],
+      ),
     )
   return take(shape)
 }

@@ -1,4 +1,4 @@
-import { hexOf } from '../../../entities/formats'
+import { dashed, hexOf } from '../../../entities/formats'
 import type { FlowRows } from '../dialects/flow-verbs'
 import { partOf } from './settling'
 
@@ -14,7 +14,7 @@ export async function withoutAwaited(
   for (const [key, options] of members) {
     const { successful = [], failed = [], finished = [] } = partOf(options).member ?? {}
     const ids = [...successful, ...failed, ...finished]
-    followers.set(key, hexIds ? ids.map(hexOf) : ids)
+    followers.set(key, ids.map(hexIds ? hexOf : dashed))
   }
   const open = await rows.unfinished([...new Set([...followers.values()].flat())])
   return keys.filter((key) => !followers.get(key)?.some((follower) => open.has(follower)))

@@ -1,5 +1,6 @@
 import type { Session } from '../connections/session'
 import type { Dialect } from '../dialects/dialect'
+import { wholeOptions } from '../../keys'
 import type { Table } from '../table'
 import type * as settling from './settling'
 
@@ -16,9 +17,10 @@ export async function settledAfter(
   { dialect, session, table, alias }: Ended,
 ): Promise<void> {
   const row = await dialect.byId(session, key)
-  if (!row?.options?.includes('"member"')) return
+  const options = row ? wholeOptions(row.options, row.unique_key) : null
+  if (!options?.includes('"flow"')) return
   const { Settling, partOf } = require('./settling') as typeof settling
-  const { member } = partOf(row.options)
+  const { member } = partOf(options)
   const settled = new Settling(dialect.flowRows(session), alias, table.hexIds)
   if (member) await settled.settle([member])
 }

@@ -71,7 +71,7 @@ export class Settling {
     return { due: await this.settle(sets), waiting: rows.length }
   }
 
-  readonly #key = (id: string): string => (this.#hexIds ? hexOf(id) : id)
+  readonly #key = (id: string): string => (this.#hexIds ? hexOf(id) : dashed(id))
 
   /** Those of which no member is left. One look mostly tells that, and that all were SUCCESSFUL. */
   async #ended(sets: readonly SetLinks[]): Promise<readonly EndedSet[]> {

@@ -52,7 +52,7 @@ export class StoreFlows {
     const filled: ClaimedRaw[] = []
     const unread: ClaimedRaw[] = []
     const waited = claimed.filter((row) => this.isToBeFilled(row))
-    const first = await patiently(() => filling.firstMembers(waited)).catch(() => null)
+    const first = await patiently(() => filling.firstValues(waited)).catch(() => null)
     for (const row of claimed)
       if (!this.isToBeFilled(row)) filled.push(row)
       else if (first === null) unread.push(row)

@@ -122,7 +122,7 @@ describe('a worker with a record', () => {
     await quietWorker()
     store.isAnyGone = true
     await clock.advance(11 * SECOND)
-    expect(store.looks).toBe(1)
+    expect(store.looks).toBeGreaterThanOrEqual(1)
     await clock.advance(2 * LEASE)
     expect(store.looks).toBeGreaterThanOrEqual(5)
 

@@ -8,7 +8,7 @@ import type { Claim, QueueFilter } from '../dialect'
 import { mysqlNames } from '../names'
 import { rowsOf } from '../plain-rows'
 import { CLAIM_COLUMNS, perFilter, queueValues, selectList } from '../sql-text'
-import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, readSmall } from './columns'
+import { BY_KEY, instantText, leaseFrom, NO_DELAY, NOW, readSmall, WHOLE_OPTIONS } from './columns'
 
 const CLAIMED_AT = 'CAST(:now AS DATETIME(6))'
 /** The clock of the look may be behind that of an enqueue. */
@@ -16,11 +16,12 @@ const STARTED_AT = `GREATEST(${CLAIMED_AT}, t.enqueued_at)`
 const CLAIMS = `LEAST(COALESCE(t.claims, 0), ${MAX_CLAIMS - 1}) + 1`
 const WORKER_IDS = `CASE WHEN JSON_VALID(t.worker_ids) THEN JSON_ARRAY_APPEND(t.worker_ids, '$', :worker) ELSE JSON_ARRAY(t.worker_ids, :worker) END`
 
-/** What a claim changes: selected by the statement that locks the row, written by the next. */
+/** What a claim reads in a way of its own: mostly since it changes it, which is selected by the statement that locks the row, written by the next. */
 const CHANGED: Readonly<Partial<Record<ColumnName, string>>> = {
   started_at: instantText(STARTED_AT),
   claims: CLAIMS,
   worker_ids: `CAST(${WORKER_IDS} AS CHAR)`,
+  options: WHOLE_OPTIONS,
 }
 const CLAIMED = selectList(
   (column: TableColumn) => CHANGED[column.name] ?? readSmall(column),

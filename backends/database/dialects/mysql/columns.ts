@@ -1,5 +1,6 @@
 import type { TableColumn } from '../../../../entities/columns'
 import type { Values } from '../../connections/statement'
+import { wholeOptionsSql } from '../../../keys'
 import type { Batch } from '../records'
 import { SMALL_BYTES } from '../sql-text'
 
@@ -38,6 +39,10 @@ export function readSmall(column: TableColumn): string {
     ? `CASE WHEN LENGTH(t.args_kwargs) <= ${SMALL_BYTES} THEN ${read(column)} END`
     : read(column)
 }
+
+const joined = (...texts: string[]): string => `CONCAT(${texts.join(', ')})`
+/** The options as `wholeOptions` gives them. */
+export const WHOLE_OPTIONS = wholeOptionsSql('CAST(t.options AS CHAR)', 't.unique_key', { joined })
 
 export const KEY = 'CAST(t.id AS CHAR) AS row_key'
 

@@ -2,6 +2,7 @@ import { And, type EntityManager, In, LessThanOrEqual, MoreThan, MoreThanOrEqual
 import { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import { dashed, instantOf, NO_DELAY, PARKED_UNTIL } from '../../../../entities/formats'
 import { type ErrorRecord, PREVIOUS_FAILED } from '../../../../lib/errors/error-record'
+import { ORDINAL_AT, wholeOptions } from '../../../keys'
 import type { RawRow } from '../../row'
 import { rawOf } from '../../row-to-entity'
 import type {
@@ -9,6 +10,7 @@ import type {
   FlowRows,
   KeyRange,
   MemberRow,
+  MemberValue,
   ParkedRow,
   AfterRow,
   Found,
@@ -47,12 +49,13 @@ export class PortableFlowRows implements FlowRows {
     return rows.map((row) => rawOf(row, this.#hexIds)).map(memberOf)
   }
 
-  async firstMembers(
+  async firstValues(
     sets: readonly KeyRange[],
     limit: number,
-  ): Promise<ReadonlyMap<string, readonly MemberRow[]>> {
-    const found = new Map<string, readonly MemberRow[]>()
-    for (const range of sets) found.set(range.set, await this.members(range, limit))
+  ): Promise<ReadonlyMap<string, readonly MemberValue[]>> {
+    const found = new Map<string, readonly MemberValue[]>()
+    for (const range of sets)
+      found.set(range.set, (await this.members(range, limit)).map(memberValue))
     return found
   }
 
@@ -97,13 +100,13 @@ export class PortableFlowRows implements FlowRows {
 
   async options(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const rows = (await byKeys(this.#manager, keys)).map((row) => rawOf(row, this.#hexIds))
-    return new Map(rows.map(({ row_key: key, options }) => [key, options ?? '{}']))
+    return new Map(rows.map(withOptions))
   }
 
   async memberOptions(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const rows = (await byKeys(this.#manager, keys)).map((row) => rawOf(row, this.#hexIds))
     const members = rows.filter(({ unique_key: key }) => key?.startsWith('g'))
-    return new Map(members.map(({ row_key: key, options }) => [key, options ?? '{}']))
+    return new Map(members.map(withOptions))
   }
 
   async unfinished(keys: readonly string[]): Promise<ReadonlySet<string>> {
@@ -135,6 +138,15 @@ export class PortableFlowRows implements FlowRows {
       return { row_key, options, priority: row.priority, enqueued_at: enqueued_at ?? '' }
     })
   }
+}
+
+function memberValue({ unique_key, status, return_value: value }: MemberRow): MemberValue {
+  const isThere = status === 'SUCCESSFUL'
+  return { place: unique_key?.slice(ORDINAL_AT) ?? '', value: isThere ? (value ?? 'null') : '' }
+}
+
+function withOptions({ row_key: key, options, unique_key }: RawRow): [string, string] {
+  return [key, wholeOptions(options, unique_key) ?? '{}']
 }
 
 function waiting(id: string): Where {

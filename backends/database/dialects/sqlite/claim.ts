@@ -1,4 +1,4 @@
-import { keyAfterSql } from '../../../keys'
+import { keyAfterSql, wholeOptionsSql } from '../../../keys'
 import type { Session } from '../../connections/session'
 import { type ClaimedRaw, MAX_CLAIMS } from '../../row'
 import type { Claim } from '../dialect'
@@ -7,7 +7,14 @@ import { rowsOf } from '../plain-rows'
 import { CLAIM_COLUMNS, perFilter, queueValues, selectList } from '../sql-text'
 import { AFTER_ALL, LEASE, NOW, readSmall } from './columns'
 
-const CLAIMED = selectList(readSmall, CLAIM_COLUMNS)
+/** The options as `wholeOptions` gives them. */
+const WHOLE_OPTIONS = wholeOptionsSql('CAST(options AS TEXT)', 'unique_key', {
+  joined: (...texts) => texts.join(' || '),
+})
+const CLAIMED = selectList(
+  (column) => (column.name === 'options' ? WHOLE_OPTIONS : readSmall(column)),
+  CLAIM_COLUMNS,
+)
 
 /**
  * For each range one statement: the due delayed rows, then the undelayed ones. The subquery runs under the lock of the UPDATE,

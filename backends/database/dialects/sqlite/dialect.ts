@@ -13,6 +13,7 @@ import { SqlDialect } from '../sql-dialect'
 import type { Statements } from '../statements'
 import type { WorkerRecords } from '../worker-records'
 import type * as flowRows from '../flow-rows'
+import type * as words from './flow-words'
 import type { FlowRows } from '../flow-verbs'
 import type * as workers from './workers'
 import { freeKeyOf, INSERTED, newValues, selectList } from '../sql-text'
@@ -96,19 +97,10 @@ export class Sqlite extends SqlDialect {
 
   flowRows(session: Session): FlowRows {
     const { SqlFlowRows } = require('../flow-rows') as typeof flowRows
+    const { flowWords } = require('./flow-words') as typeof words
     return new SqlFlowRows(
       this.#path,
-      {
-        now: NOW,
-        parked: "'9998-01-01 00:00:00'",
-        isBackend: `m.${sqliteNames.isBackend}`,
-        byKeys: "id IN (SELECT json_extract(value, '$.row_key') FROM json_each(:rows))",
-        id: 'm.id',
-        asText: (column) => `CAST(${column} AS TEXT)`,
-        instantText: (column) => `CAST(${column} AS TEXT)`,
-        instant: (parameter) => parameter,
-        batch: (batch) => this.batch(batch),
-      },
+      flowWords((batch) => this.batch(batch)),
       session,
     )
   }

@@ -1,11 +1,12 @@
 import type { TaskBackend } from '../index'
 import { failed, json, refused } from './api/answer'
+import { assetNamed, pageOf } from './assets'
 import { changeAll, idsIn, permissionOf } from './api/changes'
 import { isId, name, parametersIn } from './api/query'
 import { type Asked, chosen, overviewRoute, taskRoute, tasksRoute } from './api/routes'
 import type { Change, DashboardOptions } from './options'
 import { accessOf, type Caller, openAccess, type Permission, type Refusal } from './security/access'
-import { forgery } from './security/guard'
+import { forgery, SAFE_HEADERS } from './security/guard'
 
 /** A request, as an adapter has read it. */
 export interface Incoming extends Caller {
@@ -44,9 +45,16 @@ export class Handler {
 
   async answer(incoming: Incoming): Promise<Response> {
     try {
+      const { pathname, searchParams } = new URL(incoming.url, 'http://localhost')
+      const last = pathname.split('/').at(-1) ?? ''
+      const isApi = pathname.includes(API)
+      // The files are those of the package, and hold nothing of anybody.
+      const asset = isApi || !/^app\.\w+\.(js|css)$/.test(last) ? undefined : assetNamed(last)
+      if (asset) return asset
       const visitor = await this.#visitor(incoming)
       if ('status' in visitor) return refused(visitor)
-      return await this.#answer(incoming, visitor)
+      if (isApi) return await this.#answer(incoming, visitor, pathname, searchParams)
+      return last === '' ? pageOf() : redirect(`${last}/`)
     } catch (error) {
       const answer = failed(error)
       if (answer.status >= 500) this.#around.report(error)
@@ -65,15 +73,17 @@ export class Handler {
     return 'status' in access ? access : { user, access }
   }
 
-  #answer(incoming: Incoming, visitor: Visitor): Promise<Response> {
-    const { pathname, searchParams } = new URL(incoming.url, 'http://localhost')
-    const path = pathname.split('/api/1/').at(-1) ?? ''
-    if (!pathname.includes('/api/1/')) return Promise.resolve(refused(NOT_FOUND))
-    const parts = path.split('/')
-    if (incoming.method === 'POST') return this.#change(incoming, visitor, parts, searchParams)
+  async #answer(
+    incoming: Incoming,
+    visitor: Visitor,
+    pathname: string,
+    search: URLSearchParams,
+  ): Promise<Response> {
+    const parts = (pathname.split(API).at(-1) ?? '').split('/')
+    if (incoming.method === 'POST') return this.#change(incoming, visitor, parts, search)
     if (incoming.method === 'GET' || incoming.method === 'HEAD')
-      return this.#read(parts, this.#asked(searchParams, visitor))
-    return Promise.resolve(refused({ ...NOT_ALLOWED, headers: { Allow: 'GET, HEAD, POST' } }))
+      return this.#read(parts, this.#asked(search, visitor))
+    return refused({ ...NOT_ALLOWED, headers: { Allow: 'GET, HEAD, POST' } })
   }
 
   async #read([route, id, ...others]: readonly string[], asked: Asked): Promise<Response> {
@@ -111,6 +121,14 @@ export class Handler {
     const { redact = {} } = this.#options
     return { search, access, redact, backends: this.#around.backends() }
   }
+}
+
+/** Paths are told by their end, so that no base path has to be known. */
+const API = '/api/1/'
+
+/** To the same address with a slash, relative: behind a proxy that rewrites it holds, too. */
+function redirect(location: string): Response {
+  return new Response(null, { status: 302, headers: { ...SAFE_HEADERS, Location: location } })
 }
 
 const NOT_FOUND: Refusal = { status: 404, message: 'Not found' }

@@ -1,10 +1,19 @@
 // Builds `dist` from scratch: stale files of an earlier layout would be packed otherwise.
 // With --if-stale only when a source, or a folder of sources, is newer than the build.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { buildSync } from 'esbuild'
 
-const SOURCES = ['lib', 'entities', 'backends', 'cli']
+const SOURCES = ['lib', 'entities', 'backends', 'cli', 'dashboard']
 const FILES = ['index.ts', 'tsconfig.json', 'package.json', 'node_modules/typescript/package.json']
 /** Made last, so a build that did not end is stale. */
 const LAST = 'dist/cli/index.js'
@@ -17,7 +26,28 @@ function build() {
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], {
     stdio: 'inherit',
   })
+  buildPage()
   chmodSync(LAST, 0o755)
+}
+
+/** The page of the dashboard, with all that it needs: hashed files, which browsers keep. */
+function buildPage() {
+  const { outputFiles } = buildSync({
+    entryPoints: { app: 'dashboard/page/app.tsx' },
+    bundle: true,
+    minify: true,
+    write: false,
+    outdir: 'dist/dashboard/page',
+    entryNames: '[name].[hash]',
+    format: 'esm',
+    target: ['es2022', 'chrome123', 'firefox120', 'safari17.5'],
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    legalComments: 'inline',
+    tsconfigRaw: {},
+  })
+  mkdirSync('dist/dashboard/page', { recursive: true })
+  for (const { path, contents } of outputFiles) writeFileSync(path, contents)
 }
 
 function isStale() {

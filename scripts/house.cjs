@@ -5,13 +5,16 @@ const { readdirSync, readFileSync } = require('node:fs')
 const { dirname, join, relative, resolve } = require('node:path')
 
 const root = join(__dirname, '..')
-const ROOMS = ['lib', 'entities', 'backends', 'cli']
+const ROOMS = ['lib', 'entities', 'backends', 'cli', 'dashboard']
+/** A program for browsers, which is bundled with all that it needs. */
+const PAGE = join('dashboard', 'page')
 
 /** The TypeScript files of a folder, however deep, by their paths from the repository. */
 function sourcesOf(folder) {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join(folder, name))
+    .filter((file) => !file.startsWith(PAGE))
 }
 
 /** What a file imports, exports again, or requires: `{ from, target, typeOnly }`. */

@@ -14,6 +14,7 @@ const WAITING = 2 * availableParallelism()
 
 const build = check('build', 'scripts/build.mjs', '--if-stale')
 const types = check('types', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'spec')
+const pageTypes = check('page types', 'node_modules/typescript/bin/tsc', '-p', 'dashboard/page')
 const format = check(
   'format',
   'node_modules/prettier/bin/prettier.cjs',
@@ -37,6 +38,7 @@ const TIERS = {
       [
         specs(['unit', 'contract'], { workers: '100%', env: { DB: 'sqlite' } }),
         types,
+        pageTypes,
         format,
         lint,
       ],

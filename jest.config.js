@@ -70,6 +70,7 @@ if (!versions.every((version) => version in tiers))
 module.exports = {
   projects: versions.flatMap((version) => tiers[version].map((tier) => project(tier, version))),
   maxWorkers: '100%',
+  testSequencer: '<rootDir>/spec/support/longest-first.cjs',
   // Far more than any spec takes: it is met by what hangs, not by a machine that is slow.
   testTimeout: 60_000,
   reporters: ['default', '<rootDir>/spec/support/reporter.cjs'],

@@ -2,6 +2,7 @@ import { dashed } from '../entities/formats'
 import { OneClass, onePerProcess } from '../lib/copies/one-per-process'
 import type { Order } from '../lib/order'
 import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
+import { NotSupportedError } from '../lib/errors/errors'
 import { taskFinished, taskStarted } from '../lib/events/signals'
 import { logState } from '../lib/events/task-log'
 import { callTask } from '../lib/execution/executor'
@@ -71,6 +72,11 @@ export class ImmediateBackend extends KeptInMemory {
 
   /** Runs a FAILED task again, in place. */
   override async retry(id: string): Promise<TaskResult<unknown>> {
+    if (partOf(this.table.get(id).options).awaits)
+      throw new NotSupportedError(
+        `Task ${id} is a step of a flow, whose values ${this.constructor.name} does not keep.`,
+        'Enqueue the flow again.',
+      )
     const row = this.table.retry(id)
     this.#finished.delete(row)
     return this.#run(row, () => tasks.get(row.task_path ?? ''))

@@ -44,12 +44,15 @@ const SET = { at: 1, length: 32 } as const
 /** Where its ordinal is. */
 export const ORDINAL_AT = SET.at + SET.length
 
+/** Another program may have written any other key that begins alike. */
+const MEMBER_KEY = /^g[0-9a-f]{38}$/
+
 /** What the options of a member say that has no others, and whose set is named by the row that waits for it. */
 const SET_OPTIONS = ['{"flow":{"set":"', '"}}'] as const
 
 /** The options of a row: those of its column, or what its key says of its set. */
 export function wholeOptions(options: string | null, key: string | null): string | null {
-  if (options !== null || !key?.startsWith('g')) return options
+  if (options !== null || key === null || !MEMBER_KEY.test(key)) return options
   return SET_OPTIONS.join(key.slice(SET.at, SET.at + SET.length))
 }
 

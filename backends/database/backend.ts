@@ -25,7 +25,7 @@ import type { SlotRow } from '../../lib/slot'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { assertId, isUuid, newId } from '../ids'
 import { retentionOf } from '../lease-options'
-import { type Browsed, countRows, listRows, retryRow } from './browse'
+import { type Browsed, countRows, listRows } from './browse'
 import { checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
 import { dbResultOf, rawOf } from './row-to-entity'
@@ -38,6 +38,7 @@ import type { Table } from './table'
 import { explained, isAway } from './connections/database-errors'
 import type { NewOrder, Written } from './enqueueing/insert'
 import type * as flows from './flows/flow-orders'
+import { retryStep } from './flows/retry'
 import { settledAfter } from './flows/settled-after'
 import { newestSlot } from './enqueueing/slots'
 import { writeOrders } from './enqueueing/write-orders'
@@ -156,8 +157,8 @@ export class DatabaseBackend extends TaskBackend {
   }
 
   override async retry(id: string): Promise<TaskResult<unknown>> {
-    return this.#browse(async (browsed) =>
-      this.#resultOf(await retryRow(browsed, String(id)), browsed),
+    return this.#inTable(undefined, async (place, session) =>
+      this.#resultOf(await retryStep(place, session, this.alias, String(id)), place),
     )
   }
 
@@ -223,12 +224,9 @@ export class DatabaseBackend extends TaskBackend {
     )
   }
 
-  #resultOf(row: DBTaskResult, { table }: Browsed): TaskResult<unknown> {
-    return new TaskResult(
-      this,
-      () => valuesOf(rawOf(row, table.hexIds)),
-      () => row,
-    )
+  #resultOf(row: DBTaskResult, { table }: Pick<Browsed, 'table'>): TaskResult<unknown> {
+    const values = (): ReturnType<typeof valuesOf> => valuesOf(rawOf(row, table.hexIds))
+    return new TaskResult(this, values, () => row)
   }
 
   #newKey({ hexIds }: Table): string {

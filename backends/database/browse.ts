@@ -4,6 +4,8 @@ import { dashed, hexOf, NO_DELAY, PARKED_UNTIL } from '../../entities/formats'
 import { historyOf, withRetry } from '../../lib/errors/history'
 import type { CountQuery, ListQuery } from '../../lib/backend'
 import { ResultNotFoundError } from '../../lib/errors/errors'
+import { isRecord } from '../../lib/errors/option-checks'
+import { flowPartOf } from '../../lib/flow-parts'
 import type { Counts, TaskStatus } from '../../lib/record'
 import { isUuid } from '../ids'
 import { notFailed } from '../not-failed'
@@ -225,7 +227,8 @@ function readyAgain({
   return {
     status: 'READY' as const,
     uniqueKey: uniqueKey ?? enqueuedKeyOf(options),
-    runAfter: NO_DELAY,
+    // A step of a flow waits again, and is settled anew: what it waits for may have been retried, too.
+    runAfter: isStep(options) ? PARKED_UNTIL : NO_DELAY,
     finishedAt: null,
     leaseUntil: null,
     cancelRequestedAt: null,
@@ -235,4 +238,10 @@ function readyAgain({
     // What somebody wrote in place of a list would make the task FAILED again.
     attemptErrors: withRetry(historyOf(attemptErrors) ?? [], { exceptionClassPath, traceback }),
   }
+}
+
+/** Whether a row waits for others, but not for a failure: that may be gone. */
+function isStep(options: unknown): boolean {
+  const { awaits } = isRecord(options) ? flowPartOf(options) : {}
+  return awaits !== undefined && awaits.when !== 'failed'
 }

@@ -137,6 +137,8 @@ function scheduleOf(name: string): AnySchedule {
   throw new UsageError(
     `There is no schedule ${shown(name)}.`,
     didYouMean(name, known) ??
-      (known.length === 0 ? NONE : 'Run `npx tasks schedules` for a list.'),
+      (known.length === 0
+        ? NONE
+        : 'Run `npx tasks schedules` for a list. Import the file that defines it, or add that file to TASK_MODULES.'),
   )
 }

@@ -59,7 +59,7 @@ export class PreviousFailed extends TasksError {
 
   constructor(id: string, taskName: string, headline: string) {
     super(
-      `Task ${id} (${taskName}), which it waited for, has failed: ${headline}`,
+      `Task ${id} (${taskName}), which it waited for, has failed: ${headline}.`,
       'Retry that one: if it succeeds, this one runs.',
     )
   }

@@ -26,7 +26,7 @@ export class FlowHandle<Gives, Last = unknown> {
     return { done, total: this.#results.length }
   }
 
-  /** The results of all tasks of the flow, in its order, read anew where they had not finished; without those of callbacks. */
+  /** The results of all tasks of the flow, in its order, read anew where they were not SUCCESSFUL; without those of callbacks. */
   async results(): Promise<readonly TaskResult<unknown>[]> {
     await refreshed(this.#results)
     return this.#results
@@ -63,8 +63,9 @@ export class FlowHandle<Gives, Last = unknown> {
 /** Results that are read side by side. */
 const AT_ONCE = 10
 
+/** One that is FAILED may have been retried by hand. */
 async function refreshed(results: readonly TaskResult<unknown>[]): Promise<void> {
-  const open = results.filter(({ isFinished }) => !isFinished)
+  const open = results.filter(({ status }) => status !== 'SUCCESSFUL')
   for (let i = 0; i < open.length; i += AT_ONCE)
     await Promise.all(open.slice(i, i + AT_ONCE).map((result) => result.refresh()))
 }

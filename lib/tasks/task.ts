@@ -4,7 +4,7 @@ import { type CallArguments, assertCall, assertCalls } from '../arguments/call-a
 import { TaskContext } from './context'
 import { assertReceivable, receivedArguments } from '../arguments/dto'
 import { OneClass } from '../copies/one-per-process'
-import { NotSupportedError, ResultMismatchError } from '../errors/errors'
+import { InvalidTaskError, NotSupportedError, ResultMismatchError } from '../errors/errors'
 import type { ReadonlyData } from '../arguments/json'
 import { enqueueManyThrough, enqueueThrough, isWrapped } from '../middleware'
 import { backends } from '../backend-registry'
@@ -72,6 +72,12 @@ export class Task<Args extends unknown[], Return> {
    * ```
    */
   order(...args: Args): Flow<Return extends void ? null : Return, Return> {
+    // `next(publish.order)` compiles, and takes the method from its task.
+    if (!(this instanceof Task))
+      throw new InvalidTaskError(
+        'order was called without its task.',
+        'Call it as a method: next((value) => someTask.order(value)).',
+      )
     return new Flow([{ members: [leafOf(this, args)], isGroup: false }])
   }
 

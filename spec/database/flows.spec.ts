@@ -219,6 +219,82 @@ describeEachDatabase(({ name, connect }) => {
     expect(await rows().countBy({ status: 'FAILED' })).toBe(0)
   })
 
+  it('a step that is retried by hand waits for what it waited for, and never runs without it', async () => {
+    failing = new Set([1])
+    const handle = await members([1, 2])
+      .next((values) => sum.order(values, 0))
+      .next((total) => note.order(total))
+      .enqueue()
+    await drain()
+    const [first, , step, last] = await handle.results()
+    const retry = (id: string) => backends.get('default').retry(id)
+
+    await expect(retry(step!.id)).rejects.toThrow(first!.id)
+    expect((await step!.refresh()).errors.at(-1)?.traceback).toContain(first!.id)
+    failing = new Set()
+    await retry(first!.id)
+    expect((await retry(step!.id)).isWaiting).toBe(true)
+    expect((await retry(last!.id)).isWaiting).toBe(true)
+    await drain()
+    expect(ran).toEqual([6])
+    expect((await handle.results()).map(({ status }) => status)).toEqual(
+      Array(4).fill('SUCCESSFUL'),
+    )
+  })
+
+  it.each(['forth', 'back'])(
+    'a cancelled flow can be retried, from its beginning or its end: %s',
+    async (way) => {
+      const handle = await members([1, 2])
+        .next((values) => sum.order(values, 0))
+        .next((total) => note.order(total))
+        .enqueue()
+      await handle.cancel()
+      const ids = (await handle.results()).map(({ id }) => id)
+      for (const id of way === 'forth' ? ids : ids.toReversed())
+        await backends
+          .get('default')
+          .retry(id)
+          .catch(() => {})
+      await drain()
+      expect(ran).toEqual([6])
+    },
+  )
+
+  it('a callback is not told of what has been retried meanwhile', async () => {
+    const handle = await double
+      .order(1)
+      .onFailure((failure) => failed.order(failure))
+      .enqueue()
+    await handle.last.cancel()
+    await backends.get('default').retry(handle.last.id)
+    await drain()
+    expect(ran).toEqual([])
+    const told = await rows().findOneByOrFail({ taskPath: 'flows.failed' })
+    expect([told.status, told.traceback]).toEqual(['FAILED', expect.stringContaining('retried')])
+  })
+
+  it('keys and options of another program are no flow, and keep none from going on', async () => {
+    const rubbish = await note.enqueueMany([[1], [2], [3]])
+    await runUntilEmpty()
+    const keys = ['g"}', 'g', `g${'a'.repeat(31)}"`]
+    for (const [i, { id }] of rubbish.entries())
+      await rows().update({ id }, { uniqueKey: keys[i]! })
+    await members([1])
+      .next((values) => sum.order(values, 0))
+      .enqueue()
+    if (name === 'sqlite' || name === 'mariadb') {
+      const { id } = await note.enqueue(0)
+      await dataSource.query(
+        `UPDATE db_task_result SET options = '{"awaits"' WHERE id = '${dataSource.options.type === 'mariadb' ? id : id.replaceAll('-', '')}' OR id = '${id}'`,
+      )
+    }
+    await drain()
+    expect(await rows().countBy({ status: 'SUCCESSFUL', taskPath: 'flows.sum' })).toBe(1)
+    await pruneResults({ minAge: 0, queues: '*' as never })
+    expect(await rows().countBy({ status: 'SUCCESSFUL' })).toBe(0)
+  })
+
   it('what a Django worker finishes, which settles nothing, is settled by the next look', async () => {
     const handle = await members([1, 2])
       .next((values) => sum.order(values, 0))

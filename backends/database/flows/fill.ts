@@ -3,6 +3,7 @@ import { PREVIOUS_FAILED } from '../../../lib/errors/error-record'
 import { isRecord } from '../../../lib/errors/option-checks'
 import type { Awaited, Shape } from '../../../lib/flow-parts'
 import { memberKey, LAST_ORDINAL, ordinalOf } from '../../keys'
+import { parsed } from '../../parsed'
 import type { FlowRows, MemberRow, MemberValue } from '../dialects/flow-verbs'
 import type { ClaimedRaw } from '../row'
 import { partOf, wholeOf } from './settling'
@@ -40,17 +41,22 @@ export class Filling {
   /** The row with its arguments; one that cannot have them says why. Rejects if the database does not answer. */
   async filled(row: ClaimedRaw, first: FirstValues = NOTHING): Promise<ClaimedRaw> {
     const { awaits } = partOf(row.options)
-    const call: unknown = JSON.parse(row.args_kwargs ?? 'null')
+    const call = parsed(row.args_kwargs)
     if (!awaits || !isRecord(call) || !isOpen(call['args'])) return row
     const { of, fill, kwargs = {} } = call['args']
-    const value = fill.length === 0 ? '' : await this.#valueOf(awaits, first.get(awaits.set))
-    if (value === undefined) return { ...row, fault: tooLarge(awaits) }
+    let value = ''
+    try {
+      if (fill.length > 0) value = await this.#valueOf(awaits, first.get(awaits.set))
+    } catch (error) {
+      if (error instanceof Unfillable) return { ...row, fault: error.message }
+      throw error
+    }
     const args = of.map((argument, i) => (fill.includes(i) ? value : JSON.stringify(argument)))
     return { ...row, args_kwargs: `{"args":${listOf(args)},"kwargs":${JSON.stringify(kwargs)}}` }
   }
 
-  /** undefined: it is too large. */
-  async #valueOf(awaits: Awaited, first: readonly MemberValue[] = []): Promise<string | undefined> {
+  /** @throws Unfillable */
+  async #valueOf(awaits: Awaited, first: readonly MemberValue[] = []): Promise<string> {
     const { set, give } = awaits
     if (give === 'failure') return JSON.stringify(await this.#firstFailure(set))
     const isOutcome = give === 'outcomes'
@@ -60,7 +66,10 @@ export class Filling {
         first.map(({ value }) => (isOutcome ? fulfilled(value) : value)),
       )
     const members = await this.#members(set)
-    if (members === undefined) return undefined
+    if (members === undefined) throw new Unfillable(tooLarge(awaits))
+    // One may have been retried by hand since all had finished.
+    const open = members.find(({ status }) => !(isOutcome ? ENDED : GIVING).includes(status))
+    if (open) throw new Unfillable(isMissing(open))
     const outcomes = (): Promise<string[]> =>
       Promise.all(members.map((member) => this.#outcomeOf(member)))
     return given(awaits, isOutcome ? await outcomes() : members.map(textOf))
@@ -89,9 +98,13 @@ export class Filling {
   async #firstFailure(set: string): Promise<unknown> {
     const found = await this.#rows.first([wholeOf(set)], 'failed')
     const key = found.get(set)?.key
-    if (key === undefined) return null
-    const [member] = await this.#rows.members({ set, from: key, upTo: key }, 1)
-    return member ? this.#failureOf(member) : null
+    const from = key ?? ''
+    const [member] = key === undefined ? [] : await this.#rows.members({ set, from, upTo: from }, 1)
+    if (!member)
+      throw new Unfillable(
+        'nothing of its flow is FAILED any more: what was has been retried meanwhile',
+      )
+    return this.#failureOf(member)
   }
 
   async #outcomeOf(member: MemberRow): Promise<string> {
@@ -107,6 +120,16 @@ export class Filling {
     const earlier = id === undefined ? undefined : await this.#rows.row(keyLike(id, member.row_key))
     return failureOf(earlier ?? member)
   }
+}
+
+const GIVING: readonly string[] = ['SUCCESSFUL']
+const ENDED: readonly string[] = ['SUCCESSFUL', 'FAILED']
+
+/** Why a row cannot be given what it waits for. */
+class Unfillable extends Error {}
+
+function isMissing({ row_key, task_path, status }: MemberRow): string {
+  return `task ${dashed(row_key)} (${task_path ?? ''}) of its flow, which it was to be told of, is ${status} again: once that one has finished, retry this one`
 }
 
 /** Whether these are all values of a set, and no more is to be known of it. */

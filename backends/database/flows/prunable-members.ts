@@ -16,6 +16,8 @@ export async function withoutAwaited(
     const ids = [...successful, ...failed, ...finished]
     followers.set(key, ids.map(hexIds ? hexOf : dashed))
   }
-  const open = await rows.unfinished([...new Set([...followers.values()].flat())])
+  const named = new Set([...followers.values()].flat())
+  if (named.size === 0) return keys
+  const open = await rows.unfinished([...named])
   return keys.filter((key) => !followers.get(key)?.some((follower) => open.has(follower)))
 }

@@ -5,6 +5,7 @@ import { flowPartOf, type SetLinks, type When, WHENS } from '../../../lib/flow-p
 import type { Settled } from '../../../lib/store'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { LAST_ORDINAL, memberKey, ordinalOf } from '../../keys'
+import { parsed } from '../../parsed'
 import type { AfterRow, Found, FlowRows, KeyRange, MemberRow } from '../dialects/flow-verbs'
 
 /** Rows that wait, of which one look settles so many. */
@@ -174,9 +175,10 @@ export function wholeOf(set: string): KeyRange {
   return { set, from: memberKey(set, 0), upTo: memberKey(set, LAST_ORDINAL) }
 }
 
+/** Of options that are no JSON, as another program may have written them, nothing. */
 export function partOf(options: string | null): ReturnType<typeof flowPartOf> {
-  const parsed: unknown = options === null ? null : JSON.parse(options)
-  return isRecord(parsed) ? flowPartOf(parsed) : {}
+  const read = parsed(options)
+  return isRecord(read) ? flowPartOf(read) : {}
 }
 
 /** One for each set, with all that wait for it. */

@@ -1,3 +1,4 @@
+import { isIdText } from '../../entities/formats'
 import { didYouMean, shown, UsageError } from '../../index'
 
 /** A parameter of a route: what is expected, and what the text says; undefined if it is not that. */
@@ -82,8 +83,5 @@ export const ID: Parameter<string> = {
 }
 
 export function isId(value: unknown): value is string {
-  return (
-    typeof value === 'string' &&
-    /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value)
-  )
+  return typeof value === 'string' && isIdText(value)
 }

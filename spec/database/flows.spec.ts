@@ -229,8 +229,11 @@ describeEachDatabase(({ name, connect }) => {
     const [first, , step, last] = await handle.results()
     const retry = (id: string) => backends.get('default').retry(id)
 
-    await expect(retry(step!.id)).rejects.toThrow(first!.id)
-    expect((await step!.refresh()).errors.at(-1)?.traceback).toContain(first!.id)
+    const before = await rows().find()
+    await expect(retry(step!.id)).rejects.toThrow(
+      `waits for task ${first!.id} (flows.double), which`,
+    )
+    expect(await rows().find()).toEqual(before)
     failing = new Set()
     await retry(first!.id)
     expect((await retry(step!.id)).isWaiting).toBe(true)
@@ -242,24 +245,19 @@ describeEachDatabase(({ name, connect }) => {
     )
   })
 
-  it.each(['forth', 'back'])(
-    'a cancelled flow can be retried, from its beginning or its end: %s',
-    async (way) => {
-      const handle = await members([1, 2])
-        .next((values) => sum.order(values, 0))
-        .next((total) => note.order(total))
-        .enqueue()
-      await handle.cancel()
-      const ids = (await handle.results()).map(({ id }) => id)
-      for (const id of way === 'forth' ? ids : ids.toReversed())
-        await backends
-          .get('default')
-          .retry(id)
-          .catch(() => {})
-      await drain()
-      expect(ran).toEqual([6])
-    },
-  )
+  it('a cancelled flow can be retried from its beginning on, and only so', async () => {
+    const handle = await members([1, 2])
+      .next((values) => sum.order(values, 0))
+      .next((total) => note.order(total))
+      .enqueue()
+    await handle.cancel()
+    const ids = (await handle.results()).map(({ id }) => id)
+    for (const id of ids.slice(2).toReversed())
+      await expect(backends.get('default').retry(id)).rejects.toThrow('Retry that one first')
+    for (const id of ids) await backends.get('default').retry(id)
+    await drain()
+    expect(ran).toEqual([6])
+  })
 
   it('a callback is not told of what has been retried meanwhile', async () => {
     const handle = await double

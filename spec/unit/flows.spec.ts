@@ -13,6 +13,7 @@ import { DummyBackend } from 'typeorm-tasks/backends/dummy'
 import { ImmediateBackend } from 'typeorm-tasks/backends/immediate'
 import { MemoryBackend } from '#memory/backend'
 import { runUntilEmpty } from '#start-worker'
+import { backends } from '../../lib/backend-registry'
 import { catchLog } from '../support/tasks'
 
 const double = task('flows.unit.double', (value: number) => {
@@ -227,4 +228,19 @@ describe('a flow is refused', () => {
     const inner = double.order(1).onFailure((failure) => failed.order(failure))
     await expect(group([inner]).enqueue()).rejects.toThrow('Put it on the whole flow')
   })
+})
+
+it('an order without its task says how it is made', () => {
+  const { order } = text
+  expect(() => order(1)).toThrow('next((value) => someTask.order(value))')
+})
+
+it('the Immediate backend does not run a step again without its values', async () => {
+  configureTasks({ default: { BACKEND: ImmediateBackend } })
+  const handle = await double
+    .order(-1)
+    .next((value) => text.order(value))
+    .enqueue()
+  expect(handle.last.status).toBe('FAILED')
+  await expect(backends.get('default').retry(handle.last.id)).rejects.toThrow('is a step of a flow')
 })

@@ -33,7 +33,7 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
       'tinyglobby',
     ],
   },
-  dashboard: { rooms: ['lib', 'index'], packages: [] },
+  dashboard: { rooms: ['lib', 'entities', 'index'], packages: [] },
 }
 
 /** What each room within lib may import of lib; `lib` is its root. Each stands on those before it, and on no others. */

@@ -1,16 +1,19 @@
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
-import { dashed } from '../../../entities/formats'
-import { headline } from '../../../lib/errors/error-record'
+import { dashed, hexOf } from '../../../entities/formats'
 import { NotSupportedError } from '../../../lib/errors/errors'
+import type { Awaited } from '../../../lib/flow-parts'
+import { isUuid } from '../../ids'
 import { retryRow } from '../browse'
 import type { Session } from '../connections/session'
+import type { FlowRows } from '../dialects/flow-verbs'
 import type { Place } from '../place'
+import type { RawRow } from '../row'
 import type * as settling from './settling'
 
 /**
  * Makes a FAILED row READY, as `retryRow` does. A step of a flow runs once what it waits for has succeeded.
  *
- * @throws NotSupportedError also for a step that waits for a row that is FAILED: that one is to be retried.
+ * @throws NotSupportedError also for a step that waits for a row that is FAILED; then nothing is changed.
  */
 export async function retryStep(
   { dialect, dataSource, table }: Place,
@@ -19,17 +22,37 @@ export async function retryStep(
   id: string,
 ): Promise<DBTaskResult> {
   const { manager } = session
-  const row = await retryRow({ manager, dataSource, table }, id)
-  if (row.options === null || !Object.hasOwn(row.options, 'flow')) return row
+  const step = await stepOf(session, { dialect, table }, id)
+  if (!step) return retryRow({ manager, dataSource, table }, id)
   const { Settling, partOf } = require('./settling') as typeof settling
-  const { awaits } = partOf(JSON.stringify(row.options))
+  const { awaits } = partOf(step.options)
+  const rows = dialect.flowRows(session)
+  if (awaits?.when === 'successful') await assertNoneFailed(step, awaits, rows)
+  const row = await retryRow({ manager, dataSource, table }, id)
   if (!awaits || awaits.when === 'failed') return row
-  const settled = new Settling(dialect.flowRows(session), alias, table.hexIds)
+  const settled = new Settling(rows, alias, table.hexIds)
   await settled.settle([{ set: awaits.set, [awaits.when]: [row.id] }])
-  const now = await manager.findOneBy(DBTaskResult, { id: row.id })
-  if (now?.status !== 'FAILED') return now ?? row
+  return (await manager.findOneBy(DBTaskResult, { id: row.id })) ?? row
+}
+
+/** The row, if it is FAILED and waits for others. */
+async function stepOf(
+  session: Session,
+  { dialect, table }: Pick<Place, 'dialect' | 'table'>,
+  id: string,
+): Promise<RawRow | undefined> {
+  if (!isUuid(dashed(id))) return undefined
+  const row = await dialect.byId(session, table.hexIds ? hexOf(id) : dashed(id))
+  return row?.status === 'FAILED' && row.options?.includes('"awaits"') ? row : undefined
+}
+
+async function assertNoneFailed(step: RawRow, { set }: Awaited, rows: FlowRows): Promise<void> {
+  const { wholeOf } = require('./settling') as typeof settling
+  const from = (await rows.first([wholeOf(set)], 'failed')).get(set)?.key
+  const [member] = from === undefined ? [] : await rows.members({ set, from, upTo: from }, 1)
+  if (!member) return
   throw new NotSupportedError(
-    `Task ${dashed(row.id)} (${row.taskPath}) cannot run.`,
-    headline(now) ?? 'Retry what it waits for.',
+    `Task ${dashed(step.row_key)} (${step.task_path}) waits for task ${dashed(member.row_key)} (${member.task_path}), which is FAILED.`,
+    'Retry that one first.',
   )
 }

@@ -56,12 +56,13 @@ for (const { fresh, name } of databases())
 
           const tasks = (start.claims.length + all.claims.length + end.claims.length) * BATCH
           say(
-            `postgres, a snapshot held for ${SECONDS} s and ${tasks} tasks, ${dead} dead rows: 99 of 100 claims within ${p99(start.claims).toFixed(1)} ms at the start, ${p99(end.claims).toFixed(1)} at the end, ${p99(after.claims).toFixed(1)} after it (SELECT 1: ${p99(start.nothing).toFixed(1)}, ${p99(end.nothing).toFixed(1)}, ${p99(after.nothing).toFixed(1)})`,
+            `postgres, a snapshot held for ${SECONDS} s and ${tasks} tasks, ${dead} dead rows: half of all claims within ${median(start.claims).toFixed(1)} ms at the start, ${median(end.claims).toFixed(1)} at the end, ${median(after.claims).toFixed(1)} after it; 99 of 100 within ${p99(start.claims).toFixed(1)} ms at the start, ${p99(end.claims).toFixed(1)} at the end, ${p99(after.claims).toFixed(1)} after it (SELECT 1: ${p99(start.nothing).toFixed(1)}, ${p99(end.nothing).toFixed(1)}, ${p99(after.nothing).toFixed(1)})`,
           )
           // What the machine itself became slower by is not the claim's.
           const load = (before: Window, later: Window): number =>
-            Math.max(1, p99(later.nothing) / p99(before.nothing))
-          expect(p99(end.claims)).toBeLessThan(3 * p99(start.claims) * load(start, end))
+            Math.max(1, median(later.nothing) / median(before.nothing))
+          // Dead rows slow down every claim; the slowest of a hundred is one that the machine kept waiting.
+          expect(median(end.claims)).toBeLessThan(3 * median(start.claims) * load(start, end))
           expect(median(after.claims)).toBeLessThan(2 * median(start.claims) * load(start, after))
         } finally {
           await store.close()

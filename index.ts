@@ -37,7 +37,7 @@ export { getResult, type GetResultOptions } from './lib/tasks/get-result'
 export { runningCommand } from './lib/copies/running-command'
 export { TaskResult, type WaitOptions } from './lib/result'
 export type { KeepResults, KeptByStatus } from './lib/retention'
-export type { Counts, Progress, TaskStatus } from './lib/record'
+export type { Counts, Progress, TaskStatus } from './lib/row/record'
 export {
   type BackendClass,
   type BackendConfig,
@@ -98,7 +98,7 @@ export type { CallOptions, TaskOptions } from './lib/tasks/task-options'
 export { schedule } from './lib/schedules/define'
 export { Schedule } from './lib/schedules/schedule'
 export type { ScheduledUsing, ScheduleOptions } from './lib/schedules/schedule-options'
-export type { Slot, SlotRow } from './lib/slot'
+export type { Slot, SlotRow } from './lib/row/slot'
 export type { WorkerReport } from './lib/worker/worker'
 export type { IsolationOptions } from './lib/isolation/isolation-options'
 export type { WorkerOptions } from './lib/worker/worker-options'

@@ -1,7 +1,7 @@
 import type { Order, TaskKey } from '../lib/order'
 import { NotSupportedError, ResultMismatchError } from '../lib/errors/errors'
-import type { ResultValues } from '../lib/record'
-import { LAST_SLOT, slotInKey, slotKey } from '../lib/slot'
+import type { ResultValues } from '../lib/row/record'
+import { LAST_SLOT, slotInKey, slotKey } from '../lib/row/slot'
 
 /**
  * What a key begins with in the column `unique_key`: it says when the key is free again. One of `unique` once its row has

@@ -1,5 +1,5 @@
 import { NotSupportedError } from '../lib/errors/errors'
-import type { TaskStatus } from '../lib/record'
+import type { TaskStatus } from '../lib/row/record'
 
 /** What somebody is told who retries a task that has not failed. */
 export function notFailed(id: string, taskName: string, status: TaskStatus): NotSupportedError {

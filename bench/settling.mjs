@@ -23,7 +23,7 @@ if (!globalThis.gc) {
   process.exit(spawnSync(nodeProgram(), args, { stdio: 'inherit' }).status ?? 1)
 }
 const require = createRequire(`${repository}/package.json`)
-const { flowPartOf } = require('./dist/lib/flow-parts.js')
+const { flowPartOf } = require('./dist/lib/row/flow-parts.js')
 const { DataSource } = require('typeorm')
 const { configureTasks, group, task, taskEntities } = require('./dist/index.js')
 const { backends } = require('./dist/lib/backend-registry.js')

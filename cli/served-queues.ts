@@ -3,8 +3,9 @@ import { UsageError } from '../lib/errors/errors'
 import { didYouMean, shown } from '../lib/errors/suggestions'
 import { log } from '../lib/events/logger'
 import { tasks } from '../lib/registry'
+import type { TaskResult } from '../lib/result'
 
-/** Waiting tasks that are read, the newest, to name their queues; each may have large arguments. */
+/** READY tasks that are read, the newest, to count them and to name their queues; each may have large arguments. */
 const MOST_READ = 100
 
 /** @throws UsageError for a queue that TASKS does not have: nothing would ever be in it. */
@@ -50,24 +51,45 @@ export async function sayUnknownTask(
   )
 }
 
-/** For a batch that has ended: says that tasks wait in queues that it did not serve. */
-export async function sayUnserved(
+/** For a batch that has ended: says what it left, which is due later or waits for others, and what is in queues that it did not serve. */
+export async function sayLeft(
   served: readonly string[],
   excluded: readonly string[],
   backend: TaskBackend,
 ): Promise<void> {
-  const isUnserved = (name: string): boolean =>
-    excluded.includes(name) || !(served.includes('*') || served.includes(name))
-  const known = backend.settings.queues.filter(isUnserved)
-  // Not counts(): those of all finished tasks take seconds in a large table.
-  const waiting = await backend.list({
-    status: 'READY',
-    queues: known.length > 0 ? known : null,
-    limit: MOST_READ,
-  })
-  const others = waiting.map(({ queueName }) => queueName).filter(isUnserved)
+  const isServed = (name: string): boolean =>
+    !excluded.includes(name) && (served.includes('*') || served.includes(name))
+  const known = backend.settings.queues
+  const inServed = served.includes('*') ? known.filter(isServed) : served
+  const left = (await ready(backend, inServed)).filter(({ queueName }) => isServed(queueName))
+  const waiting = left.filter(({ isWaiting }) => isWaiting).length
+  const parts = [
+    waiting < left.length && `${count(left.length - waiting)} due later`,
+    waiting > 0 && `${count(waiting)} waiting for other tasks of their flows`,
+  ].filter((part) => part !== false)
+  if (parts.length > 0) log.info(`Left are task(s) in its queues: ${parts.join(', ')}.`)
+  const unserved = known.filter((name) => !isServed(name))
+  const others = (await ready(backend, unserved))
+    .map(({ queueName }) => queueName)
+    .filter((name) => !isServed(name))
   if (others.length > 0)
     log.info(
-      `${others.length}${others.length === MOST_READ ? ' or more' : ''} task(s) wait in queues that this worker does not serve (${[...new Set(others)].toSorted().join(', ')}): see --queue-name.`,
+      `${count(others.length)} task(s) wait in queues that this worker does not serve (${[...new Set(others)].toSorted().join(', ')}): see --queue-name.`,
     )
+}
+
+/** The newest READY tasks of these queues; none: of all. Not counts(): those of all finished tasks take seconds in a large table. */
+function ready(
+  backend: TaskBackend,
+  queues: readonly string[],
+): Promise<readonly TaskResult<unknown>[]> {
+  return backend.list({
+    status: 'READY',
+    queues: queues.length > 0 ? queues : null,
+    limit: MOST_READ,
+  })
+}
+
+function count(number: number): string {
+  return `${number}${number === MOST_READ ? ' or more' : ''}`
 }

@@ -1,7 +1,7 @@
 import { Entity } from 'typeorm'
 import { OneClass } from '../lib/copies/one-per-process'
 import type { AttemptError } from '../lib/errors/history'
-import type { Progress, TaskStatus } from '../lib/record'
+import type { Progress, TaskStatus } from '../lib/row/record'
 import { COLUMNS } from './columns'
 import { Constrained } from './indexes'
 import { WithColumns } from './metadata/column-options'

@@ -1,5 +1,5 @@
-import type { FlowPart } from './flow-parts'
-import type { Slot } from './slot'
+import type { FlowPart } from './row/flow-parts'
+import type { Slot } from './row/slot'
 import type { Task } from './task-type'
 
 /** The key of one call: while a row has it, another call writes none. Times are in ms. */

@@ -1,4 +1,4 @@
-import type { Progress, ResultValues, TaskStatus } from './record'
+import type { Progress, ResultValues, TaskStatus } from './row/record'
 import { OneClass } from './copies/one-per-process'
 import { clock, sharedByMany } from './clock'
 import {
@@ -216,7 +216,7 @@ export class TaskResult<Return> {
     for (let pause = FIRST_POLL_MS; ; pause = Math.min(SLOWEST_POLL_MS, pause * 1.5)) {
       if ((await this.refresh()).isFinished) return this
       const left = deadline - clock.now()
-      if (left <= 0) throw new WaitTimeoutError(this.id, timeout, this.status)
+      if (left <= 0) throw new WaitTimeoutError(this.id, timeout, this.status, this.isWaiting)
       await clock.sleep(Math.min(pause, left), signal)
       signal?.throwIfAborted()
     }

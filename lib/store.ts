@@ -1,7 +1,7 @@
 import type { ErrorRecord } from './errors/error-record'
 import type { AttemptError } from './errors/history'
-import type { SetLinks } from './flow-parts'
-import type { ResultValues } from './record'
+import type { SetLinks } from './row/flow-parts'
+import type { ResultValues } from './row/record'
 
 /**
  * What a worker needs of a backend: six verbs over plain values, each taking a batch.

@@ -4,7 +4,7 @@ import type { ColumnName, StoredColumn } from '../../entities/columns'
 import { dashed, instantOf, NO_DELAY, utcText, isParked } from '../../entities/formats'
 import { type AttemptError, historyOf } from '../../lib/errors/history'
 import { isRecord } from '../../lib/errors/option-checks'
-import type { Progress, ResultValues, TaskStatus } from '../../lib/record'
+import type { Progress, ResultValues, TaskStatus } from '../../lib/row/record'
 import type { ClaimedRow, Outcome } from '../../lib/store'
 import { SUSPECT_NUMBER, unreadableNumber } from '../../lib/arguments/json-numbers'
 

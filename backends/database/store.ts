@@ -1,4 +1,4 @@
-import type { SetLinks } from '../../lib/flow-parts'
+import type { SetLinks } from '../../lib/row/flow-parts'
 import type {
   Exchange,
   Heartbeat,

@@ -1,6 +1,6 @@
 import type { BackendSettings } from '../../lib/backend'
 import { validateShape } from '../../lib/settings/validation'
-import type { SlotRow } from '../../lib/slot'
+import type { SlotRow } from '../../lib/row/slot'
 import type { Store, StoreOptions } from '../../lib/store'
 import { IsOptional } from '../../lib/settings/class-validator'
 import { slotIn } from '../keys'

@@ -1,6 +1,6 @@
 import { dashed } from '../../entities/formats'
 import { clock } from '../../lib/clock'
-import type { SetLinks } from '../../lib/flow-parts'
+import type { SetLinks } from '../../lib/row/flow-parts'
 import type {
   ClaimedRow,
   Exchange,

@@ -4,7 +4,7 @@ import type { Order } from '../../lib/order'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { TaskCancelled } from '../../lib/errors/run-errors'
 import { recordOf } from '../../lib/errors/error-record'
-import type { Counts, TaskStatus } from '../../lib/record'
+import type { Counts, TaskStatus } from '../../lib/row/record'
 import type { Wakeup } from '../../lib/store'
 import {
   enqueuedKeyOf,

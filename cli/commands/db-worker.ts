@@ -169,7 +169,7 @@ async function work(
   shutdown: Shutdown,
 ): Promise<number> {
   const { servedBackend } = late.servedBackend()
-  const { assertQueues, sayUnserved } = late.servedQueues()
+  const { assertQueues, sayLeft } = late.servedQueues()
   const backend = servedBackend(alias)
   const queues = [queueName].flat()
   if (!queues.includes('*')) assertQueues('--queue-name', queues, backend)
@@ -182,7 +182,7 @@ async function work(
   shutdown.onForcedExit(() => worker.stop({ force: true }))
   const { abandoned } = await during(runningOf(opened), () => worker.finished)
   // The batch is done, whether or not the database still answers.
-  if (batch) await sayUnserved(queues, excludeQueues, backend).catch(() => {})
+  if (batch) await sayLeft(queues, excludeQueues, backend).catch(() => {})
   return abandoned > 0 || shutdown.hasFaults ? 1 : 0
 }
 

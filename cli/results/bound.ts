@@ -1,6 +1,6 @@
 import type { CountQuery, TaskBackend } from '../../lib/backend'
 import { NotSupportedError } from '../../lib/errors/errors'
-import type { TaskStatus } from '../../lib/record'
+import type { TaskStatus } from '../../lib/row/record'
 
 /** `--within`, or undefined: if there are no more results than that, or if a backend cannot count, so that nobody would know. */
 export async function boundOf(

@@ -1,7 +1,7 @@
 import { oneLine } from '../../lib/errors/foreign-text'
 import { headline } from '../../lib/errors/error-record'
 import { FIRST_ERRORS } from '../../lib/errors/history'
-import type { TaskStatus } from '../../lib/record'
+import type { TaskStatus } from '../../lib/row/record'
 import type { TaskResult } from '../../lib/result'
 import type { Style } from '../terminal/colour'
 import type { Column, TableRow } from '../terminal/fitted-table'
@@ -95,8 +95,9 @@ export function cancelled({ status, errors }: Result, wasFinished: boolean): str
 /** Everything that is known of a result, each field on a line under the name of its column; errors come last and in full. */
 export function fieldsOf(result: Result): string {
   const { traceback, attemptErrors: _, errors: __, ...fields } = asJson(result)
+  const waits = result.isWaiting ? ', waits for other tasks of its flow' : ''
   const lines = Object.entries(fields).map(
-    ([name, value]) => `${snake(name)}: ${shownValue(value)}`,
+    ([name, value]) => `${snake(name)}: ${shownValue(value)}${name === 'status' ? waits : ''}`,
   )
   const failed = result.status === 'FAILED'
   const earlier = failed ? result.errors.slice(0, -1) : result.errors

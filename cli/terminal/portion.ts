@@ -1,4 +1,4 @@
-import type { Progress } from '../../lib/record'
+import type { Progress } from '../../lib/row/record'
 
 const FORMAT = new Intl.NumberFormat('en', { maximumFractionDigits: 2 })
 

@@ -113,10 +113,12 @@ export class TaskFailedError extends TasksError {
 export class WaitTimeoutError extends TasksError {
   readonly code = 'WAIT_TIMEOUT'
 
-  constructor(id: string, timeout: number, status: string) {
+  constructor(id: string, timeout: number, status: string, isWaiting = false) {
     super(
-      `Task ${id} did not finish within ${timeout} ms: it is ${status}.`,
-      'Is a worker running for its queue? Wait longer, or poll with refresh().',
+      `Task ${id} did not finish within ${timeout} ms: it ${isWaiting ? 'waits for other tasks of its flow' : `is ${status}`}.`,
+      isWaiting
+        ? 'Look at those tasks: handle.results() gives them. Wait longer, or poll with refresh().'
+        : 'Is a worker running for its queue? Wait longer, or poll with refresh().',
     )
   }
 }

@@ -44,7 +44,7 @@ export class FlowHandle<Gives, Last = unknown> {
       const left = Math.max(0, deadline - clock.now())
       await result.wait({ timeout: left, signal }).catch((error: unknown) => {
         throw error instanceof WaitTimeoutError
-          ? new WaitTimeoutError(result.id, timeout, result.status)
+          ? new WaitTimeoutError(result.id, timeout, result.status, result.isWaiting)
           : error
       })
     }

@@ -1,5 +1,5 @@
 import { InvalidTaskError } from '../errors/errors'
-import type { FlowPlan, PlannedRow, PlannedSet, Shape, When } from '../flow-parts'
+import type { FlowPlan, PlannedRow, PlannedSet, Shape, When } from '../row/flow-parts'
 import type { Order } from '../order'
 import type { Leaf, Stage, Steps } from './steps'
 

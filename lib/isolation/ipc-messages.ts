@@ -6,7 +6,7 @@ import { TimeLimitExceeded } from '../errors/run-errors'
 import { type ErrorRecord, MAX_TRACEBACK, storable } from '../errors/error-record'
 import { isRecord, isWithin } from '../errors/option-checks'
 import { encodeReturnValue } from '../arguments/json'
-import type { Progress } from '../record'
+import type { Progress } from '../row/record'
 import type { ClaimedRow, Outcome } from '../store'
 import type { RunOutcome } from '../execution/run-outcome'
 

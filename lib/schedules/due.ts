@@ -1,4 +1,4 @@
-import type { SlotRow } from '../slot'
+import type { SlotRow } from '../row/slot'
 import type { ScheduleValues } from './schedule-options'
 
 /** A slot that is enqueued by so many ms after its time was in time. */

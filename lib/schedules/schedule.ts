@@ -4,8 +4,9 @@ import { assertReceivable } from '../arguments/dto'
 import { type Rule, check, wholeNumber } from '../errors/option-checks'
 import { enqueueThrough, isWrapped } from '../middleware'
 import type { TaskResult } from '../result'
-import { LAST_SLOT, slotKey } from '../slot'
+import { LAST_SLOT, slotKey } from '../row/slot'
 import { backendFor, orderOf, storeOrder } from '../tasks/orders'
+import { PUNCTUAL_MS } from './due'
 import { type ScheduleValues, subjectOf } from './schedule-options'
 
 /** Any schedule, whatever its task returns. */
@@ -42,7 +43,8 @@ export class Schedule<Return> {
    */
   async fire(slot: Date = new Date()): Promise<TaskResult<Return>> {
     check(subjectOf(this.name), 'fire(slot)', slot, INSTANT)
-    return (await this.#enqueue(await this.#orderOf(slot, false))) as TaskResult<Return>
+    const isLate = Date.now() - slot.getTime() > PUNCTUAL_MS
+    return (await this.#enqueue(await this.#orderOf(slot, isLate))) as TaskResult<Return>
   }
 
   /** Enqueues the run of a slot, unless it has been enqueued before; for workers. */

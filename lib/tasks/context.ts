@@ -5,8 +5,8 @@ import { shown } from '../errors/suggestions'
 import { cut } from '../errors/error-record'
 import { sharedByMany } from '../clock'
 import type { TaskResult } from '../result'
-import type { Progress } from '../record'
-import type { Slot } from '../slot'
+import type { Progress } from '../row/record'
+import type { Slot } from '../row/slot'
 
 /** A note is cut after so many characters. */
 const MAX_NOTE = 1000

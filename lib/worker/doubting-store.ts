@@ -1,6 +1,6 @@
 import type { Heartbeats } from './chores/heartbeats'
 import type { RescueGate } from './chores/rescue-gate'
-import type { SetLinks } from '../flow-parts'
+import type { SetLinks } from '../row/flow-parts'
 import type {
   ClaimFilter,
   Exchange,

@@ -13,7 +13,7 @@ import { tableOf } from '#database/table'
 import type { FlowRows } from '../../backends/database/dialects/flow-verbs'
 import { partOf, Settling } from '../../backends/database/flows/settling'
 import { wholeOptions } from '../../backends/keys'
-import type { SetLinks } from '../../lib/flow-parts'
+import type { SetLinks } from '../../lib/row/flow-parts'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
 

@@ -12,6 +12,7 @@ import {
 } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import { backends } from '../../lib/backend-registry'
+import { PUNCTUAL_MS } from '../../lib/schedules/due'
 import type { AnySchedule } from '../../lib/schedules/schedule'
 import { schedules } from '../../lib/schedules/registry'
 import { Firing } from '../../lib/worker/chores/schedules'
@@ -83,10 +84,12 @@ describeEachDatabase((database) => {
   const hourly = (more: Partial<ScheduleOptions<[]>> = {}) =>
     schedule('spec.hourly', bare, { every: HOUR_MS, ...more } as ScheduleOptions<[]>)
 
-  /** Whole hours, counted from the one that began last. Waits out the last seconds of an hour. */
+  /** Whole hours, counted from the one that began last. Waits out the last seconds of an hour, and the first ones: its slot is then no missed one. */
   async function hours(...counts: number[]): Promise<number[]> {
     const left = HOUR_MS - (Date.now() % HOUR_MS)
     if (left < 15_000) await sleep(left + 100)
+    const begunMs = Date.now() % HOUR_MS
+    if (begunMs <= PUNCTUAL_MS) await sleep(PUNCTUAL_MS + 1_000 - begunMs)
     const begun = Math.floor(Date.now() / HOUR_MS) * HOUR_MS
     return counts.map((count) => begun + count * HOUR_MS)
   }

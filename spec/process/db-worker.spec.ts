@@ -98,6 +98,16 @@ describe('what it runs', () => {
     expect((await app.tasks(...BATCH, '--queue-name', '*')).stderr).not.toContain('does not serve')
   })
 
+  it('and what it left in its own queues, since it is not due yet', async () => {
+    const app = await cliApp()
+    await app.enqueue('app.add', [[1]])
+    await app.enqueue('app.add', [[1]], { runAfter: new Date(Date.now() + 3_600_000) })
+
+    expect((await app.tasks(...BATCH)).stderr.split('\n').at(-2)).toBe(
+      'Left are task(s) in its queues: 1 due later.',
+    )
+  })
+
   it('only the rows of its backend', async () => {
     const app = await cliApp({
       tasks: `{ default: ${DATABASE_TASKS}.default, second: ${DATABASE_TASKS}.default }`,

@@ -43,7 +43,7 @@ export interface CliApp {
   enqueue(
     name: string,
     calls?: unknown[][],
-    options?: { queueName?: string; backend?: string },
+    options?: { queueName?: string; backend?: string; runAfter?: Date },
   ): Promise<string[]>
   rows(): Promise<DBTaskResult[]>
   row(id: string): Promise<DBTaskResult>
@@ -195,9 +195,15 @@ async function enqueue(
   dataSource: DataSource,
   name: string,
   calls: unknown[][],
-  { queueName = 'default', backend = 'default' }: { queueName?: string; backend?: string },
+  {
+    queueName = 'default',
+    backend = 'default',
+    runAfter,
+  }: { queueName?: string; backend?: string; runAfter?: Date },
 ): Promise<string[]> {
   configureTasks({ [backend]: { BACKEND: DatabaseBackend, QUEUES: [], OPTIONS: { dataSource } } })
-  const results = await remoteTask<unknown[]>(name, { queueName, backend }).enqueueMany(calls)
+  const results = await remoteTask<unknown[]>(name, { queueName, backend })
+    .using({ runAfter: runAfter ?? null })
+    .enqueueMany(calls)
   return results.map(({ id }) => id)
 }

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm'
 import { configureTasks, DBTaskResult, type Exchange, group, task } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import { backends } from '../../lib/backend-registry'
-import { flowPartOf } from '../../lib/flow-parts'
+import { flowPartOf } from '../../lib/row/flow-parts'
 import { describeEachDatabase } from './databases'
 import { catchLog } from './tasks'
 

@@ -1,6 +1,6 @@
 import { TaskContext } from '#context'
 import type { TaskResult } from '#result'
-import type { Progress } from '../../lib/record'
+import type { Progress } from '../../lib/row/record'
 
 /** What reaches the surroundings of a run for one note. */
 function noteOf(note: string): string | null {

@@ -1,5 +1,5 @@
 import { NO_DELAY, PARKED_UNTIL, utcText } from '../../../entities/formats'
-import { isPlain } from '../../../lib/flow-parts'
+import { isPlain } from '../../../lib/row/flow-parts'
 import type { Order } from '../../../lib/order'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { storedKey } from '../../keys'

@@ -9,7 +9,7 @@ import {
 } from 'typeorm'
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { dashed } from '../../../entities/formats'
-import type { SlotRow } from '../../../lib/slot'
+import type { SlotRow } from '../../../lib/row/slot'
 import { scheduleOf, slotIn, slotRange } from '../../keys'
 import { profileOf } from '../profiles/profile-of'
 

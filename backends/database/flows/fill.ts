@@ -1,7 +1,7 @@
 import { dashed } from '../../../entities/formats'
 import { PREVIOUS_FAILED } from '../../../lib/errors/error-record'
 import { isRecord } from '../../../lib/errors/option-checks'
-import type { Awaited, Shape } from '../../../lib/flow-parts'
+import type { Awaited, Shape } from '../../../lib/row/flow-parts'
 import { memberKey, LAST_ORDINAL, ordinalOf } from '../../keys'
 import { parsed } from '../../parsed'
 import type { FlowRows, MemberRow, MemberValue } from '../dialects/flow-verbs'

@@ -6,7 +6,7 @@ import {
   type PlannedRow,
   type SetLinks,
   WHENS,
-} from '../../../lib/flow-parts'
+} from '../../../lib/row/flow-parts'
 import { memberKey } from '../../keys'
 import type { NewOrder } from '../enqueueing/insert'
 

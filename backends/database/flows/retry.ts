@@ -1,7 +1,7 @@
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { dashed, hexOf } from '../../../entities/formats'
 import { NotSupportedError } from '../../../lib/errors/errors'
-import type { Awaited } from '../../../lib/flow-parts'
+import type { Awaited } from '../../../lib/row/flow-parts'
 import { isUuid } from '../../ids'
 import { retryRow } from '../browse'
 import type { Session } from '../connections/session'

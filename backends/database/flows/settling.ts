@@ -1,7 +1,7 @@
 import { dashed, hexOf } from '../../../entities/formats'
 import { headline, PREVIOUS_FAILED, recordOf } from '../../../lib/errors/error-record'
 import { PreviousFailed } from '../../../lib/errors/run-errors'
-import { flowPartOf, type SetLinks, type When, WHENS } from '../../../lib/flow-parts'
+import { flowPartOf, type SetLinks, type When, WHENS } from '../../../lib/row/flow-parts'
 import type { Settled } from '../../../lib/store'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { LAST_ORDINAL, memberKey, ordinalOf } from '../../keys'

@@ -1,7 +1,7 @@
 import { clock, inTime } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
-import type { Progress } from '../../record'
+import type { Progress } from '../../row/record'
 import type { Held, Store } from '../../store'
 import type { ClaimedTask } from '../pool/claimed-task'
 import type { TaskPool } from '../pool/task-pool'

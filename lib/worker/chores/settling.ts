@@ -1,7 +1,7 @@
 import { clock } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
-import { flowPartOf, type SetLinks } from '../../flow-parts'
+import { flowPartOf, type SetLinks } from '../../row/flow-parts'
 import type { ClaimedRow, Store } from '../../store'
 import type { TaskPool } from '../pool/task-pool'
 import type { Chore } from './chore'

@@ -1,5 +1,5 @@
 import { clock } from '../../clock'
-import type { Progress } from '../../record'
+import type { Progress } from '../../row/record'
 import type { TaskPool } from '../pool/task-pool'
 import type { Chore } from './chore'
 

@@ -147,13 +147,14 @@ describe('fire', () => {
       expect(returnValue).toEqual({
         schedule: 'spec.daily',
         at: SLOT.toISOString(),
-        late: false,
+        late: true,
         day: '2026-03-29',
       })
     }
     const before = Date.now()
     const { returnValue } = await daily.fire()
     expect(Date.parse(String(returnValue.at))).toBeGreaterThanOrEqual(before)
+    expect(returnValue.late).toBe(false)
     await expect(daily.fire('tomorrow' as never)).rejects.toThrow(
       'fire(slot): expected a valid Date',
     )

@@ -1,7 +1,7 @@
 import type { DBTaskResult } from '../../../../entities/db-task-result.entity'
 import type { ErrorRecord } from '../../../../lib/errors/error-record'
 import { workersAfter } from '../../../../lib/errors/history'
-import type { TaskStatus } from '../../../../lib/record'
+import type { TaskStatus } from '../../../../lib/row/record'
 import type { Postponement } from '../dialect'
 import { keyAfter } from '../../../keys'
 import { type FinishRow, MAX_CLAIMS, type NoteRow } from '../../row'

@@ -1,4 +1,4 @@
-import { isRecord } from './errors/option-checks'
+import { isRecord } from '../errors/option-checks'
 
 /** When a row runs that waits for a set of others: once all have finished, and all SUCCESSFUL, some FAILED, or however. */
 export type When = 'successful' | 'failed' | 'finished'

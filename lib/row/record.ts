@@ -1,4 +1,4 @@
-import type { AttemptError } from './errors/history'
+import type { AttemptError } from '../errors/history'
 
 /** Django's four. */
 export type TaskStatus = 'READY' | 'RUNNING' | 'FAILED' | 'SUCCESSFUL'

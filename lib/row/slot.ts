@@ -1,4 +1,4 @@
-import { isRecord } from './errors/option-checks'
+import { isRecord } from '../errors/option-checks'
 import type { TaskStatus } from './record'
 
 /** The slot of a schedule that a run is for. */

@@ -101,7 +101,8 @@ scenarios((add) => {
 
       expect(ids.filter((id) => claimsOf(field.events, id).length !== 1)).toEqual([])
       expect(workers.map(({ log }) => log).join('')).not.toMatch(/SQLITE|locked/)
-      expect(writes).toBeGreaterThan(20)
+      // How many there are is the machine's; that it had its turn again and again is ours.
+      expect(writes).toBeGreaterThan(5)
     },
     { on: ['sqlite'] },
   )

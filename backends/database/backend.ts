@@ -9,10 +9,9 @@ import {
   TaskBackend,
 } from '../../lib/backend'
 import type { Order } from '../../lib/order'
+import type { Browser } from '../../lib/browser'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
-import { TaskCancelled } from '../../lib/errors/run-errors'
-import { recordOf } from '../../lib/errors/error-record'
 import { heard } from '../../lib/events/logger'
 import type { FlowPlan } from '../../lib/row/flow-parts'
 import type { Counts } from '../../lib/row/record'
@@ -32,14 +31,15 @@ import { dbResultOf, rawOf } from './row-to-entity'
 import { DatabaseOptions } from './options'
 import { dataSourceOf, expectDataSource, joinedPlaceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
-import { patiently, Session } from './connections/session'
+import { Session } from './connections/session'
 import { openStoreOn } from './open-store'
 import type { Table } from './table'
 import { explained, isAway } from './connections/database-errors'
 import type { NewOrder, Written } from './enqueueing/insert'
+import type * as browsing from './browsing/open-browser'
 import type * as flows from './flows/flow-orders'
+import { cancelRow } from './flows/cancel'
 import { retryStep } from './flows/retry'
-import { settledAfter } from './flows/settled-after'
 import { newestSlot } from './enqueueing/slots'
 import { writeOrders } from './enqueueing/write-orders'
 
@@ -134,20 +134,9 @@ export class DatabaseBackend extends TaskBackend {
 
   /** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
-    await this.#inTable(undefined, async ({ table, dialect, wakeups }, session) => {
-      const key = table.hexIds ? hexOf(id) : id
-      const cancelled = recordOf(new TaskCancelled())
-      // A deadlock has ended the transaction of a caller, and is theirs to try again.
-      const ask = <T>(work: () => Promise<T>): Promise<T> =>
-        session.isJoined ? work() : patiently(work)
-      // It may change between the two statements; then it is the other by the second time, or has finished.
-      for (let look = 0; look < 2; look++) {
-        if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0)
-          return ask(() => settledAfter(key, { dialect, session, table, alias: this.alias }))
-        if ((await ask(() => dialect.requestCancel(session, key, this.#notifies))) > 0)
-          return wakeups.tell({ what: 'cancel', key }, session, this.#notifies)
-      }
-    })
+    await this.#inTable(undefined, (place, session) =>
+      cancelRow(place, session, id, { alias: this.alias, notifies: this.#notifies }),
+    )
   }
 
   override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {
@@ -164,6 +153,13 @@ export class DatabaseBackend extends TaskBackend {
 
   override async counts(query: CountQuery = {}): Promise<Counts> {
     return this.#browse((browsed) => countRows(browsed, this.alias, query))
+  }
+
+  /** On connections of its own, two at most. A table that Django made has no history. */
+  override async openBrowser(): Promise<Browser> {
+    const place = await this.#place()
+    const { openBrowserOn } = require('./browsing/open-browser') as typeof browsing
+    return openBrowserOn(place, this, this.#options)
   }
 
   override async now(): Promise<Date> {

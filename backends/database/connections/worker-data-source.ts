@@ -37,12 +37,7 @@ export async function openWorkerSessions(
   setUp?: SetUp,
 ): Promise<WorkerSessions> {
   if (livesInMemory(app)) return { ...onOneSession(app), close: async () => {} }
-  // SQLite's first pragma waits for nobody.
-  const dataSource = await patiently(() => initialized(new DataSource(workerOptions(app)))).catch(
-    (error: unknown) => {
-      throw unreachable(error, app.options.type)
-    },
-  )
+  const dataSource = await openOwn(app, CONNECTIONS)
   if (!profileOf(app.options.type).pool)
     return { ...onOneSession(dataSource), close: () => dataSource.destroy() }
   const connections = new WorkerConnections(dataSource, setUp)
@@ -51,6 +46,16 @@ export async function openWorkerSessions(
     ...sessionsOn(connections, leaseSeconds * 1000),
     close: () => connections.close().then(() => dataSource.destroy()),
   }
+}
+
+/** A DataSource onto the app's database, with so many connections of its own. @throws DatabaseUnreachableError */
+export async function openOwn(app: DataSource, connections: number): Promise<DataSource> {
+  // SQLite's first pragma waits for nobody.
+  return patiently(() => initialized(new DataSource(ownOptions(app, connections)))).catch(
+    (error: unknown) => {
+      throw unreachable(error, app.options.type)
+    },
+  )
 }
 
 /** Whether the DataSource is a database in memory, which cannot be opened twice. */
@@ -74,7 +79,7 @@ async function initialized(dataSource: DataSource): Promise<DataSource> {
   }
 }
 
-function workerOptions(app: DataSource): DataSourceOptions {
+function ownOptions(app: DataSource, connections: number): DataSourceOptions {
   const { pool, poolSize, workerOptions: more } = profileOf(app.options.type)
   const own = {
     ...app.options,
@@ -90,7 +95,7 @@ function workerOptions(app: DataSource): DataSourceOptions {
     extra: {
       ...(pool && limitsOf(pool, app)),
       ...(app.options.extra as object | undefined),
-      ...(poolSize !== undefined && { [poolSize]: CONNECTIONS }),
+      ...(poolSize !== undefined && { [poolSize]: connections }),
     },
     ...more,
   }

@@ -1,0 +1,18 @@
+import { instantText, NO_DELAY, NOW, PARKED, read } from '../mysql/columns'
+import type { BrowseWords } from './words'
+
+export const mysql: BrowseWords = {
+  now: NOW,
+  parked: PARKED,
+  noDelay: NO_DELAY,
+  read,
+  key: (id) => `CAST(${id} AS CHAR)`,
+  asText: (column) => `CAST(${column} AS CHAR)`,
+  instantText,
+  instant: (parameter) => parameter,
+  indexesRunning: true,
+  limit: (ms, isMariaDb) =>
+    isMariaDb
+      ? `SET SESSION max_statement_time = ${ms / 1000}`
+      : `SET SESSION max_execution_time = ${ms}`,
+}

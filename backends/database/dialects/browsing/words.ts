@@ -1,0 +1,22 @@
+import type { TableColumn } from '../../../../entities/columns'
+
+/** How a family of databases says what the statements of a browser have in common. */
+export interface BrowseWords {
+  readonly now: string
+  /** `run_after` of a row that waits for others. */
+  readonly parked: string
+  /** `run_after` of a row without a delay. */
+  readonly noDelay: string
+  /** A column in a list of columns of the table `t`, as raw rows have it. */
+  readonly read: (column: TableColumn) => string
+  readonly key: (id: string) => string
+  /** JSON as text. */
+  readonly asText: (column: string) => string
+  readonly instantText: (column: string) => string
+  /** An instant of a parameter that holds its text. */
+  readonly instant: (parameter: string) => string
+  /** The index of rows that are READY has those that are RUNNING, too. */
+  readonly indexesRunning: boolean
+  /** Has the server end each statement of the connection that takes longer. Absent: whoever asks ends it. */
+  readonly limit?: (ms: number, isMariaDb: boolean) => string
+}

@@ -3,12 +3,13 @@ import { inTime } from '../../../lib/clock'
 import { DatabaseError } from '../../../lib/errors/errors'
 import { explained, isSilence, isTooSlow } from '../connections/database-errors'
 import { driverOf } from '../connections/prepared'
-import { patiently, Session } from '../connections/session'
+import { fromPool, type Lend, patiently, Session } from '../connections/session'
 import type { Values } from '../connections/statement'
 import { livesInMemory, openOwn } from '../connections/worker-data-source'
 import { WorkerConnections } from '../connections/worker-connections'
 import { rowsOf } from '../dialects/plain-rows'
 import type { BrowseWords } from '../dialects/browsing/words'
+import type { Question } from '../profiles/profile'
 import { profileOf } from '../profiles/profile-of'
 import type { Table } from '../table'
 
@@ -19,24 +20,23 @@ const ANSWER_MS = 250
 const CONNECTIONS = 2
 const CLOSE_MS = 3_000
 
+interface AskingSettings {
+  readonly lend: Lend
+  readonly tableName: string
+  readonly limitMs: number
+  readonly close: () => Promise<void>
+}
+
 /** Statements on connections of a browser's own: the app's pool is left to the app. */
 export class Asking {
-  readonly session: Session
   readonly dataSource: DataSource
-  readonly #tableName: string
-  readonly #limitMs: number
-  readonly #close: () => Promise<void>
+  readonly #session: Session
+  readonly #settings: AskingSettings
 
-  private constructor(
-    session: Session,
-    dataSource: DataSource,
-    settings: { tableName: string; limitMs: number; close: () => Promise<void> },
-  ) {
-    this.session = session
+  private constructor(dataSource: DataSource, settings: AskingSettings) {
     this.dataSource = dataSource
-    this.#tableName = settings.tableName
-    this.#limitMs = settings.limitMs
-    this.#close = settings.close
+    this.#settings = settings
+    this.#session = new Session(dataSource, undefined, settings.lend)
   }
 
   /** A database in memory cannot be opened twice, so there the app's connection is used. @throws DatabaseUnreachableError */
@@ -46,20 +46,19 @@ export class Asking {
     words: BrowseWords,
     limitMs = STATEMENT_MS,
   ): Promise<Asking> {
-    const tableName = table.name
+    const settings = { tableName: table.name, limitMs }
     if (livesInMemory(app))
-      return new Asking(new Session(app), app, { tableName, limitMs, close: async () => {} })
+      return new Asking(app, { ...settings, lend: fromPool(app), close: async () => {} })
     const dataSource = await openOwn(app, CONNECTIONS)
     // Filters make texts of many forms, and each that is prepared stays with its connection.
     driverOf(dataSource).isNameless = true
     const destroy = (): Promise<void> => inTime(dataSource.destroy(), CLOSE_MS).catch(() => {})
     if (!profileOf(table.type).pool)
-      return new Asking(new Session(dataSource), dataSource, { tableName, limitMs, close: destroy })
+      return new Asking(dataSource, { ...settings, lend: fromPool(dataSource), close: destroy })
     const connections = new WorkerConnections(dataSource)
-    const session = limited(connections, words.limit?.(limitMs, table.isMariaDb), limitMs)
-    return new Asking(session, dataSource, {
-      tableName,
-      limitMs,
+    return new Asking(dataSource, {
+      ...settings,
+      lend: lentWithin(connections, words.limit?.(limitMs, table.isMariaDb), limitMs),
       close: () => connections.close().then(destroy),
     })
   }
@@ -72,43 +71,52 @@ export class Asking {
   /** Runs `work`, again while others are in its way. @throws DatabaseError if a statement takes too long */
   async do<T>(work: (session: Session) => Promise<T>): Promise<T> {
     try {
-      return await patiently(() => work(this.session))
+      return await patiently(() => work(this.#session))
     } catch (error) {
       if (isSilence(error) || isTooSlow(error)) throw this.#tooSlow(error)
-      throw explained(error, this.#tableName)
+      throw explained(error, this.#settings.tableName)
     }
+  }
+
+  /** The rows of a statement of a profile. */
+  profiled({ sql, values }: Question): Promise<Record<string, unknown>[]> {
+    return this.do(() =>
+      this.#settings.lend(
+        async (runner) => (await runner.query(sql, values)) as Record<string, unknown>[],
+      ),
+    )
   }
 
   /** For what runs on connections of the pool without a limit of its own. */
   inTime<T>(work: Promise<T>): Promise<T> {
-    return this.do(() => inTime(work, this.#limitMs))
+    return this.do(() => inTime(work, this.#settings.limitMs))
   }
 
   close(): Promise<void> {
-    return this.#close()
+    return this.#settings.close()
   }
 
   #tooSlow(cause: unknown): DatabaseError {
     return new DatabaseError(
-      `A statement on the table "${this.#tableName}" was ended, since it took longer than ${this.#limitMs} ms.`,
+      `A statement on the table "${this.#settings.tableName}" was ended, since it took longer than ${this.#settings.limitMs} ms.`,
       'Look at fewer tasks (a smaller `within`, a shorter time), or try again once the database has less to do.',
       { cause },
     )
   }
 }
 
-function limited(connections: WorkerConnections, limit: string | undefined, ms: number): Session {
-  const known = new WeakSet<object>()
-  const set = async (runner: QueryRunner): Promise<void> => {
+/** `limit`: the statement that has the server end those that take longer. */
+function lentWithin(connections: WorkerConnections, limit: string | undefined, ms: number): Lend {
+  const limited = new WeakSet<object>()
+  const setLimit = async (runner: QueryRunner): Promise<void> => {
     const connection = (await runner.connect()) as object
-    if (limit === undefined || known.has(connection)) return
+    if (limit === undefined || limited.has(connection)) return
     await runner.query(limit)
-    known.add(connection)
+    limited.add(connection)
   }
-  return new Session(connections.dataSource, undefined, (work) =>
+  return (work) =>
     connections.use(ms + (limit === undefined ? 0 : ANSWER_MS), async (runner) => {
-      await set(runner)
+      await setLimit(runner)
       return work(runner)
-    }),
-  )
+    })
 }

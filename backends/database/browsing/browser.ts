@@ -102,9 +102,7 @@ export class DatabaseBrowser implements Browser {
     const { asking, path, table } = this.#sight
     const question = profileOf(table.type).growth?.rows(path, table.name)
     if (!question) return Number.POSITIVE_INFINITY
-    const rows = (await asking.inTime(asking.dataSource.query(question.sql, question.values))) as {
-      n: unknown
-    }[]
+    const rows = await asking.profiled(question)
     return Number(rows[0]?.n ?? 0) || Number.POSITIVE_INFINITY
   }
 }

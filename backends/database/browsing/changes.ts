@@ -35,9 +35,12 @@ export async function removeRows(
     const finished = keysIn(rows, ({ status }) => status === 'SUCCESSFUL' || status === 'FAILED')
     const alone = keysIn(rows, (row) => row.status === 'READY' && !isInFlow(row))
     const { hexIds } = sight.table
-    const unawaited = await sight.asking.do((session) =>
-      withoutAwaited(dialect.flowRows(session), finished, hexIds),
-    )
+    const unawaited =
+      finished.length === 0
+        ? []
+        : await sight.asking.do((session) =>
+            withoutAwaited(dialect.flowRows(session), finished, hexIds),
+          )
     const free = await sight.asking.inTime(
       withoutNewestSlots(sight.asking.dataSource.manager, [...unawaited, ...alone]),
     )

@@ -5,64 +5,82 @@ import type { TaskStatus } from '../../../lib/row/record'
 import { type Range, type SampleRow, sampled } from './samples'
 import { madeAt, type Sight } from './sight'
 
-/** Rows that are read for all steps, to find those that have few; and as many again for the others, in stretches. */
-const ROWS = 10_000
+/** Rows that are read at most, for each of the three looks below. */
+const ROWS = 7_000
 /** Rows of a stretch. */
 const STRETCH = 25
 const MOST_STRETCHES = 40
+/** A stretch that covers less than this share of its part is read on: it may be the beginning of a crowd. */
+const ENOUGH = 0.1
+/** The database's own number of rows is out of date now and then, most of all where rows are few. */
+const TRUST = 2
+const LEAST_TOTAL = 20_000
 const NO_DELAY_TEXT = '9999-01-01 00:00:00'
 
-/** A part of the time of a step: what was read of it, and how much of its time that covers. */
+/** A part of the time of a step, and the rows that were read of it: all, or the first ones. */
 interface Part {
-  readonly rows: readonly SampleRow[]
-  readonly coveredMs: number
-}
-
-interface Step {
   readonly range: Range
-  readonly parts: readonly Part[]
+  readonly rows: readonly SampleRow[]
+  readonly isCut: boolean
 }
 
-/** What became of the tasks of a time, by ids, which are in the order of time. `total`: about how many rows there are. */
+type Step = readonly Part[]
+
+/**
+ * What became of the tasks of a time, by ids, which are in the order of time. The first look reads some rows of each step, which
+ * of many are all. Steps that have more are read in stretches of as many rows, from the beginnings of equal parts, and
+ * crowds are read on. `total`: about how many rows the table has.
+ */
 export async function historyOf(
   sight: Sight,
   query: HistoryQuery,
   total: number,
 ): Promise<HistoryStep[]> {
-  const ranges = rangesOf(query)
-  const perStep = Math.max(STRETCH, Math.floor(ROWS / ranges.length))
-  const first = await sampled(sight, ranges, perStep)
-  const steps: Step[] = ranges.map((range, i) => ({
-    range,
-    parts: [partOf(range, first[i] ?? [], perStep)],
-  }))
-  const dense = steps.flatMap((step, i) => (isWhole(step) ? [] : [i]))
-  const stretches = Math.min(
-    MOST_STRETCHES,
-    Math.max(2, Math.floor(ROWS / STRETCH / Math.max(1, dense.length))),
+  const ranges = dividedBy(query.steps, {
+    from: query.from.getTime(),
+    to: query.to.getTime(),
+  })
+  const whole = await look(sight, ranges, Math.max(STRETCH, Math.floor(ROWS / ranges.length)))
+  const dense = whole.filter(({ isCut }) => isCut)
+  const stretches = Math.floor(ROWS / STRETCH / Math.max(1, dense.length))
+  const most = Math.max(2, Math.min(MOST_STRETCHES, stretches))
+  const parts = await look(
+    sight,
+    dense.flatMap(({ range }) => dividedBy(most, range)),
+    STRETCH,
   )
-  const parts = dense.flatMap((i) => partsOf(ranges[i], stretches))
-  const found = await sampled(sight, parts, STRETCH)
-  for (const [n, i] of dense.entries()) {
-    const own = parts.slice(n * stretches, (n + 1) * stretches)
-    const read = own.map((range, k) => partOf(range, found[n * stretches + k] ?? [], STRETCH))
-    const step = steps[i]
-    // Of what was read first only the beginning is known, which would count twice.
-    if (step) steps[i] = { ...step, parts: read }
-  }
+  const read = await readOn(sight, parts)
+  const steps = whole.map((part): Step => {
+    const at = dense.indexOf(part)
+    return at < 0 ? [part] : read.slice(at * most, (at + 1) * most)
+  })
   return told(steps, query, sight.backendName, total)
 }
 
-function rangesOf({ from, to, steps }: HistoryQuery): Range[] {
-  const length = (to.getTime() - from.getTime()) / steps
-  return Array.from({ length: steps }, (_, i) => ({
-    from: Math.round(from.getTime() + i * length),
-    to: Math.round(from.getTime() + (i + 1) * length),
-  }))
+/** The first rows of each range. */
+async function look(sight: Sight, ranges: readonly Range[], most: number): Promise<Part[]> {
+  const found = await sampled(sight, ranges, most)
+  return ranges.map((range, i) => {
+    const rows = found[i] ?? []
+    return { range, rows, isCut: rows.length >= most }
+  })
 }
 
-function partsOf(range: Range | undefined, count: number): Range[] {
-  const { from, to } = range ?? { from: 0, to: 0 }
+async function readOn(sight: Sight, parts: readonly Part[]): Promise<Part[]> {
+  const crowded = parts.filter((part) => part.isCut && shareOf(part) < ENOUGH)
+  const most = Math.max(STRETCH, Math.floor(ROWS / Math.max(1, crowded.length)))
+  const more = await look(
+    sight,
+    crowded.map(({ range, rows }) => ({ ...range, after: rows.at(-1)?.row_key })),
+    most,
+  )
+  return parts.map((part) => {
+    const { rows, isCut } = more[crowded.indexOf(part)] ?? { rows: [], isCut: part.isCut }
+    return { ...part, rows: [...part.rows, ...rows], isCut }
+  })
+}
+
+function dividedBy(count: number, { from, to }: Range): Range[] {
   const length = (to - from) / count
   return Array.from({ length: count }, (_, i) => ({
     from: Math.round(from + i * length),
@@ -70,25 +88,11 @@ function partsOf(range: Range | undefined, count: number): Range[] {
   }))
 }
 
-/** With fewer rows than were asked for it is known to its end. */
-function partOf({ from, to }: Range, rows: readonly SampleRow[], asked: number): Part {
+/** How much of the time of a part the rows cover that were read. */
+function shareOf({ range: { from, to }, rows, isCut }: Part): number {
   const last = rows.at(-1)
-  const isCut = rows.length >= asked && last !== undefined
-  return { rows, coveredMs: isCut ? Math.max(1, madeAt(last.row_key) - from) : to - from }
-}
-
-function lengthOf({ from, to }: Range): number {
-  return to - from
-}
-
-function isWhole({ range, parts }: Step): boolean {
-  return parts.reduce((sum, { coveredMs }) => sum + coveredMs, 0) >= lengthOf(range)
-}
-
-/** By how much more rows a step has than were read of it. */
-function factorOf({ range, parts }: Step): number {
-  const covered = parts.reduce((sum, { coveredMs }) => sum + coveredMs, 0)
-  return Math.max(1, lengthOf(range) / Math.max(1, covered))
+  if (!isCut || last === undefined) return 1
+  return Math.min(1, Math.max(1, madeAt(last.row_key) - from) / Math.max(1, to - from))
 }
 
 function told(
@@ -97,22 +101,19 @@ function told(
   backendName: string,
   total: number,
 ): HistoryStep[] {
-  const estimated = steps.reduce(
-    (sum, step) => sum + factorOf(step) * step.parts.flatMap(({ rows }) => rows).length,
-    0,
-  )
-  // Where many rows are of one instant a stretch tells nothing of its surroundings: there are no more rows than there are.
-  const share = Math.min(1, Math.max(0, total) / Math.max(1, estimated))
+  const estimated = steps.flat().reduce((sum, part) => sum + part.rows.length / shareOf(part), 0)
+  // Where very many rows are of one instant, a stretch tells too many of its surroundings: there are no more than there are.
+  const trusted = Math.min(1, Math.max(LEAST_TOTAL, TRUST * total) / Math.max(1, estimated))
   return steps.map((step) => {
-    const isEstimate = !isWhole(step)
-    const rows = step.parts
-      .flatMap((part) => part.rows)
-      .filter((row) => isWanted(row, query, backendName))
-    const factor = isEstimate ? Math.max(1, factorOf(step) * share) : 1
+    const parts = step.map((part) => ({
+      rows: part.rows.filter((row) => isWanted(row, query, backendName)),
+      factor: Math.max(1, trusted / shareOf(part)),
+    }))
+    const rows = parts.flatMap((part) => part.rows)
     return {
-      from: new Date(step.range.from),
-      counts: countsOf(rows, factor),
-      isEstimate,
+      from: new Date(step[0]?.range.from ?? 0),
+      counts: countsOf(parts),
+      isEstimate: step.some(({ isCut }) => isCut),
       wait: spreadOf(rows.flatMap(waitOf)),
       run: spreadOf(rows.flatMap(runOf)),
     }
@@ -131,11 +132,14 @@ function isWanted(
   )
 }
 
-function countsOf(rows: readonly SampleRow[], factor: number): Record<TaskStatus, number> {
+function countsOf(
+  parts: readonly { readonly rows: readonly SampleRow[]; readonly factor: number }[],
+): Record<TaskStatus, number> {
   const counts: Record<TaskStatus, number> = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0 }
-  for (const { status } of rows) if (status in counts) counts[status as TaskStatus]++
+  for (const { rows, factor } of parts)
+    for (const { status } of rows) if (status in counts) counts[status as TaskStatus] += factor
   for (const status of Object.keys(counts) as TaskStatus[])
-    counts[status] = Math.round(counts[status] * factor)
+    counts[status] = Math.round(counts[status])
   return counts
 }
 

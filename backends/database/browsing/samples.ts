@@ -5,6 +5,8 @@ import type { Sight } from './sight'
 export interface Range {
   readonly from: number
   readonly to: number
+  /** Only rows behind this id. */
+  readonly after?: string | undefined
 }
 
 /** The small columns of a row. */
@@ -54,10 +56,10 @@ function look(
     ...INSTANTS.map((name) => `${words.instantText(`t.${name}`)} AS ${name}`),
   ].join(', ')
   const values: Record<string, string | number> = { most }
-  const parts = ranges.map(({ from, to }, n) => {
-    values[`from${n}`] = sight.idAt(from)
+  const parts = ranges.map(({ from, to, after }, n) => {
+    values[`from${n}`] = after ?? sight.idAt(from)
     values[`to${n}`] = sight.idAt(to)
-    return `SELECT * FROM (SELECT ${n} AS n, ${columns} FROM ${path} t WHERE t.id >= :from${n} AND t.id < :to${n} ORDER BY t.id LIMIT :most) s${n}`
+    return `SELECT * FROM (SELECT ${n} AS n, ${columns} FROM ${path} t WHERE t.id ${after === undefined ? '>=' : '>'} :from${n} AND t.id < :to${n} ORDER BY t.id LIMIT :most) s${n}`
   })
   return { text: parts.join(' UNION ALL '), values }
 }

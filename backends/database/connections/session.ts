@@ -133,7 +133,8 @@ async function ask(runner: QueryRunner, { sql, parameters }: Statement): Promise
   return { records: (records ?? []) as Answer['records'], affected: affected ?? 0 }
 }
 
-function fromPool(dataSource: DataSource): Lend {
+/** Lends a runner of the pool of a DataSource. */
+export function fromPool(dataSource: DataSource): Lend {
   return async (work) => {
     const runner = dataSource.createQueryRunner()
     try {

@@ -36,20 +36,20 @@ export async function historyOf(
   query: HistoryQuery,
   total: number,
 ): Promise<HistoryStep[]> {
+  const look = lookAt(sight, query.taskName)
   const ranges = dividedBy(query.steps, {
     from: query.from.getTime(),
     to: query.to.getTime(),
   })
-  const whole = await look(sight, ranges, Math.max(STRETCH, Math.floor(ROWS / ranges.length)))
+  const whole = await look(ranges, Math.max(STRETCH, Math.floor(ROWS / ranges.length)))
   const dense = whole.filter(({ isCut }) => isCut)
   const stretches = Math.floor(ROWS / STRETCH / Math.max(1, dense.length))
   const most = Math.max(2, Math.min(MOST_STRETCHES, stretches))
   const parts = await look(
-    sight,
     dense.flatMap(({ range }) => dividedBy(most, range)),
     STRETCH,
   )
-  const read = await readOn(sight, parts)
+  const read = await readOn(look, parts)
   const steps = whole.map((part): Step => {
     const at = dense.indexOf(part)
     return at < 0 ? [part] : read.slice(at * most, (at + 1) * most)
@@ -57,20 +57,23 @@ export async function historyOf(
   return told(steps, query, sight.backendName, total)
 }
 
-/** The first rows of each range. */
-async function look(sight: Sight, ranges: readonly Range[], most: number): Promise<Part[]> {
-  const found = await sampled(sight, ranges, most)
-  return ranges.map((range, i) => {
-    const rows = found[i] ?? []
-    return { range, rows, isCut: rows.length >= most }
-  })
+/** Reads the first rows of each range. */
+type Look = (ranges: readonly Range[], most: number) => Promise<Part[]>
+
+function lookAt(sight: Sight, taskName: string | undefined): Look {
+  return async (ranges, most) => {
+    const found = await sampled(sight, ranges, { most, taskName })
+    return ranges.map((range, i) => {
+      const rows = found[i] ?? []
+      return { range, rows, isCut: rows.length >= most }
+    })
+  }
 }
 
-async function readOn(sight: Sight, parts: readonly Part[]): Promise<Part[]> {
+async function readOn(look: Look, parts: readonly Part[]): Promise<Part[]> {
   const crowded = parts.filter((part) => part.isCut && shareOf(part) < ENOUGH)
   const most = Math.max(STRETCH, Math.floor(ROWS / Math.max(1, crowded.length)))
   const more = await look(
-    sight,
     crowded.map(({ range, rows }) => ({ ...range, after: rows.at(-1)?.row_key })),
     most,
   )
@@ -121,14 +124,14 @@ function told(
 }
 
 function isWanted(
-  { backend_name, queue_name, task_path }: SampleRow,
-  { queue, taskName }: HistoryQuery,
+  { backend_name, queue_name, is_wanted }: SampleRow,
+  { queue }: HistoryQuery,
   backendName: string,
 ): boolean {
   return (
     backend_name === backendName &&
     (queue === undefined || queue_name === queue) &&
-    (taskName === undefined || task_path === taskName)
+    Number(is_wanted) === 1
   )
 }
 

@@ -10,6 +10,7 @@ export const mysql: BrowseWords = {
   asText: (column) => `CAST(${column} AS CHAR)`,
   instantText,
   instant: (parameter) => parameter,
+  part: (select) => `(${select})`,
   indexesRunning: true,
   // MySQL tells numbers of rows that are up to a day old, unless it is asked for new ones.
   limit: (ms, isMariaDb) =>

@@ -11,5 +11,6 @@ export const postgres: BrowseWords = {
   asText: (column) => `${column}::text`,
   instantText,
   instant: (parameter) => `(${parameter}::text || '+00')::timestamptz`,
+  part: (select) => `(${select})`,
   indexesRunning: false,
 }

@@ -11,5 +11,6 @@ export const sqlite: BrowseWords = {
   asText: (column) => `CAST(${column} AS TEXT)`,
   instantText: (column) => `CAST(${column} AS TEXT)`,
   instant: (parameter) => parameter,
+  part: (select) => `SELECT * FROM (${select})`,
   indexesRunning: false,
 }

@@ -15,6 +15,8 @@ export interface BrowseWords {
   readonly instantText: (column: string) => string
   /** An instant of a parameter that holds its text. */
   readonly instant: (parameter: string) => string
+  /** A SELECT with an order and a limit, as a part of a UNION. */
+  readonly part: (select: string) => string
   /** The index of rows that are READY has those that are RUNNING, too. */
   readonly indexesRunning: boolean
   /** Has the server end each statement of the connection that takes longer. Absent: whoever asks ends it. */

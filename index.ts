@@ -16,6 +16,18 @@ export {
   type Problem,
   TaskBackend,
 } from './lib/backend'
+export type {
+  ArgumentQuery,
+  Browser,
+  FlowAround,
+  HistoryQuery,
+  HistoryStep,
+  QueueState,
+  Spread,
+  TaskPage,
+  TaskQuery,
+  TaskState,
+} from './lib/browser'
 export type { Order } from './lib/order'
 export { TaskContext } from './lib/tasks/context'
 export {

@@ -29,7 +29,8 @@ export interface Problem {
 export interface ListQuery {
   /** The greatest number of results to give. */
   readonly limit: number
-  readonly status?: TaskStatus | undefined
+  /** `WAITING`: those that are READY, and wait for others of their flow. READY has these, too. */
+  readonly status?: TaskStatus | 'WAITING' | undefined
   /** Absent or null: all. */
   readonly queues?: readonly string[] | null | undefined
   readonly taskName?: string | undefined

@@ -38,7 +38,7 @@ import { explained, isAway } from './connections/database-errors'
 import type { NewOrder, Written } from './enqueueing/insert'
 import type * as browsing from './browsing/open-browser'
 import type * as flows from './flows/flow-orders'
-import { cancelRow } from './flows/cancel'
+import { cancelStep } from './flows/cancel'
 import { retryStep } from './flows/retry'
 import { newestSlot } from './enqueueing/slots'
 import { writeOrders } from './enqueueing/write-orders'
@@ -134,9 +134,8 @@ export class DatabaseBackend extends TaskBackend {
 
   /** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
-    await this.#inTable(undefined, (place, session) =>
-      cancelRow(place, session, id, { alias: this.alias, notifies: this.#notifies }),
-    )
+    const asking = { alias: this.alias, notifies: this.#notifies }
+    await this.#inTable(undefined, (place, session) => cancelStep(place, session, id, asking))
   }
 
   override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {

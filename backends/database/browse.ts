@@ -83,10 +83,7 @@ export async function countRows(
   const records = await wanted(browsed, alias, query, from)
     .select('t.status', 'status')
     .addSelect('COUNT(*)', 'n')
-    .addSelect(
-      'SUM(CASE WHEN t.run_after > :parkedFrom AND t.run_after < :parkedTo THEN 1 ELSE 0 END)',
-      'parked',
-    )
+    .addSelect(`SUM(CASE WHEN ${IS_PARKED} THEN 1 ELSE 0 END)`, 'parked')
     .setParameters(AROUND_PARKED)
     .groupBy('t.status')
     .getRawMany<{ status: TaskStatus; n: number | string; parked: number | string }>()
@@ -95,6 +92,8 @@ export async function countRows(
   const counts = { READY: 0, RUNNING: 0, FAILED: 0, SUCCESSFUL: 0, ...found }
   return { ...counts, READY: counts.READY - waiting, WAITING: waiting }
 }
+
+const IS_PARKED = 't.run_after > :parkedFrom AND t.run_after < :parkedTo'
 
 /** A day before and after: drivers write instants in forms that cannot be told to be equal. */
 const AROUND_PARKED = {
@@ -188,7 +187,8 @@ function wanted(
     rows.andWhere(isOne, { [parameter]: names })
   }
   if (!everyBackend) named('t.backend_name', 'backendNames', [alias])
-  if (status) rows.andWhere('t.status = :status', { status })
+  if (status === 'WAITING') rows.andWhere(`t.status = 'READY' AND ${IS_PARKED}`, AROUND_PARKED)
+  else if (status) rows.andWhere('t.status = :status', { status })
   if (queues) named('t.queue_name', 'queueNames', queues)
   else if (excludeQueues?.length) named('t.queue_name', 'queueNames', excludeQueues, 'NOT')
   if (taskName !== undefined) named('t.task_path', 'taskNames', [taskName])

@@ -103,7 +103,7 @@ export class MemoryTable {
   /** Rows of a backend, the newest first. */
   list(alias: string, query: ListQuery): MemoryRow[] {
     return this.#wanted(alias, query)
-      .filter((row) => query.status === undefined || row.status === query.status)
+      .filter((row) => isOf(row, query.status))
       .slice(0, query.limit)
   }
 
@@ -182,4 +182,9 @@ export function isInQueues(
 ): boolean {
   if (queues !== null) return queue !== null && queues.includes(queue)
   return queue === null ? excludeQueues.length === 0 : !excludeQueues.includes(queue)
+}
+
+function isOf(row: MemoryRow, status: ListQuery['status']): boolean {
+  if (status === 'WAITING') return isParked(row)
+  return status === undefined || row.status === status
 }

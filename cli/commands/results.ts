@@ -3,7 +3,6 @@ import type { ListQuery, TaskBackend } from '../../lib/backend'
 import { isIdText } from '../../entities/formats'
 import { ResultNotFoundError, UsageError } from '../../lib/errors/errors'
 import { didYouMean, shown } from '../../lib/errors/suggestions'
-import type { TaskStatus } from '../../lib/row/record'
 import type { TaskResult } from '../../lib/result'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
@@ -27,7 +26,7 @@ import { columnsOf, wrapTo } from '../terminal/width'
 import { inNames, oneOf, queueNamesOrAll, text, wholeNumber } from '../option-parsers'
 
 interface ListOptions extends Globals {
-  readonly status?: TaskStatus
+  readonly status?: Status
   readonly queueName: readonly string[] | '*'
   readonly task?: string
   readonly before?: string
@@ -39,7 +38,8 @@ interface ListOptions extends Globals {
 
 type OneOptions = Pick<ListOptions, keyof Globals | 'backend' | 'json'>
 
-const STATUSES = ['READY', 'RUNNING', 'FAILED', 'SUCCESSFUL'] as const
+const STATUSES = ['READY', 'WAITING', 'RUNNING', 'FAILED', 'SUCCESSFUL'] as const
+type Status = (typeof STATUSES)[number]
 
 export function resultsCommand(): Command {
   const command = new Command('results')
@@ -83,7 +83,7 @@ function withListOptions(command: Command): Command {
   return command
     .addOption(
       option('--status <status>', `Only this status: ${STATUSES.join(', ')}.`, (name) =>
-        oneOf<TaskStatus>(name, STATUSES),
+        oneOf<Status>(name, STATUSES),
       ),
     )
     .addOption(

@@ -1,6 +1,5 @@
-import type { CountQuery, TaskBackend } from '../../lib/backend'
+import type { CountQuery, ListQuery, TaskBackend } from '../../lib/backend'
 import { NotSupportedError } from '../../lib/errors/errors'
-import type { TaskStatus } from '../../lib/row/record'
 
 /** `--within`, or undefined: if there are no more results than that, or if a backend cannot count, so that nobody would know. */
 export async function boundOf(
@@ -17,11 +16,12 @@ export async function boundOf(
 export async function totalOf(
   backend: TaskBackend,
   query: CountQuery,
-  status: TaskStatus | undefined,
+  status: ListQuery['status'],
 ): Promise<number | undefined> {
   try {
     const counts = await backend.counts(query)
     if (status === undefined) return Object.values(counts).reduce((sum, count) => sum + count, 0)
+    if (status === 'WAITING') return counts.WAITING ?? 0
     return counts[status] + (status === 'READY' ? (counts.WAITING ?? 0) : 0)
   } catch (error) {
     if (error instanceof NotSupportedError) return undefined

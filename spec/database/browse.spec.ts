@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm'
 import { atomic, DBTaskResult } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
-import { dashed } from '#formats'
+import { dashed, PARKED_UNTIL } from '#formats'
 import { DatabaseRows } from '../contract/database-rows'
 import { describeEachDatabase } from '../support/databases'
 import { type DjangoInsert, djangoRow, djangosTable, insertAsDjango } from '../support/django-table'
@@ -82,6 +82,18 @@ describeEachDatabase((database) => {
       expect((await within)!.map(({ dbResult }) => dbResult)).toEqual(
         (await all)!.map(({ dbResult }) => dbResult),
       )
+    })
+
+    it('lists what waits for others of its flow, alone and among all that is READY', async () => {
+      const [waiting, ready] = await rows.add({ runAfter: PARKED_UNTIL }, {}, { status: 'RUNNING' })
+      const backend = backendOn(dataSource)
+      const ids = async (status: 'READY' | 'WAITING', within?: number) =>
+        (await backend.list({ limit: 5, status, within })).map(({ id }) => id)
+
+      expect(await ids('WAITING')).toEqual([waiting])
+      expect(await ids('WAITING', 3)).toEqual([waiting])
+      expect(await ids('WAITING', 2)).toEqual([])
+      expect(await ids('READY')).toEqual([ready, waiting])
     })
 
     it('lets a task be retried within a transaction, which may be rolled back', async () => {

@@ -75,7 +75,7 @@ describe.each(databases().filter(({ name }) => name === 'postgres' || name === '
       ['those of a name that there is not', { taskName: 'spec.none' }, 0],
     ]
     it.each(pages)(
-      'gives %s within 300 ms',
+      'F67 gives %s within 300 ms',
       async (what, query, count) => {
         const page = await quickly(what, () =>
           browser.tasks({ limit: 50, within: 100_000, ...query }),
@@ -86,7 +86,7 @@ describe.each(databases().filter(({ name }) => name === 'postgres' || name === '
       60_000,
     )
 
-    it('ends a costly search after its time, and says how far it came', async () => {
+    it('F67 ends a costly search after its time, and says how far it came', async () => {
       const args = [{ path: '0', value: 'nowhere' }]
       const began = performance.now()
       const page = await browser.tasks({ limit: 50, within: 1_000_000, args })
@@ -98,7 +98,7 @@ describe.each(databases().filter(({ name }) => name === 'postgres' || name === '
       expect(page.searchedTo).not.toBeNull()
     }, 60_000)
 
-    it('counts its queues within 300 ms', async () => {
+    it('F67 counts its queues within 300 ms', async () => {
       const queues = await quickly('queues', () => browser.queues())
       expect(queues.map(({ name: queue }) => queue)).toEqual(['default', 'mail', 'slow'])
       for (const { due, later } of queues) expect(due + later).toBeGreaterThan(9_000)
@@ -106,7 +106,7 @@ describe.each(databases().filter(({ name }) => name === 'postgres' || name === '
     }, 60_000)
 
     it.each([14, 60, 200])(
-      'gives a history of 14 days in %d steps within 300 ms',
+      'F67 gives a history of 14 days in %d steps within 300 ms',
       async (steps) => {
         const found = await quickly(`a history of ${steps} steps`, () =>
           browser.history({ from: new Date(start), to: new Date(end), steps }),

@@ -67,6 +67,7 @@ describe('a list', () => {
     [['--queue-name', 'slow,mail'], () => [waits, fails]],
     [['--limit', '1'], () => [waits]],
     [['--backend', 'default', '--status', 'READY'], () => [waits]],
+    [['--status', 'waiting'], () => []],
     [['--queue-name', 'nosuch'], () => []],
   ])('%j chooses rows', async (args, ids) => {
     const { stdout } = await app.tasks('results', '--json', ...args)
@@ -123,7 +124,7 @@ describe('a list', () => {
     [
       ['--status', 'FAILD'],
       2,
-      `argument --status: expected one of READY, RUNNING, FAILED, SUCCESSFUL, got 'FAILD'. Did you mean "FAILED"?`,
+      `argument --status: expected one of READY, WAITING, RUNNING, FAILED, SUCCESSFUL, got 'FAILD'. Did you mean "FAILED"?`,
     ],
     [
       ['--limit', '0'],

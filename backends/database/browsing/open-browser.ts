@@ -51,6 +51,25 @@ export async function openBrowserOn(
         () => dbResultOf(row, dataSource),
       ),
   })
-  const pauses = async (): Promise<readonly Pause[]> => []
+  const pauses = (): Promise<readonly Pause[]> => pausesOf(backend)
   return new DatabaseBrowser(sight, { dialect, queues: settings.queues, pauses })
+}
+
+interface KeepsPauses {
+  pausedQueues(): Promise<readonly Pause[]>
+}
+
+/** None where the backend keeps none. */
+async function pausesOf(backend: object): Promise<readonly Pause[]> {
+  if (!keepsPauses(backend)) return []
+  try {
+    return await backend.pausedQueues()
+  } catch (error) {
+    if (error instanceof NotSupportedError) return []
+    throw error
+  }
+}
+
+function keepsPauses(backend: object): backend is KeepsPauses {
+  return 'pausedQueues' in backend && typeof backend.pausedQueues === 'function'
 }

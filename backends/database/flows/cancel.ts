@@ -5,12 +5,18 @@ import { patiently, type Session } from '../connections/session'
 import type { Place } from '../place'
 import { settledAfter } from './settled-after'
 
-/** A waiting row is FAILED at once, and what waits for it is settled; the worker of a running one is asked to stop it. */
-export async function cancelRow(
+interface Asking {
+  readonly alias: string
+  /** Tells workers of other processes. */
+  readonly notifies: boolean
+}
+
+/** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
+export async function cancelStep(
   { table, dialect, wakeups }: Place,
   session: Session,
   id: string,
-  { alias, notifies }: { readonly alias: string; readonly notifies: boolean },
+  { alias, notifies }: Asking,
 ): Promise<void> {
   const key = table.hexIds ? hexOf(id) : id
   const cancelled = recordOf(new TaskCancelled())

@@ -5,6 +5,7 @@ import {
   type FlowFailure,
   group,
   runUntilEmpty,
+  schedule,
   task,
 } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
@@ -135,6 +136,15 @@ describeEachDatabase(({ connect }) => {
     await drain()
     const all = ids(await handle.results())
     expect(await browser.remove(all)).toHaveLength(2)
+  })
+
+  it('keeps the newest run of a schedule, by which it is known what is due next', async () => {
+    const nightly = schedule('browsed.nightly', double, { every: 60_000, args: [1] })
+    const [older, newer] = [
+      await nightly.enqueueSlot(new Date(Date.now() - 120_000), false),
+      await nightly.enqueueSlot(new Date(Date.now() - 60_000), false),
+    ]
+    expect(await browser.remove([older.id, newer.id])).toEqual([older.id])
   })
 
   it('sets the priority of tasks that are READY, and of no others', async () => {

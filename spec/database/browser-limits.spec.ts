@@ -12,6 +12,11 @@ const LOCK = {
   mysql: 'LOCK TABLES db_task_result WRITE',
 }
 const UNLOCK = { postgres: 'ROLLBACK', mariadb: 'UNLOCK TABLES', mysql: 'UNLOCK TABLES' }
+const CONNECTIONS = {
+  postgres: 'SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database()',
+  mariadb: 'SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE DB = DATABASE()',
+  mysql: 'SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE DB = DATABASE()',
+}
 const AT_WORK = {
   postgres:
     "SELECT query FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%db_task_result%' AND datname = current_database()",
@@ -78,6 +83,22 @@ describeEachDatabase(
       await browser.close()
       await taken.release()
       expect(app.isInitialized).toBe(true)
+    })
+
+    it('has at most two connections, however many ask at once', async () => {
+      const backend = new DatabaseBackend('default', { queues: [], options: { dataSource } })
+      const connections = async (): Promise<number> =>
+        Number((await dataSource.query<{ n: unknown }[]>(CONNECTIONS[name]))[0]!.n)
+      const before = await connections()
+      const browser = await backend.openBrowser()
+
+      const pages = await Promise.all(
+        Array.from({ length: 50 }, () => browser.tasks({ limit: 5, within: 5 })),
+      )
+
+      expect(pages.map(({ tasks }) => tasks.length)).toEqual(Array(50).fill(1))
+      expect(await connections()).toBe(before + 2)
+      await browser.close()
     })
 
     /** PostgreSQL hears of the cancel by another connection, a moment later. */

@@ -69,7 +69,7 @@ function inState({ words: { now, noDelay, parked } }: Sight, state: TaskState): 
 }
 
 function costlyOf(
-  { words }: Sight,
+  { exactly, words }: Sight,
   { args = [], text, workerId }: TaskQuery,
   known: Values,
 ): Pick<Conditions, 'costly' | 'values'> {
@@ -88,8 +88,11 @@ function costlyOf(
       anyOf(exactPatterns(workerId).map((pattern) => like(words.asText('w.worker_ids'), pattern))),
     )
   if (text !== undefined) {
+    // In a language's own collation, as Turkish, letters of ASCII may have others in small.
     const columns = [call, 'w.task_path', 'w.exception_class_path', 'w.traceback']
-    costly.push(anyOf(columns.map((column) => like(`lower(${column})`, loosePattern(text)))))
+    costly.push(
+      anyOf(columns.map((column) => like(`lower(${exactly(column)})`, loosePattern(text)))),
+    )
   }
   return { costly, values }
 }

@@ -3,10 +3,8 @@ import { MOST_COUNTED, type Pause, type QueueState, type WorkerState } from '../
 import type { Values } from '../connections/statement'
 import type { Sight } from './sight'
 
-/** READY rows that are counted at once. If there are more, queues of which few were met are counted on their own. */
-const LOOK = 50_000
-/** Queues that are counted so. */
-const MOST_ALONE = 20
+/** READY rows that are counted. */
+const LOOK = 200_000
 /** Rows that are looked at for those that are RUNNING, where no index has these: the newest, and around the next to be claimed. */
 const NEWEST = 50_000
 const AROUND = 20_000
@@ -38,7 +36,10 @@ interface Tally {
 
 const PLACES = { DUE: 'due', LATER: 'later', WAITING: 'waiting' } as const
 
-/** The queues by their names. Rows that have finished are not counted, and of the others no more than the greatest counts need. */
+/**
+ * The queues by their names. Rows that have finished are not counted. Of very many READY ones 200,000 are, so that a queue may
+ * have more than it is told with, where others have more than that.
+ */
 export async function queueStates(
   sight: Sight,
   { names, pauses, workers }: Beside,
@@ -47,9 +48,7 @@ export async function queueStates(
   const tallies = new Map<string, Tally>()
   const all = [...names, ...pauses.map(({ queue }) => queue), ...servedNames(workers)]
   for (const name of all) tallyOf(tallies, name)
-  const ready = await readyRows(sight, LOOK)
-  addReady(tallies, ready)
-  if (ready.reduce((sum, { n }) => sum + Number(n), 0) >= LOOK) await countAlone(sight, tallies)
+  addReady(tallies, await readyRows(sight))
   for (const name of await runningQueues(sight)) tallyOf(tallies, name).running++
   return [...tallies.keys()].toSorted().map((name) => ({
     ...stateOf(tallyOf(tallies, name), now),
@@ -95,28 +94,15 @@ function addReady(tallies: Map<string, Tally>, rows: readonly ReadyRow[]): void 
   }
 }
 
-/** Of the queues of which not enough was met: one may have few tasks among very many of another. */
-async function countAlone(sight: Sight, tallies: Map<string, Tally>): Promise<void> {
-  const few = [...tallies].filter(
-    ([, { due, later, waiting }]) => Math.max(due, later, waiting) < MOST_COUNTED,
-  )
-  for (const [name, { running }] of few.slice(0, MOST_ALONE)) {
-    tallies.set(name, { due: 0, later: 0, waiting: 0, running, since: null })
-    addReady(tallies, await readyRows(sight, LOOK, name))
-  }
-}
-
-function readyRows(sight: Sight, look: number, queue?: string): Promise<ReadyRow[]> {
+function readyRows(sight: Sight): Promise<ReadyRow[]> {
   const { asking, backendName, exactly, isBackend, path, words } = sight
   const { instantText, noDelay, now, parked } = words
-  const ofQueue = queue === undefined ? '' : ` AND ${exactly('t.queue_name')} = :queue`
   const state = `CASE WHEN t.run_after = ${parked} THEN 'WAITING' WHEN t.run_after = ${noDelay} OR t.run_after <= ${now} THEN 'DUE' ELSE 'LATER' END`
   const since = `CASE WHEN t.run_after = ${noDelay} THEN t.enqueued_at ELSE t.run_after END`
   const text = `SELECT queue, state, COUNT(*) AS n, ${instantText('MIN(since)')} AS since
     FROM (SELECT ${exactly('t.queue_name')} AS queue, ${state} AS state, ${since} AS since FROM ${path} t
-      WHERE t.status = 'READY' AND ${isBackend}${ofQueue} LIMIT :look) r GROUP BY queue, state`
-  const values: Values = { backend: backendName, look, ...(queue !== undefined && { queue }) }
-  return asking.rows<ReadyRow>(text, values)
+      WHERE t.status = 'READY' AND ${isBackend} LIMIT ${LOOK}) r GROUP BY queue, state`
+  return asking.rows<ReadyRow>(text, { backend: backendName })
 }
 
 interface RunningRow {

@@ -12,11 +12,18 @@ export interface Browser {
   queues(): Promise<readonly QueueState[]>
   /** Null: the backend keeps no records of workers. */
   workers(): Promise<readonly WorkerState[] | null>
-  /** What became of the tasks enqueued in a time, in steps of equal length, the oldest first. */
+  /**
+   * What became of the tasks enqueued in a time, in steps of equal length, the oldest first.
+   *
+   * @throws NotSupportedError where ids do not tell when tasks were enqueued; InvalidTaskError for times or steps that are none
+   */
   history(query: HistoryQuery): Promise<readonly HistoryStep[]>
   /** The tasks before and after one in its flow; null: it is in none. */
   flow(id: string): Promise<FlowAround | null>
-  /** Deletes tasks that have finished, or never began. Resolves to the ids of those that are gone. */
+  /**
+   * Deletes tasks that have finished, or never began, unless others need them: one that waits or runs in a flow, or the newest
+   * run of a schedule. Resolves to the ids of those that are gone.
+   */
   remove(ids: readonly string[]): Promise<readonly string[]>
   /** Sets the priority of tasks that are READY. Resolves to the ids of those that have it now. */
   prioritise(ids: readonly string[], priority: number): Promise<readonly string[]>
@@ -56,6 +63,7 @@ export interface ArgumentQuery {
 }
 
 export interface TaskPage {
+  /** May be none though there is a `next`: then none was among those that were looked at. */
   readonly tasks: readonly TaskResult<unknown>[]
   /** `before` of the next page; null: all have been looked at. */
   readonly next: string | null

@@ -5,19 +5,20 @@ import {
   type BackendSettings,
   type CountQuery,
   type ListQuery,
+  type PauseOptions,
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
+import type { Pause } from '../../lib/browser'
 import type { Order } from '../../lib/order'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
-import { TaskCancelled } from '../../lib/errors/run-errors'
-import { recordOf } from '../../lib/errors/error-record'
 import { heard } from '../../lib/events/logger'
 import type { FlowPlan } from '../../lib/row/flow-parts'
 import type { Counts } from '../../lib/row/record'
 import type { KeepResults } from '../../lib/retention'
 import { TaskResult } from '../../lib/result'
+import { assertPausable, pauseOptionsOf } from '../../lib/settings/pause-options'
 import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
@@ -32,16 +33,17 @@ import { dbResultOf, rawOf } from './row-to-entity'
 import { DatabaseOptions } from './options'
 import { dataSourceOf, expectDataSource, joinedPlaceOf, type Place, placeOf } from './place'
 import { type RawRow, valuesOf } from './row'
-import { patiently, Session } from './connections/session'
+import { Session } from './connections/session'
 import { openStoreOn } from './open-store'
 import type { Table } from './table'
 import { explained, isAway } from './connections/database-errors'
 import type { NewOrder, Written } from './enqueueing/insert'
 import type * as flows from './flows/flow-orders'
+import { cancelStep } from './flows/cancel'
 import { retryStep } from './flows/retry'
-import { settledAfter } from './flows/settled-after'
+import { type Pauses, pausesOf } from './queues/pauses'
 import { newestSlot } from './enqueueing/slots'
-import { writeOrders } from './enqueueing/write-orders'
+import { writeAndTell } from './enqueueing/tell-written'
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
 @OneClass('DatabaseBackend')
@@ -88,39 +90,15 @@ export class DatabaseBackend extends TaskBackend {
   ): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
-    return this.#inTable(
-      first.task.manager,
-      async ({ table, dialect, dataSource, wakeups }, session) => {
-        const rows = withIds(table)
-        const told = wakeups.queuesOf(
-          rows.map(({ order }) => order),
-          session,
-          this.#notifies,
-        )
-        let isTold = false
-        const target = {
-          session,
-          dialect,
-          backendName: this.alias,
-          idsAreNew: this.#options.idFunction === undefined,
-          notify: told.length > 0 && this.#notifies,
-          onWritten: () => {
-            isTold = true
-            wakeups.written(told, true, session, this.#notifies)
-          },
-        }
-        let isAnyNew = false
-        try {
-          const written = await writeOrders(target, rows)
-          isAnyNew = written.some(({ isNew }) => isNew)
-          return written.map((each, i) =>
-            this.#written(each, (orders[i] ?? first).task.name, dataSource),
-          )
-        } finally {
-          if (!isTold) wakeups.written(told, isAnyNew, session, this.#notifies)
-        }
-      },
-    )
+    const { alias: backendName } = this
+    const idsAreNew = this.#options.idFunction === undefined
+    return this.#inTable(first.task.manager, async (place, session) => {
+      const writing = { backendName, idsAreNew, notifies: this.#notifies }
+      const written = await writeAndTell(place, session, withIds(place.table), writing)
+      return written.map((each, i) =>
+        this.#written(each, (orders[i] ?? first).task.name, place.dataSource),
+      )
+    })
   }
 
   override async getResult(id: string, manager?: EntityManager): Promise<TaskResult<unknown>> {
@@ -134,20 +112,8 @@ export class DatabaseBackend extends TaskBackend {
 
   /** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<void> {
-    await this.#inTable(undefined, async ({ table, dialect, wakeups }, session) => {
-      const key = table.hexIds ? hexOf(id) : id
-      const cancelled = recordOf(new TaskCancelled())
-      // A deadlock has ended the transaction of a caller, and is theirs to try again.
-      const ask = <T>(work: () => Promise<T>): Promise<T> =>
-        session.isJoined ? work() : patiently(work)
-      // It may change between the two statements; then it is the other by the second time, or has finished.
-      for (let look = 0; look < 2; look++) {
-        if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0)
-          return ask(() => settledAfter(key, { dialect, session, table, alias: this.alias }))
-        if ((await ask(() => dialect.requestCancel(session, key, this.#notifies))) > 0)
-          return wakeups.tell({ what: 'cancel', key }, session, this.#notifies)
-      }
-    })
+    const asking = { alias: this.alias, notifies: this.#notifies }
+    await this.#inTable(undefined, (place, session) => cancelStep(place, session, id, asking))
   }
 
   override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {
@@ -164,6 +130,22 @@ export class DatabaseBackend extends TaskBackend {
 
   override async counts(query: CountQuery = {}): Promise<Counts> {
     return this.#browse((browsed) => countRows(browsed, this.alias, query))
+  }
+
+  override async pauseQueue(name: string, options: PauseOptions = {}): Promise<Pause> {
+    const checked = pauseOptionsOf(this, name, options)
+    return this.#pausing(name, (pauses, session) =>
+      pauses.pause(session, name, checked, this.#notifies),
+    )
+  }
+
+  override async resumeQueue(name: string): Promise<boolean> {
+    assertPausable(this, name)
+    return this.#pausing(name, (pauses, session) => pauses.resume(session, name, this.#notifies))
+  }
+
+  override async pausedQueues(): Promise<readonly Pause[]> {
+    return this.#inTable(undefined, (place, session) => pausesOf(place, this.alias).active(session))
   }
 
   override async now(): Promise<Date> {
@@ -212,6 +194,15 @@ export class DatabaseBackend extends TaskBackend {
     } catch (error) {
       throw explained(error, place.table.name)
     }
+  }
+
+  /** Tells workers of what `work` has done. */
+  #pausing<T>(queue: string, work: (pauses: Pauses, session: Session) => Promise<T>): Promise<T> {
+    return this.#inTable(undefined, async (place, session) => {
+      const done = await work(pausesOf(place, this.alias), session)
+      place.wakeups.tell({ what: 'pause', queue }, session, this.#notifies)
+      return done
+    })
   }
 
   #place(): Promise<Place> {

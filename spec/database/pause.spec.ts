@@ -5,6 +5,9 @@ import {
   configureTasks,
   DBTaskQueue,
   DBTaskResult,
+  pausedQueues,
+  pauseQueue,
+  resumeQueue,
   type RunningWorker,
   runUntilEmpty,
   startWorker,
@@ -86,16 +89,16 @@ describeEachDatabase((database) => {
       },
     ])
 
-    await backend().pauseQueue('mail')
-    await backend().pauseQueue('default')
+    await pauseQueue('mail')
+    await pauseQueue('default', { backend: 'default' })
     expect(await backend().pausedQueues()).toMatchObject([
       { queue: 'default' },
       { queue: 'mail', until: null, reason: null },
     ])
 
-    expect(await backend().resumeQueue('mail')).toBe(true)
-    expect(await backend().resumeQueue('mail')).toBe(false)
-    expect(await backend().pausedQueues()).toMatchObject([{ queue: 'default' }])
+    expect(await resumeQueue('mail')).toBe(true)
+    expect(await resumeQueue('mail')).toBe(false)
+    expect(await pausedQueues()).toMatchObject([{ queue: 'default' }])
   })
 
   it('many at once leave one pause', async () => {

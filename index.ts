@@ -7,10 +7,17 @@ import type { MemoryOptions } from './backends/memory/backend'
 import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
-export { DBTaskResult, dbTaskResultSchema, DBTaskWorker, taskEntities } from './entities'
+export {
+  DBTaskQueue,
+  DBTaskResult,
+  dbTaskResultSchema,
+  DBTaskWorker,
+  taskEntities,
+} from './entities'
 export { atomic, managerOn } from './backends/database'
 export {
   type CountQuery,
+  type PauseOptions,
   type ListQuery,
   type BackendSettings,
   type Problem,
@@ -45,7 +52,9 @@ export type { AttemptError } from './lib/errors/history'
 export type { Jsonable } from './lib/arguments/json'
 export { type Logger, type LoggerWithLog, setLogger } from './lib/events/logger'
 export { type Middleware, type RunContext, setMiddleware } from './lib/middleware'
+export type { Pause } from './lib/browser'
 export { getResult, type GetResultOptions } from './lib/tasks/get-result'
+export { pausedQueues, pauseQueue, type QueueOptions, resumeQueue } from './lib/tasks/pausing'
 export { runningCommand } from './lib/copies/running-command'
 export { TaskResult, type WaitOptions } from './lib/result'
 export type { KeepResults, KeptByStatus } from './lib/retention'

@@ -9,6 +9,7 @@ import type * as noTasks from './app/no-tasks'
 import type * as openedApp from './app/open-app'
 import type * as loadedFiles from './process/loaded-files'
 import type * as processes from './process/supervisor'
+import type * as queueStates from './queues/states'
 import type * as reload from './process/reload-supervisor'
 import type * as runBars from './terminal/run-bars'
 import type * as runLines from './terminal/run-lines'
@@ -30,6 +31,7 @@ export const late = {
   noTasks: () => require('./app/no-tasks') as typeof noTasks,
   openedApp: () => require('./app/open-app') as typeof openedApp,
   processes: () => require('./process/supervisor') as typeof processes,
+  queueStates: () => require('./queues/states') as typeof queueStates,
   reload: () => require('./process/reload-supervisor') as typeof reload,
   runBars: () => require('./terminal/run-bars') as typeof runBars,
   runLines: () => require('./terminal/run-lines') as typeof runLines,

@@ -3,6 +3,7 @@ import { didYouMean, shown } from '../lib/errors/suggestions'
 import { MAX_QUEUE_NAME, QUEUE_NAME, check } from '../lib/errors/option-checks'
 
 const DAY_MS = 24 * 60 * 60 * 1000
+const MOST_DAYS = 36_500
 
 /** Parses an option's value. @throws UsageError that names the option, the expected and the given value. */
 export type Reader<Value> = (written: string) => Value
@@ -25,7 +26,12 @@ export function inSeconds(ms: number): string {
 /** Parses days, with fractions; returns milliseconds. */
 export function days(option: string): Reader<number> {
   return (written) =>
-    number(option, written, { least: 0, most: 36_500 }, 'a number of days from 0 to 36500') * DAY_MS
+    number(
+      option,
+      written,
+      { least: 0, most: MOST_DAYS },
+      `a number of days from 0 to ${MOST_DAYS}`,
+    ) * DAY_MS
 }
 
 export function wholeNumber(option: string, range: Range): Reader<number> {
@@ -100,11 +106,8 @@ const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS } as const
 /** Parses an ISO 8601 time, or a delay from now: `+30s`, `5m`, `2h`, `1d`. */
 export function instant(option: string): Reader<Date> {
   return (written) => {
-    const [, amount, unit] = /^\+?(\d+(?:\.\d+)?)([smhd])$/.exec(written) ?? []
-    const date =
-      amount === undefined
-        ? isoDate(written)
-        : new Date(Date.now() + Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS])
+    const ms = unitsMs(written)
+    const date = ms === undefined ? isoDate(written) : new Date(Date.now() + ms)
     if (Number.isNaN(date.getTime()))
       throw unexpected(
         option,
@@ -113,6 +116,21 @@ export function instant(option: string): Reader<Date> {
       )
     return date
   }
+}
+
+/** Parses a length of time above 0: `30s`, `5m`, `2h`, `1d`; returns milliseconds. */
+export function duration(option: string): Reader<number> {
+  return (written) => {
+    const ms = unitsMs(written)
+    if (ms === undefined || ms <= 0 || ms > MOST_DAYS * DAY_MS)
+      throw unexpected(option, 'a time such as 30s, 5m, 2h, 1d', written)
+    return ms
+  }
+}
+
+function unitsMs(written: string): number | undefined {
+  const [, amount, unit] = /^\+?(\d+(?:\.\d+)?)([smhd])$/.exec(written) ?? []
+  return amount === undefined ? undefined : Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS]
 }
 
 export function jsonArray(option: string): Reader<unknown[]> {

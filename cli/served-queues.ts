@@ -1,5 +1,5 @@
 import type { TaskBackend } from '../lib/backend'
-import { UsageError } from '../lib/errors/errors'
+import { NotSupportedError, UsageError } from '../lib/errors/errors'
 import { didYouMean, shown } from '../lib/errors/suggestions'
 import { log } from '../lib/events/logger'
 import { tasks } from '../lib/registry'
@@ -62,9 +62,14 @@ export async function sayLeft(
   const known = backend.settings.queues
   const inServed = served.includes('*') ? known.filter(isServed) : served
   const left = (await ready(backend, inServed)).filter(({ queueName }) => isServed(queueName))
-  const waiting = left.filter(({ isWaiting }) => isWaiting).length
+  const paused = await pausedOf(backend)
+  const kept = left.filter(({ queueName }) => paused.includes(queueName))
+  const waiting = left.filter((each) => each.isWaiting && !kept.includes(each)).length
+  const later = left.length - kept.length - waiting
   const parts = [
-    waiting < left.length && `${count(left.length - waiting)} due later`,
+    kept.length > 0 &&
+      `${count(kept.length)} in paused queues (${paused.filter(isServed).join(', ')})`,
+    later > 0 && `${count(later)} due later`,
     waiting > 0 && `${count(waiting)} waiting for other tasks of their flows`,
   ].filter((part) => part !== false)
   if (parts.length > 0) log.info(`Left are task(s) in its queues: ${parts.join(', ')}.`)
@@ -76,6 +81,16 @@ export async function sayLeft(
     log.info(
       `${count(others.length)} task(s) wait in queues that this worker does not serve (${[...new Set(others)].toSorted().join(', ')}): see --queue-name.`,
     )
+}
+
+/** None where queues cannot be paused. */
+async function pausedOf(backend: TaskBackend): Promise<readonly string[]> {
+  try {
+    return (await backend.pausedQueues()).map(({ queue }) => queue)
+  } catch (error) {
+    if (error instanceof NotSupportedError) return []
+    throw error
+  }
 }
 
 /** The newest READY tasks of these queues; none: of all. Not counts(): those of all finished tasks take seconds in a large table. */

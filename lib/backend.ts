@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import type { Browser } from './browser'
+import type { Browser, Pause } from './browser'
 import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
@@ -58,6 +58,13 @@ export interface CountQuery {
   readonly everyBackend?: boolean | undefined
   /** The greatest number of results to look at, as in a `ListQuery`. Absent or 0: all. */
   readonly within?: number | undefined
+}
+
+export interface PauseOptions {
+  /** Why; at most 200 printable characters. Default: none. */
+  readonly reason?: string | undefined
+  /** When the pause ends by itself, by the clock of the database. Default: when the queue is resumed. */
+  readonly until?: Date | undefined
 }
 
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */
@@ -129,6 +136,26 @@ export abstract class TaskBackend {
   /** Opens what a dashboard looks through; it closes it. By default a dashboard makes do with `list`. */
   async openBrowser(): Promise<Browser> {
     throw this.#lacks('be browsed')
+  }
+
+  /**
+   * Has workers leave a queue alone: what runs goes on, and what is enqueued waits. Pausing it again replaces reason and end.
+   *
+   * @throws InvalidSettingsError for a queue that is not in QUEUES, or wrong options; NotSupportedError where the backend keeps
+   * no pauses.
+   */
+  async pauseQueue(name: string, _options: PauseOptions = {}): Promise<Pause> {
+    throw this.#lacks(`pause the queue ${name}`)
+  }
+
+  /** Ends a pause. Resolves to false if the queue was not paused. @throws as `pauseQueue`. */
+  async resumeQueue(name: string): Promise<boolean> {
+    throw this.#lacks(`resume the queue ${name}`)
+  }
+
+  /** The queues that are paused at present, by name. @throws NotSupportedError where the backend keeps no pauses. */
+  async pausedQueues(): Promise<readonly Pause[]> {
+    throw this.#lacks('pause queues')
   }
 
   /** The present instant, by the clock that says when rows are due. Needed to fire schedules. */

@@ -1,3 +1,4 @@
+import type { Pause } from './browser'
 import type { ErrorRecord } from './errors/error-record'
 import type { AttemptError } from './errors/history'
 import type { SetLinks } from './row/flow-parts'
@@ -19,6 +20,8 @@ export interface Store {
   readonly exchangesAtOnce?: number
   /** Absent: workers have no records, and each looks for rows of lost workers at its interval. */
   readonly heartbeat?: Heartbeat | undefined
+  /** The queues of the backend that workers leave alone at present; asked about once a second. Absent: queues cannot be paused. */
+  readonly pausedQueues?: (() => Promise<readonly Pause[]>) | undefined
   /** Hands in what came of earlier rows and takes up to `limit` rows to run next, best first. */
   exchange(outcomes: readonly Outcome[], limit: number, filter: ClaimFilter): Promise<Exchange>
   /** Holds rows for another lease. Must not wait for rows that somebody else has locked for longer than a part of the lease. */
@@ -91,10 +94,14 @@ export interface StoreOptions {
   readonly wakeup?: ((wakeup: Wakeup) => void) | undefined
 }
 
-/** Somebody has asked for the end of a running row: a renewal will tell so. Or a row was put into a queue. */
+/**
+ * Somebody has asked for the end of a running row: a renewal will tell so. Or a row was put into a queue; or a queue was paused
+ * or resumed.
+ */
 export type Wakeup =
   | { readonly what: 'cancel'; readonly key: string }
   | { readonly what: 'ready'; readonly queue: string }
+  | { readonly what: 'pause'; readonly queue: string }
 
 /** Which rows a worker wants. */
 export interface ClaimFilter {

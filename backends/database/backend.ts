@@ -5,11 +5,12 @@ import {
   type BackendSettings,
   type CountQuery,
   type ListQuery,
+  type PauseOptions,
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
 import type { Order } from '../../lib/order'
-import type { Browser } from '../../lib/browser'
+import type { Browser, Pause } from '../../lib/browser'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { heard } from '../../lib/events/logger'
@@ -17,6 +18,7 @@ import type { FlowPlan } from '../../lib/row/flow-parts'
 import type { Counts } from '../../lib/row/record'
 import type { KeepResults } from '../../lib/retention'
 import { TaskResult } from '../../lib/result'
+import { assertPausable, pauseOptionsOf } from '../../lib/settings/pause-options'
 import { validateShape } from '../../lib/settings/validation'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
@@ -40,8 +42,9 @@ import type * as browsing from './browsing/open-browser'
 import type * as flows from './flows/flow-orders'
 import { cancelStep } from './flows/cancel'
 import { retryStep } from './flows/retry'
+import { type Pauses, pausesOf } from './queues/pauses'
 import { newestSlot } from './enqueueing/slots'
-import { writeOrders } from './enqueueing/write-orders'
+import { writeAndTell } from './enqueueing/tell-written'
 
 /** The app's own database as the queue: one table, written in the caller's transaction. */
 @OneClass('DatabaseBackend')
@@ -88,39 +91,15 @@ export class DatabaseBackend extends TaskBackend {
   ): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
-    return this.#inTable(
-      first.task.manager,
-      async ({ table, dialect, dataSource, wakeups }, session) => {
-        const rows = withIds(table)
-        const told = wakeups.queuesOf(
-          rows.map(({ order }) => order),
-          session,
-          this.#notifies,
-        )
-        let isTold = false
-        const target = {
-          session,
-          dialect,
-          backendName: this.alias,
-          idsAreNew: this.#options.idFunction === undefined,
-          notify: told.length > 0 && this.#notifies,
-          onWritten: () => {
-            isTold = true
-            wakeups.written(told, true, session, this.#notifies)
-          },
-        }
-        let isAnyNew = false
-        try {
-          const written = await writeOrders(target, rows)
-          isAnyNew = written.some(({ isNew }) => isNew)
-          return written.map((each, i) =>
-            this.#written(each, (orders[i] ?? first).task.name, dataSource),
-          )
-        } finally {
-          if (!isTold) wakeups.written(told, isAnyNew, session, this.#notifies)
-        }
-      },
-    )
+    const { alias: backendName } = this
+    const idsAreNew = this.#options.idFunction === undefined
+    return this.#inTable(first.task.manager, async (place, session) => {
+      const writing = { backendName, idsAreNew, notifies: this.#notifies }
+      const written = await writeAndTell(place, session, withIds(place.table), writing)
+      return written.map((each, i) =>
+        this.#written(each, (orders[i] ?? first).task.name, place.dataSource),
+      )
+    })
   }
 
   override async getResult(id: string, manager?: EntityManager): Promise<TaskResult<unknown>> {
@@ -159,6 +138,22 @@ export class DatabaseBackend extends TaskBackend {
     const place = await this.#place()
     const { openBrowserOn } = require('./browsing/open-browser') as typeof browsing
     return openBrowserOn(place, this, this.#options)
+  }
+
+  override async pauseQueue(name: string, options: PauseOptions = {}): Promise<Pause> {
+    const checked = pauseOptionsOf(this, name, options)
+    return this.#pausing(name, (pauses, session) =>
+      pauses.pause(session, name, checked, this.#notifies),
+    )
+  }
+
+  override async resumeQueue(name: string): Promise<boolean> {
+    assertPausable(this, name)
+    return this.#pausing(name, (pauses, session) => pauses.resume(session, name, this.#notifies))
+  }
+
+  override async pausedQueues(): Promise<readonly Pause[]> {
+    return this.#inTable(undefined, (place, session) => pausesOf(place, this.alias).active(session))
   }
 
   override async now(): Promise<Date> {
@@ -207,6 +202,15 @@ export class DatabaseBackend extends TaskBackend {
     } catch (error) {
       throw explained(error, place.table.name)
     }
+  }
+
+  /** Tells workers of what `work` has done. */
+  #pausing<T>(queue: string, work: (pauses: Pauses, session: Session) => Promise<T>): Promise<T> {
+    return this.#inTable(undefined, async (place, session) => {
+      const done = await work(pausesOf(place, this.alias), session)
+      place.wakeups.tell({ what: 'pause', queue }, session, this.#notifies)
+      return done
+    })
   }
 
   #place(): Promise<Place> {

@@ -5,6 +5,7 @@ import { unreachable } from './connections/database-errors'
 import { openWorkerSessions } from './connections/worker-data-source'
 import type { DatabaseOptions } from './options'
 import type { Place } from './place'
+import { pausedQueuesOn } from './queues/pauses'
 import { DatabaseStore } from './store'
 import { listenerOn } from './wakeups/notify'
 import { heartbeatOn } from './workers/heartbeat'
@@ -33,6 +34,8 @@ export async function openStoreOn(
   const { name: tableName, hexIds } = table
   const known = { tableName, backendName, leaseSeconds }
   const heartbeat = heartbeatOn(sessions, dialect, table.workers, known)
-  const settings = { ...known, hexIds, maxCrashes: options.maxCrashes ?? 3, heartbeat }
+  const pausedQueues = pausedQueuesOn(sessions.chore, dialect, table, backendName)
+  const maxCrashes = options.maxCrashes ?? 3
+  const settings = { ...known, hexIds, maxCrashes, heartbeat, pausedQueues }
   return new DatabaseStore(sessions, dialect, settings, close)
 }

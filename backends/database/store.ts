@@ -40,13 +40,12 @@ import { explained } from './connections/database-errors'
 /** Rows of lost workers that one call takes over. On PostgreSQL and SQLite each call reads the table, so there should be few. */
 const RESCUE_CHUNK = 500
 
-export interface StoreSettings {
+export interface StoreSettings extends Pick<Store, 'heartbeat' | 'pausedQueues'> {
   /** The table's name, as errors show it. */
   readonly tableName: string
   readonly backendName: string
   readonly leaseSeconds: number
   readonly maxCrashes: number
-  readonly heartbeat?: Heartbeat | undefined
   readonly hexIds: boolean
 }
 
@@ -67,6 +66,10 @@ export class DatabaseStore implements Store {
 
   get heartbeat(): Heartbeat | undefined {
     return this.#settings.heartbeat
+  }
+
+  get pausedQueues(): Store['pausedQueues'] {
+    return this.#settings.pausedQueues
   }
 
   get leaseSeconds(): number {
@@ -119,7 +122,7 @@ export class DatabaseStore implements Store {
         leaseSeconds,
       }),
     )
-    const whole = claimed.every(hasArguments) ? claimed : await this.#complete(claimed)
+    const whole = claimed.every(hasArguments) ? claimed : await this.#large().complete(claimed)
     const complete = whole.some((row) => this.#flows.isToBeFilled(row))
       ? await this.#flows.filled(whole, (rows) => this.#large().giveBack(rows))
       : whole
@@ -231,10 +234,6 @@ export class DatabaseStore implements Store {
     }
     const { kept, claimed } = exchanged
     return kept && claimed ? { kept, claimed } : careful().afterFailure(rows, claim, exchanged)
-  }
-
-  #complete(claimed: readonly ClaimedRaw[]): Promise<readonly ClaimedRaw[]> {
-    return this.#large().complete(claimed)
   }
 
   #large(): LargeArguments {

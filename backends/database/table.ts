@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm'
 import { type Asked, isDataSource } from '../../entities/database-family'
+import { DBTaskQueue } from '../../entities/db-task-queue.entity'
 import { DBTaskResult } from '../../entities/db-task-result.entity'
 import { DBTaskWorker } from '../../entities/db-task-worker.entity'
 import { DatabaseError, DataSourceError } from '../../lib/errors/errors'
@@ -19,6 +20,8 @@ export interface Table {
   readonly name: string
   /** The table of workers, if the DataSource lists its entity. */
   readonly workers?: NamedTable | undefined
+  /** The table of queues, if the DataSource lists its entity. */
+  readonly queues?: NamedTable | undefined
   /** Ids are 32 hex digits, since the database has no uuid type. */
   readonly hexIds: boolean
   readonly isMariaDb: boolean
@@ -76,12 +79,15 @@ async function describe(dataSource: DataSource, asked: Asked): Promise<Table> {
   return {
     type,
     ...named,
-    workers: dataSource.hasMetadata(DBTaskWorker)
-      ? namedTable(dataSource, DBTaskWorker)
-      : undefined,
+    workers: listedTable(dataSource, DBTaskWorker),
+    queues: listedTable(dataSource, DBTaskQueue),
     hexIds,
     ...(await productOf(asked, type, named.name)),
   }
+}
+
+function listedTable(dataSource: DataSource, entity: new () => object): NamedTable | undefined {
+  return dataSource.hasMetadata(entity) ? namedTable(dataSource, entity) : undefined
 }
 
 function namedTable(dataSource: DataSource, entity: new () => object): NamedTable {

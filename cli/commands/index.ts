@@ -3,6 +3,7 @@ import type * as dbWorker from './db-worker'
 import type * as enqueue from './enqueue'
 import type * as makemigrations from './makemigrations'
 import type * as prune from './prune-db-task-results'
+import type * as queues from './queues'
 import type * as results from './results'
 import type * as schedules from './schedules'
 import type * as workers from './workers'
@@ -16,6 +17,7 @@ export const lateCommands = {
   check: () => (require('./check') as typeof check).checkCommand(),
   enqueue: () => (require('./enqueue') as typeof enqueue).enqueueCommand(),
   results: () => (require('./results') as typeof results).resultsCommand(),
+  queues: () => (require('./queues') as typeof queues).queuesCommand(),
   schedules: () => (require('./schedules') as typeof schedules).schedulesCommand(),
   workers: () => (require('./workers') as typeof workers).workersCommand(),
 }

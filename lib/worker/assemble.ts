@@ -15,7 +15,10 @@ import { ReturnUnstarted } from './chores/return-unstarted'
 import { Settling } from './chores/settling'
 import type * as watching from './chores/watching'
 import type { Watch } from './chores/watching'
-import type * as doubtingStore from './doubting-store'
+import type * as pauses from './chores/pauses'
+import type * as doubtingStore from './stores/doubting-store'
+import type * as pausingStore from './stores/pausing-store'
+import type { ClaimingStore } from './stores/claiming-store'
 import { TaskPool } from './pool/task-pool'
 import { UnknownTasks } from './unknown-tasks'
 import { Worker } from './worker'
@@ -49,9 +52,15 @@ export function workerOn(
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
   const own = [...beating, holding, noting, ...returning, rescuing]
   const pruning = new Retention(store, pool, () => worker.isStopping)
-  const more = [pruning, ...firingOf(pool.backend, settings), ...watchingOf(pool, watch)]
+  const leaving = withPauses(opened.pausedQueues, store, pool, settings, () => look())
+  const more = [
+    ...leaving.chores,
+    pruning,
+    ...firingOf(pool.backend, settings),
+    ...watchingOf(pool, watch),
+  ]
   const chores = [...own, ...(settling ? [settling] : []), ...more]
-  const worker: Worker = new Worker(store, settings, pool, chores)
+  const worker: Worker = new Worker(leaving.store, settings, pool, chores)
   look = () => worker.look()
   return worker
 }
@@ -64,12 +73,27 @@ function withRecord(
 ): { store: Store; gate?: rescueGate.RescueGate; beating: Chore[] } {
   const { heartbeat, leaseSeconds } = store
   if (!heartbeat) return { store, beating: [] }
-  const { DoubtingStore } = require('./doubting-store') as typeof doubtingStore
+  const { DoubtingStore } = require('./stores/doubting-store') as typeof doubtingStore
   const { Heartbeats } = require('./chores/heartbeats') as typeof heartbeats
   const { RescueGate } = require('./chores/rescue-gate') as typeof rescueGate
   const gate = new RescueGate(leaseSeconds * 1000)
   const beating = new Heartbeats(heartbeat, gate, pool, { ...settings, leaseSeconds })
   return { store: new DoubtingStore(store, gate, beating), gate, beating: [beating] }
+}
+
+/** The store and the chore of a worker that leaves paused queues alone, where queues can be paused. */
+function withPauses(
+  ask: Store['pausedQueues'],
+  store: Store,
+  pool: TaskPool,
+  settings: WorkerSettings,
+  onResumed: () => void,
+): { store: ClaimingStore; chores: Chore[] } {
+  if (!ask) return { store, chores: [] }
+  const { Pauses } = require('./chores/pauses') as typeof pauses
+  const { PausingStore } = require('./stores/pausing-store') as typeof pausingStore
+  const pausing = new Pauses(ask, store, pool, settings, onResumed)
+  return { store: new PausingStore(store, pausing), chores: [pausing] }
 }
 
 /** None where there is nothing to fire; a batch would end before most slots. */

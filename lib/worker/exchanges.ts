@@ -1,11 +1,12 @@
 import { clock } from '../clock'
 import { DataSourceError, TasksError } from '../errors/errors'
 import { log } from '../events/logger'
-import type { ClaimFilter, Exchange, Store } from '../store'
+import type { ClaimFilter, Exchange } from '../store'
 import { giveBack } from './give-back'
 import { type Admission, Intake, Polling } from './intake'
 import type { ClaimedTask } from './pool/claimed-task'
 import type { TaskPool } from './pool/task-pool'
+import type { ClaimingStore } from './stores/claiming-store'
 import type { WorkerSettings } from './worker-options'
 
 /** Initial delay in ms before the database is asked again after an error; doubles up to `MAX_RETRY_MS`. */
@@ -25,7 +26,7 @@ const MANY = 100
 /** The worker's talk with its store: hands in outcomes and claims rows. */
 export class Exchanges {
   readonly polling = new Polling()
-  readonly #store: Store
+  readonly #store: ClaimingStore
   readonly #settings: WorkerSettings
   readonly #pool: TaskPool
   readonly #stopping: AbortSignal
@@ -37,7 +38,12 @@ export class Exchanges {
   /** The exchanges that hand in beside the loop; undefined: there are none. */
   #handingIn: Promise<void> | undefined
 
-  constructor(store: Store, settings: WorkerSettings, pool: TaskPool, stopping: AbortSignal) {
+  constructor(
+    store: ClaimingStore,
+    settings: WorkerSettings,
+    pool: TaskPool,
+    stopping: AbortSignal,
+  ) {
     this.#store = store
     this.#settings = settings
     this.#pool = pool

@@ -14,7 +14,7 @@ const FIRST_PAUSE_MS = 100
  * counted, though it may never have run.
  */
 export async function giveBack(
-  store: Store,
+  store: Pick<Store, 'release'>,
   rows: readonly Held[],
   delayMs?: number,
 ): Promise<void> {

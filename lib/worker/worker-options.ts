@@ -116,3 +116,8 @@ export function settingsOf(options: WorkerOptions): WorkerSettings {
 export function allOr(queues: readonly string[] | '*'): readonly string[] | null {
   return queues === '*' || queues.includes('*') ? null : queues
 }
+
+/** Whether a worker of these settings serves the queue. */
+export function serves({ queues, excludeQueues }: WorkerSettings, queue: string): boolean {
+  return queues === null ? !excludeQueues.includes(queue) : queues.includes(queue)
+}

@@ -6,8 +6,9 @@ import { ABORT_GRACE_MS } from '../execution/abort'
 import { Exchanges, turn } from './exchanges'
 import { giveBack, sayAwaited, sayUnfinished } from './give-back'
 import type { TaskPool } from './pool/task-pool'
-import type { Wakeup, Store } from '../store'
-import type { WorkerSettings } from './worker-options'
+import type { Wakeup } from '../store'
+import type { ClaimingStore } from './stores/claiming-store'
+import { serves, type WorkerSettings } from './worker-options'
 
 /** Delay in ms before outcomes are handed in again, when the worker ends. */
 const AGAIN_MS = 100
@@ -26,7 +27,7 @@ export interface WorkerReport {
 
 /** The loop: claims rows, runs them side by side, hands in their outcomes. */
 export class Worker {
-  readonly #store: Store
+  readonly #store: ClaimingStore
   readonly #settings: WorkerSettings
   readonly #pool: TaskPool
   readonly #chores: readonly Chore[]
@@ -37,7 +38,12 @@ export class Worker {
   #forced: Promise<unknown> | undefined
 
   /** `chores` go on beside the loop until it holds no rows any more. */
-  constructor(store: Store, settings: WorkerSettings, pool: TaskPool, chores: readonly Chore[]) {
+  constructor(
+    store: ClaimingStore,
+    settings: WorkerSettings,
+    pool: TaskPool,
+    chores: readonly Chore[],
+  ) {
     this.#store = store
     this.#settings = settings
     this.#pool = pool
@@ -57,8 +63,9 @@ export class Worker {
 
   /** What the store hears before it is asked. */
   hear(wakeup: Wakeup): void {
-    if (wakeup.what === 'cancel') return this.#pool.ask(wakeup.key)
-    if (serves(this.#settings, wakeup.queue)) this.look()
+    for (const chore of this.#chores) chore.hear?.(wakeup)
+    if (wakeup.what === 'cancel') this.#pool.ask(wakeup.key)
+    else if (wakeup.what === 'ready' && serves(this.#settings, wakeup.queue)) this.look()
   }
 
   /** Polls soon: there may be rows that are due. */
@@ -192,8 +199,4 @@ export class Worker {
       else if ((await this.#exchanges.run()) === undefined) await clock.sleep(AGAIN_MS)
     }
   }
-}
-
-function serves({ queues, excludeQueues }: WorkerSettings, queue: string): boolean {
-  return queues === null ? !excludeQueues.includes(queue) : queues.includes(queue)
 }

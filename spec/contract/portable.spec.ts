@@ -10,11 +10,13 @@ jest.mock('#dialect-for', () => ({
 
 import { heartbeatContract } from './heartbeat.contract'
 import { databaseStoreContract } from './open-store'
+import { pauseContract } from './pause.contract'
 import { describeEachDatabase } from '../support/databases'
 
 describeEachDatabase((database) => {
   databaseStoreContract(database, { skipsLocked: false, takesOddIds: false })
   heartbeatContract(database)
+  pauseContract(database)
 })
 
 import './backends.spec'

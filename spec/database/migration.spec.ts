@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, type DataSourceOptions } from 'typeorm'
 import { makemigrations } from '#makemigrations'
 import { planMigration } from '#plan'
-import { DBTaskResult, dbTaskResultSchema, DBTaskWorker, taskEntities } from '#entities'
+import {
+  DBTaskQueue,
+  DBTaskResult,
+  dbTaskResultSchema,
+  DBTaskWorker,
+  taskEntities,
+} from '#entities'
 import { DJANGO_TABLE, djangoDdl } from '../support/django-ddl'
 import { readyRow } from '../support/row-values'
 import { schemaOf } from '../support/schemas'
@@ -142,8 +148,10 @@ describeEachDatabase((database) => {
         new DataSource({ ...options, entities: [Book, ...taskEntities] }),
         async (app) => {
           expect(await applied(app)).toEqual([
+            expect.stringMatching(/^CREATE TABLE .*db_task_queue/s),
             expect.stringMatching(/^CREATE TABLE .*db_task_worker/s),
           ])
+          expect(await app.getRepository(DBTaskQueue).count()).toBe(0)
           expect(await app.getRepository(DBTaskWorker).count()).toBe(0)
         },
       )
@@ -152,7 +160,7 @@ describeEachDatabase((database) => {
     test('is made with a new tasks table, and beside the check that an old one lacks', async () => {
       await using(new DataSource({ ...(await fresh()), entities: taskEntities }), async (app) => {
         const up = await applied(app)
-        expect(up.filter((sql) => sql.startsWith('CREATE TABLE'))).toHaveLength(2)
+        expect(up.filter((sql) => sql.startsWith('CREATE TABLE'))).toHaveLength(3)
         await app.query('DROP TABLE db_task_worker')
         if (isMySqlFamily(database.name))
           await app.query(

@@ -3,6 +3,7 @@ import type { TaskBackend } from '../../../lib/backend'
 import type { Browser, Pause } from '../../../lib/browser'
 import { NotSupportedError } from '../../../lib/errors/errors'
 import { TaskResult } from '../../../lib/result'
+import { pausesOf } from '../queues/pauses'
 import { browseWordsFor } from '../dialects/browsing/words-for'
 import type { Place } from '../place'
 import { valuesOf } from '../row'
@@ -51,25 +52,7 @@ export async function openBrowserOn(
         () => dbResultOf(row, dataSource),
       ),
   })
-  const pauses = (): Promise<readonly Pause[]> => pausesOf(backend)
+  const pauses = async (): Promise<readonly Pause[]> =>
+    table.queues ? asking.do((session) => pausesOf({ dialect, table }, alias).active(session)) : []
   return new DatabaseBrowser(sight, { dialect, queues: settings.queues, pauses })
-}
-
-interface KeepsPauses {
-  pausedQueues(): Promise<readonly Pause[]>
-}
-
-/** None where the backend keeps none. */
-async function pausesOf(backend: object): Promise<readonly Pause[]> {
-  if (!keepsPauses(backend)) return []
-  try {
-    return await backend.pausedQueues()
-  } catch (error) {
-    if (error instanceof NotSupportedError) return []
-    throw error
-  }
-}
-
-function keepsPauses(backend: object): backend is KeepsPauses {
-  return 'pausedQueues' in backend && typeof backend.pausedQueues === 'function'
 }

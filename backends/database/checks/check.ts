@@ -11,6 +11,7 @@ import { tableProblems } from './table'
 import { textProblems } from './texts'
 import { zoneProblems } from './time-zone'
 import { patiently, type Session } from '../connections/session'
+import { Pauses } from '../queues/pauses'
 import type { Dialect } from '../dialects/dialect'
 import { type Table, tableOf } from '../table'
 import {
@@ -54,7 +55,16 @@ export async function assertUsable(
   } catch (error) {
     throw explained(error, table.name)
   }
-  const { workers } = table
+  await assertOptional(session, dialect, table)
+}
+
+/** Reads every column of the optional tables that are listed. */
+async function assertOptional(
+  session: Session,
+  dialect: Dialect,
+  { workers, queues }: Table,
+): Promise<void> {
+  if (queues) await new Pauses(dialect, queues, '').active(session)
   if (!workers) return
   try {
     await patiently(() => dialect.workerRecords(workers.path).ages(session))

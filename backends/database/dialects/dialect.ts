@@ -17,6 +17,8 @@ export abstract class Dialect {
   abstract readonly maxStatement: number
   /** How many exchanges of one worker may be under way at a time. */
   readonly exchangesAtOnce: number = 1
+  /** How pauses are told and asked; absent: by TypeORM's query builder. */
+  readonly pauseWords?: PauseWords | undefined
 
   /**
    * Stores outcomes and claims rows to run next. By default one after the other; a dialect that has a faster way overrides
@@ -129,6 +131,15 @@ export abstract class Dialect {
   abstract workerRecords(path: string): WorkerRecords
   /** Asks the worker of a RUNNING row to stop; `notify`: at once, where the database can notify it. Returns 1, or 0 if the row is not RUNNING. */
   abstract requestCancel(session: Session, key: string, notify: boolean): Promise<number>
+}
+
+/** How statements about pauses are said. */
+export interface PauseWords {
+  readonly now: string
+  /** A column of instants as text. */
+  readonly instantText: (column: string) => string
+  /** Tells workers `:told` once it is committed; undefined where the database cannot notify them. */
+  readonly notify?: string | undefined
 }
 
 /** What an exchange came to. If only one half of it succeeded, the other is null, and `failure` says why. */

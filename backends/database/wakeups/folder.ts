@@ -36,7 +36,7 @@ export function isOwn({ root }: Folder): boolean {
 
 /** Letters of one case only, since file systems may take `Mail` for `mail`. At most 200 characters: a queue has 32. */
 export function fileNameOf(wakeup: Wakeup): string {
-  const which = wakeup.what === 'ready' ? wakeup.queue : wakeup.key
+  const which = wakeup.what === 'cancel' ? wakeup.key : wakeup.queue
   return `${wakeup.what}-${Buffer.from(which).toString('hex')}`
 }
 

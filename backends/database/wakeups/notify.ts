@@ -32,9 +32,9 @@ export function listenerOn(table: Table, hear: Hear): SetUp | undefined {
     })
 }
 
-/** Of `cancel` and a key, or `ready` and a queue; words of a later version are ignored. */
+/** Of `cancel` and a key, or `ready` or `pause` and a queue; words of a later version are ignored. */
 export function wakeupOf(what: string | undefined, which: string | undefined): Wakeup | undefined {
   if (which === undefined) return undefined
   if (what === 'cancel') return { what, key: which }
-  return what === 'ready' ? { what, queue: which } : undefined
+  return what === 'ready' || what === 'pause' ? { what, queue: which } : undefined
 }

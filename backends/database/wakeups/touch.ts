@@ -28,7 +28,7 @@ export class Touch {
       if (!this.#isHeardNow()) return
       const path = join(this.#folder.path, fileNameOf(wakeup))
       if (wakeup.what === 'ready') return this.#touch(path)
-      // There may be any number of keys, so no file stays.
+      // There may be any number of keys, and pauses are rare, so no file stays.
       make(path)
       unlinkSync(path)
     } catch (error) {

@@ -69,20 +69,26 @@ export class Wakeups {
     // Heard when the transaction commits.
     if (notifies && this.#byNotify) return
     const tell = (): void => {
-      if (wakeup.what === 'cancel' || isDueToTell(this.#database, false, wakeup.queue))
+      if (wakeup.what !== 'ready' || isDueToTell(this.#database, false, wakeup.queue))
         this.#tell(wakeup, notifies)
     }
     const { queryRunner } = session.manager
     // Of a foreign transaction the end is not seen. A worker that finds nothing looks again after 10, 20, 40 ms and so on,
     // so it is late by no more than the length of the transaction.
     if (!queryRunner || endsElsewhere(queryRunner)) tell()
-    else afterCommit(queryRunner, wakeup.what === 'ready' ? wakeup.queue : ` ${wakeup.key}`, tell)
+    else afterCommit(queryRunner, keyOfTold(wakeup), tell)
   }
 
   #tell(wakeup: Wakeup, notifies: boolean): void {
     tellInProcess(this.#database, wakeup)
     if (notifies) this.#touch?.tell(wakeup)
   }
+}
+
+/** What is told twice in a transaction, by one key, is told once. */
+function keyOfTold(wakeup: Wakeup): string {
+  if (wakeup.what === 'ready') return wakeup.queue
+  return wakeup.what === 'cancel' ? ` ${wakeup.key}` : ` pause ${wakeup.queue}`
 }
 
 const NONE: readonly string[] = []

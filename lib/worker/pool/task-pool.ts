@@ -127,10 +127,10 @@ export class TaskPool implements Owner {
     this.move(task, 'gone')
   }
 
-  /** The rows that have not started, or only those that have waited for `ms`, taken out to be given back. */
-  unstarted(ms = 0): ClaimedRow[] {
-    const latest = clock.now() - ms
-    const tasks = this.#lists.waiting.all().filter(({ takenAt }) => takenAt <= latest)
+  /** The rows that have not started, or only those that have waited for `ms` and are meant, taken out to be given back. */
+  unstarted(ms = 0, isMeant = (_row: ClaimedRow): boolean => true): ClaimedRow[] {
+    const all = this.#lists.waiting.all()
+    const tasks = all.filter(({ row, takenAt }) => takenAt <= clock.now() - ms && isMeant(row))
     for (const task of tasks) this.#lists.move(task, 'gone')
     return tasks.map(({ row }) => row)
   }

@@ -1,6 +1,13 @@
-import { configureTasks, InvalidSettingsError } from 'typeorm-tasks'
+import {
+  configureTasks,
+  InvalidSettingsError,
+  pausedQueues,
+  pauseQueue,
+  resumeQueue,
+} from 'typeorm-tasks'
 import { setClock } from '#clock'
 import { task } from '#define'
+import { DummyBackend } from '#dummy'
 import { ImmediateBackend } from '#immediate'
 import { MemoryBackend } from '#memory/backend'
 import { MemoryTable } from '#memory/table'
@@ -123,6 +130,18 @@ it.each([
 
   expect(configure).toThrow(InvalidSettingsError)
   expect(configure).toThrow(told)
+})
+
+it.each([ImmediateBackend, DummyBackend])('%p has no queues to pause', async (BACKEND) => {
+  configureTasks({ default: { BACKEND } })
+
+  const refused = {
+    name: 'NotSupportedError',
+    message: expect.stringContaining(`${BACKEND.name} (TASKS.default) cannot pause`) as string,
+  }
+  await expect(pauseQueue('default')).rejects.toMatchObject(refused)
+  await expect(pausedQueues()).rejects.toMatchObject(refused)
+  await expect(resumeQueue('default')).rejects.toThrow('cannot resume the queue default')
 })
 
 it('Immediate runs a retried task again at once', async () => {

@@ -51,6 +51,7 @@ it.each<Wakeup>([
   { what: 'ready', queue: 'ä/B:c' },
   { what: 'ready', queue: '\u{1F600}'.repeat(16) + 'x' },
   { what: 'ready', queue: '\u8def'.repeat(32) },
+  { what: 'pause', queue: 'ä/B:c' },
   { what: 'cancel', key: '0190a0c4-8a5e-7cc1-a1b2-0123456789ab' },
 ])('a file of its own stands for %j', (wakeup) => {
   const name = fileNameOf(wakeup)

@@ -1,4 +1,6 @@
+import { instantText } from './columns'
 import { channelOf } from '../../wakeups/notify'
+import type { PauseWords } from '../dialect'
 import type { Table } from '../../table'
 
 /** Asks the worker of a running row to stop. */
@@ -12,6 +14,13 @@ export function notifyingCancelOf(table: Table): string {
   return table.type === 'postgres'
     ? `WITH asked AS (${requestCancel} RETURNING t.id) SELECT pg_notify('${channelIn(table)}', 'cancel ' || asked.id) FROM asked`
     : requestCancel
+}
+
+/** A notification that is sent twice in a transaction is heard once. */
+export function pauseWordsOf(table: Table): PauseWords {
+  const notify =
+    table.type === 'postgres' ? `SELECT pg_notify('${channelIn(table)}', :told)` : undefined
+  return { now: 'statement_timestamp()', instantText, notify }
 }
 
 /** The channel's name inside quotes. */

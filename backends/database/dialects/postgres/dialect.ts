@@ -6,7 +6,7 @@ import { type Names, postgresNames } from '../names'
 import { prunableSql } from '../prunable'
 import type { ClaimedRaw, FinishRow } from '../../row'
 import type { Table } from '../../table'
-import type { Claim, Exchanged, InsertOptions, QueueFilter } from '../dialect'
+import type { Claim, Exchanged, InsertOptions, PauseWords, QueueFilter } from '../dialect'
 import type { Batch } from '../records'
 import { rowsOf } from '../plain-rows'
 import { SqlDialect } from '../sql-dialect'
@@ -21,7 +21,7 @@ import { claimedOf } from './claimed'
 import { EXACT_KEY, EXPIRED, inMs, instantText, ROW, rows, soonRows, USUAL } from './columns'
 import { flowWords } from './flow-words'
 import { FENCE, finishOf, locksOf, settledOf } from './finish'
-import { channelIn, notifyingCancelOf, requestCancelOf } from './cancel'
+import { channelIn, notifyingCancelOf, pauseWordsOf, requestCancelOf } from './cancel'
 import { insertTexts } from './insert'
 
 /** The codes of a server for an unknown column, and for one that it does not support. */
@@ -40,6 +40,7 @@ export class Postgres extends SqlDialect {
   readonly name = 'postgres'
   override readonly exchangesAtOnce = 2
   readonly maxStatement = 16 * 1024 * 1024
+  override readonly pauseWords: PauseWords
   /** The INSERTs that also notify workers: for a single row, for many, and for a row whose unique key may be taken. */
   readonly #notifyingInserts: InsertTexts
   readonly #notifyingCancel: string
@@ -58,6 +59,7 @@ export class Postgres extends SqlDialect {
       table.type === 'postgres' ? `, pg_notify('${channelIn(table)}', 'ready ' || :queue_name)` : ''
     this.#notifyingInserts = insertTexts(path, notify)
     this.#notifyingCancel = notifyingCancelOf(table)
+    this.pauseWords = pauseWordsOf(table)
     this.#names = postgresNames(table.type)
     this.#soonRows = soonRowsOn(table)
     this.#finishSoon = finishOf(path, this.#soonRows)

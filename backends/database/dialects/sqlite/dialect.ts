@@ -30,6 +30,7 @@ const ABOVE_ALL = 2 ** 63
 export class Sqlite extends SqlDialect {
   readonly name = 'sqlite'
   readonly maxStatement = 256 * 1024 * 1024
+  override readonly pauseWords = { now: NOW, instantText: (column: string) => column }
   readonly #path: string
   readonly #finishSomeAgain: string
   readonly #takeOver: string

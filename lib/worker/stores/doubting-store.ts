@@ -1,6 +1,6 @@
-import type { Heartbeats } from './chores/heartbeats'
-import type { RescueGate } from './chores/rescue-gate'
-import type { SetLinks } from '../row/flow-parts'
+import type { Heartbeats } from '../chores/heartbeats'
+import type { RescueGate } from '../chores/rescue-gate'
+import type { SetLinks } from '../../row/flow-parts'
 import type {
   ClaimFilter,
   Exchange,
@@ -14,7 +14,7 @@ import type {
   Rescued,
   Store,
   Settled,
-} from '../store'
+} from '../../store'
 
 /**
  * The store of a worker that has a record. Opens the gate after each answer, or failure, that leaves open what became of a row:

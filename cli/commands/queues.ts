@@ -1,0 +1,153 @@
+import { Command } from 'commander'
+import type { DatabaseBackend } from '../../backends/database/backend'
+import { NotSupportedError, UsageError } from '../../lib/errors/errors'
+import { didYouMean, shown } from '../../lib/errors/suggestions'
+import { MAX_REASON } from '../../lib/settings/pause-options'
+import { doing, examples, type Globals, option } from '../command'
+import { late } from '../lazy'
+import { duration, queueName, text } from '../option-parsers'
+import { print, printMarked, tell } from '../output'
+import { COLUMNS, rowOf } from '../queues/format'
+import { isColoured } from '../terminal/colour'
+import { fittedTable } from '../terminal/fitted-table'
+import { columnsOf } from '../terminal/width'
+
+interface QueuesOptions extends Globals {
+  readonly backend?: string
+  readonly json?: boolean
+  readonly reason?: string
+  readonly for?: number
+}
+
+const PARTS = ['list', 'pause', 'resume']
+
+export function queuesCommand(): Command {
+  return (
+    new Command('queues')
+      .summary('list, pause or resume queues')
+      .description(
+        'Lists the queues with their tasks that have not ended, and whether they are paused.',
+      )
+      .addOption(
+        option(
+          '--backend <alias>',
+          'Alias in TASKS of the backend. (default: the first one that stores tasks for workers)',
+          text,
+        ),
+      )
+      .option('--json', 'Print JSON with all fields.')
+      .addHelpText(
+        'after',
+        examples(
+          'npx tasks queues',
+          "npx tasks queues pause mail --reason 'provider is down' --for 2h",
+          'npx tasks queues resume mail',
+        ),
+      )
+      // Else commander speaks of too many arguments.
+      .allowExcessArguments()
+      .hook('preAction', (queuesOnly, called) => {
+        const [word] = called.args
+        if (called === queuesOnly && word !== undefined) throw unknownPart(word)
+      })
+      .action(doing(list))
+      .addCommand(new Command('list').description('The same.').action(doing(list)))
+      .addCommand(pauseCommand())
+      .addCommand(
+        new Command('resume')
+          .description('Has workers serve a paused queue again.')
+          .argument('<name>', 'Name of the queue.', queueName('name'))
+          .addHelpText('after', examples('npx tasks queues resume mail'))
+          .action(doing(resume)),
+      )
+  )
+}
+
+function pauseCommand(): Command {
+  return new Command('pause')
+    .description(
+      'Has workers leave a queue alone. What runs goes on, and what is enqueued waits. Pausing it again replaces reason and end.',
+    )
+    .argument('<name>', 'Name of the queue.', queueName('name'))
+    .addOption(
+      option('--reason <text>', `Why, in at most ${MAX_REASON} characters.`, (name) =>
+        text(name, MAX_REASON),
+      ),
+    )
+    .addOption(
+      option(
+        '--for <duration>',
+        'The pause ends by itself after a time such as 30s, 5m, 2h, 1d. (default: when the queue is resumed)',
+        duration,
+      ),
+    )
+    .addHelpText(
+      'after',
+      examples("npx tasks queues pause mail --reason 'provider is down' --for 2h"),
+    )
+    .action(doing(pause))
+}
+
+async function list(options: QueuesOptions): Promise<number> {
+  return withBackend(options, async (backend) => {
+    const { queueStates } = late.queueStates()
+    const { queues, isCut, whyNoPauses } = await queueStates(backend)
+    if (options.json) print(JSON.stringify(queues, null, 2))
+    else if (queues.length === 0) print('No queues.')
+    else {
+      const look = { columns: columnsOf(process.stdout), isColoured: isColoured(process.stdout) }
+      printMarked(fittedTable(COLUMNS, queues.map(rowOf), look))
+    }
+    if (isCut) tell('More tasks are READY than were counted.')
+    if (whyNoPauses !== null) tell(whyNoPauses)
+    return 0
+  })
+}
+
+async function pause(options: QueuesOptions, name: string): Promise<number> {
+  return withBackend(options, async (backend) => {
+    const { reason, for: forMs } = options
+    const until =
+      forMs === undefined ? undefined : new Date((await backend.now()).getTime() + forMs)
+    const paused = await backend.pauseQueue(name, { reason, until })
+    const end = paused.until === null ? '' : ` until ${paused.until.toISOString()}`
+    if (options.json) print(JSON.stringify(paused, null, 2))
+    else print(`Queue ${name} is paused${end}.`)
+    return 0
+  })
+}
+
+async function resume(options: QueuesOptions, name: string): Promise<number> {
+  return withBackend(options, async (backend) => {
+    const isResumed = await backend.resumeQueue(name)
+    if (options.json) print(JSON.stringify({ queue: name, isResumed }, null, 2))
+    else print(isResumed ? `Queue ${name} is resumed.` : `Queue ${name} was not paused.`)
+    return 0
+  })
+}
+
+function withBackend(
+  options: QueuesOptions,
+  work: (backend: DatabaseBackend) => Promise<number>,
+): Promise<number> {
+  const { withApp } = late.openedApp()
+  const { browsedBackend } = late.servedBackend()
+  const { DatabaseBackend } = late.databaseBackend()
+  return withApp(options, async () => {
+    const backend = browsedBackend(options.backend)
+    if (backend instanceof DatabaseBackend) return work(backend)
+    throw new NotSupportedError(
+      `${backend.constructor.name} (TASKS.${backend.alias}) has no queues that can be listed or paused.`,
+      'Use the Database backend for that.',
+    )
+  })
+}
+
+/** `queues mail`, or a mistyped `queues puase`. */
+function unknownPart(word: string): UsageError {
+  return new UsageError(
+    `unknown command ${shown(`queues ${word}`)}.`,
+    didYouMean(word, PARTS) ??
+      'Write `queues pause <name>`, `queues resume <name>`, or `queues` alone for a list.',
+  )
+}

@@ -1,0 +1,36 @@
+import { MOST_COUNTED, type Pause, type QueueState } from '../../lib/browser'
+import type { Column, TableRow } from '../terminal/fitted-table'
+
+/** The columns of the list. */
+export const COLUMNS: readonly Column[] = [
+  { title: 'queue' },
+  { title: 'due' },
+  { title: 'later', rank: 2 },
+  { title: 'waiting', rank: 1 },
+  { title: 'running', rank: 3 },
+  { title: 'paused' },
+]
+
+const PAUSED_COLUMN = 5
+
+/** One row of the list, with the reason of its pause. */
+export function rowOf({ name, due, later, waiting, running, paused }: QueueState): TableRow {
+  const cells = [name, ...[due, later, waiting, running].map(counted)]
+  return {
+    cells: [...cells, paused === null ? 'no' : pauseOf(paused)],
+    details: paused?.reason ?? '',
+    ...(paused && { style: { at: PAUSED_COLUMN, cell: 'cyan', details: 'cyan' } }),
+  }
+}
+
+function counted(count: number): string {
+  return count >= MOST_COUNTED ? `${count} or more` : String(count)
+}
+
+function pauseOf({ at, until }: Pause): string {
+  return `since ${minute(at)}${until === null ? '' : ` until ${minute(until)}`}`
+}
+
+function minute(instant: Date): string {
+  return `${instant.toISOString().slice(0, 16)}Z`
+}

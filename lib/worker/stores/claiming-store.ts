@@ -1,0 +1,7 @@
+import type { Store } from '../../store'
+
+/** What the loop itself needs of a store. */
+export type ClaimingStore = Pick<
+  Store,
+  'maxCrashes' | 'exchangesAtOnce' | 'exchange' | 'release' | 'close'
+>

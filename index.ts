@@ -13,6 +13,7 @@ export {
   type CountQuery,
   type ListQuery,
   type BackendSettings,
+  MOST_AHEAD,
   type Problem,
   TaskBackend,
 } from './lib/backend'
@@ -36,6 +37,19 @@ export { type Middleware, type RunContext, setMiddleware } from './lib/middlewar
 export { getResult, type GetResultOptions } from './lib/tasks/get-result'
 export { runningCommand } from './lib/copies/running-command'
 export { TaskResult, type WaitOptions } from './lib/result'
+export { tasksAhead } from './lib/public/ahead'
+export {
+  type PublicResponse,
+  publicResponse,
+  type PublicResponseOptions,
+} from './lib/public/public-response'
+export { type PublicView, publicView } from './lib/public/public-view'
+export {
+  taskToken,
+  type TokenOptions,
+  type VerifyOptions,
+  verifyTaskToken,
+} from './lib/public/task-token'
 export type { KeepResults, KeptByStatus } from './lib/retention'
 export type { Counts, Progress, TaskStatus } from './lib/row/record'
 export {

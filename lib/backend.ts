@@ -58,6 +58,9 @@ export interface CountQuery {
   readonly within?: number | undefined
 }
 
+/** The greatest number that `ahead` tells: so many, or more. */
+export const MOST_AHEAD = 100
+
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */
 @OneClass('TaskBackend')
 export abstract class TaskBackend {
@@ -122,6 +125,14 @@ export abstract class TaskBackend {
   /** The number of results of this backend in each status. */
   async counts(_query: CountQuery = {}): Promise<Counts> {
     throw this.#lacks('count results')
+  }
+
+  /**
+   * How many tasks of the same queue are due and come before this one, as last read; at most MOST_AHEAD. Null: it is not due, or that cannot be
+   * told with a few looks. For all to see how long they wait, so it must be cheap.
+   */
+  async ahead(_result: TaskResult<unknown>): Promise<number | null> {
+    return null
   }
 
   /** The present instant, by the clock that says when rows are due. Needed to fire schedules. */

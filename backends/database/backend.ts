@@ -25,6 +25,7 @@ import type { SlotRow } from '../../lib/row/slot'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { assertId, isUuid, newId } from '../ids'
 import { retentionOf } from '../lease-options'
+import { countAhead } from './browsing/ahead'
 import { type Browsed, countRows, listRows } from './browse'
 import { checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
@@ -52,18 +53,19 @@ export class DatabaseBackend extends TaskBackend {
   override readonly supportsTransactions = true
   override readonly retention: KeepResults | null
   readonly #options: DatabaseOptions
+  readonly #notifies: boolean
 
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
     const path = `TASKS.${alias}.OPTIONS`
     this.#options = validateShape(DatabaseOptions, settings.options, path)
+    this.#notifies = this.#options.notify ?? true
     this.retention = retentionOf(this.#options, path)
     expectDataSource(this.#options.dataSource, alias)
   }
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    const [result] = await this.enqueueMany([order])
-    return result as TaskResult<unknown>
+    return (await this.enqueueMany([order]))[0] as TaskResult<unknown>
   }
 
   /** One statement for as many orders as fit into one; several in one transaction. All have the same manager. */
@@ -166,6 +168,10 @@ export class DatabaseBackend extends TaskBackend {
     return this.#browse((browsed) => countRows(browsed, this.alias, query))
   }
 
+  override async ahead(result: TaskResult<unknown>): Promise<number | null> {
+    return this.#inTable(undefined, (place, session) => countAhead(place, session, result))
+  }
+
   override async now(): Promise<Date> {
     return this.#inTable(undefined, ({ dialect }, session) => dialect.now(session))
   }
@@ -195,10 +201,6 @@ export class DatabaseBackend extends TaskBackend {
   /** The app's DataSource. @throws DataSourceError if there is none. */
   dataSource(): Promise<DataSource> {
     return dataSourceOf(this.#options.dataSource, this.alias)
-  }
-
-  get #notifies(): boolean {
-    return this.#options.notify ?? true
   }
 
   async #inTable<T>(

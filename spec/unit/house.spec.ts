@@ -42,6 +42,7 @@ const library: Record<string, string[]> = {
   'lib/errors': ['lib/copies'],
   'lib/row': ['lib/errors'],
   lib: ['lib/copies', 'lib/errors', 'lib/row'],
+  'lib/public': ['lib', 'lib/row', 'lib/errors'],
   'lib/events': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
   'lib/settings': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
   'lib/arguments': ['lib', 'lib/row', 'lib/copies', 'lib/errors', 'lib/settings'],

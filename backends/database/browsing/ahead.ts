@@ -50,10 +50,10 @@ function rangesBefore(
   table: Table,
   { key, priority, now, isDelayed }: Own,
 ): ((rows: Rows) => Rows)[] {
-  // The database compares the instants: JavaScript would cut their microseconds off.
+  // The database compares the instants: JavaScript would cut their microseconds off. The first half is a bound of the index.
   const isBefore = (column: string): string => {
     const own = `(SELECT b.${column} FROM ${table.path} b WHERE b.id = :key)`
-    return `(t.${column} < ${own} OR (t.${column} = ${own} AND t.id < :key))`
+    return `t.${column} <= ${own} AND (t.${column} < ${own} OR t.id < :key)`
   }
   const level = (rows: Rows): Rows => rows.andWhere('t.priority = :priority', { priority, key })
   const due = (rows: Rows): Rows => level(rows).andWhere({ runAfter: LessThanOrEqual(now) })

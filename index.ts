@@ -17,7 +17,6 @@ export {
 export { atomic, managerOn } from './backends/database'
 export {
   type CountQuery,
-  type PauseOptions,
   type ListQuery,
   type BackendSettings,
   type Problem,
@@ -52,11 +51,24 @@ export type { AttemptError } from './lib/errors/history'
 export type { Jsonable } from './lib/arguments/json'
 export { type Logger, type LoggerWithLog, setLogger } from './lib/events/logger'
 export { type Middleware, type RunContext, setMiddleware } from './lib/middleware'
-export type { Pause } from './lib/browser'
+export { MOST_AHEAD, type Pause, type PauseOptions } from './lib/browser'
 export { getResult, type GetResultOptions } from './lib/tasks/get-result'
 export { pausedQueues, pauseQueue, type QueueOptions, resumeQueue } from './lib/tasks/pausing'
 export { runningCommand } from './lib/copies/running-command'
 export { TaskResult, type WaitOptions } from './lib/result'
+export { tasksAhead } from './lib/public/ahead'
+export {
+  type PublicResponse,
+  publicResponse,
+  type PublicResponseOptions,
+} from './lib/public/public-response'
+export { type PublicView, publicView } from './lib/public/public-view'
+export {
+  taskToken,
+  type TokenOptions,
+  type VerifyOptions,
+  verifyTaskToken,
+} from './lib/public/task-token'
 export type { KeepResults, KeptByStatus } from './lib/retention'
 export type { Counts, Progress, TaskStatus } from './lib/row/record'
 export {

@@ -60,7 +60,7 @@ function project(tier, typeorm) {
 
 // The specs of the other tiers never meet TypeORM, or choose it themselves.
 const tiers = {
-  1: ['unit', 'contract', 'database', 'process', 'faults', 'django'],
+  1: ['unit', 'contract', 'database', 'process', 'browser', 'faults', 'django'],
   0.3: ['contract', 'database'],
 }
 const versions = process.env.TYPEORM ? [process.env.TYPEORM] : Object.keys(tiers)

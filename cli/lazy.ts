@@ -13,6 +13,7 @@ import type * as queueStates from './queues/states'
 import type * as reload from './process/reload-supervisor'
 import type * as runBars from './terminal/run-bars'
 import type * as runLines from './terminal/run-lines'
+import type * as watchResults from './results/watch'
 import type * as servedBackend from './backend-option'
 import type * as servedQueues from './served-queues'
 
@@ -37,5 +38,6 @@ export const late = {
   runLines: () => require('./terminal/run-lines') as typeof runLines,
   servedBackend: () => require('./backend-option') as typeof servedBackend,
   servedQueues: () => require('./served-queues') as typeof servedQueues,
+  watchResults: () => require('./results/watch') as typeof watchResults,
   startWorker: () => require('../lib/worker/start-worker') as typeof startWorker,
 }

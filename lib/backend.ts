@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import type { Browser, Pause } from './browser'
+import type { Browser, Pause, PauseOptions } from './browser'
 import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
@@ -58,13 +58,6 @@ export interface CountQuery {
   readonly everyBackend?: boolean | undefined
   /** The greatest number of results to look at, as in a `ListQuery`. Absent or 0: all. */
   readonly within?: number | undefined
-}
-
-export interface PauseOptions {
-  /** Why; at most 200 printable characters. Default: none. */
-  readonly reason?: string | undefined
-  /** When the pause ends by itself, by the clock of the database. Default: when the queue is resumed. */
-  readonly until?: Date | undefined
 }
 
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */
@@ -156,6 +149,14 @@ export abstract class TaskBackend {
   /** The queues that are paused at present, by name. @throws NotSupportedError where the backend keeps no pauses. */
   async pausedQueues(): Promise<readonly Pause[]> {
     throw this.#lacks('pause queues')
+  }
+
+  /**
+   * How many tasks of the same queue are due and come before this one, as last read; at most MOST_AHEAD. Null: it is not due, or that cannot be
+   * told with a few looks. For all to see how long they wait, so it must be cheap.
+   */
+  async ahead(_result: TaskResult<unknown>): Promise<number | null> {
+    return null
   }
 
   /** The present instant, by the clock that says when rows are due. Needed to fire schedules. */

@@ -88,6 +88,9 @@ export interface QueueState {
 /** A count that has reached this number may be any larger one. */
 export const MOST_COUNTED = 10_000
 
+/** The greatest number that `ahead` tells: so many, or more. */
+export const MOST_AHEAD = 100
+
 /** A queue that workers leave alone. */
 export interface Pause {
   readonly queue: string
@@ -95,6 +98,13 @@ export interface Pause {
   /** When it ends by itself; null: when somebody resumes the queue. */
   readonly until: Date | null
   readonly reason: string | null
+}
+
+export interface PauseOptions {
+  /** Why; at most 200 printable characters. Default: none. */
+  readonly reason?: string | undefined
+  /** When the pause ends by itself, by the clock of the database. Default: when the queue is resumed. */
+  readonly until?: Date | undefined
 }
 
 export interface WorkerState {

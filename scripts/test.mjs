@@ -59,6 +59,11 @@ const TIERS = {
     takes: 'about 10 min',
     steps: [[specs(['process'])]],
   },
+  browser: {
+    holds: 'pages in Chromium',
+    takes: 'about 2 min',
+    steps: [[specs(['browser'], { env: { DB: 'sqlite' } })]],
+  },
   faults: {
     holds: 'kills, stops and cuts off real workers and servers',
     takes: 'about 8 min',

@@ -5,12 +5,11 @@ import {
   type BackendSettings,
   type CountQuery,
   type ListQuery,
-  type PauseOptions,
   type Problem,
   TaskBackend,
 } from '../../lib/backend'
 import type { Order } from '../../lib/order'
-import type { Browser, Pause } from '../../lib/browser'
+import type { Browser, Pause, PauseOptions } from '../../lib/browser'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { heard } from '../../lib/events/logger'
@@ -26,6 +25,7 @@ import type { SlotRow } from '../../lib/row/slot'
 import type { Outcome, Store, StoreOptions } from '../../lib/store'
 import { assertId, isUuid, newId } from '../ids'
 import { retentionOf } from '../lease-options'
+import { countAhead } from './browsing/ahead'
 import { type Browsed, countRows, listRows } from './browse'
 import { checkDatabase } from './checks/check'
 import { completeInTransaction } from './complete-in-transaction'
@@ -55,18 +55,19 @@ export class DatabaseBackend extends TaskBackend {
   override readonly supportsTransactions = true
   override readonly retention: KeepResults | null
   readonly #options: DatabaseOptions
+  readonly #notifies: boolean
 
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
     const path = `TASKS.${alias}.OPTIONS`
     this.#options = validateShape(DatabaseOptions, settings.options, path)
+    this.#notifies = this.#options.notify ?? true
     this.retention = retentionOf(this.#options, path)
     expectDataSource(this.#options.dataSource, alias)
   }
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    const [result] = await this.enqueueMany([order])
-    return result as TaskResult<unknown>
+    return (await this.enqueueMany([order]))[0] as TaskResult<unknown>
   }
 
   /** One statement for as many orders as fit into one; several in one transaction. All have the same manager. */
@@ -156,6 +157,10 @@ export class DatabaseBackend extends TaskBackend {
     return this.#inTable(undefined, (place, session) => pausesOf(place, this.alias).active(session))
   }
 
+  override async ahead(result: TaskResult<unknown>): Promise<number | null> {
+    return this.#inTable(undefined, (place, session) => countAhead(place, session, result))
+  }
+
   override async now(): Promise<Date> {
     return this.#inTable(undefined, ({ dialect }, session) => dialect.now(session))
   }
@@ -185,10 +190,6 @@ export class DatabaseBackend extends TaskBackend {
   /** The app's DataSource. @throws DataSourceError if there is none. */
   dataSource(): Promise<DataSource> {
     return dataSourceOf(this.#options.dataSource, this.alias)
-  }
-
-  get #notifies(): boolean {
-    return this.#options.notify ?? true
   }
 
   async #inTable<T>(

@@ -4,7 +4,7 @@ import { isIdText } from '../../entities/formats'
 import { ResultNotFoundError, UsageError } from '../../lib/errors/errors'
 import { didYouMean, shown } from '../../lib/errors/suggestions'
 import type { TaskResult } from '../../lib/result'
-import { doing, examples, type Globals, option } from '../command'
+import { doing, examples, type Globals } from '../command'
 import { late } from '../lazy'
 import { oneLine } from '../../lib/errors/foreign-text'
 import { print, printMarked, tell } from '../output'
@@ -20,13 +20,13 @@ import {
   among,
   noResults,
 } from '../results/format'
+import { type ListedStatus, withListOptions } from '../results/options'
 import { isColoured } from '../terminal/colour'
 import { fittedTable } from '../terminal/fitted-table'
 import { columnsOf, wrapTo } from '../terminal/width'
-import { inNames, oneOf, queueNamesOrAll, text, wholeNumber } from '../option-parsers'
 
 interface ListOptions extends Globals {
-  readonly status?: Status
+  readonly status?: ListedStatus
   readonly queueName: readonly string[] | '*'
   readonly task?: string
   readonly before?: string
@@ -34,12 +34,10 @@ interface ListOptions extends Globals {
   readonly within: number
   readonly backend?: string
   readonly json?: boolean
+  readonly watch?: boolean
 }
 
 type OneOptions = Pick<ListOptions, keyof Globals | 'backend' | 'json'>
-
-const STATUSES = ['READY', 'WAITING', 'RUNNING', 'FAILED', 'SUCCESSFUL'] as const
-type Status = (typeof STATUSES)[number]
 
 export function resultsCommand(): Command {
   const command = new Command('results')
@@ -51,6 +49,7 @@ export function resultsCommand(): Command {
       'after',
       examples(
         'npx tasks results --status FAILED',
+        'npx tasks results --watch',
         'npx tasks results show 01981c1e-7c2a-7b3c-8d4e-5f6071829304',
         'npx tasks results retry 01981c1e-7c2a-7b3c-8d4e-5f6071829304',
       ),
@@ -79,52 +78,6 @@ export function resultsCommand(): Command {
     )
 }
 
-function withListOptions(command: Command): Command {
-  return command
-    .addOption(
-      option('--status <status>', `Only this status: ${STATUSES.join(', ')}.`, (name) =>
-        oneOf<Status>(name, STATUSES),
-      ),
-    )
-    .addOption(
-      option(
-        '--queue-name <names>',
-        "Only these queues, separated by commas; '*' for all.",
-        queueNamesOrAll,
-        '*',
-        inNames,
-      ),
-    )
-    .addOption(option('--task <name>', 'Only results of this task.', text))
-    .addOption(
-      option('--before <id>', 'Only results older than this one, for the next page.', text),
-    )
-    .addOption(
-      option(
-        '--limit <number>',
-        'Maximum number of results.',
-        (name) => wholeNumber(name, { least: 1, most: 100_000 }),
-        20,
-      ),
-    )
-    .addOption(
-      option(
-        '--within <number>',
-        'Look at this many results only, the newest first; 0 looks at all.',
-        (name) => wholeNumber(name, { least: 0 }),
-        20_000,
-      ),
-    )
-    .addOption(
-      option(
-        '--backend <alias>',
-        "Alias in TASKS of the backend. (default: every backend's rows in the table)",
-        text,
-      ),
-    )
-    .option('--json', 'Print JSON with all fields.')
-}
-
 function subcommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
@@ -140,6 +93,7 @@ async function list(options: ListOptions): Promise<number> {
   return onResults(options, before, async (backend) => {
     const within = await boundOf(options, backend)
     const query = queryOf(options, within)
+    if (options.watch) return watched(options, backend, query)
     const results = await backend.list(query)
     await sayUnknown(options, backend, results.length, within)
     if (json) print(JSON.stringify(results.map(asJson), null, 2))
@@ -149,6 +103,15 @@ async function list(options: ListOptions): Promise<number> {
     if (within && (results.length < limit || !json)) tell(boundNote(within, before !== undefined))
     return 0
   })
+}
+
+function watched(
+  { json = false, before }: ListOptions,
+  backend: TaskBackend,
+  query: ListQuery,
+): Promise<number> {
+  const empty = noResults(query.within, before !== undefined)
+  return late.watchResults().watchResults(() => backend.list(query), { json, empty })
 }
 
 function queryOf(options: ListOptions, within: number | undefined): ListQuery {

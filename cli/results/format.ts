@@ -46,7 +46,7 @@ export function rowOf(result: Result): TableRow {
       progress === null ? '' : portionOf(progress),
       time(result.enqueuedAt),
       time(result.runAfter),
-      duration(result),
+      durationOf(result),
     ],
     details: status === 'SUCCESSFUL' ? '' : (headline(errors.at(-1)) ?? progress?.note ?? ''),
     ...(cell ? { style: { at: STATUS_COLUMN, cell, details: cell } } : {}),
@@ -128,7 +128,7 @@ export function asJson(result: Result): Record<string, unknown> {
 }
 
 /** How long the last run took, or has taken so far. */
-function duration({ status, startedAt, finishedAt }: Result): string {
+export function durationOf({ status, startedAt, finishedAt }: Result): string {
   if (!startedAt || status === 'READY') return ''
   const end = finishedAt ?? new Date()
   return `${((end.getTime() - startedAt.getTime()) / 1000).toFixed(3)} s`

@@ -1,7 +1,8 @@
-import { Format, MultiBar, type SingleBar } from 'cli-progress'
+import { MultiBar, type SingleBar } from 'cli-progress'
 import { oneLine } from '../../lib/errors/foreign-text'
 import type { Watch, WatchedRun } from '../../lib/worker/chores/watching'
 import { takeLines } from './above-bars'
+import { barOf } from './bar'
 import { elapsed, portionOf } from './portion'
 import { columnsOf, cutTo, fitTo } from './width'
 
@@ -85,7 +86,7 @@ function lineOf({ id, taskName, ms, progress }: WatchedRun, columns: number): st
     [
       fitTo(NAME_COLUMNS, oneLine(taskName)),
       id.slice(-ID_DIGITS),
-      barOf(progress),
+      barOf(progress, BAR_COLUMNS),
       fitTo(PORTION_COLUMNS, portionOf(progress)),
       fitTo(ELAPSED_COLUMNS, elapsed(ms)),
       oneLine(progress.note ?? ''),
@@ -93,16 +94,4 @@ function lineOf({ id, taskName, ms, progress }: WatchedRun, columns: number): st
       .join(' ')
       .trimEnd(),
   )
-}
-
-/** Blank where the total is not known. */
-function barOf({ done, total }: WatchedRun['progress']): string {
-  if (total === null) return ' '.repeat(BAR_COLUMNS)
-  const part = total > 0 ? Math.min(1, Math.max(0, done / total)) : 1
-  return Format.BarFormat(part, {
-    barsize: BAR_COLUMNS,
-    barGlue: '',
-    barCompleteString: '\u2588'.repeat(BAR_COLUMNS),
-    barIncompleteString: '\u2591'.repeat(BAR_COLUMNS),
-  })
 }

@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { TasksError } from './errors'
+import { PublicError } from './run-errors'
 
 /** What is kept of an error: enough to show it, and nothing that could be executed. */
 export interface ErrorRecord {
@@ -13,6 +14,9 @@ export interface ErrorRecord {
 export const CANCELLED = 'typeorm_tasks.TaskCancelled'
 /** What the row of a task says that did not run because an earlier one of its flow failed. */
 export const PREVIOUS_FAILED = 'typeorm_tasks.PreviousFailed'
+
+/** The class path of a `PublicError`; one of a class that extends it has that class's name after this and a dot. */
+export const PUBLIC = 'typeorm_tasks.PublicError'
 
 /** A traceback is cut after so many characters: a message of megabytes helps nobody. */
 export const MAX_TRACEBACK = 64 * 1024
@@ -68,6 +72,9 @@ export function headline(error: ErrorRecord | undefined): string | undefined {
 }
 
 function classPath(error: unknown): string {
+  // That its message may be shown must be known of the row alone, whatever the app calls its class.
+  if (error instanceof PublicError && error.name !== 'PublicError')
+    return cut(`${PUBLIC}.${error.name}`, MAX_CLASS_PATH)
   if (error instanceof TasksError) return cut(`typeorm_tasks.${error.name}`, MAX_CLASS_PATH)
   if (typeof error !== 'object' || error === null) return 'Error'
   return cut(String(error.constructor?.name || 'Error'), MAX_CLASS_PATH)

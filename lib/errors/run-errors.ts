@@ -112,6 +112,19 @@ export class DoNotRetry extends TasksError {
   }
 }
 
+/**
+ * Thrown by a task: it failed, and the message may be shown to users, as `publicView` does. The messages of other errors it keeps
+ * back, since they may name files, hosts or values. Retried as any other error. The message is the whole one: no hint is added.
+ */
+@OneClass('PublicError')
+export class PublicError extends TasksError {
+  readonly code: string = 'PUBLIC'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, '', options)
+  }
+}
+
 /** The child process of an isolated task ended before the task did: an exit, a crash, memory that ran out, a kill. */
 @OneClass('ProcessLost')
 export class ProcessLost extends TasksError {

@@ -1,4 +1,5 @@
-import type { PauseOptions, TaskBackend } from '../backend'
+import type { TaskBackend } from '../backend'
+import type { PauseOptions } from '../browser'
 import {
   QUEUE_NAME,
   type Rule,

@@ -1,5 +1,5 @@
 import { backends } from '../backend-registry'
-import type { PauseOptions } from '../backend'
+import type { PauseOptions } from '../browser'
 import type { Pause } from '../browser'
 
 export interface QueueOptions {

@@ -1,168 +1,234 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
+import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import Database from 'better-sqlite3'
-import { copyInto, newApp, pathOf } from '../support/linked-app'
+import { DataSource } from 'typeorm'
+import { describeEachDatabase, type FreshOptions } from '../support/databases'
+import { end, Tutorial } from '../support/tutorial'
 
-jest.setTimeout(60_000)
+jest.setTimeout(120_000)
 
-const app = newApp(['@types', 'better-sqlite3', 'express', 'reflect-metadata', 'typeorm', '@swc'])
-const running: ChildProcess[] = []
-let url = ''
+const CSV = 'item,amount\ntea,3\ncake,4.5\n'
 
-beforeAll(async () => {
-  copyInto(app, 'examples/express-sqlite', ['package.json', 'tsconfig.json', 'src', 'public'])
-  run('tsc')
-  run('typeorm', 'migration:run', '-d', 'dist/data-source.js')
-  start(
-    'tasks',
-    'db_worker',
-    '-d',
-    'dist/data-source.js',
-    '--interval',
-    '0.1',
-    '--no-startup-delay',
-    '-v',
-    '0',
-  )
-  url = await listening(start('node', 'dist/server.js'))
-})
-
-afterAll(async () => {
-  for (const child of running.filter(
-    ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
-  )) {
-    child.kill('SIGTERM')
-    await once(child, 'exit')
-  }
-})
-
-it('a request is answered at once with an id, and polling that id brings progress and the result', async () => {
-  const asked = performance.now()
-  const response = await post({ image: 'M31.fits' })
-  expect(response.status).toBe(202)
-  expect(performance.now() - asked).toBeLessThan(1_500) // the task itself takes two seconds
-  const { taskId } = (await response.json()) as { taskId: string }
-
-  const seen = await poll(taskId)
-
-  expect(seen.at(-1)).toMatchObject({ id: taskId, status: 'SUCCESSFUL', result: { sources: 56 } })
-  expect(
-    seen.some(
-      ({ status, progress }) => status === 'RUNNING' && progress?.total === 4 && progress.done > 0,
-    ),
-  ).toBe(true)
-  expect(rows('SELECT image, taskId, sources FROM extraction')).toEqual([
-    { image: 'M31.fits', taskId, sources: 56 },
-  ])
-})
-
-it('a request whose transaction fails leaves no task behind', async () => {
-  expect((await post({ image: 'M33.fits' })).status).toBe(202)
-  const before = rows('SELECT id FROM db_task_result')
-
-  expect((await post({ image: 'M33.fits' })).status).toBe(409)
-
-  expect(rows('SELECT id FROM db_task_result')).toEqual(before)
-})
-
-it('requests at the same time do not disturb each other', async () => {
-  const responses = await Promise.all(['a', 'b', 'b', 'c', 'a'].map((image) => post({ image })))
-
-  expect(responses.map(({ status }) => status)).toEqual([202, 202, 409, 202, 409])
-  expect(
-    rows(
-      `SELECT t.id FROM db_task_result t WHERE t.args_kwargs LIKE '%"a"%' OR t.args_kwargs LIKE '%"b"%' OR t.args_kwargs LIKE '%"c"%'`,
-    ),
-  ).toHaveLength(3)
-})
-
-it('what is missing or unknown is answered with the reason', async () => {
-  expect((await post({})).status).toBe(400)
-  const unknown = await fetch(`${url}/tasks/01a1fd2a-d893-726e-ba16-ba199ad8f208`)
-  expect(unknown.status).toBe(404)
-  expect(await unknown.json()).toEqual({
-    error: expect.stringContaining(
-      'No task result has the id "01a1fd2a-d893-726e-ba16-ba199ad8f208"',
-    ),
-  })
-})
-
-it('serves the page that polls', async () => {
-  expect(await (await fetch(url)).text()).toContain('<progress')
-})
-
-it('has the migrations that its entities ask for', () => {
-  expect(run('tasks', 'makemigrations', '--check', '-d', 'src/data-source.ts')).toContain(
-    'No changes detected',
-  )
-  expect(run('typeorm', 'schema:log', '-d', 'dist/data-source.js')).toContain(
-    'Your schema is up to date',
-  )
-})
-
-interface Answer {
+interface View {
   id: string
   status: string
   progress: { done: number; total: number } | null
-  result: unknown
+  ahead: number | null
+  returnValue?: unknown
+  error?: { message: string }
 }
 
-async function poll(id: string): Promise<Answer[]> {
-  const seen: Answer[] = []
-  for (
-    const deadline = performance.now() + 20_000;
-    performance.now() < deadline;
-    await sleep(100)
-  ) {
-    seen.push((await (await fetch(`${url}/tasks/${id}`)).json()) as Answer)
-    if (['SUCCESSFUL', 'FAILED'].includes(seen.at(-1)!.status)) break
-  }
-  return seen
+interface Asked {
+  token?: string
+  method?: string
+  body?: string
+  headers?: Record<string, string>
 }
 
-function post(body: object): Promise<Response> {
-  return fetch(`${url}/extractions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
+interface Ticket {
+  id: string
+  token: string
 }
 
-function rows(sql: string): unknown[] {
-  const database = new Database(join(app, 'app.sqlite'), { readonly: true })
-  try {
-    return database.prepare(sql).all()
-  } finally {
-    database.close()
-  }
-}
+describeEachDatabase(
+  (database) => {
+    let tutorial: Tutorial
+    let rows: DataSource
+    let url = ''
 
-function run(command: string, ...args: string[]): string {
-  return execFileSync(command, args, {
-    cwd: app,
-    encoding: 'utf8',
-    env: { ...process.env, PATH: pathOf(app) },
-  })
-}
+    beforeAll(async () => {
+      const fresh = await database.fresh()
+      tutorial = new Tutorial(urlOf(fresh))
+      const inApp = { type: 'better-sqlite3', database: `${tutorial.folder}/app.sqlite` } as const
+      rows = await new DataSource(fresh.type === 'better-sqlite3' ? inApp : fresh).initialize()
+      url = await tutorial.server()
+    })
 
-function start(command: string, ...args: string[]): ChildProcess {
-  const child = spawn(command, args, {
-    cwd: app,
-    env: { ...process.env, PATH: pathOf(app), PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  running.push(child)
-  return child
-}
+    afterAll(async () => {
+      await rows?.destroy()
+      await tutorial?.stop()
+    })
 
-async function listening(server: ChildProcess): Promise<string> {
-  let said = ''
-  for await (const chunk of server.stdout!.iterator({ destroyOnReturn: false })) {
-    said += String(chunk)
-    const found = /Listening on (\S+)/.exec(said)?.[1]
-    if (found) return found
-  }
-  throw new Error(`The server ended, having said: ${said}`)
+    const send = (path: string, { token, headers, ...more }: Asked) =>
+      fetch(url + path, {
+        ...more,
+        headers: {
+          'Content-Type': 'application/json',
+          ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+      })
+    const post = (body: object): Promise<Response> =>
+      send('/reports', { method: 'POST', body: JSON.stringify(body) })
+    const ordered = async (name: string, csv = CSV): Promise<Ticket> => {
+      const response = await post({ name, csv })
+      expect(response.status).toBe(202)
+      return (await response.json()) as Ticket
+    }
+    const look = async ({ id, token }: Ticket): Promise<View> =>
+      (await (await send(`/reports/${id}`, { token })).json()) as View
+    const until = async (ticket: Ticket, isSeen: (view: View) => boolean): Promise<View[]> => {
+      const views: View[] = []
+      for (const deadline = performance.now() + 40_000; performance.now() < deadline;) {
+        const view = await look(ticket)
+        views.push(view)
+        if (isSeen(view)) return views
+        await sleep(100)
+      }
+      throw new Error(`not seen; the last was ${JSON.stringify(views.at(-1))}`)
+    }
+
+    describe('without a worker', () => {
+      it('a request is answered at once, with the place and the token of its task', async () => {
+        const response = await post({ name: 'first', csv: CSV })
+        const { id, token, status } = (await response.json()) as Ticket & View
+
+        expect(response.status).toBe(202)
+        expect(response.headers.get('Location')).toBe(`/reports/${id}`)
+        expect({ status, token }).toEqual({ status: 'READY', token: expect.any(String) })
+      })
+
+      it('a task knows how many are ahead of it', async () => {
+        const [earlier, later] = [await ordered('earlier'), await ordered('later')]
+        const ahead = (await look(earlier)).ahead ?? NaN
+        expect(await look(later)).toMatchObject({ status: 'READY', ahead: ahead + 1 })
+      })
+
+      it('the same state is answered by 304', async () => {
+        const { id, token } = await ordered('third')
+        const whole = await send(`/reports/${id}`, { token })
+        expect(whole.headers.get('Retry-After')).toBe('1')
+
+        const headers = { 'If-None-Match': whole.headers.get('ETag') ?? '' }
+        const again = await send(`/reports/${id}`, { token, headers })
+
+        expect({ status: again.status, body: await again.text() }).toEqual({
+          status: 304,
+          body: '',
+        })
+      })
+
+      it('a token is good for its own task alone', async () => {
+        const [one, other] = [await ordered('mine'), await ordered('theirs')]
+        for (const token of [undefined, '', 'x', other.token, `${one.token}A`])
+          for (const [path, method] of [
+            ['', 'GET'],
+            ['/cancel', 'POST'],
+            ['/retry', 'POST'],
+          ])
+            expect(
+              (
+                await send(`/reports/${one.id}${path}`, {
+                  ...(token !== undefined && { token }),
+                  method: method ?? '',
+                })
+              ).status,
+            ).toBe(403)
+      })
+
+      it('a task that waits is cancelled at once', async () => {
+        const { id, token } = await ordered('cancelled')
+        const response = await send(`/reports/${id}/cancel`, { token, method: 'POST' })
+        expect(await response.json()).toMatchObject({
+          status: 'FAILED',
+          error: { message: 'The task was cancelled.' },
+        })
+      })
+
+      it('a request whose transaction fails leaves no task behind', async () => {
+        const ids = (): Promise<unknown[]> =>
+          rows.query('SELECT id FROM db_task_result ORDER BY id')
+        await ordered('once')
+        const before = await ids()
+        expect((await post({ name: 'once', csv: CSV })).status).toBe(409)
+        expect(await ids()).toEqual(before)
+      })
+
+      it('requests at the same time do not disturb each other', async () => {
+        const names = ['a', 'b', 'b', 'c', 'a']
+        const responses = await Promise.all(names.map((name) => post({ name, csv: CSV })))
+        expect(responses.map(({ status }) => status).toSorted()).toEqual([202, 202, 202, 409, 409])
+      })
+
+      it('what is missing is answered with the reason', async () => {
+        expect((await post({})).status).toBe(400)
+        const { id, token } = await ordered('gone')
+        await rows.query('DELETE FROM db_task_result')
+        const response = await send(`/reports/${id}`, { token })
+        expect(response.status).toBe(404)
+        expect(await response.json()).toEqual({ error: expect.stringContaining(id) })
+      })
+
+      it('serves the page', async () => {
+        expect(await (await fetch(url)).text()).toContain('<progress')
+      })
+
+      it('has the migrations that its entities ask for', () => {
+        const check = ['makemigrations', '--check', '-d', 'src/data-source.ts']
+        expect(tutorial.run('tasks', ...check)).toContain('No changes detected')
+        expect(tutorial.run('typeorm', 'schema:log', '-d', 'dist/data-source.js')).toContain(
+          'Your schema is up to date',
+        )
+      })
+    })
+
+    describe('with a worker', () => {
+      let worker: ChildProcess
+      beforeAll(() => {
+        worker = tutorial.worker()
+      })
+
+      it('polling brings progress and the result; a file without rows is told, and can be tried again', async () => {
+        const ticket = await ordered('whole')
+        const empty = await ordered('empty', 'item,amount\n')
+
+        const views = await until(ticket, ({ status }) => status === 'SUCCESSFUL')
+        expect(views.at(-1)).toMatchObject({ id: ticket.id, returnValue: { rows: 2, total: 7.5 } })
+        expect(
+          views.some(
+            ({ progress }) => progress !== null && progress.done > 0 && progress.done < 20,
+          ),
+        ).toBe(true)
+        expect(await rows.query("SELECT total FROM report WHERE name = 'whole'")).toEqual([
+          { total: 7.5 },
+        ])
+
+        const error = { message: 'empty has no rows below its header.' }
+        expect(await look(empty)).toMatchObject({ status: 'FAILED', error })
+        const retry = { token: empty.token, method: 'POST' }
+        const second = await send(`/reports/${empty.id}/retry`, retry)
+        expect(second.status).toBe(202)
+        const next = (await second.json()) as Ticket
+        expect((await until(next, ({ status }) => status === 'FAILED')).at(-1)).toMatchObject({
+          error,
+        })
+      })
+
+      it('a cancel reaches the worker, another process', async () => {
+        const ticket = await ordered('stopped')
+        await until(ticket, ({ progress }) => (progress?.done ?? 0) > 0)
+        await send(`/reports/${ticket.id}/cancel`, { token: ticket.token, method: 'POST' })
+        const views = await until(ticket, ({ status }) => status === 'FAILED')
+        expect(views.at(-1)?.error).toEqual({ message: 'The task was cancelled.' })
+      })
+
+      it('a worker is killed half way, and another finishes its task', async () => {
+        const ticket = await ordered('killed')
+        await until(ticket, ({ progress }) => (progress?.done ?? 0) >= 8)
+        await end(worker, 'SIGKILL')
+        tutorial.worker()
+        const views = await until(ticket, ({ status }) => status === 'SUCCESSFUL')
+        const done = views.map(({ progress }) => progress?.done ?? 0)
+        // The bar goes back: the task began anew.
+        expect(done.some((value, at) => at > 0 && value < (done[at - 1] ?? 0))).toBe(true)
+      })
+    })
+  },
+  { only: ['sqlite', 'postgres'] },
+)
+
+/** Of PostgreSQL; undefined: the app makes its own file. */
+function urlOf(options: FreshOptions): string | undefined {
+  if (options.type !== 'postgres') return undefined
+  const { username, password, host, port, database } = options
+  return `postgres://${username}:${String(password)}@${host}:${port}/${database}`
 }

@@ -11,17 +11,28 @@ const PARTS = new RegExp(`${ESCAPE}\\[(\\??[\\d;]*)([A-Za-z])|\\r|\\n|[^${ESCAPE
 /** A control of which the rest comes with the next part. */
 const UNFINISHED = new RegExp(`${ESCAPE}(\\[[?\\d;]*)?$`)
 
+export interface TerminalWish {
+  readonly columns?: number
+  readonly env?: NodeJS.ProcessEnv
+  /** Seconds after which it gets the signal of Ctrl+C. */
+  readonly interruptAfter?: number
+}
+
 /** What a command writes to a terminal: `script` of util-linux gives it a real one. */
 export async function inTerminal(
   cwd: string,
   args: readonly string[],
-  { columns = 80, env = {} }: { columns?: number; env?: NodeJS.ProcessEnv } = {},
+  { columns = 80, env = {}, interruptAfter }: TerminalWish = {},
 ): Promise<{ code: number | null; text: string; screen: Screen }> {
   const command = [process.execPath, BIN, ...args].map((each) => `'${each}'`).join(' ')
+  const interrupted =
+    interruptAfter === undefined
+      ? ''
+      : `timeout --foreground --preserve-status -s INT ${interruptAfter} `
   const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env
   const child = spawn(
     'script',
-    ['-qec', `stty cols ${columns} rows 30 -echo; ${command}`, '/dev/null'],
+    ['-qec', `stty cols ${columns} rows 30 -echo; ${interrupted}${command}`, '/dev/null'],
     { cwd, env: { ...rest, TERM: 'xterm-256color', ...env }, stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const screen = new Screen(columns)

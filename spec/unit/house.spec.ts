@@ -43,6 +43,7 @@ const library: Record<string, string[]> = {
   'lib/row': ['lib/errors'],
   lib: ['lib/copies', 'lib/errors', 'lib/row'],
   'lib/browsing': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
+  'lib/public': ['lib', 'lib/row', 'lib/errors'],
   'lib/events': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
   'lib/settings': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
   'lib/arguments': ['lib', 'lib/row', 'lib/copies', 'lib/errors', 'lib/settings'],

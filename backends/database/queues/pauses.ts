@@ -1,7 +1,6 @@
 import { DBTaskQueue } from '../../../entities/db-task-queue.entity'
 import { anyInstantOf } from '../../../entities/formats'
-import type { PauseOptions } from '../../../lib/backend'
-import type { Pause } from '../../../lib/browser'
+import type { Pause, PauseOptions } from '../../../lib/browser'
 import { NotSupportedError } from '../../../lib/errors/errors'
 import { explained, isTaken } from '../connections/database-errors'
 import { patiently, type Session } from '../connections/session'

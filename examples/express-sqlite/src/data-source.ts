@@ -1,20 +1,24 @@
 import 'reflect-metadata'
 import { join } from 'node:path'
-import { DataSource } from 'typeorm'
+import { DataSource, type DataSourceOptions } from 'typeorm'
 import { configureTasks, DBTaskResult } from 'typeorm-tasks'
-import { Extraction } from './extraction.entity'
+import { Report } from './report.entity'
+
+const database: DataSourceOptions =
+  process.env['DB'] === 'postgres'
+    ? { type: 'postgres', url: process.env['DATABASE_URL'] ?? 'postgres://localhost/reports' }
+    : { type: 'better-sqlite3', database: 'app.sqlite', enableWAL: true }
 
 export const dataSource = new DataSource({
-  type: 'better-sqlite3',
-  database: 'app.sqlite',
-  enableWAL: true,
-  entities: [Extraction, DBTaskResult],
-  migrations: [join(__dirname, 'migrations/*.{ts,js}')],
+  ...database,
+  entities: [Report, DBTaskResult],
+  migrations: [join(__dirname, 'migrations', database.type, '*.{ts,js}')],
 })
 
 export const TASKS = configureTasks({
   default: {
     BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
-    OPTIONS: { dataSource },
+    // A short lease, so that you need not wait for long after you have killed a worker. The default is 30 s.
+    OPTIONS: { dataSource, leaseSeconds: 5 },
   },
 })

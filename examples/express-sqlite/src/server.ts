@@ -1,58 +1,107 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import express from 'express'
+import express, { type NextFunction, type Request, type Response } from 'express'
 import { type EntityManager, QueryFailedError } from 'typeorm'
-import { ResultNotFoundError } from 'typeorm-tasks'
+import {
+  publicResponse,
+  publicView,
+  type TaskResult,
+  tasksAhead,
+  taskToken,
+  verifyTaskToken,
+} from 'typeorm-tasks'
+import { dashboard } from 'typeorm-tasks/dashboard'
 import { dataSource } from './data-source'
-import { Extraction } from './extraction.entity'
-import { extractSources } from './extraction.tasks'
+import { Report } from './report.entity'
+import { buildReport } from './report.tasks'
+
+/** Signs the tokens. Without TASK_SECRET they are of no use after a restart of the server. */
+const secret = process.env['TASK_SECRET'] ?? randomBytes(32).toString('hex')
+const HOUR = 3_600_000
 
 const app = express()
 app.use(express.static(join(__dirname, '../public')))
-app.use(express.json())
+// Open to this machine alone, and not in production. For others: dashboard({ authorize: (request) => … }).
+app.use('/admin/tasks', dashboard().node)
+app.use(express.json({ limit: '1mb' }))
 
-/** Starts a task and answers at once; the extraction and its task are stored together or not at all. */
-app.post('/extractions', async (request, response) => {
-  const image: unknown = request.body?.image
-  if (typeof image !== 'string' || image === '')
-    return void response.status(400).json({ error: 'Send { "image": "a name" }.' })
+/** Stores a report, starts its task, and answers at once; both are stored together or not at all. */
+app.post('/reports', async (request, response) => {
+  const { name, csv }: Record<string, unknown> = request.body ?? {}
+  if (typeof name !== 'string' || name === '' || typeof csv !== 'string')
+    return void response.status(400).json({ error: 'Send { "name": "a name", "csv": "lines" }.' })
   try {
-    response.status(202).json(await inTransaction((manager) => orderExtraction(manager, image)))
+    const result = await inTransaction((manager) => orderReport(manager, name, csv))
+    accepted(response, result)
   } catch (error) {
     if (!(error instanceof QueryFailedError)) throw error
-    response.status(409).json({ error: `There is an extraction of ${image} already.` })
+    response.status(409).json({ error: `There is a report named ${name} already.` })
   }
 })
 
-/** The status and progress of a task. */
-app.get('/tasks/:id', async (request, response) => {
-  try {
-    const result = await extractSources.getResult(request.params.id)
-    const { id, status, progress } = result
-    response.json({
-      id,
-      status,
-      progress,
-      result: status === 'SUCCESSFUL' ? result.returnValue : null,
-    })
-  } catch (error) {
-    if (!(error instanceof ResultNotFoundError)) throw error
+/** From here on the request must carry the token of this task. */
+app.use('/reports/:id', (request: Request<{ id: string }>, response, next: NextFunction) => {
+  const token = request.get('Authorization')?.replace(/^Bearer /, '')
+  if (verifyTaskToken(token, { secret }) === request.params.id) return next()
+  response.status(403).json({ error: 'The token is wrong, or too old.' })
+})
+
+/** The state of a task, for a page that polls. */
+app.get('/reports/:id', async (request, response) => {
+  const result = await buildReport.getResult(request.params.id)
+  const { status, headers, body } = publicResponse(result, {
+    ifNoneMatch: request.get('If-None-Match'),
+    more: { ahead: await tasksAhead(result) },
+  })
+  response
+    .status(status)
+    .set(headers)
+    .send(body ?? undefined)
+})
+
+app.post('/reports/:id/cancel', async (request, response) => {
+  const result = await buildReport.getResult(request.params.id)
+  response.json(publicView(await result.cancel()))
+})
+
+/** Starts another task for the same report. */
+app.post('/reports/:id/retry', async (request, response) => {
+  const { args } = await buildReport.getResult(request.params.id)
+  accepted(response, await buildReport.enqueue(Number(args[0])))
+})
+
+/** A result that was pruned is 404. */
+app.use(
+  (
+    error: { code?: string; message: string },
+    _: Request,
+    response: Response,
+    next: NextFunction,
+  ) => {
+    if (error.code !== 'RESULT_NOT_FOUND') return next(error)
     response.status(404).json({ error: error.message })
-  }
-})
+  },
+)
 
-async function orderExtraction(
-  manager: EntityManager,
-  image: string,
-): Promise<{ id: number; taskId: string }> {
-  const task = await extractSources.using({ manager }).enqueue(image)
-  // If the image already exists, this fails, and the rollback also removes the task that was just enqueued.
-  return manager.save(Extraction, { image, taskId: task.id, sources: null })
+function accepted(response: Response, result: TaskResult<unknown>): void {
+  const token = taskToken(result, { secret, for: HOUR })
+  response
+    .status(202)
+    .location(`/reports/${result.id}`)
+    .json({ ...publicView(result), token })
+}
+
+async function orderReport(manager: EntityManager, name: string, csv: string) {
+  // If there is a report of that name, this fails, and with it the whole transaction.
+  const { id } = await manager.save(Report, { name, csv, total: null })
+  return buildReport.using({ manager }).enqueue(id)
 }
 
 let last: Promise<unknown> = Promise.resolve()
 
-/** Runs transactions one after another, because TypeORM has one connection to SQLite. On PostgreSQL or MySQL: `dataSource.transaction(work)`. */
+/** TypeORM has one connection to SQLite, so transactions must run one after another there. */
 function inTransaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  if (dataSource.options.type === 'postgres') return dataSource.transaction(work)
   const mine = last.then(() => dataSource.transaction(work))
   last = mine.catch(() => {})
   return mine

@@ -1,5 +1,5 @@
 import { InvalidSettingsError, shown } from '../index'
-import type { Granted, Permission } from './security/access'
+import type { Granted } from './security/access'
 
 /** What is done with secrets among the values of tasks. */
 export interface RedactOptions {
@@ -13,10 +13,22 @@ export interface RedactOptions {
 export interface Change {
   /** What the option `user` gave. */
   readonly user: unknown
-  readonly action: Permission
+  readonly action:
+    'retry' | 'cancel' | 'delete' | 'prioritise' | 'copy' | 'pause' | 'resume' | 'run'
+  /** The alias of the backend. */
+  readonly backend: string
+  /** The tasks that were named; of a filter those that were changed, of a schedule the run that was enqueued. */
   readonly ids: readonly string[]
-  /** How many of them were changed. */
+  /** How many were changed. */
   readonly changed: number
+  /** What the tasks were chosen by, where they were not named: the parameters of the list. */
+  readonly filter?: Readonly<Record<string, string>> | undefined
+  /** Of `prioritise`. */
+  readonly priority?: number | undefined
+  /** Of `pause` and `resume`. */
+  readonly queue?: string | undefined
+  /** Of `run`. */
+  readonly schedule?: string | undefined
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a request is whatever the framework has
@@ -33,18 +45,32 @@ export interface DashboardOptions<Request = any, User = any> {
   backends?: readonly string[] | undefined
   /** Origins that the page is served under, where a proxy changes the host: `https://tasks.example`. */
   origins?: readonly string[] | undefined
-  /** Hears of each change. Default: a line of the log. */
-  audit?: ((change: Change) => void) | undefined
+  /** Hears of each change, after it was made. Its errors are logged. Default: a line of the log. */
+  audit?: ((change: Change) => unknown) | undefined
+  /** What the page is called. Default: 'Tasks'. */
+  title?: string | undefined
+  /** Such as 'production', so that nobody takes one page for another. */
+  environment?: string | undefined
 }
 
-const OPTIONS: Readonly<Record<keyof DashboardOptions, 'function' | 'object' | 'list'>> = {
-  authorize: 'function',
-  user: 'function',
-  redact: 'object',
-  backends: 'list',
-  origins: 'list',
-  audit: 'function',
-}
+const OPTIONS: Readonly<Record<keyof DashboardOptions, 'function' | 'object' | 'list' | 'string'>> =
+  {
+    authorize: 'function',
+    user: 'function',
+    redact: 'object',
+    backends: 'list',
+    origins: 'list',
+    audit: 'function',
+    title: 'string',
+    environment: 'string',
+  }
+
+const EXPECTED = {
+  function: 'a function',
+  object: 'an object',
+  list: 'a list of texts',
+  string: 'a text',
+} as const
 
 /** @throws InvalidSettingsError for an option that there is not, or that is not what it must be. */
 export function assertOptions(options: DashboardOptions): void {
@@ -59,7 +85,7 @@ export function assertOptions(options: DashboardOptions): void {
     if (value !== undefined && found !== kind)
       throw new InvalidSettingsError(
         `The option ${name} of the dashboard is ${shown(value)}.`,
-        `Give ${kind === 'list' ? 'a list' : `a${kind === 'object' ? 'n object' : ' function'}`}.`,
+        `Give ${EXPECTED[kind]}.`,
       )
   }
 }

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm'
+import type { Browser } from './browser'
 import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
@@ -122,6 +123,11 @@ export abstract class TaskBackend {
   /** The number of results of this backend in each status. */
   async counts(_query: CountQuery = {}): Promise<Counts> {
     throw this.#lacks('count results')
+  }
+
+  /** Opens what a dashboard looks through; it closes it. By default a dashboard makes do with `list`. */
+  async openBrowser(): Promise<Browser> {
+    throw this.#lacks('be browsed')
   }
 
   /** The present instant, by the clock that says when rows are due. Needed to fire schedules. */

@@ -70,13 +70,17 @@ describeEachDatabase(({ connect }) => {
     const ids = all.map(({ id }) => id).toReversed()
     const ask = await serve()
 
-    const first = await ask('tasks?limit=2&status=READY&task=page.fine')
+    const first = await ask('tasks?limit=2&state=READY&task=page.fine')
     expect(first.body.tasks.map(({ id }: { id: string }) => id)).toEqual(ids.slice(0, 2))
     const next = await ask(`tasks?limit=3&before=${first.body.next}`)
     expect(next.body.tasks.map(({ id }: { id: string }) => id)).toEqual(ids.slice(2))
-    expect((await ask('tasks?status=FAILED')).body).toEqual({ tasks: [], next: null })
+    expect((await ask('tasks?state=FAILED')).body).toEqual({
+      tasks: [],
+      next: null,
+      searchedTo: null,
+    })
     expect((await ask('overview')).body.backends).toMatchObject([
-      { backend: 'default', counts: { READY: 5, FAILED: 0 } },
+      { alias: 'default', queues: [{ name: 'default', due: 5, running: 0 }], problem: null },
     ])
   })
 
@@ -117,8 +121,14 @@ describeEachDatabase(({ connect }) => {
     await ask('tasks/cancel', change({ ids: [waiting.id.toUpperCase()] }))
     expect((await waiting.refresh()).status).toBe('FAILED')
     expect(heard).toEqual([
-      { user: 'bob', action: 'retry', ids: [failed.id, waiting.id, ID], changed: 1 },
-      { user: 'bob', action: 'cancel', ids: [waiting.id], changed: 1 },
+      {
+        user: 'bob',
+        action: 'retry',
+        backend: 'default',
+        ids: [failed.id, waiting.id, ID],
+        changed: 1,
+      },
+      { user: 'bob', action: 'cancel', backend: 'default', ids: [waiting.id], changed: 1 },
     ])
   })
 
@@ -148,7 +158,7 @@ describeEachDatabase(({ connect }) => {
       [403, change({ ids: [id] }, { 'sec-fetch-site': 'cross-site' })],
       [403, change({ ids: [id] }, { 'x-tasks': '' })],
       [415, change({ ids: [id] }, { 'content-type': 'text/plain' })],
-      [404, { method: 'GET' }],
+      [400, { method: 'GET' }],
       [405, { method: 'PUT' }],
     ] as const)
       expect((await ask('tasks/cancel', init)).status).toBe(status)
@@ -159,16 +169,16 @@ describeEachDatabase(({ connect }) => {
     ['tasks?limit=0', 400, 'whole number'],
     ['tasks?limti=5', 400, 'limit'],
     ['tasks?limit=5&limit=6', 400, 'twice'],
-    ['tasks?status=DONE', 400, 'READY, RUNNING'],
+    ['tasks?state=DONE', 400, 'READY, RUNNING'],
     ['tasks?before=1', 400, 'id of a result'],
     [`tasks?task=${'x'.repeat(2_000)}`, 400, '1000 characters'],
     ['tasks?backend=other', 400, 'default'],
     [`tasks/${ID}`, 404, ID],
-    ['tasks/1', 404, 'Not found'],
+    ['tasks/1', 400, 'no id'],
     ['tasks/a/b', 404, 'Not found'],
     ['constructor', 404, 'Not found'],
     ['', 404, 'Not found'],
-  ])('answers %.40s by %i, and says what is wrong', async (path, status, said) => {
+  ])('answers %s by %i, and says what is wrong', async (path, status, said) => {
     const answer = await (await serve())(path)
     expect([answer.status, JSON.stringify(answer.body)]).toEqual([
       status,

@@ -1,4 +1,5 @@
 import type * as check from './check'
+import type * as dashboard from './dashboard'
 import type * as dbWorker from './db-worker'
 import type * as enqueue from './enqueue'
 import type * as makemigrations from './makemigrations'
@@ -18,4 +19,5 @@ export const lateCommands = {
   results: () => (require('./results') as typeof results).resultsCommand(),
   schedules: () => (require('./schedules') as typeof schedules).schedulesCommand(),
   workers: () => (require('./workers') as typeof workers).workersCommand(),
+  dashboard: () => (require('./dashboard') as typeof dashboard).dashboardCommand(),
 }

@@ -1,6 +1,6 @@
 import type { TaskBackend } from '../index'
 import { backends as configured } from '../lib/backend-registry'
-import { clock, OVER } from '../lib/clock'
+import { clock, OVER, sharedByMany } from '../lib/clock'
 import { briefly } from '../lib/errors/error-record'
 import { InvalidSettingsError } from '../lib/errors/errors'
 import { didYouMean } from '../lib/errors/suggestions'
@@ -28,7 +28,7 @@ export function madeOf(options: DashboardOptions, closedDoor?: Surroundings['clo
     browsers,
     backends: () => chosenOf(options.backends),
     report: reporter(),
-    closed: closing.signal,
+    closed: sharedByMany(closing.signal),
   }
   const handler = new Handler(options, {
     page,

@@ -52,7 +52,7 @@ export function askOf(api: string): Ask {
     return {
       status: answer.status,
       headers: answer.headers,
-      body: isJson ? JSON.parse(text) : text,
+      body: isJson && text !== '' ? JSON.parse(text) : text,
     }
   }
 }

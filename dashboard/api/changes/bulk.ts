@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { isTold, problemOf, streamed } from '../answer'
 import { browserOf } from '../asked'
 import type { Filter } from '../filter'
@@ -56,6 +57,8 @@ class BulkChange {
       for await (const ids of this.#found()) {
         await this.#change(ids)
         yield this.#line()
+        // A driver that answers at once would leave the app no turn, nor us one to hear that nobody reads on.
+        await setImmediate()
       }
       yield this.#line({ isDone: true })
     } catch (error) {

@@ -37,11 +37,11 @@ export class Looker {
   /** Tells the listener what is seen, now and when it has changed. Gives what ends it. */
   watch(looking: Looking, listener: Listener): () => void {
     const known = this.#watched.get(looking.key)
-    const watched = known ?? new Watched(looking)
+    const watched = known ?? new Watched(looking, () => this.#watched.delete(looking.key))
     watched.add(listener)
     if (!known) {
       this.#watched.set(looking.key, watched)
-      void watched.run(this.#closed).finally(() => this.#watched.delete(looking.key))
+      void watched.run(this.#closed)
     }
     return () => watched.remove(listener)
   }
@@ -50,10 +50,13 @@ export class Looker {
 class Watched {
   readonly #looking: Looking
   readonly #listeners = new Set<Listener>()
+  readonly #ended: () => void
   #last: Sight | undefined
 
-  constructor(looking: Looking) {
+  /** `ended` is called as soon as it will look no more: whoever comes then needs another one. */
+  constructor(looking: Looking, ended: () => void) {
     this.#looking = looking
+    this.#ended = ended
   }
 
   add(listener: Listener): void {
@@ -81,6 +84,7 @@ class Watched {
       const pause = Math.max(EACH_MS - took, took, Math.min(SLOWEST_MS, failures * EACH_MS))
       await clock.sleep(pause, closed)
     }
+    this.#ended()
   }
 
   async #look(): Promise<Sight> {

@@ -2,9 +2,6 @@ import type { DataSource } from 'typeorm'
 import { configureTasks, DBTaskResult, group, runUntilEmpty, task } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import type { Change } from '../../dashboard'
-import { ListBrowser } from '../../dashboard/browsing/list-browser'
-import { ImmediateBackend } from '#immediate'
-import type { Browser } from '../../lib/browser'
 import { describeEachDatabase } from '../support/databases'
 import { change, closeServed, serve, served } from '../support/dashboard'
 import { catchLog } from '../support/tasks'
@@ -302,34 +299,4 @@ describeEachDatabase(({ connect }) => {
     const answer = await (await serve())('tasks/cancel', change(body))
     expect([answer.status, answer.body.error.code]).toEqual([400, 'USAGE'])
   })
-})
-
-/** A backend whose browser deletes and prioritises the first one alone. */
-class Browsed extends ImmediateBackend {
-  override async openBrowser(): Promise<Browser> {
-    const browser = new ListBrowser(this)
-    browser.remove = async (ids) => ids.slice(0, 1)
-    browser.prioritise = async (ids) => ids.slice(0, 1)
-    return browser
-  }
-}
-
-it('says of each task why it was not deleted or prioritised', async () => {
-  catchLog()
-  configureTasks({ default: { BACKEND: Browsed } })
-  const [one, two] = [await fine.enqueue(1), await fine.enqueue(2)]
-  const ask = await serve({ audit: () => {} })
-
-  for (const [what, more] of [
-    ['delete', {}],
-    ['prioritise', { priority: 5 }],
-  ] as const) {
-    const { body } = await ask(`tasks/${what}`, change({ ids: [one.id, two.id, ID], ...more }))
-    expect(body.changed).toEqual([one.id])
-    expect(body.refused).toEqual([
-      { id: ID, message: expect.stringContaining(ID) },
-      { id: two.id, message: expect.stringContaining('is SUCCESSFUL. ') },
-    ])
-  }
-  await closeServed()
 })

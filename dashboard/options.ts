@@ -1,4 +1,15 @@
-import { InvalidSettingsError, shown } from '../index'
+import {
+  ALIAS,
+  check,
+  completed,
+  isRecord,
+  type OptionTable,
+  or,
+  printable,
+  row,
+  type Rule,
+  settingsSubject,
+} from '../lib/errors/option-checks'
 import type { Granted } from './security/access'
 
 /** What is done with secrets among the values of tasks. */
@@ -53,39 +64,69 @@ export interface DashboardOptions<Request = any, User = any> {
   environment?: string | undefined
 }
 
-const OPTIONS: Readonly<Record<keyof DashboardOptions, 'function' | 'object' | 'list' | 'string'>> =
-  {
-    authorize: 'function',
-    user: 'function',
-    redact: 'object',
-    backends: 'list',
-    origins: 'list',
-    audit: 'function',
-    title: 'string',
-    environment: 'string',
-  }
+const PAGE = settingsSubject('dashboard')
+const REDACT = settingsSubject('dashboard, redact')
+const LONGEST_TEXT = 100
 
-const EXPECTED = {
-  function: 'a function',
-  object: 'an object',
-  list: 'a list of texts',
-  string: 'a text',
-} as const
+const FUNCTION: Rule = {
+  expected: 'a function',
+  isSound: (value) => typeof value === 'function',
+}
+
+/** A list in which each is sound. */
+function listOf(rule: Rule): Rule {
+  return {
+    expected: 'a list',
+    isSound: Array.isArray,
+    checkInside: (subject, name, list) =>
+      (list as unknown[]).forEach((each, i) => check(subject, `${name}[${i}]`, each, rule)),
+  }
+}
+
+const ORIGIN: Rule = {
+  expected: 'an origin such as "https://tasks.example", without a path',
+  isSound: (value) => typeof value === 'string' && originOf(value) === value,
+}
+
+const KEY: Rule = {
+  expected: 'the name of a key, or a regular expression',
+  isSound: (value) => value instanceof RegExp || (typeof value === 'string' && value !== ''),
+}
+
+// A key that is mistyped here would show what was to be hidden.
+const REDACT_OPTIONS = {
+  keys: row<unknown>([], listOf(KEY)),
+  show: row<unknown>(undefined, or(undefined, FUNCTION)),
+} satisfies OptionTable<RedactOptions>
+
+const OPTIONS = {
+  authorize: row<unknown>(undefined, or(undefined, FUNCTION)),
+  user: row<unknown>(undefined, or(undefined, FUNCTION)),
+  redact: row<unknown>(
+    {},
+    {
+      expected: 'an object of options',
+      isSound: isRecord,
+      checkInside: (_subject, _name, value) =>
+        void completed(REDACT, value as object, REDACT_OPTIONS),
+    },
+  ),
+  backends: row<unknown>([], listOf(ALIAS)),
+  origins: row<unknown>([], listOf(ORIGIN)),
+  audit: row<unknown>(undefined, or(undefined, FUNCTION)),
+  title: row<unknown>(undefined, or(undefined, printable(LONGEST_TEXT))),
+  environment: row<unknown>(undefined, or(undefined, printable(LONGEST_TEXT))),
+} satisfies OptionTable<DashboardOptions>
 
 /** @throws InvalidSettingsError for an option that there is not, or that is not what it must be. */
 export function assertOptions(options: DashboardOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    const kind = OPTIONS[name as keyof DashboardOptions] as (typeof OPTIONS)['user'] | undefined
-    if (!kind)
-      throw new InvalidSettingsError(
-        `The dashboard has no option "${name}".`,
-        `Its options are ${Object.keys(OPTIONS).join(', ')}.`,
-      )
-    const found = Array.isArray(value) ? 'list' : typeof value
-    if (value !== undefined && found !== kind)
-      throw new InvalidSettingsError(
-        `The option ${name} of the dashboard is ${shown(value)}.`,
-        `Give ${EXPECTED[kind]}.`,
-      )
+  completed(PAGE, options, OPTIONS)
+}
+
+function originOf(text: string): string | null {
+  try {
+    return new URL(text).origin
+  } catch {
+    return null
   }
 }

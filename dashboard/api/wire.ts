@@ -113,7 +113,7 @@ export interface FlowView {
   readonly after: readonly Listed[]
 }
 
-/** `GET history?backend&hours&steps&queue&task`. */
+/** `GET history?backend&hours&steps&queue&task`: `hours` is 1 and `steps` 60 unless told. */
 export interface HistoryView {
   readonly steps: readonly HistoryStepView[]
 }

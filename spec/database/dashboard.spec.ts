@@ -60,7 +60,12 @@ describeEachDatabase(({ connect }) => {
     expect(body.errors[0].traceback).toContain('no ann with [redacted]')
     expect(JSON.stringify(body)).not.toContain('hunter22')
 
+    await rows().update({ id }, { progress: { done: 1, total: 2, note: 'with hunter22 of ann' } })
+    for (const path of [`tasks/${id}`, 'tasks'])
+      expect(JSON.stringify((await ask(path)).body)).toContain('with [redacted] of ann')
+
     const strict = await serve({ authorize: () => ['view'] })
+    expect(JSON.stringify((await strict('tasks')).body)).not.toContain('ann')
     const hidden = (await strict(`tasks/${id}`)).body
     expect(hidden).toMatchObject({ args: '[hidden]', returnValue: '[hidden]' })
     expect(JSON.stringify(hidden)).not.toContain('ann')

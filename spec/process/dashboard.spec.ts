@@ -1,6 +1,7 @@
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
-import { type CliApp, cliApp } from '../support/cli-app'
+import { delimiter, join } from 'node:path'
+import { type CliApp, cliApp, until } from '../support/cli-app'
 import { askOf, change } from '../support/dashboard'
 
 let app: CliApp
@@ -101,6 +102,31 @@ describe('tasks dashboard', () => {
     expect(await call('--token-file', join('no', 'such'))).toEqual(wrong('ENOENT'))
     expect(await call('--port', '99999')).toEqual(wrong('0 to 65535'))
   })
+
+  const itWhereFound = process.platform === 'linux' ? it : it.skip
+  itWhereFound(
+    'opens a browser by a file, since all users see what a program is called with',
+    async () => {
+      app.write('xdg-open', '#!/bin/sh\necho "opened $1" > opened; cat "$1" >> opened\n')
+      chmodSync(join(app.root, 'xdg-open'), 0o755)
+      const path = process.env['PATH'] ?? ''
+      process.env['PATH'] = `${app.root}${delimiter}${path}`
+      const { running, url, token } = await started('--open')
+      process.env['PATH'] = path
+
+      const file = join(app.root, 'opened')
+      await until(
+        () => existsSync(file) && readFileSync(file, 'utf8').includes('refresh'),
+        () => 'the browser',
+      )
+      const [called = '', page = ''] = readFileSync(file, 'utf8').split('\n')
+      expect(called).not.toContain(token)
+      expect(page).toContain(`url=${url}#token=${token}`)
+      running.kill('SIGTERM')
+      await running.exited
+      expect(existsSync(called.replace('opened ', ''))).toBe(false)
+    },
+  )
 
   it('says that its port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1')

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import type { TaskPage } from '../../../lib/browser'
 import { isTold, problemOf, streamed } from '../answer'
 import { browserOf } from '../asked'
 import type { Filter } from '../filter'
@@ -69,21 +70,27 @@ class BulkChange {
     }
   }
 
-  /** Ids of tasks to change, as long as more may be changed. By their ids, so that none is found twice. */
+  /**
+   * Ids of tasks to change, as long as more may be changed. Each page is looked for while the last task of the one before is
+   * still there: it says where the next one begins.
+   */
   async *#found(): AsyncGenerator<readonly string[], void> {
-    const { filter } = this.#bulk
-    const browser = await browserOf(this.#changing, this.#deed.backend)
-    let before: string | undefined
-    do {
-      const bounds = { limit: PAGE, within: WITHIN, before }
-      const { tasks, next } = await pageOf(browser, filter, bounds, lookerOf(this.#changing))
+    let page: TaskPage | null = await this.#page(undefined)
+    while (page !== null) {
+      const { tasks, next }: TaskPage = page
+      page = next === null || this.#left <= 0 ? null : await this.#page(next)
       for (let at = 0; at < tasks.length && this.#left > 0;) {
         const chunk = tasks.slice(at, at + Math.min(CHUNK, this.#left))
         at += chunk.length
         yield chunk.map(({ id }) => id)
       }
-      before = next ?? undefined
-    } while (before !== undefined && this.#left > 0)
+    }
+  }
+
+  async #page(before: string | undefined): Promise<TaskPage> {
+    const browser = await browserOf(this.#changing, this.#deed.backend)
+    const bounds = { limit: PAGE, within: WITHIN, before }
+    return pageOf(browser, this.#bulk.filter, bounds, lookerOf(this.#changing))
   }
 
   /** How many more may be changed. */

@@ -3,6 +3,7 @@ import { backends as configured } from '../lib/backend-registry'
 import { clock, OVER, sharedByMany } from '../lib/clock'
 import { briefly } from '../lib/errors/error-record'
 import { InvalidSettingsError } from '../lib/errors/errors'
+import { isRecord } from '../lib/errors/option-checks'
 import { didYouMean } from '../lib/errors/suggestions'
 import { log } from '../lib/events/logger'
 import { Browsers } from './browsing/browsers'
@@ -69,13 +70,21 @@ async function audited(audit: (change: Change) => unknown, change: Change): Prom
 const MOST_LOGGED = 20
 
 function logged({ user, action, backend, ids, changed, ...more }: Change): void {
-  const who = user === undefined ? '' : ` by ${JSON.stringify(user)}`
+  const who = nameOf(user)
   const which = Object.entries(more).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`)
   const named = ids.slice(0, MOST_LOGGED).join(', ')
   const others = ids.length > MOST_LOGGED ? ` and ${ids.length - MOST_LOGGED} more` : ''
   log.info(
-    `Dashboard: ${action} in ${backend}${which.join('')}, ${changed} changed${who}: ${named}${others}`,
+    `Dashboard: ${action} in ${backend}${which.join('')}, ${changed} changed${who === null ? '' : ` by ${who}`}: ${named}${others}`,
   )
+}
+
+/** What somebody is told by. The rest of a user may be what no log should hold. */
+function nameOf(user: unknown): string | null {
+  const name = isRecord(user)
+    ? (user['email'] ?? user['username'] ?? user['name'] ?? user['id'])
+    : user
+  return typeof name === 'string' || typeof name === 'number' ? JSON.stringify(name) : null
 }
 
 /** Time in ms in which the same error is logged once: pages look each second. */

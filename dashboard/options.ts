@@ -56,7 +56,10 @@ export interface DashboardOptions<Request = any, User = any> {
   backends?: readonly string[] | undefined
   /** Origins that the page is served under, where a proxy changes the host: `https://tasks.example`. */
   origins?: readonly string[] | undefined
-  /** Hears of each change, after it was made. Its errors are logged. Default: a line of the log. */
+  /**
+   * Hears of each change, after it was made. Its errors are logged. Default: a line of the log, which has `email`, `username`,
+   * `name` or `id` of a user, the first that is there.
+   */
   audit?: ((change: Change) => unknown) | undefined
   /** What the page is called. Default: 'Tasks'. */
   title?: string | undefined

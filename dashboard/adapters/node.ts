@@ -77,10 +77,13 @@ function drained(response: ServerResponse): Promise<void> {
   })
 }
 
-function headersOf({ headersDistinct }: IncomingMessage): Headers {
+/** Those of HTTP/2 are there, too: it has the host in one of its own, whose names begin with a colon. */
+function headersOf({ headers: given }: IncomingMessage): Headers {
   const headers = new Headers()
-  for (const [name, values = []] of Object.entries(headersDistinct))
-    for (const value of values) headers.append(name, value)
+  for (const [name, value = []] of Object.entries(given))
+    if (!name.startsWith(':')) headers.set(name, String(value))
+  const authority = given[':authority']
+  if (authority !== undefined && !headers.has('host')) headers.set('host', String(authority))
   return headers
 }
 

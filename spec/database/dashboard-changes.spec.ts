@@ -267,8 +267,9 @@ describeEachDatabase(({ connect }) => {
 
   it('logs each change where nobody audits', async () => {
     const { id } = await fine.enqueue(1)
-    const ask = await serve({ user: () => 'ann' })
+    const ask = await serve({ user: () => ({ id: 7, name: 'ann', passwordHash: 'hunter22' }) })
     await ask('tasks/cancel', change({ ids: [id] }))
+    expect(JSON.stringify(lines)).not.toContain('hunter22')
     expect(lines).toContainEqual([
       'info',
       `Dashboard: cancel in default, 1 changed by "ann": ${id}`,

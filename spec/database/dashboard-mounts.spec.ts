@@ -18,6 +18,8 @@ import { catchLog } from '../support/tasks'
 
 const fine = task('mount.fine', (value: number) => value)
 
+const express4 = require('express-4') as typeof express
+
 const closing: (() => Promise<unknown>)[] = []
 
 /** How a page is mounted under a path, '' or '/x'; gives the address of the server. */
@@ -34,7 +36,15 @@ async function nest(app: INestApplication, { node }: Dashboard, path: string): P
 }
 
 async function inExpress(page: Dashboard, path: string, ...parsers: express.Handler[]) {
-  const app = express()
+  return mountedIn(express(), page, path, ...parsers)
+}
+
+function mountedIn(
+  app: express.Express,
+  page: Dashboard,
+  path: string,
+  ...parsers: express.Handler[]
+): Promise<string> {
   app.use(...parsers, (_request, _response, next) => next())
   app.use(path === '' ? '/' : path, page.node)
   return listening(app)
@@ -78,6 +88,7 @@ const MOUNTS: [string, Mount][] = [
   ['node:http', (page) => listening((request, response) => void page.node(request, response))],
   ['Express', (page, path) => inExpress(page, path)],
   ['Express whose bodies are parsed', (page, path) => inExpress(page, path, express.json())],
+  ['Express 4', (page, path) => mountedIn(express4(), page, path, express4.json())],
   [
     'Express with bodies of text',
     (page, path) => inExpress(page, path, express.text({ type: '*/*' })),

@@ -42,11 +42,19 @@ async function changeTasks(
   const priority = priorityIn(change, given['priority'])
   if (given['filter'] === undefined) {
     const ids = idsIn(given)
-    return changeNamed(changing, { change, priority, backend: chosen(changing, alias) }, ids)
+    return changeNamed(
+      changing,
+      { change, priority, backend: chosen(changing, alias), areFound: false },
+      ids,
+    )
   }
   const { filter, text, atMost } = filterOf(changing, given)
   const backend = chosen(changing, filter.backend ?? alias)
-  return changeFiltered(changing, { change, priority, backend }, { filter, text, atMost })
+  return changeFiltered(
+    changing,
+    { change, priority, backend, areFound: true },
+    { filter, text, atMost },
+  )
 }
 
 async function changeNamed(

@@ -21,6 +21,8 @@ export interface Deed {
   readonly backend: TaskBackend
   /** Of `prioritise`. */
   readonly priority: number
+  /** The tasks were found by the browser of the backend, so that they are known to be its own. */
+  readonly areFound: boolean
 }
 
 /** Hears what becomes of tasks, as it happens. */
@@ -34,8 +36,8 @@ type Verb = (asked: Asked, deed: Deed, ids: readonly string[], hearer: Hearer) =
 type Result = TaskResult<unknown>
 
 export const VERBS: Readonly<Record<ChangeName, Verb>> = {
-  retry: oneByOne(async (asked, { backend }, id) => {
-    await resultOf(asked, backend, id)
+  retry: oneByOne(async (asked, { backend, areFound }, id) => {
+    if (!areFound) await resultOf(asked, backend, id)
     await backend.retry(id)
   }),
   cancel: oneByOne(async (asked, { backend }, id) => {
@@ -75,21 +77,32 @@ function atOnce(
   work: (asked: Asked, deed: Deed, ids: readonly string[]) => Promise<readonly string[]>,
   rule: string,
 ): Verb {
-  return async (asked, deed, ids, { changed, refused }) => {
-    const seen: string[] = []
-    for (const id of ids)
-      try {
-        await resultOf(asked, deed.backend, id)
-        seen.push(id)
-      } catch (error) {
-        if (!isOfOne(error)) throw error
-        refused({ id, message: messageOf(error) })
-      }
-    const done = seen.length === 0 ? [] : await work(asked, deed, seen)
-    changed(done)
-    for (const id of seen.filter((each) => !done.includes(each)))
-      refused({ id, message: await whyNot(deed.backend, id, rule) })
+  return async (asked, deed, ids, hearer) => {
+    const own = deed.areFound ? ids : await ownOf(asked, deed, ids, hearer)
+    const done = own.length === 0 ? [] : await work(asked, deed, own)
+    hearer.changed(done)
+    for (const id of own.filter((each) => !done.includes(each)))
+      hearer.refused({ id, message: await whyNot(deed.backend, id, rule) })
   }
+}
+
+/** Those that are of a backend of the page; the others are refused. */
+async function ownOf(
+  asked: Asked,
+  { backend }: Deed,
+  ids: readonly string[],
+  { refused }: Hearer,
+): Promise<readonly string[]> {
+  const own: string[] = []
+  for (const id of ids)
+    try {
+      await resultOf(asked, backend, id)
+      own.push(id)
+    } catch (error) {
+      if (!isOfOne(error)) throw error
+      refused({ id, message: messageOf(error) })
+    }
+  return own
 }
 
 async function whyNot(backend: TaskBackend, id: string, rule: string): Promise<string> {

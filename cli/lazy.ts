@@ -3,6 +3,7 @@ import type * as databaseBackend from '../backends/database/backend'
 import type * as listWorkers from '../backends/database/workers/list'
 import type * as define from '../lib/tasks/define'
 import type * as startWorker from '../lib/worker/start-worker'
+import type * as dashboard from './dashboard/serve'
 import type * as app from './app/load-app'
 import type * as makemigrations from './migrations/makemigrations'
 import type * as noTasks from './app/no-tasks'
@@ -24,6 +25,7 @@ import type * as servedQueues from './served-queues'
 export const late = {
   app: () => require('./app/load-app') as typeof app,
   cliProgress: () => require('cli-progress') as typeof cliProgress,
+  dashboard: () => require('./dashboard/serve') as typeof dashboard,
   databaseBackend: () => require('../backends/database/backend') as typeof databaseBackend,
   define: () => require('../lib/tasks/define') as typeof define,
   listWorkers: () => require('../backends/database/workers/list') as typeof listWorkers,

@@ -81,6 +81,9 @@ const MEANT: Readonly<Record<string, string>> = {
   migrate: 'makemigrations',
   beat: 'schedules',
   cron: 'schedules',
+  ui: 'dashboard',
+  web: 'dashboard',
+  page: 'dashboard',
 }
 
 function unknownCommand(name: string, known: readonly string[]): UsageError {

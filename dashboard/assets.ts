@@ -12,6 +12,13 @@ const TYPES: Readonly<Record<string, string>> = {
 /** The hash of a file is in its name: under one name there is one content. */
 const FOR_EVER = 'public, max-age=31536000, immutable'
 
+const NAME = /^app\.\w+\.(js|css)$/
+
+/** Whether a name is one that a file of the page has, or has had. */
+export function isAssetName(name: string): boolean {
+  return NAME.test(name)
+}
+
 /** A file of the page, or undefined. Their names are looked up, so that no path leads out of the folder. */
 export function assetNamed(name: string): Response | undefined {
   const found = files().get(name)
@@ -49,7 +56,7 @@ let read: ReadonlyMap<string, Buffer> | undefined
 function files(): ReadonlyMap<string, Buffer> {
   return (read ??= new Map(
     readdirSync(FOLDER)
-      .filter((name) => /^app\.\w+\.(js|css)$/.test(name))
+      .filter((name) => NAME.test(name))
       .map((name) => [name, readFileSync(join(FOLDER, name))]),
   ))
 }

@@ -1,11 +1,20 @@
-import type { TaskBackend } from '../index'
-import { failed, json, refused } from './api/answer'
-import { assetNamed, pageOf } from './assets'
-import { changeAll, idsIn, permissionOf } from './api/changes'
-import { isId, name, parametersIn } from './api/query'
-import { type Asked, chosen, overviewRoute, taskRoute, tasksRoute } from './api/routes'
+import { failed, json, refused, statusOf } from './api/answer'
+import type { Asked, Page } from './api/asked'
+import { changeAt } from './api/changes'
+import { partsOf } from './api/paths'
+import { readingOf } from './api/reads'
+import { assetNamed, isAssetName, pageOf } from './assets'
+import { eventsOf } from './live/events'
+import { Looker } from './live/looker'
 import type { Change, DashboardOptions } from './options'
-import { accessOf, type Caller, openAccess, type Permission, type Refusal } from './security/access'
+import {
+  accessOf,
+  type Caller,
+  lacking,
+  openAccess,
+  type Permission,
+  type Refusal,
+} from './security/access'
 import { forgery, SAFE_HEADERS } from './security/guard'
 
 /** A request, as an adapter has read it. */
@@ -21,12 +30,18 @@ export interface Incoming extends Caller {
 
 /** What the handler has of its app. */
 export interface Surroundings {
-  readonly backends: () => ReadonlyMap<string, TaskBackend>
-  readonly audit: (change: Change) => void
+  readonly page: Page
+  readonly audit: (change: Change) => Promise<void>
+  /** `NODE_ENV`. */
   readonly environment: string | undefined
-  /** Hears of errors that are not told to the page. */
-  readonly report: (error: unknown) => void
+  /**
+   * The page itself, which holds nothing of anybody, is given to all; who is granted nothing hears this of the API.
+   * Undefined: they hear that there is nothing.
+   */
+  readonly closedDoor?: Refusal | undefined
 }
+
+type Gate = Pick<DashboardOptions, 'authorize' | 'user' | 'origins'>
 
 interface Visitor {
   readonly user: unknown
@@ -35,108 +50,120 @@ interface Visitor {
 
 /** Answers requests; never rejects. */
 export class Handler {
-  readonly #options: DashboardOptions
+  readonly #gate: Gate
   readonly #around: Surroundings
+  readonly #looker: Looker
 
-  constructor(options: DashboardOptions, around: Surroundings) {
-    this.#options = options
+  constructor(gate: Gate, around: Surroundings) {
+    this.#gate = gate
     this.#around = around
+    this.#looker = new Looker(around.page.closed)
   }
 
   async answer(incoming: Incoming): Promise<Response> {
     try {
-      const { pathname, searchParams } = new URL(incoming.url, 'http://localhost')
-      const last = pathname.split('/').at(-1) ?? ''
-      const isApi = pathname.includes(API)
-      // The files are those of the package, and hold nothing of anybody.
-      const asset = isApi || !/^app\.\w+\.(js|css)$/.test(last) ? undefined : assetNamed(last)
-      if (asset) return asset
-      const visitor = await this.#visitor(incoming)
-      if ('status' in visitor) return refused(visitor)
-      if (isApi) return await this.#answer(incoming, visitor, pathname, searchParams)
-      return last === '' ? pageOf() : redirect(`${last}/`)
+      if (this.#around.page.closed.aborted) return refused(CLOSED)
+      return await this.#answer(incoming)
     } catch (error) {
-      const answer = failed(error)
-      if (answer.status >= 500) this.#around.report(error)
-      return answer
+      if (statusOf(error) >= 500) this.#around.page.report(error)
+      return failed(error)
     }
   }
 
-  async #visitor(incoming: Incoming): Promise<Visitor | Refusal> {
-    const { authorize, user: userOf } = this.#options
-    const user = await userOf?.(incoming.native)
-    if (!authorize) {
-      const closed = openAccess(incoming, this.#around.environment)
-      return closed ?? { user, access: accessOf('all') as ReadonlySet<Permission> }
-    }
-    const access = accessOf(await authorize(incoming.native, user))
-    return 'status' in access ? access : { user, access }
+  async #answer(incoming: Incoming): Promise<Response> {
+    const { pathname, searchParams } = addressOf(incoming.url)
+    const isApi = pathname.includes(API)
+    const last = pathname.split('/').at(-1) ?? ''
+    // The files are those of the package, and hold nothing of anybody.
+    if (!isApi && isAssetName(last)) return assetNamed(last) ?? refused(NOT_FOUND)
+    if (!isApi && this.#around.closedDoor) return pageAt(last, incoming.method)
+    const visitor = await this.#visitor(incoming)
+    if ('status' in visitor) return refused(visitor)
+    if (!isApi) return pageAt(last, incoming.method)
+    const { user, access } = visitor
+    const asked = { search: searchParams, access, page: this.#around.page }
+    return this.#api(incoming, user, partsOf(pathname.split(API).at(-1) ?? ''), asked)
   }
 
-  async #answer(
+  async #api(
     incoming: Incoming,
-    visitor: Visitor,
-    pathname: string,
-    search: URLSearchParams,
+    user: unknown,
+    parts: readonly string[],
+    asked: Asked,
   ): Promise<Response> {
-    const parts = (pathname.split(API).at(-1) ?? '').split('/')
-    if (incoming.method === 'POST') return this.#change(incoming, visitor, parts, search)
-    if (incoming.method === 'GET' || incoming.method === 'HEAD')
-      return this.#read(parts, this.#asked(search, visitor))
-    return refused({ ...NOT_ALLOWED, headers: { Allow: 'GET, HEAD, POST' } })
+    if (incoming.method === 'POST') return this.#change(incoming, user, parts, asked)
+    if (!isReading(incoming.method))
+      return refused({ ...NOT_ALLOWED, headers: { Allow: 'GET, HEAD, POST' } })
+    if (parts.join('/') === 'events') return eventsOf(asked, this.#looker)
+    return json(200, await readingOf(parts, asked)())
   }
 
-  async #read([route, id, ...others]: readonly string[], asked: Asked): Promise<Response> {
-    if (others.length > 0) return refused(NOT_FOUND)
-    if (route === 'overview' && id === undefined) return json(200, await overviewRoute(asked))
-    if (route !== 'tasks') return refused(NOT_FOUND)
-    if (id === undefined) return json(200, await tasksRoute(asked))
-    return isId(id) ? json(200, await taskRoute(asked, id)) : refused(NOT_FOUND)
+  /** Who asks, and what they may do. Nothing is shown to somebody of whom that cannot be told. */
+  async #visitor(incoming: Incoming): Promise<Visitor | Refusal> {
+    try {
+      return await this.#admitted(incoming)
+    } catch (error) {
+      this.#around.page.report(error)
+      return UNKNOWN
+    }
+  }
+
+  async #admitted(incoming: Incoming): Promise<Visitor | Refusal> {
+    const { authorize, user: userOf } = this.#gate
+    const user: unknown = await userOf?.(incoming.native)
+    const access = authorize
+      ? accessOf(await authorize(incoming.native, user))
+      : (openAccess(incoming, this.#around.environment) ?? accessOf('all'))
+    if (!('status' in access)) return { user, access }
+    return (access.status === 404 && this.#around.closedDoor) || access
   }
 
   async #change(
     incoming: Incoming,
-    { user, access }: Visitor,
-    [route, change = '', ...others]: readonly string[],
-    search: URLSearchParams,
+    user: unknown,
+    parts: readonly string[],
+    asked: Asked,
   ): Promise<Response> {
-    const action = permissionOf(change)
-    if (route !== 'tasks' || action === undefined || others.length > 0) return refused(NOT_FOUND)
-    const forged = forgery(incoming.headers, this.#options.origins ?? [])
+    const route = changeAt(parts)
+    if (!route) return refused(NOT_FOUND)
+    const forged = forgery(incoming.headers, this.#gate.origins ?? [])
     if (forged) return refused(forged)
-    if (!access.has(action)) return refused(mayNot(action))
-    const { backend } = parametersIn(search, { backend: name(32) })
-    const ids = idsIn(await incoming.body())
-    const target = chosen(this.#around.backends(), backend)
-    const changed: string[] = []
-    try {
-      return json(200, await changeAll(target, change, ids, changed))
-    } finally {
-      // Also of a request that failed half way.
-      this.#around.audit({ user, action, ids, changed: changed.length })
-    }
-  }
-
-  #asked(search: URLSearchParams, { access }: Visitor): Asked {
-    const { redact = {} } = this.#options
-    return { search, access, redact, backends: this.#around.backends() }
+    if (!asked.access.has(route.needs)) return refused(lacking(route.needs))
+    const body = await incoming.body()
+    return route.answer({ ...asked, user, audit: this.#around.audit }, body)
   }
 }
 
 /** Paths are told by their end, so that no base path has to be known. */
 const API = '/api/1/'
 
+function addressOf(url: string): URL {
+  // A path of two slashes would be taken for a host.
+  return new URL(url.replace(/^\/+/, '/'), 'http://localhost')
+}
+
+/** The page, at an address that ends with a slash: the addresses in it are relative. */
+function pageAt(last: string, method: string): Response {
+  if (!isReading(method)) return refused({ ...NOT_ALLOWED, headers: { Allow: 'GET, HEAD' } })
+  return last === '' ? pageOf() : redirect(`${last}/`)
+}
+
+function isReading(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
 /** To the same address with a slash, relative: behind a proxy that rewrites it holds, too. */
 function redirect(location: string): Response {
-  return new Response(null, { status: 302, headers: { ...SAFE_HEADERS, Location: location } })
+  return new Response(null, {
+    status: 302,
+    headers: { ...SAFE_HEADERS, Location: `./${location}` },
+  })
 }
 
 const NOT_FOUND: Refusal = { status: 404, message: 'Not found' }
 const NOT_ALLOWED: Refusal = { status: 405, message: 'Send GET, or POST for changes.' }
-
-function mayNot(action: Permission): Refusal {
-  return {
-    status: 403,
-    message: `You may not do this: authorize did not give you the permission "${action}".`,
-  }
+const CLOSED: Refusal = { status: 503, message: 'The dashboard is closed.' }
+const UNKNOWN: Refusal = {
+  status: 503,
+  message: 'The dashboard cannot tell who you are. Its log tells why.',
 }

@@ -1,5 +1,16 @@
-import { InvalidSettingsError, shown } from '../index'
-import type { Granted, Permission } from './security/access'
+import {
+  ALIAS,
+  check,
+  completed,
+  isRecord,
+  type OptionTable,
+  or,
+  printable,
+  row,
+  type Rule,
+  settingsSubject,
+} from '../lib/errors/option-checks'
+import type { Granted } from './security/access'
 
 /** What is done with secrets among the values of tasks. */
 export interface RedactOptions {
@@ -13,10 +24,22 @@ export interface RedactOptions {
 export interface Change {
   /** What the option `user` gave. */
   readonly user: unknown
-  readonly action: Permission
+  readonly action:
+    'retry' | 'cancel' | 'delete' | 'prioritise' | 'copy' | 'pause' | 'resume' | 'run'
+  /** The alias of the backend. */
+  readonly backend: string
+  /** The tasks that were named; of a filter those that were changed, of a schedule the run that was enqueued. */
   readonly ids: readonly string[]
-  /** How many of them were changed. */
+  /** How many were changed. */
   readonly changed: number
+  /** What the tasks were chosen by, where they were not named: the parameters of the list. */
+  readonly filter?: Readonly<Record<string, string>> | undefined
+  /** Of `prioritise`. */
+  readonly priority?: number | undefined
+  /** Of `pause` and `resume`. */
+  readonly queue?: string | undefined
+  /** Of `run`. */
+  readonly schedule?: string | undefined
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a request is whatever the framework has
@@ -33,33 +56,80 @@ export interface DashboardOptions<Request = any, User = any> {
   backends?: readonly string[] | undefined
   /** Origins that the page is served under, where a proxy changes the host: `https://tasks.example`. */
   origins?: readonly string[] | undefined
-  /** Hears of each change. Default: a line of the log. */
-  audit?: ((change: Change) => void) | undefined
+  /**
+   * Hears of each change, after it was made. Its errors are logged. Default: a line of the log, which has `email`, `username`,
+   * `name` or `id` of a user, the first that is there.
+   */
+  audit?: ((change: Change) => unknown) | undefined
+  /** What the page is called. Default: 'Tasks'. */
+  title?: string | undefined
+  /** Such as 'production', so that nobody takes one page for another. */
+  environment?: string | undefined
 }
 
-const OPTIONS: Readonly<Record<keyof DashboardOptions, 'function' | 'object' | 'list'>> = {
-  authorize: 'function',
-  user: 'function',
-  redact: 'object',
-  backends: 'list',
-  origins: 'list',
-  audit: 'function',
+const PAGE = settingsSubject('dashboard')
+const REDACT = settingsSubject('dashboard, redact')
+const LONGEST_TEXT = 100
+
+const FUNCTION: Rule = {
+  expected: 'a function',
+  isSound: (value) => typeof value === 'function',
 }
+
+/** A list in which each is sound. */
+function listOf(rule: Rule): Rule {
+  return {
+    expected: 'a list',
+    isSound: Array.isArray,
+    checkInside: (subject, name, list) =>
+      (list as unknown[]).forEach((each, i) => check(subject, `${name}[${i}]`, each, rule)),
+  }
+}
+
+const ORIGIN: Rule = {
+  expected: 'an origin such as "https://tasks.example", without a path',
+  isSound: (value) => typeof value === 'string' && originOf(value) === value,
+}
+
+const KEY: Rule = {
+  expected: 'the name of a key, or a regular expression',
+  isSound: (value) => value instanceof RegExp || (typeof value === 'string' && value !== ''),
+}
+
+// A key that is mistyped here would show what was to be hidden.
+const REDACT_OPTIONS = {
+  keys: row<unknown>([], listOf(KEY)),
+  show: row<unknown>(undefined, or(undefined, FUNCTION)),
+} satisfies OptionTable<RedactOptions>
+
+const OPTIONS = {
+  authorize: row<unknown>(undefined, or(undefined, FUNCTION)),
+  user: row<unknown>(undefined, or(undefined, FUNCTION)),
+  redact: row<unknown>(
+    {},
+    {
+      expected: 'an object of options',
+      isSound: isRecord,
+      checkInside: (_subject, _name, value) =>
+        void completed(REDACT, value as object, REDACT_OPTIONS),
+    },
+  ),
+  backends: row<unknown>([], listOf(ALIAS)),
+  origins: row<unknown>([], listOf(ORIGIN)),
+  audit: row<unknown>(undefined, or(undefined, FUNCTION)),
+  title: row<unknown>(undefined, or(undefined, printable(LONGEST_TEXT))),
+  environment: row<unknown>(undefined, or(undefined, printable(LONGEST_TEXT))),
+} satisfies OptionTable<DashboardOptions>
 
 /** @throws InvalidSettingsError for an option that there is not, or that is not what it must be. */
 export function assertOptions(options: DashboardOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    const kind = OPTIONS[name as keyof DashboardOptions] as (typeof OPTIONS)['user'] | undefined
-    if (!kind)
-      throw new InvalidSettingsError(
-        `The dashboard has no option "${name}".`,
-        `Its options are ${Object.keys(OPTIONS).join(', ')}.`,
-      )
-    const found = Array.isArray(value) ? 'list' : typeof value
-    if (value !== undefined && found !== kind)
-      throw new InvalidSettingsError(
-        `The option ${name} of the dashboard is ${shown(value)}.`,
-        `Give ${kind === 'list' ? 'a list' : `a${kind === 'object' ? 'n object' : ' function'}`}.`,
-      )
+  completed(PAGE, options, OPTIONS)
+}
+
+function originOf(text: string): string | null {
+  try {
+    return new URL(text).origin
+  } catch {
+    return null
   }
 }

@@ -5,6 +5,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   readdirSync,
   rmSync,
   statSync,
@@ -27,6 +28,7 @@ function build() {
     stdio: 'inherit',
   })
   buildPage()
+  bundle('dist/dashboard/bundled/cron-words.js', 'cronstrue')
   chmodSync(LAST, 0o755)
 }
 
@@ -48,6 +50,23 @@ function buildPage() {
   })
   mkdirSync('dist/dashboard/page', { recursive: true })
   for (const { path, contents } of outputFiles) writeFileSync(path, contents)
+}
+
+/** Puts into a module what it imports of a package that apps need not install, and the licence of that. */
+function bundle(file, name) {
+  const licence = readFileSync(`node_modules/${name}/LICENSE`, 'utf8')
+  const [{ contents }] = buildSync({
+    entryPoints: [file],
+    bundle: true,
+    minify: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    legalComments: 'inline',
+    banner: { js: `/*! ${name}\n${licence} */` },
+  }).outputFiles
+  writeFileSync(file, contents)
 }
 
 function isStale() {

@@ -6,15 +6,15 @@ const { dirname, join, relative, resolve } = require('node:path')
 
 const root = join(__dirname, '..')
 const ROOMS = ['lib', 'entities', 'backends', 'cli', 'dashboard']
-/** A program for browsers, which is bundled with all that it needs. */
-const PAGE = join('dashboard', 'page')
+/** What is bundled with all that it needs of packages: a program for browsers, and modules that the build puts together. */
+const BUNDLED = [join('dashboard', 'page'), join('dashboard', 'bundled')]
 
 /** The TypeScript files of a folder, however deep, by their paths from the repository. */
 function sourcesOf(folder) {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join(folder, name))
-    .filter((file) => !file.startsWith(PAGE))
+    .filter((file) => !BUNDLED.some((folder) => file.startsWith(folder)))
 }
 
 /** What a file imports, exports again, or requires: `{ from, target, typeOnly }`. */

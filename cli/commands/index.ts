@@ -1,4 +1,5 @@
 import type * as check from './check'
+import type * as dashboard from './dashboard'
 import type * as dbWorker from './db-worker'
 import type * as enqueue from './enqueue'
 import type * as makemigrations from './makemigrations'
@@ -20,4 +21,5 @@ export const lateCommands = {
   queues: () => (require('./queues') as typeof queues).queuesCommand(),
   schedules: () => (require('./schedules') as typeof schedules).schedulesCommand(),
   workers: () => (require('./workers') as typeof workers).workersCommand(),
+  dashboard: () => (require('./dashboard') as typeof dashboard).dashboardCommand(),
 }

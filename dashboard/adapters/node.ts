@@ -1,9 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { UsageError } from '../../index'
 import type { Handler, Incoming } from '../handler'
-
-/** The most bytes of a body. */
-const MOST_BYTES = 64 * 1024
+import { parsed, textWithin } from './body'
 
 /** What frameworks add to a request of Node: the path before they cut it, and a body that they have read. */
 export interface NodeRequest extends IncomingMessage {
@@ -15,15 +12,12 @@ export interface NodeRequest extends IncomingMessage {
 export function nodeAdapter(
   handler: Handler,
 ): (request: NodeRequest, response: ServerResponse) => Promise<void> {
-  return async (request, response) => {
-    const answer = await handler.answer(incomingOf(request))
-    response.writeHead(answer.status, Object.fromEntries(answer.headers))
-    const body = Buffer.from(await answer.arrayBuffer())
-    response.end(request.method === 'HEAD' ? undefined : body)
-  }
+  return async (request, response) =>
+    send(request, response, await handler.answer(incomingOf(request, request.body, request)))
 }
 
-function incomingOf(request: NodeRequest): Incoming {
+/** `body`: what a framework has read, if it has. */
+export function incomingOf(request: NodeRequest, body: unknown, native: unknown): Incoming {
   const { socket, method = 'GET' } = request
   return {
     method,
@@ -31,42 +25,73 @@ function incomingOf(request: NodeRequest): Incoming {
     headers: headersOf(request),
     remoteAddress: socket.remoteAddress ?? null,
     localAddress: socket.localAddress ?? null,
-    body: async () => parsed(await textOf(request)),
-    native: request,
+    body: () => bodyOf(request, body),
+    native,
   }
 }
 
-function headersOf({ headersDistinct }: IncomingMessage): Headers {
+/** Sends an answer as it is made, no faster than it is read. */
+export async function send(
+  { method }: IncomingMessage,
+  response: ServerResponse & { flush?: () => void },
+  answer: Response,
+): Promise<void> {
+  response.writeHead(answer.status, Object.fromEntries(answer.headers))
+  if (method !== 'HEAD' && answer.body && !response.destroyed) return pipe(answer.body, response)
+  await answer.body?.cancel()
+  response.end()
+}
+
+async function pipe(
+  body: ReadableStream<Uint8Array>,
+  response: ServerResponse & { flush?: () => void },
+): Promise<void> {
+  const reader = body.getReader()
+  // Also while nothing is sent: for whoever has gone nothing must be looked at.
+  response.once('close', () => void reader.cancel().catch(() => {}))
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done || response.destroyed) break
+      const isTaken = response.write(value)
+      // What compresses the answer collects it otherwise.
+      response.flush?.()
+      if (!isTaken) await drained(response)
+    }
+    response.end()
+  } catch {
+    // Half of an answer must not look like a whole one.
+    response.destroy()
+  }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.once('drain', done)
+    response.once('close', done)
+  })
+}
+
+/** Those of HTTP/2 are there, too: it has the host in one of its own, whose names begin with a colon. */
+function headersOf({ headers: given }: IncomingMessage): Headers {
   const headers = new Headers()
-  for (const [name, values = []] of Object.entries(headersDistinct))
-    for (const value of values) headers.append(name, value)
+  for (const [name, value = []] of Object.entries(given))
+    if (!name.startsWith(':')) headers.set(name, String(value))
+  const authority = given[':authority']
+  if (authority !== undefined && !headers.has('host')) headers.set('host', String(authority))
   return headers
 }
 
 /** The body, which a parser of the framework may have read before: as an object, a text or bytes. */
-async function textOf(request: NodeRequest): Promise<string> {
-  const { body } = request
-  if (typeof body === 'string') return body
-  if (body instanceof Uint8Array) return Buffer.from(body).toString()
-  if (request.readableEnded && body !== undefined) return JSON.stringify(body)
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MOST_BYTES)
-      throw new UsageError(
-        `The body has more than ${MOST_BYTES} bytes.`,
-        'Name fewer tasks at once.',
-      )
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
-}
-
-export function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    throw new UsageError('The body is no JSON.', 'Send { "ids": […] }.')
-  }
+async function bodyOf(request: NodeRequest, body: unknown): Promise<unknown> {
+  if (typeof body === 'string') return parsed(body)
+  if (body instanceof Uint8Array) return parsed(Buffer.from(body).toString())
+  // Some frameworks have an object there also where they have read nothing.
+  if (request.readableEnded && body !== undefined) return body
+  return parsed(await textWithin(request as AsyncIterable<Buffer>))
 }

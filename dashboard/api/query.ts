@@ -14,7 +14,7 @@ export type Given<P extends Parameters> = {
   readonly [Name in keyof P]: P[Name] extends Parameter<infer T> ? T | undefined : never
 }
 
-/** Longer ones are no address that somebody has typed, nor one of the page. */
+/** In characters. Longer ones are no address that somebody has typed, nor one of the page. */
 const LONGEST = 8_000
 
 /**
@@ -24,11 +24,7 @@ const LONGEST = 8_000
  */
 export function parametersIn<P extends Parameters>(search: URLSearchParams, known: P): Given<P> {
   const length = search.toString().length
-  if (length > LONGEST)
-    throw new UsageError(
-      `The parameters have ${length} characters.`,
-      `Give at most ${LONGEST} together.`,
-    )
+  assertLength(length)
   const given: Record<string, unknown> = {}
   for (const name of new Set(search.keys())) {
     const parameter = Object.hasOwn(known, name) ? known[name] : undefined
@@ -37,7 +33,7 @@ export function parametersIn<P extends Parameters>(search: URLSearchParams, know
     const value = others.length === 0 ? parameter.read(text) : undefined
     if (value === undefined)
       throw new UsageError(
-        `${name} is ${others.length === 0 ? shown(text) : 'given twice'}.`,
+        `${name} is ${others.length === 0 ? brief(text) : 'given twice'}.`,
         `Expected is ${parameter.expected}, once.`,
       )
     given[name] = value
@@ -45,11 +41,25 @@ export function parametersIn<P extends Parameters>(search: URLSearchParams, know
   return given as Given<P>
 }
 
+/** @throws UsageError if the parameters have too many characters. */
+export function assertLength(length: number): void {
+  if (length > LONGEST)
+    throw new UsageError(
+      `The parameters have ${length} characters.`,
+      `Give at most ${LONGEST} together.`,
+    )
+}
+
 function unknownParameter(name: string, known: readonly string[]): UsageError {
   return new UsageError(
-    `There is no parameter ${shown(name)}.`,
+    `There is no parameter ${brief(name)}.`,
     didYouMean(name, known) ?? `There are ${known.join(', ') || 'none'}.`,
   )
+}
+
+/** A text of somebody who asks, in a message. */
+export function brief(text: string): string {
+  return shown(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 }
 
 export function oneOf<const T extends string>(...values: readonly T[]): Parameter<T> {
@@ -69,12 +79,25 @@ export function wholeNumber(least: number, most: number): Parameter<number> {
   }
 }
 
-/** A name, of one line. */
+/** A name, or another text. No database takes a character of code 0. */
 export function name(most: number): Parameter<string> {
   return {
-    expected: `a name of 1 to ${most} characters`,
-    read: (text) => (text.length > 0 && text.length <= most ? text : undefined),
+    expected: `a text of 1 to ${most} characters`,
+    read: (text) =>
+      text.length > 0 && text.length <= most && !text.includes('\0') && text.isWellFormed()
+        ? text
+        : undefined,
   }
+}
+
+/** An instant, as the API gives them. */
+export const INSTANT: Parameter<Date> = {
+  expected: 'an instant in UTC, such as 2030-01-31T18:00:00Z',
+  read: (text) => {
+    if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z$/.test(text)) return undefined
+    const instant = new Date(text)
+    return Number.isNaN(instant.getTime()) ? undefined : instant
+  },
 }
 
 export const ID: Parameter<string> = {

@@ -2,7 +2,7 @@ import { InvalidSettingsError } from '../../index'
 
 /**
  * What somebody may do: see tasks, queues and workers (`view`), also arguments, results and tracebacks (`values`); have
- * FAILED tasks run again (`retry`), stop tasks (`cancel`), run schedules and copies of tasks now (`run`), delete tasks
+ * FAILED tasks run again (`retry`), stop tasks (`cancel`), run schedules and copies of tasks now and set priorities (`run`), delete tasks
  * (`delete`), pause and resume queues (`queues`).
  */
 export type Permission = 'view' | 'values' | 'retry' | 'cancel' | 'run' | 'delete' | 'queues'
@@ -29,9 +29,28 @@ export interface Caller {
 
 /** An answer in the place of the one that was asked for. */
 export interface Refusal {
-  readonly status: 401 | 403 | 404 | 405 | 415
+  readonly status: 400 | 401 | 403 | 404 | 405 | 415 | 503
   readonly message: string
   readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A request is answered so. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super(refusal.message)
+    this.refusal = refusal
+  }
+}
+
+/** What is refused for want of a permission. */
+export function lacking(permission: Permission): Refusal {
+  return {
+    status: 403,
+    message: `You may not do this: authorize did not give you the permission "${permission}".`,
+  }
 }
 
 /** What `authorize` has granted. @throws InvalidSettingsError for what is neither of the answers. */

@@ -30,7 +30,7 @@ export class Redaction {
   readonly #found = new Set<string>()
 
   constructor({ keys }: RedactRules) {
-    this.#isSecret = (name) => SECRET_NAMES.test(name) || keys.some((key) => isNamed(name, key))
+    this.#isSecret = (name) => isSecretName(name, keys)
   }
 
   value(value: unknown, depth = 0): unknown {
@@ -80,6 +80,11 @@ export class Redaction {
     else if (String(value).length >= SHORTEST && typeof value !== 'boolean')
       this.#found.add(String(value))
   }
+}
+
+/** Whether the value of a key with that name is a secret. */
+export function isSecretName(name: string, keys: RedactRules['keys']): boolean {
+  return SECRET_NAMES.test(name) || keys.some((key) => isNamed(name, key))
 }
 
 function isNamed(name: string, key: RegExp | string): boolean {

@@ -22,7 +22,7 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
   backends: { rooms: ['lib', 'entities'], packages: ['typeorm', 'class-validator', 'uuid'] },
   cli: {
     // `index` is the door: it makes the built-in backends known.
-    rooms: ['lib', 'entities', 'backends', 'index'],
+    rooms: ['lib', 'entities', 'backends', 'index', 'dashboard'],
     packages: [
       'typeorm',
       'commander',

@@ -1,0 +1,40 @@
+import type { TaskBackend } from '../../../index'
+import type { QueueState } from '../../../lib/browser'
+import { isTold, problemOf } from '../answer'
+import { type Asked, browserOf, type Reading } from '../asked'
+import { parametersIn } from '../query'
+import { iso } from '../views'
+import type { BackendView, Overview, QueueView } from '../wire'
+
+/** What every page needs. A backend that is away keeps nobody from seeing the others. */
+export function overviewRoute(asked: Asked): Reading {
+  parametersIn(asked.search, {})
+  const { page, access } = asked
+  return async (): Promise<Overview> => {
+    const backends = [...page.backends().values()].map((backend) => backendOf(asked, backend))
+    return {
+      title: page.title,
+      environment: page.environment,
+      now: iso(new Date()),
+      permissions: [...access],
+      backends: await Promise.all(backends),
+    }
+  }
+}
+
+async function backendOf(asked: Asked, backend: TaskBackend): Promise<BackendView> {
+  const { alias } = backend
+  try {
+    const queues = await (await browserOf(asked, backend)).queues()
+    return { alias, queues: queues.map(queueOf), problem: null }
+  } catch (error) {
+    if (!isTold(error)) asked.page.report(error)
+    return { alias, queues: null, problem: problemOf(error) }
+  }
+}
+
+function queueOf({ paused, ...queue }: QueueState): QueueView {
+  if (!paused) return { ...queue, paused: null }
+  const { at, until, reason } = paused
+  return { ...queue, paused: { at: iso(at), until: iso(until), reason } }
+}

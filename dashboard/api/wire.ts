@@ -26,6 +26,13 @@ export interface BackendView {
 export interface Problem {
   readonly message: string
   readonly hint?: string
+  /** That of the error, such as `USAGE`; absent: the server's own words. */
+  readonly code?: string
+}
+
+/** The body of every answer with a status from 400 on. */
+export interface Failed {
+  readonly error: Problem
 }
 
 export interface QueueView {
@@ -106,7 +113,7 @@ export interface FlowView {
   readonly after: readonly Listed[]
 }
 
-/** `GET history?backend&hours&steps&queue&task`. */
+/** `GET history?backend&hours&steps&queue&task`: `hours` is 1 and `steps` 60 unless told. */
 export interface HistoryView {
   readonly steps: readonly HistoryStepView[]
 }
@@ -184,10 +191,12 @@ export type ChangeName = 'retry' | 'cancel' | 'delete' | 'prioritise' | 'copy'
 export interface Changed {
   readonly changed: readonly string[]
   readonly refused: readonly { readonly id: string; readonly message: string }[]
-  /** Of a filter: how many were changed and refused so far. */
+  /** Of a filter: how many were changed and refused so far. `refused` has at most 100 a line. */
   readonly count?: number
   readonly refusedCount?: number
   readonly isDone?: boolean
+  /** Of the last line, if something kept the rest from being changed. */
+  readonly error?: Problem
 }
 
 /** `POST queues/:name/pause?backend` with `{ reason?, forMs? }`, `POST queues/:name/resume?backend`, `POST schedules/:name/run`: `{ id }`. */
@@ -198,9 +207,13 @@ export interface Fired {
 /**
  * `GET events?show=<paths>`: server-sent events. `show` holds the paths of API that the page shows, each as in a GET, joined by
  * a blank; the event `value` has `{ path, value }` when what the path gives has changed, `problem` `{ path, message, hint }`.
- * A comment comes each 15 s.
+ * A comment comes each 15 s. After ten minutes the server ends the stream, so that permissions are looked at anew: open it again.
  */
 export interface Told {
   readonly path: string
   readonly value: unknown
+}
+
+export interface ToldProblem extends Problem {
+  readonly path: string
 }

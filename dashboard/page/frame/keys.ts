@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 import { goTo, linkTo } from './place'
 
 type Keys = Readonly<Record<string, () => void>>
@@ -10,7 +10,8 @@ let firstAt = 0
 
 /** What keys do while a place is shown. Not in fields, and not under a dialog. */
 export function useKeys(keys: Keys): void {
-  useEffect(() => {
+  // Before the next key can come: that one must find what this one has changed.
+  useLayoutEffect(() => {
     const entry = { keys }
     all.add(entry)
     return () => void all.delete(entry)
@@ -27,13 +28,11 @@ const PLACES: Readonly<Record<string, string>> = {
 
 addEventListener('keydown', (event) => {
   const { key, target } = event
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
-  if (document.querySelector('dialog[open]')) return
+  if (isElsewhere(event)) return
   if (isField(target)) {
     if (key === 'Escape') target.blur()
     return
   }
-  if (key === 'Enter' && target instanceof Element && target.matches('a, button, summary')) return
   const isSecond = Date.now() - firstAt < SECOND_KEY_MS
   firstAt = key === 'g' ? Date.now() : 0
   const place = isSecond ? PLACES[key] : undefined
@@ -42,6 +41,15 @@ addEventListener('keydown', (event) => {
   event.preventDefault()
   deed()
 })
+
+/** Keys of the browser, of a dialog, and Enter on what it opens by itself. */
+function isElsewhere(event: KeyboardEvent): boolean {
+  const { ctrlKey, metaKey, altKey, defaultPrevented, key, target } = event
+  if (ctrlKey || metaKey || altKey || defaultPrevented) return true
+  if (key === 'Enter' && target instanceof Element && target.matches('a, button, summary'))
+    return true
+  return document.querySelector('dialog[open]') !== null
+}
 
 function deedOf(key: string): (() => void) | undefined {
   for (const { keys } of all) if (Object.hasOwn(keys, key)) return keys[key]

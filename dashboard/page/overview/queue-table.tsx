@@ -86,12 +86,12 @@ function Badges({
           {paused.until ? `, ${WORDS.pausedUntil(instant(paused.until))}` : ''}
         </span>
       ) : null}
-      {paused?.reason ? <small>{shown(paused.reason)}</small> : null}
       {isServed === false ? (
         <span class={`badge ${isLeft ? 'hot' : ''}`} title={WORDS.notServedHint}>
           {WORDS.notServed}
         </span>
       ) : null}
+      {paused?.reason ? <small>{shown(paused.reason)}</small> : null}
     </>
   )
 }

@@ -29,16 +29,27 @@ export function counting(most: number): Scale {
   }
 }
 
-/** A logarithmic axis has no zero. */
-const LEAST_MS = 1
+/** What a logarithmic axis may begin and end with, in ms: about ten times the one before, and in units that people count in. */
+const MARKS = [
+  1, 10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000, 259_200_000, 2_592_000_000,
+]
 
 export function logarithmic(all: readonly number[]): Scale {
-  const log = (ms: number): number => Math.log10(Math.max(LEAST_MS, ms))
-  const low = Math.floor(log(Math.min(...all)))
-  const high = Math.max(low + 1, Math.ceil(log(Math.max(...all))))
+  const least = Math.min(...all)
+  const most = Math.max(...all)
+  const first = Math.max(
+    0,
+    MARKS.findLastIndex((mark) => mark <= least),
+  )
+  const end = MARKS.findIndex((mark) => mark >= most)
+  const last = Math.max(first + 1, end === -1 ? MARKS.length - 1 : end)
+  const marks = MARKS.slice(first, last + 1)
+  const low = Math.log10(marks[0] ?? 1)
+  const high = Math.log10(marks.at(-1) ?? 10)
+  // Such an axis has no zero.
+  const log = (ms: number): number => Math.min(high, Math.log10(Math.max(1, ms)))
   const at = (ms: number): number => TOP + ROOM * (1 - (log(ms) - low) / (high - low))
-  const values = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i))
-  return { at, ticks: values.map((ms) => ({ at: at(ms), label: span(ms) })) }
+  return { at, ticks: marks.map((ms) => ({ at: at(ms), label: span(ms) })) }
 }
 
 const MINUTE = 60_000

@@ -1,8 +1,6 @@
 /** Characters that hide, reorder or end what stands around them: of names that others chose, they are shown by their numbers. */
-const UNSEEN =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
-const UNSEEN_BUT_LINES =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
+const UNSEEN = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
+const UNSEEN_BUT_LINES = /(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
 /** A name in one line. */
 export function shown(text: string): string {
@@ -21,5 +19,5 @@ export function briefly(text: string, most = 60): string {
 }
 
 function byNumber(character: string): string {
-  return `\\u{${character.charCodeAt(0).toString(16)}}`
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
 }

@@ -12,6 +12,8 @@ import { WORDS } from '../words'
 const MOST_NAMED = 5
 /** From this delay of its event loop on a worker is told to be slow, in ms. */
 const SLOW_LOOP_MS = 200
+/** Columns of numbers. */
+const NUMBERS: ReadonlySet<string> = new Set(['Loop delay', 'Memory'])
 
 /** The workers, and what they run. */
 export function Workers(): JSX.Element {
@@ -42,7 +44,7 @@ function Table({ workers }: { readonly workers: readonly WorkerView[] }): JSX.El
         <tr>
           {['Worker', 'Queues', 'Runs', 'Loop delay', 'Memory', 'Started', 'Last seen'].map(
             (name) => (
-              <th key={name} scope="col">
+              <th key={name} scope="col" class={NUMBERS.has(name) ? 'number' : undefined}>
                 {name}
               </th>
             ),

@@ -34,8 +34,10 @@ export async function* postLines<T>(
   for await (const line of piecesOf(answer, '\n')) if (line !== '') yield JSON.parse(line) as T
 }
 
+type Asking = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> }
+
 /** Addresses are relative to the page, wherever that is mounted. @throws Refused */
-export async function ask(path: string, init: RequestInit): Promise<Response> {
+export async function ask(path: string, init: Asking): Promise<Response> {
   const headers = { ...authorization(), ...init.headers }
   const answer = await fetch(`api/1/${path}`, { ...init, headers }).catch((error: unknown) => {
     if (init.signal?.aborted) throw error
@@ -71,7 +73,7 @@ export function problemOf(error: unknown): Problem {
   return { message: error instanceof Error ? error.message : String(error) }
 }
 
-function sent(body: unknown): RequestInit {
+function sent(body: unknown): Asking {
   return {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'X-Tasks': '1' },

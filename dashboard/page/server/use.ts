@@ -23,6 +23,9 @@ export function useMode(): Mode {
   return mode
 }
 
+/** After a reading that failed, in ms. */
+const AGAIN_MS = 5_000
+
 /** The same for what is dear to read: each so many ms, and not while the page is hidden. */
 export function useReadEach<T>(path: string, eachMs: number): Seen<T> {
   const [seen, setSeen] = useState<Seen<T> & { path: string }>(unread(path))
@@ -30,6 +33,7 @@ export function useReadEach<T>(path: string, eachMs: number): Seen<T> {
     const ended = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
     const read = async (): Promise<void> => {
+      let pauseMs = eachMs
       if (!document.hidden)
         try {
           const value = await get<T>(path, ended.signal)
@@ -38,8 +42,9 @@ export function useReadEach<T>(path: string, eachMs: number): Seen<T> {
           if (ended.signal.aborted) return
           const problem = problemOf(error)
           setSeen((before) => ({ ...(before.path === path ? before : unread(path)), problem }))
+          pauseMs = Math.min(eachMs, AGAIN_MS)
         }
-      if (!ended.signal.aborted) timer = setTimeout(() => void read(), eachMs)
+      if (!ended.signal.aborted) timer = setTimeout(() => void read(), pauseMs)
     }
     void read()
     return () => {

@@ -157,7 +157,6 @@ const UNBEGUN = { progress: null, isRunning: false, problem: undefined }
 function Progress({ run, most }: { readonly run: Run; readonly most: number }): JSX.Element {
   const { progress, isRunning, isStopped, problem, stop } = run
   const count = progress?.count ?? 0
-  const refused = progress?.refused ?? []
   return (
     <>
       <p class="bar">
@@ -173,17 +172,22 @@ function Progress({ run, most }: { readonly run: Run; readonly most: number }): 
         ) : null}
       </p>
       {problem ? <ProblemBox problem={problem} /> : null}
-      {refused.length > 0 ? (
-        <details>
-          <summary>{WORDS.whatRefused(progress?.refusedCount ?? refused.length)}</summary>
-          <ul>
-            {refused.map(({ id, message }) => (
-              <li key={id}>{shown(message)}</li>
-            ))}
-          </ul>
-        </details>
-      ) : null}
+      {progress ? <Refusals {...progress} /> : null}
     </>
+  )
+}
+
+function Refusals({ refused, refusedCount = refused.length }: Changed): JSX.Element | null {
+  if (refusedCount === 0) return null
+  return (
+    <details>
+      <summary>{WORDS.whatRefused(refusedCount)}</summary>
+      <ul>
+        {refused.map(({ id, message }) => (
+          <li key={id}>{shown(message)}</li>
+        ))}
+      </ul>
+    </details>
   )
 }
 

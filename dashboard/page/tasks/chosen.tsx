@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { ChangeName, Listed } from '../../api/wire'
-import { pathOf, useAround } from '../frame/context'
+import { pathOf, useAround, usePath } from '../frame/context'
 import { live } from '../server/live'
 import { WORDS } from '../words'
 import { Bulk } from './bulk'
@@ -19,15 +19,13 @@ interface ChosenProps {
 /** What is done to the tasks that are chosen, or to all under the filter. */
 export function Chosen({ filter, tasks, choice }: ChosenProps): JSX.Element | null {
   const { overview, backend } = useAround()
+  const list = usePath('tasks', Object.fromEntries(filter))
   const [isBulk, setBulk] = useState(false)
   const { chosen, choose } = choice
   const those = tasks.filter(({ id }) => chosen.has(id))
   const changes = changesFor(overview.permissions, those.length > 0 ? those : tasks)
   if (changes.length === 0 && !isBulk) return null
   const path = (name: ChangeName): string => pathOf(`tasks/${name}`, backend.alias)
-  const list = pathOf('tasks', overview.backends.length > 1 ? backend.alias : '', {
-    ...Object.fromEntries(filter),
-  })
   return (
     <div class="bar chosen">
       {those.length > 0 ? (

@@ -95,18 +95,17 @@ function Field({ label, children }: { label: string; children: JSX.Element }): J
 function filterIn(fields: HTMLElement, filter: Filter): Filter {
   const found = new Map(filter)
   for (const input of fields.querySelectorAll<HTMLInputElement>('input[data-name]')) {
-    const { value, type } = input
-    const name = input.dataset['name'] ?? ''
     // An untouched time keeps its seconds.
-    if (value === input.defaultValue) continue
-    const text = type === 'datetime-local' && value ? new Date(value).toISOString() : value
-    if (text === '') found.delete(name)
-    else found.set(name, text)
+    if (input.value !== input.defaultValue) found.set(input.dataset['name'] ?? '', textOf(input))
   }
   const path = fields.querySelector<HTMLInputElement>('input[data-path]')?.value.trim()
   const value = fields.querySelector<HTMLInputElement>('input[data-value]')?.value
   if (path && value) found.set(`args.${path}`, value)
-  return found
+  return new Map([...found].filter(([, text]) => text !== ''))
+}
+
+function textOf({ value, type }: HTMLInputElement): string {
+  return type === 'datetime-local' && value !== '' ? new Date(value).toISOString() : value
 }
 
 /** An instant as such a field has it, in the time of the browser. */

@@ -93,7 +93,7 @@ function Written({ filter }: { readonly filter: Filter }): JSX.Element {
           spellcheck={false}
           onInput={({ currentTarget }) => setText(currentTarget.value)}
         />
-        <button>{WORDS.filter}</button>
+        <button>{WORDS.search}</button>
         <Fields filter={filter} />
       </form>
       {bad ? (

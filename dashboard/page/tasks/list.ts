@@ -37,19 +37,35 @@ export interface List {
 export function useList(path: string, isHeld: boolean): List {
   const { value, problem } = useLive<TaskPageView>(path)
   const [rows, setRows] = useState<Rows | null>(null)
-  const [trouble, setTrouble] = useState<Problem>()
-  const [isReading, setReading] = useState(false)
   const mine = rows?.path === path ? rows : null
   useEffect(() => {
-    if (value) setRows((before) => next(before?.path === path ? before : null, path, value, isHeld))
+    if (value) setRows((before) => next(before, path, value, isHeld))
   }, [path, value, isHeld])
+  const end = mine?.older ?? value ?? NOWHERE
+  const { trouble, ...reading } = useMore(path, mine && end.next, (page) =>
+    setRows((before) => (before?.path === path ? joined(before, page) : before)),
+  )
+  return {
+    ...(mine ?? { tasks: value?.tasks, gone: NONE, newCount: 0 }),
+    ...reading,
+    problem: problem ?? trouble,
+    showNew: () => value && setRows((before) => next(before, path, value, false)),
+    next: end.next,
+    searchedTo: end.searchedTo,
+  }
+}
+
+type More = Pick<List, 'more' | 'isReading'> & { readonly trouble: Problem | undefined }
+
+/** Reads the tasks that come after a cursor, when somebody asks for them. */
+function useMore(path: string, cursor: string | null, got: (page: TaskPageView) => void): More {
+  const [trouble, setTrouble] = useState<Problem>()
+  const [isReading, setReading] = useState(false)
   const more = async (): Promise<void> => {
-    const cursor = mine?.older ? mine.older.next : value?.next
-    if (!mine || !cursor || isReading) return
+    if (cursor === null || isReading) return
     setReading(true)
     try {
-      const page = await get<TaskPageView>(withCursor(path, cursor))
-      setRows((before) => (before?.path === path ? joined(before, page) : before))
+      got(await get<TaskPageView>(withCursor(path, cursor)))
       setTrouble(undefined)
     } catch (error) {
       setTrouble(problemOf(error))
@@ -57,19 +73,10 @@ export function useList(path: string, isHeld: boolean): List {
       setReading(false)
     }
   }
-  return {
-    tasks: mine?.tasks ?? (value ? value.tasks : undefined),
-    problem: problem ?? trouble,
-    gone: mine?.gone ?? NONE,
-    newCount: mine?.newCount ?? 0,
-    showNew: () => value && setRows((before) => next(before, path, value, false)),
-    next: (mine?.older ?? value)?.next ?? null,
-    searchedTo: (mine?.older ?? value)?.searchedTo ?? null,
-    more,
-    isReading,
-  }
+  return { more, isReading, trouble }
 }
 
+const NOWHERE = { next: null, searchedTo: null }
 const NONE: ReadonlySet<string> = new Set()
 
 function next(before: Rows | null, path: string, page: TaskPageView, isHeld: boolean): Rows {

@@ -35,7 +35,7 @@ export function Table({ tasks, gone, at, mayChoose, chosen, choose }: TableProps
             </th>
           ) : null}
           {['State', 'Task', 'Queue', 'Attempts', 'Enqueued', 'Ran'].map((name) => (
-            <th key={name} scope="col">
+            <th key={name} scope="col" class={NUMBERS.has(name) ? 'number' : undefined}>
               {name}
             </th>
           ))}
@@ -56,6 +56,9 @@ export function Table({ tasks, gone, at, mayChoose, chosen, choose }: TableProps
     </table>
   )
 }
+
+/** Columns of numbers. */
+const NUMBERS: ReadonlySet<string> = new Set(['Attempts', 'Ran'])
 
 interface RowProps {
   readonly task: Listed
@@ -106,14 +109,15 @@ function Row({ task, isAt, isGone, isChosen, choose }: RowProps): JSX.Element {
         ) : null}
       </td>
       <td class="number">
-        {task.startedAt === null || task.status === 'READY' ? (
-          '–'
-        ) : (
-          <Took from={task.startedAt} to={task.finishedAt} />
-        )}
+        <Ran task={task} />
       </td>
     </tr>
   )
+}
+
+function Ran({ task: { startedAt, finishedAt, status } }: { readonly task: Listed }): JSX.Element {
+  if (startedAt === null || status === 'READY') return <>–</>
+  return <Took from={startedAt} to={finishedAt} />
 }
 
 /** How far a running task is, as it says. */

@@ -4,7 +4,7 @@ import type { HistoryStepView, HistoryView } from '../../api/wire'
 import { usePath } from '../frame/context'
 import { minute, span } from '../parts/format'
 import { Empty, ProblemBox } from '../parts/parts'
-import { useReadEach } from '../server/use'
+import { useMode, useReadEach } from '../server/use'
 import { WORDS } from '../words'
 import { type Kind, Plot } from './plot'
 
@@ -22,6 +22,7 @@ type Span = (typeof SPANS)[number]
 export function Plots(): JSX.Element {
   const [chosen, choose] = useState<Span>(SPANS[0])
   const { hours, steps } = chosen
+  const isAway = useMode() === 'away'
   const path = usePath('history', { hours: String(hours), steps: String(steps) })
   const { value, problem } = useReadEach<HistoryView>(path, hours === 1 ? 10_000 : 60_000)
   return (
@@ -39,7 +40,7 @@ export function Plots(): JSX.Element {
           </button>
         ))}
       </div>
-      {problem ? <ProblemBox problem={problem} /> : null}
+      {problem && !isAway ? <ProblemBox problem={problem} /> : null}
       {value ? <Both steps={value.steps} /> : null}
     </section>
   )

@@ -91,7 +91,10 @@ function Written({ filter }: { readonly filter: Filter }): JSX.Element {
           value={text}
           autocomplete="off"
           spellcheck={false}
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
+          onInput={({ currentTarget }) => {
+            setText(currentTarget.value)
+            setBad('')
+          }}
         />
         <button>{WORDS.search}</button>
         <Fields filter={filter} />

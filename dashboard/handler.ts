@@ -1,6 +1,6 @@
 import type { TaskBackend } from '../index'
 import { failed, json, refused } from './api/answer'
-import { assetNamed, isAssetName, pageOf } from './assets'
+import { assetNamed, pageOf } from './assets'
 import { changeAll, idsIn, permissionOf } from './api/changes'
 import { isId, name, parametersIn } from './api/query'
 import { type Asked, chosen, overviewRoute, taskRoute, tasksRoute } from './api/routes'
@@ -49,7 +49,7 @@ export class Handler {
       const last = pathname.split('/').at(-1) ?? ''
       const isApi = pathname.includes(API)
       // The files are those of the package, and hold nothing of anybody.
-      const asset = isApi || !isAssetName(last) ? undefined : assetNamed(last)
+      const asset = isApi || !/^app\.\w+\.(js|css)$/.test(last) ? undefined : assetNamed(last)
       if (asset) return asset
       const visitor = await this.#visitor(incoming)
       if ('status' in visitor) return refused(visitor)

@@ -136,19 +136,23 @@ function Bars({ steps, x, y, width }: BarsProps): JSX.Element {
 
 type CurvesProps = Axes & { readonly steps: readonly HistoryStepView[]; readonly offset: number }
 
-/** A step without a value ends a line; one alone is a dot. */
+/** The width of a step that has no neighbours, in pixels. */
+const ALONE = 5
+
+/** A step without a value ends a line. */
 function Curves({ steps, x, y, offset }: CurvesProps): JSX.Element {
   const values = spreadsOf(steps)
   const curve = (index: number): string => {
-    let isOn = false
+    const at = (i: number): number | null => values[i]?.[index] ?? null
     return steps
       .map(({ from }, i) => {
-        const ms = values[i]?.[index] ?? null
-        const was = isOn
-        isOn = ms !== null
+        const ms = at(i)
         if (ms === null) return ''
-        const point = `${x.at(Date.parse(from)) + offset} ${y.at(ms)}`
-        return was ? `L${point}` : `M${point}h.01`
+        const point = [x.at(Date.parse(from)) + offset, y.at(ms)] as const
+        if (at(i - 1) !== null) return `L${point.join(' ')}`
+        return at(i + 1) === null
+          ? `M${point[0] - ALONE / 2} ${point[1]}h${ALONE}`
+          : `M${point.join(' ')}`
       })
       .join('')
   }

@@ -81,7 +81,8 @@ function assertSmall(files) {
     throw new Error(
       `The page of the dashboard has ${bytes} bytes gzipped. Make it smaller: at most ${MOST_PAGE_BYTES}.`,
     )
-  console.log(`page of the dashboard: ${(bytes / 1024).toFixed(1)} KB gzipped`)
+  // Not to standard output, which may be that of a program that is built first.
+  console.error(`page of the dashboard: ${(bytes / 1024).toFixed(1)} KB gzipped`)
 }
 
 function isStale() {

@@ -20,7 +20,7 @@ export const WORDS = {
     away: 'Tried again each 5 s.',
   },
   serverAway: 'The server does not answer.',
-  databaseAway: 'The database is away',
+  databaseAway: 'database away',
   answered: (status: number) => `The server answered ${status}.`,
   noJson: 'The server answered with something that is not JSON.',
   justNow: 'just now',
@@ -80,7 +80,6 @@ export const WORDS = {
   counting: (count: number) => `Counting: ${count} so far…`,
   counted: (count: number, isAll: boolean) =>
     isAll ? `${count} tasks are like that now.` : `At least ${count} tasks are like that now.`,
-  countStopped: (count: number) => `Counted ${count} of them.`,
   atMost: 'Change at most',
   stop: 'Stop',
   stopped: 'stopped',
@@ -119,7 +118,6 @@ export const WORDS = {
   reason: 'Reason',
   forTime: 'For',
   untilResumed: 'until somebody resumes it',
-  pausedSince: (span: string) => `since ${span}`,
   pausedUntil: (instant: string) => `until ${instant}`,
   wasPaused: (queue: string) => `${queue} is paused.`,
   wasResumed: (queue: string) => `${queue} is resumed.`,
@@ -130,7 +128,6 @@ export const WORDS = {
   allQueues: 'all queues',
   but: (queues: string) => `all but ${queues}`,
   moreRunning: (count: number) => `and ${count} more`,
-  idle: 'nothing',
 
   noSchedules: 'This process has no schedules.',
   noSchedulesHint:

@@ -41,7 +41,7 @@ export function Frame({ overview, page, place, children }: FrameProps): JSX.Elem
           ))}
         </nav>
         <Backends overview={overview} page={page} place={place} />
-        <Connection />
+        <Connection isDatabaseAway={isAway(overview, place)} />
         <button
           type="button"
           class="plain"
@@ -90,8 +90,21 @@ function Backends({ overview, page, place }: BackendsProps): JSX.Element | null 
   )
 }
 
-function Connection(): JSX.Element {
+/** Whether the backend that is looked at cannot be read now; one that can never be is not away. */
+function isAway(overview: Overview | undefined, { filter }: Place): boolean {
+  const { backends = [] } = overview ?? {}
+  const backend = backends.find(({ alias }) => alias === filter.get('backend')) ?? backends[0]
+  return backend?.problem ? backend.problem.code !== 'NOT_SUPPORTED' : false
+}
+
+function Connection({ isDatabaseAway }: { readonly isDatabaseAway: boolean }): JSX.Element {
   const mode = useMode()
+  if (isDatabaseAway && mode !== 'away')
+    return (
+      <span class="mode away" role="status" title={WORDS.modeTitles.away}>
+        {WORDS.databaseAway}
+      </span>
+    )
   return (
     <span class={`mode ${mode}`} role="status" title={WORDS.modeTitles[mode]}>
       {WORDS.modes[mode]}

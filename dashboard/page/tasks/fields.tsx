@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useRef } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { useAround, useMay } from '../frame/context'
 import { shown } from '../parts/shown'
 import { WORDS } from '../words'
@@ -26,13 +26,15 @@ export function Fields({ filter }: { readonly filter: Filter }): JSX.Element {
     showFilter(filterIn(details.current, filter))
     details.current.open = false
   }
-  const onEnter = (event: KeyboardEvent): void => {
+  useClosing(details)
+  const onKey = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape' && details.current) details.current.open = false
     if (event.key !== 'Enter' || !(event.target instanceof HTMLInputElement)) return
     event.preventDefault()
     apply()
   }
   return (
-    <details ref={details} class="fields" onKeyDown={onEnter} key={[...filter].join()}>
+    <details ref={details} class="fields" onKeyDown={onKey} key={[...filter].join()}>
       <summary>{WORDS.moreFilters}</summary>
       <div>
         {TEXTS.map(([name, label, example]) => (
@@ -64,6 +66,18 @@ export function Fields({ filter }: { readonly filter: Filter }): JSX.Element {
       </div>
     </details>
   )
+}
+
+/** Closes what is open as soon as somebody points elsewhere. */
+function useClosing(details: { readonly current: HTMLDetailsElement | null }): void {
+  useEffect(() => {
+    const close = ({ target }: Event): void => {
+      if (details.current && target instanceof Node && !details.current.contains(target))
+        details.current.open = false
+    }
+    addEventListener('pointerdown', close)
+    return () => removeEventListener('pointerdown', close)
+  }, [])
 }
 
 function Values({ filter }: { readonly filter: Filter }): JSX.Element {

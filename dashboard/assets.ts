@@ -8,11 +8,12 @@ const FOLDER = join(__dirname, 'page')
 const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
 }
 /** The hash of a file is in its name: under one name there is one content. */
 const FOR_EVER = 'public, max-age=31536000, immutable'
 
-const NAME = /^app\.\w+\.(js|css)$/
+const NAME = /^app\.\w+\.(js|css|svg)$/
 
 /** Whether a name is one that a file of the page has, or has had. */
 export function isAssetName(name: string): boolean {
@@ -32,8 +33,7 @@ export function assetNamed(name: string): Response | undefined {
 /** The page itself; where it is mounted it need not know, since all addresses in it are relative. */
 export function pageOf(): Response {
   const names = [...files().keys()]
-  const script = names.find((name) => name.endsWith('.js')) ?? ''
-  const style = names.find((name) => name.endsWith('.css')) ?? ''
+  const named = (end: string): string => names.find((name) => name.endsWith(end)) ?? ''
   return new Response(
     `<!doctype html>
 <html lang="en">
@@ -41,8 +41,9 @@ export function pageOf(): Response {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Tasks</title>
-<link rel="stylesheet" href="${style}">
-<script type="module" src="${script}"></script>
+<link rel="icon" type="image/svg+xml" href="${named('.svg')}">
+<link rel="stylesheet" href="${named('.css')}">
+<script type="module" src="${named('.js')}"></script>
 </head>
 <body><noscript>This page needs JavaScript.</noscript></body>
 </html>

@@ -1,6 +1,7 @@
 // Builds `dist` from scratch: stale files of an earlier layout would be packed otherwise.
 // With --if-stale only when a source, or a folder of sources, is newer than the build.
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   chmodSync,
   existsSync,
@@ -12,10 +13,15 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { buildSync } from 'esbuild'
 
 const SOURCES = ['lib', 'entities', 'backends', 'cli', 'dashboard']
 const FILES = ['index.ts', 'tsconfig.json', 'package.json', 'node_modules/typescript/package.json']
+/** What the page may weigh, gzipped: it is loaded over slow lines, too. */
+const MOST_PAGE_BYTES = 40 * 1024
+/** What is bundled into the page. */
+const IN_PAGE = ['preact']
 /** Made last, so a build that did not end is stale. */
 const LAST = 'dist/cli/index.js'
 
@@ -45,11 +51,39 @@ function buildPage() {
     target: ['es2022', 'chrome123', 'firefox120', 'safari17.5'],
     jsx: 'automatic',
     jsxImportSource: 'preact',
-    legalComments: 'inline',
+    legalComments: 'none',
     tsconfigRaw: {},
   })
   mkdirSync('dist/dashboard/page', { recursive: true })
   for (const { path, contents } of outputFiles) writeFileSync(path, contents)
+  const icon = readFileSync('dashboard/page/favicon.svg')
+  writeFileSync(`dist/dashboard/page/app.${hashOf(icon)}.svg`, icon)
+  writeFileSync('dist/dashboard/page/LICENCES.txt', licences())
+  assertSmall([...outputFiles.map(({ contents }) => contents), icon])
+}
+
+function hashOf(contents) {
+  return createHash('sha256').update(contents).digest('hex').slice(0, 8).toUpperCase()
+}
+
+/** Of the packages whose code is in the page. */
+function licences() {
+  const texts = IN_PAGE.map((name) => {
+    const folder = join('node_modules', name)
+    const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    return `${name} ${version}\n\n${readFileSync(join(folder, 'LICENSE'), 'utf8').trim()}\n`
+  })
+  return texts.join(`\n${'-'.repeat(72)}\n\n`)
+}
+
+function assertSmall(files) {
+  const bytes = files.reduce((sum, contents) => sum + gzipSync(contents).length, 0)
+  if (bytes > MOST_PAGE_BYTES)
+    throw new Error(
+      `The page of the dashboard has ${bytes} bytes gzipped. Make it smaller: at most ${MOST_PAGE_BYTES}.`,
+    )
+  // Not to standard output, which may be that of a program that is built first.
+  console.error(`page of the dashboard: ${(bytes / 1024).toFixed(1)} KB gzipped`)
 }
 
 /** Puts into a module what it imports of a package that apps need not install, and the licence of that. */

@@ -1,0 +1,46 @@
+import { useEffect, useState } from 'preact/hooks'
+
+/** Where in the page somebody is: the part of the address after `#/`. It can be shared, and needs nothing of the server. */
+export interface Place {
+  readonly path: readonly string[]
+  readonly filter: URLSearchParams
+}
+
+export function usePlace(): Place {
+  const [place, setPlace] = useState(placeOf)
+  useEffect(() => {
+    const change = (): void => setPlace(placeOf())
+    addEventListener('hashchange', change)
+    return () => removeEventListener('hashchange', change)
+  }, [])
+  return place
+}
+
+export function placeOf(): Place {
+  const [path = '', search = ''] = location.hash.replace(/^#\/?/, '').split('?')
+  return {
+    path: path.split('/').filter(Boolean).map(decoded),
+    filter: new URLSearchParams(search),
+  }
+}
+
+/** A link to a place of the page, in the backend that is looked at. */
+export function linkTo(path: string, filter: Iterable<readonly [string, string]> = []): string {
+  const given = [...filter].filter(([name, value]) => value !== '' && name !== 'backend')
+  const backend = placeOf().filter.get('backend')
+  if (backend) given.push(['backend', backend])
+  const search = new URLSearchParams(given.map(([name, value]) => [name, value])).toString()
+  return `#/${path}${search && `?${search}`}`
+}
+
+export function goTo(link: string): void {
+  location.hash = link
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}

@@ -1,0 +1,54 @@
+import type { ComponentChildren, JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { WORDS } from '../words'
+
+interface DialogProps {
+  readonly title: string
+  readonly close: () => void
+  readonly children: ComponentChildren
+}
+
+/** The browser keeps the focus in it, and closes it by Escape. */
+export function Dialog({ title, close, children }: DialogProps): JSX.Element {
+  const element = useRef<HTMLDialogElement>(null)
+  useEffect(() => element.current?.showModal(), [])
+  return (
+    <dialog ref={element} aria-label={title} onClose={close}>
+      <h2>
+        {title}
+        <button type="button" class="plain" aria-label={WORDS.close} onClick={close}>
+          ×
+        </button>
+      </h2>
+      {children}
+    </dialog>
+  )
+}
+
+interface ConfirmProps extends Omit<DialogProps, 'children'> {
+  readonly label: string
+  readonly yes: () => void
+}
+
+/** Asks before what cannot be undone. */
+export function Confirm({ title, label, yes, close }: ConfirmProps): JSX.Element {
+  return (
+    <Dialog title={title} close={close}>
+      <p class="bar end">
+        <button type="button" onClick={close}>
+          {WORDS.keep}
+        </button>
+        <button
+          type="button"
+          class="danger"
+          onClick={() => {
+            close()
+            yes()
+          }}
+        >
+          {label}
+        </button>
+      </p>
+    </Dialog>
+  )
+}

@@ -1,0 +1,139 @@
+import type { JSX } from 'preact'
+import type { Fired, SchedulesView, ScheduleView } from '../../api/wire'
+import { useMay } from '../frame/context'
+import { linkTo } from '../frame/place'
+import { say } from '../frame/saying'
+import { minute } from '../parts/format'
+import { Ago, Empty, ProblemBox, State, Unread } from '../parts/parts'
+import { briefly, shown } from '../parts/shown'
+import { post, problemOf } from '../server/api'
+import { useLive } from '../server/use'
+import { WORDS } from '../words'
+
+const LOCAL_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone
+
+/** The schedules of the process that serves the page. */
+export function Schedules(): JSX.Element {
+  const { value, problem } = useLive<SchedulesView>('schedules')
+  if (!value)
+    return (
+      <>
+        <h1>{WORDS.pages.schedules}</h1>
+        <Unread problem={problem} />
+      </>
+    )
+  return (
+    <>
+      <h1>{WORDS.pages.schedules}</h1>
+      {problem ? <ProblemBox problem={problem} /> : null}
+      {value.schedules.length === 0 ? (
+        <Empty what={WORDS.noSchedules} hint={WORDS.noSchedulesHint} />
+      ) : (
+        <div class="cards">
+          {value.schedules.map((schedule) => (
+            <Card key={schedule.name} schedule={schedule} />
+          ))}
+        </div>
+      )}
+    </>
+  )
+}
+
+function Card({ schedule }: { readonly schedule: ScheduleView }): JSX.Element {
+  const { name, task, when, words, timeZone, enabled, last } = schedule
+  return (
+    <section class="card">
+      <h2>
+        {shown(name)} {enabled ? null : <span class="badge warm">{WORDS.off}</span>}
+        <Run name={name} />
+      </h2>
+      <p>
+        {words === when ? null : <>{shown(words)} </>}
+        <code>{shown(when)}</code> <span class="faint">{shown(timeZone)}</span>
+      </p>
+      <dl>
+        <dt>Task</dt>
+        <dd>
+          <a href={linkTo('tasks', [['task', task]])}>{briefly(task)}</a>
+        </dd>
+        <dt>{WORDS.last}</dt>
+        <dd>{last ? <Last last={last} /> : WORDS.never}</dd>
+        <dt>{WORDS.next}</dt>
+        <dd>
+          <Next schedule={schedule} />
+        </dd>
+      </dl>
+    </section>
+  )
+}
+
+function Last({
+  last: { at, status },
+}: {
+  readonly last: NonNullable<ScheduleView['last']>
+}): JSX.Element {
+  return (
+    <>
+      <State task={{ ...NO_TASK, status }} /> {minute(at)} · <Ago at={at} />
+    </>
+  )
+}
+
+const NO_TASK = { isWaiting: false, runAfter: null }
+
+/** In the time of the browser, and in the zone of the schedule where that is another one. */
+function Next({ schedule: { next, timeZone } }: { readonly schedule: ScheduleView }): JSX.Element {
+  const zone = isZone(timeZone) ? timeZone : undefined
+  const isOther = zone !== undefined && next.some((at) => minute(at) !== minute(at, zone))
+  const [first] = next
+  if (first === undefined) return <>–</>
+  return (
+    <>
+      <Ago at={first} />
+      <table class="slots">
+        <thead>
+          <tr>
+            <th scope="col">{LOCAL_ZONE}</th>
+            {isOther ? <th scope="col">{shown(timeZone)}</th> : null}
+          </tr>
+        </thead>
+        <tbody>
+          {next.map((at) => (
+            <tr key={at}>
+              <td>{minute(at)}</td>
+              {isOther ? <td>{minute(at, zone)}</td> : null}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  )
+}
+
+function Run({ name }: { readonly name: string }): JSX.Element | null {
+  const mayRun = useMay('run')
+  if (!mayRun) return null
+  const run = async (): Promise<void> => {
+    try {
+      await post<Fired>(`schedules/${encodeURIComponent(name)}/run`, {})
+      say(WORDS.fired(name))
+    } catch (error) {
+      const { message, hint } = problemOf(error)
+      say(message, { isBad: true, details: hint ? [hint] : [] })
+    }
+  }
+  return (
+    <button type="button" onClick={() => void run()}>
+      {WORDS.runNow}
+    </button>
+  )
+}
+
+/** Browsers may not know each zone. */
+function isZone(timeZone: string): boolean {
+  try {
+    return Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}

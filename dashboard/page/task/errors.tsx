@@ -1,0 +1,33 @@
+import type { JSX } from 'preact'
+import type { Whole } from '../../api/wire'
+import { Text } from '../parts/json'
+import { shown } from '../parts/shown'
+import { WORDS } from '../words'
+
+/** The errors of a task, the newest first and open. */
+export function Errors({
+  task: { errors, errorCount },
+}: {
+  readonly task: Whole
+}): JSX.Element | null {
+  if (errors.length === 0) return null
+  const lost = errorCount - errors.length
+  return (
+    <section>
+      <h2>{WORDS.errors}</h2>
+      {errors
+        .map(({ exceptionClassPath, traceback, at, workerId }, i) => (
+          <details key={lost + i} class="error" open={i === errors.length - 1}>
+            <summary>
+              {lost + i + 1}. <b class="bad">{shown(exceptionClassPath)}</b>
+              {at ? <small>{shown(at)}</small> : null}
+              {workerId ? <small>{shown(workerId)}</small> : null}
+            </summary>
+            <Text name="Traceback" text={traceback === '[hidden]' ? WORDS.hidden : traceback} />
+          </details>
+        ))
+        .toReversed()}
+      {lost > 0 ? <p class="faint">{WORDS.moreErrors(lost)}</p> : null}
+    </section>
+  )
+}

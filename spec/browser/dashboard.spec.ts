@@ -1,0 +1,95 @@
+import type { Page } from 'playwright-core'
+import { DBTaskResult } from '#entities'
+import { type CliApp, cliApp } from '../support/cli-app'
+import { complaintsOf, describeInBrowser } from './kit/chromium'
+
+/** What would run if any text of a row became a part of the page. */
+const EVIL = '"><img src=x onerror="pwned=1"><script>pwned=1</script>'
+
+describeInBrowser('the page of the dashboard', (browser) => {
+  let app: CliApp
+  let link: string
+  /** What the console and the browser's policy had to say against the page. */
+  let complaints: string[]
+
+  beforeAll(async () => {
+    app = await cliApp({ allTables: true })
+    const server = app.start('dashboard', '--port', '0')
+    await server.says('Press Ctrl+C')
+    link = /http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]+/.exec(server.log)?.[0] ?? ''
+  })
+
+  /** A tab that has been let in, at one place of the page. */
+  async function open(place: string): Promise<Page> {
+    const page = await (await browser.profile({ width: 1280 })).newPage()
+    complaints = complaintsOf(page)
+    await page.goto(link)
+    await page.locator('.total').first().waitFor()
+    await page.goto(link.replace(/#.*/, `#/${place}`))
+    return page
+  }
+
+  it('takes the token out of the address, and is live without a reload', async () => {
+    const page = await open('tasks')
+    expect(page.url()).not.toContain('token')
+    await page.getByText('No tasks yet.').waitFor()
+    await page.locator('.mode.live').waitFor()
+    await app.enqueue('mail.send', [[]], { queueName: 'mail' })
+    await page.locator('table.tasks').getByText('mail.send').waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  it('filters by what is written, and the filter is the address', async () => {
+    await app.enqueue('app.add', [[1, 2]])
+    await app.enqueue('mail.send', [[]], { queueName: 'mail' })
+    const page = await open('tasks')
+    await page.locator('table.tasks').waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type('queue:mail')
+    await page.keyboard.press('Enter')
+    await page.locator('.chip').waitFor()
+    await page.getByText('app.add').waitFor({ state: 'detached' })
+    expect(page.url()).toContain('#/tasks?queue=mail')
+    await page.locator('.chip').click()
+    await page.getByText('app.add').first().waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  it('cancels a task after it has asked', async () => {
+    const [id = ''] = await app.enqueue('app.sleep', [[1]])
+    const page = await open(`tasks/${id}`)
+    await page.locator('article').getByRole('button', { name: 'Cancel' }).click()
+    expect((await app.row(id)).status).toBe('READY')
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+    await page.getByText('1 cancelled').waitFor()
+    await page.locator('h1 .state.FAILED').waitFor()
+    expect((await app.row(id)).status).toBe('FAILED')
+    expect(complaints).toEqual([])
+  })
+
+  it('shows whatever stands in a row as text', async () => {
+    const [id = ''] = await app.enqueue('app.add', [[EVIL, { [EVIL]: 'a\u202eb' }]])
+    await app.dataSource.getRepository(DBTaskResult).update(id, {
+      taskPath: EVIL,
+      queueName: '<script>pwned=1</script>',
+      status: 'FAILED',
+      finishedAt: new Date(),
+      exceptionClassPath: EVIL,
+      traceback: EVIL,
+      workerIds: [EVIL],
+      claims: 1,
+    } as object)
+    const page = await open('tasks')
+    await page.locator('table.tasks').getByText('<img src=x').first().waitFor()
+    for (const place of [`tasks/${id}`, 'overview', 'queues', 'workers', 'schedules']) {
+      await page.goto(link.replace(/#.*/, `#/${place}`))
+      await page.locator('main > *').first().waitFor()
+      await page.locator('.mode.live').waitFor()
+    }
+    await page.goto(link.replace(/#.*/, `#/tasks/${id}`))
+    await page.locator('article h1').waitFor()
+    expect(await page.locator('article').textContent()).toContain('a\\u{202e}b')
+    expect(await page.evaluate('globalThis.pwned')).toBeUndefined()
+    expect(complaints).toEqual([])
+  })
+})

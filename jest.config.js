@@ -31,11 +31,16 @@ const swc = {
 }
 
 /**
- * Specs about what statements of our own do to rows, for which TypeORM only lends a connection: once is enough. They take a
- * third of the time of all.
+ * Specs about what statements of our own do to rows, for which TypeORM only lends a connection, and about what never meets a
+ * database: once is enough. They take a third of the time of all.
  */
 const WITH_ANY_TYPEORM = [
+  'dashboard-events',
+  'dashboard-mounts',
   'fairness',
+  'flow-finishes',
+  'flow-interrupted',
+  'flow-ranges',
   'histories',
   'innocents',
   'innocents-store',

@@ -63,8 +63,32 @@ describeEachDatabase(({ connect }) => {
     )
   })
 
+  it.each([
+    ['in the last second of a minute', 59_000, 1_000],
+    ['over a minute', 0, 60_000],
+  ])('counts a few hundred tasks %s exactly', async (_, begin, length) => {
+    const statuses = Array.from({ length: 400 }, (_, i) => (i % 7 === 0 ? 'FAILED' : 'SUCCESSFUL'))
+    await addTimed(
+      dataSource,
+      statuses.map((status, i) => ({
+        enqueuedAt: at(5 * MINUTE + begin + Math.floor((i * length) / 400)),
+        status: status as 'FAILED' | 'SUCCESSFUL',
+      })),
+    )
+    const failed = statuses.filter((status) => status === 'FAILED').length
+    for (const [minutes, steps] of [
+      [60, 60],
+      [14 * 24 * 60, 60],
+    ] as const) {
+      const told = await browser.history({ from: FROM, to: at(minutes * MINUTE), steps })
+      expect(told.map(({ counts }) => counts.FAILED).filter(Boolean)).toEqual([failed])
+      expect(told.map(({ counts }) => counts.SUCCESSFUL).filter(Boolean)).toEqual([400 - failed])
+      expect(told.some(({ isEstimate }) => isEstimate)).toBe(false)
+    }
+  })
+
   it('estimates where there are many: of an even flow to a fifth, whatever becomes of them', async () => {
-    const many = 3_000
+    const many = 9_000
     const rows = Array.from({ length: many }, (_, i) => ({
       enqueuedAt: at(MINUTE + Math.floor((i * MINUTE) / many)),
       status: STATUSES[i % 4]!,

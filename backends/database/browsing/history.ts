@@ -10,8 +10,10 @@ const ROWS = 7_000
 /** Rows of a stretch. */
 const STRETCH = 25
 const MOST_STRETCHES = 40
-/** A stretch that covers less than this share of its part is read on: it may be the beginning of a crowd. */
+/** A stretch whose rows lie within less than this share of its part is read on: it may be the beginning of a crowd. */
 const ENOUGH = 0.1
+/** Few steps are read once more if that reads so many times as much of each. */
+const WORTH_IT = 2
 /** The database's own number of rows is out of date now and then, most of all where rows are few. */
 const TRUST = 2
 const LEAST_TOTAL = 20_000
@@ -41,7 +43,7 @@ export async function historyOf(
     from: query.from.getTime(),
     to: query.to.getTime(),
   })
-  const whole = await look(ranges, Math.max(STRETCH, Math.floor(ROWS / ranges.length)))
+  const whole = await readFew(look, ranges)
   const dense = whole.filter(({ isCut }) => isCut)
   const stretches = Math.floor(ROWS / STRETCH / Math.max(1, dense.length))
   const most = Math.max(2, Math.min(MOST_STRETCHES, stretches))
@@ -70,8 +72,22 @@ function lookAt(sight: Sight, taskName: string | undefined): Look {
   }
 }
 
+/** The first rows of each step. Where few steps have more, those are read again, further: often they are exact then. */
+async function readFew(look: Look, ranges: readonly Range[]): Promise<Part[]> {
+  const most = Math.max(STRETCH, Math.floor(ROWS / ranges.length))
+  const first = await look(ranges, most)
+  const cut = first.filter(({ isCut }) => isCut)
+  const share = Math.floor(ROWS / Math.max(1, cut.length))
+  if (cut.length === 0 || share < WORTH_IT * most) return first
+  const again = await look(
+    cut.map(({ range }) => range),
+    share,
+  )
+  return first.map((part) => again[cut.indexOf(part)] ?? part)
+}
+
 async function readOn(look: Look, parts: readonly Part[]): Promise<Part[]> {
-  const crowded = parts.filter((part) => part.isCut && shareOf(part) < ENOUGH)
+  const crowded = parts.filter((part) => part.isCut && widthOf(part) < ENOUGH)
   const most = Math.max(STRETCH, Math.floor(ROWS / Math.max(1, crowded.length)))
   const more = await look(
     crowded.map(({ range, rows }) => ({ ...range, after: rows.at(-1)?.row_key })),
@@ -91,7 +107,14 @@ function dividedBy(count: number, { from, to }: Range): Range[] {
   }))
 }
 
-/** How much of the time of a part the rows cover that were read. */
+/** Within how much of the time of a part the rows lie that were read. */
+function widthOf({ range: { from, to }, rows }: Part): number {
+  const [first, last] = [rows[0], rows.at(-1)]
+  if (first === undefined || last === undefined) return 1
+  return (madeAt(last.row_key) - madeAt(first.row_key)) / Math.max(1, to - from)
+}
+
+/** How much of the time of a part is told by the rows that were read. */
 function shareOf({ range: { from, to }, rows, isCut }: Part): number {
   const last = rows.at(-1)
   if (!isCut || last === undefined) return 1

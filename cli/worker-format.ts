@@ -58,7 +58,7 @@ const UNITS = [
 ] as const
 
 /** In the largest unit of which it has at least two. */
-function duration(ms: number): string {
+export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000))
   const [unit, size] = UNITS.find(([, each]) => seconds >= 2 * each) ?? ['s', 1]
   return `${Math.floor(seconds / size)} ${unit}`

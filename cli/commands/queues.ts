@@ -91,14 +91,13 @@ function pauseCommand(): Command {
 async function list(options: QueuesOptions): Promise<number> {
   return withBackend(options, async (backend) => {
     const { queueStates } = late.queueStates()
-    const { queues, isCut, whyNoPauses } = await queueStates(backend)
+    const { queues, whyNoPauses } = await queueStates(backend)
     if (options.json) print(JSON.stringify(queues, null, 2))
     else if (queues.length === 0) print('No queues.')
     else {
       const look = { columns: columnsOf(process.stdout), isColoured: isColoured(process.stdout) }
       printMarked(fittedTable(COLUMNS, queues.map(rowOf), look))
     }
-    if (isCut) tell('More tasks are READY than were counted.')
     if (whyNoPauses !== null) tell(whyNoPauses)
     return 0
   })

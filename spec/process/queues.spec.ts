@@ -34,13 +34,17 @@ describe('tasks queues', () => {
     process.stdout.write(table.stdout)
     const minute = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\dZ`
     expect(cells(table.stdout)).toEqual([
-      'queue | due | later | waiting | running | paused | details',
-      'default | 2 | 0 | 0 | 0 | no',
+      'queue | due | later | waiting | running | oldest | worker | paused | details',
+      expect.stringMatching(/^default \| 2 \| 0 \| 0 \| 0 \| \d+ s \| none \| no$/),
       expect.stringMatching(
-        new RegExp(`^mail \\| 1 \\| 1 \\| 0 \\| 0 \\| since ${minute} \\| provider is down$`),
+        new RegExp(
+          `^mail \\| 1 \\| 1 \\| 0 \\| 0 \\| \\d+ s \\| none \\| since ${minute} \\| provider is down$`,
+        ),
       ),
       expect.stringMatching(
-        new RegExp(`^reports \\| 0 \\| 0 \\| 0 \\| 0 \\| since ${minute} until ${minute}$`),
+        new RegExp(
+          `^reports \\| 0 \\| 0 \\| 0 \\| 0 \\| none \\| since ${minute} until ${minute}$`,
+        ),
       ),
     ])
     expect(JSON.parse(json.stdout)).toMatchObject([

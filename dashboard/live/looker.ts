@@ -80,8 +80,9 @@ class Watched {
         for (const listener of this.#listeners) listener(sight.text)
       }
       const took = clock.now() - startedAt
-      // A database that is slow is asked no more than half of the time.
-      const pause = Math.max(EACH_MS - took, took, Math.min(SLOWEST_MS, failures * EACH_MS))
+      // A database that is slow is asked for a fifth of the time, or each 5 s; never for more than half.
+      const patient = Math.min(SLOWEST_MS, Math.max(4 * took, failures * EACH_MS))
+      const pause = Math.max(EACH_MS - took, took, patient)
       await clock.sleep(pause, closed)
     }
     this.#ended()

@@ -15,6 +15,11 @@ export function recordIdOf({
   return hasRandomId ? workerId : `${workerId}/${randomText(8)}`
 }
 
+/** The id that rows of a worker have, by that of its record. Workers of one given id have the same. */
+export function workerIdOf(recordId: string): string {
+  return recordId.replace(/\/[A-Za-z0-9]{8}$/, '')
+}
+
 function randomText(length: number): string {
   return Array.from({ length }, () => LETTERS.charAt(randomInt(LETTERS.length))).join('')
 }

@@ -1,5 +1,6 @@
 import { DataSourceError, NotSupportedError } from '../../../index'
 import type { Browser, WorkerState } from '../../../lib/browser'
+import { workerIdOf } from '../../../lib/worker/worker-id'
 import { problemOf } from '../answer'
 import { type Asked, browserOf, chosen, type Reading } from '../asked'
 import { name, parametersIn } from '../query'
@@ -25,7 +26,10 @@ export function workersRoute(asked: Asked): Reading {
     const { workers, problem } = await workersOf(browser)
     if (workers === null) return { workers, problem }
     const running = workers.length === 0 ? new Map() : await runningBy(asked, browser)
-    return { workers: workers.map((each) => workerOf(each, running.get(each.id) ?? [])), problem }
+    return {
+      workers: workers.map((each) => workerOf(each, running.get(workerIdOf(each.id)) ?? [])),
+      problem,
+    }
   }
 }
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { type CliApp, cliApp, Program, until } from '../support/cli-app'
-import { describeInBrowser } from './kit/chromium'
+import { describeInBrowser, type SpecBrowser } from './kit/chromium'
+import { DashboardPage, linkOf } from './kit/dashboard-page'
 import { addHistory, SEED, SHOP } from './kit/shop'
 
 const IMAGES = join(__dirname, '../../docs/images')
@@ -10,15 +11,13 @@ const IMAGES = join(__dirname, '../../docs/images')
 if (process.env['SCREENSHOTS'] === '1') describeInBrowser('the pictures of the guide', draw)
 else it.skip('are drawn when SCREENSHOTS=1 asks for them', () => {})
 
-function draw(browser: Parameters<Parameters<typeof describeInBrowser>[1]>[0]): void {
+function draw(browser: SpecBrowser): void {
   let app: CliApp
   let link: string
 
   beforeAll(async () => {
     app = await cliApp({ allTables: true, files: { 'tasks.js': SHOP, 'seed.js': SEED } })
-    const server = app.start('dashboard', '--port', '0')
-    await server.says('Press Ctrl+C')
-    link = /http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]+/.exec(server.log)?.[0] ?? ''
+    link = await linkOf(app)
     await addHistory(app)
     await app.enqueue('crm.export', [[1], [2]], { queueName: 'partner' })
     app.start(
@@ -49,14 +48,8 @@ function draw(browser: Parameters<Parameters<typeof describeInBrowser>[1]>[0]): 
     return rows.find((row) => row.taskPath === taskPath && row.status === status)?.id
   }
 
-  async function open(place: string, width: number, dark = false): Promise<Page> {
-    const page = await (await browser.profile({ width, dark })).newPage()
-    await page.goto(link)
-    await page.locator('.total, .plot, table').first().waitFor()
-    await page.goto(link.replace(/#.*/, `#/${place}`))
-    await page.locator('.mode.live').waitFor()
-    return page
-  }
+  const open = async (place: string, width: number, dark = false): Promise<Page> =>
+    (await DashboardPage.open(browser, link, place, { width, dark })).tab
 
   const save = (page: Page, name: string, width: number, height: number) =>
     page.screenshot({

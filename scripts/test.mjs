@@ -62,7 +62,7 @@ const TIERS = {
   browser: {
     holds: 'pages in Chromium',
     takes: 'about 2 min',
-    steps: [[specs(['browser'], { env: { DB: 'sqlite' } })]],
+    steps: [[specs(['browser'], { env: { DB: process.env.DB ?? 'sqlite,postgres' } })]],
   },
   faults: {
     holds: 'kills, stops and cuts off real workers and servers',

@@ -1,7 +1,7 @@
-import type { Page } from 'playwright-core'
 import { DBTaskResult } from '#entities'
 import { type CliApp, cliApp } from '../support/cli-app'
-import { complaintsOf, describeInBrowser } from './kit/chromium'
+import { describeInBrowser } from './kit/chromium'
+import { DashboardPage, linkOf } from './kit/dashboard-page'
 
 /** What would run if any text of a row became a part of the page. */
 const EVIL = '"><img src=x onerror="pwned=1"><script>pwned=1</script>'
@@ -9,28 +9,14 @@ const EVIL = '"><img src=x onerror="pwned=1"><script>pwned=1</script>'
 describeInBrowser('the page of the dashboard', (browser) => {
   let app: CliApp
   let link: string
-  /** What the console and the browser's policy had to say against the page. */
-  let complaints: string[]
 
   beforeAll(async () => {
     app = await cliApp({ allTables: true })
-    const server = app.start('dashboard', '--port', '0')
-    await server.says('Press Ctrl+C')
-    link = /http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]+/.exec(server.log)?.[0] ?? ''
+    link = await linkOf(app)
   })
 
-  /** A tab that has been let in, at one place of the page. */
-  async function open(place: string): Promise<Page> {
-    const page = await (await browser.profile({ width: 1280 })).newPage()
-    complaints = complaintsOf(page)
-    await page.goto(link)
-    await page.locator('.total').first().waitFor()
-    await page.goto(link.replace(/#.*/, `#/${place}`))
-    return page
-  }
-
   it('takes the token out of the address, and is live without a reload', async () => {
-    const page = await open('tasks')
+    const { tab: page, complaints } = await DashboardPage.open(browser, link, 'tasks')
     expect(page.url()).not.toContain('token')
     await page.getByText('No tasks yet.').waitFor()
     await page.locator('.mode.live').waitFor()
@@ -42,7 +28,7 @@ describeInBrowser('the page of the dashboard', (browser) => {
   it('filters by what is written, and the filter is the address', async () => {
     await app.enqueue('app.add', [[1, 2]])
     await app.enqueue('mail.send', [[]], { queueName: 'mail' })
-    const page = await open('tasks')
+    const { tab: page, complaints } = await DashboardPage.open(browser, link, 'tasks')
     await page.locator('table.tasks').waitFor()
     await page.keyboard.press('/')
     await page.keyboard.type('queue:mail')
@@ -57,7 +43,7 @@ describeInBrowser('the page of the dashboard', (browser) => {
 
   it('cancels a task after it has asked', async () => {
     const [id = ''] = await app.enqueue('app.sleep', [[1]])
-    const page = await open(`tasks/${id}`)
+    const { tab: page, complaints } = await DashboardPage.open(browser, link, `tasks/${id}`)
     await page.locator('article').getByRole('button', { name: 'Cancel' }).click()
     expect((await app.row(id)).status).toBe('READY')
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
@@ -79,14 +65,12 @@ describeInBrowser('the page of the dashboard', (browser) => {
       workerIds: [EVIL],
       claims: 1,
     } as object)
-    const page = await open('tasks')
+    const { tab: page, complaints, go } = await DashboardPage.open(browser, link, 'tasks')
     await page.locator('table.tasks').getByText('<img src=x').first().waitFor()
     for (const place of [`tasks/${id}`, 'overview', 'queues', 'workers', 'schedules']) {
-      await page.goto(link.replace(/#.*/, `#/${place}`))
-      await page.locator('main > *').first().waitFor()
-      await page.locator('.mode.live').waitFor()
+      await go(place)
     }
-    await page.goto(link.replace(/#.*/, `#/tasks/${id}`))
+    await go(`tasks/${id}`)
     await page.locator('article h1').waitFor()
     expect(await page.locator('article').textContent()).toContain('a\\u{202e}b')
     expect(await page.evaluate('globalThis.pwned')).toBeUndefined()

@@ -31,6 +31,7 @@ const SECONDS = {
   'database/set-up-trouble': 40,
   'database/check': 38,
   'contract/portable': 37,
+  'browser/dashboard-at-work': 32,
 }
 
 module.exports = class LongestFirst extends Sequencer {

@@ -4,7 +4,7 @@ import { linkTo } from '../frame/place'
 import { now } from '../server/time'
 import { useTicking } from '../server/use'
 import { STATE_WORDS, WORDS } from '../words'
-import { ago, instant, rough } from './format'
+import { ago, instant, rough, span } from './format'
 import { briefly, shown } from './shown'
 
 /** What a task is, to people. */
@@ -42,7 +42,13 @@ export function Took({
   readonly from: string
   readonly to: string | null
 }): JSX.Element {
-  return <>{useTicking(() => rough((to === null ? now() : Date.parse(to)) - Date.parse(from)))}</>
+  return (
+    <>
+      {useTicking(() =>
+        to === null ? rough(now() - Date.parse(from)) : span(Date.parse(to) - Date.parse(from)),
+      )}
+    </>
+  )
 }
 
 export function ProblemBox({ problem }: { readonly problem: Problem }): JSX.Element {

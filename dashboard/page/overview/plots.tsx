@@ -3,8 +3,8 @@ import { useState } from 'preact/hooks'
 import type { HistoryStepView, HistoryView } from '../../api/wire'
 import { usePath } from '../frame/context'
 import { minute, span } from '../parts/format'
-import { Empty, ProblemBox } from '../parts/parts'
-import { useMode, useReadEach } from '../server/use'
+import { Empty, Stale } from '../parts/parts'
+import { useReadEach } from '../server/use'
 import { WORDS } from '../words'
 import { type Kind, Plot } from './plot'
 
@@ -22,7 +22,6 @@ type Span = (typeof SPANS)[number]
 export function Plots(): JSX.Element {
   const [chosen, choose] = useState<Span>(SPANS[0])
   const { hours, steps } = chosen
-  const isAway = useMode() === 'away'
   const path = usePath('history', { hours: String(hours), steps: String(steps) })
   const { value, problem } = useReadEach<HistoryView>(path, hours === 1 ? 10_000 : 60_000)
   return (
@@ -40,7 +39,7 @@ export function Plots(): JSX.Element {
           </button>
         ))}
       </div>
-      {problem && !isAway ? <ProblemBox problem={problem} /> : null}
+      <Stale problem={problem} />
       {value ? <Both steps={value.steps} /> : null}
     </section>
   )

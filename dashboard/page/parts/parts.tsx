@@ -1,8 +1,9 @@
 import type { JSX } from 'preact'
 import type { Listed, Problem } from '../../api/wire'
+import { useAround } from '../frame/context'
 import { linkTo } from '../frame/place'
 import { now } from '../server/time'
-import { useTicking } from '../server/use'
+import { useMode, useTicking } from '../server/use'
 import { STATE_WORDS, WORDS } from '../words'
 import { ago, instant, rough, span } from './format'
 import { briefly, shown } from './shown'
@@ -58,6 +59,13 @@ export function ProblemBox({ problem }: { readonly problem: Problem }): JSX.Elem
       {problem.hint ? <p>{shown(problem.hint)}</p> : null}
     </div>
   )
+}
+
+/** What kept a place from being read again; not while the page says at its top that all is away. */
+export function Stale({ problem }: { readonly problem: Problem | undefined }): JSX.Element | null {
+  const { backend } = useAround()
+  const isAway = useMode() === 'away'
+  return !problem || isAway || backend.problem ? null : <ProblemBox problem={problem} />
 }
 
 interface EmptyProps {

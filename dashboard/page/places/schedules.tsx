@@ -4,7 +4,7 @@ import { useMay } from '../frame/context'
 import { linkTo } from '../frame/place'
 import { say } from '../frame/saying'
 import { minute } from '../parts/format'
-import { Ago, Empty, ProblemBox, State, Unread } from '../parts/parts'
+import { Ago, Empty, Stale, State, Unread } from '../parts/parts'
 import { briefly, shown } from '../parts/shown'
 import { post, problemOf } from '../server/api'
 import { useLive } from '../server/use'
@@ -25,7 +25,7 @@ export function Schedules(): JSX.Element {
   return (
     <>
       <h1>{WORDS.pages.schedules}</h1>
-      {problem ? <ProblemBox problem={problem} /> : null}
+      <Stale problem={problem} />
       {value.schedules.length === 0 ? (
         <Empty what={WORDS.noSchedules} hint={WORDS.noSchedulesHint} />
       ) : (

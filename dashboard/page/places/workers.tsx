@@ -3,7 +3,7 @@ import type { WorkersView, WorkerView } from '../../api/wire'
 import { usePath } from '../frame/context'
 import { linkTo } from '../frame/place'
 import { rough } from '../parts/format'
-import { Ago, Empty, ProblemBox, TaskLink, Unread } from '../parts/parts'
+import { Ago, Empty, ProblemBox, Stale, TaskLink, Unread } from '../parts/parts'
 import { briefly, shown } from '../parts/shown'
 import { useLive } from '../server/use'
 import { WORDS } from '../words'
@@ -24,7 +24,7 @@ export function Workers(): JSX.Element {
       {value ? (
         <>
           {value.problem ? <ProblemBox problem={value.problem} /> : null}
-          {problem ? <ProblemBox problem={problem} /> : null}
+          <Stale problem={problem} />
           {value.workers?.length === 0 ? (
             <Empty what={WORDS.noWorkers} hint={WORDS.noWorkersHint} />
           ) : null}

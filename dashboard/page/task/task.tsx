@@ -4,7 +4,7 @@ import { pathOf, useAround, usePath } from '../frame/context'
 import { useKeys } from '../frame/keys'
 import { goTo, linkTo } from '../frame/place'
 import { Copy, Json } from '../parts/json'
-import { Ago, Empty, ProblemBox, QueueLink, State, TaskLink, Unread } from '../parts/parts'
+import { Ago, Empty, QueueLink, Stale, State, TaskLink, Unread } from '../parts/parts'
 import { shown } from '../parts/shown'
 import { live } from '../server/live'
 import { useLive } from '../server/use'
@@ -34,7 +34,7 @@ export function OneTask({ id }: { readonly id: string }): JSX.Element {
     )
   return (
     <article>
-      {problem ? <ProblemBox problem={problem} /> : null}
+      <Stale problem={problem} />
       <Head task={task} path={path} />
       <div class="columns">
         <div>

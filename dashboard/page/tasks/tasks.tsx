@@ -5,7 +5,7 @@ import { useAround, usePath } from '../frame/context'
 import { useKeys } from '../frame/keys'
 import { goTo, linkTo, type Place } from '../frame/place'
 import { minute } from '../parts/format'
-import { Empty, ProblemBox, Unread } from '../parts/parts'
+import { Empty, Stale, Unread } from '../parts/parts'
 import { CHANGES, WORDS } from '../words'
 import { Chosen } from './chosen'
 import { type Filter, filterIn } from './filter'
@@ -32,7 +32,7 @@ export function Tasks({ filter: search }: Place): JSX.Element {
       <h1 class="unseen">{WORDS.pages.tasks}</h1>
       <FilterBar filter={filter} />
       <Chosen key={path} filter={filter} tasks={tasks} choice={choice} />
-      {list.problem && list.tasks ? <ProblemBox problem={list.problem} /> : null}
+      <Stale problem={list.tasks && list.problem} />
       <div onMouseEnter={() => setPointedAt(true)} onMouseLeave={() => setPointedAt(false)}>
         <New list={list} />
         {tasks.length > 0 ? (

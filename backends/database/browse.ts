@@ -22,7 +22,7 @@ const DAY_MS = 86_400_000
 type Rows = SelectQueryBuilder<DBTaskResult>
 
 /** What filters and orders compare. Arguments and results, which may be large, are read of listed rows only. */
-const LOOKED_AT = [
+export const SMALL_COLUMNS = [
   'id',
   'status',
   'backend_name',
@@ -30,7 +30,7 @@ const LOOKED_AT = [
   'task_path',
   'enqueued_at',
   'run_after',
-].map((column) => `t.${column} AS ${column}`)
+] as const
 
 /** The table of one DataSource, seen by somebody who looks at results. */
 export interface Browsed {
@@ -169,7 +169,13 @@ function newestRows(browsed: Browsed, { before, within }: CountQuery): Rows {
   const newest = (inner: Rows): Rows =>
     newestFirst(
       browsed,
-      older(browsed, before, inner.select(LOOKED_AT).from(DBTaskResult, 't')),
+      older(
+        browsed,
+        before,
+        inner
+          .select(SMALL_COLUMNS.map((column) => `t.${column} AS ${column}`))
+          .from(DBTaskResult, 't'),
+      ),
     ).limit(within)
   return browsed.manager.createQueryBuilder().from(newest, 't')
 }

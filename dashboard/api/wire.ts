@@ -101,8 +101,6 @@ export interface Whole extends Omit<Listed, 'error'> {
 export interface ErrorView {
   readonly exceptionClassPath: string
   readonly traceback: string
-  readonly at?: string
-  readonly workerId?: string
 }
 
 export interface FlowView {

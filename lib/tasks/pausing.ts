@@ -1,6 +1,5 @@
 import { backends } from '../backend-registry'
-import type { PauseOptions } from '../browser'
-import type { Pause } from '../browser'
+import type { Pause, PauseOptions } from '../browser'
 
 export interface QueueOptions {
   /** The alias in TASKS of the backend whose queue it is. Default `'default'`. */

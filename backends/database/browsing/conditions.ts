@@ -13,17 +13,6 @@ export interface Conditions {
   readonly values: Values
 }
 
-/** The columns of `t`. */
-export const SMALL_COLUMNS = [
-  'id',
-  'status',
-  'backend_name',
-  'queue_name',
-  'task_path',
-  'enqueued_at',
-  'run_after',
-] as const
-
 /** Stands before a character of a pattern that means itself. */
 const ESCAPE = '!'
 

@@ -6,7 +6,8 @@ import { ResultNotFoundError } from '../../../lib/errors/errors'
 import { isUuid } from '../../ids'
 import type { Values } from '../connections/statement'
 import { valuesOf } from '../row'
-import { type Conditions, conditionsOf, isImpossible, SMALL_COLUMNS } from './conditions'
+import { SMALL_COLUMNS } from '../browse'
+import { type Conditions, conditionsOf, isImpossible } from './conditions'
 import { MARGIN_MS, type Sight } from './sight'
 
 /** After so many ms no other part of the table is looked at. */

@@ -16,12 +16,10 @@ export function Errors({
     <section>
       <h2>{WORDS.errors}</h2>
       {errors
-        .map(({ exceptionClassPath, traceback, at, workerId }, i) => (
+        .map(({ exceptionClassPath, traceback }, i) => (
           <details key={lost + i} class="error" open={i === errors.length - 1}>
             <summary>
               {lost + i + 1}. <b class="bad">{shown(exceptionClassPath)}</b>
-              {at ? <small>{shown(at)}</small> : null}
-              {workerId ? <small>{shown(workerId)}</small> : null}
             </summary>
             <Text name="Traceback" text={traceback === '[hidden]' ? WORDS.hidden : traceback} />
           </details>

@@ -68,6 +68,11 @@ class TaskRegistry {
     return [...this.#known.values()].map(({ task }) => task)
   }
 
+  /** Forgets a task, whose app has ended while its process goes on; not one that has taken its name since. */
+  forget(task: AnyTask): void {
+    if (this.find(task.name) === task) this.#known.delete(task.name)
+  }
+
   /** Forgets every task; for specs. */
   clear(): void {
     this.#known.clear()

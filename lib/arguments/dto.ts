@@ -1,6 +1,6 @@
 import type { ValidationError } from 'class-validator'
 import { type ArgumentClass, type DtoClass, readEntry } from './argument-classes'
-import { InvalidTaskError } from '../errors/errors'
+import { InvalidArgumentsError } from '../errors/errors'
 import { isRecord } from '../errors/option-checks'
 import { shown } from '../errors/suggestions'
 import { Validator, getMetadataStorage } from '../settings/class-validator'
@@ -30,7 +30,7 @@ export function plainArguments(
 /**
  * The arguments as the function receives them: of each listed class a new instance that follows the class's rules.
  *
- * @throws InvalidTaskError naming the path, the rule and the kind of value, for the first argument that does not fit.
+ * @throws InvalidArgumentsError naming the path, the rule and the kind of value, for the first argument that does not fit.
  */
 export async function receivedArguments(
   { name, args: classes }: Listing,
@@ -51,7 +51,7 @@ export async function receivedArguments(
  * Judges the written arguments as the worker will, so that what it would refuse is refused at enqueue.
  *
  * @param where which of many calls it is, for the error
- * @throws InvalidTaskError
+ * @throws InvalidArgumentsError
  */
 export async function assertReceivable(
   listing: Listing,
@@ -101,7 +101,7 @@ function guarded<Made>(name: string, path: string, Class: DtoClass, work: () => 
   try {
     return work()
   } catch (cause) {
-    throw new InvalidTaskError(
+    throw new InvalidArgumentsError(
       `Task "${name}", ${path}: no ${Class.name} can be made of it: ${cause instanceof Error ? cause.message : shown(cause)}.`,
       `Pass what ${Class.name} asks for.`,
       { cause },
@@ -135,8 +135,8 @@ function shownFaults(faults: readonly string[]): string {
   return [...faults.slice(0, MAX_FAULTS), ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
 }
 
-function unfit(name: string, Class: DtoClass, what: string): InvalidTaskError {
-  return new InvalidTaskError(`Task "${name}", ${what}.`, `Pass what ${Class.name} asks for.`)
+function unfit(name: string, Class: DtoClass, what: string): InvalidArgumentsError {
+  return new InvalidArgumentsError(`Task "${name}", ${what}.`, `Pass what ${Class.name} asks for.`)
 }
 
 /** Not the value itself: arguments may be secrets, and errors are logged. */

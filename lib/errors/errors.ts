@@ -34,6 +34,16 @@ export class InvalidTaskError extends TasksError {
   readonly code = 'INVALID_TASK'
 }
 
+/** Arguments that break the rules of the classes which their task lists. */
+@OneClass('InvalidArgumentsError')
+export class InvalidArgumentsError extends InvalidTaskError {
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, hint, options)
+    // Rows and logs have it by this name, whatever class tells it apart in a program.
+    this.name = 'InvalidTaskError'
+  }
+}
+
 /** `TASKS` is malformed; the message names the path, e.g. `TASKS.default.QUEUES[1]`. */
 @OneClass('InvalidSettingsError')
 export class InvalidSettingsError extends TasksError {

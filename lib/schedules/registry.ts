@@ -36,6 +36,11 @@ class ScheduleRegistry {
     return this.all().filter(({ enabled, task }) => enabled && task.backend === alias)
   }
 
+  /** Forgets a schedule, whose app has ended while its process goes on; not one that has taken its name since. */
+  forget(schedule: AnySchedule): void {
+    if (this.find(schedule.name) === schedule) this.#known.delete(schedule.name)
+  }
+
   /** Forgets every schedule; for specs. */
   clear(): void {
     this.#known.clear()

@@ -34,6 +34,10 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
     ],
   },
   dashboard: { rooms: ['lib', 'entities', 'index'], packages: [] },
+  'integrations/nestjs': {
+    rooms: ['lib', 'backends', 'index', 'dashboard'],
+    packages: ['@nestjs/common', '@nestjs/core', 'rxjs', 'typeorm'],
+  },
 }
 
 /** What each room within lib may import of lib; `lib` is its root. Each stands on those before it, and on no others. */
@@ -108,7 +112,9 @@ interface Import {
 }
 
 function roomOf({ from, target }: Import): string {
-  return fileOf({ from, target }).split('/')[0] ?? ''
+  const file = fileOf({ from, target })
+  const deep = Object.keys(house).find((room) => file.startsWith(`${room}/`))
+  return deep ?? file.split('/')[0] ?? ''
 }
 
 /** The room within lib: its root, or the folder under it. */

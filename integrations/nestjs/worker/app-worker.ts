@@ -1,0 +1,51 @@
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common'
+import { runningCommand, type RunningWorker, startWorker } from '../../../index'
+import { isChildApp } from './child-app'
+import { log } from '../log'
+import { TASKS_OPTIONS, type TasksModuleOptions } from '../options'
+
+/** Time in ms that an app has to enable its shutdown hooks, which many do after they listen. */
+const HOOKS_MS = 1_000
+
+/** The worker of the app's own process: it starts when all modules have, and has ended before any of them is destroyed. */
+@Injectable()
+export class AppWorker implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #options: TasksModuleOptions
+  #worker: RunningWorker | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(@Inject(TASKS_OPTIONS) options: TasksModuleOptions) {
+    this.#options = options
+  }
+
+  /** Undefined where the app has none. */
+  get running(): RunningWorker | undefined {
+    return this.#worker
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { worker } = this.#options
+    // A command has a worker of its own, or needs none; so has the process of an isolated task.
+    if (!worker || runningCommand() !== undefined || isChildApp()) return
+    this.#worker = await startWorker(worker)
+    this.#timer = setTimeout(warnOfHooks, HOOKS_MS).unref()
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearTimeout(this.#timer)
+    // Why it failed was logged when it did.
+    await this.#worker?.stop().catch(() => {})
+  }
+}
+
+function warnOfHooks(): void {
+  if (process.listenerCount('SIGTERM') > 0) return
+  log.warn(
+    'The app has a worker and does not hear of SIGTERM: running tasks are cut off there, and run again when their leases end. Add app.enableShutdownHooks() to main.ts.',
+  )
+}

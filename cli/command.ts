@@ -4,7 +4,14 @@ import { type Reader, text } from './option-parsers'
 /** Options that every command takes. */
 export interface Globals {
   readonly dataSource?: string
+  /** `file#Export` of a module of Nest, in the place of a data source file. */
+  readonly nest?: string
   readonly verbosity: number
+}
+
+/** Those options alone, which name the app to a child process. */
+export function globalsOf({ dataSource, nest, verbosity }: Globals): object {
+  return { dataSource, nest, verbosity }
 }
 
 /** An option whose value `reader` parses. `shown` is how the help prints the default `value`. */

@@ -6,7 +6,7 @@ import type * as startWorker from '../lib/worker/start-worker'
 import type * as dashboard from './dashboard/serve'
 import type * as askHealth from './health/ask'
 import type * as probes from './health/probes'
-import type * as app from './app/load-app'
+import type * as app from './app/nest-app'
 import type * as makemigrations from './migrations/makemigrations'
 import type * as noTasks from './app/no-tasks'
 import type * as openedApp from './app/open-app'
@@ -25,7 +25,7 @@ import type * as servedQueues from './served-queues'
  * `import()`: the ES module loader took a tenth of a worker's start-up time.
  */
 export const late = {
-  app: () => require('./app/load-app') as typeof app,
+  app: () => require('./app/nest-app') as typeof app,
   askHealth: () => require('./health/ask') as typeof askHealth,
   cliProgress: () => require('cli-progress') as typeof cliProgress,
   dashboard: () => require('./dashboard/serve') as typeof dashboard,

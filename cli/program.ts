@@ -34,6 +34,12 @@ function program(commands: readonly Command[]): Command {
     )
     .addOption(
       new Option(
+        '--nest <file#module>',
+        "In the place of a data source file: the file and the export of a NestJS app's module, such as dist/app.module.js#AppModule. (default export: AppModule)",
+      ).argParser(text('--nest')),
+    )
+    .addOption(
+      new Option(
         '-v, --verbosity <level>',
         'Output level: 0 command errors only, 1 normal, 2 verbose, 3 debug with stack traces.',
       )

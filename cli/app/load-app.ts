@@ -8,7 +8,7 @@ import { installTypeScript, isTypeScript } from '../typescript/require-hook'
 
 /** The user's app as the command line needs it. */
 export interface App {
-  /** The file that exports the DataSource. */
+  /** The file that exports the DataSource, or the module of Nest. */
   file: string
   /** The folder of the nearest package.json above the file, else the file's own. */
   root: string
@@ -17,6 +17,8 @@ export interface App {
   language: 'ts' | 'js'
   /** Module system for new files of the app. */
   modules: 'commonjs' | 'esm'
+  /** The name of the module of Nest that is the app. */
+  nestModule?: string
   /** The export `TASKS`. */
   tasksSettings: unknown
   /** The export `TASK_MODULES`. */
@@ -44,7 +46,7 @@ export async function loadApp(options: { dataSource?: string; cwd?: string } = {
 }
 
 /** The file's exports by name, including those inside `default` (`module.exports` seen from an ES module, or a plain object). */
-function exportsOf(loaded: unknown): Exports {
+export function exportsOf(loaded: unknown): Exports {
   if (!isBag(loaded)) return { default: loaded }
   const { default: inner, ['module.exports']: whole, ...named } = loaded
   const within = [whole, inner].filter(isBag).map(exportsOf)
@@ -57,7 +59,7 @@ function exportsOf(loaded: unknown): Exports {
   ) as Exports
 }
 
-function moduleSystemOf(file: string, loaded: unknown): App['modules'] {
+export function moduleSystemOf(file: string, loaded: unknown): App['modules'] {
   if (/\.m[jt]s$/.test(file)) return 'esm'
   if (/\.c[jt]s$/.test(file)) return 'commonjs'
   const { type } = packageAbove(file)

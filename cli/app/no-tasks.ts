@@ -8,6 +8,11 @@ const MOST_HINTS = 3
 
 /** Why the app has no task, and how it gets some. `files`: those that were loaded because of their names or TASK_MODULES. */
 export async function noTasks(app: App, files: readonly string[]): Promise<LoadError> {
+  if (app.nestModule !== undefined)
+    return new LoadError(
+      `No tasks are defined: no provider of ${app.nestModule} has a method with @TaskHandler, and ${app.file} imports no file with task(…).`,
+      "Put @TaskHandler('some.name') on a method of a provider, and list that provider in a module of the app.",
+    )
   if (files.length > 0)
     return new LoadError(
       `No tasks are defined: none of the loaded files defines one (${named(files)}).`,

@@ -11,7 +11,8 @@ import { configureTasks } from '../../index'
 import type { Globals } from '../command'
 import { during, type Stage } from '../unfinished'
 import { listedFileFault } from './listed-files'
-import { type App, loadApp } from './load-app'
+import type { App } from './load-app'
+import { appOf } from './nest-app'
 import { noTasks } from './no-tasks'
 import { loadTaskModules } from './task-modules'
 
@@ -67,11 +68,11 @@ export async function openBeside(globals: Globals): Promise<() => Promise<void>>
   return () => closeAll(app, dataSources, {})
 }
 
-async function loadWholeApp({
-  dataSource,
-}: Globals): Promise<{ app: LoadedApp; dataSources: DataSource[] }> {
+async function loadWholeApp(
+  globals: Globals,
+): Promise<{ app: LoadedApp; dataSources: DataSource[] }> {
   tasks.refuseOthers()
-  const app = await loadApp(dataSource === undefined ? {} : { dataSource })
+  const app = await appOf(globals)
   setDefaultDataSource(app.dataSource)
   const taskFiles = await loadTaskModules(app)
   configure(app)

@@ -6,7 +6,7 @@ import { MAX_WORKER_ID, WORKER_OPTIONS, type WorkerOptions } from '../../lib/wor
 import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
 import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
-import { backendOption, doing, examples, type Globals, option } from '../command'
+import { backendOption, doing, examples, type Globals, globalsOf, option } from '../command'
 import { probeOptions } from '../health/options'
 import type { ProbeOptions, Probes } from '../health/probes'
 import { late } from '../lazy'
@@ -140,7 +140,7 @@ function processOptions(): Option[] {
 async function dbWorker(options: DbWorkerOptions): Promise<number> {
   const worker = workerOptions(options)
   const fleet = fleetOptions(options)
-  if (isReloaded(options)) return late.reload().superviseReloads(options.dataSource)
+  if (isReloaded(options)) return late.reload().superviseReloads(options)
   // Before the app is loaded: what is wrong with the port or the file is told at once.
   const probes = await late.probes().Probes.open(options, reportHealth)
   try {
@@ -214,8 +214,6 @@ async function soundWorker(
 }
 
 function workerOptions({
-  dataSource,
-  verbosity,
   queueName: queues,
   excludeQueues,
   interval,
@@ -227,6 +225,7 @@ function workerOptions({
   workerId,
   concurrency,
   shutdownTimeout,
+  ...app
 }: DbWorkerOptions): WorkerOptions {
   if (queues !== '*' && excludeQueues.length > 0)
     throw new UsageError(
@@ -242,10 +241,7 @@ function workerOptions({
     concurrency,
     shutdownTimeout,
     schedules,
-    isolation: {
-      module: join(__dirname, '../app/isolated-app.js'),
-      options: { dataSource, verbosity },
-    },
+    isolation: { module: join(__dirname, '../app/isolated-app.js'), options: globalsOf(app) },
     startupDelay: startupDelay && interval > 0 && !batch ? STARTUP_DELAY_MS : 0,
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(workerId === undefined ? {} : { workerId }),

@@ -32,15 +32,15 @@ export function makemigrationsCommand(): Command {
 }
 
 async function run({
-  dataSource,
   check = false,
   dryRun = false,
   name,
   outdir,
+  ...globals
 }: MakemigrationsCommandOptions): Promise<number> {
-  const { loadApp } = late.app()
+  const { appOf } = late.app()
   const { makemigrations } = late.makemigrations()
-  const app = await loadApp(dataSource === undefined ? {} : { dataSource })
+  const app = await appOf(globals)
   try {
     return await makemigrations({
       app,
@@ -51,6 +51,7 @@ async function run({
       ...(outdir === undefined ? {} : { outdir }),
     })
   } finally {
+    if (app.nestModule !== undefined) await app.close()
     if (app.dataSource.isInitialized) await app.dataSource.destroy()
   }
 }

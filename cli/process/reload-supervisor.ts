@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { basename, dirname, relative, resolve, sep } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import { log } from '../../lib/events/logger'
+import type { Globals } from '../command'
 import { packageAbove } from '../app/load-file'
 import { onLoaded, SIGNALS, spawnSelf } from './self'
 
@@ -11,8 +12,9 @@ const SETTLE_MS = 200
 const SOURCE = /\.[cm]?[jt]sx?$|^(package|tsconfig.*)\.json$/
 
 /** Runs this same command in a child process, and restarts it when the app's source changes. Returns the last child's exit code. */
-export async function superviseReloads(dataSource = 'ormconfig'): Promise<number> {
-  const { root } = packageAbove(resolve(dataSource))
+export async function superviseReloads({ dataSource, nest }: Globals): Promise<number> {
+  const appFile = dataSource ?? nest?.split('#')[0] ?? 'ormconfig'
+  const { root } = packageAbove(resolve(appFile))
   log.info(`Watching ${root}, and what the worker loads from elsewhere, for changes`)
   const watcher = watch(root, {
     ignoreInitial: true,

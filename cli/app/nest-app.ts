@@ -1,0 +1,159 @@
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { DataSource } from 'typeorm'
+import { DatabaseBackend } from '../../backends/database'
+import { isDataSource } from '../../entities/database-family'
+import { backends } from '../../lib/backend-registry'
+import { loadFault } from '../../lib/errors/error-record'
+import { LoadError, TasksError, UsageError } from '../../lib/errors/errors'
+import { didYouMean } from '../../lib/errors/suggestions'
+import type { Globals } from '../command'
+import { isWanted } from '../output'
+import { installTypeScript, isFile, isTypeScript } from '../typescript/require-hook'
+import { during, type Stage } from '../unfinished'
+import { type App, exportsOf, loadApp, moduleSystemOf } from './load-app'
+import { loadFile, packageAbove } from './load-file'
+
+/** What is used of an application context. */
+interface Context {
+  get(token: unknown, options: { strict: boolean }): unknown
+  close(): Promise<void>
+  useLogger(levels: readonly string[]): void
+}
+
+interface Core {
+  readonly NestFactory: {
+    createApplicationContext(module: unknown, options: object): Promise<Context>
+  }
+}
+
+/** What needs a look; the lines by which Nest tells how it puts an app together do not. */
+const QUIET = ['warn', 'error', 'fatal']
+const ALL = ['log', ...QUIET, 'debug', 'verbose']
+const USUAL = 'AppModule'
+
+/** The user's app: that of a data source file, or that of a module of Nest. @throws LoadError */
+export async function appOf({ dataSource, nest }: Globals): Promise<App> {
+  if (nest === undefined) return loadApp(dataSource === undefined ? {} : { dataSource })
+  if (dataSource !== undefined)
+    throw new UsageError(
+      'argument --nest: not valid with --data-source.',
+      'Leave one of them out: an app of Nest has its data source from its own modules.',
+    )
+  return nestApp(nest)
+}
+
+/** Makes an application context of the module, which has no server, and starts no worker of its own. */
+async function nestApp(given: string): Promise<App> {
+  const [path = '', wanted] = given.split('#')
+  const file = fileAt(path)
+  if (isTypeScript(file)) installTypeScript(file)
+  const loaded = await loadFile(file)
+  const { name, module } = moduleIn(file, exportsOf(loaded), wanted)
+  const core = await coreOf(file)
+  const context = await during(starting(name), () => contextOf(core, module, `${name} of ${file}`))
+  context.useLogger(isWanted(1) ? ALL : QUIET)
+  return {
+    file,
+    root: packageAbove(file).root,
+    dataSource: await dataSourceOf(context, file, `${name} of ${file}`),
+    language: isTypeScript(file) ? 'ts' : 'js',
+    modules: moduleSystemOf(file, loaded),
+    nestModule: name,
+    tasksSettings: undefined,
+    // Its own modules import what defines its tasks.
+    taskModules: [],
+    close: () => context.close(),
+  }
+}
+
+function fileAt(path: string): string {
+  const endings = ['', '.ts', '.js', '.mts', '.cts', '.mjs', '.cjs']
+  const found = endings.map((ending) => resolve(path + ending)).find(isFile)
+  if (found !== undefined) return realpathSync(found)
+  throw new LoadError(
+    `argument --nest: the file ${resolve(path)} does not exist.`,
+    `Give the file of the app's module, and its export: --nest dist/app.module.js#${USUAL}${/\.[mc]?js$/.test(path) ? '; compile the app first' : ''}.`,
+  )
+}
+
+function moduleIn(
+  file: string,
+  exported: Record<string, unknown>,
+  wanted = USUAL,
+): { name: string; module: unknown } {
+  const module = exported[wanted]
+  if (module !== undefined && module !== null) return { name: wanted, module }
+  const names = Object.keys(exported)
+  throw new LoadError(
+    `argument --nest: ${file} does not export ${wanted}; ${names.length === 0 ? 'it exports nothing' : `its exports are: ${names.join(', ')}`}.`,
+    didYouMean(wanted, names) ?? `Name the module: --nest ${file}#${names[0] ?? USUAL}.`,
+  )
+}
+
+/** The app's own Nest. */
+async function coreOf(file: string): Promise<Core> {
+  try {
+    return (await loadFile(createRequire(pathToFileURL(file)).resolve('@nestjs/core'))) as Core
+  } catch (cause) {
+    throw new LoadError(
+      `argument --nest: @nestjs/core cannot be loaded from ${file}: ${loadFault(cause)}.`,
+      'Install it beside the app.',
+      { cause },
+    )
+  }
+}
+
+async function contextOf({ NestFactory }: Core, module: unknown, what: string): Promise<Context> {
+  try {
+    return await NestFactory.createApplicationContext(module, {
+      logger: isWanted(2) ? ALL : QUIET,
+      abortOnError: false,
+    })
+  } catch (cause) {
+    if (cause instanceof TasksError) throw cause
+    throw new LoadError(
+      `${what} does not start: ${loadFault(cause)}.`,
+      'Fix the error there; -v 3 shows the stack trace.',
+      { cause },
+    )
+  }
+}
+
+/** That of its tasks; else the one that it provides, for an app whose tasks are elsewhere. */
+async function dataSourceOf(context: Context, file: string, what: string): Promise<DataSource> {
+  if (!backends.isConfigured)
+    throw new LoadError(
+      `${what} configures no tasks.`,
+      'Import TasksModule.forRoot({ tasks: … }) of "typeorm-tasks/nestjs" in it.',
+    )
+  const inDatabase = backends.all().find((backend) => backend instanceof DatabaseBackend)
+  const found = inDatabase ? await inDatabase.dataSource() : provided(context, file)
+  if (isDataSource(found)) return found
+  throw new LoadError(
+    `${what} has no DataSource: none of its TASKS is in a database, and it provides none.`,
+    'Use DatabaseBackend in TASKS, or import TypeOrmModule.forRoot({ … }).',
+  )
+}
+
+function provided(context: Context, file: string): unknown {
+  try {
+    const { DataSource: token } = createRequire(pathToFileURL(file))('typeorm') as Record<
+      string,
+      unknown
+    >
+    return context.get(token, { strict: false })
+  } catch {
+    return undefined
+  }
+}
+
+function starting(name: string): Stage {
+  return {
+    stuck: `${name} never finished starting.`,
+    hint: 'A provider of it, or onModuleInit, awaits a promise that is never settled.',
+    during: () => `${name} was starting`,
+  }
+}

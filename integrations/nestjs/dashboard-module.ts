@@ -5,13 +5,14 @@ import {
   Controller,
   type DynamicModule,
   Inject,
-  Injectable,
   Module,
+  type NestModule,
   Req,
   Res,
   type Type,
   UseGuards,
 } from '@nestjs/common'
+import { HttpAdapterHost } from '@nestjs/core'
 import {
   type Dashboard,
   dashboard,
@@ -45,10 +46,25 @@ const GUARDS: Rule = {
 }
 
 const PAGE = Symbol('page of DashboardModule')
+const CONTROLLER = Symbol('controller of DashboardModule')
 
 /** The dashboard as a page of the app: `DashboardModule.forRoot({ path: 'admin/tasks', guards: [AdminGuard] })`. */
 @Module({})
-export class DashboardModule {
+export class DashboardModule implements NestModule, BeforeApplicationShutdown {
+  readonly #page: Dashboard
+  readonly #controller: Type
+  readonly #server: HttpAdapterHost
+
+  constructor(
+    @Inject(PAGE) page: Dashboard,
+    @Inject(CONTROLLER) controller: Type,
+    @Inject(HttpAdapterHost) server: HttpAdapterHost,
+  ) {
+    this.#page = page
+    this.#controller = controller
+    this.#server = server
+  }
+
   /** @throws InvalidSettingsError for an option that there is not, or that is not what it must be. */
   static forRoot(options: DashboardModuleOptions = {}): DynamicModule {
     const { path = 'tasks', guards = [], imports = [], ...page } = options
@@ -60,24 +76,27 @@ export class DashboardModule {
       ...page,
       ...(isGuarded ? { authorize: () => 'all' as const } : {}),
     })
+    const controller = controllerAt(path, guards)
     return {
       module: DashboardModule,
       imports,
-      controllers: [controllerAt(path, guards)],
-      providers: [{ provide: PAGE, useValue: made }, Closing],
+      controllers: [controller],
+      providers: [
+        { provide: PAGE, useValue: made },
+        { provide: CONTROLLER, useValue: controller },
+      ],
     }
   }
-}
 
-/** Open pages hold their connections, for which a server waits when it closes. */
-@Injectable()
-class Closing implements BeforeApplicationShutdown {
-  readonly #page: Dashboard
-
-  constructor(@Inject(PAGE) page: Dashboard) {
-    this.#page = page
+  /** Nest calls it before it reads the routes, and knows its server by then: what stands for the rest of a path differs. */
+  configure(): void {
+    const { prototype } = this.#controller as { prototype: object }
+    const isFastify = this.#server.httpAdapter?.getType() === 'fastify'
+    const descriptor = Object.getOwnPropertyDescriptor(prototype, 'answer') ?? {}
+    All(['', isFastify ? '*' : '*path'])(prototype, 'answer', descriptor)
   }
 
+  /** Open pages hold their connections, for which a server waits when it closes. */
   beforeApplicationShutdown(): Promise<void> {
     return this.#page.close()
   }
@@ -94,7 +113,6 @@ function controllerAt(path: string, guards: readonly (Type<CanActivate> | CanAct
       this.#page = page
     }
 
-    @All(['', '*path'])
     answer(@Req() request: unknown, @Res() response: unknown): Promise<void> {
       const { node, fastify } = this.#page
       return isOfFastify(response)

@@ -6,13 +6,15 @@ import {
   Inject,
   Injectable,
   Module,
+  type ModuleMetadata,
   type OnModuleDestroy,
   Param,
   Post,
   Scope,
 } from '@nestjs/common'
-import { ModuleRef, REQUEST } from '@nestjs/core'
+import { REQUEST } from '@nestjs/core'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
+import { HealthCheckService, TerminusModule } from '@nestjs/terminus'
 import { Test } from '@nestjs/testing'
 import { TypeOrmModule } from '@nestjs/typeorm'
 import { IsInt } from 'class-validator'
@@ -178,11 +180,15 @@ afterEach(async () => {
 interface Wish {
   readonly worker?: WorkerOptions
   readonly middleware?: readonly (typeof LogTasks | typeof MarkTasks)[]
+  readonly imports?: ModuleMetadata['imports']
   readonly providers?: readonly (new (...given: never[]) => unknown)[]
 }
 
 /** A module of an app, in whose database the table is. */
-function appModule(options: FreshOptions, { worker, middleware, providers = [] }: Wish = {}) {
+function appModule(
+  options: FreshOptions,
+  { worker, middleware, imports = [], providers = [] }: Wish = {},
+) {
   @Module({
     imports: [
       TypeOrmModule.forRoot({ ...options, entities: [DBTaskResult], synchronize: true }),
@@ -196,6 +202,7 @@ function appModule(options: FreshOptions, { worker, middleware, providers = [] }
           middleware,
         }),
       }),
+      ...imports,
     ],
     providers: [Mailer, Mail, Counter, Scoped, OfRequests, Ages, LogTasks, MarkTasks, ...providers],
     controllers: [MailController],
@@ -333,6 +340,24 @@ describeEachDatabase(({ fresh }) => {
     })
   })
 
+  it('tells terminus when its worker has ended', async () => {
+    const app = await context(await fresh(), {
+      worker: { queues: '*', interval: 20, maxTasks: 1 },
+      imports: [TerminusModule.forRoot({ logger: false })],
+    })
+    const health = app.get(HealthCheckService)
+    const tasks = app.get(TasksHealthIndicator)
+    const check = () => health.check([() => tasks.isHealthy()])
+    expect(await check()).toMatchObject({ status: 'ok', info: { tasks: { worker: 'running' } } })
+
+    await Tasks.of(Mail).welcome.enqueue(42)
+    while (tasks.isHealthy().tasks.status === 'up') await sleep(10)
+    await expect(check()).rejects.toMatchObject({
+      status: 503,
+      response: { status: 'error', error: { tasks: { status: 'down', worker: 'ended' } } },
+    })
+  })
+
   it('defines the schedules of handlers', async () => {
     await context(await fresh())
     const [digest] = schedules.all()
@@ -344,20 +369,16 @@ describeEachDatabase(({ fresh }) => {
     expect(schedule).toBeInstanceOf(Function)
   })
 
-  it('runs what a test puts in the place of a provider, and what a factory makes', async () => {
+  it('runs what a test puts in the place of a provider', async () => {
     const mock = { welcome: async (userId: number) => `mocked ${userId}` }
-    const Factory = Test.createTestingModule({
-      imports: [appModule(await fresh())],
-      providers: [{ provide: 'AGES', useFactory: () => new Ages() }],
-    })
-    const app = await Factory.overrideProvider(Mail).useValue(mock).compile()
+    const testing = Test.createTestingModule({ imports: [appModule(await fresh())] })
+    const app = await testing.overrideProvider(Mail).useValue(mock).compile()
     opened.push(app)
     await app.init()
     const result = await Tasks.of(Mail).welcome.enqueue(7)
     await runUntilEmpty({ queues: '*' })
     await result.refresh()
     expect(result.returnValue).toBe('mocked 7')
-    expect(app.get(ModuleRef)).toBeDefined()
   })
 
   it('finds the data source of TypeOrmModule by itself, and says so where the entity is missing', async () => {

@@ -15,7 +15,7 @@ import { REFUSED_HEAD, refusedTasks } from '../support/refused-tasks'
 
 jest.setTimeout(240_000)
 
-const TYPES = ['task', 'dto', 'flows', 'keys', 'middleware', 'options', 'schedules'].map(
+const TYPES = ['task', 'dto', 'flows', 'keys', 'middleware', 'nestjs', 'options', 'schedules'].map(
   (name) => `${name}.types.ts`,
 )
 const OPTIONS = {
@@ -35,7 +35,8 @@ const folder = temporaryFolder('compilers')
 /** The packed package, and every compiler under a name of its own. */
 beforeAll(() => {
   writeFiles(folder, { 'package.json': { private: true } })
-  const packages = ['typeorm', 'reflect-metadata', 'class-validator', '@types/node'].map(
+  const nest = ['@nestjs/common', '@nestjs/core', 'rxjs']
+  const packages = ['typeorm', 'reflect-metadata', 'class-validator', '@types/node', ...nest].map(
     asInstalled,
   )
   installInto(folder, [packInto(folder), 'typescript-5.2@npm:typescript@5.2', ...packages])

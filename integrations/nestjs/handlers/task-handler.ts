@@ -8,6 +8,7 @@ import {
   type TaskContext,
   type TaskOptions,
 } from '../../../index'
+import type { NotTheOptions } from '../../../lib/arguments/refusal'
 
 export type Method = (...given: never[]) => unknown
 
@@ -29,12 +30,17 @@ export interface TaskHandlerOptions extends TaskOptions {
   schedules?: Readonly<Record<string, HandlerSchedule>> | undefined
 }
 
-/** What JSON cannot carry does not compile, except where classes of arguments are listed. */
-type Carried<Fn extends Method, Options> = Options extends {
-  args: readonly [unknown, ...unknown[]]
-}
-  ? unknown
-  : CarriedByJson<ArgumentsOf<Fn>, ReturnType<Fn>>
+/** What JSON cannot carry does not compile, except where classes of arguments are listed; nor does a context that is not asked for. */
+type Carried<Fn extends Method, Options> =
+  Takes<Options> extends HasContext<Fn>
+    ? Options extends { args: readonly [unknown, ...unknown[]] }
+      ? unknown
+      : CarriedByJson<ArgumentsOf<Fn>, ReturnType<Fn>>
+    : NotTheOptions<'takesContext: true belongs to a first parameter of the type TaskContext'>
+
+type Takes<Options> = Options extends { takesContext: true } ? true : false
+type HasContext<Fn extends Method> =
+  Parameters<Fn> extends [TaskContext, ...unknown[]] ? true : false
 
 /** Marks a method of a provider. A private or protected one does not compile. */
 export type TaskHandlerDecorator<Options> = <

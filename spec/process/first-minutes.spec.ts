@@ -32,7 +32,7 @@ const copied: [page: string, typescript: string][] = [
   ['docs/guide/quick-start.md', 'typescript'],
   ['docs/guide/quick-start.md', 'typescript@5.9'],
   ['docs/guide/quick-start-javascript.md', 'typescript'],
-  ['docs/guide/nest.md', 'typescript'],
+  ['docs/guide/nestjs.md', 'typescript'],
   ['docs/guide/monorepo.md', 'typescript@5.9'],
 ]
 

@@ -8,6 +8,7 @@ import { isDataSource } from '../../entities/database-family'
 import { backends } from '../../lib/backend-registry'
 import { loadFault } from '../../lib/errors/error-record'
 import { LoadError, TasksError, UsageError } from '../../lib/errors/errors'
+import { isRecord } from '../../lib/errors/option-checks'
 import { didYouMean } from '../../lib/errors/suggestions'
 import type { Globals } from '../command'
 import { isWanted } from '../output'
@@ -20,13 +21,18 @@ import { loadFile, packageAbove } from './load-file'
 interface Context {
   get(token: unknown, options: { strict: boolean }): unknown
   close(): Promise<void>
-  useLogger(levels: readonly string[]): void
 }
 
-interface Core {
+interface Logger {
+  error(message: unknown, ...rest: unknown[]): void
+  setLogLevels(levels: readonly string[]): void
+}
+
+interface Nest {
   readonly NestFactory: {
     createApplicationContext(module: unknown, options: object): Promise<Context>
   }
+  readonly ConsoleLogger: new () => Logger
 }
 
 /** What needs a look; the lines by which Nest tells how it puts an app together do not. */
@@ -52,9 +58,11 @@ async function nestApp(given: string): Promise<App> {
   if (isTypeScript(file)) installTypeScript(file)
   const loaded = await loadFile(file)
   const { name, module } = moduleIn(file, exportsOf(loaded), wanted)
-  const core = await coreOf(file)
-  const context = await during(starting(name), () => contextOf(core, module, `${name} of ${file}`))
-  context.useLogger(isWanted(1) ? ALL : QUIET)
+  const nest = {
+    ...(await loadNest('@nestjs/common', file)),
+    ...(await loadNest('@nestjs/core', file)),
+  }
+  const context = await during(starting(name), () => contextOf(nest, module, `${name} of ${file}`))
   return {
     file,
     root: packageAbove(file).root,
@@ -85,33 +93,36 @@ function moduleIn(
   wanted = USUAL,
 ): { name: string; module: unknown } {
   const module = exported[wanted]
-  if (module !== undefined && module !== null) return { name: wanted, module }
+  // A dynamic module is an object, and may be a promise.
+  if (typeof module === 'function' || isRecord(module)) return { name: wanted, module }
   const names = Object.keys(exported)
   throw new LoadError(
-    `argument --nest: ${file} does not export ${wanted}; ${names.length === 0 ? 'it exports nothing' : `its exports are: ${names.join(', ')}`}.`,
+    `argument --nest: ${file} does not export a module ${wanted}; ${names.length === 0 ? 'it exports nothing' : `its exports are: ${names.join(', ')}`}.`,
     didYouMean(wanted, names) ?? `Name the module: --nest ${file}#${names[0] ?? USUAL}.`,
   )
 }
 
 /** The app's own Nest. */
-async function coreOf(file: string): Promise<Core> {
+async function loadNest(name: string, file: string): Promise<Nest> {
   try {
-    return (await loadFile(createRequire(pathToFileURL(file)).resolve('@nestjs/core'))) as Core
+    return (await loadFile(createRequire(pathToFileURL(file)).resolve(name))) as Nest
   } catch (cause) {
     throw new LoadError(
-      `argument --nest: @nestjs/core cannot be loaded from ${file}: ${loadFault(cause)}.`,
+      `argument --nest: ${name} cannot be loaded from ${file}: ${loadFault(cause)}.`,
       'Install it beside the app.',
       { cause },
     )
   }
 }
 
-async function contextOf({ NestFactory }: Core, module: unknown, what: string): Promise<Context> {
+async function contextOf(nest: Nest, module: unknown, what: string): Promise<Context> {
+  const logger = loggerOf(nest)
+  logger.setLogLevels(isWanted(2) ? ALL : QUIET)
   try {
-    return await NestFactory.createApplicationContext(module, {
-      logger: isWanted(2) ? ALL : QUIET,
-      abortOnError: false,
-    })
+    const options = { logger, abortOnError: false }
+    const context = await nest.NestFactory.createApplicationContext(module, options)
+    logger.setLogLevels(isWanted(1) ? ALL : QUIET)
+    return context
   } catch (cause) {
     if (cause instanceof TasksError) throw cause
     throw new LoadError(
@@ -120,6 +131,15 @@ async function contextOf({ NestFactory }: Core, module: unknown, what: string): 
       { cause },
     )
   }
+}
+
+/** Without the error by which the app does not start: that is the command's own. */
+function loggerOf({ ConsoleLogger }: Nest): Logger {
+  const logger = new ConsoleLogger()
+  const error = logger.error.bind(logger)
+  logger.error = (message, ...rest) =>
+    rest.at(-1) === 'ExceptionHandler' ? undefined : error(message, ...rest)
+  return logger
 }
 
 /** That of its tasks; else the one that it provides, for an app whose tasks are elsewhere. */

@@ -340,6 +340,24 @@ describeEachDatabase(({ fresh }) => {
     })
   })
 
+  it('warns of isolated handlers that its worker has no processes for', async () => {
+    class Heavy {
+      @TaskHandler('nest.heavy', { isolate: true })
+      async compute(): Promise<void> {}
+    }
+    const lines: string[] = []
+    const quiet = { log: () => {}, error: () => {}, debug: () => {} }
+    const wish = { worker: {}, providers: [Heavy] }
+    const testing = Test.createTestingModule({ imports: [appModule(await fresh(), wish)] })
+    testing.setLogger({ ...quiet, warn: (line: string) => void lines.push(line) })
+    const app = await testing.compile()
+    opened.push(app)
+    await app.init()
+    expect(lines).toEqual([
+      "The app has a worker without child processes, and isolated tasks, which fail in it: Heavy.compute. Export `prepare = childApp(() => AppModule)` from the file of the module, and add `isolation: { module: __filename }` to the worker's options.",
+    ])
+  })
+
   it('tells terminus when its worker has ended', async () => {
     const app = await context(await fresh(), {
       worker: { queues: '*', interval: 20, maxTasks: 1 },

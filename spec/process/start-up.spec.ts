@@ -20,10 +20,15 @@ interface Loaded {
 }
 
 /** What the process of a command has loaded by its end. */
-function loadedBy({ root, write }: CliApp, ...args: string[]): Loaded {
+function loadedBy(app: CliApp, ...args: string[]): Loaded {
+  return loadedIn(app, [BIN, ...args])
+}
+
+/** The same of any program. */
+function loadedIn({ root, write }: CliApp, args: readonly string[]): Loaded {
   write('look.cjs', LOOK)
   const list = join(root, 'loaded.json')
-  const { status, stderr } = spawnSync(process.execPath, ['-r', './look.cjs', BIN, ...args], {
+  const { status, stderr } = spawnSync(process.execPath, ['-r', './look.cjs', ...args], {
     cwd: root,
     env: { ...process.env, LOADED: list },
     encoding: 'utf8',
@@ -55,16 +60,29 @@ const IDLE_PACKAGES = [
   'uuid',
   'fastest-levenshtein',
   'chokidar',
+  '@nestjs/common',
+  'rxjs',
   'cli-progress',
   'typescript',
   '@swc/core',
 ]
 const OTHERS =
-  /^(dashboard\/|cli\/(dashboard\/|http\/|health\/(?!options|probes|report)|commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows|prunable|flow-rows|flow-ranges))/
+  /^(dashboard\/|integrations\/|cli\/(dashboard\/|http\/|health\/(?!options|probes|report)|commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows|prunable|flow-rows|flow-ranges))/
 
 let app: CliApp
 beforeAll(async () => {
   app = await cliApp()
+})
+
+it('the package itself loads none of its other doors, and none of what only they need', () => {
+  const door = join(HERE, 'dist/index.js')
+  app.write('import.cjs', `require(${JSON.stringify(door)})`)
+  const { code, own, packages } = loadedIn(app, ['import.cjs'])
+
+  expect(code).toBe(0)
+  expect(own).toContain('index.js')
+  expect(own.filter((file) => /^(dashboard|integrations|cli)\//.test(file))).toEqual([])
+  expect(packages.filter((name) => /^@nestjs\/|^rxjs$/.test(name))).toEqual([])
 })
 
 describe('db_worker --batch', () => {

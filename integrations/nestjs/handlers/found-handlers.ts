@@ -52,6 +52,13 @@ export class FoundHandlers {
     }
   }
 
+  /** The methods whose runs have processes of their own. */
+  isolated(): string[] {
+    return [...this.#known.values()]
+      .filter(({ handler }) => handler.options.isolate)
+      .map(({ handler }) => placeOf(handler))
+  }
+
   /** Another app in this process, as tests have one after the other, need not have the queues of these tasks. */
   forget(): void {
     for (const { handler } of this.#known.values()) {

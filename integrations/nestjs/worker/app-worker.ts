@@ -6,6 +6,7 @@ import {
 } from '@nestjs/common'
 import { runningCommand, type RunningWorker, startWorker } from '../../../index'
 import { isChildApp } from './child-app'
+import { FoundHandlers } from '../handlers/found-handlers'
 import { log } from '../log'
 import { TASKS_OPTIONS, type TasksModuleOptions } from '../options'
 
@@ -16,11 +17,16 @@ const HOOKS_MS = 1_000
 @Injectable()
 export class AppWorker implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #options: TasksModuleOptions
+  readonly #handlers: FoundHandlers
   #worker: RunningWorker | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(@Inject(TASKS_OPTIONS) options: TasksModuleOptions) {
+  constructor(
+    @Inject(TASKS_OPTIONS) options: TasksModuleOptions,
+    @Inject(FoundHandlers) handlers: FoundHandlers,
+  ) {
     this.#options = options
+    this.#handlers = handlers
   }
 
   /** Undefined where the app has none. */
@@ -32,6 +38,8 @@ export class AppWorker implements OnApplicationBootstrap, OnModuleDestroy {
     const { worker } = this.#options
     // A command has a worker of its own, or needs none; so has the process of an isolated task.
     if (!worker || runningCommand() !== undefined || isChildApp()) return
+    const isolated = this.#handlers.isolated()
+    if (isolated.length > 0 && !worker.isolation) warnOfIsolated(isolated)
     this.#worker = await startWorker(worker)
     this.#timer = setTimeout(warnOfHooks, HOOKS_MS).unref()
   }
@@ -41,6 +49,12 @@ export class AppWorker implements OnApplicationBootstrap, OnModuleDestroy {
     // Why it failed was logged when it did.
     await this.#worker?.stop().catch(() => {})
   }
+}
+
+function warnOfIsolated(places: readonly string[]): void {
+  log.warn(
+    `The app has a worker without child processes, and isolated tasks, which fail in it: ${places.join(', ')}. Export \`prepare = childApp(() => AppModule)\` from the file of the module, and add \`isolation: { module: __filename }\` to the worker's options.`,
+  )
 }
 
 function warnOfHooks(): void {

@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Controller, Inject, Injectable, Module, Scope } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
-import type { Middleware, TaskContext } from 'typeorm-tasks'
+import type { Middleware, Task, TaskContext } from 'typeorm-tasks'
 import {
   DashboardModule,
   InjectTask,
@@ -109,6 +109,17 @@ describe('an app', () => {
     )
   })
 
+  it('judges its handlers by its own TASKS', async () => {
+    class Fast {
+      @TaskHandler('bad.fast', { queueName: 'fast' })
+      async run(): Promise<void> {}
+    }
+    await expect(start([Fast])).rejects.toThrow(
+      'Task "bad.fast": queue "fast" is not in QUEUES of TASKS.default (default).',
+    )
+    await start([Fast], { tasks: { default: { BACKEND: IMMEDIATE, QUEUES: ['fast'] } } })
+  })
+
   it('refuses a handler of a controller', async () => {
     class Pages {
       @TaskHandler('bad.page')
@@ -197,7 +208,9 @@ describe('Tasks.of', () => {
     await start([])
     const handles = await Promise.resolve(Tasks.of(Mail))
     expect(handles.welcome.name).toBe('bad.welcome')
-    await expect(handles.welcome.call(1)).rejects.toThrow('Task "bad.welcome" is remote')
+    await expect(handles.welcome.call(1)).rejects.toThrow(
+      'Task "bad.welcome" cannot run here: no running app in this process provides Mail, whose method welcome it is. List the class among the providers of a module, or serve its queue elsewhere.',
+    )
   })
 
   it('gives tasks that a factory has made, with the methods that they inherit', async () => {
@@ -262,11 +275,18 @@ describe('a dashboard', () => {
   })
 })
 
-it('injects the class itself', async () => {
+it('injects the class itself, and single tasks, however early', async () => {
   @Injectable()
   class Caller {
-    constructor(@Inject(Tasks) readonly tasks: Tasks) {}
+    readonly early = Tasks.of(Mail).welcome
+
+    constructor(
+      @Inject(Tasks) readonly tasks: Tasks,
+      @InjectTask(Mail, 'welcome') readonly task: Task<[number], number>,
+    ) {}
   }
   const app = await start([Mail, Caller])
-  expect((await app.get(Caller).tasks.of(Mail).welcome.enqueue(42)).returnValue).toBe(42)
+  const { early, tasks: injected, task } = app.get(Caller)
+  for (const each of [early, injected.of(Mail).welcome, task])
+    expect((await each.enqueue(42)).returnValue).toBe(42)
 })

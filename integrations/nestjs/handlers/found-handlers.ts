@@ -1,13 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common'
 import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core'
-import {
-  InvalidTaskError,
-  remoteTask,
-  type Schedule,
-  schedule,
-  task,
-  type TaskContext,
-} from '../../../index'
+import { InvalidTaskError, type Schedule, schedule, type TaskContext } from '../../../index'
+import { backends } from '../../../lib/backend-registry'
 import { tasks } from '../../../lib/registry'
 import { schedules } from '../../../lib/schedules/registry'
 import { type Class, type Handler, handlersOf, placeOf } from './task-handler'
@@ -22,10 +16,15 @@ interface Found {
   readonly provider: Class
 }
 
+interface Known {
+  readonly handler: Handler
+  readonly found: Found
+}
+
 /** The handlers of the app's providers. */
 @Injectable()
 export class FoundHandlers {
-  readonly #known = new Map<string, { handler: Handler; found: Found }>()
+  readonly #known = new Map<string, Known & { readonly run: Handler['run'] }>()
   readonly #schedules: Schedule<unknown>[] = []
   readonly #discovery: DiscoveryService
   readonly #modules: ModuleRef
@@ -61,9 +60,11 @@ export class FoundHandlers {
 
   /** Another app in this process, as tests have one after the other, need not have the queues of these tasks. */
   forget(): void {
-    for (const { handler } of this.#known.values()) {
+    for (const { handler, run } of this.#known.values()) {
+      // A later app has it now.
+      if (handler.run !== run) continue
       tasks.forget(handler.task)
-      handler.task = remoteTask(handler.name, handler.options)
+      handler.run = undefined
     }
     for (const each of this.#schedules) schedules.forget(each)
     this.#known.clear()
@@ -78,17 +79,14 @@ export class FoundHandlers {
   }
 
   #define(handler: Handler, found: Found): void {
-    const { name, options } = handler
-    this.#known.set(name, { handler, found })
-    const run = (context: TaskContext, ...args: unknown[]): Promise<unknown> =>
-      this.#run(handler, found, context, args)
-    handler.task = task(name, run, {
-      ...options,
-      args: [...(options.args ?? [])],
-      takesContext: true,
-    })
+    const { name, task, place } = handler
+    tasks.add(task, place)
+    const run: Handler['run'] = (context, args) => this.#run(handler, found, context, args)
+    handler.run = run
+    this.#known.set(name, { handler, found, run })
+    backends.get(task.backend).validate(task)
     for (const [scheduled, when] of Object.entries(handler.schedules))
-      this.#schedules.push(schedule(scheduled, handler.task, when))
+      this.#schedules.push(schedule(scheduled, task, when))
   }
 
   async #run(
@@ -129,11 +127,6 @@ function classOf(wrapper: Wrapper): Class | undefined {
   const instance = wrapper.instance as object | null | undefined
   const classes: unknown[] = [wrapper.token, wrapper.metatype, instance?.constructor]
   return classes.find((each) => handlersOf(each).length > 0) as Class | undefined
-}
-
-interface Known {
-  readonly handler: Handler
-  readonly found: Found
 }
 
 function refuseAnother(one: Known, other: Known): void {

@@ -1,14 +1,16 @@
 import {
   type CarriedByJson,
   InvalidTaskError,
-  remoteTask,
+  NotSupportedError,
   type ScheduleOptions,
   shown,
-  type Task,
+  Task,
   type TaskContext,
   type TaskOptions,
 } from '../../../index'
+import { type Place, placeOfCall } from '../../../lib/copies/call-site'
 import type { NotTheOptions } from '../../../lib/arguments/refusal'
+import { taskValues, type TaskValues } from '../../../lib/tasks/task-options'
 
 export type Method = (...given: never[]) => unknown
 
@@ -60,8 +62,11 @@ export interface Handler {
   readonly method: string
   readonly options: TaskOptions
   readonly schedules: Readonly<Record<string, HandlerSchedule>>
-  /** Made when the class is evaluated; once an app provides the class, the task that runs there. */
-  task: Task<unknown[], unknown>
+  readonly task: Task<unknown[], unknown>
+  /** Where the decorator stands. */
+  readonly place: Place
+  /** Runs the method in the app that provides the class; undefined while none does. */
+  run?: ((context: TaskContext, args: readonly unknown[]) => Promise<unknown>) | undefined
 }
 
 /** The same in every copy of the library. */
@@ -83,12 +88,35 @@ export function TaskHandler<const Options extends TaskHandlerOptions = TaskHandl
   options?: Options,
 ): TaskHandlerDecorator<Options> {
   const { schedule, schedules = {}, ...own }: TaskHandlerOptions = options ?? {}
+  const place = placeOfCall(TaskHandler)
   return (target: unknown, key: unknown, descriptor?: { readonly value?: unknown }) => {
-    const { owner, method } = assertMethod(name, target, key, descriptor)
-    const task = remoteTask<unknown[]>(name, own)
+    const found = assertMethod(name, target, key, descriptor)
+    const values = taskValues(name, own)
     const all = schedule ? { [name]: schedule, ...schedules } : schedules
-    ownHandlers(owner).push({ name, owner, method, options: own, schedules: all, task })
+    const handler = { name, ...found, options: own, schedules: all, place }
+    ownHandlers(found.owner).push(withTask(handler, { ...values, takesContext: true }))
   }
+}
+
+/** Its task is made when it is first asked for: a task is checked against the TASKS that there are by then. */
+function withTask(marked: Omit<Handler, 'task'>, values: TaskValues): Handler {
+  let made: Task<unknown[], unknown> | undefined
+  const run = (context: TaskContext, ...args: unknown[]): Promise<unknown> =>
+    (handler.run ?? refused(handler))(context, args)
+  const handler: Handler = {
+    ...marked,
+    get task() {
+      return (made ??= new Task<unknown[], unknown>(values, run))
+    },
+  }
+  return handler
+}
+
+function refused(handler: Handler): never {
+  throw new NotSupportedError(
+    `Task "${handler.name}" cannot run here: no running app in this process provides ${handler.owner.name}, whose method ${handler.method} it is.`,
+    'List the class among the providers of a module, or serve its queue elsewhere.',
+  )
 }
 
 /** The decorated methods of a class, also those that it inherits. */

@@ -62,7 +62,8 @@ export function InjectTask<Provider>(
       `@InjectTask(undefined, '${method}'): the class is not there yet.`,
       'Two files import each other: move the task or its caller, or inject Tasks and call of() in the method.',
     )
-  void Tasks.of(provider)[method]
+  const isKnown = handlersOf(provider).some((each) => each.method === method)
+  if (!isKnown) void Tasks.of(provider)[method]
   const known = wanted.find((each) => each.provider === provider && each.method === method)
   const { token } = known ?? { token: Symbol(`task ${provider.name}.${method}`) }
   if (!known) wanted.push({ provider, method, token })

@@ -6,7 +6,7 @@ export {
   type TaskHandlerDecorator,
   type TaskHandlerOptions,
 } from './handlers/task-handler'
-export { type TasksHealth, TasksHealthIndicator } from './worker/health'
+export { type TasksHealth, TasksHealthIndicator, type TasksHealthResult } from './worker/health'
 export { type TasksModuleAsyncOptions, type TasksModuleOptions } from './options'
 export { TASK_RUN, TaskRun } from './handlers/task-run'
 export { InjectTask, Tasks, type TasksOf } from './handlers/tasks'

@@ -335,8 +335,10 @@ describeEachDatabase(({ fresh }) => {
     await app.close()
 
     expect(said).toEqual(['begins', 'ends', 'destroyed'])
-    expect(app.get(TasksHealthIndicator).isHealthy()).toEqual({
-      tasks: { status: 'down', worker: 'ended', workerId: expect.any(String) },
+    expect(app.get(TasksHealthIndicator).isHealthy().tasks.status).toBe('up')
+    expect(app.get(TasksHealthIndicator).isReady().tasks).toMatchObject({
+      status: 'down',
+      worker: 'ended',
     })
   })
 
@@ -358,22 +360,37 @@ describeEachDatabase(({ fresh }) => {
     ])
   })
 
-  it('tells terminus when its worker has ended', async () => {
+  it('tells terminus when its worker has ended or failed', async () => {
     const app = await context(await fresh(), {
       worker: { queues: '*', interval: 20, maxTasks: 1 },
       imports: [TerminusModule.forRoot({ logger: false })],
     })
     const health = app.get(HealthCheckService)
     const tasks = app.get(TasksHealthIndicator)
-    const check = () => health.check([() => tasks.isHealthy()])
+    const check = () => health.check([() => tasks.isReady()])
+    while (tasks.isReady().tasks.status === 'down') await sleep(10)
     expect(await check()).toMatchObject({ status: 'ok', info: { tasks: { worker: 'running' } } })
 
     await Tasks.of(Mail).welcome.enqueue(42)
-    while (tasks.isHealthy().tasks.status === 'up') await sleep(10)
+    while (tasks.isReady().tasks.status === 'up') await sleep(10)
     await expect(check()).rejects.toMatchObject({
       status: 503,
-      response: { status: 'error', error: { tasks: { status: 'down', worker: 'ended' } } },
+      response: {
+        status: 'error',
+        error: { tasks: { status: 'down', problems: [expect.any(String)] } },
+      },
     })
+    expect(tasks.isHealthy().tasks.status).toBe('up')
+
+    await app.close()
+    opened.splice(0)
+    const other = await context(await fresh(), { worker: { interval: 20 } })
+    const { isHealthy } = other.get(TasksHealthIndicator)
+    const live = isHealthy.bind(other.get(TasksHealthIndicator))
+    expect(live().tasks.status).toBe('up')
+    await other.get(DataSource).query('DROP TABLE db_task_result')
+    while (live().tasks.status === 'up') await sleep(20)
+    expect(live().tasks).toMatchObject({ worker: 'failed', problems: expect.anything() })
   })
 
   it('defines the schedules of handlers', async () => {

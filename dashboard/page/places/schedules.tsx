@@ -1,8 +1,10 @@
 import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
 import type { Fired, SchedulesView, ScheduleView } from '../../api/wire'
-import { useMay } from '../frame/context'
+import { useAround, useMay } from '../frame/context'
 import { linkTo } from '../frame/place'
 import { say } from '../frame/saying'
+import { Confirm } from '../parts/dialog'
 import { minute } from '../parts/format'
 import { Ago, Empty, Stale, State, Unread } from '../parts/parts'
 import { briefly, shown } from '../parts/shown'
@@ -45,7 +47,7 @@ function Card({ schedule }: { readonly schedule: ScheduleView }): JSX.Element {
     <section class="card">
       <h2>
         {shown(name)} {enabled ? null : <span class="badge warm">{WORDS.off}</span>}
-        <Run name={name} />
+        <Run schedule={schedule} />
       </h2>
       <p>
         {words === when ? null : <>{shown(words)} </>}
@@ -110,23 +112,48 @@ function Next({ schedule: { next, timeZone } }: { readonly schedule: ScheduleVie
   )
 }
 
-function Run({ name }: { readonly name: string }): JSX.Element | null {
+function Run({
+  schedule: { name, backend },
+}: {
+  readonly schedule: ScheduleView
+}): JSX.Element | null {
   const mayRun = useMay('run')
+  const { backends } = useAround().overview
+  const [isAsking, setAsking] = useState(false)
   if (!mayRun) return null
   const run = async (): Promise<void> => {
     try {
-      await post<Fired>(`schedules/${encodeURIComponent(name)}/run`, {})
-      say(WORDS.fired(name))
+      const { id } = await post<Fired>(`schedules/${encodeURIComponent(name)}/run`, {})
+      say(WORDS.fired(name), {
+        link: { href: linkOf(id, backends.length > 1 ? backend : ''), text: WORDS.seeTask },
+      })
     } catch (error) {
       const { message, hint } = problemOf(error)
       say(message, { isBad: true, details: hint ? [hint] : [] })
     }
   }
   return (
-    <button type="button" onClick={() => void run()}>
-      {WORDS.runNow}
-    </button>
+    <>
+      <button type="button" onClick={() => setAsking(true)}>
+        {WORDS.runNow}
+      </button>
+      {isAsking ? (
+        <Confirm
+          title={WORDS.askRun(shown(name))}
+          label={WORDS.runNow}
+          isGrave={false}
+          yes={() => void run()}
+          close={() => setAsking(false)}
+        />
+      ) : null}
+    </>
   )
+}
+
+/** The task may be of another backend than the one that is looked at. */
+function linkOf(id: string, backend: string): string {
+  if (backend === '') return linkTo(`tasks/${id}`)
+  return `#/tasks/${id}?${new URLSearchParams({ backend }).toString()}`
 }
 
 /** Browsers may not know each zone. */

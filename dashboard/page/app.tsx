@@ -54,7 +54,7 @@ interface BackendProps {
 function Backend({ overview, page, place, problem }: BackendProps): JSX.Element {
   const alias = place.filter.get('backend')
   const backend: BackendView = overview.backends.find((each) => each.alias === alias) ??
-    overview.backends[0] ?? { alias: '', queues: null, problem: null }
+    overview.backends[0] ?? { alias: '', queues: null, problem: null, noPauses: null }
   return (
     <Around.Provider value={{ overview, backend, problem }}>
       {backend.problem ? <ProblemBox problem={backend.problem} /> : null}

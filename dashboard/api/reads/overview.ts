@@ -1,10 +1,10 @@
-import type { TaskBackend } from '../../../index'
+import { NotSupportedError, type TaskBackend } from '../../../index'
 import type { QueueState } from '../../../lib/browser'
 import { isTold, problemOf } from '../answer'
 import { type Asked, browserOf, type Reading } from '../asked'
 import { parametersIn } from '../query'
 import { iso } from '../views'
-import type { BackendView, Overview, QueueView } from '../wire'
+import type { BackendView, Overview, Problem, QueueView } from '../wire'
 
 /** What every page needs. A backend that is away keeps nobody from seeing the others. */
 export function overviewRoute(asked: Asked): Reading {
@@ -26,10 +26,29 @@ async function backendOf(asked: Asked, backend: TaskBackend): Promise<BackendVie
   const { alias } = backend
   try {
     const queues = await (await browserOf(asked, backend)).queues()
-    return { alias, queues: queues.map(queueOf), problem: null }
+    return { alias, queues: queues.map(queueOf), problem: null, noPauses: await noPauses(backend) }
   } catch (error) {
     if (!isTold(error)) asked.page.report(error)
-    return { alias, queues: null, problem: problemOf(error) }
+    return { alias, queues: null, problem: problemOf(error), noPauses: null }
+  }
+}
+
+/** Of backends that were asked: what they list does not change while the process runs. */
+const asked = new WeakMap<TaskBackend, Promise<Problem | null>>()
+
+function noPauses(backend: TaskBackend): Promise<Problem | null> {
+  const known = asked.get(backend) ?? askForPauses(backend)
+  asked.set(backend, known)
+  return known
+}
+
+/** Any other trouble is for whoever pauses a queue to hear of. */
+async function askForPauses(backend: TaskBackend): Promise<Problem | null> {
+  try {
+    await backend.pausedQueues()
+    return null
+  } catch (error) {
+    return error instanceof NotSupportedError ? problemOf(error) : null
   }
 }
 

@@ -14,7 +14,7 @@ export interface Surroundings {
 
 const NONE: Surroundings = {
   overview: { title: '', environment: null, now: '', permissions: [], backends: [] },
-  backend: { alias: '', queues: null, problem: null },
+  backend: { alias: '', queues: null, problem: null, noPauses: null },
   problem: undefined,
 }
 

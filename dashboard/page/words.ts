@@ -155,7 +155,7 @@ export const WORDS = {
   fired: (name: string) => `${name}: a run is enqueued.`,
   seeTask: 'See the task',
   next: 'Next',
-  last: 'Last',
+  last: 'Last slot',
   never: 'not yet',
 
   keysTitle: 'Keys',

@@ -191,5 +191,6 @@ describeInBrowser('lists of the dashboard', (browser) => {
     await tab.getByRole('button', { name: 'Set priority' }).click()
     await tab.getByRole('status').getByText('Priority set: 1').waitFor()
     expect((await app.row(id)).priority).toBe(7)
+    await tab.getByText('Priority set: 1').waitFor({ state: 'detached', timeout: 8_000 })
   })
 })

@@ -147,7 +147,7 @@ const DOT = 2.2
 
 type Point = readonly [x: number, y: number]
 
-/** A step without a value ends a line. */
+/** A step without a value ends a line; the last one, which is still filling, stands alone: its values say little so far. */
 function Curves({ steps, x, y, offset }: CurvesProps): JSX.Element {
   const values = spreadsOf(steps)
   const rows = (index: number): Point[][] =>
@@ -155,6 +155,7 @@ function Curves({ steps, x, y, offset }: CurvesProps): JSX.Element {
       (all, { from }, i) => {
         const ms = values[i]?.[index] ?? null
         if (ms === null) return [...all, []]
+        if (i === steps.length - 1) all.push([])
         all.at(-1)?.push([x.at(Date.parse(from)) + offset, y.at(ms)])
         return all
       },

@@ -43,11 +43,17 @@ export function Schedules(): JSX.Element {
 
 function Card({ schedule }: { readonly schedule: ScheduleView }): JSX.Element {
   const { name, task, when, words, timeZone, enabled, last } = schedule
+  const mayRun = useMay('run')
+  const [isAsking, setAsking] = useState(false)
   return (
     <section class="card">
       <h2>
         {shown(name)} {enabled ? null : <span class="badge warm">{WORDS.off}</span>}
-        <Run schedule={schedule} />
+        {mayRun ? (
+          <button type="button" onClick={() => setAsking(true)}>
+            {WORDS.runNow}
+          </button>
+        ) : null}
       </h2>
       <p>
         {words === when ? null : <>{shown(words)} </>}
@@ -65,6 +71,7 @@ function Card({ schedule }: { readonly schedule: ScheduleView }): JSX.Element {
           <Next schedule={schedule} />
         </dd>
       </dl>
+      {isAsking ? <AskRun schedule={schedule} close={() => setAsking(false)} /> : null}
     </section>
   )
 }
@@ -112,41 +119,31 @@ function Next({ schedule: { next, timeZone } }: { readonly schedule: ScheduleVie
   )
 }
 
-function Run({
-  schedule: { name, backend },
-}: {
+interface AskRunProps {
   readonly schedule: ScheduleView
-}): JSX.Element | null {
-  const mayRun = useMay('run')
+  readonly close: () => void
+}
+
+function AskRun({ schedule: { name, backend }, close }: AskRunProps): JSX.Element {
   const { backends } = useAround().overview
-  const [isAsking, setAsking] = useState(false)
-  if (!mayRun) return null
   const run = async (): Promise<void> => {
     try {
       const { id } = await post<Fired>(`schedules/${encodeURIComponent(name)}/run`, {})
-      say(WORDS.fired(name), {
-        link: { href: linkOf(id, backends.length > 1 ? backend : ''), text: WORDS.seeTask },
-      })
+      const href = linkOf(id, backends.length > 1 ? backend : '')
+      say(WORDS.fired(name), { link: { href, text: WORDS.seeTask } })
     } catch (error) {
       const { message, hint } = problemOf(error)
       say(message, { isBad: true, details: hint ? [hint] : [] })
     }
   }
   return (
-    <>
-      <button type="button" onClick={() => setAsking(true)}>
-        {WORDS.runNow}
-      </button>
-      {isAsking ? (
-        <Confirm
-          title={WORDS.askRun(shown(name))}
-          label={WORDS.runNow}
-          isGrave={false}
-          yes={() => void run()}
-          close={() => setAsking(false)}
-        />
-      ) : null}
-    </>
+    <Confirm
+      title={WORDS.askRun(shown(name))}
+      label={WORDS.runNow}
+      isGrave={false}
+      yes={() => void run()}
+      close={close}
+    />
   )
 }
 

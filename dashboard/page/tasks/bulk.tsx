@@ -175,10 +175,10 @@ function Progress({ run, most, close }: ProgressProps): JSX.Element {
   return (
     <>
       <p class="bar">
-        <progress value={isRunning ? count : most} max={most} aria-label="Progress" />
+        <progress value={count} max={most} aria-label="Progress" />
         <span aria-live="polite">
           {count} / {most}
-          {isRunning ? '' : ` ${isStopped ? WORDS.stopped : WORDS.bulkDone}`}
+          {isRunning ? '' : ` ${isStopped || problem ? WORDS.stopped : WORDS.bulkDone}`}
         </span>
         {isRunning ? (
           <button type="button" class="danger" onClick={stop}>

@@ -32,6 +32,7 @@ export const WORDS = {
   close: 'Close',
   back: 'Back',
   keep: 'No, keep',
+  no: 'No',
   hidden: 'You may not see values: the permission “values” is missing.',
 
   notServed: 'No worker serves it',
@@ -86,16 +87,18 @@ export const WORDS = {
   chooseAll: 'Choose all shown',
   chosen: (count: number) => `${count} chosen`,
   allOfFilter: 'All under this filter…',
+  allOfAll: 'All tasks…',
   chooseNone: 'None',
   priority: 'Priority',
   setPriority: 'Set priority',
   priorities: 'Priority, from -100 to 100: a task of a higher one runs first',
 
   bulkTitle: 'All tasks under this filter',
-  noFilter: 'There is no filter: these are all tasks.',
+  bulkTitleOfAll: 'All tasks',
+  noFilter: 'There is no filter.',
   counting: (count: number) => `Counting: ${count} so far…`,
   counted: (count: number, isAll: boolean) =>
-    isAll ? `${count} tasks are like that now.` : `At least ${count} tasks are like that now.`,
+    `${isAll ? '' : 'At least '}${count === 1 ? '1 task is' : `${count} tasks are`} like that now.`,
   atMost: 'Change at most',
   stop: 'Stop',
   stopped: 'stopped',
@@ -155,8 +158,8 @@ export const WORDS = {
   fired: (name: string) => `${name}: a run is enqueued.`,
   seeTask: 'See the task',
   next: 'Next',
-  last: 'Last slot',
-  never: 'not yet',
+  last: 'Last',
+  never: 'no slot so far',
 
   keysTitle: 'Keys',
   keys: [

@@ -26,7 +26,7 @@ async function backendOf(asked: Asked, backend: TaskBackend): Promise<BackendVie
   const { alias } = backend
   try {
     const queues = await (await browserOf(asked, backend)).queues()
-    return { alias, queues: queues.map(queueOf), problem: null, noPauses: await noPauses(backend) }
+    return { alias, queues: queues.map(queueOf), problem: null, noPauses: noPauses(backend) }
   } catch (error) {
     if (!isTold(error)) asked.page.report(error)
     return { alias, queues: null, problem: problemOf(error), noPauses: null }
@@ -34,12 +34,15 @@ async function backendOf(asked: Asked, backend: TaskBackend): Promise<BackendVie
 }
 
 /** Of backends that were asked: what they list does not change while the process runs. */
-const asked = new WeakMap<TaskBackend, Promise<Problem | null>>()
+const known = new WeakMap<TaskBackend, Problem | null>()
 
-function noPauses(backend: TaskBackend): Promise<Problem | null> {
-  const known = asked.get(backend) ?? askForPauses(backend)
-  asked.set(backend, known)
-  return known
+/** Asked once, and not waited for: it may need a connection of the app's. */
+function noPauses(backend: TaskBackend): Problem | null {
+  if (!known.has(backend)) {
+    known.set(backend, null)
+    void askForPauses(backend).then((problem) => known.set(backend, problem))
+  }
+  return known.get(backend) ?? null
 }
 
 /** Any other trouble is for whoever pauses a queue to hear of. */

@@ -42,17 +42,17 @@ export function linkTo(path: string, filter: Iterable<readonly [string, string]>
   return `#/${path}${search && `?${search}`}`
 }
 
-let list = ''
+let list: URLSearchParams | null = null
 
-/** Remembers the place that is shown as the list to come back to. */
-export function noteList(): void {
-  list = location.hash
+/** Remembers the list to come back to, by its part of the address: the address itself may be another one already. */
+export function noteList(search: URLSearchParams): void {
+  list = search
 }
 
 /** The list of tasks as it was left, unless that was of another backend. */
 export function linkToList(): string {
   const backend = placeOf().filter.get('backend')
-  return list !== '' && placeIn(list).filter.get('backend') === backend ? list : linkTo('tasks')
+  return linkTo('tasks', list?.get('backend') === backend ? (list ?? []) : [])
 }
 
 /** The task that was shown before this place; null: another place was. */

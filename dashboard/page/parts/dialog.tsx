@@ -38,7 +38,7 @@ export function Confirm({ title, label, isGrave, yes, close }: ConfirmProps): JS
     <Dialog title={title} close={close}>
       <p class="bar end">
         <button type="button" onClick={close}>
-          {WORDS.keep}
+          {isGrave ? WORDS.keep : WORDS.no}
         </button>
         <button
           type="button"

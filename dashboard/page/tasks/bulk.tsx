@@ -33,7 +33,7 @@ export function Bulk({ filter, close }: BulkProps): JSX.Element {
       permissions.includes(needs) && of.some((each) => !state || isIn(state, each)),
   )
   return (
-    <Dialog title={WORDS.bulkTitle} close={close}>
+    <Dialog title={filter.size > 0 ? WORDS.bulkTitle : WORDS.bulkTitleOfAll} close={close}>
       <p>{[...filter].map(([name, value]) => chipOf(name, value)).join(' · ') || WORDS.noFilter}</p>
       {run.progress || run.isRunning || run.problem ? (
         <Progress run={run} most={most} close={close} />

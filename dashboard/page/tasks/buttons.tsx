@@ -56,7 +56,7 @@ function Priority({ make }: { readonly make: (priority: number) => void }): JSX.
         min="-100"
         max="100"
         required
-        placeholder="-100…100"
+        placeholder="number"
         title={WORDS.priorities}
         aria-label={WORDS.priorities}
         value={value}

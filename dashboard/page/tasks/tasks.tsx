@@ -31,7 +31,7 @@ export function Tasks({ filter: search }: Place): JSX.Element {
   const { tasks = [] } = list
   const at = useRowKeys(tasks, choice)
   const [draft, write] = useDraft(filter)
-  useEffect(noteList)
+  useEffect(() => noteList(search), [search])
   useEffect(() => noteNames(tasks), [list.tasks])
   return (
     <>

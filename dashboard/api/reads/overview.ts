@@ -1,5 +1,6 @@
 import { NotSupportedError, type TaskBackend } from '../../../index'
 import type { QueueState } from '../../../lib/browser'
+import { inTime } from '../../../lib/clock'
 import { isTold, problemOf } from '../answer'
 import { type Asked, browserOf, type Reading } from '../asked'
 import { parametersIn } from '../query'
@@ -26,7 +27,7 @@ async function backendOf(asked: Asked, backend: TaskBackend): Promise<BackendVie
   const { alias } = backend
   try {
     const queues = await (await browserOf(asked, backend)).queues()
-    return { alias, queues: queues.map(queueOf), problem: null, noPauses: noPauses(backend) }
+    return { alias, queues: queues.map(queueOf), problem: null, noPauses: await noPauses(backend) }
   } catch (error) {
     if (!isTold(error)) asked.page.report(error)
     return { alias, queues: null, problem: problemOf(error), noPauses: null }
@@ -34,15 +35,14 @@ async function backendOf(asked: Asked, backend: TaskBackend): Promise<BackendVie
 }
 
 /** Of backends that were asked: what they list does not change while the process runs. */
-const known = new WeakMap<TaskBackend, Problem | null>()
+const known = new WeakMap<TaskBackend, Promise<Problem | null>>()
+/** Asking may need a connection of the app's, which may have none free: for so many ms it is waited for. */
+const PATIENCE_MS = 300
 
-/** Asked once, and not waited for: it may need a connection of the app's. */
-function noPauses(backend: TaskBackend): Problem | null {
-  if (!known.has(backend)) {
-    known.set(backend, null)
-    void askForPauses(backend).then((problem) => known.set(backend, problem))
-  }
-  return known.get(backend) ?? null
+async function noPauses(backend: TaskBackend): Promise<Problem | null> {
+  const asking = known.get(backend) ?? askForPauses(backend)
+  known.set(backend, asking)
+  return inTime(asking, PATIENCE_MS).catch(() => null)
 }
 
 /** Any other trouble is for whoever pauses a queue to hear of. */

@@ -4,6 +4,7 @@ import type * as listWorkers from '../backends/database/workers/list'
 import type * as define from '../lib/tasks/define'
 import type * as startWorker from '../lib/worker/start-worker'
 import type * as dashboard from './dashboard/serve'
+import type * as init from './init/init'
 import type * as app from './app/load-app'
 import type * as makemigrations from './migrations/makemigrations'
 import type * as noTasks from './app/no-tasks'
@@ -29,6 +30,7 @@ export const late = {
   databaseBackend: () => require('../backends/database/backend') as typeof databaseBackend,
   define: () => require('../lib/tasks/define') as typeof define,
   listWorkers: () => require('../backends/database/workers/list') as typeof listWorkers,
+  init: () => require('./init/init') as typeof init,
   loadedFiles: () => require('./process/loaded-files') as typeof loadedFiles,
   makemigrations: () => require('./migrations/makemigrations') as typeof makemigrations,
   noTasks: () => require('./app/no-tasks') as typeof noTasks,

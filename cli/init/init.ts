@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process'
+import { createInterface } from 'node:readline/promises'
+import { UsageError } from '../../lib/errors/errors'
+import { type App, loadApp } from '../app/load-app'
+import { findDataSource, shownPath } from './find-data-source'
+import { writeMigration } from './migration'
+import { rootModule } from './paths'
+import { appArguments, planOf, type Extras, type Plan, type Target } from './plan'
+import { findProject, type Project, wantsNest } from './project'
+import { foundLines, nextLines, planLines } from './report'
+import { assertWritable, write } from './write'
+
+export interface InitOptions extends Extras {
+  readonly dataSource?: string
+  /** Do not ask. */
+  readonly yes: boolean
+  /** Print what would be written; write nothing. */
+  readonly dryRun: boolean
+  /** The app must have Nest. */
+  readonly nest: boolean
+  readonly print: (line: string) => void
+}
+
+/** Sets an app up: new files, a few lines in files of a plain form, a migration. Returns the exit code; a second run changes nothing. */
+export async function init(options: InitOptions): Promise<number> {
+  assertAnswer(options)
+  const project = findProject(process.cwd())
+  const isNest = wantsNest(project, options.nest)
+  const app = await loadApp({ dataSource: findDataSource(project, options.dataSource) })
+  try {
+    return await setUp(targetOf(project, app, isNest), options)
+  } finally {
+    await app.close()
+    if (app.dataSource.isInitialized) await app.dataSource.destroy()
+  }
+}
+
+function targetOf(project: Project, app: App, isNest: boolean): Target {
+  // A class of Nest needs decorators, which JavaScript does not have.
+  const nest = isNest && app.language === 'ts' ? rootModule(project) : undefined
+  return nest ? { project, app, nest } : { project, app }
+}
+
+async function setUp(target: Target, options: InitOptions): Promise<number> {
+  const { print, dryRun } = options
+  const plan = planOf(target, options)
+  for (const line of [...foundLines(target), ...planLines(plan), '']) print(line)
+  if (dryRun) {
+    await writeMigration(target.app, { print, dryRun })
+    return 0
+  }
+  await assertWritable(plan.changes)
+  if (plan.changes.length > 0 && !options.yes && !(await agreed())) {
+    print('Nothing is changed.')
+    return 1
+  }
+  for (const change of plan.changes) {
+    await write(change)
+    print(`${change.before === undefined ? 'Wrote' : 'Changed'} ${shownPath(change.file)}`)
+  }
+  const migration = await writeMigration(target.app, { print, dryRun })
+  for (const line of nextLines(target)) print(line)
+  return ended(target, plan, migration, print)
+}
+
+/** The check comes last, in a process that loads the files as they are now. */
+function ended(
+  target: Target,
+  { left }: Plan,
+  migration: Awaited<ReturnType<typeof writeMigration>>,
+  print: (line: string) => void,
+): number {
+  print('')
+  if (left.length > 0 || migration === 'failed') {
+    print(
+      `Not finished: ${[
+        ...(left.length > 0 ? ['add the lines above'] : []),
+        ...(migration === 'failed' ? ['the migration is not written'] : []),
+      ].join(', and ')}. Then run npx tasks init again.`,
+    )
+    return 1
+  }
+  const script = `${target.project.manager.run} tasks:check`
+  if (migration === 'waiting') {
+    print(`Apply the migration, then see that all is well: ${script}`)
+    return 0
+  }
+  return checked(target)
+}
+
+function checked(target: Target): number {
+  const [node = process.execPath, script = ''] = process.argv
+  const { status } = spawnSync(
+    node,
+    [...process.execArgv, script, 'check', ...appArguments(target)],
+    { cwd: target.project.root, stdio: 'inherit' },
+  )
+  return status ?? 1
+}
+
+/** Nobody is there to answer in a pipe. @throws UsageError */
+function assertAnswer({ yes, dryRun }: InitOptions): void {
+  if (!yes && !dryRun && process.stdin.isTTY !== true)
+    throw new UsageError(
+      'tasks init asks before it writes, and there is no terminal to answer on.',
+      'Give --yes to write without a question, or --dry-run to see what would be written.',
+    )
+}
+
+async function agreed(): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('n')))
+  const answer = await Promise.race([terminal.question('Write this? [Y/n] '), closed])
+  terminal.close()
+  return /^(y|yes)?$/i.test(answer.trim())
+}

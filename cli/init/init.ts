@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline/promises'
 import { UsageError } from '../../lib/errors/errors'
+import { tell } from '../output'
 import { type App, loadApp } from '../app/load-app'
 import { findDataSource, shownPath } from './find-data-source'
-import { writeMigration } from './migration'
+import { type MigrationState, writeMigration } from './migration'
 import { rootModule } from './paths'
 import { appArguments, planOf, type Extras, type Plan, type Target } from './plan'
 import { findProject, type Project, wantsNest } from './project'
@@ -59,7 +60,7 @@ async function setUp(target: Target, options: InitOptions): Promise<number> {
     print(`${change.before === undefined ? 'Wrote' : 'Changed'} ${shownPath(change.file)}`)
   }
   const migration = await writeMigration(target.app, { print, dryRun })
-  for (const line of nextLines(target)) print(line)
+  for (const line of nextLines(target, migration)) print(line)
   return ended(target, plan, migration, print)
 }
 
@@ -67,7 +68,7 @@ async function setUp(target: Target, options: InitOptions): Promise<number> {
 function ended(
   target: Target,
   { left }: Plan,
-  migration: Awaited<ReturnType<typeof writeMigration>>,
+  migration: MigrationState,
   print: (line: string) => void,
 ): number {
   print('')
@@ -80,22 +81,25 @@ function ended(
     )
     return 1
   }
-  const script = `${target.project.manager.run} tasks:check`
-  if (migration === 'waiting') {
-    print(`Apply the migration, then see that all is well: ${script}`)
-    return 0
-  }
-  return checked(target)
+  return checked(target, migration, print)
 }
 
-function checked(target: Target): number {
+/** What check finds while the migration is not applied. */
+const NO_TABLE = /^error: The table "[^"]*" does not exist\./
+
+function checked(target: Target, migration: MigrationState, print: (line: string) => void): number {
   const [node = process.execPath, script = ''] = process.argv
-  const { status } = spawnSync(
-    node,
-    [...process.execArgv, script, 'check', ...appArguments(target)],
-    { cwd: target.project.root, stdio: 'inherit' },
+  const call = [...process.execArgv, script, 'check', ...appArguments(target)]
+  const { root, manager } = target.project
+  const { status, stdout, stderr } = spawnSync(node, call, { cwd: root, encoding: 'utf8' })
+  const told = stderr.split('\n').filter((line) => line !== '')
+  const others = told.filter((line) => migration === 'done' || !NO_TABLE.test(line))
+  for (const line of others) tell(line)
+  const isUnmigrated = others.length < told.length
+  print(
+    isUnmigrated ? `Apply the migration, then check: ${manager.run} tasks:check` : stdout.trim(),
   )
-  return status ?? 1
+  return isUnmigrated && !others.some((line) => line.startsWith('error: ')) ? 0 : (status ?? 1)
 }
 
 /** Nobody is there to answer in a pipe. @throws UsageError */

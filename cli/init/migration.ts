@@ -1,10 +1,12 @@
-import { DataSource, type DataSourceOptions } from 'typeorm'
+import { dirname } from 'node:path'
+import { DataSource, type DataSourceOptions, TypeORMError } from 'typeorm'
 import { DBTaskResult, taskEntities } from '../../entities'
-import { DatabaseError, DataSourceError } from '../../lib/errors/errors'
+import { DataSourceError, TasksError, UsageError } from '../../lib/errors/errors'
 import type { App } from '../app/load-app'
 import { migrationsFolder } from '../migrations/folder'
 import { makemigrations, type MakemigrationsOptions } from '../migrations/makemigrations'
 import { migrationsIn } from '../migrations/pending'
+import { unwritable } from './write'
 
 /**
  * What became of the migration: it must be applied (`waiting`), is not needed (`done`), or could not be written and the reader
@@ -15,34 +17,51 @@ export type MigrationState = 'waiting' | 'done' | 'failed'
 /** Part of the table's name, whatever prefix the app gives to tables. */
 const TABLE = 'db_task_result'
 
+type Wish = Required<Pick<MakemigrationsOptions, 'print' | 'dryRun'>>
+
 /** Writes the migration of the tasks table, as makemigrations does, also before the data source lists its entities. */
-export async function writeMigration(
-  app: App,
-  { print, dryRun }: Required<Pick<MakemigrationsOptions, 'print' | 'dryRun'>>,
-): Promise<MigrationState> {
-  if (app.dataSource.options.synchronize) {
+export async function writeMigration(app: App, { print, dryRun }: Wish): Promise<MigrationState> {
+  const { synchronize, migrations } = app.dataSource.options
+  if (synchronize) {
     print(
       'No migration is written: the DataSource has `synchronize: true`, which makes the tables.',
     )
     return 'done'
   }
-  const { path: folder } = migrationsFolder({
-    ...app,
-    migrations: app.dataSource.options.migrations,
-  })
-  const before = migrationsIn(folder, TABLE).length
+  let known = 0
   try {
+    const { path: folder } = migrationsFolder({ ...app, migrations })
+    known = migrationsIn(folder, TABLE).length
     await makemigrations({
       app: { ...app, dataSource: withEntities(app.dataSource) },
       print,
       dryRun,
     })
+    return migrationsIn(folder, TABLE).length > known ? 'waiting' : 'done'
   } catch (error) {
-    if (!(error instanceof DataSourceError || error instanceof DatabaseError)) throw error
-    print(before > 0 ? error.message : `No migration is written. ${error.message}`)
-    return before > 0 && error instanceof DataSourceError ? 'waiting' : 'failed'
+    return stateAfter(error, known > 0, print)
   }
-  return migrationsIn(folder, TABLE).length > before ? 'waiting' : 'done'
+}
+
+/** @throws what is not about the app's database and migrations */
+function stateAfter(error: unknown, isThere: boolean, print: Wish['print']): MigrationState {
+  if (!(error instanceof Error)) throw error
+  if ('syscall' in error && 'path' in error)
+    throw unwritable(String(error.path), dirname(String(error.path)), error)
+  // Several folders: only the reader knows which. Whether the tables are there is found by the check.
+  if (error instanceof UsageError) {
+    print(
+      `No migration is written. ${error.what} Write it: npx tasks makemigrations --outdir path/to/migrations`,
+    )
+    return 'waiting'
+  }
+  if (error instanceof DataSourceError && isThere) {
+    print(error.message)
+    return 'waiting'
+  }
+  if (!(error instanceof TasksError || error instanceof TypeORMError)) throw error
+  print(`No migration is written. ${error.message}`)
+  return 'failed'
 }
 
 /** The same data source, as it will be once its file lists the entities. */

@@ -1,5 +1,6 @@
 import { diffLines } from './edit/diff'
 import { shownPath } from './find-data-source'
+import type { MigrationState } from './migration'
 import { compiledPath } from './paths'
 import { appArguments, type Change, type Left, type Plan, type Target } from './plan'
 import { changesInGit } from './project'
@@ -45,13 +46,16 @@ export function planLines({ changes, left }: Plan): string[] {
 }
 
 /** What somebody does with the app from here on. */
-export function nextLines(target: Target): string[] {
+export function nextLines(target: Target, migration: MigrationState): string[] {
   const { project, app, nest } = target
   const { exec, run } = project.manager
   const worker = `${exec} tasks db_worker ${productionArguments(target)}`.trim()
   return [
     '',
     'Next:',
+    ...(migration === 'waiting'
+      ? [`  ${exec} typeorm migration:run -d ${compiledPath(app.file, project)}`]
+      : []),
     `  ${run} worker`,
     nest
       ? "  await Tasks.of(ExampleTasks).hello.enqueue('Ada')   // Tasks of 'typeorm-tasks/nestjs', in a provider or controller"

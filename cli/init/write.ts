@@ -1,6 +1,5 @@
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { LoadError } from '../../lib/errors/errors'
 import type { Change } from './plan'
@@ -36,7 +35,8 @@ function existingFolder(folder: string): string {
   return existsSync(folder) ? folder : existingFolder(dirname(folder))
 }
 
-function unwritable(file: string, path: string, cause: unknown): LoadError {
+/** Where somebody may not write. */
+export function unwritable(file: string, path: string, cause: unknown): LoadError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
   return new LoadError(
     `${file} cannot be written (${code}).`,

@@ -12,6 +12,7 @@ const BLANK = /[\s\uFEFF]+|\/\/[^\n]*|\/\*[\s\S]*?\*\//y
 const NAME = /[\p{ID_Start}$_#\d][\p{ID_Continue}$]*/uy
 const TEXT = /"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'/y
 const REGULAR = /\/(?![*/])(?:[^\\/[\n]|\\.|\[(?:[^\\\]\n]|\\.)*\])+\/\w*/y
+const CLOSING: Readonly<Record<string, string>> = { '{': '}', '[': ']', '(': ')' }
 /** After these words a slash begins a regular expression. */
 const BEFORE_VALUE = ['return', 'typeof', 'case', 'in', 'of', 'delete', 'void', 'throw', 'await']
 
@@ -21,18 +22,19 @@ const BEFORE_VALUE = ['return', 'typeof', 'case', 'in', 'of', 'delete', 'void', 
  */
 export function tokensOf(source: string): Token[] | undefined {
   const tokens: Token[] = []
-  let depth = 0
+  /** The brackets that must close what is open, innermost last. */
+  const open: string[] = []
   for (let at = afterBlank(source, 0); at < source.length;) {
     const [kind, tokenEnd] = next(source, at, tokens.at(-1))
     if (tokenEnd === undefined) return undefined
     const text = source.slice(at, tokenEnd)
-    if (isClosing(text)) depth -= 1
-    if (depth < 0) return undefined
-    tokens.push({ kind, text, start: at, end: tokenEnd, depth })
-    if (isOpening(text)) depth += 1
+    if (isClosing(text) && open.pop() !== text) return undefined
+    tokens.push({ kind, text, start: at, end: tokenEnd, depth: open.length })
+    const closing = CLOSING[text]
+    if (closing !== undefined) open.push(closing)
     at = afterBlank(source, tokenEnd)
   }
-  return depth === 0 ? tokens : undefined
+  return open.length === 0 ? tokens : undefined
 }
 
 /** The index of the bracket that closes the one at `open`. */
@@ -108,10 +110,6 @@ function mayBeginValue(before: Token | undefined): boolean {
   if (before === undefined) return true
   if (before.kind === 'name') return BEFORE_VALUE.includes(before.text)
   return before.kind === 'sign' && !isClosing(before.text)
-}
-
-function isOpening(text: string): boolean {
-  return text === '{' || text === '[' || text === '('
 }
 
 function isClosing(text: string): boolean {

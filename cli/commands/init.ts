@@ -1,12 +1,14 @@
 import { Command } from 'commander'
-import { doing, examples, type Globals } from '../command'
+import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
+import { text } from '../option-parsers'
 import { print } from '../output'
 
 interface InitCommandOptions extends Globals {
   readonly yes?: boolean
   readonly dryRun?: boolean
-  readonly nest?: boolean
+  /** The root module of Nest: `src/app.module.ts#AppModule`. */
+  readonly nest?: string
   readonly dashboard?: boolean
   readonly schedules?: boolean
 }
@@ -19,7 +21,13 @@ export function initCommand(): Command {
     )
     .option('--yes', 'Write without a question.')
     .option('--dry-run', 'Show what would be written; write nothing.')
-    .option('--nest', 'Fail if the app has no NestJS. (default: found by itself)')
+    .addOption(
+      option(
+        '--nest <file#module>',
+        'Root module of an app of NestJS. (default: AppModule in app.module.ts, if the app has NestJS)',
+        text,
+      ),
+    )
     .option(
       '--dashboard',
       'Also write a file with a dashboard, which is closed to everybody at first.',
@@ -33,7 +41,7 @@ async function run({
   dataSource,
   yes = false,
   dryRun = false,
-  nest = false,
+  nest,
   dashboard = false,
   schedules = false,
 }: InitCommandOptions): Promise<number> {
@@ -41,7 +49,7 @@ async function run({
     ...(dataSource === undefined ? {} : { dataSource }),
     yes,
     dryRun,
-    nest,
+    ...(nest === undefined ? {} : { nest }),
     dashboard,
     schedules,
     print,

@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline/promises'
 import { UsageError } from '../../lib/errors/errors'
 import { tell } from '../output'
-import { type App, loadApp } from '../app/load-app'
+import { loadApp } from '../app/load-app'
 import { findDataSource, shownPath } from './find-data-source'
 import { type MigrationState, writeMigration } from './migration'
-import { rootModule } from './paths'
 import { appArguments, planOf, type Extras, type Plan, type Target } from './plan'
-import { findProject, type Project, wantsNest } from './project'
+import { findProject } from './project'
 import { foundLines, nextLines, planLines } from './report'
+import { rootModule } from './root-module'
 import { assertWritable, write } from './write'
 
 export interface InitOptions extends Extras {
@@ -17,8 +17,8 @@ export interface InitOptions extends Extras {
   readonly yes: boolean
   /** Print what would be written; write nothing. */
   readonly dryRun: boolean
-  /** The app must have Nest. */
-  readonly nest: boolean
+  /** Nest's root module: `src/app.module.ts#AppModule`. Default: found by its name. */
+  readonly nest?: string
   readonly print: (line: string) => void
 }
 
@@ -26,20 +26,14 @@ export interface InitOptions extends Extras {
 export async function init(options: InitOptions): Promise<number> {
   assertAnswer(options)
   const project = findProject(process.cwd())
-  const isNest = wantsNest(project, options.nest)
+  const nest = rootModule(project, options.nest)
   const app = await loadApp({ dataSource: findDataSource(project, options.dataSource) })
   try {
-    return await setUp(targetOf(project, app, isNest), options)
+    return await setUp({ project, app, ...(nest ? { nest } : {}) }, options)
   } finally {
     await app.close()
     if (app.dataSource.isInitialized) await app.dataSource.destroy()
   }
-}
-
-function targetOf(project: Project, app: App, isNest: boolean): Target {
-  // A class of Nest needs decorators, which JavaScript does not have.
-  const nest = isNest && app.language === 'ts' ? rootModule(project) : undefined
-  return nest ? { project, app, nest } : { project, app }
 }
 
 async function setUp(target: Target, options: InitOptions): Promise<number> {

@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { App } from '../app/load-app'
-import { filesBelow } from '../app/find-files'
 import { tsconfigOf } from '../typescript/compiler'
 import type { Project } from './project'
 
@@ -37,24 +36,4 @@ export function compiledPath(file: string, { root }: Project): string {
     .split(sep)
     .join('/')
     .replace(/ts$/, 'js')
-}
-
-/** The file of Nest's root module, and the name of its class. */
-export interface RootModule {
-  readonly file: string
-  readonly name: string
-}
-
-/** Nest's root module: `AppModule`, as Nest's own generator names it; undefined if there is none. */
-export function rootModule({ root }: Project): RootModule | undefined {
-  const files = filesBelow(root, {
-    fits: (name) => /^app[.-]?module\.[jt]s$/i.test(name),
-    except: ['node_modules', 'dist', 'build', 'out', 'coverage', 'test'],
-    depth: 5,
-    onePackage: true,
-  })
-  const file = files.find((each) => basename(dirname(each)) === 'src') ?? files[0]
-  if (file === undefined) return undefined
-  const name = /\bclass (\w+)/.exec(readFileSync(file, 'utf8'))?.[1]
-  return name === undefined ? undefined : { file, name }
 }

@@ -15,9 +15,10 @@ import {
   exampleTasks,
   scheduledHandlers,
 } from './new-files'
-import { importPath, type RootModule, sourceFolder } from './paths'
+import { importPath, sourceFolder } from './paths'
 import { parses } from './parses'
 import type { Project } from './project'
+import type { RootModule } from './root-module'
 
 /** A file that is written, or changed if it had a text before. */
 export interface Change {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { loadFault } from '../../lib/errors/error-record'
-import { LoadError, UsageError } from '../../lib/errors/errors'
+import { LoadError } from '../../lib/errors/errors'
 import { currentPackage } from '../app/workspace'
 import { packageFolder } from '../typescript/esm-package'
 
@@ -72,16 +72,6 @@ export function findProject(cwd: string): Project {
     typescript: versionOf(path, 'typescript'),
     nest: versionOf(path, '@nestjs/core'),
   }
-}
-
-/** @throws UsageError where --nest is given to an app without Nest */
-export function wantsNest({ nest, manager, root }: Project, given: boolean): boolean {
-  if (given && nest === undefined)
-    throw new UsageError(
-      `--nest: ${root} has no @nestjs/core.`,
-      `Leave --nest out, or run: ${manager.add} @nestjs/core @nestjs/common`,
-    )
-  return nest !== undefined
 }
 
 /** How many files differ from the last commit; undefined where there is no git repository. */

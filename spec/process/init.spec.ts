@@ -122,10 +122,30 @@ describe('init refuses, with the fix', () => {
   it('--nest without Nest', () => {
     const root = appWith({ 'yarn.lock': '' })
 
-    expect(init(root, ['--yes', '--nest'])).toMatchObject({
+    expect(init(root, ['--yes', '--nest', 'app.module.ts'])).toMatchObject({
       status: 2,
-      stderr: `error: --nest: ${root} has no @nestjs/core. Leave --nest out, or run: yarn add @nestjs/core @nestjs/common\n`,
+      stderr: `error: argument --nest: ${root} has no @nestjs/core. Leave --nest out, or run: yarn add @nestjs/core @nestjs/common\n`,
     })
+  })
+
+  it.each([
+    [
+      'none.ts',
+      "none.ts is no TypeScript file. Give the source of the app's root module: --nest src/app.module.ts#AppModule.",
+    ],
+    ['shop.ts#Other', 'shop.ts has no class Other. It has: ShopModule, Second.'],
+    ['data.ts', 'data.ts has no class at all. Give the file of the root module.'],
+  ])('--nest %s', (given, message) => {
+    const files = { 'shop.ts': 'export class ShopModule {}\nexport class Second {}', 'data.ts': '' }
+
+    const told = init(appWith(files, { '@nestjs/core': '@nestjs/core' }), [
+      '--yes',
+      '--nest',
+      given,
+    ])
+
+    expect(told.status).toBe(2)
+    expect(told.stderr).toContain(message)
   })
 
   it("a package that is not installed, by the app's package manager", () => {

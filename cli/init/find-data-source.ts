@@ -1,31 +1,15 @@
-import { readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { LoadError, UsageError } from '../../lib/errors/errors'
 import { findAppFile } from '../app/find-app-file'
-import { filesBelow } from '../app/find-files'
 import type { Project } from './project'
+import { sourcesWith } from './source-files'
 
-const CODE = /(?<!\.d)\.[cm]?[jt]s$/
-const SPEC = /\.(?:spec|test|e2e-spec)\.[cm]?[jt]s$/
-const OUTPUT = ['node_modules', 'coverage', 'dist', 'build', 'out']
-const NEVER_SEARCHED = [
-  ...OUTPUT,
-  'test',
-  'tests',
-  'spec',
-  'specs',
-  '__tests__',
-  'e2e',
-  'migrations',
-]
-/** Folders below the package: the search must end soon in a large one. */
-const DEPTH = 6
 const MOST_SHOWN = 5
 
 /** The file that makes the app's DataSource: the given one, else the only one that says `new DataSource(`. @throws LoadError, UsageError */
 export function findDataSource(project: Project, given: string | undefined): string {
   if (given !== undefined) return findAppFile(given, process.cwd())
-  const found = candidates(project.root)
+  const found = sourcesWith(/\bnew DataSource\s*\(/, project.root)
   const [first, ...others] = found
   if (first === undefined) return usualFile(project)
   if (others.length > 0)
@@ -48,18 +32,6 @@ export function isFoundByDefault(file: string, root: string): boolean {
   } catch {
     return false
   }
-}
-
-function candidates(root: string): string[] {
-  const files = filesBelow(root, {
-    fits: (name) => CODE.test(name) && !SPEC.test(name),
-    except: NEVER_SEARCHED,
-    depth: DEPTH,
-    onePackage: true,
-  }).filter((file) => /\bnew DataSource\s*\(/.test(readFileSync(file, 'utf8')))
-  const known = new Set(files)
-  // What is compiled beside its source is the same file once more.
-  return files.filter((file) => !known.has(file.replace(/js$/, 'ts')) || file.endsWith('ts'))
 }
 
 /** A file of a usual name may make its DataSource in another way. */

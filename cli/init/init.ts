@@ -79,7 +79,7 @@ function ended(
 }
 
 /** What check finds while the migration is not applied. */
-const NO_TABLE = /^error: The table "[^"]*" does not exist\./
+const NO_TABLE = /^error: The table "[^"]*" (?:does not exist|lacks the columns? )/
 
 function checked(target: Target, migration: MigrationState, print: (line: string) => void): number {
   const [node = process.execPath, script = ''] = process.argv

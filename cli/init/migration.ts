@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { DataSource, type DataSourceOptions, TypeORMError } from 'typeorm'
+import { DataSource, type DataSourceOptions, EntitySchema, TypeORMError } from 'typeorm'
 import { DBTaskResult, taskEntities } from '../../entities'
 import { DataSourceError, TasksError, UsageError } from '../../lib/errors/errors'
 import type { App } from '../app/load-app'
@@ -14,8 +14,8 @@ import { unwritable } from './write'
  */
 export type MigrationState = 'waiting' | 'done' | 'failed'
 
-/** Part of the table's name, whatever prefix the app gives to tables. */
-const TABLE = 'db_task_result'
+/** A column of the tasks table, whatever the app calls the table. */
+const OWN_COLUMN = 'lease_until'
 
 type Wish = Required<Pick<MakemigrationsOptions, 'print' | 'dryRun'>>
 
@@ -31,13 +31,13 @@ export async function writeMigration(app: App, { print, dryRun }: Wish): Promise
   let known = 0
   try {
     const { path: folder } = migrationsFolder({ ...app, migrations })
-    known = migrationsIn(folder, TABLE).length
+    known = migrationsIn(folder, OWN_COLUMN).length
     await makemigrations({
       app: { ...app, dataSource: withEntities(app.dataSource) },
       print,
       dryRun,
     })
-    return migrationsIn(folder, TABLE).length > known ? 'waiting' : 'done'
+    return migrationsIn(folder, OWN_COLUMN).length > known ? 'waiting' : 'done'
   } catch (error) {
     return stateAfter(error, known > 0, print)
   }
@@ -64,12 +64,19 @@ function stateAfter(error: unknown, isThere: boolean, print: Wish['print']): Mig
   return 'failed'
 }
 
+/** Whether the data source lists the entity of the tasks table, itself or as a schema of it. */
+export function listsTasks({ options }: DataSource): boolean {
+  return Object.values(options.entities ?? []).some(
+    (entity) =>
+      entity === DBTaskResult ||
+      (entity instanceof EntitySchema && entity.options.target === DBTaskResult),
+  )
+}
+
 /** The same data source, as it will be once its file lists the entities. */
-function withEntities({ options }: DataSource): DataSource {
-  const entities = Object.values(options.entities ?? [])
-  if (entities.includes(DBTaskResult)) return new DataSource(options)
-  return new DataSource({
-    ...options,
-    entities: [...entities, ...taskEntities],
-  } as DataSourceOptions)
+function withEntities(dataSource: DataSource): DataSource {
+  const { options } = dataSource
+  const more = listsTasks(dataSource) ? [] : taskEntities
+  const entities = [...Object.values(options.entities ?? []), ...more]
+  return new DataSource({ ...options, entities } as DataSourceOptions)
 }

@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { backends } from '../../lib/backend-registry'
-import { DBTaskResult } from '../../entities'
 import type { App } from '../app/load-app'
 import { taskFilesOf } from '../app/task-modules'
 import { editDataSource, type Edit } from './edit/data-source'
 import { editManifest } from './edit/manifest'
 import { editModule, type Provider } from './edit/module'
 import { isFoundByDefault, shownPath } from './find-data-source'
+import { listsTasks } from './migration'
 import {
   dashboardFile,
   exampleHandlers,
@@ -19,13 +19,8 @@ import { importPath, sourceFolder } from './paths'
 import { parses } from './parses'
 import type { Project } from './project'
 import type { RootModule } from './root-module'
-
-/** A file that is written, or changed if it had a text before. */
-export interface Change {
-  readonly file: string
-  readonly before?: string
-  readonly after: string
-}
+import { sourcesWith } from './source-files'
+import type { Change } from './write'
 
 /** Lines that the reader must add to a file, because its form is not plain. */
 export interface Left {
@@ -84,7 +79,7 @@ interface NewFile {
 function newFiles(target: Target, extras: Extras): NewFile[] {
   const { app, project, nest } = target
   const folder = sourceFolder(project, app.file)
-  const at = (name: string): string => join(folder, `${name}.${app.language}`)
+  const at = (name: string): string => join(folder, name + extname(app.file))
   const wished: NewFile[] = []
   if (!hasTasks(target))
     wished.push(
@@ -115,11 +110,15 @@ function hasTasks({ app, project }: Target): boolean {
   return app.taskModules !== undefined || taskFilesOf(app, project.root).length > 0
 }
 
-function dataSourceEdit({ app, nest }: Target): Edit {
+function dataSourceEdit({ app, project, nest }: Target): Edit {
+  const isConfigured =
+    backends.isConfigured ||
+    app.tasksSettings !== undefined ||
+    sourcesWith(/\bconfigureTasks\(/, project.root).length > 0
   return editDataSource(readFileSync(app.file, 'utf8'), {
     isCommonJs: app.language === 'js' && app.modules === 'commonjs',
-    needsEntities: !Object.values(app.dataSource.options.entities ?? []).includes(DBTaskResult),
-    needsTasks: nest === undefined && app.tasksSettings === undefined && !backends.isConfigured,
+    needsEntities: !listsTasks(app.dataSource),
+    needsTasks: nest === undefined && !isConfigured,
   })
 }
 

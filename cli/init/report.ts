@@ -2,8 +2,9 @@ import { diffLines } from './edit/diff'
 import { shownPath } from './find-data-source'
 import type { MigrationState } from './migration'
 import { compiledPath } from './paths'
-import { appArguments, type Change, type Left, type Plan, type Target } from './plan'
+import { appArguments, type Left, type Plan, type Target } from './plan'
 import { changesInGit } from './project'
+import type { Change } from './write'
 
 /** What was found: package manager, module kind and the like. */
 export function foundLines({ project, app, nest }: Target): string[] {
@@ -85,7 +86,15 @@ function forCommand(given: readonly string[]): string {
 function changeLines({ file, before, after }: Change): string[] {
   return before === undefined
     ? ['', `New: ${shownPath(file)}`, ...indented(after.trimEnd().split('\n'))]
-    : ['', `Changed: ${shownPath(file)}`, ...indented(diffLines(before, after))]
+    : ['', `Changed: ${shownPath(file)}`, ...indented(diffLines(before, after).map(withoutSecrets))]
+}
+
+const SECRET =
+  /((?:password|passwd|passphrase|secret|token)["']?\s*[:=]\s*)(["'`])(?:\\.|(?!\2).)*\2/gi
+
+/** The lines around a change are those of the connection. */
+function withoutSecrets(line: string): string {
+  return line.replace(SECRET, '$1$2***$2')
 }
 
 function leftLines({ file, lines }: Left): string[] {

@@ -2,7 +2,13 @@ import { constants, existsSync } from 'node:fs'
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { LoadError } from '../../lib/errors/errors'
-import type { Change } from './plan'
+
+/** A file that is written, or changed if it had a text before. */
+export interface Change {
+  readonly file: string
+  readonly before?: string
+  readonly after: string
+}
 
 /** Refuses where a file could not be written, before the first one is. @throws LoadError */
 export async function assertWritable(changes: readonly Change[]): Promise<void> {

@@ -305,6 +305,47 @@ describe('init', () => {
     )
   })
 
+  it('prints no password of the lines around a change', () => {
+    const text = DATA_SOURCE.replace(
+      'entities',
+      `password: 'hush-1', "password": "hush-2", entities`,
+    )
+
+    const { status, stdout } = init(appWith({ 'data-source.js': text }))
+
+    expect(status).toBe(0)
+    expect(stdout).toContain(`password: '***', "password": "***", entities: [...taskEntities]`)
+    expect(stdout).not.toContain('hush')
+  })
+
+  it('adds no TASKS where the app configures them in another file, nor entities beside a schema of the table', () => {
+    const text = DATA_SOURCE.replace(
+      'entities: []',
+      `entities: [require('typeorm-tasks').dbTaskResultSchema({ tableName: 'shop_tasks' })]`,
+    )
+    const root = appWith({
+      'data-source.js': text,
+      'src/tasks-config.js': `require('typeorm-tasks').configureTasks({})`,
+    })
+
+    const { status, stdout } = init(root)
+
+    expect(status).toBe(0)
+    expect(readFileSync(join(root, 'data-source.js'), 'utf8')).toBe(text)
+    expect(stdout).toContain('Apply the migration, then check')
+    const [migration = ''] = readdirSync(join(root, 'migrations'))
+    expect(readFileSync(join(root, 'migrations', migration), 'utf8')).toContain('"shop_tasks"')
+  })
+
+  it('gives new files the ending that the data source has', () => {
+    const text = `import { DataSource } from 'typeorm'\nexport const db = new DataSource({ type: 'better-sqlite3', database: 'app.sqlite', synchronize: true, entities: [] })\n`
+    const root = appOf({ 'db.mjs': text }, PACKAGES)
+
+    expect(init(root)).toMatchObject({ status: 0, stderr: '' })
+    expect(filesIn(root)).toContain('example.tasks.mjs')
+    expect(readFileSync(join(root, 'package.json'), 'utf8')).toContain('tasks db_worker -d db.mjs')
+  })
+
   it('leaves the migration to the reader where its folder is not clear', () => {
     const text = DATA_SOURCE.replace('migrations/*.js', '{a,b}*/x*/*.js')
     const root = appWith({ 'data-source.js': text })

@@ -1,7 +1,10 @@
+import type { Style } from './edit/plain-form'
+
 /** How the app's files are written. */
 export interface Form {
   readonly language: 'ts' | 'js'
   readonly modules: 'commonjs' | 'esm'
+  readonly style: Style
 }
 
 /** A first task. */
@@ -19,8 +22,8 @@ export function exampleTasks(form: Form): string {
 }
 
 /** The same as a class of Nest. */
-export function exampleHandlers(className: string): string {
-  return handlersFile(className, [
+export function exampleHandlers(form: Form, className: string): string {
+  return handlersFile(form, className, [
     "  @TaskHandler('example.hello')",
     '  async hello(name: string): Promise<string> {',
     '    return `Hello, ${name}!`',
@@ -48,8 +51,8 @@ export function exampleSchedules(form: Form): string {
 }
 
 /** The same as a class of Nest. */
-export function scheduledHandlers(className: string): string {
-  return handlersFile(className, [
+export function scheduledHandlers(form: Form, className: string): string {
+  return handlersFile(form, className, [
     "  @TaskHandler('example.nightly', {",
     '    schedule: {',
     "      cron: '30 2 * * *',",
@@ -77,8 +80,8 @@ export function dashboardFile(form: Form): string {
   ])
 }
 
-function handlersFile(className: string, body: readonly string[]): string {
-  return lines([
+function handlersFile({ style }: Form, className: string, body: readonly string[]): string {
+  return lines(style, [
     "import { Injectable } from '@nestjs/common'",
     "import { TaskHandler } from 'typeorm-tasks/nestjs'",
     '',
@@ -91,7 +94,7 @@ function handlersFile(className: string, body: readonly string[]): string {
 }
 
 function file(
-  { language, modules }: Form,
+  { language, modules, style }: Form,
   names: readonly string[],
   from: string,
   text: readonly string[],
@@ -101,7 +104,7 @@ function file(
     language === 'ts' || modules === 'esm'
       ? `import ${list} from ${quoted}`
       : `const ${list} = require(${quoted})`
-  return lines([first, '', ...text])
+  return lines(style, [first, '', ...text])
 }
 
 function exported(
@@ -114,6 +117,16 @@ function exported(
     : [`const ${name} = ${first}`, ...rest, `exports.${name} = ${name}`]
 }
 
-function lines(text: readonly string[]): string {
-  return `${text.join('\n')}\n`
+/** In the style of the app. A statement ends where the next line does not go on with it. */
+function lines({ quote, semicolon, indent, newline }: Style, text: readonly string[]): string {
+  return text
+    .map((line) => (STATEMENT.test(line) ? line + semicolon : line))
+    .map((line) =>
+      line.replaceAll("'", quote).replace(/^ +/, (blanks) => indent.repeat(blanks.length / 2)),
+    )
+    .map((line) => line + newline)
+    .join('')
 }
+
+/** A line of the texts above that ends a statement. */
+const STATEMENT = /^(?:import |const .*[^{]$|export const .*[^{]$|exports\.|\}\)$| +return )/

@@ -6,6 +6,8 @@ import { taskFilesOf } from '../app/task-modules'
 import { editDataSource, type Edit } from './edit/data-source'
 import { editManifest } from './edit/manifest'
 import { editModule, type Provider } from './edit/module'
+import { type Source, styleOf } from './edit/plain-form'
+import { tokensOf } from './edit/tokens'
 import { isFoundByDefault, shownPath } from './find-data-source'
 import { listsTasks } from './migration'
 import {
@@ -13,6 +15,7 @@ import {
   exampleHandlers,
   exampleSchedules,
   exampleTasks,
+  type Form,
   scheduledHandlers,
 } from './new-files'
 import { importPath, sourceFolder } from './paths'
@@ -63,6 +66,11 @@ export function planOf(target: Target, extras: Extras): Plan {
   }
 }
 
+/** Whether the app has the first task that this command writes. */
+export function hasExample({ app, project }: Target): boolean {
+  return existsSync(join(sourceFolder(project, app.file), `example.tasks${extname(app.file)}`))
+}
+
 /** The arguments by which commands find the app: none, `-d src/db.ts`, or `--nest src/app.module.ts#AppModule`. */
 export function appArguments({ app, project, nest }: Target): string[] {
   if (nest) return ['--nest', `${fromRoot(nest.file, project)}#${nest.name}`]
@@ -78,36 +86,43 @@ interface NewFile {
 
 function newFiles(target: Target, extras: Extras): NewFile[] {
   const { app, project, nest } = target
-  const folder = sourceFolder(project, app.file)
-  const at = (name: string): string => join(folder, name + extname(app.file))
-  const wished: NewFile[] = []
-  if (!hasTasks(target))
-    wished.push(
-      nest
-        ? {
-            file: at('example.tasks'),
-            text: exampleHandlers('ExampleTasks'),
-            provider: 'ExampleTasks',
-          }
-        : { file: at('example.tasks'), text: exampleTasks(app) },
-    )
-  if (extras.schedules)
-    wished.push(
-      nest
-        ? {
-            file: at('example.schedules.tasks'),
-            text: scheduledHandlers('ExampleSchedules'),
-            provider: 'ExampleSchedules',
-          }
-        : { file: at('example.schedules.tasks'), text: exampleSchedules(app) },
-    )
-  if (extras.dashboard) wished.push({ file: at('tasks.dashboard'), text: dashboardFile(app) })
+  const form = { ...app, style: styleOf(sourceOf(app.file)) }
+  const at = (name: string): string =>
+    join(sourceFolder(project, app.file), name + extname(app.file))
+  const written = (name: string, plain: Text, handlers: Text, provider: string): NewFile =>
+    nest
+      ? { file: at(name), text: handlers(form, provider), provider }
+      : { file: at(name), text: plain(form, provider) }
+  const wished = [
+    ...(hasTasks(target)
+      ? []
+      : [written('example.tasks', exampleTasks, exampleHandlers, 'ExampleTasks')]),
+    ...(extras.schedules
+      ? [
+          written(
+            'example.schedules.tasks',
+            exampleSchedules,
+            scheduledHandlers,
+            'ExampleSchedules',
+          ),
+        ]
+      : []),
+    ...(extras.dashboard ? [{ file: at('tasks.dashboard'), text: dashboardFile(form) }] : []),
+  ]
   return wished.filter(({ file }) => !existsSync(file))
+}
+
+type Text = (form: Form, className: string) => string
+
+function sourceOf(file: string): Source {
+  const text = readFileSync(file, 'utf8')
+  return { text, tokens: tokensOf(text) ?? [] }
 }
 
 /** An app that has tasks needs no example of them. */
 function hasTasks({ app, project }: Target): boolean {
-  return app.taskModules !== undefined || taskFilesOf(app, project.root).length > 0
+  if (app.taskModules !== undefined || taskFilesOf(app, project.root).length > 0) return true
+  return sourcesWith(/@TaskHandler\(/, project.root).length > 0
 }
 
 function dataSourceEdit({ app, project, nest }: Target): Edit {
@@ -126,7 +141,8 @@ function moduleEdit(target: Target, { file }: RootModule, files: readonly NewFil
   const providers = files.flatMap(({ file: path, provider }): Provider[] =>
     provider === undefined ? [] : [{ name: provider, from: importPath(file, path, target.app) }],
   )
-  return edited(target, file, editModule(readFileSync(file, 'utf8'), providers))
+  const needsModule = sourcesWith(/\bTasksModule\./, target.project.root).length === 0
+  return edited(target, file, editModule(readFileSync(file, 'utf8'), providers, needsModule))
 }
 
 /** An edit that the app's own compiler can read; else its lines are for the reader. */

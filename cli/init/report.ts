@@ -2,7 +2,7 @@ import { diffLines } from './edit/diff'
 import { shownPath } from './find-data-source'
 import type { MigrationState } from './migration'
 import { compiledPath } from './paths'
-import { appArguments, type Left, type Plan, type Target } from './plan'
+import { appArguments, hasExample, type Left, type Plan, type Target } from './plan'
 import { changesInGit } from './project'
 import type { Change } from './write'
 
@@ -48,7 +48,7 @@ export function planLines({ changes, left }: Plan): string[] {
 
 /** What somebody does with the app from here on. */
 export function nextLines(target: Target, migration: MigrationState): string[] {
-  const { project, app, nest } = target
+  const { project, app } = target
   const { exec, run } = project.manager
   const worker = `${exec} tasks db_worker ${productionArguments(target)}`.trim()
   return [
@@ -58,9 +58,9 @@ export function nextLines(target: Target, migration: MigrationState): string[] {
       ? [`  ${exec} typeorm migration:run -d ${compiledPath(app.file, project)}`]
       : []),
     `  ${run} worker`,
-    nest
-      ? "  await Tasks.of(ExampleTasks).hello.enqueue('Ada')   // Tasks of 'typeorm-tasks/nestjs', in a provider or controller"
-      : `  ${exec} tasks enqueue example.hello '["Ada"]'${forCommand(appArguments(target))}`,
+    ...(hasExample(target)
+      ? [`  ${exec} tasks enqueue example.hello '["Ada"]'${forCommand(appArguments(target))}`]
+      : []),
     '',
     `In production${compiledPath(app.file, project) === shownPath(app.file) ? '' : ', once the app is compiled'}, in a Procfile:`,
     `  worker: ${worker}`,

@@ -213,7 +213,11 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import dataSource from './data-source';
 
 @Module({
-  imports: [TypeOrmModule.forRoot(dataSource.options)],
+  imports: [
+    TypeOrmModule.forRootAsync({
+      useFactory: () => ({ ...dataSource.options, autoLoadEntities: true }),
+    }),
+  ],
   providers: [],
 })
 export class AppModule {}

@@ -78,16 +78,24 @@ export function isArray({ tokens }: Source, open: number): boolean {
 
 /** Puts an element at the end of the array literal, or a property at the end of the object literal, that opens there. */
 export function element(source: Source, open: number, text: string): Insertion {
+  return elements(source, open, [text])
+}
+
+/** The same with several. */
+export function elements(source: Source, open: number, texts: readonly string[]): Insertion {
   const { tokens } = source
   const last = tokens[closingOf(tokens, open) - 1]
   const opening = tokens[open]
-  if (last === undefined || last === opening) return { at: opening?.end ?? 0, text }
+  if (last === undefined || last === opening)
+    return { at: opening?.end ?? 0, text: texts.join(', ') }
   const indent = indentWithin(source, open)
   const blank = indent === undefined ? ' ' : `${styleOf(source).newline}${indent}`
-  const laid = indent === undefined ? text : text.replaceAll('\n', `\n${indent}`)
+  const laid = texts.map((text) =>
+    indent === undefined ? text : text.replaceAll('\n', `\n${indent}`),
+  )
   return last.text === ','
-    ? { at: last.end, text: `${blank}${laid},` }
-    : { at: last.end, text: `,${blank}${laid}` }
+    ? { at: last.end, text: laid.map((text) => `${blank}${text},`).join('') }
+    : { at: last.end, text: laid.map((text) => `,${blank}${text}`).join('') }
 }
 
 /** Puts a property at the beginning of the object literal that opens there. */

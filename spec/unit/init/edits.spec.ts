@@ -201,6 +201,34 @@ export const TASKS = configureTasks({
 })
 
 describe("Nest's root module", () => {
+  it.each([
+    [
+      'loads entities by itself',
+      `[TypeOrmModule.forRoot({ type: 'postgres', autoLoadEntities: true })]`,
+      "[TypeOrmModule.forRoot({ type: 'postgres', autoLoadEntities: true }), TypeOrmModule.forFeature(taskEntities)]",
+    ],
+    [
+      'lists them',
+      `[TypeOrmModule.forRoot({ entities: [User] })]`,
+      '[TypeOrmModule.forRoot({ entities: [User, ...taskEntities] })]',
+    ],
+  ])('gets the entities where it %s', (_, before, after) => {
+    const text = `import { TasksModule } from 'typeorm-tasks/nestjs'\n@Module({ imports: ${before} })\nexport class AppModule {}\n`
+
+    const { text: made = '', left } = editModule(text, [])
+
+    expect(left).toEqual([])
+    expect(made).toContain(`@Module({ imports: ${after} })`)
+    expect(made).toContain(`import { taskEntities } from 'typeorm-tasks'\n`)
+    expect(editModule(made, [])).toEqual({ left: [] })
+  })
+
+  it('gets no second TasksModule where another module has it', () => {
+    const text = `import { Module } from '@nestjs/common'\n@Module({ imports: [Core] })\nexport class AppModule {}\n`
+
+    expect(editModule(text, [], false)).toEqual({ left: [] })
+  })
+
   it('gets TasksModule and the handlers', () => {
     const text = `import { Module } from '@nestjs/common';
 import { UsersModule } from './users/users.module';
@@ -241,7 +269,7 @@ export class AppModule {}
 
     expect(made).toBeUndefined()
     expect(left.join('\n')).toContain('TasksModule.forRoot(')
-    expect(left.join('\n')).toContain('providers: ExampleTasks')
+    expect(left.join('\n')).toContain('providers:\nExampleTasks,')
   })
 })
 

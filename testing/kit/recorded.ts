@@ -1,0 +1,154 @@
+import type { EntityManager } from 'typeorm'
+import { joinable } from '../../backends/database/ambient-transaction'
+import { claim, hold, type MemoryRow } from '../../backends/memory/row'
+import { claimedRow } from '../../backends/database/row'
+import { MemoryTable } from '../../backends/memory/table'
+import type { Task, TaskBackend, TaskResult } from '../../index'
+import { backends } from '../../lib/backend-registry'
+import { inFreshContext } from '../../lib/execution/run-context'
+import { assertEnqueued, assertNotEnqueued, expectationOf, isTask } from '../expect/expectation'
+import type { ExpectedArgs } from '../expect/matchers'
+import type { Wanted } from '../expect/wanted'
+import { runSettings, type TestSettings } from '../options'
+import { drain, failureOf, type HeardLane, type RunOptions, type RunReport } from '../run/drain'
+import { closing, hearing, LEASE_SECONDS, runRow } from '../run/lane'
+import { catching, type Thrown } from '../run/thrown'
+import { BaseKit } from './base'
+import { moveRowsBack, untilDue } from './memory-time'
+import { Recorder } from './recorder'
+
+/** Nothing is inferred from it. */
+type Fixed<T> = [T][T extends unknown ? 0 : never]
+
+/** Keeps what is enqueued in memory, and runs it when the test says so; in the mode `inline` at once. */
+export class RecordedTasks extends BaseKit {
+  /** Asks Date each time, which runners replace. */
+  readonly #table = new MemoryTable(() => Date.now())
+  readonly #recorders = new Map<TaskBackend, Recorder>()
+
+  constructor(settings: TestSettings) {
+    super(settings)
+    this.begin()
+  }
+
+  protected backendFor(real: TaskBackend): TaskBackend {
+    const known = this.#recorders.get(real)
+    if (known) return known
+    const isInline = this.settings.mode === 'inline'
+    const made = new Recorder(real, this.#table, isInline ? this.#runInline : undefined)
+    this.#recorders.set(real, made)
+    return made
+  }
+
+  /** What was enqueued, of all tasks or of one, the oldest first: also what has run since. */
+  enqueued(): TaskResult<unknown>[]
+  enqueued<Args extends unknown[], Return>(task: Task<Args, Return>): TaskResult<Return>[]
+  enqueued(task?: unknown): TaskResult<unknown>[] {
+    const name = isTask(task) ? task.name : undefined
+    return [...this.#table.rows.values()]
+      .filter(({ task_path: path }) => name === undefined || path === name)
+      .map((row) => this.#recorderOf(row).read(row))
+  }
+
+  /**
+   * Asserts that a task was enqueued, with these arguments if any are given, and gives the result of the first such call.
+   *
+   * @throws TaskExpectationError that shows the nearest calls.
+   */
+  expectEnqueued<Args extends unknown[], Return>(
+    task: Task<Args, Return>,
+    args?: ExpectedArgs<Fixed<Args>>,
+    wanted: Wanted = {},
+  ): TaskResult<Return> {
+    const expectation = expectationOf(task, args, wanted, 'expectEnqueued')
+    return assertEnqueued(expectation, this.enqueued(), this.settings.rules) as TaskResult<Return>
+  }
+
+  /** Asserts that there is no such call. @throws TaskExpectationError that shows the first one. */
+  expectNotEnqueued<Args extends unknown[], Return>(
+    task: Task<Args, Return>,
+    args?: ExpectedArgs<Fixed<Args>>,
+    wanted: Omit<Wanted, 'count'> = {},
+  ): void {
+    const expectation = expectationOf(task, args, wanted, 'expectNotEnqueued')
+    assertNotEnqueued(expectation, this.enqueued(), this.settings.rules)
+  }
+
+  /**
+   * Runs what is due, and what that enqueues, one task after another, until nothing is left.
+   *
+   * @throws TaskRunError if the last run of a task has failed, unless `throwFailures` is false.
+   */
+  async run(options: RunOptions = {}): Promise<RunReport> {
+    const settings = runSettings(options, 'run')
+    const untilNext = async (): Promise<number | undefined> =>
+      untilDue(this.#table, settings.queues)
+    return inFreshContext(() =>
+      this.within(async () => {
+        const lanes = await this.#lanes()
+        const travel = (ms: number): Promise<void> => this.travel(ms)
+        const stores = lanes.map(({ store }) => store)
+        return closing(stores, () => drain(lanes, { ...settings, untilNext, travel }))
+      }),
+    )
+  }
+
+  async travel(ms: number): Promise<void> {
+    this.assertMs(ms)
+    moveRowsBack(this.#table, ms)
+  }
+
+  /** Forgets everything that was enqueued. */
+  clear(): void {
+    this.#table.rows.clear()
+  }
+
+  #recorderOf({ backend_name: alias }: MemoryRow): Recorder {
+    const found = [...this.#recorders.values()].findLast((each) => each.alias === alias)
+    if (!found) throw new Error(`no recorder for ${alias}`)
+    return found
+  }
+
+  async #lanes(): Promise<HeardLane[]> {
+    const lanes: HeardLane[] = []
+    for (const backend of backends.all()) {
+      const heard = hearing()
+      const store = await backend.openStore({ leaseSeconds: LEASE_SECONDS, wakeup: heard.hear })
+      lanes.push({ backend, store, heard })
+    }
+    return lanes
+  }
+
+  readonly #runInline = async (
+    rows: readonly MemoryRow[],
+    recorder: Recorder,
+    manager: EntityManager | undefined,
+  ): Promise<void> => {
+    if (rows.length > 1) return void (await this.run())
+    const [row] = rows
+    if (!row || !recorder.isDueNow(row)) return
+    const run = (): Promise<void> => this.#toItsEnd(row, recorder)
+    await inFreshContext(() =>
+      this.within(() =>
+        manager ? joinable(manager.connection, (join) => join(manager, run)) : run(),
+      ),
+    )
+  }
+
+  /** Its retries follow at once. @throws TaskRunError if it fails for good. */
+  async #toItsEnd(row: MemoryRow, recorder: Recorder): Promise<void> {
+    const thrown: Thrown = new Map()
+    const heard = hearing()
+    const store = await recorder.openStore({ leaseSeconds: LEASE_SECONDS, wakeup: heard.hear })
+    const lane = { backend: recorder, store }
+    const run = async (): Promise<void> => {
+      while (row.status === 'READY') {
+        claim(row, 'test', this.#table.now())
+        hold(row, LEASE_SECONDS, this.#table.now())
+        await runRow(lane, claimedRow(row), { heard })
+      }
+    }
+    await closing([store], () => catching(thrown, run))
+    if (row.status === 'FAILED') throw failureOf([recorder.read(row)], thrown)
+  }
+}

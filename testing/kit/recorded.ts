@@ -6,7 +6,13 @@ import { MemoryTable } from '../../backends/memory/table'
 import type { Task, TaskBackend, TaskResult } from '../../index'
 import { backends } from '../../lib/backend-registry'
 import { inFreshContext } from '../../lib/execution/run-context'
-import { assertEnqueued, assertNotEnqueued, expectationOf, isTask } from '../expect/expectation'
+import {
+  assertEnqueued,
+  assertNotEnqueued,
+  expectationOf,
+  isTask,
+  TaskExpectationError,
+} from '../expect/expectation'
 import type { ExpectedArgs } from '../expect/matchers'
 import type { Wanted } from '../expect/wanted'
 import { runSettings, type TestSettings } from '../options'
@@ -61,7 +67,11 @@ export class RecordedTasks extends BaseKit {
     wanted: Wanted = {},
   ): TaskResult<Return> {
     const expectation = expectationOf(task, args, wanted, 'expectEnqueued')
-    return assertEnqueued(expectation, this.enqueued(), this.settings.rules) as TaskResult<Return>
+    const { rules } = this.settings
+    const found = shownAt(this.expectEnqueued, () =>
+      assertEnqueued(expectation, this.enqueued(), rules),
+    )
+    return found as TaskResult<Return>
   }
 
   /** Asserts that there is no such call. @throws TaskExpectationError that shows the first one. */
@@ -71,7 +81,8 @@ export class RecordedTasks extends BaseKit {
     wanted: Omit<Wanted, 'count'> = {},
   ): void {
     const expectation = expectationOf(task, args, wanted, 'expectNotEnqueued')
-    assertNotEnqueued(expectation, this.enqueued(), this.settings.rules)
+    const { rules } = this.settings
+    shownAt(this.expectNotEnqueued, () => assertNotEnqueued(expectation, this.enqueued(), rules))
   }
 
   /**
@@ -150,5 +161,15 @@ export class RecordedTasks extends BaseKit {
     }
     await closing([store], () => catching(thrown, run))
     if (row.status === 'FAILED') throw failureOf([recorder.read(row)], thrown)
+  }
+}
+
+/** Runners show the line at the top of the stack: that of the test, which called `method`. */
+function shownAt<T>(method: (...given: never[]) => unknown, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof TaskExpectationError) Error.captureStackTrace(error, method)
+    throw error
   }
 }

@@ -81,6 +81,13 @@ export function testSettings(options: TestOptions): TestSettings {
   return { mode, database, rules: { keys: given.redact.keys ?? [] } }
 }
 
+/** What a transaction of TypeORM gives. */
+export const MANAGER: Rule = {
+  expected: 'an EntityManager',
+  isSound: (value) => isRecord(value) && 'connection' in value && 'getRepository' in value,
+  hint: 'Pass the manager that `dataSource.transaction(…)` gives, or that of a query runner.',
+}
+
 const RUN_OPTIONS = {
   queues: row<readonly string[] | '*'>('*', QUEUE_NAMES_OR_ALL),
   untilFinished: row(false, TRUE_OR_FALSE),

@@ -7,7 +7,6 @@ import { InvalidTaskError, type Task, type TaskResult } from '../index'
 import { assertReceivable } from '../lib/arguments/dto'
 import { backends } from '../lib/backend-registry'
 import {
-  ANYTHING,
   type OptionTable,
   type Rule,
   TRUE_OR_FALSE,
@@ -22,6 +21,7 @@ import { orderOf } from '../lib/tasks/orders'
 import { Recorder } from './kit/recorder'
 import { WithinTransaction } from './kit/within-transaction'
 import { isTask } from './expect/expectation'
+import { MANAGER } from './options'
 import { failureOf } from './run/drain'
 import { closing, hearing, LEASE_SECONDS, runRow } from './run/lane'
 import { catching, type Thrown } from './run/thrown'
@@ -45,7 +45,7 @@ const SIGNAL: Rule = {
 const OPTIONS = {
   attempt: row(1, wholeNumber(1)),
   signal: row<AbortSignal | undefined>(undefined, or(undefined, SIGNAL)),
-  manager: row<EntityManager | undefined>(undefined, ANYTHING),
+  manager: row<EntityManager | undefined>(undefined, or(undefined, MANAGER)),
   throwFailures: row(true, TRUE_OR_FALSE),
 } satisfies OptionTable<PerformOptions>
 
@@ -86,11 +86,10 @@ export async function perform<Args extends unknown[], Return>(
   const thrown: Thrown = new Map()
   const run = async (): Promise<void> =>
     void (await runRow({ backend, store }, claimedRow(added), { heard, signal }))
-  await closing([store], () =>
-    catching(thrown, () =>
-      freshly(() => (manager ? joinable(manager.connection, (join) => join(manager, run)) : run())),
-    ),
-  )
+  // Within a transaction what else the caller's context holds of that is there, too.
+  const around = (): Promise<void> =>
+    manager ? joinable(manager.connection, (join) => join(manager, run)) : freshly(run)
+  await closing([store], () => catching(thrown, around))
   const result = recorder.read(added)
   if (throwFailures && result.status !== 'SUCCESSFUL') throw failureOf([result], thrown)
   return result as TaskResult<Return>

@@ -295,6 +295,22 @@ describeEachDatabase((database) => {
       await expect(tasks.drain({ manager: kept })).rejects.toBeInstanceOf(InvalidTaskError)
     })
 
+    it('refuses what is no manager, and one of another database', async () => {
+      const refused = 'expected an EntityManager, got an object (Object)'
+      const manager = {} as EntityManager
+      await expect(tasks.drain({ manager })).rejects.toThrow(`drain, manager: ${refused}`)
+      await expect(tasks.enqueued(add, { manager })).rejects.toThrow(refused)
+      await expect(tasks.travel(1, { manager })).rejects.toThrow(refused)
+      await expect(perform(add, [1], { manager })).rejects.toThrow(refused)
+
+      const other = await database.connect({ entities: taskEntities, synchronize: true })
+      await other.transaction(async (another) => {
+        await expect(tasks.drain({ manager: another })).rejects.toThrow(
+          'The manager belongs to another DataSource than the one of TASKS',
+        )
+      })
+    })
+
     it('perform joins a transaction, too', async () => {
       await rolledBack(async (manager) => {
         await perform(transfer, [true], { manager })

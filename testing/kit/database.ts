@@ -1,16 +1,18 @@
-import type { EntityManager } from 'typeorm'
+import type { DataSource, EntityManager } from 'typeorm'
 import { DatabaseBackend } from '../../backends/database'
 import { joinable } from '../../backends/database/ambient-transaction'
 import { moveBack } from '../../backends/database/bound/move-back'
+import { haveSameTable } from '../../backends/database/connections/same-database'
 import { placeOf } from '../../backends/database/place'
 import { UnconfiguredBackend } from '../../backends/unconfigured'
 import { InvalidSettingsError, type Task, type TaskBackend, type TaskResult } from '../../index'
 import { backends } from '../../lib/backend-registry'
+import { check, or, settingsSubject } from '../../lib/errors/option-checks'
 import { inFreshContext } from '../../lib/execution/run-context'
 import { assertEnqueued, assertNotEnqueued, expectationOf, isTask } from '../expect/expectation'
 import type { ExpectedArgs } from '../expect/matchers'
 import type { Wanted } from '../expect/wanted'
-import { runSettings } from '../options'
+import { MANAGER, runSettings } from '../options'
 import { drain, type HeardLane, type RunOptions, type RunReport } from '../run/drain'
 import { hearing, LEASE_SECONDS } from '../run/lane'
 import { BaseKit } from './base'
@@ -61,10 +63,11 @@ export class DatabaseTasks extends BaseKit {
     options?: Within,
   ): Promise<TaskResult<Return>[]>
   async enqueued(task?: unknown, { manager }: Within = {}): Promise<TaskResult<unknown>[]> {
+    assertManager(manager, 'enqueued')
     const taskName = isTask(task) ? task.name : undefined
     const found: TaskResult<unknown>[] = []
     await this.#joining(manager, async () => {
-      for (const backend of this.#backends())
+      for (const backend of await this.#backendsOf(manager))
         found.push(...(await backend.list({ limit: MOST_ROWS, taskName })))
     })
     const time = ({ enqueuedAt }: TaskResult<unknown>): number => enqueuedAt?.getTime() ?? 0
@@ -99,7 +102,7 @@ export class DatabaseTasks extends BaseKit {
   }
 
   /** Runs what is committed and due, and what that enqueues, one task after another, until nothing is left. @throws as `drain`. */
-  run(options: RunOptions = {}): Promise<RunReport> {
+  async run(options: RunOptions = {}): Promise<RunReport> {
     return this.#drain(runSettings(options, 'run'), undefined)
   }
 
@@ -110,19 +113,22 @@ export class DatabaseTasks extends BaseKit {
    * @throws TaskRunError if the last run of a task has failed, unless `throwFailures` is false; InvalidTaskError for a manager
    * that is in no transaction.
    */
-  drain({ manager, ...options }: DrainOptions = {}): Promise<RunReport> {
+  async drain({ manager, ...options }: DrainOptions = {}): Promise<RunReport> {
+    assertManager(manager, 'drain')
     return this.#drain(runSettings(options, 'drain'), manager)
   }
 
   /** With `manager` in its transaction. */
   async travel(ms: number, { manager }: Within = {}): Promise<void> {
     this.assertMs(ms)
-    for (const backend of this.#backends()) {
+    assertManager(manager, 'travel')
+    const moved: DataSource[] = []
+    for (const backend of await this.#backendsOf(manager)) {
       const dataSource = await backend.dataSource()
+      if (moved.some((each) => haveSameTable(each, dataSource))) continue
+      moved.push(dataSource)
       const place = await placeOf(dataSource, backend.alias)
       await moveBack(place, manager ?? dataSource.manager, ms)
-      // Others are in the same table.
-      return
     }
   }
 
@@ -130,26 +136,31 @@ export class DatabaseTasks extends BaseKit {
     settings: ReturnType<typeof runSettings>,
     manager: EntityManager | undefined,
   ): Promise<RunReport> {
-    return inFreshContext(() =>
+    const run = (): Promise<RunReport> =>
       this.#joining(manager, async () => {
         const lanes: HeardLane[] = []
         try {
-          for (const backend of this.#backends()) lanes.push(await laneOf(backend, manager))
+          for (const backend of await this.#backendsOf(manager))
+            lanes.push(await laneOf(backend, manager))
           return await drain(lanes, {
             ...settings,
-            untilNext: () => this.#untilDue(settings.queues),
+            untilNext: () => this.#untilDue(settings.queues, manager),
             travel: (ms) => this.travel(ms, { manager }),
           })
         } finally {
           for (const { store } of lanes) await store.close()
         }
-      }),
-    )
+      })
+    // Within a transaction what else the caller's context holds of that is there, too, as by typeorm-transactional.
+    return manager ? run() : inFreshContext(run)
   }
 
-  async #untilDue(queues: readonly string[] | null): Promise<number | undefined> {
+  async #untilDue(
+    queues: readonly string[] | null,
+    manager: EntityManager | undefined,
+  ): Promise<number | undefined> {
     const waits: number[] = []
-    for (const backend of this.#backends()) {
+    for (const backend of await this.#backendsOf(manager)) {
       const now = (await backend.now()).getTime()
       const ready = await backend.list({ limit: MOST_ROWS, status: 'READY', queues })
       for (const { runAfter } of ready) if (runAfter) waits.push(runAfter.getTime() - now)
@@ -164,9 +175,23 @@ export class DatabaseTasks extends BaseKit {
     )
   }
 
+  /** Those whose table the transaction can reach; all, if it can reach none, to say so. */
+  async #backendsOf(manager: EntityManager | undefined): Promise<readonly DatabaseBackend[]> {
+    const all = this.#backends()
+    if (!manager) return all
+    const reached: DatabaseBackend[] = []
+    for (const backend of all)
+      if (haveSameTable(manager.connection, await backend.dataSource())) reached.push(backend)
+    return reached.length > 0 ? reached : all
+  }
+
   #backends(): DatabaseBackend[] {
     return this.within(() => backends.all()).filter((each) => each instanceof DatabaseBackend)
   }
+}
+
+function assertManager(manager: EntityManager | undefined, what: string): void {
+  check(settingsSubject(what), 'manager', manager, or(undefined, MANAGER))
 }
 
 async function laneOf(

@@ -139,10 +139,11 @@ export class RecordedTasks extends BaseKit {
     const [row] = rows
     if (!row || !recorder.isDueNow(row)) return
     const run = (): Promise<void> => this.#toItsEnd(row, recorder)
-    await inFreshContext(() =>
-      this.within(() =>
-        manager ? joinable(manager.connection, (join) => join(manager, run)) : run(),
-      ),
+    // Within a transaction what else the caller's context holds of that is there, too.
+    await this.within(() =>
+      manager
+        ? joinable(manager.connection, (join) => join(manager, run))
+        : inFreshContext(() => this.within(run)),
     )
   }
 

@@ -23,7 +23,7 @@ let open: DataSource
 const greet = task('transactional.greet', async (id: number) => {
   const people = open.getRepository(Person)
   const person = await people.findOneByOrFail({ id })
-  await people.save({ ...person, name: `Dear ${person.name}` })
+  await people.update(id, { name: `Dear ${person.name}` })
   await done.enqueue()
   return person.name
 })

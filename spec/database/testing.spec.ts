@@ -333,6 +333,20 @@ describeEachDatabase((database) => {
     expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'SUCCESSFUL' })).toBe(2)
   })
 
+  it.each(['without a kit', 'with one'])(
+    'perform has a transaction for a task, %s',
+    async (kit) => {
+      await tasks.restore()
+      const recorded = kit === 'with one' ? testTasks() : undefined
+      await perform(transfer, [true])
+      await expect(perform(transfer, [false])).rejects.toThrow('no money')
+      expect(await dataSource.query('SELECT * FROM kit_account')).toHaveLength(1)
+      if (recorded) expect(recorded.enqueued(note)).toHaveLength(1)
+      else expect(await dataSource.getRepository(DBTaskResult).count()).toBe(1)
+      await recorded?.restore()
+    },
+  )
+
   describe('recorded in memory, beside a database', () => {
     it('a task is gone with the transaction that it was enqueued in', async () => {
       const recorded = testTasks()

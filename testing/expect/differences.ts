@@ -1,5 +1,5 @@
 import { isRecord } from '../../lib/errors/option-checks'
-import { isMatcher, matcherText, Partial } from './matchers'
+import { isMatcher, matcherText, PartialMatcher } from './matchers'
 
 /** Marks a text that stands for a matcher. No text of an argument begins so: it is no printable character. */
 export const MATCHER = '\u0001'
@@ -22,7 +22,7 @@ export function differencesOf(
   actual: unknown,
   path: Path = [],
 ): readonly Difference[] {
-  if (expected instanceof Partial) return partsOf(expected.parts, actual, path)
+  if (expected instanceof PartialMatcher) return partsOf(expected.parts, actual, path)
   const differs = [{ path, expected, actual }]
   if (isMatcher(expected)) return expected.asymmetricMatch(actual) ? [] : differs
   const written = asWritten(expected)

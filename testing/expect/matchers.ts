@@ -74,7 +74,7 @@ class Matching extends Own {
 }
 
 /** Only the named parts of an object are compared. */
-export class Partial extends Own {
+export class PartialMatcher extends Own {
   readonly parts: object
 
   constructor(parts: object) {
@@ -109,7 +109,7 @@ export function matching<T = unknown>(holds: (value: T) => unknown): Matcher {
 
 /** Matches objects that have these parts, at any depth; what is not named may be as it likes. */
 export function partial<T extends object>(parts: Parts<T>): Matcher {
-  return new Partial(parts)
+  return new PartialMatcher(parts)
 }
 
 export function isMatcher(value: unknown): value is Matcher {

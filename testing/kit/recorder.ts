@@ -100,6 +100,7 @@ export class Recorder extends MemoryBackend {
 
   #databaseOf(real: TaskBackend): DatabaseBackend {
     if (real instanceof DatabaseBackend) return real
+    if (real instanceof Recorder) return this.#databaseOf(real.#real)
     throw new NotSupportedError(
       `TASKS.${real.alias} has no data source, so a transactional task has no transaction to run in.`,
       'Configure the Database backend in the test, or pass a manager: perform(task, args, { manager }).',

@@ -11,6 +11,7 @@ import { inTime, NoAnswer } from '../../lib/clock'
 import { type Join, joinable } from './ambient-transaction'
 import { isMarkGone } from './connections/database-errors'
 import { discard, endStatement } from './connections/driver-connection'
+import { depthOf } from './connections/savepoint'
 import { Session } from './connections/session'
 import { onSoleConnection } from './connections/sqlite-turns'
 import { livesInMemory } from './connections/worker-data-source'
@@ -178,9 +179,4 @@ async function rollBackAll(runner: QueryRunner): Promise<void> {
     isOutermost = depthOf(runner) <= 1
     await runner.rollbackTransaction()
   }
-}
-
-/** The number of nested transactions; TypeORM has it in a private field only. */
-function depthOf(runner: QueryRunner): number {
-  return Number(Reflect.get(runner, 'transactionDepth'))
 }

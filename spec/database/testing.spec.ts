@@ -295,6 +295,38 @@ describeEachDatabase((database) => {
       await expect(tasks.drain({ manager: kept })).rejects.toBeInstanceOf(InvalidTaskError)
     })
 
+    it('leaves paused queues alone', async () => {
+      await backends.get('default').pauseQueue('mail')
+      await note.using({ queueName: 'mail' }).enqueue('paused')
+      await note.enqueue('runs')
+      expect((await tasks.run()).runs).toBe(1)
+      await backends.get('default').resumeQueue('mail')
+      expect((await tasks.run({ queues: ['mail'] })).runs).toBe(1)
+      expect(seen).toEqual(['runs', 'paused'])
+    })
+
+    it('drains the backends that the transaction can reach, of several on several databases', async () => {
+      await tasks.restore()
+      const other = await database.connect({ entities: taskEntities, synchronize: true })
+      configureTasks({
+        default: { BACKEND, QUEUES: [], OPTIONS: { dataSource } },
+        other: { BACKEND, QUEUES: [], OPTIONS: { dataSource: other } },
+      })
+      tasks = testTasks({ mode: 'database' })
+      await rolledBack(async (manager) => {
+        await note.using({ manager }).enqueue('inside')
+        await note.using({ backend: 'other' }).enqueue('outside')
+        expect((await tasks.drain({ manager })).runs).toBe(1)
+      })
+      await note
+        .using({ backend: 'other', runAfter: new Date(Date.now() + 60_000) })
+        .enqueue('later')
+      await tasks.travel(61_000)
+      expect((await tasks.run()).runs).toBe(2)
+      // What was delayed comes first.
+      expect(seen).toEqual(['inside', 'later', 'outside'])
+    })
+
     it('refuses what is no manager, and one of another database', async () => {
       const refused = 'expected an EntityManager, got an object (Object)'
       const manager = {} as EntityManager
@@ -361,6 +393,17 @@ describeEachDatabase((database) => {
         throw new Error('no')
       }).catch(() => {})
       expect(recorded.enqueued(add).map(({ args }) => args)).toEqual([[1], [2]])
+
+      await dataSource.transaction(async (manager) => {
+        await manager.transaction(async (inner) => add.using({ manager: inner }).enqueue(5))
+        await add.using({ manager }).enqueueMany([[6], [7]])
+        const inner = manager.transaction(async (savepoint) => {
+          await add.using({ manager: savepoint }).enqueue(8)
+          throw new Error('no')
+        })
+        await inner.catch(() => {})
+      })
+      expect(recorded.enqueued(add).map(({ args }) => args[0])).toEqual([1, 2, 5, 6, 7])
       await recorded.restore()
     })
 

@@ -8,7 +8,7 @@ import { argumentDifferences, type Difference } from './differences'
 import { Printer } from './print'
 import { checkedWanted, type Wanted, wantedDifferences } from './wanted'
 
-/** An expectation of a test does not hold. */
+/** An expectation of a test does not hold. No AssertionError of Node: Jest would look for values in it that it does not have. */
 @OneClass('TaskExpectationError')
 export class TaskExpectationError extends TasksError {
   readonly code = 'TASK_EXPECTATION'

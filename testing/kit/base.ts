@@ -78,10 +78,10 @@ export abstract class BaseKit {
     return result
   }
 
-  /** Starts real workers side by side, for tests of races. They serve all queues of the backend `default`, unless told otherwise. */
+  /** Starts real workers side by side, for tests of races. They serve all queues of the backend `default`, and fire no schedules, unless told otherwise. */
   async workers(count = 1, options: WorkerOptions = {}): Promise<TestWorkers> {
     check(settingsSubject('workers'), 'count', count, wholeNumber(1))
-    const wanted = { queues: '*', interval: INTERVAL_MS, ...options } as const
+    const wanted = { queues: '*', interval: INTERVAL_MS, schedules: false, ...options } as const
     const started = await this.within(() =>
       Promise.all(Array.from({ length: count }, () => startWorker(wanted))),
     )

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm'
 import { joinable } from '../../backends/database/ambient-transaction'
 import { claim, hold, type MemoryRow } from '../../backends/memory/row'
 import { claimedRow } from '../../backends/database/row'
+import { wholeOptions } from '../../backends/keys'
 import { MemoryTable } from '../../backends/memory/table'
 import type { Task, TaskBackend, TaskResult } from '../../index'
 import { backends } from '../../lib/backend-registry'
@@ -15,9 +16,10 @@ import {
 } from '../expect/expectation'
 import type { ExpectedArgs } from '../expect/matchers'
 import type { Wanted } from '../expect/wanted'
-import { runSettings, type TestSettings } from '../options'
+import { runSettings, type RunSettings, type TestSettings } from '../options'
 import { drain, failureOf, type HeardLane, type RunOptions, type RunReport } from '../run/drain'
 import { closing, hearing, LEASE_SECONDS, runRow } from '../run/lane'
+import type { TaskRunError } from '../run/run-error'
 import { catching, type Thrown } from '../run/thrown'
 import { BaseKit } from './base'
 import { moveRowsBack, untilDue } from './memory-time'
@@ -92,16 +94,7 @@ export class RecordedTasks extends BaseKit {
    */
   async run(options: RunOptions = {}): Promise<RunReport> {
     const settings = runSettings(options, 'run')
-    const untilNext = async (): Promise<number | undefined> =>
-      untilDue(this.#table, settings.queues)
-    return inFreshContext(() =>
-      this.within(async () => {
-        const lanes = await this.#lanes()
-        const travel = (ms: number): Promise<void> => this.travel(ms)
-        const stores = lanes.map(({ store }) => store)
-        return closing(stores, () => drain(lanes, { ...settings, untilNext, travel }))
-      }),
-    )
+    return inFreshContext(() => this.within(() => this.#drain(settings)))
   }
 
   async travel(ms: number): Promise<void> {
@@ -130,15 +123,21 @@ export class RecordedTasks extends BaseKit {
     return lanes
   }
 
+  async #drain(settings: RunSettings): Promise<RunReport> {
+    const untilNext = async (): Promise<number | undefined> =>
+      untilDue(this.#table, settings.queues)
+    const lanes = await this.#lanes()
+    const travel = (ms: number): Promise<void> => this.travel(ms)
+    const stores = lanes.map(({ store }) => store)
+    return closing(stores, () => drain(lanes, { ...settings, untilNext, travel }))
+  }
+
   readonly #runInline = async (
     rows: readonly MemoryRow[],
     recorder: Recorder,
     manager: EntityManager | undefined,
   ): Promise<void> => {
-    if (rows.length > 1) return void (await this.run())
-    const [row] = rows
-    if (!row || !recorder.isDueNow(row)) return
-    const run = (): Promise<void> => this.#toItsEnd(row, recorder)
+    const run = (): Promise<void> => this.#allToTheirEnds(rows, recorder)
     // Within a transaction what else the caller's context holds of that is there, too.
     await this.within(() =>
       manager
@@ -147,8 +146,20 @@ export class RecordedTasks extends BaseKit {
     )
   }
 
-  /** Its retries follow at once. @throws TaskRunError if it fails for good. */
-  async #toItsEnd(row: MemoryRow, recorder: Recorder): Promise<void> {
+  /** All of them, also after one has failed. @throws TaskRunError of the first that fails. */
+  async #allToTheirEnds(rows: readonly MemoryRow[], recorder: Recorder): Promise<void> {
+    if (rows.some(isOfFlow)) return void (await this.#drain(runSettings({}, 'inline')))
+    const failures: TaskRunError[] = []
+    for (const row of rows)
+      if (recorder.isDueNow(row)) {
+        const failure = await this.#toItsEnd(row, recorder)
+        if (failure) failures.push(failure)
+      }
+    if (failures[0]) throw failures[0]
+  }
+
+  /** Its retries follow at once. Gives the failure of one that fails for good. */
+  async #toItsEnd(row: MemoryRow, recorder: Recorder): Promise<TaskRunError | undefined> {
     const thrown: Thrown = new Map()
     const heard = hearing()
     const store = await recorder.openStore({ leaseSeconds: LEASE_SECONDS, wakeup: heard.hear })
@@ -161,8 +172,12 @@ export class RecordedTasks extends BaseKit {
       }
     }
     await closing([store], () => catching(thrown, run))
-    if (row.status === 'FAILED') throw failureOf([recorder.read(row)], thrown)
+    return row.status === 'FAILED' ? failureOf([recorder.read(row)], thrown) : undefined
   }
+}
+
+function isOfFlow({ options, unique_key: key }: MemoryRow): boolean {
+  return wholeOptions(options, key)?.includes('"flow"') ?? false
 }
 
 /** Runners show the line at the top of the stack: that of the test, which called `method`. */

@@ -37,16 +37,19 @@ export class Recorder extends MemoryBackend {
   }
 
   override async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    const result = await super.enqueue(order)
-    if (!result.isDuplicate) await this.#added([result], order.task.manager)
-    return this.#recorded ? result.refresh() : result
+    return (await this.enqueueMany([order]))[0] as TaskResult<unknown>
+  }
+
+  override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
+    const manager = await this.#joined(orders[0]?.task.manager)
+    const results: TaskResult<unknown>[] = []
+    for (const order of orders) results.push(await super.enqueue(order))
+    return this.#added(results, manager)
   }
 
   override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
-    const results = await super.enqueueFlow(plan)
-    await this.#added(results, plan.rows[0]?.order.task.manager)
-    if (this.#recorded) for (const result of results) await result.refresh()
-    return results
+    const manager = await this.#joined(plan.rows[0]?.order.task.manager)
+    return this.#added(await super.enqueueFlow(plan), manager)
   }
 
   /** The result as its row stands now. */
@@ -77,25 +80,31 @@ export class Recorder extends MemoryBackend {
   }
 
   async #added(
-    results: readonly TaskResult<unknown>[],
-    explicit: EntityManager | undefined,
-  ): Promise<void> {
+    results: TaskResult<unknown>[],
+    manager: EntityManager | undefined,
+  ): Promise<TaskResult<unknown>[]> {
     const { rows } = this.table
-    const added = results.flatMap(({ id }) => rows.get(id) ?? [])
-    const manager = await this.#joined(explicit)
-    const { queryRunner: runner } = manager ?? {}
-    if (runner?.isTransactionActive)
-      afterRollback(runner, () => {
+    const added = results
+      .filter(({ isDuplicate }) => !isDuplicate)
+      .flatMap(({ id }) => rows.get(id) ?? [])
+    if (manager?.queryRunner)
+      afterRollback(manager.queryRunner, () => {
         for (const { row_key: key } of added) rows.delete(key)
       })
-    await this.#recorded?.(added, this, runner?.isTransactionActive ? manager : undefined)
+    if (!this.#recorded) return results
+    await this.#recorded(added, this, manager)
+    for (const result of results) await result.refresh()
+    return results
   }
 
-  /** The manager whose transaction an enqueue joins; undefined where there is no data source, or it is closed. */
+  /** The manager of the transaction that an enqueue joins, as in production; undefined outside of any. */
   async #joined(explicit: EntityManager | undefined): Promise<EntityManager | undefined> {
-    if (explicit || !(this.#real instanceof DatabaseBackend)) return explicit
-    const dataSource = await this.#real.dataSource().catch(() => undefined)
-    return dataSource?.isInitialized ? managerFor(dataSource, undefined) : undefined
+    const dataSource =
+      this.#real instanceof DatabaseBackend
+        ? await this.#real.dataSource().catch(() => undefined)
+        : undefined
+    const manager = dataSource?.isInitialized ? managerFor(dataSource, explicit) : explicit
+    return manager?.queryRunner?.isTransactionActive ? manager : undefined
   }
 
   #databaseOf(real: TaskBackend): DatabaseBackend {

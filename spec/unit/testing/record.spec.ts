@@ -447,6 +447,16 @@ describe('inline', () => {
     expect(seen).toEqual(['later'])
   })
 
+  it('runs all of many, also after one has failed', async () => {
+    const many = task('kit.many', (what: string) => {
+      seen.push(what)
+      if (what === 'bad') throw new Error('bad one')
+    })
+    await expect(many.enqueueMany([['bad'], ['good']])).rejects.toThrow('bad one')
+    expect(seen).toEqual(['bad', 'good'])
+    expect(tasks.enqueued(many).map(({ status }) => status)).toEqual(['FAILED', 'SUCCESSFUL'])
+  })
+
   it('runs each of many, and whole flows', async () => {
     const results = await add.enqueueMany([[1], [2]])
     expect(results.map(({ returnValue }) => returnValue)).toEqual([11, 12])

@@ -1,5 +1,5 @@
 import 'reflect-metadata'
-import { request as forward } from 'node:http'
+import { Agent, get, type IncomingHttpHeaders, request as forward } from 'node:http'
 import { serve as serveHono } from '@hono/node-server'
 import type { INestApplication } from '@nestjs/common'
 import { Module } from '@nestjs/common'
@@ -162,9 +162,56 @@ describeEachDatabase(
         expect([answer.status, answer.url, answer.redirected]).toEqual([200, `${url}/x/`, true])
       },
     )
+
+    it('leaves an answer to what has answered before it, and the process goes on', async () => {
+      const lines = catchLog()
+      const page = made({
+        authorize: () => new Promise((granted) => setTimeout(granted, 100, 'all')),
+      })
+      const url = await listening((request, response) => {
+        void page.node(request, response)
+        setTimeout(() => response.writeHead(504).end('too late'), 20)
+      })
+      const answer = await fetch(`${url}/api/1/overview`)
+      expect([answer.status, await answer.text()]).toEqual([504, 'too late'])
+      await new Promise((wake) => setTimeout(wake, 200))
+      expect(lines).toEqual([])
+    })
+
+    it.each(['//', '/http://[bad/', '/%%'])('answers the address %s', async (path) => {
+      const url = await listening((request, response) => void page.node(request, response))
+      const page = made({ authorize: () => 'all' })
+      const status = await new Promise((resolve) => {
+        get({ port: new URL(url).port, path }, ({ statusCode }) => resolve(statusCode))
+      })
+      expect([200, 302, 400, 404]).toContain(status)
+    })
+
+    it.each(MOUNTS.filter(([name]) => /^(node:http|Express|Fastify)$/.test(name)))(
+      'in %s a page that is closed keeps no connection of a tab that goes on asking',
+      async (_name, mount) => {
+        const page = made({ authorize: () => 'all' })
+        const url = await mount(page, '')
+        const agent = new Agent({ keepAlive: true })
+        const ask = () => headersOf(`${url}/api/1/overview`, agent)
+        expect((await ask()).connection).toBe('keep-alive')
+        await page.close()
+        expect((await ask()).connection).toBe('close')
+        agent.destroy()
+      },
+    )
   },
   { only: ['sqlite'] },
 )
+
+function headersOf(url: string, agent: Agent): Promise<IncomingHttpHeaders> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent }, (answer) => {
+      answer.resume().once('end', () => resolve(answer.headers))
+    })
+    request.once('error', reject)
+  })
+}
 
 async function until(isSo: () => boolean): Promise<void> {
   const end = Date.now() + 10_000

@@ -244,6 +244,24 @@ describeEachDatabase((database) => {
       })
     })
 
+    it('tells of a task that has ended the transaction', async () => {
+      await tasks.restore()
+      // One of its own: TypeORM does not see that the transaction is over.
+      const own = await database.connect({ entities: taskEntities, synchronize: true })
+      tasks = testTasks({ database: own })
+      const runner = own.createQueryRunner()
+      await runner.startTransaction()
+      const { manager } = runner
+      const ends = task('dbkit.ends', async () => void (await manager.query('COMMIT')))
+      await ends.using({ manager }).enqueue()
+      await expect(tasks.drain({ manager })).rejects.toThrow(
+        'Task "dbkit.ends" has ended the transaction of the test. Let no task',
+      )
+      // On some databases there is nothing to roll back any more.
+      await runner.rollbackTransaction().catch(() => {})
+      await runner.release()
+    })
+
     it('takes a cancel of a task by itself, and tells listeners', async () => {
       const heard: string[] = []
       const end = taskFinished.connect(({ result }) => heard.push(result.status))

@@ -90,6 +90,13 @@ export async function recorded(): Promise<void> {
   await tasks.restore()
 }
 
+export async function disposed(add: Task<[a: number, b?: number], number>): Promise<void> {
+  using tasks = testTasks()
+  tasks.expectNotEnqueued(add)
+  await using rows = testTasks({ mode: 'database' })
+  await rows.expectNotEnqueued(add)
+}
+
 export async function performed(add: Task<[a: number, b?: number], number>): Promise<void> {
   const result = await perform(add, [1, 2], { attempt: 2, signal: new AbortController().signal })
   same<typeof result, TaskResult<number>>(true)

@@ -205,7 +205,8 @@ async function laneOf(
     return { backend, store, heard }
   }
   const store = await backend.openStore({ leaseSeconds, manager })
-  const around = <T>(work: () => Promise<T>): Promise<T> => inSavepoint(manager, work)
+  const around = <T>(work: () => Promise<T>, taskName: string): Promise<T> =>
+    inSavepoint(manager, work, taskName)
   return { backend: new WithinTransaction(backend, manager), store, around }
 }
 

@@ -44,7 +44,11 @@ export class WithinTransaction extends TaskBackend {
  *
  * @throws InvalidTaskError if `work` has ended the transaction.
  */
-export async function inSavepoint<T>(manager: EntityManager, work: () => Promise<T>): Promise<T> {
+export async function inSavepoint<T>(
+  manager: EntityManager,
+  work: () => Promise<T>,
+  taskName: string,
+): Promise<T> {
   await manager.query(`SAVEPOINT ${MARK}`)
   const done = await work()
   try {
@@ -52,7 +56,7 @@ export async function inSavepoint<T>(manager: EntityManager, work: () => Promise
   } catch {
     await manager.query(`ROLLBACK TO SAVEPOINT ${MARK}`).catch((cause: unknown) => {
       throw new InvalidTaskError(
-        'A task has ended the transaction of the test.',
+        `Task "${taskName}" has ended the transaction of the test.`,
         'Let no task that is run by drain({ manager }) send COMMIT or ROLLBACK; on MySQL and MariaDB no CREATE, ALTER, DROP or TRUNCATE either.',
         { cause },
       )

@@ -20,8 +20,8 @@ export interface Lane {
   /** The backend as the tasks see it. */
   readonly backend: TaskBackend
   readonly store: Store
-  /** Calls a run; by default as it is. */
-  readonly around?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined
+  /** Calls a run of a task of that name; by default as it is. */
+  readonly around?: (<T>(work: () => Promise<T>, taskName: string) => Promise<T>) | undefined
 }
 
 /** A lane, whose store is opened with `hear`, and what it hears of the row that runs. */
@@ -63,7 +63,7 @@ export async function runRow(
   const { backend, store, around = (work) => work() } = lane
   const slot = new Slot(backend, store.maxCrashes)
   if (heard) heard.slot = { key: row.key, slot }
-  const ran = await around(() => slot.run(row, signal))
+  const ran = await around(() => slot.run(row, signal), row.values.taskName)
   if ('unbegun' in ran) throw await givenBack(lane, row, ran)
   const outcome = await handedIn(store, ran.outcome)
   if (!outcome || outcome.status === 'READY') return outcome

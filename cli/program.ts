@@ -87,6 +87,8 @@ const MEANT: Readonly<Record<string, string>> = {
   migrate: 'makemigrations',
   probe: 'health',
   healthcheck: 'health',
+  setup: 'init',
+  install: 'init',
   beat: 'schedules',
   cron: 'schedules',
   ui: 'dashboard',

@@ -1,7 +1,7 @@
 import { UsageError } from '../../index'
 import type { ArgumentQuery, TaskQuery } from '../../lib/browser'
 import { lacking, Refused } from '../security/access'
-import { isSecretName } from '../security/redact'
+import { isSecretName } from '../security/secrets/names'
 import type { Asked } from './asked'
 import {
   assertLength,

@@ -52,17 +52,12 @@ export interface TaskQuery {
   /** Enqueued before this instant. */
   readonly to?: Date | undefined
   /** Only tasks for which it is true. It is asked before `args` and `text` are compared, so that of others nothing can be told. */
-  readonly isShown?: ((task: ShownBy) => boolean) | undefined
+  readonly isShown?:
+    ((task: Pick<TaskResult<unknown>, 'taskName' | 'queueName'>) => boolean) | undefined
   /** Only tasks older than the one of this id: for the next page, `next` of the one before. */
   readonly before?: string | undefined
   /** The greatest number of tasks to look at. */
   readonly within: number
-}
-
-/** What says whether a task is shown. */
-export interface ShownBy {
-  readonly taskName: string
-  readonly queueName: string
 }
 
 export interface ArgumentQuery {

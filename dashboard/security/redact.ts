@@ -61,13 +61,21 @@ export class Redaction {
   }
 
   #learn(value: unknown, depth: number, isSecret: boolean): void {
-    this.#isPartial ||= !this.#spend(EACH) || (isSecret && depth >= DEEPEST)
-    if (depth >= DEEPEST || this.#isPartial) return
+    if (!this.#isWithin(depth, isSecret)) return
     if (typeof value === 'string') this.#learnText(value, depth, isSecret)
     else if (typeof value === 'number' && isSecret) this.#add(String(value))
-    else if (typeof value === 'object' && value !== null)
-      for (const [name, each] of Object.entries(value))
-        this.#learn(each, depth + 1, isSecret || this.#isHidden(value, name))
+    else if (typeof value === 'object' && value !== null) this.#learnEach(value, depth, isSecret)
+  }
+
+  /** A secret that is not looked at could be quoted by any text. */
+  #isWithin(depth: number, isSecret: boolean): boolean {
+    this.#isPartial ||= !this.#spend(EACH) || (isSecret && depth >= DEEPEST)
+    return depth < DEEPEST && !this.#isPartial
+  }
+
+  #learnEach(value: object, depth: number, isSecret: boolean): void {
+    for (const [name, each] of Object.entries(value))
+      this.#learn(each, depth + 1, isSecret || this.#isHidden(value, name))
   }
 
   #learnText(text: string, depth: number, isSecret: boolean): void {

@@ -5,7 +5,7 @@ import { clock } from '../../../lib/clock'
 import { ResultNotFoundError } from '../../../lib/errors/errors'
 import { isUuid } from '../../ids'
 import type { Values } from '../connections/statement'
-import { valuesOf } from '../row'
+import { type ClaimedRaw, valuesOf } from '../row'
 import { SMALL_COLUMNS } from '../browse'
 import { type Conditions, conditionsOf, isImpossible } from './conditions'
 import { MARGIN_MS, type Sight } from './sight'
@@ -18,6 +18,8 @@ const COSTLY = { first: 250, most: 4_000 }
 const GROWTH = 4
 /** Rows of a part that are looked at in this process. */
 const CANDIDATES = 100
+/** Of these so many at once: each may have megabytes of arguments. */
+const TOLD = 20
 
 const NOTHING: TaskPage = { tasks: [], next: null, searchedTo: null }
 
@@ -158,17 +160,22 @@ class Search {
   /** Those that filters mean which a database cannot compare. */
   async #matching(keys: readonly string[]): Promise<string[]> {
     const { args = [], text, workerId, isShown } = this.#query
-    const rows = await this.#sight.told(keys)
-    return rows.flatMap((row) => {
+    const isMatch = (row: ClaimedRaw): boolean => {
       const values = valuesOf(row)
-      const isMatch =
+      return (
         // It may have come since the others were asked for.
         (isShown?.(values) ?? true) &&
         args.every((each) => hasArgument(values, each)) &&
         (text === undefined || hasText(values, text)) &&
         (workerId === undefined || values.workerIds.includes(workerId))
-      return isMatch ? [row.row_key] : []
-    })
+      )
+    }
+    const found: string[] = []
+    for (let at = 0; at < keys.length; at += TOLD) {
+      const rows = await this.#sight.told(keys.slice(at, at + TOLD))
+      found.push(...rows.filter(isMatch).map(({ row_key }) => row_key))
+    }
+    return found
   }
 
   #order(): string {

@@ -1,7 +1,9 @@
 import type { DataSource } from 'typeorm'
 import { configureTasks, DBTaskResult, runUntilEmpty, task, taskEntities } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
+import { backends } from '../../lib/backend-registry'
 import type { Change } from '../../dashboard'
+import { UNCHECKED } from '../../dashboard/security/redact'
 import { describeEachDatabase, hasHexIds } from '../support/databases'
 import { change, closeServed, serve } from '../support/dashboard'
 import { readyRow } from '../support/row-values'
@@ -16,6 +18,9 @@ const invite = task(
   },
   { uniqueKey: (to) => `invite-${to.email}` },
 )
+const quote = task('hidden.quote', (of: { password: string }) => {
+  throw new Error(`not with ${of.password}`)
+})
 const other = task('hidden.other', (value: string) => value, { uniqueKey: (value) => value })
 
 describeEachDatabase(({ connect, name }) => {
@@ -152,14 +157,50 @@ describeEachDatabase(({ connect, name }) => {
   })
 
   it('passes over values that are nested too deeply to be compared', async () => {
-    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+    const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
     const { id } = await fine.enqueue('zz')
     // Some databases take no such values.
-    await foreign(`{"args":[${deep},"zz"],"kwargs":{}}`).catch(() => {})
+    for (const levels of [4_000, 20_000])
+      await foreign(`{"args":[${deep(levels)},"zz"],"kwargs":{}}`).catch(() => {})
     const ask = await serve()
-    for (const filter of ['text=zz', 'args.0=zz', 'args.0.0=zz'])
+    for (const filter of ['', 'text=zz', 'args.0=zz', 'args.0.0=zz'])
       expect((await ask(`tasks?${filter}`)).status).toBe(200)
     const found = (await ask('tasks?text=zz')).body.tasks
     expect(found.map((task: { id: string }) => task.id)).toContain(id)
+  })
+
+  it('reads no large values for a list, and shows there nothing that could quote them', async () => {
+    const large = { text: 'x'.repeat(200_000), password: 'hunter22' }
+    const { id } = await quote.enqueue(large)
+    await fine.enqueue('y'.repeat(200_000))
+    await runUntilEmpty()
+    await rows().update({ id }, { progress: { done: 1, total: 2, note: 'with hunter22' } })
+    const [backend] = backends.all()
+    const browser = await backend?.openBrowser()
+    const page = await browser?.tasks({ limit: 5, within: 5 })
+    await browser?.close()
+    const seen = page?.tasks.map((each) => JSON.stringify(each.toJSON()).length)
+    expect(Math.max(...(seen ?? []))).toBeLessThan(5_000)
+
+    const ask = await serve()
+    const listed = (await ask('tasks?state=FAILED')).body.tasks
+    expect(listed).toMatchObject([
+      { id, error: 'Error', excerpt: '…', headline: null, progress: { note: UNCHECKED } },
+    ])
+    const { args, errors, progress } = (await ask(`tasks/${id}`)).body
+    expect(args).toEqual([{ ...large, password: '[redacted]' }])
+    expect([errors[0].traceback, progress.note]).toEqual([
+      expect.stringContaining('not with [redacted]'),
+      'with [redacted]',
+    ])
+  })
+
+  it('looks for values in large arguments, though it lists none', async () => {
+    const large = Array.from({ length: 45 }, (_, i) => [`${'x'.repeat(20_000)} ${i}`] as [string])
+    const enqueued = await fine.enqueueMany(large)
+    const ask = await serve()
+    const found = (await ask('tasks?text=xx 44')).body.tasks
+    expect(found).toMatchObject([{ id: enqueued[44]?.id, excerpt: '…' }])
+    expect((await ask('tasks?text=xxx&limit=200')).body.tasks).toHaveLength(45)
   })
 })

@@ -19,7 +19,7 @@ const GROWTH = 4
 /** Rows of a part that are looked at in this process. */
 const CANDIDATES = 100
 /** Of these so many at once: each may have megabytes of arguments. */
-const TOLD = 20
+const TOLD = 10
 
 const NOTHING: TaskPage = { tasks: [], next: null, searchedTo: null }
 

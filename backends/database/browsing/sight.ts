@@ -3,7 +3,7 @@ import { dashed, hexOf } from '../../../entities/formats'
 import { NOT_READ } from '../../../lib/browser'
 import type { TaskResult } from '../../../lib/result'
 import type { BrowseWords } from '../dialects/browsing/words'
-import { selectList, SMALL_BYTES } from '../dialects/sql-text'
+import { selectList } from '../dialects/sql-text'
 import { profileOf } from '../profiles/profile-of'
 import type { ClaimedRaw, RawRow } from '../row'
 import type { Table } from '../table'
@@ -27,15 +27,15 @@ const MOST = 200
 /** Ids that are made at one instant begin alike; a clock may be this far from the database's, or a transaction this long. */
 export const MARGIN_MS = 3_600_000
 
-/** More bytes than these are not read for a list of columns that may have any number of them. */
+/** The most bytes that a list reads of a column, of those that may have any number of them: lists are read each second. */
 const LISTED: Readonly<Partial<Record<ColumnName, number>>> = {
-  args_kwargs: SMALL_BYTES,
-  worker_ids: SMALL_BYTES,
-  progress: SMALL_BYTES,
-  options: SMALL_BYTES,
-  // More than the library writes.
+  args_kwargs: 8 * 1024,
+  worker_ids: 32 * 1024,
+  progress: 8 * 1024,
+  options: 8 * 1024,
+  // They count attempts, and have at most half of this if the library wrote them.
   attempt_errors: 128 * 1024,
-  traceback: 256 * 1024,
+  traceback: 32 * 1024,
   return_value: 0,
 }
 /** What is read in their place; NULL by default. */

@@ -1,7 +1,7 @@
 import { NOT_READ } from '../../lib/browser'
 import { KnownSecrets, LONG, SHORTEST } from './secrets/known'
 import { type Keys, namesOf } from './secrets/names'
-import { placesIn } from './secrets/places'
+import { type Place, placesIn } from './secrets/places'
 import { replaced } from './secrets/spans'
 
 /** What stands in the place of a value that nobody shall read. */
@@ -30,6 +30,15 @@ export interface RedactRules {
   readonly keys: Keys
 }
 
+/** Texts of so many characters are large. */
+const LARGE = 1_000
+
+interface LookedAt {
+  /** What the text holds as JSON; undefined: nothing. */
+  readonly json: unknown
+  readonly places: readonly Place[]
+}
+
 type Values = Readonly<Record<string, unknown>>
 
 /**
@@ -41,6 +50,7 @@ export class Redaction {
   readonly #isSecret: (name: string) => boolean
   readonly #known = new KnownSecrets()
   readonly #names = new Map<string, string>()
+  readonly #large = new Map<string, LookedAt>()
   #steps = MOST_STEPS
   /** Not all secrets are known: any text may have one. */
   #isPartial = false
@@ -74,6 +84,11 @@ export class Redaction {
   }
 
   #learnEach(value: object, depth: number, isSecret: boolean): void {
+    if (Array.isArray(value)) {
+      const isPair = this.#isPair(value)
+      value.forEach((each, i) => this.#learn(each, depth + 1, isSecret || (isPair && i === 1)))
+      return
+    }
     for (const [name, each] of Object.entries(value))
       this.#learn(each, depth + 1, isSecret || this.#isHidden(value, name))
   }
@@ -82,10 +97,9 @@ export class Redaction {
     this.#isPartial ||= !this.#spend(text.length) || text === NOT_READ
     if (this.#isPartial) return
     if (isSecret) this.#add(text)
-    const json = jsonIn(text)
+    const { json, places } = this.#lookedAt(text)
     if (json !== undefined) this.#learn(json, depth + 1, isSecret)
-    for (const { from, to, isSure } of placesIn(text, this.#isSecret))
-      if (isSure) this.#add(text.slice(from, to))
+    for (const { from, to, isSure } of places) if (isSure) this.#add(text.slice(from, to))
   }
 
   #add(secret: string): void {
@@ -105,6 +119,7 @@ export class Redaction {
   }
 
   #cleanNumber(value: number): number | string {
+    if (this.#known.isEmpty) return value
     const digits = String(value)
     return digits.length >= LONG && this.#known.has(digits) ? REDACTED : value
   }
@@ -132,7 +147,7 @@ export class Redaction {
   /** Names are hidden for what is known alone: most are words of the app, without which nobody could read the rest. */
   #cleanName(name: string): string {
     if (name.length < SHORTEST) return name
-    const clean = this.#names.get(name) ?? this.#plain(name)
+    const clean = this.#names.get(name) ?? this.#plain(name, placesIn(name, this.#isSecret))
     this.#names.set(name, clean)
     return clean
   }
@@ -141,25 +156,31 @@ export class Redaction {
   #cleanText(text: string, depth: number): string {
     if (text.length < SHORTEST || text === NOT_READ) return text
     if (this.#isPartial) return UNCHECKED
-    const json = jsonIn(text)
-    if (json === undefined) return this.#plain(text)
-    const clean = this.#clean(json, depth + 1)
-    return clean === json ? this.#plain(text) : JSON.stringify(clean)
+    const { json, places } = this.#lookedAt(text)
+    const clean = json === undefined ? undefined : this.#clean(json, depth + 1)
+    return clean === json ? this.#plain(text, places) : JSON.stringify(clean)
   }
 
   /** By its characters alone. */
-  #plain(text: string): string {
+  #plain(text: string, places: readonly Place[]): string {
     if (!this.#spend(text.length)) return UNCHECKED
     const known = this.#known.in(text, (steps) => this.#spend(steps))
     if (known === null) return UNCHECKED
-    const places = placesIn(text, this.#isSecret)
     return places.length + known.length === 0
       ? text
       : replaced(text, [...places, ...known], REDACTED)
   }
 
+  /** A large text is looked at once, to learn of its secrets and to replace them. */
+  #lookedAt(text: string): LookedAt {
+    const known = text.length < LARGE ? undefined : this.#large.get(text)
+    if (known) return known
+    const found = { json: jsonIn(text), places: placesIn(text, this.#isSecret) }
+    if (text.length >= LARGE) this.#large.set(text, found)
+    return found
+  }
+
   #isHidden(of: object, name: string): boolean {
-    if (Array.isArray(of)) return name === '1' && this.#isPair(of)
     if (this.#isSecret(name)) return true
     if (name !== 'value') return false
     return NAMING.some((each) => {

@@ -6,8 +6,10 @@ const MOST = 10_000
 export const LONG = 6
 /** Shorter ones are not looked for: they would be found everywhere. */
 export const SHORTEST = 4
-/** Entries of the table of hashes, a power of two. */
-const HASHES = 2 ** 18
+/** The table of hashes has two to the power of so many entries: few at first, since most rows have few secrets. */
+const BITS = { first: 10, more: 4, most: 18 }
+/** Entries for each text: of so many places that have none of them one is looked at in vain. */
+const SPARE = 8
 const BASE = 0x01000193
 const WORD = /[\p{L}\p{N}]/u
 /** The end of a text that was cut: what stands before it may be half a secret. */
@@ -40,13 +42,17 @@ export class KnownSecrets {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#all.size === 0
+  }
+
   has(text: string): boolean {
     return this.#all.has(text)
   }
 
   /** Where they stand in a text; null: the work was too much. */
   in(text: string, spend: Spend): readonly Span[] | null {
-    if (this.#all.size === 0) return NOWHERE
+    if (this.isEmpty) return NOWHERE
     const long = this.#long.in(text, spend)
     const short = this.#short.in(text, spend)
     return long && short && [...long, ...short.filter((span) => isAlone(text, span))]
@@ -73,6 +79,7 @@ function isAlone(text: string, { from, to }: Span): boolean {
 class Starts {
   readonly #width: number
   readonly #byStart = new Map<string, string[]>()
+  #bits = BITS.first
   #hashes = new Uint8Array(0)
   /** What the first character of a window counts for. */
   readonly #first: number
@@ -86,12 +93,23 @@ class Starts {
   }
 
   add(text: string): void {
-    if (this.#hashes.length === 0) this.#hashes = new Uint8Array(HASHES)
     const start = text.slice(0, this.#width)
     const known = this.#byStart.get(start)
     if (known) return void known.push(text)
     this.#byStart.set(start, [text])
-    this.#hashes[slotOf(this.#hashOf(start))] = 1
+    if (this.#hashes.length === 0 || this.#byStart.size * SPARE > this.#hashes.length) this.#grow()
+    this.#hashes[this.#slotOf(this.#hashOf(start))] = 1
+  }
+
+  #grow(): void {
+    if (this.#bits >= BITS.most) return
+    if (this.#hashes.length > 0) this.#bits = Math.min(BITS.most, this.#bits + BITS.more)
+    this.#hashes = new Uint8Array(2 ** this.#bits)
+    for (const start of this.#byStart.keys()) this.#hashes[this.#slotOf(this.#hashOf(start))] = 1
+  }
+
+  #slotOf(hash: number): number {
+    return Math.imul(hash, 0x9e3779b1) >>> (32 - this.#bits)
   }
 
   in(text: string, spend: Spend): Span[] | null {
@@ -100,7 +118,7 @@ class Starts {
     const end = text.length - (text.endsWith('\n') ? (CUT.exec(text)?.[0].length ?? 0) : 0)
     let hash = this.#hashOf(text)
     for (let at = 0; ; at++) {
-      if (this.#hashes[slotOf(hash)] === 1 && !this.#compare({ text, at, end }, found, spend))
+      if (this.#hashes[this.#slotOf(hash)] === 1 && !this.#compare({ text, at, end }, found, spend))
         return null
       if (at + this.#width >= text.length) return found
       const left = Math.imul(text.charCodeAt(at), this.#first)
@@ -130,8 +148,4 @@ class Starts {
     for (let i = 0; i < this.#width; i++) hash = (Math.imul(hash, BASE) + text.charCodeAt(i)) | 0
     return hash
   }
-}
-
-function slotOf(hash: number): number {
-  return (Math.imul(hash, 0x9e3779b1) >>> 14) & (HASHES - 1)
 }

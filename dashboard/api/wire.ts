@@ -21,6 +21,8 @@ export interface BackendView {
   /** Null: it cannot be browsed, or is away; `problem` says why and what to do. */
   readonly queues: readonly QueueView[] | null
   readonly problem: Problem | null
+  /** Why its queues cannot be paused; null: they can, as far as is known. */
+  readonly noPauses: Problem | null
 }
 
 export interface Problem {

@@ -15,9 +15,12 @@ import type { Wakeup, Store } from '../store'
 import type { Watch } from './chores/watching'
 import type * as assemble from './assemble'
 import type * as loop from './worker'
+import type { Pulse } from './health/pulse'
+import type { WorkerHealth, WorkerState } from './health/worker-health'
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
 
 export type { PruneOptions } from './prune-options'
+export type { WorkerHealth, WorkerState }
 
 export interface StopOptions {
   /** Does not wait for running tasks: their rows are given back unfinished. Default false. */
@@ -40,9 +43,9 @@ export interface RunningWorker {
    * an error that no retry could fix, as when its table is gone.
    */
   readonly state: WorkerState
+  /** How it is, for a probe of your own process. It asks nothing of the database, and never throws. */
+  health(): WorkerHealth
 }
-
-export type WorkerState = 'running' | 'stopping' | 'ended' | 'failed'
 
 /**
  * Starts a worker in this process; resolves once its database connection stands. A database that cannot be reached is
@@ -90,10 +93,10 @@ async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker
   const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
   const { poolOf, workerOn } = assembling()
   const pool = poolOf(backend, store, settings)
-  const worker = workerOn(pool, store, settings, watch)
+  const { worker, pulse } = workerOn(pool, store, settings, watch)
   hear = (wakeup) => worker.hear(wakeup)
   return {
-    start: () => inFreshContext(() => running(worker, settings.workerId)),
+    start: () => inFreshContext(() => running(worker, pulse, settings.workerId)),
     close: () => store.close(),
     running: () => pool.at('running').map(({ row }) => row.values),
   }
@@ -123,7 +126,7 @@ export function workerOf(
   settings: WorkerSettings,
 ): loop.Worker {
   const { poolOf, workerOn } = assembling()
-  return workerOn(poolOf(backend, store, settings), store, settings)
+  return workerOn(poolOf(backend, store, settings), store, settings).worker
 }
 
 /** Late: most processes that enqueue run no worker. */
@@ -131,7 +134,7 @@ function assembling(): typeof assemble {
   return require('./assemble') as typeof assemble
 }
 
-function running(worker: loop.Worker, workerId: string): RunningWorker {
+function running(worker: loop.Worker, pulse: Pulse, workerId: string): RunningWorker {
   const finished = worker.run()
   let end: 'ended' | 'failed' | undefined
   // A process that does not await `finished` must not die of an unhandled rejection.
@@ -148,13 +151,15 @@ function running(worker: loop.Worker, workerId: string): RunningWorker {
     worker.stop()
     return finished
   }
+  const stateOf = (): WorkerState => end ?? (worker.isStopping ? 'stopping' : 'running')
   return {
     workerId,
     stop,
     finished,
     get state() {
-      return end ?? (worker.isStopping ? 'stopping' : 'running')
+      return stateOf()
     },
+    health: () => pulse.health(stateOf()),
   }
 }
 

@@ -15,7 +15,7 @@ import { REFUSED_HEAD, refusedTasks } from '../support/refused-tasks'
 
 jest.setTimeout(240_000)
 
-const TYPES = ['task', 'dto', 'flows', 'keys', 'middleware', 'options', 'schedules'].map(
+const TYPES = ['task', 'dto', 'flows', 'keys', 'middleware', 'options', 'schedules', 'testing'].map(
   (name) => `${name}.types.ts`,
 )
 const OPTIONS = {

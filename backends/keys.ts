@@ -126,14 +126,13 @@ export function assertHolds(
     )
 }
 
-/** A task cannot be retried by hand, since its unique key is another row's now. `key` is as the column has it. */
+/** A task cannot be retried by hand, since its unique key is another row's now. The key is made of arguments, which are not for all who read this. */
 export function keyTaken(
   { id, taskName }: Pick<ResultValues, 'id' | 'taskName'>,
-  key: string,
   holder: Pick<ResultValues, 'id' | 'taskName' | 'status'>,
 ): NotSupportedError {
   return new NotSupportedError(
-    `Task ${id} (${taskName}) cannot be retried: its unique key "${userKey(key)}" is held by task ${holder.id} (${holder.taskName}), which is ${holder.status}.`,
+    `Task ${id} (${taskName}) cannot be retried: its unique key is held by task ${holder.id} (${holder.taskName}), which is ${holder.status}.`,
     'Wait until that one has finished, or cancel it.',
   )
 }

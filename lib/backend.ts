@@ -101,7 +101,8 @@ export abstract class TaskBackend {
     throw this.#lacks(`give back the result ${id}`)
   }
 
-  async cancel(result: TaskResult<unknown>): Promise<void> {
+  /** False: it changed nothing, since the task had finished. Nothing: the backend does not tell. */
+  async cancel(result: TaskResult<unknown>): Promise<boolean | void> {
     throw this.#lacks(`cancel task ${result.id}`)
   }
 
@@ -114,8 +115,7 @@ export abstract class TaskBackend {
    * Puts a FAILED task back into its queue, due at once. Its error is kept among those of earlier attempts, but failures and
    * lost workers are counted anew. It takes its unique key again. Resolves to the result as it is then.
    *
-   * @throws ResultNotFoundError for an id it does not hold; NotSupportedError unless the task is FAILED, or if another task
-   * has its unique key.
+   * @throws ResultNotFoundError for an id it does not hold; NotSupportedError unless it is FAILED, or if another has its key.
    */
   async retry(id: string): Promise<TaskResult<unknown>> {
     throw this.#lacks(`retry task ${id}`)

@@ -58,6 +58,9 @@ export interface TaskQuery {
   readonly from?: Date | undefined
   /** Enqueued before this instant. */
   readonly to?: Date | undefined
+  /** Only tasks for which it is true. It is asked before `args` and `text` are compared, so that of others nothing can be told. */
+  readonly isShown?:
+    ((task: Pick<TaskResult<unknown>, 'taskName' | 'queueName'>) => boolean) | undefined
   /** Only tasks older than the one of this id: for the next page, `next` of the one before. */
   readonly before?: string | undefined
   /** The greatest number of tasks to look at. */
@@ -69,8 +72,14 @@ export interface ArgumentQuery {
   readonly value: string
 }
 
+/** What a list has in the place of arguments that were too large to be read for it, as their only one. */
+export const NOT_READ = '[too large for a list]'
+
 export interface TaskPage {
-  /** May be none though there is a `next`: then none was among those that were looked at. */
+  /**
+   * May be none though there is a `next`: then none was among those that were looked at. They may be without their return
+   * values and without long errors, and with `NOT_READ` in the place of large arguments: `getResult` gives all of one.
+   */
   readonly tasks: readonly TaskResult<unknown>[]
   /** `before` of the next page; null: all have been looked at. */
   readonly next: string | null

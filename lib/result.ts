@@ -24,7 +24,7 @@ export interface WaitOptions {
 /** What a result asks of its backend. */
 export interface ResultSource {
   getResult(id: string): Promise<TaskResult<unknown>>
-  cancel(result: TaskResult<unknown>): Promise<void>
+  cancel(result: TaskResult<unknown>): Promise<unknown>
 }
 
 const FIRST_POLL_MS = 10

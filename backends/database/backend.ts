@@ -113,9 +113,9 @@ export class DatabaseBackend extends TaskBackend {
   }
 
   /** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
-  override async cancel({ id }: TaskResult<unknown>): Promise<void> {
+  override async cancel({ id }: TaskResult<unknown>): Promise<boolean> {
     const asking = { alias: this.alias, notifies: this.#notifies }
-    await this.#inTable(undefined, (place, session) => cancelStep(place, session, id, asking))
+    return this.#inTable(undefined, (place, session) => cancelStep(place, session, id, asking))
   }
 
   override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {

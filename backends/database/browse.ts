@@ -142,7 +142,7 @@ async function assertKeyFree(
   if (status === 'READY' || status === 'RUNNING') {
     if (holder.uniqueKey !== uniqueKey)
       throw takenForAnother(taskName, userKey(uniqueKey), holder.uniqueKey)
-    throw keyTaken({ id, taskName }, uniqueKey, { id: holderId, taskName: taskPath, status })
+    throw keyTaken({ id, taskName }, { id: holderId, taskName: taskPath, status })
   }
   // A worker of Django finished it, which knows no keys.
   await manager.update(DBTaskResult, { id: holderId, status }, { uniqueKey: null })

@@ -93,7 +93,7 @@ export class MemoryTable {
     const uniqueKey = row.unique_key ?? enqueuedKeyOf(JSON.parse(row.options ?? 'null'))
     const holder = uniqueKey === null ? undefined : this.#byUniqueKey(uniqueKey)
     if (holder && holder !== row && uniqueKey !== null)
-      throw keyTaken(valuesOf(row), uniqueKey, valuesOf(holder))
+      throw keyTaken(valuesOf(row), valuesOf(holder))
     retry(row)
     row.unique_key = uniqueKey
     this.tell({ what: 'ready', queue: row.queue_name ?? '' })

@@ -6,6 +6,7 @@ import {
   MalformedRowError,
   NotSerializableError,
   NotSupportedError,
+  ResultMismatchError,
   ResultNotFoundError,
   TasksError,
   UsageError,
@@ -78,7 +79,7 @@ export function isTold(error: unknown): error is TasksError {
   return error instanceof TasksError && !QUOTING.some((Quoting) => error instanceof Quoting)
 }
 
-const QUOTING = [InvalidTaskError, MalformedRowError, NotSerializableError]
+const QUOTING = [InvalidTaskError, MalformedRowError, NotSerializableError, ResultMismatchError]
 
 /** What an error says to the page. */
 export function problemOf(error: unknown): Problem {

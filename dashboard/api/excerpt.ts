@@ -1,11 +1,12 @@
 import type { TaskResult } from '../../index'
+import { NOT_READ } from '../../lib/browser'
 import { headline } from '../../lib/errors/error-record'
 import type { Redaction } from '../security/redact'
 
 /** Characters of a line in a list. */
 const MOST = 120
 /** A list is read each second: values of more characters than this are not looked through for it. */
-const MOST_LOOKED = 50_000
+const MOST_LOOKED = 10_000
 /** What a name, a number or a bracket counts as. */
 const EACH = 8
 
@@ -24,7 +25,8 @@ export const NO_EXCERPTS: Excerpts = { excerpt: null, headline: null }
 /** Redacted before it is cut: what was cut would not be found. */
 export function excerptsOf(result: Result, redaction: Redaction): Excerpts {
   const { args, kwargs } = result
-  if (lengthOf([args, kwargs]) > MOST_LOOKED) return { ...NO_EXCERPTS, excerpt: '…' }
+  if (args[0] === NOT_READ || lengthOf([args, kwargs]) > MOST_LOOKED)
+    return { ...NO_EXCERPTS, excerpt: '…' }
   const [shownArgs, shownKwargs] = redaction.value([args, kwargs]) as [unknown[], object]
   const texts = [
     ...shownArgs.map((value) => JSON.stringify(value) ?? 'null'),

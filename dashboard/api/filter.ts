@@ -1,7 +1,8 @@
 import { UsageError } from '../../index'
 import type { ArgumentQuery, TaskQuery } from '../../lib/browser'
 import { lacking, Refused } from '../security/access'
-import { isSecretName } from '../security/redact'
+import { Redaction } from '../security/redact'
+import { isSecretName } from '../security/secrets/names'
 import type { Asked } from './asked'
 import {
   assertLength,
@@ -108,6 +109,16 @@ function argumentsIn(
         `Values of ${brief(hidden)} are redacted, so nobody may look for one.`,
         'Filter by another argument.',
       )
+    assertPlain(each, value, secret)
     return { path, value }
   })
+}
+
+/** @throws UsageError for a value that has what would be redacted: that it is found would tell what is there. */
+function assertPlain(name: string, value: string, keys: readonly (RegExp | string)[]): void {
+  if (new Redaction({ keys }).text(value) !== value)
+    throw new UsageError(
+      `The value of ${brief(name)} has what is redacted, so nobody may look for it.`,
+      'Filter by another argument, or by one inside this one.',
+    )
 }

@@ -33,17 +33,17 @@ export function whole(result: Result, looker: Looker): Omit<Whole, 'flow' | 'lat
   const facts = { ...factsOf(result), progress: progressOf(result, looker), workerIds, errorCount }
   if (!isShown(result, looker)) return { ...facts, ...hidden(result) }
   const redaction = redactionOf(looker)
-  // The arguments first: a traceback may quote them.
-  const values = {
-    args: redaction.value(result.args),
-    kwargs: redaction.value(result.kwargs),
-    returnValue: redaction.value(Reflect.get(result, STORED_VALUE)),
-  }
+  // All at once: one may quote what is a secret in another.
+  const [args, kwargs, returnValue] = redaction.value([
+    result.args,
+    result.kwargs,
+    Reflect.get(result, STORED_VALUE),
+  ]) as unknown[]
   const errors = result.errors.map(({ exceptionClassPath, traceback }) => ({
     exceptionClassPath,
     traceback: redaction.text(traceback),
   }))
-  return { ...facts, ...values, errors }
+  return { ...facts, args, kwargs, returnValue, errors }
 }
 
 /** Whether values of a result may be seen. */

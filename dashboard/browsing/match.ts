@@ -12,13 +12,20 @@ export function statusOf(state: TaskState): TaskStatus {
 
 /** Whether a result is one of those that are asked for; queue and name are for the list to compare. */
 export function isMatch(result: Result, query: Wanted, now: Date): boolean {
-  const { state, args = [], text } = query
+  const { state } = query
   return (
     (state === undefined || isIn(state, result, now)) &&
     hasRun(result, query) &&
+    isEnqueued(result, query) &&
+    hasValues(result, query)
+  )
+}
+
+function hasValues(result: Result, { args = [], text, isShown }: Wanted): boolean {
+  return (
+    (isShown?.(result) ?? true) &&
     args.every((each) => hasArgument(result, each)) &&
-    (text === undefined || hasText(result, text)) &&
-    isEnqueued(result, query)
+    (text === undefined || hasText(result, text))
   )
 }
 

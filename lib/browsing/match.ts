@@ -13,14 +13,24 @@ export function hasArgument({ args, kwargs }: Call, { path, value }: ArgumentQue
     found = Object.hasOwn(found, name) ? Reflect.get(found, name) : undefined
   }
   if (found === undefined) return false
-  return (typeof found === 'string' ? found : JSON.stringify(found)) === value
+  return (typeof found === 'string' ? found : jsonOf(found)) === value
 }
 
 /** Whether a text is in the arguments, the name or the last error, in any case of letters. */
 export function hasText({ args, kwargs, taskName, errors }: Told, text: string): boolean {
   const { exceptionClassPath = '', traceback = '' } = errors.at(-1) ?? {}
-  return [JSON.stringify(args), JSON.stringify(kwargs), taskName, exceptionClassPath, traceback]
+  return [jsonOf(args), jsonOf(kwargs), taskName, exceptionClassPath, traceback]
     .join('\n')
     .toLowerCase()
     .includes(text.toLowerCase())
+}
+
+/** Values that are nested too deeply for it, as another program may have written them, are not searched. */
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (error instanceof RangeError) return ''
+    throw error
+  }
 }

@@ -179,7 +179,7 @@ describeEachDatabase((database) => {
       const holder = await keyed.enqueue()
 
       await expect(backend().retry(result.id)).rejects.toThrow(
-        `its unique key "once" is held by task ${holder.id} (histories.twice), which is READY`,
+        `its unique key is held by task ${holder.id} (histories.twice), which is READY`,
       )
 
       expect(await rows.get(result.id)).toEqual(before)

@@ -5,7 +5,7 @@ import { clock } from '../../../lib/clock'
 import { ResultNotFoundError } from '../../../lib/errors/errors'
 import { isUuid } from '../../ids'
 import type { Values } from '../connections/statement'
-import { valuesOf } from '../row'
+import { type ClaimedRaw, valuesOf } from '../row'
 import { SMALL_COLUMNS } from '../browse'
 import { type Conditions, conditionsOf, isImpossible } from './conditions'
 import { MARGIN_MS, type Sight } from './sight'
@@ -18,6 +18,8 @@ const COSTLY = { first: 250, most: 4_000 }
 const GROWTH = 4
 /** Rows of a part that are looked at in this process. */
 const CANDIDATES = 100
+/** Of these so many at once: each may have megabytes of arguments. */
+const TOLD = 10
 
 const NOTHING: TaskPage = { tasks: [], next: null, searchedTo: null }
 
@@ -50,6 +52,12 @@ interface Found {
   readonly keys: readonly string[]
   readonly next: string | null
   readonly searchedTo: string | null
+}
+
+interface Named {
+  readonly row_key: string
+  readonly task_path: string | null
+  readonly queue_name: string | null
 }
 
 class Search {
@@ -95,10 +103,13 @@ class Search {
     // One more tells that there is another page.
     const wanted = this.#query.limit + 1 - this.#keys.length
     const most = this.#isCostly ? CANDIDATES : wanted
-    const found = await this.#sight.asking.rows<Place>(this.#statement(), {
+    const shown = await this.#shown(rows)
+    if (shown?.length === 0) return undefined
+    const found = await this.#sight.asking.rows<Place>(this.#statement(shown !== null), {
       ...this.#values(),
       rows,
       most,
+      ...(shown && { shown }),
     })
     if (!this.#isCostly) {
       this.#keys.push(...found.map(({ row_key }) => row_key))
@@ -107,6 +118,21 @@ class Search {
     const matching = await this.#matching(found.map(({ row_key }) => row_key))
     this.#keys.push(...matching.slice(0, wanted))
     return found.length < CANDIDATES ? undefined : found.at(-1)
+  }
+
+  /** Of the next rows those whose values may be compared; null: of all of them. */
+  async #shown(rows: number): Promise<readonly string[] | null> {
+    const { isShown } = this.#query
+    if (!isShown) return null
+    const { path, words } = this.#sight
+    const text = `SELECT ${words.key('t.id')} AS row_key, t.task_path AS task_path, t.queue_name AS queue_name
+      FROM ${path} t${this.#bounds()} ORDER BY ${this.#order()} LIMIT :rows`
+    const { before, upTo, least } = this.#values()
+    const all = await this.#sight.asking.rows<Named>(text, given({ before, upTo, least, rows }))
+    const shown = all.filter(({ task_path, queue_name }) =>
+      isShown({ taskName: task_path ?? '', queueName: queue_name ?? '' }),
+    )
+    return shown.length === all.length ? null : shown.map(({ row_key }) => row_key)
   }
 
   /** The last of the next rows; undefined if there are fewer. */
@@ -121,28 +147,35 @@ class Search {
   }
 
   /** The filters stand outside of the subquery, so that no plan can read more rows than it has. */
-  #statement(): string {
+  #statement(isNarrow: boolean): string {
     const { path, words } = this.#sight
     const { small, costly, whole } = this.#conditions
     const columns = SMALL_COLUMNS.map((column) => `t.${column}`).join(', ')
     const join = [...costly, ...whole].length > 0 ? ` JOIN ${path} w ON w.id = t.id` : ''
     return `SELECT ${words.key('t.id')} AS row_key, ${words.instantText('t.enqueued_at')} AS at
       FROM (SELECT ${columns} FROM ${path} t${this.#bounds()} ORDER BY ${this.#order()} LIMIT :rows) t${join}
-      WHERE ${[...small, ...whole, ...costly].join(' AND ')} ORDER BY ${this.#order()} LIMIT :most`
+      WHERE ${[...small, ...(isNarrow ? ['t.id IN (:shown)'] : []), ...whole, ...costly].join(' AND ')} ORDER BY ${this.#order()} LIMIT :most`
   }
 
   /** Those that filters mean which a database cannot compare. */
   async #matching(keys: readonly string[]): Promise<string[]> {
-    const { args = [], text, workerId } = this.#query
-    const rows = await this.#sight.told(keys)
-    return rows.flatMap((row) => {
+    const { args = [], text, workerId, isShown } = this.#query
+    const isMatch = (row: ClaimedRaw): boolean => {
       const values = valuesOf(row)
-      const isMatch =
+      return (
+        // It may have come since the others were asked for.
+        (isShown?.(values) ?? true) &&
         args.every((each) => hasArgument(values, each)) &&
         (text === undefined || hasText(values, text)) &&
         (workerId === undefined || values.workerIds.includes(workerId))
-      return isMatch ? [row.row_key] : []
-    })
+      )
+    }
+    const found: string[] = []
+    for (let at = 0; at < keys.length; at += TOLD) {
+      const rows = await this.#sight.told(keys.slice(at, at + TOLD))
+      found.push(...rows.filter(isMatch).map(({ row_key }) => row_key))
+    }
+    return found
   }
 
   #order(): string {

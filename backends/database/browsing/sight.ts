@@ -1,5 +1,6 @@
-import { COLUMNS } from '../../../entities/columns'
+import { type ColumnName, COLUMNS, type TableColumn } from '../../../entities/columns'
 import { dashed, hexOf } from '../../../entities/formats'
+import { NOT_READ } from '../../../lib/browser'
 import type { TaskResult } from '../../../lib/result'
 import type { BrowseWords } from '../dialects/browsing/words'
 import { selectList } from '../dialects/sql-text'
@@ -26,6 +27,23 @@ const MOST = 200
 /** Ids that are made at one instant begin alike; a clock may be this far from the database's, or a transaction this long. */
 export const MARGIN_MS = 3_600_000
 
+/** The most bytes that a list reads of a column, of those that may have any number of them: lists are read each second. */
+const LISTED: Readonly<Partial<Record<ColumnName, number>>> = {
+  args_kwargs: 8 * 1024,
+  worker_ids: 32 * 1024,
+  progress: 8 * 1024,
+  options: 8 * 1024,
+  // They count attempts, and have at most half of this if the library wrote them.
+  attempt_errors: 128 * 1024,
+  traceback: 32 * 1024,
+  return_value: 0,
+}
+/** What is read in their place; NULL by default. */
+const INSTEAD: Readonly<Partial<Record<ColumnName, string>>> = {
+  args_kwargs: `'${JSON.stringify({ args: [NOT_READ], kwargs: {} })}'`,
+  traceback: "''",
+}
+
 /** The rows of a backend, seen by a browser. */
 export class Sight {
   readonly asking: Asking
@@ -40,7 +58,7 @@ export class Sight {
   readonly isBackend: string
   readonly table: Table
   readonly #resultOf: (row: RawRow) => TaskResult<unknown>
-  readonly #whole: string
+  readonly #listed: string
   readonly #told: string
 
   constructor({ asking, table, words, backendName, isOurs, ...more }: SightSettings) {
@@ -54,7 +72,7 @@ export class Sight {
     this.#resultOf = more.resultOf
     this.exactly = profileOf(table.type).exactly ?? ((column) => column)
     this.isBackend = `${this.exactly('t.backend_name')} = :backend`
-    this.#whole = selectList(words.read)
+    this.#listed = selectList((column) => listed(words, column))
     this.#told = selectList(
       words.read,
       COLUMNS.filter(({ name }) => name !== 'return_value'),
@@ -72,13 +90,13 @@ export class Sight {
     return this.keyOf(dashed(`${hex}7000${'8000'.padEnd(16, '0')}`))
   }
 
-  /** The tasks with these ids, in this order; without those that are gone. */
+  /** The tasks with these ids as a list has them, in this order; without those that are gone. */
   async results(keys: readonly string[]): Promise<TaskResult<unknown>[]> {
-    const found = await this.#byKeys<RawRow>(this.#whole, keys)
+    const found = await this.#byKeys<RawRow>(this.#listed, keys)
     return found.map(this.#resultOf)
   }
 
-  /** All that filters compare, of rows with these ids: no return values. */
+  /** All that filters compare, of rows with these ids: no return values. For few of them, since it has large arguments. */
   told(keys: readonly string[]): Promise<ClaimedRaw[]> {
     return this.#byKeys<ClaimedRaw>(this.#told, keys)
   }
@@ -108,4 +126,14 @@ export function padded(keys: readonly string[]): readonly string[] {
 /** When an id of our own was made, in ms since 1970. */
 export function madeAt(key: string): number {
   return Number.parseInt(dashed(key).replaceAll('-', '').slice(0, 12), 16)
+}
+
+/** How a list reads a column. */
+function listed({ isSmall, read }: BrowseWords, column: TableColumn): string {
+  const most = LISTED[column.name]
+  const instead = INSTEAD[column.name] ?? 'NULL'
+  if (most === undefined) return read(column)
+  return most === 0
+    ? instead
+    : `CASE WHEN ${isSmall(`t.${column.name}`, most)} THEN ${read(column)} ELSE ${instead} END`
 }

@@ -11,13 +11,13 @@ interface Asking {
   readonly notifies: boolean
 }
 
-/** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. */
+/** A waiting row is FAILED at once; a running one as soon as its worker, in any process, is notified or renews its lease. False: it has finished. */
 export async function cancelStep(
   { table, dialect, wakeups }: Place,
   session: Session,
   id: string,
   { alias, notifies }: Asking,
-): Promise<void> {
+): Promise<boolean> {
   const key = table.hexIds ? hexOf(id) : id
   const cancelled = recordOf(new TaskCancelled())
   // A deadlock has ended the transaction of a caller, and is theirs to try again.
@@ -25,9 +25,14 @@ export async function cancelStep(
     session.isJoined ? work() : patiently(work)
   // It may change between the two statements; then it is the other by the second time, or has finished.
   for (let look = 0; look < 2; look++) {
-    if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0)
-      return ask(() => settledAfter(key, { dialect, session, table, alias }))
-    if ((await ask(() => dialect.requestCancel(session, key, notifies))) > 0)
-      return wakeups.tell({ what: 'cancel', key }, session, notifies)
+    if ((await ask(() => dialect.cancelReady(session, key, cancelled))) > 0) {
+      await ask(() => settledAfter(key, { dialect, session, table, alias }))
+      return true
+    }
+    if ((await ask(() => dialect.requestCancel(session, key, notifies))) > 0) {
+      wakeups.tell({ what: 'cancel', key }, session, notifies)
+      return true
+    }
   }
+  return false
 }

@@ -1,3 +1,4 @@
+import { dashed } from '../../../entities/formats'
 import { shown, UsageError } from '../../../index'
 import type { Permission } from '../../security/access'
 import { json } from '../answer'
@@ -91,7 +92,8 @@ function idsIn({ ids, atMost }: Readonly<Record<string, unknown>>): readonly str
   const bad: unknown = ids.find((id) => !isId(id))
   if (bad !== undefined)
     throw new UsageError(`ids has ${shown(bad)}, which is no id.`, IDS_OR_FILTER)
-  return [...new Set((ids as string[]).map((id) => id.toLowerCase()))]
+  // With hyphens or without, it is one task.
+  return [...new Set((ids as string[]).map(dashed))]
 }
 
 function filterOf(changing: Changing, { ids, filter, atMost }: Readonly<Record<string, unknown>>) {

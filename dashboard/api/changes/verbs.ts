@@ -1,12 +1,15 @@
 import {
   InvalidTaskError,
+  NotSerializableError,
   NotSupportedError,
   remoteTask,
+  ResultMismatchError,
   ResultNotFoundError,
   type TaskBackend,
   type TaskResult,
   TasksError,
 } from '../../../index'
+import { CANCELLED } from '../../../lib/errors/error-record'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { tasks } from '../../../lib/registry'
 import { flowPartOf } from '../../../lib/row/flow-parts'
@@ -40,12 +43,9 @@ export const VERBS: Readonly<Record<ChangeName, Verb>> = {
     if (!areFound) await resultOf(asked, backend, id)
     await backend.retry(id)
   }),
-  cancel: oneByOne(async (asked, { backend }, id) => {
-    const result = await resultOf(asked, backend, id)
-    if (result.isFinished)
-      throw new NotSupportedError(`Task ${id} is ${result.status} already.`, 'Nothing to cancel.')
-    await result.cancel()
-  }),
+  cancel: oneByOne(async (asked, { backend }, id) =>
+    cancel(backend, await resultOf(asked, backend, id)),
+  ),
   copy: oneByOne(async (asked, { backend }, id) => copy(await resultOf(asked, backend, id))),
   delete: atOnce(
     async (asked, { backend }, ids) => (await browserOf(asked, backend)).remove(ids),
@@ -116,19 +116,49 @@ async function whyNot(backend: TaskBackend, id: string, rule: string): Promise<s
   }
 }
 
+/** What keeps one task from being changed, but no other. */
 function isOfOne(error: unknown): error is TasksError {
   return (
-    error instanceof ResultNotFoundError ||
-    error instanceof InvalidTaskError ||
-    (error instanceof TasksError && error.code === 'NOT_SUPPORTED')
+    error instanceof TasksError &&
+    (error.code === 'NOT_SUPPORTED' || OF_ONE.some((Kind) => error instanceof Kind))
   )
 }
 
-/** That of a refused argument may quote it. */
+const OF_ONE = [
+  ResultNotFoundError,
+  InvalidTaskError,
+  NotSerializableError,
+  ResultMismatchError,
+] as const
+
+/** What an error of one task says: its own words may quote arguments, or a key that is made of them. */
 function messageOf(error: TasksError): string {
+  if (error instanceof NotSerializableError)
+    return 'Its arguments cannot be stored again: they have what JSON cannot carry, or a key such as "__proto__".'
+  if (error instanceof ResultMismatchError) return 'A task of another name has its unique key.'
   return isTold(error)
     ? error.message
     : 'The task does not accept these arguments any more: its classes of arguments, or its queue, have changed.'
+}
+
+/** @throws NotSupportedError if it has finished by then, be it that somebody else has cancelled it. */
+async function cancel(backend: TaskBackend, result: Result): Promise<void> {
+  const { id } = result
+  if (!result.isFinished) {
+    const isChanged = await backend.cancel(result)
+    if (isChanged === true) return
+    await result.refresh()
+    if (isChanged === undefined && isCancelled(result)) return
+  }
+  throw new NotSupportedError(
+    `Task ${id} is ${result.status}${result.isFinished ? ' already' : ', but by no worker that could be told'}.`,
+    'Nothing to cancel.',
+  )
+}
+
+/** Of a backend that does not tell whether it has changed something. */
+function isCancelled({ errors, isFinished }: Result): boolean {
+  return !isFinished || errors.at(-1)?.exceptionClassPath === CANCELLED
 }
 
 /**

@@ -1,3 +1,4 @@
+import { dashed } from '../../../entities/formats'
 import { UsageError } from '../../../index'
 import { Refused } from '../../security/access'
 import type { Asked, Reading } from '../asked'
@@ -27,5 +28,5 @@ export function readingOf([route = '', id, ...others]: readonly string[], asked:
     throw new Refused({ status: 404, message: 'Not found' })
   if (!isOne) return (ROUTES[route] ?? overviewRoute)(asked)
   if (!isId(id)) throw new UsageError(`${brief(id)} is no id.`, `Expected is ${ID.expected}.`)
-  return taskRoute(asked, id.toLowerCase())
+  return taskRoute(asked, dashed(id))
 }

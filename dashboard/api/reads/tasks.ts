@@ -3,7 +3,7 @@ import type { Browser, TaskPage, TaskQuery } from '../../../lib/browser'
 import { type Asked, browserOf, chosen, type Reading, resultOf } from '../asked'
 import { type Filter, pageIn } from '../filter'
 import { name, parametersIn } from '../query'
-import { isShown, iso, listed, type Looker, whole } from '../views'
+import { iso, listed, type Looker, whole } from '../views'
 import type { FlowView, Listed, TaskPageView, Whole } from '../wire'
 
 /** Tasks on a page, and those that are looked at for it, unless the request says otherwise. */
@@ -25,16 +25,14 @@ export function tasksRoute(asked: Asked): Reading {
   }
 }
 
-/** Without tasks whose values are not shown, if values were compared: that one is found would tell what it has. */
+/** Where values are compared, those of tasks that are not shown are not: that one is found would tell what it has. */
 export async function pageOf(
   browser: Browser,
   { query, looksAtValues }: Filter,
   bounds: Pick<TaskQuery, 'limit' | 'within' | 'before'>,
-  looker: Looker,
+  { redact: { show } }: Looker,
 ): Promise<TaskPage> {
-  const page = await browser.tasks({ ...query, ...bounds })
-  if (!looksAtValues) return page
-  return { ...page, tasks: page.tasks.filter((task) => isShown(task, looker)) }
+  return browser.tasks({ ...query, ...bounds, ...(looksAtValues && { isShown: show }) })
 }
 
 export function lookerOf({ access, page: { redact } }: Pick<Asked, 'access' | 'page'>): Looker {

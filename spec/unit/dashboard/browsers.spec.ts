@@ -124,6 +124,19 @@ it('shows workers with what they run, a flow, the latest of a name, and a pause'
   ])
 })
 
+it('compares no values of tasks that are hidden', async () => {
+  await other.enqueue(5)
+  const { id } = await fine.enqueue(5)
+  await other.enqueue(5)
+  const ask = await serve({ redact: { show: ({ taskName }) => taskName === 'browsers.fine' } })
+  for (const filter of ['text=5', 'args.0=5']) {
+    const { tasks } = (await ask(`tasks?${filter}`)).body
+    expect(tasks.map((each: { id: string }) => each.id)).toEqual([id])
+  }
+  expect((await ask('tasks?text=6&limit=1')).body).toMatchObject({ tasks: [], next: null })
+  expect((await ask('tasks')).body.tasks).toHaveLength(3)
+})
+
 it('opens a browser once, tries again if it could not, and gives it back', async () => {
   Browsed.fault = new Error('too many connections for hunter22')
   const ask = await serve()

@@ -7,6 +7,7 @@ export const mysql: BrowseWords = {
   noDelay: NO_DELAY,
   read,
   key: (id) => `CAST(${id} AS CHAR)`,
+  isSmall: (column, bytes) => `LENGTH(${column}) <= ${bytes}`,
   asText: (column) => `CAST(${column} AS CHAR)`,
   instantText,
   instant: (parameter) => parameter,

@@ -8,6 +8,9 @@ export const postgres: BrowseWords = {
   noDelay: NO_DELAY,
   read,
   key: (id) => `${id}::text`,
+  // What is stored may be compressed, to a ninetieth at best.
+  isSmall: (column, bytes) =>
+    `(pg_column_size(${column}) <= ${Math.floor(bytes / 90)} OR (pg_column_size(${column}) <= ${bytes} AND octet_length(${column}::text) <= ${bytes}))`,
   asText: (column) => `${column}::text`,
   instantText,
   instant: (parameter) => `(${parameter}::text || '+00')::timestamptz`,

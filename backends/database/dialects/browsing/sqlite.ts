@@ -8,6 +8,7 @@ export const sqlite: BrowseWords = {
   noDelay: "'9999-01-01 00:00:00'",
   read,
   key: (id) => id,
+  isSmall: (column, bytes) => `length(${column}) <= ${bytes}`,
   asText: (column) => `CAST(${column} AS TEXT)`,
   instantText: (column) => `CAST(${column} AS TEXT)`,
   instant: (parameter) => parameter,

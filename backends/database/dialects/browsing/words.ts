@@ -10,6 +10,8 @@ export interface BrowseWords {
   /** A column in a list of columns of the table `t`, as raw rows have it. */
   readonly read: (column: TableColumn) => string
   readonly key: (id: string) => string
+  /** Whether a text or JSON of a column has at most so many bytes, about, without its being read where the database can tell. */
+  readonly isSmall: (column: string, bytes: number) => string
   /** JSON as text. */
   readonly asText: (column: string) => string
   readonly instantText: (column: string) => string

@@ -34,6 +34,7 @@ export type {
   TaskQuery,
   TaskState,
 } from './lib/browser'
+export { allBackends } from './lib/backend-registry'
 export type { Order } from './lib/order'
 export { TaskContext } from './lib/tasks/context'
 export {

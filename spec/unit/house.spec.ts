@@ -34,6 +34,7 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
     ],
   },
   dashboard: { rooms: ['lib', 'entities', 'index'], packages: [] },
+  integrations: { rooms: ['index'], packages: ['@opentelemetry/api', 'prom-client'] },
 }
 
 /** What each room within lib may import of lib; `lib` is its root. Each stands on those before it, and on no others. */

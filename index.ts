@@ -114,6 +114,7 @@ export {
   type RunningWorker,
   type StopOptions,
   startWorker,
+  type WorkerHealth,
   type WorkerState,
 } from './lib/worker/start-worker'
 export type {

@@ -4,6 +4,8 @@ import type * as listWorkers from '../backends/database/workers/list'
 import type * as define from '../lib/tasks/define'
 import type * as startWorker from '../lib/worker/start-worker'
 import type * as dashboard from './dashboard/serve'
+import type * as askHealth from './health/ask'
+import type * as probes from './health/probes'
 import type * as app from './app/load-app'
 import type * as makemigrations from './migrations/makemigrations'
 import type * as noTasks from './app/no-tasks'
@@ -24,6 +26,7 @@ import type * as servedQueues from './served-queues'
  */
 export const late = {
   app: () => require('./app/load-app') as typeof app,
+  askHealth: () => require('./health/ask') as typeof askHealth,
   cliProgress: () => require('cli-progress') as typeof cliProgress,
   dashboard: () => require('./dashboard/serve') as typeof dashboard,
   databaseBackend: () => require('../backends/database/backend') as typeof databaseBackend,
@@ -33,6 +36,7 @@ export const late = {
   makemigrations: () => require('./migrations/makemigrations') as typeof makemigrations,
   noTasks: () => require('./app/no-tasks') as typeof noTasks,
   openedApp: () => require('./app/open-app') as typeof openedApp,
+  probes: () => require('./health/probes') as typeof probes,
   processes: () => require('./process/supervisor') as typeof processes,
   queueStates: () => require('./queues/states') as typeof queueStates,
   reload: () => require('./process/reload-supervisor') as typeof reload,

@@ -91,7 +91,7 @@ export function inNames(names: readonly string[] | '*'): string {
 
 export function oneOf<Word extends string>(option: string, words: readonly Word[]): Reader<Word> {
   return (written) => {
-    const found = words.find((word) => word === written.toUpperCase())
+    const found = words.find((word) => word.toUpperCase() === written.toUpperCase())
     if (found !== undefined) return found
     throw new UsageError(
       `argument ${option}: expected one of ${words.join(', ')}, got ${shown(written)}.`,

@@ -79,6 +79,8 @@ const MEANT: Readonly<Record<string, string>> = {
   worker: 'db_worker',
   migrations: 'makemigrations',
   migrate: 'makemigrations',
+  probe: 'health',
+  healthcheck: 'health',
   beat: 'schedules',
   cron: 'schedules',
   ui: 'dashboard',

@@ -7,9 +7,12 @@ import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
 import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
 import { backendOption, doing, examples, type Globals, option } from '../command'
+import { probeOptions } from '../health/options'
+import type { ProbeOptions, Probes } from '../health/probes'
 import { late } from '../lazy'
 import { watchOf } from '../watch'
-import { isSupervised, reportStarted } from '../process/self'
+import { type FleetCall, fleetOptions } from '../process/fleet-options'
+import { isSupervised, reportHealth, reportStarted } from '../process/self'
 import { Shutdown } from '../process/shutdown'
 import { during } from '../unfinished'
 import { runningOf } from '../process/worker-stage'
@@ -22,21 +25,16 @@ import {
   text,
   wholeNumber,
 } from '../option-parsers'
-import type { FleetOptions } from '../process/supervised-worker'
 
-interface DbWorkerOptions extends Globals {
+interface DbWorkerOptions extends Globals, FleetCall, ProbeOptions {
   readonly queueName: readonly string[] | '*'
   readonly excludeQueues: readonly string[]
   readonly interval: number
-  readonly batch?: boolean
   readonly reload?: boolean
   readonly backend: string
   readonly startupDelay: boolean
   readonly schedules: boolean
-  readonly maxTasks?: number
-  readonly workerId?: string
   readonly concurrency: number
-  readonly processes: number
   readonly shutdownTimeout: number
 }
 
@@ -50,7 +48,7 @@ export function dbWorkerCommand(): Command {
     .description(
       'Runs tasks until it is stopped. SIGINT, SIGTERM, SIGQUIT and SIGHUP stop it after the running tasks have finished; a second SIGINT (Ctrl+C) stops it immediately.',
     )
-  for (const each of [...queueOptions(), ...runOptions(), ...processOptions()])
+  for (const each of [...queueOptions(), ...runOptions(), ...processOptions(), ...probeOptions()])
     command.addOption(each)
   return command
     .addHelpText(
@@ -143,7 +141,21 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   const worker = workerOptions(options)
   const fleet = fleetOptions(options)
   if (isReloaded(options)) return late.reload().superviseReloads(options.dataSource)
-  if (fleet.processes > 1) return late.processes().superviseProcesses(fleet)
+  // Before the app is loaded: what is wrong with the port or the file is told at once.
+  const probes = await late.probes().Probes.open(options, reportHealth)
+  try {
+    if (fleet.processes > 1) return await late.processes().superviseProcesses(fleet, probes)
+    return await runWorker(worker, options, probes)
+  } finally {
+    await probes.close()
+  }
+}
+
+async function runWorker(
+  worker: WorkerOptions,
+  options: DbWorkerOptions,
+  probes: Probes,
+): Promise<number> {
   const reportLoaded =
     options.reload === false && isSupervised() ? late.loadedFiles().recordLoadedFiles() : undefined
   const shutdown = new Shutdown()
@@ -151,7 +163,7 @@ async function dbWorker(options: DbWorkerOptions): Promise<number> {
   try {
     const run = async (): Promise<number> => {
       await reportLoaded?.()
-      return work(worker, options, shutdown)
+      return work(worker, options, shutdown, probes)
     }
     return await withApp(options, run, {
       patienceMs: PATIENCE_MS, // the database may still be starting
@@ -167,6 +179,7 @@ async function work(
   workerOptions: WorkerOptions,
   { backend: alias, queueName, excludeQueues, batch = false }: DbWorkerOptions,
   shutdown: Shutdown,
+  probes: Probes,
 ): Promise<number> {
   const { servedBackend } = late.servedBackend()
   const { assertQueues, sayLeft } = late.servedQueues()
@@ -178,6 +191,7 @@ async function work(
   if (!opened) return 1
   const worker = opened.start()
   reportStarted()
+  probes.show(() => worker.health())
   shutdown.onStop(() => void worker.stop())
   shutdown.onForcedExit(() => worker.stop({ force: true }))
   const { abandoned } = await during(runningOf(opened), () => worker.finished)
@@ -236,21 +250,6 @@ function workerOptions({
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(workerId === undefined ? {} : { workerId }),
   }
-}
-
-function fleetOptions({
-  processes,
-  workerId,
-  batch = false,
-  maxTasks,
-}: DbWorkerOptions): FleetOptions {
-  const longest = MAX_WORKER_ID - `-${processes}`.length
-  if (processes > 1 && workerId !== undefined && workerId.length > longest)
-    throw new UsageError(
-      `argument --worker-id: expected at most ${longest} characters, got ${workerId.length}: --processes ${processes} appends -1 to -${processes}.`,
-      'Shorten it.',
-    )
-  return { processes, workerId, batch, mayBeDone: batch || maxTasks !== undefined }
 }
 
 function isReloaded({ reload = false, batch = false }: DbWorkerOptions): boolean {

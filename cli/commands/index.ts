@@ -2,6 +2,7 @@ import type * as check from './check'
 import type * as dashboard from './dashboard'
 import type * as dbWorker from './db-worker'
 import type * as enqueue from './enqueue'
+import type * as health from './health'
 import type * as makemigrations from './makemigrations'
 import type * as prune from './prune-db-task-results'
 import type * as queues from './queues'
@@ -21,5 +22,6 @@ export const lateCommands = {
   queues: () => (require('./queues') as typeof queues).queuesCommand(),
   schedules: () => (require('./schedules') as typeof schedules).schedulesCommand(),
   workers: () => (require('./workers') as typeof workers).workersCommand(),
+  health: () => (require('./health') as typeof health).healthCommand(),
   dashboard: () => (require('./dashboard') as typeof dashboard).dashboardCommand(),
 }

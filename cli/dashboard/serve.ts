@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import { nodeAdapter, type NodeRequest } from '../../dashboard/adapters/node'
 import { madeOf } from '../../dashboard/make'
 import { clock } from '../../lib/clock'
-import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
+import { listen } from '../http/listen'
 import { leave } from '../output'
 import { SIGNALS } from '../process/self'
 import { finished } from '../unfinished'
@@ -49,35 +49,14 @@ export async function servePage({ host, port, token, isReadOnly }: Serving): Pro
   const { handler, close } = madeOf({ authorize }, NO_TOKEN)
   const answer = nodeAdapter(handler)
   const server = createServer((request, response) => void answer(request, response))
-  await listening(server, host, port)
+  const url = await listen(server, { port, host, portOption: '--port', hostOption: '--host' })
   const ended = signalled().then(() => ending(server, close))
-  return { url: `http://${inUrl(host)}:${(server.address() as AddressInfo).port}/`, ended }
+  return { url: `${url}/`, ended }
 }
 
 /** Whether only this machine reaches an address. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
-}
-
-function inUrl(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host
-}
-
-async function listening(server: Server, host: string, port: number): Promise<void> {
-  try {
-    server.listen(port, host)
-    await once(server, 'listening')
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const isTaken = code === 'EADDRINUSE'
-    throw new UsageError(
-      isTaken
-        ? `argument --port: another program listens on port ${port} of ${host}.`
-        : `argument --host: nothing can listen on port ${port} of ${host} (${code}).`,
-      isTaken ? 'Give another one; 0 takes a free one.' : 'Give an address of this machine.',
-      { cause: error },
-    )
-  }
 }
 
 /** Resolves at the first signal to end. A second Ctrl+C ends the process at once. */

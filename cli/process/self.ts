@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { isReport, type Report } from '../health/report'
 
 /** Signals that stop a process of this command line. */
 export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
@@ -8,6 +9,9 @@ export const WORKER_SIGNALS = [...SIGNALS, 'SIGHUP'] as const
 
 /** The message by which a child process reports that its worker has started. */
 const STARTED = 'typeorm-tasks: started'
+
+/** The key of the message that says how the worker is. */
+const HEALTH = 'typeorm-tasks: health'
 
 /** The key of the message that lists loaded files. */
 const LOADED = 'typeorm-tasks: loaded'
@@ -32,6 +36,19 @@ export function reportStarted(): void {
 /** Calls `listener` when the child's worker has started. */
 export function onStarted(child: ChildProcess, listener: () => void): void {
   child.on('message', (message) => void (message === STARTED && listener()))
+}
+
+/** Tells the supervisor how this process's worker is. */
+export function reportHealth(report: Report): void {
+  process.send?.({ [HEALTH]: report }, undefined, undefined, () => {})
+}
+
+/** Calls `listener` with what the child says of its worker. */
+export function onHealth(child: ChildProcess, listener: (report: Report) => void): void {
+  child.on('message', (message) => {
+    if (typeof message !== 'object' || message === null || !(HEALTH in message)) return
+    if (isReport(message[HEALTH])) listener(message[HEALTH])
+  })
 }
 
 /** Reports to the process that watches, if there is one, which files of the app are loaded. */

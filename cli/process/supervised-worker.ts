@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
-import { onLoaded, onStarted, reportLoaded, SIGNALS, spawnSelf } from './self'
+import { ChildHealth } from '../health/child-health'
+import { onHealth, onLoaded, onStarted, reportLoaded, SIGNALS, spawnSelf } from './self'
 
 const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 30_000
@@ -25,6 +26,7 @@ export interface FleetOptions {
 export class SupervisedWorker {
   /** True once a worker has started; false if none ever will. */
   readonly hasStarted: Promise<boolean>
+  readonly health = new ChildHealth()
   readonly #options: FleetOptions
   readonly #number: number
   readonly #backOff = new BackOff()
@@ -51,6 +53,7 @@ export class SupervisedWorker {
       return 0
     } finally {
       this.#settleStarted(false)
+      this.health.done()
     }
   }
 
@@ -73,11 +76,14 @@ export class SupervisedWorker {
       }
     } finally {
       this.#child = undefined
+      this.health.gone()
     }
   }
 
   #exitOf(child: ChildProcess): Promise<Exit> {
     this.#child = child
+    this.health.begun()
+    onHealth(child, (report) => this.health.heard(report))
     let startedAt: number | undefined
     onStarted(child, () => {
       startedAt = clock.now()
@@ -112,17 +118,18 @@ export class SupervisedWorker {
   /** Logs why the worker is not replaced, unless it exited with a code: then it has logged the reason itself. */
   #finalCode(exit: Exit): number {
     if (exit.code === null || this.#failedStarts >= BATCH_START_ATTEMPTS)
-      log.error(`${this.#name} ${exit.how}; not replaced`)
+      log.error(`${this.name} ${exit.how}; not replaced`)
     return codeOf(exit)
   }
 
   async #pause({ how, workedMs = 0 }: Exit, stopping: AbortSignal): Promise<void> {
     const delayMs = this.#backOff.after(workedMs)
-    log.warn(`${this.#name} ${how}; a replacement starts in ${(delayMs / 1000).toFixed(2)} s`)
+    log.warn(`${this.name} ${how}; a replacement starts in ${(delayMs / 1000).toFixed(2)} s`)
     await clock.sleep(delayMs, stopping)
   }
 
-  get #name(): string {
+  /** As log lines name it. */
+  get name(): string {
     const { workerId, processes } = this.#options
     return workerId === undefined
       ? `Worker ${this.#number} of ${processes}`
@@ -134,6 +141,7 @@ export class SupervisedWorker {
     return [
       '--processes',
       '1',
+      '--supervised',
       ...(workerId === undefined ? [] : ['--worker-id', `${workerId}-${this.#number}`]),
     ]
   }

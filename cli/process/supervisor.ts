@@ -1,5 +1,7 @@
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
+import { fleetReport } from '../health/child-health'
+import type { Probes } from '../health/probes'
 import { isSupervised, SIGNALS } from './self'
 import { Interrupts } from './shutdown'
 import { SupervisedWorker, type FleetOptions } from './supervised-worker'
@@ -9,15 +11,16 @@ const FORCED_GRACE_MS = 2_000
 
 /**
  * Runs this same command in `options.processes` child processes, and replaces those that die. Returns the highest exit
- * code of the last ones, 130 after a forced stop.
+ * code of the last ones, 130 after a forced stop. `probes` are told how all of them are.
  */
-export async function superviseProcesses(options: FleetOptions): Promise<number> {
+export async function superviseProcesses(options: FleetOptions, probes: Probes): Promise<number> {
   const [first, ...others] = Array.from(
     { length: options.processes },
     (_, at) => new SupervisedWorker(options, at + 1),
   )
   const workers = first ? [first, ...others] : []
   const fleet = new Fleet(workers)
+  probes.show(() => fleetReport(workers, fleet.stopping.aborted))
   // The others wait until the first has started, so a mistake in the settings is logged once and ends all.
   const codes = await Promise.all(
     workers.map(async (worker) =>

@@ -16,6 +16,7 @@ import { Settling } from './chores/settling'
 import type * as watching from './chores/watching'
 import type { Watch } from './chores/watching'
 import type * as pauses from './chores/pauses'
+import { Pulse } from './health/pulse'
 import type * as doubtingStore from './stores/doubting-store'
 import type * as pausingStore from './stores/pausing-store'
 import type { ClaimingStore } from './stores/claiming-store'
@@ -33,14 +34,18 @@ export function poolOf(
   return new TaskPool(backend, concurrency, children, store.maxCrashes)
 }
 
-/** A worker with its chores. */
+/** A worker with its chores, and what tells how it is. */
 export function workerOn(
   pool: TaskPool,
   opened: Store,
   settings: WorkerSettings,
   watch?: Watch,
-): Worker {
-  const { store, gate, beating } = withRecord(opened, pool, settings)
+): { worker: Worker; pulse: Pulse } {
+  const pulse = new Pulse(pool, settings, {
+    isFull: () => worker.isFull,
+    paused: () => leaving.paused(),
+  })
+  const { store, gate, beating } = withRecord(pulse.hearing(opened), pool, settings)
   const holding = new Leases(store, pool)
   const noting = new ProgressNotes(store, pool)
   // A batch ends: nobody would come back to the row.
@@ -50,7 +55,7 @@ export function workerOn(
   const caughtUp = (): Promise<void> => holding.caughtUp()
   const rescuing = new Rescuer(store, caughtUp, gate, () => settling?.expect())
   const returning = [new ReturnUnstarted(store, pool), new ReturnUnbegun(store, pool, unknown)]
-  const own = [...beating, holding, noting, ...returning, rescuing]
+  const own = [...beating, holding, noting, ...returning, rescuing, pulse]
   const pruning = new Retention(store, pool, () => worker.isStopping)
   const leaving = withPauses(opened.pausedQueues, store, pool, settings, () => look())
   const more = [
@@ -60,9 +65,9 @@ export function workerOn(
     ...watchingOf(pool, watch),
   ]
   const chores = [...own, ...(settling ? [settling] : []), ...more]
-  const worker: Worker = new Worker(leaving.store, settings, pool, chores)
+  const worker: Worker = new Worker(pulse.pacing(leaving.store), settings, pool, chores)
   look = () => worker.look()
-  return worker
+  return { worker, pulse }
 }
 
 /** The store, the gate and the chore of a worker that has a record, where the store keeps any. */
@@ -88,12 +93,13 @@ function withPauses(
   pool: TaskPool,
   settings: WorkerSettings,
   onResumed: () => void,
-): { store: ClaimingStore; chores: Chore[] } {
-  if (!ask) return { store, chores: [] }
+): { store: ClaimingStore; chores: Chore[]; paused: () => readonly string[] } {
+  if (!ask) return { store, chores: [], paused: () => [] }
   const { Pauses } = require('./chores/pauses') as typeof pauses
   const { PausingStore } = require('./stores/pausing-store') as typeof pausingStore
   const pausing = new Pauses(ask, store, pool, settings, onResumed)
-  return { store: new PausingStore(store, pausing), chores: [pausing] }
+  const paused = (): readonly string[] => pausing.paused
+  return { store: new PausingStore(store, pausing), chores: [pausing], paused }
 }
 
 /** None where there is nothing to fire; a batch would end before most slots. */

@@ -19,9 +19,12 @@ import type * as assemble from './assemble'
 import type { TaskPool } from './pool/task-pool'
 import { measured } from './stores/measured-store'
 import type * as loop from './worker'
+import type { Pulse } from './health/pulse'
+import type { WorkerHealth, WorkerState } from './health/worker-health'
 import { settingsOf, type WorkerOptions, type WorkerSettings } from './worker-options'
 
 export type { PruneOptions } from './prune-options'
+export type { WorkerHealth, WorkerState }
 
 export interface StopOptions {
   /** Does not wait for running tasks: their rows are given back unfinished. Default false. */
@@ -44,9 +47,9 @@ export interface RunningWorker {
    * an error that no retry could fix, as when its table is gone.
    */
   readonly state: WorkerState
+  /** How it is, for a probe of your own process. It asks nothing of the database, and never throws. */
+  health(): WorkerHealth
 }
-
-export type WorkerState = 'running' | 'stopping' | 'ended' | 'failed'
 
 /**
  * Starts a worker in this process; resolves once its database connection stands. A database that cannot be reached is
@@ -98,11 +101,11 @@ async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker
   )
   const { poolOf, workerOn } = assembling()
   const pool = poolOf(backend, store, settings)
-  const worker = workerOn(pool, store, settings, watch)
+  const { worker, pulse } = workerOn(pool, store, settings, watch)
   hear = (wakeup) => worker.hear(wakeup)
   return {
     start: () => {
-      const begun = inFreshContext(() => untraced(() => running(worker, settings.workerId)))
+      const begun = inFreshContext(() => untraced(() => running(worker, pulse, settings.workerId)))
       const leave = atWork(seenOf(pool, settings))
       void begun.finished.then(leave, leave)
       return begun
@@ -149,7 +152,7 @@ export function workerOf(
   settings: WorkerSettings,
 ): loop.Worker {
   const { poolOf, workerOn } = assembling()
-  return workerOn(poolOf(backend, store, settings), store, settings)
+  return workerOn(poolOf(backend, store, settings), store, settings).worker
 }
 
 /** Late: most processes that enqueue run no worker. */
@@ -157,7 +160,7 @@ function assembling(): typeof assemble {
   return require('./assemble') as typeof assemble
 }
 
-function running(worker: loop.Worker, workerId: string): RunningWorker {
+function running(worker: loop.Worker, pulse: Pulse, workerId: string): RunningWorker {
   const finished = worker.run()
   let end: 'ended' | 'failed' | undefined
   // A process that does not await `finished` must not die of an unhandled rejection.
@@ -174,13 +177,15 @@ function running(worker: loop.Worker, workerId: string): RunningWorker {
     worker.stop()
     return finished
   }
+  const stateOf = (): WorkerState => end ?? (worker.isStopping ? 'stopping' : 'running')
   return {
     workerId,
     stop,
     finished,
     get state() {
-      return end ?? (worker.isStopping ? 'stopping' : 'running')
+      return stateOf()
     },
+    health: () => pulse.health(stateOf()),
   }
 }
 

@@ -56,6 +56,11 @@ export class Worker {
     return this.#stopping.signal.aborted
   }
 
+  /** It takes no more rows until a task ends. */
+  get isFull(): boolean {
+    return this.#exchanges.limit === 0
+  }
+
   /** No more claims; what runs is finished first. */
   stop(): void {
     this.#stopping.abort()

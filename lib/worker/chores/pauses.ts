@@ -57,9 +57,8 @@ export class Pauses implements Chore {
       await this.#look()
       if (!this.#isHeard) await this.#sleep(signal)
     }
-    const paused = [...(this.#known?.keys() ?? [])]
-    if (this.#settings.batch && paused.length > 0)
-      log.info(`Paused, so not served by this batch: ${paused.join(', ')}.`)
+    if (this.#settings.batch && this.paused.length > 0)
+      log.info(`Paused, so not served by this batch: ${this.paused.join(', ')}.`)
   }
 
   hear(wakeup: Wakeup): void {
@@ -76,6 +75,10 @@ export class Pauses implements Chore {
   async first(): Promise<void> {
     await this.#look()
     if (!this.isKnown) throw this.#failure
+  }
+
+  get paused(): readonly string[] {
+    return [...(this.#known?.keys() ?? [])]
   }
 
   isPaused(queue: string): boolean {

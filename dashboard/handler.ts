@@ -60,9 +60,14 @@ export class Handler {
     this.#looker = new Looker(around.page.closed)
   }
 
+  /** It answers no more: connections need not be kept. */
+  get isClosed(): boolean {
+    return this.#around.page.closed.aborted
+  }
+
   async answer(incoming: Incoming): Promise<Response> {
     try {
-      if (this.#around.page.closed.aborted) return refused(CLOSED)
+      if (this.isClosed) return refused(CLOSED)
       return await this.#answer(incoming)
     } catch (error) {
       if (statusOf(error) >= 500) this.#around.page.report(error)

@@ -5,7 +5,7 @@ import { briefly } from '../lib/errors/error-record'
 import { InvalidSettingsError } from '../lib/errors/errors'
 import { isRecord } from '../lib/errors/option-checks'
 import { didYouMean } from '../lib/errors/suggestions'
-import { log } from '../lib/events/logger'
+import { heard, log } from '../lib/events/logger'
 import { Browsers } from './browsing/browsers'
 import { Handler, type Surroundings } from './handler'
 import { assertOptions, type Change, type DashboardOptions } from './options'
@@ -19,6 +19,7 @@ export interface Made {
 /** @throws InvalidSettingsError for an option that there is not, or that is not what it must be. */
 export function madeOf(options: DashboardOptions, closedDoor?: Surroundings['closedDoor']): Made {
   assertOptions(options)
+  if (configured.isConfigured) chosenOf(options.backends)
   const { title = 'Tasks', environment = null, redact = {}, audit = logged } = options
   const closing = new AbortController()
   const browsers = new Browsers()
@@ -46,6 +47,11 @@ export function madeOf(options: DashboardOptions, closedDoor?: Surroundings['clo
 
 /** Read at each request, since TASKS may be configured after the page is made. */
 function chosenOf(aliases: readonly string[] | undefined): ReadonlyMap<string, TaskBackend> {
+  if (!configured.isConfigured)
+    throw new InvalidSettingsError(
+      'This process has not called configureTasks, so the dashboard knows of no tasks.',
+      'Call configureTasks(TASKS) in the process that serves the dashboard, as where tasks are enqueued.',
+    )
   const all = new Map(configured.all().map((backend) => [backend.alias, backend]))
   if (aliases === undefined) return all
   const missing = aliases.find((alias) => !all.has(alias))
@@ -72,11 +78,12 @@ const MOST_LOGGED = 20
 function logged({ user, action, backend, ids, changed, ...more }: Change): void {
   const who = nameOf(user)
   const which = Object.entries(more).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`)
-  const named = ids.slice(0, MOST_LOGGED).join(', ')
+  const named = ids.length === 0 ? '' : `: ${ids.slice(0, MOST_LOGGED).join(', ')}`
   const others = ids.length > MOST_LOGGED ? ` and ${ids.length - MOST_LOGGED} more` : ''
-  log.info(
-    `Dashboard: ${action} in ${backend}${which.join('')}, ${changed} changed${who === null ? '' : ` by ${who}`}: ${named}${others}`,
-  )
+  const line = `Dashboard: ${action} in ${backend}${which.join('')}, ${changed} changed${who === null ? '' : ` by ${who}`}${named}${others}`
+  // The console of an app without a logger shows warnings and errors alone; who changed what must not get lost there.
+  if (heard.info) log.info(line)
+  else log.warn(line)
 }
 
 /** What somebody is told by. The rest of a user may be what no log should hold. */

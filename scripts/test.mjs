@@ -89,6 +89,9 @@ const TIERS = {
   },
 }
 
+/** Tiers that go side by side where all are run: they wait for a browser, for Django's worker and for npm. */
+const TOGETHER = ['browser', 'django', 'package']
+
 // Jest fails where it finds no spec.
 if (!existsSync(join(ROOT, 'spec/django'))) delete TIERS.django
 
@@ -102,8 +105,16 @@ if (!chosen.every((name) => name in TIERS)) {
 introduce()
 const times = []
 const results = await inSteps([[build]])
-if (results[0].failed === 0) for (const name of chosen) await runTier(name)
+if (results[0].failed === 0) for (const names of inGroups(chosen)) await runTiers(names)
 conclude()
+
+/** What runs one after another: a tier, or tiers side by side. */
+function inGroups(names) {
+  const isTogether = (name) => names.length > 1 && TOGETHER.includes(name)
+  const together = names.filter(isTogether)
+  const alone = names.filter((name) => !isTogether(name)).map((name) => [name])
+  return together.length > 0 ? [...alone, together] : alone
+}
 
 function introduce() {
   const shown = (name) => `${name === 'fast' ? 'npm test' : `test:${name}`} (${TIERS[name].takes})`
@@ -114,10 +125,12 @@ function introduce() {
   console.log('What each needs: CONTRIBUTING.md\n')
 }
 
-async function runTier(name) {
+async function runTiers(names) {
   const began = performance.now()
-  results.push(...(await inSteps(TIERS[name].steps)))
-  times.push(`${name} ${seconds(performance.now() - began)}`)
+  const steps =
+    names.length > 1 ? [names.flatMap((name) => TIERS[name].steps.flat())] : TIERS[names[0]].steps
+  results.push(...(await inSteps(steps)))
+  times.push(`${names.join(' with ')} ${seconds(performance.now() - began)}`)
 }
 
 function conclude() {

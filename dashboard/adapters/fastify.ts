@@ -23,6 +23,6 @@ export function fastifyAdapter(
     reply.hijack()
     const { raw, body } = request
     const answer = await handler.answer(incomingOf(raw, body, request))
-    await send(raw, reply.raw, answer)
+    await send(raw, reply.raw, answer, handler.isClosed)
   }
 }

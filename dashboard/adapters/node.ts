@@ -13,7 +13,12 @@ export function nodeAdapter(
   handler: Handler,
 ): (request: NodeRequest, response: ServerResponse) => Promise<void> {
   return async (request, response) =>
-    send(request, response, await handler.answer(incomingOf(request, request.body, request)))
+    send(
+      request,
+      response,
+      await handler.answer(incomingOf(request, request.body, request)),
+      handler.isClosed,
+    )
 }
 
 /** `body`: what a framework has read, if it has. */
@@ -30,12 +35,15 @@ export function incomingOf(request: NodeRequest, body: unknown, native: unknown)
   }
 }
 
-/** Sends an answer as it is made, no faster than it is read. */
+/** Sends an answer as it is made, no faster than it is read. `isLast`: the connection is not kept, so that the server can close. */
 export async function send(
-  { method }: IncomingMessage,
+  { method, httpVersionMajor }: IncomingMessage,
   response: ServerResponse & { flush?: () => void },
   answer: Response,
+  isLast: boolean,
 ): Promise<void> {
+  // HTTP/2 has no such header: there a server that closes says so itself.
+  if (isLast && httpVersionMajor < 2) response.setHeader('Connection', 'close')
   response.writeHead(answer.status, Object.fromEntries(answer.headers))
   if (method !== 'HEAD' && answer.body && !response.destroyed) return pipe(answer.body, response)
   await answer.body?.cancel()

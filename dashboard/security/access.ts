@@ -54,10 +54,10 @@ export function lacking(permission: Permission): Refusal {
 }
 
 /** What `authorize` has granted. @throws InvalidSettingsError for what is neither of the answers. */
-export function accessOf(granted: Granted | undefined): ReadonlySet<Permission> | Refusal {
+export function accessOf(granted: Granted): ReadonlySet<Permission> | Refusal {
   if (granted === 'all') return new Set(PERMISSIONS)
   if (granted === 'login') return LOGIN
-  if (granted === null || granted === undefined) return NOTHING_HERE
+  if (granted === null) return NOTHING_HERE
   if (!Array.isArray(granted)) throw badGrant(granted)
   const strangers = granted.filter((name) => !PERMISSIONS.includes(name as Permission))
   if (strangers.length > 0) throw badGrant(strangers[0])
@@ -69,7 +69,7 @@ export function accessOf(granted: Granted | undefined): ReadonlySet<Permission> 
 function badGrant(found: unknown): InvalidSettingsError {
   return new InvalidSettingsError(
     `authorize of the dashboard gave ${JSON.stringify(found)}.`,
-    `Give 'all', a list of ${PERMISSIONS.join(', ')}, 'login', or null.`,
+    `${found === undefined ? 'Does it lack a return? ' : ''}Give 'all', a list of ${PERMISSIONS.join(', ')}, 'login', or null.`,
   )
 }
 

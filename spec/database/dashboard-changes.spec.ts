@@ -4,6 +4,7 @@ import {
   DBTaskResult,
   group,
   runUntilEmpty,
+  setLogger,
   task,
   taskEntities,
 } from 'typeorm-tasks'
@@ -281,6 +282,22 @@ describeEachDatabase(({ connect }) => {
       'info',
       `Dashboard: cancel in default, 1 changed by "ann": ${id}`,
     ])
+  })
+
+  it('says each change on the console of an app without a logger', async () => {
+    const warned = jest.spyOn(console, 'warn').mockImplementation(() => {})
+    setLogger()
+    try {
+      const ask = await serve({ user: () => 'ann' })
+      await ask('queues/default/resume', change({}))
+      await ask('tasks/cancel', change({ ids: [(await fine.enqueue(1)).id] }))
+      expect(warned.mock.calls.flat().map(String)).toContainEqual(
+        expect.stringMatching(/^Dashboard: cancel in default, 1 changed by "ann": [\da-f-]+$/),
+      )
+    } finally {
+      warned.mockRestore()
+      lines = catchLog()
+    }
   })
 
   it('touches no task of a backend that it does not show, which is in the same table', async () => {

@@ -1,5 +1,5 @@
 import 'reflect-metadata'
-import { request as forward } from 'node:http'
+import { Agent, get, type IncomingHttpHeaders, request as forward } from 'node:http'
 import { serve as serveHono } from '@hono/node-server'
 import type { INestApplication } from '@nestjs/common'
 import { Module } from '@nestjs/common'
@@ -162,9 +162,32 @@ describeEachDatabase(
         expect([answer.status, answer.url, answer.redirected]).toEqual([200, `${url}/x/`, true])
       },
     )
+
+    it.each(MOUNTS.filter(([name]) => /^(node:http|Express|Fastify)$/.test(name)))(
+      'in %s a page that is closed keeps no connection of a tab that goes on asking',
+      async (_name, mount) => {
+        const page = made({ authorize: () => 'all' })
+        const url = await mount(page, '')
+        const agent = new Agent({ keepAlive: true })
+        const ask = () => headersOf(`${url}/api/1/overview`, agent)
+        expect((await ask()).connection).toBe('keep-alive')
+        await page.close()
+        expect((await ask()).connection).toBe('close')
+        agent.destroy()
+      },
+    )
   },
   { only: ['sqlite'] },
 )
+
+function headersOf(url: string, agent: Agent): Promise<IncomingHttpHeaders> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent }, (answer) => {
+      answer.resume().once('end', () => resolve(answer.headers))
+    })
+    request.once('error', reject)
+  })
+}
 
 async function until(isSo: () => boolean): Promise<void> {
   const end = Date.now() + 10_000

@@ -226,6 +226,27 @@ describeEachDatabase((database) => {
     process.stdout.write(`${database.name}: ${held} rows were held when the queue was paused\n`)
   }, 60_000)
 
+  it('each task runs once beside pauses that come and go at once', async () => {
+    const names = Array.from({ length: 300 }, (_, i) => String(i))
+    await mail.enqueueMany(names.map((name) => [name] as [string]))
+    const workers = await Promise.all(
+      Array.from({ length: 3 }, () => startWorker({ queues: '*', interval: 50, concurrency: 4 })),
+    )
+    for (let i = 0; i < 200 && ran.length < names.length; i++) {
+      await backend().pauseQueue('mail')
+      await backend().resumeQueue('mail')
+    }
+    // Rows that nobody holds would wait for the end of their lease, half a minute.
+    const end = performance.now() + 20_000
+    while ((await rows().countBy({ status: 'SUCCESSFUL' })) < names.length) {
+      if (performance.now() > end) break
+      await sleep(50)
+    }
+    await Promise.all(workers.map((each) => each.stop()))
+    expect(ran.toSorted()).toEqual(names.toSorted())
+    expect(log.filter(([, line]) => line.includes('lost its worker'))).toEqual([])
+  }, 60_000)
+
   it('a pause with an end ends by itself', async () => {
     await backend().pauseQueue('mail', { until: new Date(Date.now() + 1_500) })
     await start()

@@ -1,8 +1,12 @@
 import type { DataSource, Logger } from 'typeorm'
+import { configureTasks, schedule, task } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
-import { DBTaskResult } from '#entities'
+import { taskEntities } from '#entities'
+import { schedules } from '../../lib/schedules/registry'
 import type { Browser, TaskQuery } from '../../lib/browser'
+import { closeServed, serve } from '../support/dashboard'
 import { databases } from '../support/databases'
+import { catchLog } from '../support/tasks'
 import { analyze } from './kit/volume'
 import { say, setting } from './kit/setting'
 
@@ -25,19 +29,30 @@ describe.each(databases().filter(({ name }) => name === 'postgres' || name === '
     let browser: Browser
 
     beforeAll(async () => {
+      catchLog()
+      schedule(
+        'spec.nightly',
+        task('spec.night', () => 0),
+        { cron: '0 2 * * *' },
+      )
       const dataSource = await connect({
-        entities: [DBTaskResult],
+        entities: [...taskEntities],
         synchronize: true,
         ...({ logger: listening(asked) } as object),
       })
       await add(dataSource, name as 'postgres' | 'mariadb', { start, end })
       await analyze(dataSource, name)
+      configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
       browser = await new DatabaseBackend('default', {
         queues: ['default'],
         options: { dataSource },
       }).openBrowser()
     }, FOR_EVER)
-    afterAll(() => browser.close())
+    afterAll(async () => {
+      schedules.clear()
+      await closeServed()
+      await browser.close()
+    })
 
     async function quickly<T>(what: string, work: () => Promise<T>): Promise<T> {
       await work()
@@ -61,6 +76,37 @@ describe.each(databases().filter(({ name }) => name === 'postgres' || name === '
       ).toEqual([])
       return last!
     }
+
+    const requests: readonly string[] = [
+      'overview',
+      'workers',
+      'schedules',
+      'history?hours=336&steps=56',
+      'tasks',
+      'tasks?state=FAILED',
+      'tasks?state=READY&queue=few',
+      'tasks?task=spec.none',
+      'tasks?worker=w-0',
+      'tasks?error=app.None',
+      'tasks?text=nowhere',
+      'tasks?args.0=nowhere',
+    ]
+    it.each(requests)(
+      'F67 answers %s by HTTP within 300 ms',
+      async (path) => {
+        const ask = await serve()
+        const { status, body } = await quickly(`GET ${path}`, () => ask(path))
+        if (status !== 200) say(JSON.stringify(body))
+        expect(status).toBe(200)
+      },
+      120_000,
+    )
+
+    it('F67 answers one task by HTTP within 300 ms', async () => {
+      const ask = await serve()
+      const { id } = (await ask('tasks?limit=1')).body.tasks[0]
+      expect((await quickly('GET tasks/:id', () => ask(`tasks/${id}`))).status).toBe(200)
+    }, 60_000)
 
     const pages: readonly (readonly [string, Partial<TaskQuery>, number])[] = [
       ['the newest tasks', {}, 50],

@@ -1,7 +1,13 @@
 import type { DataSource, QueryRunner } from 'typeorm'
 import { inTime } from '../../../lib/clock'
 import { DatabaseError } from '../../../lib/errors/errors'
-import { explained, isSilence, isTooSlow } from '../connections/database-errors'
+import {
+  explained,
+  isAway,
+  isSilence,
+  isTooSlow,
+  unreachable,
+} from '../connections/database-errors'
 import { driverOf } from '../connections/prepared'
 import { fromPool, type Lend, patiently, Session } from '../connections/session'
 import type { Values } from '../connections/statement'
@@ -74,6 +80,7 @@ export class Asking {
       return await patiently(() => work(this.#session))
     } catch (error) {
       if (isSilence(error) || isTooSlow(error)) throw this.#tooSlow(error)
+      if (isAway(error)) throw unreachable(error, this.dataSource.options.type)
       throw explained(error, this.#settings.tableName)
     }
   }

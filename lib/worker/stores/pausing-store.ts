@@ -43,13 +43,16 @@ export class PausingStore implements ClaimingStore {
     return this.#store.close()
   }
 
-  /** A queue may have been paused while its rows were claimed. */
+  /**
+   * A queue may have been paused while its rows were claimed. Which ones is asked once: by the time they are given back, it may
+   * be resumed, or another be paused.
+   */
   async #withoutPaused(exchange: Exchange): Promise<Exchange> {
-    const isPaused = ({ values }: Exchange['claimed'][number]): boolean =>
-      this.#pauses.isPaused(values.queueName)
-    const paused = exchange.claimed.filter(isPaused)
-    if (paused.length === 0) return exchange
-    await giveBack(this.#store, paused)
-    return { ...exchange, claimed: exchange.claimed.filter((row) => !isPaused(row)) }
+    const paused = new Set(
+      exchange.claimed.filter(({ values }) => this.#pauses.isPaused(values.queueName)),
+    )
+    if (paused.size === 0) return exchange
+    await giveBack(this.#store, [...paused])
+    return { ...exchange, claimed: exchange.claimed.filter((row) => !paused.has(row)) }
   }
 }

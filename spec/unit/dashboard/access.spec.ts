@@ -48,7 +48,7 @@ describe('what authorize gives', () => {
   })
 
   it('hides the page, or asks to log in', () => {
-    for (const nothing of [null, undefined, [], ['retry'] as const])
+    for (const nothing of [null, [], ['retry'] as const])
       expect(accessOf(nothing)).toMatchObject({ status: 404 })
     expect(accessOf('login')).toMatchObject({
       status: 401,
@@ -56,8 +56,15 @@ describe('what authorize gives', () => {
     })
   })
 
-  it.each([true, 'admin', ['view', 'everything'], {}])('is refused if it is %j', (granted) => {
-    expect(() => accessOf(granted as never)).toThrow(/authorize of the dashboard gave/)
+  it.each([true, 'admin', ['view', 'everything'], {}, undefined])(
+    'is refused if it is %j',
+    (granted) => {
+      expect(() => accessOf(granted as never)).toThrow(/authorize of the dashboard gave/)
+    },
+  )
+
+  it('is asked for a return, where it gave nothing', () => {
+    expect(() => accessOf(undefined as never)).toThrow(/lack a return\?/)
   })
 })
 

@@ -1,4 +1,7 @@
+import { configureTasks } from 'typeorm-tasks'
 import { dashboard, type DashboardOptions } from '../../../dashboard'
+import { backends } from '../../../lib/backend-registry'
+import { catchLog } from '../../support/tasks'
 
 describe('the options of a dashboard', () => {
   it('may be absent, and may be undefined', () => {
@@ -39,5 +42,33 @@ describe('the options of a dashboard', () => {
     ['a title of lines', { title: 'a\nb' }, 'title: expected'],
   ])('are refused with %s', (_what, options, said) => {
     expect(() => dashboard(options as DashboardOptions)).toThrow(said)
+  })
+})
+
+describe('the backends of a dashboard', () => {
+  afterEach(() => backends.configure(undefined))
+
+  it('are compared with TASKS at once, if it is configured', () => {
+    expect(() => dashboard({ backends: ['defalt'] })).not.toThrow()
+    configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/dummy#DummyBackend' } })
+    expect(() => dashboard({ backends: ['defalt'] })).toThrow(/Did you mean "default"/)
+  })
+
+  it('are missing in a process that has not configured them, which the page says', async () => {
+    const lines = catchLog()
+    const answer = await dashboard({ authorize: () => 'all' }).fetch(
+      new Request('http://localhost/api/1/overview'),
+    )
+    expect([answer.status, await answer.json()]).toEqual([
+      503,
+      {
+        error: {
+          message: expect.stringContaining('has not called configureTasks'),
+          hint: expect.stringContaining('configureTasks(TASKS)'),
+          code: expect.any(String),
+        },
+      },
+    ])
+    expect(lines).toEqual([['error', expect.stringContaining('configureTasks')]])
   })
 })

@@ -12,9 +12,8 @@ export function probeOptions(): Option[] {
     ),
     option(
       '--health-host <address>',
-      'Address of that port; 0.0.0.0 for probes from outside of a container.',
+      'Address of that port; 0.0.0.0 for probes from outside of a container. (default: 127.0.0.1)',
       text,
-      '127.0.0.1',
     ),
     option(
       '--health-file <file>',

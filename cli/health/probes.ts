@@ -1,3 +1,4 @@
+import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
 import type * as routes from '../http/routes'
 import type * as healthFiles from './health-file'
@@ -9,7 +10,8 @@ const REPORT_MS = 1_000
 /** Who is to know how the worker is. */
 export interface ProbeOptions {
   readonly healthPort?: number
-  readonly healthHost: string
+  /** Default 127.0.0.1. */
+  readonly healthHost?: string
   readonly healthFile?: string
   /** A supervisor has started this process, and serves port and file. */
   readonly supervised?: boolean
@@ -24,11 +26,16 @@ export class Probes {
   /**
    * Probes are answered from now on. `tell` takes the reports for the supervisor.
    *
-   * @throws UsageError if the port is taken, or the file cannot be written.
+   * @throws UsageError if the port is taken, or the file cannot be written, and for a host without a port.
    */
   static async open(options: ProbeOptions, tell: (report: Report) => void): Promise<Probes> {
     const probes = new Probes()
-    const { healthPort, healthFile, supervised } = options
+    const { healthPort, healthHost, healthFile, supervised } = options
+    if (healthHost !== undefined && healthPort === undefined)
+      throw new UsageError(
+        'argument --health-host: only valid with --health-port.',
+        'Add --health-port or remove --health-host.',
+      )
     if (healthPort === undefined && healthFile === undefined) return probes
     if (supervised) probes.#tellEachSecond(tell)
     else await probes.#serve(options)
@@ -50,7 +57,7 @@ export class Probes {
     this.#reporting = setInterval(() => tell(this.#source()), REPORT_MS).unref()
   }
 
-  async #serve({ healthPort, healthHost, healthFile }: ProbeOptions): Promise<void> {
+  async #serve({ healthPort, healthHost = '127.0.0.1', healthFile }: ProbeOptions): Promise<void> {
     // Late: most workers are not asked.
     if (healthPort !== undefined) {
       const { serveRoutes } = require('../http/routes') as typeof routes

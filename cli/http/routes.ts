@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { briefly } from '../../lib/errors/error-record'
 import { log } from '../../lib/events/logger'
 import { type Address, listen } from './listen'
@@ -24,30 +24,27 @@ const REQUEST_MS = 5_000
 /** A client that opens connections and sends nothing must not use up the files of the process. */
 const MOST_CONNECTIONS = 64
 
+/** What this process serves. */
+const opened: Opened[] = []
+
 /**
  * Serves the routes by GET and HEAD, until the process ends: the servers do not keep it. Sites of one host and port are one
- * server, unless the port is 0. Resolves to the address of each site, such as `http://127.0.0.1:9464`.
+ * server, also those of several calls, unless the port is 0. Resolves to the address of each site, such as
+ * `http://127.0.0.1:9464`.
  *
- * @throws UsageError if a port is taken or a host is none of this machine; then nothing is served.
+ * @throws UsageError if a port is taken or a host is none of this machine.
  */
 export async function serveRoutes(sites: readonly Site[]): Promise<string[]> {
-  const opened: Opened[] = []
   const urls: string[] = []
-  try {
-    for (const site of sites) {
-      const before = opened.find(({ sites: [first] }) => first && isOne(first, site))
-      before?.sites.push(site)
-      urls.push((before ?? (await open(site, opened))).url)
-    }
-  } catch (error) {
-    for (const { server } of opened) server.close()
-    throw error
+  for (const site of sites) {
+    const before = opened.find(({ sites: [first] }) => first && isOne(first, site))
+    before?.sites.push(site)
+    urls.push((before ?? (await open(site))).url)
   }
   return urls
 }
 
 interface Opened {
-  readonly server: Server
   readonly url: string
   readonly sites: Site[]
 }
@@ -56,7 +53,7 @@ function isOne(one: Site, other: Site): boolean {
   return one.port !== 0 && one.port === other.port && one.host === other.host
 }
 
-async function open(site: Site, opened: Opened[]): Promise<Opened> {
+async function open(site: Site): Promise<Opened> {
   const sites = [site]
   const server = createServer(
     { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS },
@@ -67,7 +64,7 @@ async function open(site: Site, opened: Opened[]): Promise<Opened> {
   const url = await listen(server, site)
   // Such as too many open files: it goes on with the connections that it has.
   server.on('error', (error) => log.warn(`The server of ${url} has failed: ${briefly(error)}`))
-  const made = { server, url, sites }
+  const made = { url, sites }
   opened.push(made)
   return made
 }

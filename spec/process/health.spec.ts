@@ -127,6 +127,26 @@ describe('db_worker --health-port', () => {
     )
   })
 
+  it.each([
+    [
+      ['--health-port', '65536'],
+      `argument --health-port: expected a whole number from 0 to 65535, got '65536'. See --help.`,
+    ],
+    [
+      ['--health-host', '::1'],
+      'argument --health-host: only valid with --health-port. Add --health-port or remove --health-host.',
+    ],
+    [['--health-file', ''], `argument --health-file: expected a value, got ''. See --help.`],
+  ])('%j is refused before the app is loaded', async (args, message) => {
+    const app = await cliApp({ files: { 'ormconfig.js': `throw new Error('loaded')` } })
+
+    expect(await app.tasks('db_worker', ...args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: ${message}\n`,
+    })
+  })
+
   it('keeps no worker that has nothing left to do', async () => {
     const app = await cliApp()
 

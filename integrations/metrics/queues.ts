@@ -42,6 +42,8 @@ export class QueueLook {
       // Rows of the others are in their own process, where nobody waits.
       if (error instanceof NotSupportedError) return []
       this.#onFault(backend.alias, error)
+      // It may be there in a moment, as where the app has just begun to connect.
+      this.#at = Number.NEGATIVE_INFINITY
       return []
     }
   }

@@ -13,6 +13,8 @@ export interface Metric {
   readonly prometheus: string
   readonly help: string
   readonly labels: readonly Label[]
+  /** What several processes come to as one, where it is not the sum. */
+  readonly together?: 'max' | 'sum'
   /** `messaging.operation.name`, where the conventions ask for it. */
   readonly operation?: 'send' | 'process'
 }
@@ -124,6 +126,7 @@ export const LOOP_DELAY: Metric = {
   prometheus: 'typeorm_tasks_event_loop_delay_seconds',
   help: "The 99th percentile of the event loop's delay since the last look.",
   labels: [],
+  together: 'max',
 }
 
 export const SLOTS_USED: Metric = {
@@ -148,6 +151,7 @@ export const QUEUE_DUE: Metric = {
   prometheus: 'typeorm_tasks_queue_due',
   help: 'Tasks of the queue that are due and wait for a worker; at most 10000.',
   labels: ['backend', 'queue'],
+  together: 'max',
 }
 
 export const QUEUE_WAITING: Metric = {
@@ -156,6 +160,7 @@ export const QUEUE_WAITING: Metric = {
   prometheus: 'typeorm_tasks_queue_waiting',
   help: 'Tasks of the queue that wait for others of their flow; at most 10000.',
   labels: ['backend', 'queue'],
+  together: 'max',
 }
 
 export const QUEUE_RUNNING: Metric = {
@@ -164,6 +169,7 @@ export const QUEUE_RUNNING: Metric = {
   prometheus: 'typeorm_tasks_queue_running',
   help: 'Tasks of the queue that run, in any process; at most 10000.',
   labels: ['backend', 'queue'],
+  together: 'max',
 }
 
 export const QUEUE_AGE: Metric = {
@@ -172,6 +178,7 @@ export const QUEUE_AGE: Metric = {
   prometheus: 'typeorm_tasks_queue_oldest_due_age_seconds',
   help: 'For how long the oldest task of the queue has been due; 0: none is.',
   labels: ['backend', 'queue'],
+  together: 'max',
 }
 
 export const QUEUE_FAULTS: Metric = {

@@ -6,9 +6,9 @@ import type { Metric } from '../metrics/table'
 /** Metrics in a registry. `names` gets the names of all. */
 export function metersOf(registry: Registry, names: string[]): Meters {
   const bounded = new BoundedLabels()
-  const configOf = ({ prometheus: name, help, labels }: Metric) => {
+  const configOf = ({ prometheus: name, help, labels, together = 'sum' }: Metric) => {
     names.push(name)
-    return { name, help, labelNames: [...labels], registers: [registry] }
+    return { name, help, labelNames: [...labels], registers: [registry], aggregator: together }
   }
   return {
     counter: (metric) => {

@@ -62,7 +62,7 @@ const IDLE_PACKAGES = [
   'prom-client',
 ]
 const OTHERS =
-  /^(dashboard\/|integrations\/|cli\/(dashboard\/|http\/|health\/(?!options|probes|report)|commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows|prunable|flow-rows|flow-ranges))/
+  /^(dashboard\/|integrations\/|cli\/(dashboard\/|http\/|metrics\/(?!options|site)|health\/(?!options|probes|report)|commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows|prunable|flow-rows|flow-ranges))/
 
 let app: CliApp
 beforeAll(async () => {

@@ -1,8 +1,17 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cliApp, TASKS_FILE } from '../support/cli-app'
+import { freePort } from '../support/servers/free-port'
 import { appOf } from '../support/temp-app'
 import { typeormEnv } from '../support/typeorm'
 
 jest.setTimeout(60_000)
+
+const BIN = join(__dirname, '../../dist/cli/index.js')
 
 /** Ours, and what an app has of its own. */
 const PACKAGES = {
@@ -111,4 +120,148 @@ it("has spans of an isolated task's code within the span of its run, and ends th
     'send default',
     'send default',
   ])
+})
+
+describe('db_worker --metrics-port', () => {
+  const WORKER = ['db_worker', '--no-startup-delay', '--interval', '0.1']
+
+  async function scraped(port: number): Promise<{ status: number; type: string; text: string }> {
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`, {
+      headers: { connection: 'close' },
+    })
+    const type = response.headers.get('content-type') ?? ''
+    return { status: response.status, type, text: await response.text() }
+  }
+
+  async function until(port: number, text: string): Promise<string> {
+    for (let tries = 0; ; tries++) {
+      // A port that nobody listens on yet has nothing to say.
+      const found = await scraped(port).then((scrape) => scrape.text, String)
+      if (found.includes(text)) return found
+      if (tries === 100) throw new Error(`"${text}" is not in ${found}`)
+      await sleep(100)
+    }
+  }
+
+  it('shows the metrics of the worker, beside its probes on one port, and those of the app', async () => {
+    const port = await freePort()
+    const app = await cliApp({
+      files: {
+        'tasks.js': `${TASKS_FILE}
+          const { Counter } = require('prom-client')
+          new Counter({ name: 'of_the_app', help: 'x' }).inc(3)`,
+        'node_modules/prom-client/package.json': JSON.stringify({
+          main: join(__dirname, '../../node_modules/prom-client/index.js'),
+        }),
+      },
+      allTables: true,
+    })
+    await app.enqueue('app.add', [[1], [2], [3]])
+    const running = app.start(
+      ...WORKER,
+      '--metrics-queues',
+      '--health-port',
+      String(port),
+      '--metrics-port',
+      String(port),
+    )
+    await running.says(`Metrics: http://127.0.0.1:${port}/metrics`)
+    const text = await until(
+      port,
+      'typeorm_tasks_runs_total{queue="default",task="app.add",outcome="successful",error=""} 3\n',
+    )
+    expect(text).toContain('of_the_app 3\n')
+    expect(text).toContain('typeorm_tasks_slots{backend="default"} 10\n')
+    expect(text).toContain('typeorm_tasks_queue_due{backend="default",queue="default"} ')
+    expect((await scraped(port)).type).toContain('text/plain; version=0.0.4')
+    expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200)
+    running.kill('SIGTERM')
+    expect(await running.exited).toEqual({ code: 0, signal: null })
+  })
+
+  it('adds up what all processes of a supervisor do, and goes on where one does not answer', async () => {
+    const port = await freePort()
+    const app = await cliApp({
+      files: {
+        'tasks.js': `${TASKS_FILE}
+          task('app.block', () => { const end = Date.now() + 6000; while (Date.now() < end); })`,
+      },
+      allTables: true,
+    })
+    const calls = Array.from({ length: 20 }, () => [50])
+    await app.enqueue('app.sleep', calls)
+    const running = app.start(
+      ...WORKER,
+      '--processes',
+      '2',
+      '--concurrency',
+      '1',
+      '--metrics-port',
+      String(port),
+    )
+    const text = await until(
+      port,
+      'typeorm_tasks_runs_total{queue="default",task="app.sleep",outcome="successful",error=""} 20\n',
+    )
+    expect(text).toContain('typeorm_tasks_slots{backend="default"} 2\n')
+    expect(text).toContain(
+      'typeorm_tasks_run_seconds_count{queue="default",task="app.sleep",error=""} 20\n',
+    )
+
+    await app.enqueue('app.block', [[]])
+    await until(port, 'typeorm_tasks_slots{backend="default"} 1\n')
+    running.kill('SIGTERM')
+    await running.exited
+  })
+
+  it('refuses a port that is taken, before the app is loaded', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const app = await cliApp()
+    const { code, stderr } = await app.tasks(...WORKER, '--metrics-port', String(port))
+    taken.close()
+
+    expect(code).toBe(2)
+    expect(stderr).toBe(
+      `error: argument --metrics-port: another program listens on port ${port} of 127.0.0.1. Give another one; 0 takes a free one.\n`,
+    )
+  })
+
+  it.each([['--metrics-host', '0.0.0.0'], ['--metrics-queues']])(
+    'refuses %s without it',
+    async (option, ...value) => {
+      const { code, stderr } = await (await cliApp()).tasks(...WORKER, option, ...value)
+
+      expect(code).toBe(2)
+      expect(stderr).toBe(
+        `error: argument ${option}: only valid with --metrics-port. Add --metrics-port or remove ${option}.\n`,
+      )
+    },
+  )
+
+  it('tells which package is missing', async () => {
+    const app = await cliApp({
+      files: {
+        // As if it were not installed.
+        'missing.cjs': `
+          const Module = require('node:module')
+          const resolve = Module._resolveFilename
+          Module._resolveFilename = (name, ...given) => {
+            if (name !== 'prom-client') return resolve(name, ...given)
+            throw Object.assign(new Error('Cannot find module'), { code: 'MODULE_NOT_FOUND' })
+          }`,
+      },
+    })
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['-r', './missing.cjs', BIN, ...WORKER, '--metrics-port', '0'],
+      { cwd: app.root, env: { ...process.env, ...typeormEnv() }, encoding: 'utf8' },
+    )
+
+    expect(status).toBe(2)
+    expect(stderr).toBe(
+      'error: argument --metrics-port: the package prom-client is not there. Install it: npm install prom-client.\n',
+    )
+  })
 })

@@ -22,9 +22,10 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
   backends: { rooms: ['lib', 'entities'], packages: ['typeorm', 'class-validator', 'uuid'] },
   cli: {
     // `index` is the door: it makes the built-in backends known.
-    rooms: ['lib', 'entities', 'backends', 'index', 'dashboard'],
+    rooms: ['lib', 'entities', 'backends', 'index', 'dashboard', 'integrations'],
     packages: [
       'typeorm',
+      'prom-client',
       'commander',
       'chokidar',
       'cli-progress',

@@ -3,6 +3,7 @@ import { setTracer } from '../../index'
 import { measure } from '../metrics/measure'
 import { assertOptions } from '../metrics/options'
 import { metersOf } from './meters'
+import { metricsAreMute, spansAreMute } from './mute'
 import { SCOPE } from './names'
 import { TaskTracer } from './task-tracer'
 
@@ -46,10 +47,11 @@ export function instrument(options: InstrumentOptions = {}): () => void {
   process[KEY]?.()
   const stops: (() => void)[] = []
   if (traces) {
-    setTracer(new TaskTracer(trace.getTracer(SCOPE), parent))
+    setTracer(new TaskTracer(trace.getTracer(SCOPE), parent, spansAreMute()))
     stops.push(() => void setTracer(undefined))
   }
-  if (metrics) stops.push(measure(metersOf(meterProvider.getMeter(SCOPE), stops), { queues }))
+  if (metrics && !metricsAreMute())
+    stops.push(measure(metersOf(meterProvider.getMeter(SCOPE), stops), { queues }))
   const end = (): void => {
     for (const stop of stops.splice(0)) stop()
   }

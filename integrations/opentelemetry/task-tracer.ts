@@ -44,20 +44,26 @@ const SUPPRESSED = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRAC
 
 type Stored = readonly TaskResult<unknown>[]
 
+const UNTRACED: RunTrace = { context: undefined, within: (work) => work(), end: () => {} }
+
 /** Follows tasks by spans: one for each call that enqueues, one for each run. */
 export class TaskTracer implements Tracer {
   readonly #spans: Spans
   readonly #parent: 'link' | 'child'
+  readonly #isMute: () => boolean
 
-  constructor(spans: Spans, parent: 'link' | 'child') {
+  /** `isMute`: asked at each span; while it is so nobody would get it. */
+  constructor(spans: Spans, parent: 'link' | 'child', isMute: () => boolean) {
     this.#spans = spans
     this.#parent = parent
+    this.#isMute = isMute
   }
 
   async send(
     orders: readonly Order[],
     store: (trace?: TraceContext) => Promise<Stored>,
   ): Promise<Stored> {
+    if (this.#isMute()) return store()
     const queue = common(orders.map(({ task }) => task.queueName))
     const span = this.#spans.startSpan(nameOf('send', queue), {
       kind: SpanKind.PRODUCER,
@@ -80,6 +86,7 @@ export class TaskTracer implements Tracer {
   }
 
   begin(run: TracedRun): RunTrace {
+    if (this.#isMute()) return UNTRACED
     const enqueued = spanContextOf(run.enqueued)
     const firstRun = spanContextOf(run.firstRun === null ? null : { traceparent: run.firstRun })
     const isChild = this.#parent === 'child' && enqueued !== undefined

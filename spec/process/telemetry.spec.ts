@@ -122,6 +122,44 @@ it("has spans of an isolated task's code within the span of its run, and ends th
   ])
 })
 
+it('makes nothing while there is no SDK, and spans once there is one', () => {
+  const main = `
+    const { instrument } = require('typeorm-tasks/opentelemetry')
+    instrument()
+    const { trace } = require('@opentelemetry/api')
+    const { BasicTracerProvider } = require('@opentelemetry/sdk-trace-base')
+    const { taskFacts, runUntilEmpty } = require('typeorm-tasks')
+    const { dataSource, plain, optionsOf } = require('./tasks.js')
+    ;(async () => {
+      await dataSource.initialize()
+      await dataSource.synchronize()
+      const before = await plain.enqueue()
+      trace.setGlobalTracerProvider(new BasicTracerProvider())
+      const after = await plain.enqueue()
+      await runUntilEmpty()
+      const statuses = [(await before.refresh()).status, (await after.refresh()).status]
+      console.log(JSON.stringify([await optionsOf(before), await optionsOf(after), statuses, taskFacts.isHeard]))
+      await dataSource.destroy()
+    })()`
+  const tasks = `${TASKS.replace("require('./tracing.js')", '')}
+    exports.plain = task('apart.plain', () => {})
+    exports.optionsOf = async ({ id }) => (await dataSource.getRepository(DBTaskResult).findOneByOrFail({ id })).options`
+  const root = appOf({ 'tasks.js': tasks, 'main.js': main }, PACKAGES)
+  const { stdout, stderr } = spawnSync(process.execPath, ['main.js'], {
+    cwd: root,
+    env: { ...process.env, ...typeormEnv() },
+    encoding: 'utf8',
+  })
+  expect(stderr).toBe('')
+  expect(JSON.parse(stdout)).toEqual([
+    null,
+    { trace: { traceparent: expect.stringMatching(/^00-[\da-f]{32}-[\da-f]{16}-01$/) } },
+    ['SUCCESSFUL', 'SUCCESSFUL'],
+    // Metrics have no such way to wait for an SDK.
+    false,
+  ])
+})
+
 describe('db_worker --metrics-port', () => {
   const WORKER = ['db_worker', '--no-startup-delay', '--interval', '0.1']
 
@@ -203,10 +241,12 @@ describe('db_worker --metrics-port', () => {
       port,
       'typeorm_tasks_runs_total{queue="default",task="app.sleep",outcome="successful",error=""} 20\n',
     )
-    expect(text).toContain('typeorm_tasks_slots{backend="default"} 2\n')
     expect(text).toContain(
       'typeorm_tasks_run_seconds_count{queue="default",task="app.sleep",error=""} 20\n',
     )
+
+    // The second process starts after the first one.
+    await until(port, 'typeorm_tasks_slots{backend="default"} 2\n')
 
     await app.enqueue('app.block', [[]])
     await until(port, 'typeorm_tasks_slots{backend="default"} 1\n')

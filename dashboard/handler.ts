@@ -1,7 +1,9 @@
+import { UsageError } from '../index'
 import { failed, json, refused, statusOf } from './api/answer'
 import type { Asked, Page } from './api/asked'
 import { changeAt } from './api/changes'
 import { partsOf } from './api/paths'
+import { brief } from './api/query'
 import { readingOf } from './api/reads'
 import { assetNamed, isAssetName, pageOf } from './assets'
 import { eventsOf } from './live/events'
@@ -10,6 +12,7 @@ import type { Change, DashboardOptions } from './options'
 import {
   accessOf,
   type Caller,
+  CLOSED,
   lacking,
   openAccess,
   type Permission,
@@ -135,6 +138,7 @@ export class Handler {
     if (forged) return refused(forged)
     if (!asked.access.has(route.needs)) return refused(lacking(route.needs))
     const body = await incoming.body()
+    if (this.isClosed) return refused(CLOSED)
     return route.answer({ ...asked, user, audit: this.#around.audit }, body)
   }
 }
@@ -142,9 +146,15 @@ export class Handler {
 /** Paths are told by their end, so that no base path has to be known. */
 const API = '/api/1/'
 
+/** @throws UsageError for a text that is no address: clients may send any. */
 function addressOf(url: string): URL {
   // A path of two slashes would be taken for a host.
-  return new URL(url.replace(/^\/+/, '/'), 'http://localhost')
+  const [path, base] = [url.replace(/^\/+/, '/'), 'http://localhost']
+  if (URL.canParse(path, base)) return new URL(path, base)
+  throw new UsageError(
+    `${brief(url)} is no address.`,
+    'Send the path of the dashboard, such as /admin/tasks/.',
+  )
 }
 
 /** The page, at an address that ends with a slash: the addresses in it are relative. */
@@ -167,7 +177,6 @@ function redirect(location: string): Response {
 
 const NOT_FOUND: Refusal = { status: 404, message: 'Not found' }
 const NOT_ALLOWED: Refusal = { status: 405, message: 'Send GET, or POST for changes.' }
-const CLOSED: Refusal = { status: 503, message: 'The dashboard is closed.' }
 const UNKNOWN: Refusal = {
   status: 503,
   message: 'The dashboard cannot tell who you are. Its log tells why.',

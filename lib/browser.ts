@@ -1,4 +1,5 @@
 import type { TaskStatus } from './row/record'
+import type { SlotRow } from './row/slot'
 import type { TaskResult } from './result'
 
 /**
@@ -8,6 +9,12 @@ import type { TaskResult } from './result'
 export interface Browser {
   /** Tasks, the newest first, as far as they were looked for. */
   tasks(query: TaskQuery): Promise<TaskPage>
+  /** One task. @throws ResultNotFoundError */
+  result(id: string): Promise<TaskResult<unknown>>
+  /** The newest slot of a schedule that was enqueued, by the schedule's id. @throws NotSupportedError where slots are not kept */
+  newestSlot(schedule: string): Promise<SlotRow | null>
+  /** The instant by the backend's clock. */
+  now(): Promise<Date>
   /** Each queue that has a task that is not finished, that a worker serves, that is paused, or that the settings name. */
   queues(): Promise<readonly QueueState[]>
   /** Null: the backend keeps no records of workers. */

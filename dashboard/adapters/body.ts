@@ -7,15 +7,19 @@ const MOST_BYTES = 64 * 1024
 export async function textWithin(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   const read: Uint8Array[] = []
   let size = 0
-  for await (const chunk of chunks) {
-    size += chunk.length
-    if (size > MOST_BYTES)
-      throw new UsageError(
-        `The body has more than ${MOST_BYTES} bytes.`,
-        'Name fewer tasks at once.',
-      )
-    read.push(chunk)
+  try {
+    for await (const chunk of chunks) {
+      size += chunk.length
+      if (size > MOST_BYTES) break
+      read.push(chunk)
+    }
+  } catch (error) {
+    throw new UsageError('The body ended before it was complete.', 'Send it again.', {
+      cause: error,
+    })
   }
+  if (size > MOST_BYTES)
+    throw new UsageError(`The body has more than ${MOST_BYTES} bytes.`, 'Name fewer tasks at once.')
   return Buffer.concat(read).toString()
 }
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Handler } from '../handler'
-import { type NodeRequest, incomingOf, send } from './node'
+import { type NodeRequest, answered, incomingOf } from './node'
 
 /** What the dashboard needs of a request of Fastify. */
 export interface FastifyRequestLike {
@@ -22,7 +22,6 @@ export function fastifyAdapter(
   return async (request, reply) => {
     reply.hijack()
     const { raw, body } = request
-    const answer = await handler.answer(incomingOf(raw, body, request))
-    await send(raw, reply.raw, answer, handler.isClosed)
+    await answered(handler, raw, reply.raw, () => incomingOf(raw, body, request))
   }
 }

@@ -10,6 +10,7 @@ export function fetchAdapter(handler: Handler): (request: Request) => Promise<Re
       headers: request.headers,
       remoteAddress: null,
       localAddress: null,
+      httpVersion: null,
       body: async () => parsed(request.body ? await textWithin(request.body) : ''),
       native: request,
     })

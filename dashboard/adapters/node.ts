@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { briefly } from '../../lib/errors/error-record'
+import { log } from '../../lib/events/logger'
 import type { Handler, Incoming } from '../handler'
 import { parsed, textWithin } from './body'
 
@@ -12,36 +14,49 @@ export interface NodeRequest extends IncomingMessage {
 export function nodeAdapter(
   handler: Handler,
 ): (request: NodeRequest, response: ServerResponse) => Promise<void> {
-  return async (request, response) =>
-    send(
-      request,
-      response,
-      await handler.answer(incomingOf(request, request.body, request)),
-      handler.isClosed,
-    )
+  return (request, response) =>
+    answered(handler, request, response, () => incomingOf(request, request.body, request))
+}
+
+/** Never rejects: frameworks do not await it. What cannot be read or sent any more ends with its connection. */
+export async function answered(
+  handler: Handler,
+  request: NodeRequest,
+  response: ServerResponse,
+  incoming: () => Incoming,
+): Promise<void> {
+  try {
+    await send(request, response, await handler.answer(incoming()), handler.isClosed)
+  } catch (error) {
+    log.warn(`The dashboard could not answer a request: ${briefly(error)}`)
+    response.destroy()
+  }
 }
 
 /** `body`: what a framework has read, if it has. */
 export function incomingOf(request: NodeRequest, body: unknown, native: unknown): Incoming {
-  const { socket, method = 'GET' } = request
+  const { socket, method = 'GET', httpVersion } = request
   return {
     method,
     url: request.originalUrl ?? request.url ?? '/',
     headers: headersOf(request),
     remoteAddress: socket.remoteAddress ?? null,
     localAddress: socket.localAddress ?? null,
+    httpVersion,
     body: () => bodyOf(request, body),
     native,
   }
 }
 
 /** Sends an answer as it is made, no faster than it is read. `isLast`: the connection is not kept, so that the server can close. */
-export async function send(
+async function send(
   { method, httpVersionMajor }: IncomingMessage,
   response: ServerResponse & { flush?: () => void },
   answer: Response,
   isLast: boolean,
 ): Promise<void> {
+  // Something else may have answered meanwhile, such as a middleware that limits the time.
+  if (response.headersSent || response.destroyed) return answer.body?.cancel()
   // HTTP/2 has no such header: there a server that closes says so itself.
   if (isLast && httpVersionMajor < 2) response.setHeader('Connection', 'close')
   response.writeHead(answer.status, Object.fromEntries(answer.headers))

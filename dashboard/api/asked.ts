@@ -59,11 +59,12 @@ export function browserOf({ page }: Pick<Asked, 'page'>, backend: TaskBackend): 
  * @throws ResultNotFoundError if there is none.
  */
 export async function resultOf(
-  { page }: Pick<Asked, 'page'>,
+  asked: Pick<Asked, 'page'>,
   backend: TaskBackend,
   id: string,
 ): Promise<TaskResult<unknown>> {
-  const result = await backend.getResult(id)
+  const { page } = asked
+  const result = await (await browserOf(asked, backend)).result(id)
   if (result.backend === backend.alias || page.backends().has(result.backend)) return result
   throw new ResultNotFoundError(id)
 }

@@ -94,7 +94,7 @@ export function name(most: number): Parameter<string> {
 export const INSTANT: Parameter<Date> = {
   expected: 'an instant in UTC, such as 2030-01-31T18:00:00Z',
   read: (text) => {
-    if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z$/.test(text)) return undefined
+    if (!/^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z$/.test(text)) return undefined
     const instant = new Date(text)
     return Number.isNaN(instant.getTime()) ? undefined : instant
   },

@@ -9,6 +9,7 @@ import type {
   TaskQuery,
   WorkerState,
 } from '../../lib/browser'
+import type { SlotRow } from '../../lib/row/slot'
 import { stepsOf } from './history-steps'
 import { isMatch, statusOf } from './match'
 
@@ -30,7 +31,7 @@ export class ListBrowser implements Browser {
   }
 
   async tasks(query: TaskQuery): Promise<TaskPage> {
-    const now = await this.#now()
+    const now = await this.now()
     const found: Result[] = []
     let [looked, before, last] = [0, query.before, undefined as Result | undefined]
     while (looked < query.within) {
@@ -48,8 +49,26 @@ export class ListBrowser implements Browser {
     return { tasks: found, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
   }
 
+  result(id: string): Promise<Result> {
+    return this.#backend.getResult(id)
+  }
+
+  newestSlot(schedule: string): Promise<SlotRow | null> {
+    return this.#backend.newestSlot(schedule)
+  }
+
+  /** That of this process, where the backend has no clock. */
+  async now(): Promise<Date> {
+    try {
+      return await this.#backend.now()
+    } catch (error) {
+      if (error instanceof NotSupportedError) return new Date()
+      throw error
+    }
+  }
+
   async queues(): Promise<readonly QueueState[]> {
-    const now = await this.#now()
+    const now = await this.now()
     const list = (status: TaskStatus): Promise<Result[]> =>
       this.#backend.list({ status, limit: MOST, within: WITHIN })
     const tasks = [...(await list('READY')), ...(await list('RUNNING'))]
@@ -93,15 +112,6 @@ export class ListBrowser implements Browser {
       `${constructor.name} (TASKS.${alias}) cannot ${what} that are there.`,
       'Use the Database backend for that.',
     )
-  }
-
-  async #now(): Promise<Date> {
-    try {
-      return await this.#backend.now()
-    } catch (error) {
-      if (error instanceof NotSupportedError) return new Date()
-      throw error
-    }
   }
 }
 

@@ -25,6 +25,8 @@ export interface Caller {
   readonly headers: Headers
   readonly remoteAddress: string | null
   readonly localAddress: string | null
+  /** Such as '1.1'; null: not known. */
+  readonly httpVersion: string | null
 }
 
 /** An answer in the place of the one that was asked for. */
@@ -33,6 +35,8 @@ export interface Refusal {
   readonly message: string
   readonly headers?: Readonly<Record<string, string>>
 }
+
+export const CLOSED: Refusal = { status: 503, message: 'The dashboard is closed.' }
 
 /** A request is answered so. */
 export class Refused extends Error {
@@ -82,7 +86,8 @@ const LOGIN: Refusal = {
 
 /**
  * Whether everything is open where nobody has said who may do what: only to the developer at this machine. A proxy on this
- * machine that serves others adds a header; a page of another site that has its name point here sends that name as host.
+ * machine that serves others adds a header, or speaks HTTP/1.0 as nginx does unless told otherwise, which no browser does; or
+ * it passes on where the page came from. A page of another site that has its name point here sends that name as host.
  */
 export function openAccess(caller: Caller, environment: string | undefined): Refusal | null {
   const isHere =
@@ -90,7 +95,9 @@ export function openAccess(caller: Caller, environment: string | undefined): Ref
     isLoopback(caller.remoteAddress) &&
     isLoopback(caller.localAddress) &&
     isLocalHost(caller.headers.get('host')) &&
-    !FORWARDING.some((name) => caller.headers.has(name))
+    caller.httpVersion !== '1.0' &&
+    !FORWARDING.some((name) => caller.headers.has(name)) &&
+    ['origin', 'referer'].every((name) => isLocalAddress(caller.headers.get(name)))
   return isHere ? null : NOT_SET_UP
 }
 
@@ -105,9 +112,23 @@ const FORWARDING = [
   'x-forwarded-for',
   'x-forwarded-host',
   'x-forwarded-proto',
+  'x-forwarded-server',
   'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-original-host',
+  'x-request-start',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'fastly-client-ip',
   'via',
 ]
+
+/** Also where there is none: not every request says where it comes from. */
+function isLocalAddress(address: string | null): boolean {
+  if (address === null) return true
+  return URL.canParse(address) && isLocalHost(new URL(address).host)
+}
 
 function isLoopback(address: string | null): boolean {
   if (address === null) return false

@@ -35,7 +35,7 @@ export function taskToken({ id }: { readonly id: string }, options: TokenOptions
     )
   // The clock of web servers: no database is asked when a token is verified.
   const content = Buffer.from(`${Date.now() + Math.ceil(ms)}.${id}`).toString('base64url')
-  return `${content}.${signatureOf(content, secret).toString('base64url')}`
+  return `${content}.${signatureOf(content, secret)}`
 }
 
 /**
@@ -48,8 +48,8 @@ export function verifyTaskToken(token: unknown, options: VerifyOptions): string 
   const secrets = secretsOf(options, 'verifyTaskToken')
   if (typeof token !== 'string' || token.length > LONGEST_TOKEN) return null
   const [, content = '', signature = ''] = /^([\w-]+)\.([\w-]+)$/.exec(token) ?? []
-  const given = Buffer.from(signature, 'base64url')
-  const isOurs = secrets.some((secret) => isEqual(given, signatureOf(content, secret)))
+  // As texts: the last character of another text could stand for the same bytes.
+  const isOurs = secrets.some((secret) => isEqual(signature, signatureOf(content, secret)))
   return isOurs ? idIn(Buffer.from(content, 'base64url').toString()) : null
 }
 
@@ -58,13 +58,13 @@ function idIn(content: string): string | null {
   return id !== undefined && Number(until) > Date.now() ? id : null
 }
 
-function signatureOf(content: string, secret: string): Buffer {
-  return createHmac('sha256', secret).update(`${PURPOSE}.${content}`).digest()
+function signatureOf(content: string, secret: string): string {
+  return createHmac('sha256', secret).update(`${PURPOSE}.${content}`).digest('base64url')
 }
 
 /** In a time that does not tell how much of it is right. */
-function isEqual(given: Buffer, right: Buffer): boolean {
-  return given.length === right.length && timingSafeEqual(given, right)
+function isEqual(given: string, right: string): boolean {
+  return given.length === right.length && timingSafeEqual(Buffer.from(given), Buffer.from(right))
 }
 
 function secretsOf({ secret }: VerifyOptions, caller: string): readonly string[] {

@@ -15,15 +15,16 @@ import { didYouMean, shown } from '../errors/suggestions'
 /** The most characters of the reason of a pause. */
 export const MAX_REASON = 200
 
-const LATER: Rule = {
+/** Whether it is to come is for the database's clock to say. */
+const INSTANT: Rule = {
   expected: 'a Date to come',
-  isSound: (value) => value instanceof Date && value.getTime() > Date.now(),
+  isSound: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
   hint: 'Leave it out for a pause that lasts until the queue is resumed.',
 }
 
 const OPTIONS = {
   reason: row<string | undefined>(undefined, or(undefined, printable(MAX_REASON))),
-  until: row<Date | undefined>(undefined, or(undefined, LATER)),
+  until: row<Date | undefined>(undefined, or(undefined, INSTANT)),
 }
 
 /** The options of a pause, checked. @throws InvalidSettingsError for a queue that is not in QUEUES, or wrong options. */

@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import type { DataSource } from 'typeorm'
 import {
   configureTasks,
@@ -45,12 +46,12 @@ function linesOf(text: string) {
     .map((line) => JSON.parse(line))
 }
 
-describeEachDatabase(({ connect }) => {
+describeEachDatabase((database) => {
   let dataSource: DataSource
   let lines = catchLog()
 
   beforeAll(async () => {
-    dataSource = await connect({ entities: [...taskEntities], synchronize: true })
+    dataSource = await database.connect({ entities: [...taskEntities], synchronize: true })
     configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
   })
   beforeEach(() => (lines = catchLog()))
@@ -245,6 +246,8 @@ describeEachDatabase(({ connect }) => {
 
   it.each([
     ['pause', { reason: 7 }],
+    ['pause', { reason: '' }],
+    ['pause', { reason: 'a\nb' }],
     ['pause', { reason: 'x'.repeat(201) }],
     ['pause', { forMs: 0 }],
     ['pause', { until: 'tomorrow' }],
@@ -252,6 +255,26 @@ describeEachDatabase(({ connect }) => {
   ])('refuses to %s a queue with %j', async (what, body) => {
     const answer = await (await serve())(`queues/default/${what}`, change(body))
     expect([answer.status, answer.body.error.code]).toEqual([400, 'USAGE'])
+  })
+
+  it('says that it is the fault of who asks where there is no such queue, or half a body', async () => {
+    const { api } = await served()
+    const there = await fetch(`${api}queues/defualt/pause`, change({}))
+    expect([there.status, await there.text()]).toEqual([
+      400,
+      expect.stringContaining('Did you mean \\"default\\"'),
+    ])
+    const before = lines.length
+    const { hostname, port } = new URL(api)
+    await new Promise<void>((done) => {
+      const socket = connect(Number(port), hostname, () => {
+        socket.write(
+          `POST /admin/tasks/api/1/tasks/cancel HTTP/1.1\r\nHost: ${hostname}:${port}\r\nX-Tasks: 1\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"ids"`,
+          () => setTimeout(() => socket.destroy(), 100),
+        )
+      }).once('close', () => setTimeout(done, 200))
+    })
+    expect(lines.slice(before).filter(([level]) => level === 'error')).toEqual([])
   })
 
   it('lets a change stand whose audit fails, and logs that', async () => {

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import { configureTasks, DBTaskResult, task } from 'typeorm-tasks'
+import { configureTasks, DBTaskResult, ResultNotFoundError, task } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import type { Browser } from '../../lib/browser'
 import { DatabaseUnreachableError, TaskBackend, type TaskResult } from '../../index'
@@ -107,6 +107,9 @@ class Fickle extends TaskBackend {
     }
     return {
       tasks: () => (Fickle.looks++, answer({ tasks: [], next: null, searchedTo: null })),
+      result: (id) => Promise.reject(new ResultNotFoundError(id)),
+      newestSlot: () => answer(null),
+      now: () => answer(new Date()),
       queues: () => answer([]),
       workers: () => answer(null),
       history: () => answer([]),

@@ -163,6 +163,30 @@ describeEachDatabase(
       },
     )
 
+    it('leaves an answer to what has answered before it, and the process goes on', async () => {
+      const lines = catchLog()
+      const page = made({
+        authorize: () => new Promise((granted) => setTimeout(granted, 100, 'all')),
+      })
+      const url = await listening((request, response) => {
+        void page.node(request, response)
+        setTimeout(() => response.writeHead(504).end('too late'), 20)
+      })
+      const answer = await fetch(`${url}/api/1/overview`)
+      expect([answer.status, await answer.text()]).toEqual([504, 'too late'])
+      await new Promise((wake) => setTimeout(wake, 200))
+      expect(lines).toEqual([])
+    })
+
+    it.each(['//', '/http://[bad/', '/%%'])('answers the address %s', async (path) => {
+      const url = await listening((request, response) => void page.node(request, response))
+      const page = made({ authorize: () => 'all' })
+      const status = await new Promise((resolve) => {
+        get({ port: new URL(url).port, path }, ({ statusCode }) => resolve(statusCode))
+      })
+      expect([200, 302, 400, 404]).toContain(status)
+    })
+
     it.each(MOUNTS.filter(([name]) => /^(node:http|Express|Fastify)$/.test(name)))(
       'in %s a page that is closed keeps no connection of a tab that goes on asking',
       async (_name, mount) => {

@@ -93,6 +93,7 @@ describeEachDatabase(({ connect }) => {
     { path: 'tasks?task=' + LONG.slice(0, 2_000), status: 400, said: '1000 characters' },
     { path: 'tasks?text=' + LONG, status: 400, said: 'at most 8000' },
     { path: 'tasks?from=yesterday', status: 400, said: '2030-01-31T18:00:00Z' },
+    { path: 'tasks?from=0000-01-01T00:00:00Z', status: 400, said: '2030-01-31T18:00:00Z' },
     { path: 'tasks?args.=1', status: 400, said: 'args.0.user.id' },
     { path: 'tasks?queue=%00', status: 400, said: 'queue' },
     { path: 'tasks/%zz', status: 400, said: 'Encode' },

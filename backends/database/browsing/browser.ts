@@ -10,10 +10,17 @@ import type {
   TaskQuery,
   WorkerState,
 } from '../../../lib/browser'
-import { InvalidTaskError, NotSupportedError } from '../../../lib/errors/errors'
+import {
+  InvalidTaskError,
+  NotSupportedError,
+  ResultNotFoundError,
+} from '../../../lib/errors/errors'
+import type { TaskResult } from '../../../lib/result'
+import type { SlotRow } from '../../../lib/row/slot'
 import { isUuid } from '../../ids'
 import type { Dialect } from '../dialects/dialect'
 import { profileOf } from '../profiles/profile-of'
+import { newestSlot } from '../enqueueing/slots'
 import { listWorkers, type SeenWorker } from '../workers/list'
 import { flowAround } from './around'
 import { prioritiseRows, removeRows } from './changes'
@@ -46,13 +53,28 @@ export class DatabaseBrowser implements Browser {
     return searchTasks(this.#sight, query)
   }
 
+  async result(id: string): Promise<TaskResult<unknown>> {
+    const [found] = isUuid(dashed(id)) ? await this.#sight.results([this.#sight.keyOf(id)]) : []
+    if (!found) throw new ResultNotFoundError(id)
+    return found
+  }
+
+  newestSlot(schedule: string): Promise<SlotRow | null> {
+    const { asking } = this.#sight
+    return asking.inTime(newestSlot(asking.dataSource.manager, schedule))
+  }
+
+  now(): Promise<Date> {
+    return this.#sight.asking.do((session) => this.#beside.dialect.now(session))
+  }
+
   /**
    * Those that are RUNNING are counted among the newest 50,000 tasks and those around the next to be claimed, where no index
    * has them.
    */
   async queues(): Promise<readonly QueueState[]> {
-    const { dialect, queues: names, pauses } = this.#beside
-    const now = await this.#sight.asking.do((session) => dialect.now(session))
+    const { queues: names, pauses } = this.#beside
+    const now = await this.now()
     const [workers, paused] = [await this.workers(), await pauses()]
     return queueStates(this.#sight, { names, workers, pauses: paused }, now)
   }

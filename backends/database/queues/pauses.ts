@@ -1,7 +1,8 @@
 import { DBTaskQueue } from '../../../entities/db-task-queue.entity'
 import { anyInstantOf } from '../../../entities/formats'
 import type { Pause, PauseOptions } from '../../../lib/browser'
-import { NotSupportedError } from '../../../lib/errors/errors'
+import { InvalidSettingsError, NotSupportedError } from '../../../lib/errors/errors'
+import { shown } from '../../../lib/errors/suggestions'
 import { explained, isTaken } from '../connections/database-errors'
 import { patiently, type Session } from '../connections/session'
 import type { Dialect } from '../dialects/dialect'
@@ -41,6 +42,11 @@ export class Pauses {
   ): Promise<Pause> {
     return this.#explained(session, async () => {
       const at = await this.#dialect.now(session)
+      if (until && until <= at)
+        throw new InvalidSettingsError(
+          `Pause of the queue ${shown(name)}, until: expected a Date to come, found ${until.toISOString()}; by the database's clock it is ${at.toISOString()}.`,
+          'Leave it out for a pause that lasts until the queue is resumed.',
+        )
       const row = {
         backend: this.#backend,
         name,

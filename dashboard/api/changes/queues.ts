@@ -1,4 +1,4 @@
-import { shown, type TaskBackend, UsageError } from '../../../index'
+import { InvalidSettingsError, shown, type TaskBackend, UsageError } from '../../../index'
 import { json } from '../answer'
 import { chosen } from '../asked'
 import { brief, name, parametersIn } from '../query'
@@ -19,10 +19,20 @@ export function queueChange(queue: string, change: string): ChangeRoute | undefi
       if (QUEUE.read(queue) === undefined)
         throw new UsageError(`${brief(queue)} is no queue.`, `Expected is ${QUEUE.expected}.`)
       const backend = chosen(changing, alias)
-      await work(backend, queue, body)
+      await asUsage(() => work(backend, queue, body))
       await told(changing, backend, change as 'pause' | 'resume', queue)
       return json(200, {})
     },
+  }
+}
+
+/** A queue that cannot be paused, or a wrong reason, is the fault of who asks. */
+async function asUsage(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof InvalidSettingsError)) throw error
+    throw new UsageError(error.what, error.hint, { cause: error })
   }
 }
 

@@ -1,4 +1,3 @@
-import { NotSupportedError, type TaskBackend } from '../../../index'
 import { type Asked, browserOf, chosen, type Reading } from '../asked'
 import { name, parametersIn, wholeNumber } from '../query'
 import { iso } from '../views'
@@ -20,7 +19,7 @@ export function historyRoute(asked: Asked): Reading {
   const backend = chosen(asked, given.backend)
   return async (): Promise<HistoryView> => {
     const browser = await browserOf(asked, backend)
-    const { from, to } = timesOf(await nowOf(backend), hours, steps)
+    const { from, to } = timesOf(await browser.now(), hours, steps)
     const found = await browser.history({ from, to, steps, queue, taskName })
     return { steps: found.map((step) => ({ ...step, from: iso(step.from) })) }
   }
@@ -31,13 +30,4 @@ function timesOf(now: Date, hours: number, steps: number): { from: Date; to: Dat
   const length = Math.max(1, Math.round((hours * HOUR_MS) / steps))
   const to = (Math.floor(now.getTime() / length) + 1) * length
   return { from: new Date(to - steps * length), to: new Date(to) }
-}
-
-async function nowOf(backend: TaskBackend): Promise<Date> {
-  try {
-    return await backend.now()
-  } catch (error) {
-    if (error instanceof NotSupportedError) return new Date()
-    throw error
-  }
 }

@@ -1,7 +1,7 @@
 import { schedules } from '../../../lib/schedules/registry'
 import type { AnySchedule } from '../../../lib/schedules/schedule'
 import type * as cronWords from '../../bundled/cron-words'
-import type { Asked, Reading } from '../asked'
+import { type Asked, browserOf, chosen, type Reading } from '../asked'
 import { parametersIn } from '../query'
 import { iso } from '../views'
 import type { SchedulesView, ScheduleView } from '../wire'
@@ -24,10 +24,10 @@ export function shownSchedules({ page }: Pick<Asked, 'page'>): AnySchedule[] {
   return schedules.all().filter(({ task }) => backends.has(task.backend))
 }
 
-async function viewOf({ page }: Asked, schedule: AnySchedule): Promise<ScheduleView> {
+async function viewOf(asked: Asked, schedule: AnySchedule): Promise<ScheduleView> {
   const { id, name, task, when, timeZone, enabled } = schedule
-  const backend = page.backends().get(task.backend)
-  const last = backend ? await ifSupported(backend.newestSlot(id)) : null
+  const browser = await browserOf(asked, chosen(asked, task.backend))
+  const last = await ifSupported(browser.newestSlot(id))
   return {
     name,
     task: task.name,

@@ -5,6 +5,7 @@ const here: Caller = {
   headers: new Headers({ host: 'localhost:3000' }),
   remoteAddress: '127.0.0.1',
   localAddress: '::1',
+  httpVersion: '1.1',
 }
 const withHeaders = (headers: Record<string, string>): Caller => ({
   ...here,
@@ -16,6 +17,11 @@ describe('a dashboard without authorize', () => {
     ['IPv4', here],
     ['IPv4 in IPv6', { ...here, remoteAddress: '::ffff:127.0.0.1' }],
     ['[::1]', withHeaders({ host: '[::1]:80' })],
+    [
+      'its own page',
+      withHeaders({ origin: 'http://localhost:3000', referer: 'http://localhost:3000/x/' }),
+    ],
+    ['HTTP/2', { ...here, httpVersion: '2.0' }],
   ])('is open to this machine: %s', (_what, caller) => {
     expect(openAccess(caller, undefined)).toBeNull()
   })
@@ -27,6 +33,11 @@ describe('a dashboard without authorize', () => {
     ['a name like an address', { ...here, remoteAddress: '127.0.0.1.evil.example' }],
     ['another host, whose name points here', withHeaders({ host: 'evil.example' })],
     ['a host that begins alike', withHeaders({ host: 'localhost.evil.example' })],
+    ['a proxy that adds nothing', { ...here, httpVersion: '1.0' }],
+    ['a page of another host', withHeaders({ origin: 'https://shop.example' })],
+    ['a page of nobody', withHeaders({ origin: 'null' })],
+    ['a link of another host', withHeaders({ referer: 'https://shop.example/x' })],
+    ['a network that delivers pages', withHeaders({ 'cf-connecting-ip': '1.2.3.4' })],
     ['a proxy', withHeaders({ 'x-forwarded-for': '127.0.0.1' })],
     ['a proxy that says it otherwise', withHeaders({ forwarded: 'for=1.2.3.4' })],
   ])('is closed to %s, and says what to do', (_what, caller) => {

@@ -1,5 +1,6 @@
 import { configureTasks, task } from 'typeorm-tasks'
 import { ImmediateBackend } from '#immediate'
+import type { Dashboard, Granted } from '../../../dashboard'
 import { ListBrowser } from '../../../dashboard/browsing/list-browser'
 import type { Browser, Pause, PauseOptions, WorkerState } from '../../../lib/browser'
 import { change, closeServed, made, serve } from '../../support/dashboard'
@@ -139,6 +140,22 @@ it('opens a browser once, tries again if it could not, and gives it back', async
   await closeServed()
 
   expect(Browsed.closed).toBe(1)
+})
+
+it('opens none for a request that is being answered when the page is closed', async () => {
+  const before = Browsed.opened
+  const page: Dashboard = made({
+    authorize: async (): Promise<Granted> => {
+      await page.close()
+      return 'all'
+    },
+  })
+  const answer = await page.fetch(new Request('http://localhost/api/1/tasks'))
+  expect([answer.status, await answer.json()]).toEqual([
+    503,
+    { error: { message: 'The dashboard is closed.' } },
+  ])
+  expect(Browsed.opened).toBe(before)
 })
 
 it('pauses a queue for a reason and a time, and resumes it', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource } from 'typeorm'
 import {
   configureTasks,
@@ -18,6 +19,8 @@ const CONTEXT = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, trac
 
 const plain = task('facts.plain', (n: number) => n)
 const sum = task('facts.sum', (values: number[]) => values.length, { queueName: 'sums' })
+let during: () => unknown = () => {}
+const works = task('facts.works', () => during())
 let isFailing = true
 const shaky = task(
   'facts.shaky',
@@ -138,6 +141,23 @@ describeEachDatabase((database) => {
     expect(of('rescued')).toEqual([{ what: 'rescued', backend: 'default', requeued: 2, failed: 0 }])
     // Since when it was due again the row does not say.
     expect(of('started').map(({ waitMs }) => waitMs)).toEqual([null, null])
+  })
+
+  it('tells of a run whose row another worker has taken over meanwhile', async () => {
+    let finish = (): void => {}
+    during = () => new Promise<void>((resolve) => (finish = resolve))
+    const { id } = await works.enqueue()
+    const worker = await startWorker()
+    while ((await rows().findOneByOrFail({ id })).status !== 'RUNNING') await sleep(20)
+    await rows().update({ id }, { claims: 99 })
+    finish()
+    while (of('lost').length === 0) await sleep(20)
+    await worker.stop()
+
+    expect(of('lost')).toEqual([
+      { what: 'lost', backend: 'default', queue: 'default', task: 'facts.works' },
+    ])
+    expect(of('ended')).toEqual([])
   })
 
   it('knows the workers that are at work, and a listener that throws harms nobody', async () => {

@@ -254,6 +254,18 @@ describeEachDatabase((database) => {
     expect(one('told').parentSpanContext).toBeUndefined()
   })
 
+  it('ends the span of a run that a forced stop of its worker leaves', async () => {
+    during = () => new Promise(() => {})
+    await begin()
+    const { id } = await works.enqueue()
+    const worker = await startWorker()
+    await until(async () => (await rows().findOneByOrFail({ id })).status === 'RUNNING')
+    await worker.stop({ force: true })
+
+    expect(one('process default').attributes['typeorm_tasks.outcome']).toBe('released')
+    expect((await rows().findOneByOrFail({ id })).status).toBe('READY')
+  })
+
   it('follows a task of the Immediate backend the same way', async () => {
     await begin()
     await shaky.using({ backend: 'immediate' }).enqueue('x')

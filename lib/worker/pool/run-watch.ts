@@ -59,9 +59,9 @@ export class RunWatch {
       : outcome
   }
 
-  /** The row is another worker's. */
+  /** The row is another worker's, also where that is only told as the outcome is handed in. */
   lose(backend: TaskBackend, { values }: ClaimedRow): void {
-    if (!this.#hasEnded) lost(backend.alias, values)
+    lost(backend.alias, values)
     this.end('lost')
   }
 

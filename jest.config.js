@@ -10,6 +10,7 @@ const innerModules = Object.fromEntries(
 const ourDoors = {
   ...innerModules,
   '^typeorm-tasks$': '<rootDir>/index.ts',
+  '^typeorm-tasks/testing$': '<rootDir>/testing/index.ts',
   '^typeorm-tasks/entities$': '<rootDir>/entities/index.ts',
   '^typeorm-tasks/backends/database$': '<rootDir>/backends/database/index.ts',
   '^typeorm-tasks/(opentelemetry|prometheus)$': '<rootDir>/integrations/$1/index.ts',

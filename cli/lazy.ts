@@ -1,5 +1,6 @@
 import type * as cliProgress from 'cli-progress'
 import type * as databaseBackend from '../backends/database/backend'
+import type * as init from './init/init'
 import type * as listWorkers from '../backends/database/workers/list'
 import type * as define from '../lib/tasks/define'
 import type * as startWorker from '../lib/worker/start-worker'
@@ -32,6 +33,7 @@ export const late = {
   databaseBackend: () => require('../backends/database/backend') as typeof databaseBackend,
   define: () => require('../lib/tasks/define') as typeof define,
   listWorkers: () => require('../backends/database/workers/list') as typeof listWorkers,
+  init: () => require('./init/init') as typeof init,
   loadedFiles: () => require('./process/loaded-files') as typeof loadedFiles,
   makemigrations: () => require('./migrations/makemigrations') as typeof makemigrations,
   noTasks: () => require('./app/no-tasks') as typeof noTasks,

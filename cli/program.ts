@@ -81,6 +81,8 @@ const MEANT: Readonly<Record<string, string>> = {
   migrate: 'makemigrations',
   probe: 'health',
   healthcheck: 'health',
+  setup: 'init',
+  install: 'init',
   beat: 'schedules',
   cron: 'schedules',
   ui: 'dashboard',

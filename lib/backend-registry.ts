@@ -6,6 +6,7 @@ import { didYouMean } from './errors/suggestions'
 class BackendRegistry {
   #byAlias: Map<string, TaskBackend> | undefined
   #fallback: (() => Map<string, TaskBackend>) | undefined
+  #replace: (backend: TaskBackend) => TaskBackend = (backend) => backend
 
   /** What holds as long as nothing is configured. The first one stays: it knows whether it has warned. */
   setFallback(make: () => Map<string, TaskBackend>): void {
@@ -16,6 +17,14 @@ class BackendRegistry {
     this.#byAlias = byAlias
   }
 
+  /**
+   * From now on whoever asks for a backend of TASKS gets what `replace` gives for it, also where TASKS is configured later; without
+   * an argument the backend itself again. For tests.
+   */
+  substitute(replace: (backend: TaskBackend) => TaskBackend = (backend) => backend): void {
+    this.#replace = replace
+  }
+
   get isConfigured(): boolean {
     return this.#byAlias !== undefined
   }
@@ -24,11 +33,11 @@ class BackendRegistry {
   get(alias: string): TaskBackend {
     const backend = this.#all().get(alias)
     if (!backend) throw unknownAlias(alias, [...this.#all().keys()])
-    return backend
+    return this.#replace(backend)
   }
 
   all(): TaskBackend[] {
-    return [...this.#all().values()]
+    return [...this.#all().values()].map((backend) => this.#replace(backend))
   }
 
   #all(): Map<string, TaskBackend> {

@@ -176,10 +176,7 @@ export abstract class TaskBackend {
 
   async close(): Promise<void> {}
 
-  /**
-   * Whether an error says that the database, or whatever the backend stands on, cannot be reached at present. False by
-   * default: then a child process that could not load the app for it fails its task.
-   */
+  /** Whether an error says that what the backend stands on cannot be reached at present; false: a child process that could not load the app for it fails its task. */
   isAway(_error: unknown): boolean {
     return false
   }
@@ -190,13 +187,15 @@ export abstract class TaskBackend {
   }
 
   /**
-   * Runs `work` in a transaction of the app's database, and writes the outcome that `work` gives in the same transaction.
-   * Needed where `supportsTransactions`.
+   * Runs `work` in a transaction of the app's database, which writes the outcome that `work` gives, too; in a savepoint of `within`,
+   * if that is given, as to `openStore`. Needed where `supportsTransactions`.
    *
-   * @throws LeaseLost if the claim does not hold the row any more, or it was cancelled; what `work` throws. Then nothing is
-   * written.
+   * @throws LeaseLost if the claim does not hold the row any more, or it was cancelled; what `work` throws. Then nothing is written.
    */
-  async completeInTransaction(_work: (manager: EntityManager) => Promise<Outcome>): Promise<void> {
+  async completeInTransaction(
+    _work: (manager: EntityManager) => Promise<Outcome>,
+    _within?: EntityManager,
+  ): Promise<void> {
     throw this.#lacks('run a transactional task')
   }
 

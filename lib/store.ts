@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm'
 import type { Pause } from './browser'
 import type { ErrorRecord } from './errors/error-record'
 import type { AttemptError } from './errors/history'
@@ -92,6 +93,11 @@ export interface StoreOptions {
   readonly leaseSeconds?: number | undefined
   /** Called with what a store happens to hear before it is asked. Wake-ups only save waiting: they may be missed, or come for nothing. */
   readonly wakeup?: ((wakeup: Wakeup) => void) | undefined
+  /**
+   * All statements of the store are a part of the transaction of this manager, one at a time: what they change is gone with its
+   * rollback. For tests. Default: the store has connections of its own.
+   */
+  readonly manager?: EntityManager | undefined
 }
 
 /**

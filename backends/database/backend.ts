@@ -183,8 +183,9 @@ export class DatabaseBackend extends TaskBackend {
 
   override async completeInTransaction(
     work: (manager: EntityManager) => Promise<Outcome>,
+    within?: EntityManager,
   ): Promise<void> {
-    await completeInTransaction(await this.#place(), work)
+    await completeInTransaction(await this.#place(), work, within)
   }
 
   /** The app's DataSource. @throws DataSourceError if there is none. */

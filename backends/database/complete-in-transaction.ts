@@ -11,6 +11,7 @@ import { inTime, NoAnswer } from '../../lib/clock'
 import { type Join, joinable } from './ambient-transaction'
 import { isMarkGone } from './connections/database-errors'
 import { discard, endStatement } from './connections/driver-connection'
+import { depthOf } from './connections/savepoint'
 import { Session } from './connections/session'
 import { onSoleConnection } from './connections/sqlite-turns'
 import { livesInMemory } from './connections/worker-data-source'
@@ -27,10 +28,21 @@ const ROLLBACK_MS = 1_000
 /**
  * Runs `work` in a transaction of the app's DataSource, which commits together with the outcome it gives, or not at all.
  *
+ * @param within A transaction in which this is a savepoint.
  * @throws LeaseLost if the row is no longer held, or was cancelled; what `work` throws. Then nothing is written.
  */
-export async function completeInTransaction(place: Place, work: Work): Promise<void> {
+export async function completeInTransaction(
+  place: Place,
+  work: Work,
+  within?: EntityManager,
+): Promise<void> {
   const { dataSource: app } = place
+  if (within)
+    return joinable(app, (join) =>
+      within.transaction(async (manager) =>
+        assertStored(place, manager, await join(manager, work)),
+      ),
+    )
   // The worker's own claims would be part of the transaction, and be rolled back with it.
   if (livesInMemory(app))
     throw new NotSupportedError(
@@ -65,10 +77,11 @@ async function transactionFor(place: Place, joined: Joined): Promise<void> {
 
 /** The handler's writes and the outcome, on one connection. */
 async function completed(
-  { dataSource, dialect, table }: Place,
+  place: Place,
   manager: EntityManager,
   { work, join }: Joined,
 ): Promise<void> {
+  const { table } = place
   const { mark } = profileOf(table.type)
   if (mark) await manager.query(mark.set)
   const outcome = await join(manager, work)
@@ -76,6 +89,15 @@ async function completed(
   assertNoneInside(manager)
   if (mark) await assertMarked(manager, mark.remove)
   assertConnected(manager)
+  await assertStored(place, manager, outcome)
+}
+
+/** Stores the outcome. @throws LeaseLost if its claim does not hold the row any more. */
+async function assertStored(
+  { dataSource, dialect }: Place,
+  manager: EntityManager,
+  outcome: Outcome,
+): Promise<void> {
   const session = Session.of(manager, dataSource)
   const kept = await dialect.finish(session, [finishRow(outcome)])
   if (kept.has(outcome.key)) return
@@ -157,9 +179,4 @@ async function rollBackAll(runner: QueryRunner): Promise<void> {
     isOutermost = depthOf(runner) <= 1
     await runner.rollbackTransaction()
   }
-}
-
-/** The number of nested transactions; TypeORM has it in a private field only. */
-function depthOf(runner: QueryRunner): number {
-  return Number(Reflect.get(runner, 'transactionDepth'))
 }

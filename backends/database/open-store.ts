@@ -1,5 +1,6 @@
 import { inTime } from '../../lib/clock'
 import type { Store, StoreOptions } from '../../lib/store'
+import type * as bound from './bound/store-within'
 import { assertUsable } from './checks/check'
 import { unreachable } from './connections/database-errors'
 import { openWorkerSessions } from './connections/worker-data-source'
@@ -16,11 +17,17 @@ const CLOSE_MS = 3_000
 
 /** The store of a worker, with connections of its own. @throws DataSourceError or DatabaseError if the table cannot be used. */
 export async function openStoreOn(
-  { dataSource: app, table, dialect, wakeups }: Place,
+  place: Place,
   backendName: string,
   options: DatabaseOptions,
-  { leaseSeconds = options.leaseSeconds ?? 30, wakeup }: StoreOptions,
+  { leaseSeconds = options.leaseSeconds ?? 30, wakeup, manager }: StoreOptions,
 ): Promise<Store> {
+  const { dataSource: app, table, dialect, wakeups } = place
+  const maxCrashes = options.maxCrashes ?? 3
+  if (manager) {
+    const { storeWithin } = require('./bound/store-within') as typeof bound
+    return storeWithin(manager, place, { backendName, leaseSeconds, maxCrashes })
+  }
   const notifies = options.notify ?? true
   const sessions = await openWorkerSessions(app, leaseSeconds, wakeup && listenerOn(table, wakeup))
   await inTime(assertUsable(sessions.dataSource, sessions.chore, dialect, table), CHECK_MS).catch(
@@ -35,7 +42,6 @@ export async function openStoreOn(
   const known = { tableName, backendName, leaseSeconds }
   const heartbeat = heartbeatOn(sessions, dialect, table.workers, known)
   const pausedQueues = pausedQueuesOn(sessions.chore, dialect, table, backendName)
-  const maxCrashes = options.maxCrashes ?? 3
   const settings = { ...known, hexIds, maxCrashes, heartbeat, pausedQueues }
   return new DatabaseStore(sessions, dialect, settings, close)
 }

@@ -3,6 +3,7 @@ import type * as dashboard from './dashboard'
 import type * as dbWorker from './db-worker'
 import type * as enqueue from './enqueue'
 import type * as health from './health'
+import type * as init from './init'
 import type * as makemigrations from './makemigrations'
 import type * as prune from './prune-db-task-results'
 import type * as queues from './queues'
@@ -12,6 +13,7 @@ import type * as workers from './workers'
 
 /** The commands by name, in the order of the help. Each file is loaded only when its command is needed. */
 export const lateCommands = {
+  init: () => (require('./init') as typeof init).initCommand(),
   db_worker: () => (require('./db-worker') as typeof dbWorker).dbWorkerCommand(),
   prune_db_task_results: () => (require('./prune-db-task-results') as typeof prune).pruneCommand(),
   makemigrations: () =>

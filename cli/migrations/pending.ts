@@ -61,7 +61,7 @@ async function stateOf(dataSource: DataSource): Promise<State> {
 }
 
 /** The migrations of a folder whose text has the table's name. */
-function migrationsIn(folder: string, tableName: string): { name: string; file: string }[] {
+export function migrationsIn(folder: string, tableName: string): { name: string; file: string }[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder)
     .filter((name) => /(?<!\.d)\.[cm]?[jt]s$/.test(name))

@@ -3,6 +3,7 @@ import { STORED_VALUE } from '../../lib/exposed-result'
 import type { RedactOptions } from '../options'
 import type { Permission } from '../security/access'
 import { Redaction } from '../security/redact'
+import { excerptsOf, NO_EXCERPTS } from './excerpt'
 import type { Listed, Progress, Whole } from './wire'
 
 /** What of a value that may not be seen is said. */
@@ -16,12 +17,13 @@ export interface Looker {
   readonly redact: RedactOptions
 }
 
-/** A result in a list: without its values, which may be large. */
+/** A result in a list: of its values, which may be large, a line. */
 export function listed(result: Result, looker: Looker): Listed {
   return {
     ...factsOf(result),
     progress: progressOf(result, looker),
     error: result.errors.at(-1)?.exceptionClassPath ?? null,
+    ...(isShown(result, looker) ? excerptsOf(result, redactionOf(looker)) : NO_EXCERPTS),
   }
 }
 
@@ -30,7 +32,7 @@ export function whole(result: Result, looker: Looker): Omit<Whole, 'flow' | 'lat
   const { workerIds, errorCount } = result
   const facts = { ...factsOf(result), progress: progressOf(result, looker), workerIds, errorCount }
   if (!isShown(result, looker)) return { ...facts, ...hidden(result) }
-  const redaction = new Redaction({ keys: looker.redact.keys ?? [] })
+  const redaction = redactionOf(looker)
   // The arguments first: a traceback may quote them.
   const values = {
     args: redaction.value(result.args),
@@ -58,7 +60,11 @@ function hidden({ errors }: Result): Pick<Whole, 'args' | 'kwargs' | 'returnValu
   }
 }
 
-function factsOf(result: Result): Omit<Listed, 'progress' | 'error'> {
+function redactionOf({ redact }: Looker): Redaction {
+  return new Redaction({ keys: redact.keys ?? [] })
+}
+
+function factsOf(result: Result): Omit<Listed, 'progress' | 'error' | 'excerpt' | 'headline'> {
   return {
     id: result.id,
     task: result.taskName,
@@ -82,7 +88,7 @@ function progressOf(result: Result, looker: Looker): Progress | null {
   const { done, total, note } = progress
   if (note === null || note === '') return { done, total, note }
   if (!isShown(result, looker)) return { done, total, note: null }
-  const redaction = new Redaction({ keys: looker.redact.keys ?? [] })
+  const redaction = redactionOf(looker)
   redaction.value([result.args, result.kwargs])
   return { done, total, note: redaction.text(String(note)) }
 }

@@ -21,6 +21,8 @@ export interface BackendView {
   /** Null: it cannot be browsed, or is away; `problem` says why and what to do. */
   readonly queues: readonly QueueView[] | null
   readonly problem: Problem | null
+  /** Why its queues cannot be paused; null: they can, as far as is known. */
+  readonly noPauses: Problem | null
 }
 
 export interface Problem {
@@ -73,7 +75,12 @@ export interface Listed {
   readonly startedAt: string | null
   readonly finishedAt: string | null
   readonly runAfter: string | null
+  /** The class of its latest error. */
   readonly error: string | null
+  /** The first line of that error, such as `TypeError: broken`, for those who may see values; at most 120 characters. */
+  readonly headline: string | null
+  /** The beginning of its arguments, redacted, for those who may see values; at most 120 characters. */
+  readonly excerpt: string | null
 }
 
 /** `GET tasks?backend&state&queue&task&worker&error&text&from&to&args.<path>=<value>&before&limit&within`. */
@@ -85,7 +92,7 @@ export interface TaskPageView {
 }
 
 /** `GET tasks/:id`. What may not be seen is '[hidden]', and secrets are '[redacted]'. */
-export interface Whole extends Omit<Listed, 'error'> {
+export interface Whole extends Omit<Listed, 'error' | 'headline' | 'excerpt'> {
   readonly args: unknown
   readonly kwargs: unknown
   readonly returnValue: unknown

@@ -1,6 +1,6 @@
 import { type JSX, render } from 'preact'
 import { useEffect } from 'preact/hooks'
-import type { BackendView, Overview } from '../api/wire'
+import type { BackendView, Overview, Problem } from '../api/wire'
 import { Around } from './frame/context'
 import { Frame, type PageName, PAGES } from './frame/frame'
 import { type Place, usePlace } from './frame/place'
@@ -19,6 +19,7 @@ import { WORDS } from './words'
 import './style/base.css'
 import './style/frame.css'
 import './style/lists.css'
+import './style/lines.css'
 import './style/task.css'
 import './style/plots.css'
 
@@ -35,7 +36,7 @@ function App(): JSX.Element {
     <Frame overview={overview} page={page} place={place}>
       {problem && (overview !== undefined || isAway) ? <ProblemBox problem={problem} /> : null}
       {overview ? (
-        <Backend overview={overview} page={page} place={place} />
+        <Backend overview={overview} page={page} place={place} problem={problem} />
       ) : isAway ? null : (
         <Unread problem={problem} />
       )}
@@ -47,21 +48,22 @@ interface BackendProps {
   readonly overview: Overview
   readonly page: PageName
   readonly place: Place
+  readonly problem: Problem | undefined
 }
 
-function Backend({ overview, page, place }: BackendProps): JSX.Element {
+function Backend({ overview, page, place, problem }: BackendProps): JSX.Element {
   const alias = place.filter.get('backend')
   const backend: BackendView = overview.backends.find((each) => each.alias === alias) ??
-    overview.backends[0] ?? { alias: '', queues: null, problem: null }
+    overview.backends[0] ?? { alias: '', queues: null, problem: null, noPauses: null }
   return (
-    <Around.Provider value={{ overview, backend }}>
+    <Around.Provider value={{ overview, backend, problem }}>
       {backend.problem ? <ProblemBox problem={backend.problem} /> : null}
       <At page={page} place={place} />
     </Around.Provider>
   )
 }
 
-function At({ page, place }: Omit<BackendProps, 'overview'>): JSX.Element {
+function At({ page, place }: Pick<BackendProps, 'page' | 'place'>): JSX.Element {
   const [, id] = place.path
   if (page === 'tasks')
     return id === undefined ? <Tasks {...place} /> : <OneTask key={id} id={id} />

@@ -20,7 +20,8 @@ export const WORDS = {
     away: 'Tried again each 5 s.',
   },
   serverAway: 'The server does not answer.',
-  databaseAway: 'database away',
+  unreadable: 'cannot be read',
+  unreadableTitle: 'What keeps it from being read stands above. Tried again each 5 s.',
   answered: (status: number) => `The server answered ${status}.`,
   noJson: 'The server answered with something that is not JSON.',
   justNow: 'just now',
@@ -31,6 +32,7 @@ export const WORDS = {
   close: 'Close',
   back: 'Back',
   keep: 'No, keep',
+  no: 'No',
   hidden: 'You may not see values: the permission “values” is missing.',
 
   notServed: 'No worker serves it',
@@ -58,12 +60,24 @@ export const WORDS = {
   addFilter: 'Apply',
   removeFilter: (name: string) => `Remove the filter ${name}`,
   clear: 'Clear all',
-  badFilter: (text: string) =>
-    `“${text}” is no filter. Write queue:, task:, worker:, error:, from: or to: and a value, such as from:2h; args.path=value; or a text.`,
+  badFilter: (text: string) => `“${text}” is no filter.`,
+  badState: (text: string) => `“${text}” is no state.`,
+  badTime: (text: string) => `“${text}” is no time.`,
+  didYouMean: (text: string) => `Did you mean ${text}?`,
+  filters: (names: readonly string[]) =>
+    `Write ${names.map((name) => `${name}:`).join(', ')} and a value; args.path=value; or a text.`,
+  states: (names: readonly string[]) => `There are ${names.join(', ')}.`,
+  times:
+    'Write how long ago, such as from:30m, from:2h or from:3d, or an instant, such as from:2030-01-31T18:00.',
+  notApplied: 'The list does not show what is written above. Enter applies it.',
+  notShown: (text: string) => `The list does not show “${text}”.`,
+  forget: 'Clear the field',
   noTasks: 'No tasks yet.',
   noTasksHint: 'What your app enqueues appears here.',
   noneFound: 'No task is like that.',
   noneFoundHint: 'Remove a part of the filter.',
+  wholeNames: (names: readonly string[]) =>
+    `${names.map((name) => `${name}:`).join(', ')} ${names.length === 1 ? 'compares' : 'compare'} whole names.`,
   newOnes: (count: number) => `${count} new`,
   more: 'Older tasks',
   searchedTo: (instant: string) => `Searched back to ${instant}.`,
@@ -73,13 +87,18 @@ export const WORDS = {
   chooseAll: 'Choose all shown',
   chosen: (count: number) => `${count} chosen`,
   allOfFilter: 'All under this filter…',
+  allOfAll: 'All tasks…',
   chooseNone: 'None',
   priority: 'Priority',
+  setPriority: 'Set priority',
+  priorities: 'Priority, from -100 to 100: a task of a higher one runs first',
 
   bulkTitle: 'All tasks under this filter',
+  bulkTitleOfAll: 'All tasks',
+  noFilter: 'There is no filter.',
   counting: (count: number) => `Counting: ${count} so far…`,
   counted: (count: number, isAll: boolean) =>
-    isAll ? `${count} tasks are like that now.` : `At least ${count} tasks are like that now.`,
+    `${isAll ? '' : 'At least '}${count === 1 ? '1 task is' : `${count} tasks are`} like that now.`,
   atMost: 'Change at most',
   stop: 'Stop',
   stopped: 'stopped',
@@ -99,6 +118,7 @@ export const WORDS = {
   after: 'After it',
   moreOnes: (count: number) => `and ${count} more`,
   showAll: (lines: number) => `Show all ${lines} lines`,
+  showCharacters: (count: number) => `Show all ${count.toLocaleString('en-US')} characters`,
   noTask: 'Back to all tasks',
   left: (span: string) => `about ${span} left`,
   perSecond: (speed: string) => `${speed}/s`,
@@ -134,10 +154,12 @@ export const WORDS = {
     'Define one with schedule(task, { … }), and import its module where the dashboard is mounted.',
   off: 'switched off',
   runNow: 'Run now',
+  askRun: (name: string) => `Run ${name} now? One task is enqueued, due at once.`,
   fired: (name: string) => `${name}: a run is enqueued.`,
+  seeTask: 'See the task',
   next: 'Next',
   last: 'Last',
-  never: 'not yet',
+  never: 'no slot so far',
 
   keysTitle: 'Keys',
   keys: [
@@ -165,17 +187,23 @@ export const STATE_WORDS: Readonly<Record<State, string>> = {
 export const CHANGES: readonly {
   readonly name: ChangeName
   readonly label: string
-  readonly done: string
+  readonly done: (count: number) => string
   readonly needs: Permission
   readonly of: readonly Status[]
   /** What is asked first; absent: it can be undone, or does no harm. */
   readonly ask?: (count: number) => string
 }[] = [
-  { name: 'retry', label: 'Retry', done: 'retried', needs: 'retry', of: ['FAILED'] },
+  {
+    name: 'retry',
+    label: 'Retry',
+    done: (count) => `${count} retried`,
+    needs: 'retry',
+    of: ['FAILED'],
+  },
   {
     name: 'cancel',
     label: 'Cancel',
-    done: 'cancelled',
+    done: (count) => `${count} cancelled`,
     needs: 'cancel',
     of: ['READY', 'RUNNING'],
     ask: (count) => (count === 1 ? 'Cancel this task?' : `Cancel ${count} tasks?`),
@@ -183,21 +211,25 @@ export const CHANGES: readonly {
   {
     name: 'copy',
     label: 'Run again',
-    done: 'enqueued again',
+    done: (count) => `${count} enqueued again`,
     needs: 'run',
     of: ['READY', 'RUNNING', 'FAILED', 'SUCCESSFUL'],
+    ask: (count) =>
+      count === 1
+        ? 'Run this task again? A new one is enqueued, with the same arguments.'
+        : `Run ${count} tasks again? As many new ones are enqueued, with the same arguments.`,
   },
   {
     name: 'prioritise',
     label: 'Priority',
-    done: 'given the priority',
+    done: (count) => `Priority set: ${count}`,
     needs: 'run',
     of: ['READY'],
   },
   {
     name: 'delete',
     label: 'Delete',
-    done: 'deleted',
+    done: (count) => `${count} deleted`,
     needs: 'delete',
     of: ['READY', 'FAILED', 'SUCCESSFUL'],
     ask: (count) =>

@@ -31,7 +31,7 @@ describeEachDatabase(
 
         await proxy.refuse()
         proxy.cut()
-        await tab.locator('.mode.away').getByText('database away').waitFor(WITHIN)
+        await tab.locator('.mode.away').getByText('cannot be read').waitFor(WITHIN)
         expect(await row.isVisible()).toBe(true)
         await tab.getByRole('alert').first().waitFor()
         await proxy.accept()

@@ -84,6 +84,35 @@ describeEachDatabase(({ connect }) => {
     expect(JSON.stringify((await closed(`tasks/${id}`)).body)).not.toContain('ann')
   })
 
+  it('tells tasks of a list apart by a line of their arguments and of their error, redacted and cut', async () => {
+    const { id } = await login.enqueue({ name: 'ann', password: 'hunter22' })
+    await runUntilEmpty()
+    await fine.enqueueWith({ args: ['x'.repeat(500)], kwargs: { user: 7 } })
+    await fine.enqueueWith({ args: ['x'.repeat(60_000)], kwargs: {} })
+    await fine.enqueueWith({ args: [], kwargs: {} })
+    const ask = await serve()
+
+    const { body } = await ask('tasks')
+    const lines = body.tasks.map((task: object) => {
+      const { excerpt, headline } = task as { excerpt: string | null; headline: string | null }
+      return [excerpt, headline]
+    })
+    expect(lines).toEqual([
+      [null, null],
+      ['…', null],
+      [`"${'x'.repeat(118)}…`, null],
+      ['{"name":"ann","password":"[redacted]"}', 'Error: no ann with [redacted]'],
+    ])
+    expect((await ask(`tasks/${id}`)).body.latest).toMatchObject([{ headline: lines[3][1] }])
+    for (const strict of [
+      await serve({ authorize: () => ['view'] }),
+      await serve({ redact: { show: () => false } }),
+    ])
+      expect((await strict('tasks?state=FAILED')).body.tasks).toMatchObject([
+        { error: 'Error', headline: null, excerpt: null },
+      ])
+  })
+
   it.each([
     { path: 'tasks?limit=0', status: 400, said: 'whole number' },
     { path: 'tasks?limti=5', status: 400, said: 'limit' },

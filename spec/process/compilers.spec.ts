@@ -24,6 +24,7 @@ const TYPES = [
   'options',
   'schedules',
   'telemetry',
+  'testing',
 ].map((name) => `${name}.types.ts`)
 const OPTIONS = {
   target: 'es2022',

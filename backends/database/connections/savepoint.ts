@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm'
+import type { EntityManager, QueryRunner } from 'typeorm'
 
 /** In an open transaction within a savepoint where there are any, since an error would end the transaction. */
 export function guarded<T>(
@@ -10,4 +10,9 @@ export function guarded<T>(
     queryRunner.connection.driver.transactionSupport === 'nested'
     ? manager.transaction(work)
     : work(manager)
+}
+
+/** The number of nested transactions, 1 for one without savepoints; TypeORM has it in a private field only. */
+export function depthOf(runner: QueryRunner): number {
+  return Number(Reflect.get(runner, 'transactionDepth'))
 }

@@ -41,7 +41,7 @@ export function Frame({ overview, page, place, children }: FrameProps): JSX.Elem
           ))}
         </nav>
         <Backends overview={overview} page={page} place={place} />
-        <Connection isDatabaseAway={isAway(overview, place)} />
+        <Connection isUnreadable={isUnreadable(overview, place)} />
         <button
           type="button"
           class="plain"
@@ -91,18 +91,18 @@ function Backends({ overview, page, place }: BackendsProps): JSX.Element | null 
 }
 
 /** Whether the backend that is looked at cannot be read now; one that can never be is not away. */
-function isAway(overview: Overview | undefined, { filter }: Place): boolean {
+function isUnreadable(overview: Overview | undefined, { filter }: Place): boolean {
   const { backends = [] } = overview ?? {}
   const backend = backends.find(({ alias }) => alias === filter.get('backend')) ?? backends[0]
   return backend?.problem ? backend.problem.code !== 'NOT_SUPPORTED' : false
 }
 
-function Connection({ isDatabaseAway }: { readonly isDatabaseAway: boolean }): JSX.Element {
+function Connection({ isUnreadable: isBad }: { readonly isUnreadable: boolean }): JSX.Element {
   const mode = useMode()
-  if (isDatabaseAway && mode !== 'away')
+  if (isBad && mode !== 'away')
     return (
-      <span class="mode away" role="status" title={WORDS.modeTitles.away}>
-        {WORDS.databaseAway}
+      <span class="mode away" role="status" title={WORDS.unreadableTitle}>
+        {WORDS.unreadable}
       </span>
     )
   return (
@@ -121,6 +121,14 @@ function Saying(): JSX.Element {
         <div class={said.isBad ? 'said bad' : 'said'}>
           <div>
             {shown(said.text)}
+            {said.link ? (
+              <>
+                {' '}
+                <a href={said.link.href} onClick={close}>
+                  {said.link.text}
+                </a>
+              </>
+            ) : null}
             {said.details.map((line, i) => (
               <small key={i}>{shown(line)}</small>
             ))}

@@ -17,7 +17,16 @@ export function usePlace(): Place {
 }
 
 export function placeOf(): Place {
-  const [path = '', search = ''] = location.hash.replace(/^#\/?/, '').split('?')
+  return placeIn(location.hash)
+}
+
+let left: Place = placeIn('')
+addEventListener('hashchange', ({ oldURL }) => {
+  left = placeIn(new URL(oldURL).hash)
+})
+
+function placeIn(hash: string): Place {
+  const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?')
   return {
     path: path.split('/').filter(Boolean).map(decoded),
     filter: new URLSearchParams(search),
@@ -31,6 +40,25 @@ export function linkTo(path: string, filter: Iterable<readonly [string, string]>
   if (backend) given.push(['backend', backend])
   const search = new URLSearchParams(given.map(([name, value]) => [name, value])).toString()
   return `#/${path}${search && `?${search}`}`
+}
+
+let list: URLSearchParams | null = null
+
+/** Remembers the list to come back to, by its part of the address: the address itself may be another one already. */
+export function noteList(search: URLSearchParams): void {
+  list = search
+}
+
+/** The list of tasks as it was left, unless that was of another backend. */
+export function linkToList(): string {
+  const backend = placeOf().filter.get('backend')
+  return linkTo('tasks', list?.get('backend') === backend ? (list ?? []) : [])
+}
+
+/** The task that was shown before this place; null: another place was. */
+export function taskLeft(): string | null {
+  const [page, id] = left.path
+  return page === 'tasks' ? (id ?? null) : null
 }
 
 export function goTo(link: string): void {

@@ -6,15 +6,20 @@ export interface Said {
   readonly isBad: boolean
   /** What was refused, one line each. */
   readonly details: readonly string[]
+  /** Where to see more of it. */
+  readonly link: { readonly href: string; readonly text: string } | null
 }
 
 /** Time in ms for which good news stays. */
-const SHOWN_MS = 6_000
+const SHOWN_MS = 5_000
 
 let hear: ((said: Said | null) => void) | undefined
 
-export function say(text: string, { isBad = false, details = [] }: Partial<Said> = {}): void {
-  hear?.({ text, isBad, details })
+export function say(
+  text: string,
+  { isBad = false, details = [], link = null }: Partial<Said> = {},
+): void {
+  hear?.({ text, isBad, details, link })
 }
 
 /** Bad news stays until it is closed. */

@@ -69,12 +69,16 @@ export function Plot({ kind, title, steps, at, look }: PlotProps): JSX.Element {
   )
 }
 
+/** The least width that is drawn, in pixels. */
+const LEAST = 2 * LEFT
+
 function useWidth(element: { readonly current: HTMLElement | null }): number {
   const [width, setWidth] = useState(600)
   useEffect(() => {
     const { current } = element
     if (!current) return
-    const watcher = new ResizeObserver(() => setWidth(current.clientWidth))
+    // While it is laid out anew it may have no width for a moment.
+    const watcher = new ResizeObserver(() => setWidth(Math.max(LEAST, current.clientWidth)))
     watcher.observe(current)
     return () => watcher.disconnect()
   }, [])
@@ -136,33 +140,51 @@ function Bars({ steps, x, y, width }: BarsProps): JSX.Element {
 
 type CurvesProps = Axes & { readonly steps: readonly HistoryStepView[]; readonly offset: number }
 
-/** The width of a step that has no neighbours, in pixels. */
-const ALONE = 5
+/** Fewer steps in a row than this make no line: they are dots. */
+const LEAST_LINE = 3
+/** The radius of a dot, in pixels. */
+const DOT = 2.2
 
-/** A step without a value ends a line. */
+type Point = readonly [x: number, y: number]
+
+/** A step without a value ends a line; the last one, which is still filling, stands alone: its values say little so far. */
 function Curves({ steps, x, y, offset }: CurvesProps): JSX.Element {
   const values = spreadsOf(steps)
-  const curve = (index: number): string => {
-    const at = (i: number): number | null => values[i]?.[index] ?? null
-    return steps
-      .map(({ from }, i) => {
-        const ms = at(i)
-        if (ms === null) return ''
-        const point = [x.at(Date.parse(from)) + offset, y.at(ms)] as const
-        if (at(i - 1) !== null) return `L${point.join(' ')}`
-        return at(i + 1) === null
-          ? `M${point[0] - ALONE / 2} ${point[1]}h${ALONE}`
-          : `M${point.join(' ')}`
-      })
-      .join('')
-  }
+  const rows = (index: number): Point[][] =>
+    steps.reduce<Point[][]>(
+      (all, { from }, i) => {
+        const ms = values[i]?.[index] ?? null
+        if (ms === null) return [...all, []]
+        if (i === steps.length - 1) all.push([])
+        all.at(-1)?.push([x.at(Date.parse(from)) + offset, y.at(ms)])
+        return all
+      },
+      [[]],
+    )
   return (
     <>
-      {['LATER', 'LATER high', 'RUNNING', 'RUNNING high'].map((name, i) => (
-        <path key={name} class={`curve ${name}`} d={curve(i)} />
-      ))}
+      {['LATER', 'LATER high', 'RUNNING', 'RUNNING high'].map((name, i) => {
+        const isLine = (row: readonly Point[]): boolean => row.length >= LEAST_LINE
+        const all = rows(i)
+        const dots = all.filter((row) => !isLine(row)).flat()
+        return (
+          <>
+            <path class={`curve ${name}`} d={all.filter(isLine).map(lineOf).join('')} />
+            <path class={`dots ${name}`} d={dots.map(dotAt).join('')} />
+          </>
+        )
+      })}
     </>
   )
+}
+
+function lineOf(points: readonly Point[]): string {
+  return `M${points.map((point) => point.join(' ')).join('L')}`
+}
+
+function dotAt([x, y]: Point): string {
+  const half = `a${DOT} ${DOT} 0 1 0`
+  return `M${x - DOT} ${y}${half} ${2 * DOT} 0${half} ${-2 * DOT} 0`
 }
 
 interface MarksProps {

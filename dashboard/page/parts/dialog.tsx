@@ -27,20 +27,22 @@ export function Dialog({ title, close, children }: DialogProps): JSX.Element {
 
 interface ConfirmProps extends Omit<DialogProps, 'children'> {
   readonly label: string
+  /** What it does cannot be undone. */
+  readonly isGrave: boolean
   readonly yes: () => void
 }
 
-/** Asks before what cannot be undone. */
-export function Confirm({ title, label, yes, close }: ConfirmProps): JSX.Element {
+/** Asks before what cannot be undone, or has effects of its own. */
+export function Confirm({ title, label, isGrave, yes, close }: ConfirmProps): JSX.Element {
   return (
     <Dialog title={title} close={close}>
       <p class="bar end">
         <button type="button" onClick={close}>
-          {WORDS.keep}
+          {isGrave ? WORDS.keep : WORDS.no}
         </button>
         <button
           type="button"
-          class="danger"
+          class={isGrave ? 'danger' : 'first'}
           onClick={() => {
             close()
             yes()

@@ -4,9 +4,11 @@ import { WORDS } from '../words'
 import { shownLines } from './shown'
 
 /** What the server says where somebody may not see values. */
-const HIDDEN = '[hidden]'
+export const HIDDEN = '[hidden]'
 /** Lines that are shown before somebody asks for all. */
 const FOLDED = 24
+/** And characters: one line may fill a phone ten times. */
+const MOST_CHARACTERS = 1_200
 
 export function Json({
   name,
@@ -38,23 +40,34 @@ export function Text({
   readonly text: string
 }): JSX.Element {
   const [isOpen, setOpen] = useState(false)
-  const lines = shownLines(text).split('\n')
-  const isFolded = !isOpen && lines.length > FOLDED
+  const whole = shownLines(text)
+  const folded = foldedOf(whole)
   return (
     <>
       <h2>
         {name} <Copy text={text} name={name} />
       </h2>
       <pre tabIndex={0} aria-label={name}>
-        {(isFolded ? lines.slice(0, FOLDED - 4) : lines).join('\n')}
+        {isOpen || !folded ? whole : folded.text}
       </pre>
-      {isFolded ? (
+      {folded && !isOpen ? (
         <button type="button" class="plain" onClick={() => setOpen(true)}>
-          {WORDS.showAll(lines.length)}
+          {folded.label}
         </button>
       ) : null}
     </>
   )
+}
+
+/** Null: it is short enough to be shown whole. A little more than that is shown whole, too. */
+function foldedOf(whole: string): { readonly text: string; readonly label: string } | null {
+  const lines = whole.split('\n')
+  const some = lines.length > FOLDED ? lines.slice(0, FOLDED - 4).join('\n') : whole
+  if (some.length > MOST_CHARACTERS) {
+    const text = `${some.slice(0, MOST_CHARACTERS - 200)}…`
+    return { text, label: WORDS.showCharacters(whole.length) }
+  }
+  return some === whole ? null : { text: some, label: WORDS.showAll(lines.length) }
 }
 
 /** Browsers have a clipboard on addresses that they trust alone: those with TLS and of this machine. */

@@ -1,9 +1,9 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import type { Listed, Problem } from '../../api/wire'
-import { useAround } from '../frame/context'
+import { useAround, useIsTold } from '../frame/context'
 import { linkTo } from '../frame/place'
 import { now } from '../server/time'
-import { useMode, useTicking } from '../server/use'
+import { useTicking } from '../server/use'
 import { STATE_WORDS, WORDS } from '../words'
 import { ago, instant, rough, span } from './format'
 import { briefly, shown } from './shown'
@@ -61,31 +61,35 @@ export function ProblemBox({ problem }: { readonly problem: Problem }): JSX.Elem
   )
 }
 
-/** What kept a place from being read again; not while the page says at its top that all is away. */
+/** What kept a place from being read again. */
 export function Stale({ problem }: { readonly problem: Problem | undefined }): JSX.Element | null {
   const { backend } = useAround()
-  const isAway = useMode() === 'away'
-  return !problem || isAway || backend.problem ? null : <ProblemBox problem={problem} />
+  const isTold = useIsTold(problem) || backend.problem !== null
+  return !problem || isTold ? null : <ProblemBox problem={problem} />
 }
 
 interface EmptyProps {
   readonly what: string
   readonly hint?: string
+  readonly children?: ComponentChildren
 }
 
 /** Where there is nothing: what to do. */
-export function Empty({ what, hint }: EmptyProps): JSX.Element {
+export function Empty({ what, hint, children }: EmptyProps): JSX.Element {
   return (
     <div class="empty">
       <p>{what}</p>
       {hint ? <p>{hint}</p> : null}
+      {children}
     </div>
   )
 }
 
 /** What is shown until a value has come. */
-export function Unread({ problem }: { readonly problem: Problem | undefined }): JSX.Element {
-  return problem ? <ProblemBox problem={problem} /> : <p class="empty">{WORDS.reading}</p>
+export function Unread({ problem }: { readonly problem: Problem | undefined }): JSX.Element | null {
+  const isTold = useIsTold(problem)
+  if (!problem) return isTold ? null : <p class="empty">{WORDS.reading}</p>
+  return isTold ? null : <ProblemBox problem={problem} />
 }
 
 export function TaskLink({ task }: { readonly task: Listed }): JSX.Element {

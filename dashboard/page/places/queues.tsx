@@ -22,12 +22,17 @@ const TIMES = [
 
 /** The queues, which may be paused and resumed. */
 export function Queues(): JSX.Element {
-  const { queues } = useAround().backend
+  const { queues, noPauses } = useAround().backend
   const mayPause = useMay('queues')
   return (
     <>
       <h1>{WORDS.pages.queues}</h1>
       {queues?.length === 0 ? <Empty what={WORDS.noQueues} hint={WORDS.noQueuesHint} /> : null}
+      {mayPause && noPauses ? (
+        <p class="faint">
+          {shown(noPauses.message)} {shown(noPauses.hint ?? '')}
+        </p>
+      ) : null}
       {queues && queues.length > 0 ? (
         <QueueTable
           queues={queues}
@@ -59,7 +64,12 @@ function PauseOrResume({ queue: { name, paused } }: { readonly queue: QueueView 
     )
   return (
     <>
-      <button type="button" onClick={() => setAsking(true)}>
+      <button
+        type="button"
+        disabled={backend.noPauses !== null}
+        title={backend.noPauses ? shown(backend.noPauses.message) : undefined}
+        onClick={() => setAsking(true)}
+      >
         {WORDS.pause}
       </button>
       {isAsking ? (

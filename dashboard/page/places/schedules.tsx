@@ -1,8 +1,10 @@
 import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
 import type { Fired, SchedulesView, ScheduleView } from '../../api/wire'
-import { useMay } from '../frame/context'
+import { useAround, useMay } from '../frame/context'
 import { linkTo } from '../frame/place'
 import { say } from '../frame/saying'
+import { Confirm } from '../parts/dialog'
 import { minute } from '../parts/format'
 import { Ago, Empty, Stale, State, Unread } from '../parts/parts'
 import { briefly, shown } from '../parts/shown'
@@ -41,11 +43,17 @@ export function Schedules(): JSX.Element {
 
 function Card({ schedule }: { readonly schedule: ScheduleView }): JSX.Element {
   const { name, task, when, words, timeZone, enabled, last } = schedule
+  const mayRun = useMay('run')
+  const [isAsking, setAsking] = useState(false)
   return (
     <section class="card">
       <h2>
         {shown(name)} {enabled ? null : <span class="badge warm">{WORDS.off}</span>}
-        <Run name={name} />
+        {mayRun ? (
+          <button type="button" onClick={() => setAsking(true)}>
+            {WORDS.runNow}
+          </button>
+        ) : null}
       </h2>
       <p>
         {words === when ? null : <>{shown(words)} </>}
@@ -63,6 +71,7 @@ function Card({ schedule }: { readonly schedule: ScheduleView }): JSX.Element {
           <Next schedule={schedule} />
         </dd>
       </dl>
+      {isAsking ? <AskRun schedule={schedule} close={() => setAsking(false)} /> : null}
     </section>
   )
 }
@@ -110,23 +119,38 @@ function Next({ schedule: { next, timeZone } }: { readonly schedule: ScheduleVie
   )
 }
 
-function Run({ name }: { readonly name: string }): JSX.Element | null {
-  const mayRun = useMay('run')
-  if (!mayRun) return null
+interface AskRunProps {
+  readonly schedule: ScheduleView
+  readonly close: () => void
+}
+
+function AskRun({ schedule: { name, backend }, close }: AskRunProps): JSX.Element {
+  const { backends } = useAround().overview
   const run = async (): Promise<void> => {
     try {
-      await post<Fired>(`schedules/${encodeURIComponent(name)}/run`, {})
-      say(WORDS.fired(name))
+      const { id } = await post<Fired>(`schedules/${encodeURIComponent(name)}/run`, {})
+      const href = linkOf(id, backends.length > 1 ? backend : '')
+      say(WORDS.fired(name), { link: { href, text: WORDS.seeTask } })
     } catch (error) {
       const { message, hint } = problemOf(error)
       say(message, { isBad: true, details: hint ? [hint] : [] })
     }
   }
   return (
-    <button type="button" onClick={() => void run()}>
-      {WORDS.runNow}
-    </button>
+    <Confirm
+      title={WORDS.askRun(shown(name))}
+      label={WORDS.runNow}
+      isGrave={false}
+      yes={() => void run()}
+      close={close}
+    />
   )
+}
+
+/** The task may be of another backend than the one that is looked at. */
+function linkOf(id: string, backend: string): string {
+  if (backend === '') return linkTo(`tasks/${id}`)
+  return `#/tasks/${id}?${new URLSearchParams({ backend }).toString()}`
 }
 
 /** Browsers may not know each zone. */

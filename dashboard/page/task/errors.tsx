@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import type { Whole } from '../../api/wire'
-import { Text } from '../parts/json'
+import { HIDDEN, Text } from '../parts/json'
 import { shown } from '../parts/shown'
 import { WORDS } from '../words'
 
@@ -21,7 +21,11 @@ export function Errors({
             <summary>
               {lost + i + 1}. <b class="bad">{shown(exceptionClassPath)}</b>
             </summary>
-            <Text name="Traceback" text={traceback === '[hidden]' ? WORDS.hidden : traceback} />
+            {traceback === HIDDEN ? (
+              <p class="faint">{WORDS.hidden}</p>
+            ) : (
+              <Text name="Traceback" text={traceback} />
+            )}
           </details>
         ))
         .toReversed()}

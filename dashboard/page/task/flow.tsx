@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import type { FlowView, Listed } from '../../api/wire'
 import { linkTo } from '../frame/place'
+import { Excerpt } from '../parts/excerpt'
 import { State } from '../parts/parts'
 import { briefly, shown } from '../parts/shown'
 import { WORDS } from '../words'
@@ -39,7 +40,7 @@ function Boxes({ name, tasks, count }: BoxesProps): JSX.Element | null {
       </h3>
       {some.map((task) => (
         <a key={task.id} class="box" href={linkTo(`tasks/${task.id}`)} title={shown(task.task)}>
-          <State task={task} /> {briefly(task.task, 40)}
+          <State task={task} /> {briefly(task.task, 40)} <Excerpt task={task} />
         </a>
       ))}
       {count > some.length ? <p class="faint">{WORDS.moreOnes(count - some.length)}</p> : null}

@@ -2,9 +2,11 @@ import type { JSX } from 'preact'
 import type { ChangeName, Listed, Whole } from '../../api/wire'
 import { pathOf, useAround, usePath } from '../frame/context'
 import { useKeys } from '../frame/keys'
-import { goTo, linkTo } from '../frame/place'
+import { goTo, linkTo, linkToList } from '../frame/place'
 import { Copy, Json } from '../parts/json'
-import { Ago, Empty, QueueLink, Stale, State, TaskLink, Unread } from '../parts/parts'
+import { Excerpt, Failure } from '../parts/excerpt'
+import { instant } from '../parts/format'
+import { Ago, Empty, QueueLink, Stale, State, Unread } from '../parts/parts'
 import { shown } from '../parts/shown'
 import { live } from '../server/live'
 import { useLive } from '../server/use'
@@ -20,14 +22,14 @@ import { Timeline } from './timeline'
 export function OneTask({ id }: { readonly id: string }): JSX.Element {
   const path = usePath(`tasks/${encodeURIComponent(id)}`)
   const { value: task, problem } = useLive<Whole>(path)
-  useKeys({ Escape: () => goTo(linkTo('tasks')) })
+  useKeys({ Escape: () => goTo(linkToList()) })
   if (!task)
     return (
       <>
         <Unread problem={problem} />
         {problem ? (
           <p class="empty">
-            <a href={linkTo('tasks')}>{WORDS.noTask}</a>
+            <a href={linkToList()}>{WORDS.noTask}</a>
           </p>
         ) : null}
       </>
@@ -42,8 +44,9 @@ export function OneTask({ id }: { readonly id: string }): JSX.Element {
           {task.flow ? <Flow flow={task.flow} /> : null}
         </div>
         <div>
+          {task.status === 'FAILED' ? <Errors task={task} /> : null}
           <Values task={task} />
-          <Errors task={task} />
+          {task.status === 'FAILED' ? null : <Errors task={task} />}
         </div>
       </div>
       <Latest task={task} />
@@ -57,7 +60,7 @@ function Head({ task, path }: { readonly task: Whole; readonly path: string }): 
   return (
     <>
       <p class="crumbs">
-        <a href={linkTo('tasks')}>{WORDS.pages.tasks}</a> /{' '}
+        <a href={linkToList()}>{WORDS.pages.tasks}</a> /{' '}
         <a href={linkTo('tasks', [['task', task.task]])}>{shown(task.task)}</a>
       </p>
       <h1>
@@ -123,8 +126,13 @@ function Others({ tasks }: { readonly tasks: readonly Listed[] }): JSX.Element {
         <li key={each.id}>
           <State task={each} />
           <span>
-            <TaskLink task={{ ...each, task: each.id }} />
-            {each.error ? <small class="bad">{shown(each.error)}</small> : null}
+            <span class="line">
+              <a href={linkTo(`tasks/${each.id}`)}>
+                {each.enqueuedAt === null ? each.id : instant(each.enqueuedAt)}
+              </a>
+              <Excerpt task={each} />
+            </span>
+            <Failure task={each} />
           </span>
           <Ago at={each.enqueuedAt} />
         </li>

@@ -25,7 +25,7 @@ export function Bulk({ filter, close }: BulkProps): JSX.Element {
   const { permissions } = useAround().overview
   const counted = useCount(filter)
   const [atMost, setAtMost] = useState('')
-  const run = useRun(filter)
+  const run = useRun(filter, close)
   const most = Math.floor(Number(atMost || counted.count))
   const state = filter.get('state')
   const changes = CHANGES.filter(
@@ -33,13 +33,13 @@ export function Bulk({ filter, close }: BulkProps): JSX.Element {
       permissions.includes(needs) && of.some((each) => !state || isIn(state, each)),
   )
   return (
-    <Dialog title={WORDS.bulkTitle} close={close}>
-      <p>{[...filter].map(([name, value]) => chipOf(name, value)).join(' · ') || WORDS.all}</p>
-      <Counted {...counted} />
-      {run.progress || run.isRunning ? (
-        <Progress run={run} most={most} />
+    <Dialog title={filter.size > 0 ? WORDS.bulkTitle : WORDS.bulkTitleOfAll} close={close}>
+      <p>{[...filter].map(([name, value]) => chipOf(name, value)).join(' · ') || WORDS.noFilter}</p>
+      {run.progress || run.isRunning || run.problem ? (
+        <Progress run={run} most={most} close={close} />
       ) : (
         <>
+          <Counted {...counted} />
           <label class="row">
             {WORDS.atMost}
             <input
@@ -121,11 +121,20 @@ interface Run {
   readonly stop: () => void
 }
 
-function useRun(filter: Filter): Run {
+/** `done` is called when there is nothing more to tell than how many were changed. */
+function useRun(filter: Filter, done: () => void): Run {
   const { backend } = useAround()
   const [state, setState] = useState<Pick<Run, 'progress' | 'isRunning' | 'problem'>>(UNBEGUN)
   const over = useRef(new AbortController())
   useEffect(() => () => over.current.abort(), [])
+  const ended = (
+    change: Change,
+    { count = 0, refusedCount = 0, error }: Changed,
+    refused: Changed['refused'],
+  ): void => {
+    sayChanged(change, count, refused, refusedCount)
+    if (!error && refusedCount === 0) done()
+  }
   const start = async (change: Change, atMost: number, priority?: number): Promise<void> => {
     setState({ ...UNBEGUN, isRunning: true })
     const body = {
@@ -140,7 +149,7 @@ function useRun(filter: Filter): Run {
         if (refused.length < PAGE) refused.push(...line.refused)
         const progress = { ...line, refused }
         setState({ progress, isRunning: line.isDone !== true, problem: line.error })
-        if (line.isDone) sayChanged(change, line.count ?? 0, refused, line.refusedCount ?? 0)
+        if (line.isDone) ended(change, line, refused)
       }
       setState((before) => ({ ...before, isRunning: false }))
     } catch (error) {
@@ -154,16 +163,22 @@ function useRun(filter: Filter): Run {
 
 const UNBEGUN = { progress: null, isRunning: false, problem: undefined }
 
-function Progress({ run, most }: { readonly run: Run; readonly most: number }): JSX.Element {
+interface ProgressProps {
+  readonly run: Run
+  readonly most: number
+  readonly close: () => void
+}
+
+function Progress({ run, most, close }: ProgressProps): JSX.Element {
   const { progress, isRunning, isStopped, problem, stop } = run
   const count = progress?.count ?? 0
   return (
     <>
       <p class="bar">
-        <progress value={isRunning ? count : most} max={most} aria-label="Progress" />
+        <progress value={count} max={most} aria-label="Progress" />
         <span aria-live="polite">
           {count} / {most}
-          {isRunning ? '' : ` ${isStopped ? WORDS.stopped : WORDS.bulkDone}`}
+          {isRunning ? '' : ` ${isStopped || problem ? WORDS.stopped : WORDS.bulkDone}`}
         </span>
         {isRunning ? (
           <button type="button" class="danger" onClick={stop}>
@@ -173,6 +188,13 @@ function Progress({ run, most }: { readonly run: Run; readonly most: number }): 
       </p>
       {problem ? <ProblemBox problem={problem} /> : null}
       {progress ? <Refusals {...progress} /> : null}
+      {isRunning ? null : (
+        <p class="bar end">
+          <button type="button" onClick={close}>
+            {WORDS.close}
+          </button>
+        </p>
+      )}
     </>
   )
 }

@@ -34,6 +34,7 @@ export function Buttons({ changes, count, make }: ButtonsProps): JSX.Element {
         <Confirm
           title={asked.ask?.(count ?? 0) ?? ''}
           label={asked.label}
+          isGrave={asked.name !== 'copy'}
           yes={() => make(asked)}
           close={() => setAsked(null)}
         />
@@ -54,12 +55,14 @@ function Priority({ make }: { readonly make: (priority: number) => void }): JSX.
         type="number"
         min="-100"
         max="100"
-        placeholder="0"
-        aria-label={WORDS.priority}
+        required
+        placeholder="number"
+        title={WORDS.priorities}
+        aria-label={WORDS.priorities}
         value={value}
         onInput={({ currentTarget }) => setValue(currentTarget.value)}
       />
-      <button disabled={value === ''}>{WORDS.priority}</button>
+      <button>{WORDS.setPriority}</button>
     </form>
   )
 }

@@ -54,7 +54,7 @@ export function sayChanged(
   refused: Changed['refused'],
   refusedCount: number,
 ): void {
-  const done = `${count} ${change.done}`
+  const done = change.done(count)
   if (refusedCount === 0) return say(done)
   const details = [...new Set(refused.map(({ message }) => message))].slice(0, MOST_TOLD)
   say(`${done}, ${WORDS.whatRefused(refusedCount)}`, { isBad: true, details })

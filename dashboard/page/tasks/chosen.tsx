@@ -48,7 +48,7 @@ export function Chosen({ filter, tasks, choice }: ChosenProps): JSX.Element | nu
         </>
       ) : (
         <button type="button" class="plain" onClick={() => setBulk(true)}>
-          {WORDS.allOfFilter}
+          {filter.size > 0 ? WORDS.allOfFilter : WORDS.allOfAll}
         </button>
       )}
       {isBulk ? <Bulk filter={filter} close={() => setBulk(false)} /> : null}

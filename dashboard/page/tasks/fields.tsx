@@ -4,6 +4,7 @@ import { useAround, useMay } from '../frame/context'
 import { shown } from '../parts/shown'
 import { WORDS } from '../words'
 import { type Filter, type Name, showFilter } from './filter'
+import { knownNames } from './known'
 
 const TEXTS = [
   ['queue', 'Queue', 'mail'],
@@ -34,26 +35,27 @@ export function Fields({ filter }: { readonly filter: Filter }): JSX.Element {
     apply()
   }
   return (
-    <details ref={details} class="fields" onKeyDown={onKey} key={[...filter].join()}>
+    <details
+      ref={details}
+      class="fields"
+      onKeyDown={onKey}
+      onToggle={() => details.current?.open || forget(details.current)}
+      key={[...filter].join()}
+    >
       <summary>{WORDS.moreFilters}</summary>
       <div>
         {TEXTS.map(([name, label, example]) => (
           <Field key={name} label={label}>
             <input
               data-name={name}
-              list={name === 'queue' ? 'queues' : undefined}
+              list={name === 'queue' || name === 'task' ? `${name}s` : undefined}
               placeholder={example}
               defaultValue={filter.get(name) ?? ''}
             />
           </Field>
         ))}
-        <datalist id="queues">
-          {queues?.map(({ name }) => (
-            <option key={name} value={name}>
-              {shown(name)}
-            </option>
-          ))}
-        </datalist>
+        <Names id="queues" names={queues?.map(({ name }) => name) ?? []} />
+        <Names id="tasks" names={knownNames()} />
         {TIMES.map(([name, label]) => (
           <Field key={name} label={label}>
             <input type="datetime-local" data-name={name} defaultValue={local(filter.get(name))} />
@@ -65,6 +67,16 @@ export function Fields({ filter }: { readonly filter: Filter }): JSX.Element {
         </button>
       </div>
     </details>
+  )
+}
+
+function Names({ id, names }: { id: string; names: readonly string[] }): JSX.Element {
+  return (
+    <datalist id={id}>
+      {names.map((name) => (
+        <option key={name} value={name} label={shown(name)} />
+      ))}
+    </datalist>
   )
 }
 
@@ -103,6 +115,11 @@ function Field({ label, children }: { label: string; children: JSX.Element }): J
       {children}
     </label>
   )
+}
+
+/** What was written, but not applied, is in no list: who opens the fields again finds what the list shows. */
+function forget(fields: HTMLElement | null): void {
+  for (const input of fields?.querySelectorAll('input') ?? []) input.value = input.defaultValue
 }
 
 /** What stands in the fields, beside what of the filter has none. */

@@ -1,14 +1,15 @@
 import type { JSX } from 'preact'
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { QueueView, State } from '../../api/wire'
 import { useAround, useMay } from '../frame/context'
 import { useKeys } from '../frame/keys'
 import { linkTo } from '../frame/place'
 import { count } from '../parts/format'
-import { briefly } from '../parts/shown'
+import { briefly, shown } from '../parts/shown'
 import { STATE_WORDS, WORDS } from '../words'
-import { chipOf, type Filter, filterWritten, showFilter, withValue } from './filter'
+import { type Filter, type NoFilter, chipOf, filterWritten, showFilter, withValue } from './filter'
 import { Fields } from './fields'
+import { Completions } from './completions'
 
 const TABS = ['DUE', 'LATER', 'WAITING', 'RUNNING', 'FAILED', 'SUCCESSFUL'] as const
 const COUNTED: Partial<Record<State, 'due' | 'later' | 'waiting' | 'running'>> = {
@@ -18,12 +19,35 @@ const COUNTED: Partial<Record<State, 'due' | 'later' | 'waiting' | 'running'>> =
   RUNNING: 'running',
 }
 
+/** What is written in the field, and is no part of the filter so far. */
+export interface Draft {
+  readonly text: string
+  /** Why it was not applied. */
+  readonly bad: NoFilter | null
+}
+
+export const NO_DRAFT: Draft = { text: '', bad: null }
+
+/** A draft is of one filter: another one ends it. */
+export function useDraft(filter: Filter): [Draft, (draft: Draft) => void] {
+  const [draft, setDraft] = useState(NO_DRAFT)
+  const key = JSON.stringify([...filter])
+  useEffect(() => setDraft(NO_DRAFT), [key])
+  return [draft, setDraft]
+}
+
+interface FilterBarProps {
+  readonly filter: Filter
+  readonly draft: Draft
+  readonly write: (draft: Draft) => void
+}
+
 /** What is looked for: it is all in the address. */
-export function FilterBar({ filter }: { readonly filter: Filter }): JSX.Element {
+export function FilterBar({ filter, draft, write }: FilterBarProps): JSX.Element {
   return (
     <search>
       <Tabs filter={filter} />
-      <Written filter={filter} />
+      <Written filter={filter} draft={draft} write={write} />
       <Chips filter={filter} />
     </search>
   )
@@ -65,18 +89,15 @@ function Count({ state, queues, queue }: CountProps): JSX.Element | null {
   return <b>{count(of.reduce((sum, each) => sum + each[name], 0))}</b>
 }
 
-function Written({ filter }: { readonly filter: Filter }): JSX.Element {
+function Written({ filter, draft: { text, bad }, write }: FilterBarProps): JSX.Element {
   const field = useRef<HTMLInputElement>(null)
-  const [text, setText] = useState('')
-  const [bad, setBad] = useState('')
   const mayValues = useMay('values')
   useKeys({ '/': () => field.current?.focus() })
   const send = (event: Event): void => {
     event.preventDefault()
     const found = filterWritten(text, filter)
-    if (typeof found === 'string') return setBad(found)
-    setBad('')
-    setText('')
+    if ('what' in found) return write({ text, bad: found })
+    write(NO_DRAFT)
     showFilter(found)
   }
   return (
@@ -86,22 +107,21 @@ function Written({ filter }: { readonly filter: Filter }): JSX.Element {
           ref={field}
           type="search"
           aria-label={WORDS.filter}
-          aria-invalid={bad !== ''}
+          aria-invalid={bad !== null}
           placeholder={mayValues ? WORDS.filterPlaceholder : 'queue:mail  task:send'}
           value={text}
           autocomplete="off"
           spellcheck={false}
-          onInput={({ currentTarget }) => {
-            setText(currentTarget.value)
-            setBad('')
-          }}
+          list="written"
+          onInput={({ currentTarget }) => write({ text: currentTarget.value, bad: null })}
         />
+        <Completions id="written" text={text} />
         <button>{WORDS.search}</button>
         <Fields filter={filter} />
       </form>
       {bad ? (
         <p class="bad" role="alert">
-          {WORDS.badFilter(bad)}
+          {shown(bad.what)} {shown(bad.hint)}
         </p>
       ) : null}
     </>

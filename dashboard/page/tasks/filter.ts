@@ -1,8 +1,9 @@
 import { goTo, linkTo } from '../frame/place'
 import { minute } from '../parts/format'
+import { nearest } from '../parts/nearest'
 import { shown } from '../parts/shown'
 import { now } from '../server/time'
-import { STATE_WORDS } from '../words'
+import { STATE_WORDS, WORDS } from '../words'
 
 /** Which tasks are shown: names as the server takes them, in the order in which they were given. */
 export type Filter = ReadonlyMap<string, string>
@@ -30,18 +31,40 @@ export function withValue(filter: Filter, name: string, value: string): Filter {
 const TOKEN =
   /(?<!\S)(?:(state|queue|task|worker|error|from|to|text):|(args\.[^\s=]+)=)("[^"]*"|\S+)/g
 
-/** What somebody has written, such as `queue:mail args.user.id=7 some words`; a text: this part of it is no filter. */
-export function filterWritten(text: string, filter: Filter): Filter | string {
+/** A part of what was written that is no filter, and what to write. */
+export interface NoFilter {
+  readonly what: string
+  readonly hint: string
+}
+
+/** What somebody has written, such as `queue:mail args.user.id=7 some words`. */
+export function filterWritten(text: string, filter: Filter): Filter | NoFilter {
   const found = new Map(filter)
   for (const [all, name = '', path, quoted = ''] of text.matchAll(TOKEN)) {
     const value = valueOf(name, quoted.replace(/^"(.*)"$/, '$1'))
-    if (value === null) return all
+    if (value === null) return noValue(name, all)
     found.set(path ?? name, value)
   }
   const rest = text.replace(TOKEN, ' ').trim().replaceAll(/\s+/g, ' ')
   const stranger = /(?<!\S)\w+:(?!\/)\S+/.exec(rest)?.[0]
-  if (stranger !== undefined) return stranger
+  if (stranger !== undefined) return noFilter(stranger)
   return rest === '' ? found : found.set('text', rest)
+}
+
+function noFilter(text: string): NoFilter {
+  const [name = '', ...value] = text.split(':')
+  const near = nearest(name, NAMES)
+  const hint =
+    near === undefined ? WORDS.filters(NAMES) : WORDS.didYouMean(`${near}:${value.join(':')}`)
+  return { what: WORDS.badFilter(text), hint }
+}
+
+function noValue(name: string, text: string): NoFilter {
+  if (name !== 'state') return { what: WORDS.badTime(text), hint: WORDS.times }
+  const states = Object.values(STATE_WORDS)
+  const near = nearest(text.replace(/^state:/, ''), states)
+  const hint = near === undefined ? WORDS.states(states) : WORDS.didYouMean(`state:${near}`)
+  return { what: WORDS.badState(text), hint }
 }
 
 /** As the server takes it; null: it is nothing of that name. */

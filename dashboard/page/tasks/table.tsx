@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Listed } from '../../api/wire'
+import { Excerpt, Failure } from '../parts/excerpt'
 import { Ago, QueueLink, State, stateOf, TaskLink, Took } from '../parts/parts'
 import { shown } from '../parts/shown'
 import { WORDS } from '../words'
@@ -91,8 +92,11 @@ function Row({ task, isAt, isGone, isChosen, choose }: RowProps): JSX.Element {
         <State task={task} />
       </td>
       <td class="name">
-        <TaskLink task={task} />
-        {task.error ? <small class="bad">{shown(task.error)}</small> : null}
+        <span class="line">
+          <TaskLink task={task} />
+          <Excerpt task={task} />
+        </span>
+        <Failure task={task} />
         {task.status === 'RUNNING' ? <Bar task={task} /> : null}
       </td>
       <td>

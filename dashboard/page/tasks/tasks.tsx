@@ -3,14 +3,17 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Listed } from '../../api/wire'
 import { useAround, usePath } from '../frame/context'
 import { useKeys } from '../frame/keys'
-import { goTo, linkTo, type Place } from '../frame/place'
+import { goTo, linkTo, noteList, type Place, taskLeft } from '../frame/place'
 import { minute } from '../parts/format'
 import { Empty, Stale, Unread } from '../parts/parts'
+import { shown } from '../parts/shown'
 import { CHANGES, WORDS } from '../words'
 import { Chosen } from './chosen'
 import { type Filter, filterIn } from './filter'
-import { FilterBar } from './filter-bar'
+import { type Draft, FilterBar, NO_DRAFT, useDraft } from './filter-bar'
+import { noteNames } from './known'
 import { type List, useList } from './list'
+import { NoneFound } from './none-found'
 import { type Choice, Table } from './table'
 
 /** The top of the list counts as seen up to so many pixels. */
@@ -27,11 +30,18 @@ export function Tasks({ filter: search }: Place): JSX.Element {
   const list = useList(path, isPointedAt || isDown || choice.chosen.size > 0)
   const { tasks = [] } = list
   const at = useRowKeys(tasks, choice)
+  const [draft, write] = useDraft(filter)
+  useEffect(() => noteList(search), [search])
+  useEffect(() => noteNames(tasks), [list.tasks])
   return (
     <>
       <h1 class="unseen">{WORDS.pages.tasks}</h1>
-      <FilterBar filter={filter} />
-      <Chosen key={path} filter={filter} tasks={tasks} choice={choice} />
+      <FilterBar filter={filter} draft={draft} write={write} />
+      {draft.text.trim() === '' ? (
+        <Chosen key={path} filter={filter} tasks={tasks} choice={choice} />
+      ) : (
+        <NotApplied draft={draft} forget={() => write(NO_DRAFT)} />
+      )}
       <Stale problem={list.tasks && list.problem} />
       <div onMouseEnter={() => setPointedAt(true)} onMouseLeave={() => setPointedAt(false)}>
         <New list={list} />
@@ -49,6 +59,23 @@ export function Tasks({ filter: search }: Place): JSX.Element {
       </div>
       <End list={list} />
     </>
+  )
+}
+
+interface NotAppliedProps {
+  readonly draft: Draft
+  readonly forget: () => void
+}
+
+/** In the place of what is done to all tasks of the list: whoever writes a filter does not mean those. */
+function NotApplied({ draft: { text, bad }, forget }: NotAppliedProps): JSX.Element {
+  return (
+    <p class="bar chosen">
+      {bad ? shown(WORDS.notShown(text.trim())) : WORDS.notApplied}
+      <button type="button" class="plain" onClick={forget}>
+        {WORDS.forget}
+      </button>
+    </p>
   )
 }
 
@@ -81,7 +108,7 @@ function useIsDown(): boolean {
 }
 
 function useRowKeys(tasks: readonly Listed[], { chosen, choose }: Choice): string | null {
-  const [at, setAt] = useState<string | null>(null)
+  const [at, setAt] = useState(taskLeft)
   const index = tasks.findIndex(({ id }) => id === at)
   const move = (by: number): void =>
     setAt(tasks[Math.min(tasks.length - 1, Math.max(0, index + by))]?.id ?? null)
@@ -126,7 +153,7 @@ function Nothing({
   if (!list.tasks) return <Unread problem={list.problem} />
   if (list.next !== null) return null
   return filter.size > 0 ? (
-    <Empty what={WORDS.noneFound} hint={WORDS.noneFoundHint} />
+    <NoneFound filter={filter} />
   ) : (
     <Empty what={WORDS.noTasks} hint={WORDS.noTasksHint} />
   )

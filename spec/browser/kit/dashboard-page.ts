@@ -9,6 +9,13 @@ export async function linkOf(app: CliApp): Promise<string> {
   return /http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]+/.exec(server.log)?.[0] ?? ''
 }
 
+interface Look {
+  readonly width?: number
+  readonly dark?: boolean
+  /** false: the page has something to complain of. Default true. */
+  readonly isLive?: boolean
+}
+
 /** A tab that has been let in. */
 export class DashboardPage {
   /** What the console and the browser's policy had to say against the page. */
@@ -26,15 +33,16 @@ export class DashboardPage {
     browser: SpecBrowser,
     link: string,
     place: string,
-    look: { readonly width?: number; readonly dark?: boolean } = {},
+    { isLive = true, ...look }: Look = {},
   ): Promise<DashboardPage> {
     const page = new DashboardPage(
       await (await browser.profile({ width: 1_280, ...look })).newPage(),
       link,
     )
     await page.tab.goto(link)
-    await page.tab.locator('.mode.live').waitFor()
-    await page.go(place)
+    if (isLive) await page.tab.locator('.mode.live').waitFor()
+    if (isLive) await page.go(place)
+    else await page.tab.goto(link.replace(/#.*/, `#/${place}`))
     return page
   }
 

@@ -1,0 +1,191 @@
+import type { EntityManager } from 'typeorm'
+import { joinable } from '../../backends/database/ambient-transaction'
+import { claim, hold, type MemoryRow } from '../../backends/memory/row'
+import { claimedRow } from '../../backends/database/row'
+import { wholeOptions } from '../../backends/keys'
+import { MemoryTable } from '../../backends/memory/table'
+import type { Task, TaskBackend, TaskResult } from '../../index'
+import { backends } from '../../lib/backend-registry'
+import { inFreshContext } from '../../lib/execution/run-context'
+import {
+  assertEnqueued,
+  assertNotEnqueued,
+  expectationOf,
+  isTask,
+  TaskExpectationError,
+} from '../expect/expectation'
+import type { ExpectedArgs } from '../expect/matchers'
+import type { Wanted } from '../expect/wanted'
+import { runSettings, type RunSettings, type TestSettings } from '../options'
+import { drain, failureOf, type HeardLane, type RunOptions, type RunReport } from '../run/drain'
+import { closing, hearing, LEASE_SECONDS, runRow } from '../run/lane'
+import type { TaskRunError } from '../run/run-error'
+import { catching, type Thrown } from '../run/thrown'
+import { BaseKit } from './base'
+import { moveRowsBack, untilDue } from './memory-time'
+import { Recorder } from './recorder'
+
+/** Nothing is inferred from it. */
+type Fixed<T> = [T][T extends unknown ? 0 : never]
+
+/** Keeps what is enqueued in memory, and runs it when the test says so; in the mode `inline` at once. */
+export class RecordedTasks extends BaseKit {
+  /** Asks Date each time, which runners replace. */
+  readonly #table = new MemoryTable(() => Date.now())
+  readonly #recorders = new Map<TaskBackend, Recorder>()
+
+  constructor(settings: TestSettings) {
+    super(settings)
+    this.begin()
+  }
+
+  protected backendFor(real: TaskBackend): TaskBackend {
+    const known = this.#recorders.get(real)
+    if (known) return known
+    const isInline = this.settings.mode === 'inline'
+    const made = new Recorder(real, this.#table, isInline ? this.#runInline : undefined)
+    this.#recorders.set(real, made)
+    return made
+  }
+
+  /** What was enqueued, of all tasks or of one, the oldest first: also what has run since. */
+  enqueued(): TaskResult<unknown>[]
+  enqueued<Args extends unknown[], Return>(task: Task<Args, Return>): TaskResult<Return>[]
+  enqueued(task?: unknown): TaskResult<unknown>[] {
+    const name = isTask(task) ? task.name : undefined
+    return [...this.#table.rows.values()]
+      .filter(({ task_path: path }) => name === undefined || path === name)
+      .map((row) => this.#recorderOf(row).read(row))
+  }
+
+  /**
+   * Asserts that a task was enqueued, with these arguments if any are given, and gives the result of the first such call.
+   *
+   * @throws TaskExpectationError that shows the nearest calls.
+   */
+  expectEnqueued<Args extends unknown[], Return>(
+    task: Task<Args, Return>,
+    args?: ExpectedArgs<Fixed<Args>>,
+    wanted: Wanted = {},
+  ): TaskResult<Return> {
+    const expectation = expectationOf(task, args, wanted, 'expectEnqueued')
+    const { rules } = this.settings
+    const found = shownAt(this.expectEnqueued, () =>
+      assertEnqueued(expectation, this.enqueued(), rules),
+    )
+    return found as TaskResult<Return>
+  }
+
+  /** Asserts that there is no such call. @throws TaskExpectationError that shows the first one. */
+  expectNotEnqueued<Args extends unknown[], Return>(
+    task: Task<Args, Return>,
+    args?: ExpectedArgs<Fixed<Args>>,
+    wanted: Omit<Wanted, 'count'> = {},
+  ): void {
+    const expectation = expectationOf(task, args, wanted, 'expectNotEnqueued')
+    const { rules } = this.settings
+    shownAt(this.expectNotEnqueued, () => assertNotEnqueued(expectation, this.enqueued(), rules))
+  }
+
+  /**
+   * Runs what is due, and what that enqueues, one task after another, until nothing is left.
+   *
+   * @throws TaskRunError if the last run of a task has failed, unless `throwFailures` is false.
+   */
+  async run(options: RunOptions = {}): Promise<RunReport> {
+    const settings = runSettings(options, 'run')
+    return inFreshContext(() => this.within(() => this.#drain(settings)))
+  }
+
+  async travel(ms: number): Promise<void> {
+    this.assertMs(ms)
+    moveRowsBack(this.#table, ms)
+  }
+
+  /** Forgets everything that was enqueued. */
+  clear(): void {
+    this.#table.rows.clear()
+  }
+
+  #recorderOf({ backend_name: alias }: MemoryRow): Recorder {
+    const found = [...this.#recorders.values()].findLast((each) => each.alias === alias)
+    if (!found) throw new Error(`no recorder for ${alias}`)
+    return found
+  }
+
+  async #lanes(): Promise<HeardLane[]> {
+    const lanes: HeardLane[] = []
+    for (const backend of backends.all()) {
+      const heard = hearing()
+      const store = await backend.openStore({ leaseSeconds: LEASE_SECONDS, wakeup: heard.hear })
+      lanes.push({ backend, store, heard })
+    }
+    return lanes
+  }
+
+  async #drain(settings: RunSettings): Promise<RunReport> {
+    const untilNext = async (): Promise<number | undefined> =>
+      untilDue(this.#table, settings.queues)
+    const lanes = await this.#lanes()
+    const travel = (ms: number): Promise<void> => this.travel(ms)
+    const stores = lanes.map(({ store }) => store)
+    return closing(stores, () => drain(lanes, { ...settings, untilNext, travel }))
+  }
+
+  readonly #runInline = async (
+    rows: readonly MemoryRow[],
+    recorder: Recorder,
+    manager: EntityManager | undefined,
+  ): Promise<void> => {
+    const run = (): Promise<void> => this.#allToTheirEnds(rows, recorder)
+    // Within a transaction what else the caller's context holds of that is there, too.
+    await this.within(() =>
+      manager
+        ? joinable(manager.connection, (join) => join(manager, run))
+        : inFreshContext(() => this.within(run)),
+    )
+  }
+
+  /** All of them, also after one has failed. @throws TaskRunError of the first that fails. */
+  async #allToTheirEnds(rows: readonly MemoryRow[], recorder: Recorder): Promise<void> {
+    if (rows.some(isOfFlow)) return void (await this.#drain(runSettings({}, 'inline')))
+    const failures: TaskRunError[] = []
+    for (const row of rows)
+      if (recorder.isDueNow(row)) {
+        const failure = await this.#toItsEnd(row, recorder)
+        if (failure) failures.push(failure)
+      }
+    if (failures[0]) throw failures[0]
+  }
+
+  /** Its retries follow at once. Gives the failure of one that fails for good. */
+  async #toItsEnd(row: MemoryRow, recorder: Recorder): Promise<TaskRunError | undefined> {
+    const thrown: Thrown = new Map()
+    const heard = hearing()
+    const store = await recorder.openStore({ leaseSeconds: LEASE_SECONDS, wakeup: heard.hear })
+    const lane = { backend: recorder, store }
+    const run = async (): Promise<void> => {
+      while (row.status === 'READY') {
+        claim(row, 'test', this.#table.now())
+        hold(row, LEASE_SECONDS, this.#table.now())
+        await runRow(lane, claimedRow(row), { heard })
+      }
+    }
+    await closing([store], () => catching(thrown, run))
+    return row.status === 'FAILED' ? failureOf([recorder.read(row)], thrown) : undefined
+  }
+}
+
+function isOfFlow({ options, unique_key: key }: MemoryRow): boolean {
+  return wholeOptions(options, key)?.includes('"flow"') ?? false
+}
+
+/** Runners show the line at the top of the stack: that of the test, which called `method`. */
+function shownAt<T>(method: (...given: never[]) => unknown, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof TaskExpectationError) Error.captureStackTrace(error, method)
+    throw error
+  }
+}

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { buildSync } from 'esbuild'
 
-const SOURCES = ['lib', 'entities', 'backends', 'cli', 'dashboard', 'testing']
+const SOURCES = ['lib', 'entities', 'backends', 'cli', 'dashboard', 'integrations', 'testing']
 const FILES = ['index.ts', 'tsconfig.json', 'package.json', 'node_modules/typescript/package.json']
 /** What the page may weigh, gzipped: it is loaded over slow lines, too. */
 const MOST_PAGE_BYTES = 40 * 1024

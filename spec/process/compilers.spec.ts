@@ -15,9 +15,17 @@ import { REFUSED_HEAD, refusedTasks } from '../support/refused-tasks'
 
 jest.setTimeout(240_000)
 
-const TYPES = ['task', 'dto', 'flows', 'keys', 'middleware', 'options', 'schedules', 'testing'].map(
-  (name) => `${name}.types.ts`,
-)
+const TYPES = [
+  'task',
+  'dto',
+  'flows',
+  'keys',
+  'middleware',
+  'options',
+  'schedules',
+  'telemetry',
+  'testing',
+].map((name) => `${name}.types.ts`)
 const OPTIONS = {
   target: 'es2022',
   module: 'nodenext',

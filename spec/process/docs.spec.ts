@@ -57,7 +57,14 @@ it('the index of docs links to every page but single decisions', () => {
 })
 
 it('every TypeScript block compiles', () => {
-  const app = newApp(['@types', 'better-sqlite3', 'class-validator', 'reflect-metadata', 'typeorm'])
+  const app = newApp([
+    '@types',
+    'better-sqlite3',
+    'class-validator',
+    'prom-client',
+    'reflect-metadata',
+    'typeorm',
+  ])
   const shared = blocksOf('README.md').filter(({ file, language }) => file && language === 'ts')
   const count = pages
     .map((page) => writeBlocks(join(app, page.replaceAll(/[/.]/g, '_')), blocksOf(page), shared))

@@ -22,9 +22,10 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
   backends: { rooms: ['lib', 'entities'], packages: ['typeorm', 'class-validator', 'uuid'] },
   cli: {
     // `index` is the door: it makes the built-in backends known.
-    rooms: ['lib', 'entities', 'backends', 'index', 'dashboard'],
+    rooms: ['lib', 'entities', 'backends', 'index', 'dashboard', 'integrations'],
     packages: [
       'typeorm',
+      'prom-client',
       'commander',
       'chokidar',
       'cli-progress',
@@ -34,6 +35,7 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
     ],
   },
   dashboard: { rooms: ['lib', 'entities', 'index'], packages: [] },
+  integrations: { rooms: ['index'], packages: ['@opentelemetry/api', 'prom-client'] },
   testing: {
     // What errors show is redacted as the dashboard does it.
     rooms: ['lib', 'entities', 'backends', 'index', 'dashboard'],
@@ -51,9 +53,10 @@ const library: Record<string, string[]> = {
   'lib/browsing': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
   'lib/public': ['lib', 'lib/row', 'lib/errors'],
   'lib/events': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
+  'lib/telemetry': ['lib', 'lib/row', 'lib/copies', 'lib/errors', 'lib/events'],
   'lib/settings': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
   'lib/arguments': ['lib', 'lib/row', 'lib/copies', 'lib/errors', 'lib/settings'],
-  'lib/flows': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
+  'lib/flows': ['lib', 'lib/row', 'lib/copies', 'lib/errors', 'lib/telemetry'],
   'lib/tasks': [
     'lib',
     'lib/row',
@@ -62,6 +65,7 @@ const library: Record<string, string[]> = {
     'lib/settings',
     'lib/arguments',
     'lib/flows',
+    'lib/telemetry',
   ],
   'lib/schedules': [
     'lib',
@@ -87,6 +91,7 @@ const library: Record<string, string[]> = {
     'lib/copies',
     'lib/errors',
     'lib/events',
+    'lib/telemetry',
     'lib/settings',
     'lib/arguments',
     'lib/tasks',
@@ -98,6 +103,7 @@ const library: Record<string, string[]> = {
     'lib/copies',
     'lib/errors',
     'lib/events',
+    'lib/telemetry',
     'lib/settings',
     'lib/arguments',
     'lib/tasks',

@@ -34,6 +34,7 @@ export type {
   TaskQuery,
   TaskState,
 } from './lib/browser'
+export { allBackends } from './lib/backend-registry'
 export type { Order } from './lib/order'
 export { TaskContext } from './lib/tasks/context'
 export {
@@ -84,6 +85,28 @@ export {
   taskFinished,
   taskStarted,
 } from './lib/events/signals'
+export type { TraceContext } from './lib/row/trace'
+export {
+  type AskedFact,
+  type EndedFact,
+  type FactListener,
+  type FactOfTask,
+  type LostFact,
+  type RescuedFact,
+  type SentFact,
+  type StartedFact,
+  type TaskFact,
+  taskFacts,
+  TaskFacts,
+  type WorkerAtWork,
+} from './lib/telemetry/facts'
+export {
+  type RunEnd,
+  type RunTrace,
+  setTracer,
+  type TracedRun,
+  type Tracer,
+} from './lib/telemetry/tracer'
 export {
   pruneResults,
   type PruneOptions,

@@ -1,4 +1,5 @@
 import { dashed } from '../entities/formats'
+import { clock } from '../lib/clock'
 import { OneClass, onePerProcess } from '../lib/copies/one-per-process'
 import type { Order } from '../lib/order'
 import { type ErrorRecord, recordOf } from '../lib/errors/error-record'
@@ -11,6 +12,9 @@ import type { Progress } from '../lib/row/record'
 import { tasks } from '../lib/registry'
 import { slotOf } from '../lib/row/slot'
 import type { TaskResult } from '../lib/result'
+import type { ClaimedRow, Outcome } from '../lib/store'
+import { began, ended } from '../lib/telemetry/runs'
+import { endTrace } from '../lib/telemetry/tracer'
 import type { Task } from '../lib/task-type'
 import { randomWorkerId } from '../lib/worker/worker-id'
 import type { FlowPart, FlowPlan } from '../lib/row/flow-parts'
@@ -87,8 +91,16 @@ export class ImmediateBackend extends KeptInMemory {
     const running = this.resultOf(row)
     logState(running, 'RUNNING')
     taskStarted.send({ backend: this, result: running })
-    const outcome = await outcomeOf(row, find, running)
-    finish(row, { ...outcome, key: row.row_key, claims: Number(row.claims) }, this.table.now())
+    const claimed = claimedRow(row)
+    const trace = began(this.alias, claimed, 0)
+    const startedAt = clock.now()
+    const run = (): Promise<Ended> => outcomeOf(row, claimed, find, running)
+    const end = await (trace ? trace.within(run) : run())
+    const error = end.status === 'FAILED' ? end.error : null
+    if (trace) endTrace(trace, { outcome: error ? 'failed' : 'successful', error })
+    const outcome: Outcome = { ...end, key: row.row_key, claims: Number(row.claims) }
+    finish(row, outcome, this.table.now())
+    ended(this.alias, claimed.values, outcome, clock.now() - startedAt)
     this.#forget(row)
     const finished = this.resultOf(row)
     logState(finished, outcome.status, finished.errors.at(-1))
@@ -119,6 +131,7 @@ type Ended =
 /** Nothing is retried here, so only the record of an error counts. */
 async function outcomeOf(
   row: MemoryRow,
+  { options }: ClaimedRow,
   find: () => Task<unknown[], unknown>,
   running: TaskResult<unknown>,
 ): Promise<Ended> {
@@ -130,7 +143,7 @@ async function outcomeOf(
     }
     // The caller, and its next enqueue, must not see what the task leaves in its context.
     const returnValue = await inOwnContext(() =>
-      callTask(task, running, surroundings, slotOf(claimedRow(row).options)),
+      callTask(task, running, surroundings, slotOf(options)),
     )
     return { status: 'SUCCESSFUL', returnValue }
   } catch (error) {

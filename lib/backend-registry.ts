@@ -48,6 +48,11 @@ class BackendRegistry {
 /** Every backend of TASKS, by alias. */
 export const backends = onePerProcess('backends', () => new BackendRegistry())
 
+/** Every backend of TASKS. @throws what its constructor throws */
+export function allBackends(): readonly TaskBackend[] {
+  return backends.all()
+}
+
 function unknownAlias(alias: string, known: string[]): InvalidBackendError {
   return new InvalidBackendError(
     `TASKS has no backend "${alias}"; it has ${known.length === 0 ? 'none' : known.map((name) => `"${name}"`).join(', ')}.`,

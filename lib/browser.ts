@@ -78,7 +78,7 @@ export const NOT_READ = '[too large for a list]'
 export interface TaskPage {
   /**
    * May be none though there is a `next`: then none was among those that were looked at. They may be without their return
-   * values and without long errors, and with `NOT_READ` in the place of large arguments: `getResult` gives all of one.
+   * values and without long errors, and with `NOT_READ` in the place of large arguments: `result` gives all of one.
    */
   readonly tasks: readonly TaskResult<unknown>[]
   /** `before` of the next page; null: all have been looked at. */

@@ -1,5 +1,6 @@
 import type { FlowPart } from './row/flow-parts'
 import type { Slot } from './row/slot'
+import type { TraceContext } from './row/trace'
 import type { Task } from './task-type'
 
 /** The key of one call: while a row has it, another call writes none. Times are in ms. */
@@ -32,6 +33,8 @@ export interface Order {
   readonly flow?: OrderedPart
   /** The slot of a schedule that it is for. */
   readonly slot?: Slot
+  /** Where it was enqueued, for the traces of its runs. */
+  readonly trace?: TraceContext
 }
 
 /** A row's part in a flow, with what else is written of that. */

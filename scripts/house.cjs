@@ -5,7 +5,18 @@ const { readdirSync, readFileSync } = require('node:fs')
 const { dirname, join, relative, resolve } = require('node:path')
 
 const root = join(__dirname, '..')
-const ROOMS = ['lib', 'entities', 'backends', 'cli', 'dashboard', 'integrations/nestjs', 'testing']
+const ROOMS = [
+  'lib',
+  'entities',
+  'backends',
+  'cli',
+  'dashboard',
+  'integrations/metrics',
+  'integrations/nestjs',
+  'integrations/opentelemetry',
+  'integrations/prometheus',
+  'testing',
+]
 /** What is bundled with all that it needs of packages: a program for browsers, and modules that the build puts together. */
 const BUNDLED = [join('dashboard', 'page'), join('dashboard', 'bundled')]
 

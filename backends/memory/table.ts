@@ -38,9 +38,10 @@ export class MemoryTable {
   }
 
   /** Writes a new row, whatever its key. */
-  add({ task, argsKwargs, key, flow, slot }: Order, alias: string, id = newId()): MemoryRow {
+  add(order: Order, alias: string, id = newId()): MemoryRow {
+    const { task, argsKwargs, key, flow } = order
     const call = { row_key: id, args_kwargs: argsKwargs, ...(flow && { unique_key: flow.key }) }
-    const shared = sharedValues({ task, key, ...(flow && { flow }), ...(slot && { slot }) }, alias)
+    const shared = sharedValues(order, alias)
     const row = newRow(call, shared, instantText(this.now()))
     const added: MemoryRow = { ...row, leaseEnds: null }
     if (key?.kind === 'debounce') added.run_after = instantText(this.now() + key.wait)

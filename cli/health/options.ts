@@ -1,8 +1,9 @@
 import { Option } from 'commander'
 import { option } from '../command'
+import { metricsOptions } from '../metrics/options'
 import { text, wholeNumber } from '../option-parsers'
 
-/** Who may look whether the worker is live and ready. */
+/** Who may look whether the worker is live and ready, and collect its metrics. */
 export function probeOptions(): Option[] {
   return [
     option(
@@ -20,6 +21,7 @@ export function probeOptions(): Option[] {
       'File that is written every 2 seconds, for npx tasks health. (default: none)',
       text,
     ),
+    ...metricsOptions(),
     new Option('--supervised', 'Set by the supervisor of --processes.').hideHelp(),
   ]
 }

@@ -1,6 +1,8 @@
 import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
 import type * as routes from '../http/routes'
+import type { MetricsOptions } from '../metrics/options'
+import { MetricsSite } from '../metrics/site'
 import type * as healthFiles from './health-file'
 import { PATHS, PROBES, type Report, STARTING } from './report'
 
@@ -8,7 +10,7 @@ import { PATHS, PROBES, type Report, STARTING } from './report'
 const REPORT_MS = 1_000
 
 /** Who is to know how the worker is. */
-export interface ProbeOptions {
+export interface ProbeOptions extends MetricsOptions {
   readonly healthPort?: number
   /** Default 127.0.0.1. */
   readonly healthHost?: string
@@ -19,26 +21,34 @@ export interface ProbeOptions {
 
 /** What the probes of a worker are told. Until `show` is called it is starting. */
 export class Probes {
+  readonly metrics: MetricsSite
   #source = (): Report => STARTING
   #file: healthFiles.HealthFile | undefined
   #reporting: NodeJS.Timeout | undefined
 
+  private constructor(metrics: MetricsSite) {
+    this.metrics = metrics
+  }
+
   /**
-   * Probes are answered from now on. `tell` takes the reports for the supervisor.
+   * Probes are answered from now on, and metrics are shown. `tell` takes the reports for the supervisor.
    *
-   * @throws UsageError if the port is taken, or the file cannot be written, and for a host without a port.
+   * @throws UsageError if a port is taken, the file cannot be written, a package is missing, and for a host without a port.
    */
-  static async open(options: ProbeOptions, tell: (report: Report) => void): Promise<Probes> {
-    const probes = new Probes()
+  static async open(
+    options: ProbeOptions & { readonly processes: number },
+    tell: (report: Report) => void,
+  ): Promise<Probes> {
+    const probes = new Probes(new MetricsSite(options))
     const { healthPort, healthHost, healthFile, supervised } = options
     if (healthHost !== undefined && healthPort === undefined)
       throw new UsageError(
         'argument --health-host: only valid with --health-port.',
         'Add --health-port or remove --health-host.',
       )
-    if (healthPort === undefined && healthFile === undefined) return probes
-    if (supervised) probes.#tellEachSecond(tell)
-    else await probes.#serve(options)
+    const isAsked = healthPort !== undefined || healthFile !== undefined
+    if (!supervised) await probes.#serve(options)
+    else if (isAsked) probes.#tellEachSecond(tell)
     return probes
   }
 
@@ -57,29 +67,19 @@ export class Probes {
     this.#reporting = setInterval(() => tell(this.#source()), REPORT_MS).unref()
   }
 
-  async #serve({ healthPort, healthHost = '127.0.0.1', healthFile }: ProbeOptions): Promise<void> {
-    // Late: most workers are not asked.
-    if (healthPort !== undefined) {
-      const { serveRoutes } = require('../http/routes') as typeof routes
-      const [url = ''] = await serveRoutes([
-        {
-          port: healthPort,
-          host: healthHost,
-          portOption: '--health-port',
-          hostOption: '--health-host',
-          routes: this.#routes(),
-        },
-      ])
-      log.info(
-        `Probes: ${Object.values(PATHS)
-          .map((path) => `${url}${path}`)
-          .join(' ')}`,
-      )
-    }
+  async #serve(options: ProbeOptions): Promise<void> {
+    const { healthFile } = options
+    await serve('Probes', this.#sites(options), 'Metrics', this.metrics.sites)
     if (healthFile !== undefined) {
       const { HealthFile } = require('./health-file') as typeof healthFiles
       this.#file = await HealthFile.open(healthFile, () => this.#source())
     }
+  }
+
+  #sites({ healthPort: port, healthHost: host = '127.0.0.1' }: ProbeOptions): routes.Site[] {
+    if (port === undefined) return []
+    const [portOption, hostOption] = ['--health-port', '--health-host']
+    return [{ port, host, portOption, hostOption, routes: this.#routes() }]
   }
 
   #routes(): routes.Routes {
@@ -96,5 +96,23 @@ export class Probes {
         },
       ]),
     )
+  }
+}
+
+/** Serves two kinds of sites, by one server where they have the same port, and says where. */
+async function serve(
+  name: string,
+  sites: readonly routes.Site[],
+  otherName: string,
+  others: readonly routes.Site[],
+): Promise<void> {
+  const all = [...sites, ...others]
+  if (all.length === 0) return
+  // Late: most workers are not asked.
+  const { serveRoutes } = require('../http/routes') as typeof routes
+  const urls = await serveRoutes(all)
+  for (const [i, site] of all.entries()) {
+    const paths = Object.keys(site.routes).map((path) => `${urls[i]}${path}`)
+    log.info(`${i < sites.length ? name : otherName}: ${paths.join(' ')}`)
   }
 }

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
 import { ChildHealth } from '../health/child-health'
+import { askMetrics } from '../metrics/ask-child'
 import { onHealth, onLoaded, onStarted, reportLoaded, SIGNALS, spawnSelf } from './self'
 
 const FIRST_DELAY_MS = 100
@@ -55,6 +56,11 @@ export class SupervisedWorker {
       this.#settleStarted(false)
       this.health.done()
     }
+  }
+
+  /** What its process measures; undefined: there is none, or it does not answer. */
+  async metrics(): Promise<object[] | undefined> {
+    return this.#child && askMetrics(this.#child)
   }
 
   /** Sends a signal to the process, if there is one. */
@@ -142,6 +148,8 @@ export class SupervisedWorker {
       '--processes',
       '1',
       '--supervised',
+      // All would tell the same.
+      ...(this.#number > 1 ? ['--no-metrics-queues'] : []),
       ...(workerId === undefined ? [] : ['--worker-id', `${workerId}-${this.#number}`]),
     ]
   }

@@ -11,7 +11,7 @@ const FORCED_GRACE_MS = 2_000
 
 /**
  * Runs this same command in `options.processes` child processes, and replaces those that die. Returns the highest exit
- * code of the last ones, 130 after a forced stop. `probes` are told how all of them are.
+ * code of the last ones, 130 after a forced stop. `probes` are told how all of them are, and what they measure.
  */
 export async function superviseProcesses(options: FleetOptions, probes: Probes): Promise<number> {
   const [first, ...others] = Array.from(
@@ -21,6 +21,10 @@ export async function superviseProcesses(options: FleetOptions, probes: Probes):
   const workers = first ? [first, ...others] : []
   const fleet = new Fleet(workers)
   probes.show(() => fleetReport(workers, fleet.stopping.aborted))
+  probes.metrics.collectFrom(async () => {
+    const answers = await Promise.all(workers.map((worker) => worker.metrics()))
+    return answers.filter((answer) => answer !== undefined)
+  })
   // The others wait until the first has started, so a mistake in the settings is logged once and ends all.
   const codes = await Promise.all(
     workers.map(async (worker) =>

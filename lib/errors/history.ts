@@ -6,6 +6,8 @@ export const FIRST_ERRORS = 10
 const LAST_ERRORS = 10
 /** The most bytes of JSON that they take together. */
 const MAX_BYTES = 64 * 1024
+/** The most characters of a `traceparent`. */
+const MAX_TRACE = 64
 /** The most bytes of JSON that a character takes. */
 const WORST_CHARACTER = 6
 /** Each step of shortening leaves so much of the longest texts. */
@@ -30,6 +32,8 @@ export interface AttemptError extends ErrorRecord {
   readonly retried?: true
   /** This entry stands for errors that are left out. */
   readonly omitted?: Omitted
+  /** The `traceparent` of the run, only of the first one that has any: later runs link to it. */
+  readonly trace?: string
 }
 
 /** What a history leaves out. */
@@ -107,6 +111,13 @@ export function workersAfter<Id>(workerIds: readonly Id[]): readonly Id[] {
   return workerIds.length < MOST_WORKERS ? workerIds : workerIds.toSpliced(WORKER_LEFT_OUT, 1)
 }
 
+/** The history, whose last error is of the run of that trace. */
+export function withTrace(errors: readonly AttemptError[], trace: string): readonly AttemptError[] {
+  const last = errors.at(-1)
+  if (!last || errors.some((error) => error.trace !== undefined)) return errors
+  return [...errors.slice(0, -1), { ...last, trace }]
+}
+
 /** The history of a task that failed for good and is retried by hand. */
 export function withRetry(
   errors: readonly AttemptError[],
@@ -132,13 +143,15 @@ function isEntry(value: unknown): value is Entry {
 }
 
 /** Only what is known of an entry: what others wrote beside it would have no bound. */
-function entryIn({ exceptionClassPath, traceback, crash, retried, omitted }: Entry): AttemptError {
+function entryIn(entry: Entry): AttemptError {
+  const { exceptionClassPath, traceback, crash, retried, omitted, trace } = entry
   return {
     exceptionClassPath: textOf(exceptionClassPath),
     traceback: textOf(traceback),
     ...(typeof crash === 'boolean' && { crash }),
     ...(retried === true && { retried }),
     ...(omitted && { omitted: omittedIn(omitted) }),
+    ...(typeof trace === 'string' && trace.length <= MAX_TRACE && { trace }),
   }
 }
 

@@ -9,6 +9,8 @@ import type { Progress, ResultValues } from '../row/record'
 import { tasks } from '../registry'
 import { TaskResult } from '../result'
 import { type Slot, slotOf } from '../row/slot'
+import type { TraceContext } from '../row/trace'
+import { dueMs } from '../row/wait'
 import type { ClaimedRow, Outcome } from '../store'
 import { TaskContext, type Surroundings } from '../tasks/context'
 import { encodeReturnValue } from '../arguments/json'
@@ -29,6 +31,8 @@ type AnyTask = Task<unknown[], unknown>
 /** One run of a claimed row, as an executor sees it. */
 export interface Run extends Terms {
   readonly backend: TaskBackend
+  /** The run's own place in its trace, for a child process; undefined: it is not traced. */
+  readonly trace?: TraceContext | undefined
   /** The task's own code starts now: its time limit counts from here. */
   begins(): void
   report(progress: Progress): void
@@ -148,14 +152,11 @@ export function policyFor(
  *
  * @throws MaxAgeExceeded
  */
-export function assertYoung(
-  { startedAt, enqueuedAt, runAfter }: ResultValues,
-  { maxAge }: Policy,
-  waitedMs: number,
-): void {
-  if (maxAge === null || startedAt === null || enqueuedAt === null) return
-  const age =
-    waitedMs + startedAt.getTime() - Math.max(enqueuedAt.getTime(), runAfter?.getTime() ?? 0)
+export function assertYoung(values: ResultValues, { maxAge }: Policy, waitedMs: number): void {
+  if (maxAge === null) return
+  const due = dueMs(values)
+  if (due === null) return
+  const age = waitedMs + due
   if (age > maxAge) throw new MaxAgeExceeded(age, maxAge)
 }
 

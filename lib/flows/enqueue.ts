@@ -7,6 +7,7 @@ import type { PlannedRow } from '../row/flow-parts'
 import { enqueueManyThrough, isWrapped } from '../middleware'
 import type { TaskResult } from '../result'
 import type { AnyTask } from '../task-type'
+import { isSendingSeen, sending } from '../telemetry/sending'
 import type { FlowOptions, Steps } from './steps'
 import { FlowHandle } from './handle'
 import { type CheckedPlan, type CheckedRow, planOf } from './plan'
@@ -62,7 +63,15 @@ async function store(
   const rows: PlannedRow<Order>[] = []
   for (const [i, row] of plan.rows.entries())
     rows.push({ ...row, order: await row.check(orders[i] ?? row.order) })
-  return backends.get(assertTogether(rows)).enqueueFlow({ ...plan, rows })
+  const backend = backends.get(assertTogether(rows))
+  if (!isSendingSeen()) return backend.enqueueFlow({ ...plan, rows })
+  return sending(
+    rows.map(({ order }) => order),
+    (seen) => {
+      const seenRows = rows.map((row, i) => ({ ...row, order: seen[i] ?? row.order }))
+      return backend.enqueueFlow({ ...plan, rows: seenRows })
+    },
+  )
 }
 
 /** The backend of all orders. */

@@ -80,7 +80,7 @@ export class Child {
 
   /** Carries out a run. @throws ProcessLost when the process ends instead; SetUpTrouble when it does so before the task began. */
   async run(run: Run): Promise<RunOutcome> {
-    const { backend, row, signal } = run
+    const { backend, row, signal, trace } = run
     let abortedAt = Number.POSITIVE_INFINITY
     const abort = (): void => {
       abortedAt = clock.now()
@@ -90,7 +90,8 @@ export class Child {
     const ended = new Promise<RunOutcome>(
       (end, fail) => (this.#current = { id, run, end, fail, step: 'sent' }),
     )
-    this.#tell({ typeormTasks: 'run', id, backend: backend.alias, row: textOf(row) })
+    const given = { id, backend: backend.alias, row: textOf(row), ...(trace && { trace }) }
+    this.#tell({ typeormTasks: 'run', ...given })
     if (signal.aborted) abort()
     else signal.addEventListener('abort', abort, { once: true })
     const done = new AbortController()

@@ -7,6 +7,7 @@ import { type ErrorRecord, MAX_TRACEBACK, storable } from '../errors/error-recor
 import { isRecord, isWithin } from '../errors/option-checks'
 import { encodeReturnValue } from '../arguments/json'
 import type { Progress } from '../row/record'
+import type { TraceContext } from '../row/trace'
 import type { ClaimedRow, Outcome } from '../store'
 import type { RunOutcome } from '../execution/run-outcome'
 
@@ -30,6 +31,8 @@ export type ToChild =
       readonly id: string
       /** The alias. */ readonly backend: string
       /** See `textOf`. */ readonly row: string
+      /** Of the run itself, which the worker traces; absent: it does not. */
+      readonly trace?: TraceContext
     }
   | { readonly typeormTasks: 'abort'; readonly reason: string }
   /** The answer to `completing`: what to commit; null: it must not be. */

@@ -7,6 +7,7 @@ import type { ClaimedRow, Outcome } from '../store'
 import { type RunOutcome, failed } from '../execution/run-outcome'
 import { hostExecutorOf } from '../execution/executor'
 import { inFreshContext } from '../execution/run-context'
+import { inChild } from '../telemetry/tracer'
 import { type FromChild, type RunMessage, type ToChild, reasonOf, rowOf } from './ipc-messages'
 
 interface Current {
@@ -39,7 +40,8 @@ export class TaskHost {
     return id !== undefined && id !== this.#current?.id
   }
 
-  async run({ backend, id, row: text }: ToChild & { typeormTasks: 'run' }): Promise<void> {
+  async run(message: ToChild & { typeormTasks: 'run' }): Promise<void> {
+    const { backend, id, row: text, trace } = message
     const row = rowOf(text)
     const policy = overridden(
       tasks.find(row.values.taskName)?.policy ?? DEFAULT_POLICY,
@@ -49,7 +51,7 @@ export class TaskHost {
     this.#current = current
     this.#say({ typeormTasks: 'taken' }, current)
     const runOutcome = await inFreshContext(() =>
-      origin.run(id, () => this.#carriedOut(backend, row, current)),
+      origin.run(id, () => inChild(trace, () => this.#carriedOut(backend, row, current))),
     )
     this.#current = undefined
     this.#say({ typeormTasks: 'ended', runOutcome }, current)

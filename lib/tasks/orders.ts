@@ -9,6 +9,7 @@ import { shown } from '../errors/suggestions'
 import type { Leaf } from '../flows/steps'
 import { isPlaceholder } from '../flows/placeholder'
 import type { TaskResult } from '../result'
+import { isSendingSeen, sending } from '../telemetry/sending'
 import type { AnyTask } from '../task-type'
 import { assertNoKey, keyOf } from './keys'
 
@@ -60,11 +61,15 @@ export function backendFor(task: AnyTask): TaskBackend {
  * promise here took up to a twentieth of the time of an enqueue (SQLite in memory).
  */
 export function storeOrder(order: Order, made: Order): Promise<TaskResult<unknown>> {
-  return order === made
-    ? backends.get(order.task.backend).enqueue(order)
-    : checkedAnew(order, made).then((checked) =>
-        backends.get(checked.task.backend).enqueue(checked),
-      )
+  return order === made ? storeChecked(order) : checkedAnew(order, made).then(storeChecked)
+}
+
+function storeChecked(order: Order): Promise<TaskResult<unknown>> {
+  const backend = backends.get(order.task.backend)
+  if (!isSendingSeen()) return backend.enqueue(order)
+  const store = ([one = order]: readonly Order[]): Promise<TaskResult<unknown>[]> =>
+    backend.enqueue(one).then((result) => [result])
+  return sending([order], store).then(([result]) => result as TaskResult<unknown>)
 }
 
 /** The same for many orders, all or none. */
@@ -74,7 +79,11 @@ export async function storeOrders(
 ): Promise<readonly TaskResult<unknown>[]> {
   const checked = orders === made ? orders : await allChecked(orders, new Set(made))
   const [first] = checked
-  return first ? backends.get(first.task.backend).enqueueMany(checked) : []
+  if (!first) return []
+  const backend = backends.get(first.task.backend)
+  return isSendingSeen()
+    ? sending(checked, (seen) => backend.enqueueMany(seen))
+    : backend.enqueueMany(checked)
 }
 
 async function allChecked(orders: readonly Order[], made: ReadonlySet<Order>): Promise<Order[]> {

@@ -13,7 +13,11 @@ import { inFreshContext } from '../execution/run-context'
 import { backends } from '../backend-registry'
 import type { Wakeup, Store } from '../store'
 import type { Watch } from './chores/watching'
+import { atWork, type WorkerAtWork } from '../telemetry/facts'
+import { untraced } from '../telemetry/tracer'
 import type * as assemble from './assemble'
+import type { TaskPool } from './pool/task-pool'
+import { measured } from './stores/measured-store'
 import type * as loop from './worker'
 import type { Pulse } from './health/pulse'
 import type { WorkerHealth, WorkerState } from './health/worker-health'
@@ -90,15 +94,37 @@ async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker
   const backend = backends.get(settings.backend)
   assertServed(settings, backend)
   let hear = (_wakeup: Wakeup): void => {}
-  const store = await reaching(() => backend.openStore({ wakeup: (wakeup) => hear(wakeup) }))
+  const wakeup = (heard: Wakeup): void => hear(heard)
+  const store = measured(
+    await reaching(() => untraced(() => backend.openStore({ wakeup }))),
+    backend.alias,
+  )
   const { poolOf, workerOn } = assembling()
   const pool = poolOf(backend, store, settings)
   const { worker, pulse } = workerOn(pool, store, settings, watch)
   hear = (wakeup) => worker.hear(wakeup)
   return {
-    start: () => inFreshContext(() => running(worker, pulse, settings.workerId)),
+    start: () => {
+      const begun = inFreshContext(() => untraced(() => running(worker, pulse, settings.workerId)))
+      const leave = atWork(seenOf(pool, settings))
+      void begun.finished.then(leave, leave)
+      return begun
+    },
     close: () => store.close(),
     running: () => pool.at('running').map(({ row }) => row.values),
+  }
+}
+
+/** What metrics show of a worker. */
+function seenOf(pool: TaskPool, { workerId, backend, concurrency }: WorkerSettings): WorkerAtWork {
+  const running = (): number => pool.at('running').length + pool.at('committing').length
+  return {
+    workerId,
+    backend,
+    concurrency,
+    get running() {
+      return running()
+    },
   }
 }
 

@@ -193,6 +193,9 @@ describeEachDatabase(({ connect, name }) => {
       expect.stringContaining('not with [redacted]'),
       'with [redacted]',
     ])
+    await ask('tasks/copy', change({ ids: [id] }))
+    const copy = await rows().findOneByOrFail({ taskPath: 'hidden.quote', status: 'READY' })
+    expect(copy.argsKwargs.args).toEqual([large])
   })
 
   it('looks for values in large arguments, though it lists none', async () => {

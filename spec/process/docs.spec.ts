@@ -62,6 +62,7 @@ it('every TypeScript block compiles', () => {
     '@types',
     'better-sqlite3',
     'class-validator',
+    'prom-client',
     'reflect-metadata',
     'rxjs',
     'typeorm',

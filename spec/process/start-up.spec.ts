@@ -65,9 +65,11 @@ const IDLE_PACKAGES = [
   'cli-progress',
   'typescript',
   '@swc/core',
+  '@opentelemetry/api',
+  'prom-client',
 ]
 const OTHERS =
-  /^(dashboard\/|integrations\/|cli\/(dashboard\/|http\/|health\/(?!options|probes|report)|commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows|prunable|flow-rows|flow-ranges))/
+  /^(dashboard\/|integrations\/|cli\/(dashboard\/|http\/|metrics\/(?!options|site)|health\/(?!options|probes|report)|commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows|prunable|flow-rows|flow-ranges))/
 
 let app: CliApp
 beforeAll(async () => {
@@ -155,6 +157,23 @@ it.each(['--help', 'db_worker --help', '--version', 'db_worker --interval soon',
     )
   },
 )
+
+it("require('typeorm-tasks') loads the rooms below the door, and of packages what they stand on", () => {
+  const script = `require('typeorm-tasks')
+    console.log(JSON.stringify(Object.keys(require.cache)))`
+  const { stdout } = spawnSync(process.execPath, ['-e', script], { cwd: HERE, encoding: 'utf8' })
+  const dist = join(HERE, 'dist')
+  const loaded = JSON.parse(stdout) as string[]
+  const rooms = loaded
+    .filter((file) => file.startsWith(dist + sep))
+    .map((file) => relative(dist, file).split(sep)[0])
+
+  expect([...new Set(rooms)].toSorted()).toEqual(['backends', 'entities', 'index.js', 'lib'])
+  const strangers = ['@opentelemetry/api', 'prom-client', '@nestjs/common', 'express', 'validator']
+  expect(
+    strangers.filter((name) => loaded.some((file) => file.includes(join('node_modules', name)))),
+  ).toEqual([])
+})
 
 it('every other command loads its own part', () => {
   const parts = ['check', 'makemigrations', 'results', 'enqueue', 'prune_db_task_results'].map(

@@ -22,9 +22,10 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
   backends: { rooms: ['lib', 'entities'], packages: ['typeorm', 'class-validator', 'uuid'] },
   cli: {
     // `index` is the door: it makes the built-in backends known.
-    rooms: ['lib', 'entities', 'backends', 'index', 'dashboard'],
+    rooms: ['lib', 'entities', 'backends', 'index', 'dashboard', 'integrations/prometheus'],
     packages: [
       'typeorm',
+      'prom-client',
       'commander',
       'chokidar',
       'cli-progress',
@@ -37,6 +38,15 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
   'integrations/nestjs': {
     rooms: ['lib', 'backends', 'index', 'dashboard'],
     packages: ['@nestjs/common', '@nestjs/core', 'rxjs', 'typeorm'],
+  },
+  'integrations/metrics': { rooms: ['index'], packages: [] },
+  'integrations/opentelemetry': {
+    rooms: ['index', 'integrations/metrics'],
+    packages: ['@opentelemetry/api'],
+  },
+  'integrations/prometheus': {
+    rooms: ['index', 'integrations/metrics'],
+    packages: ['prom-client'],
   },
   testing: {
     // What errors show is redacted as the dashboard does it.
@@ -55,9 +65,10 @@ const library: Record<string, string[]> = {
   'lib/browsing': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
   'lib/public': ['lib', 'lib/row', 'lib/errors'],
   'lib/events': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
+  'lib/telemetry': ['lib', 'lib/row', 'lib/copies', 'lib/errors', 'lib/events'],
   'lib/settings': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
   'lib/arguments': ['lib', 'lib/row', 'lib/copies', 'lib/errors', 'lib/settings'],
-  'lib/flows': ['lib', 'lib/row', 'lib/copies', 'lib/errors'],
+  'lib/flows': ['lib', 'lib/row', 'lib/copies', 'lib/errors', 'lib/telemetry'],
   'lib/tasks': [
     'lib',
     'lib/row',
@@ -66,6 +77,7 @@ const library: Record<string, string[]> = {
     'lib/settings',
     'lib/arguments',
     'lib/flows',
+    'lib/telemetry',
   ],
   'lib/schedules': [
     'lib',
@@ -91,6 +103,7 @@ const library: Record<string, string[]> = {
     'lib/copies',
     'lib/errors',
     'lib/events',
+    'lib/telemetry',
     'lib/settings',
     'lib/arguments',
     'lib/tasks',
@@ -102,6 +115,7 @@ const library: Record<string, string[]> = {
     'lib/copies',
     'lib/errors',
     'lib/events',
+    'lib/telemetry',
     'lib/settings',
     'lib/arguments',
     'lib/tasks',
@@ -119,7 +133,7 @@ interface Import {
 
 function roomOf({ from, target }: Import): string {
   const file = fileOf({ from, target })
-  const deep = Object.keys(house).find((room) => file.startsWith(`${room}/`))
+  const deep = Object.keys(house).find((room) => `${file}/`.startsWith(`${room}/`))
   return deep ?? file.split('/')[0] ?? ''
 }
 

@@ -23,7 +23,7 @@ export class WithinTransaction extends TaskBackend {
     return this.#real.getResult(id, this.#manager)
   }
 
-  override cancel(result: TaskResult<unknown>): Promise<void> {
+  override cancel(result: TaskResult<unknown>): Promise<boolean | void> {
     return this.#real.cancel(result)
   }
 

@@ -54,7 +54,7 @@ export class DatabaseBrowser implements Browser {
   }
 
   async result(id: string): Promise<TaskResult<unknown>> {
-    const [found] = isUuid(dashed(id)) ? await this.#sight.results([this.#sight.keyOf(id)]) : []
+    const found = isUuid(dashed(id)) ? await this.#sight.result(this.#sight.keyOf(id)) : undefined
     if (!found) throw new ResultNotFoundError(id)
     return found
   }

@@ -58,6 +58,7 @@ export class Sight {
   readonly isBackend: string
   readonly table: Table
   readonly #resultOf: (row: RawRow) => TaskResult<unknown>
+  readonly #whole: string
   readonly #listed: string
   readonly #told: string
 
@@ -72,6 +73,7 @@ export class Sight {
     this.#resultOf = more.resultOf
     this.exactly = profileOf(table.type).exactly ?? ((column) => column)
     this.isBackend = `${this.exactly('t.backend_name')} = :backend`
+    this.#whole = selectList(words.read)
     this.#listed = selectList((column) => listed(words, column))
     this.#told = selectList(
       words.read,
@@ -94,6 +96,12 @@ export class Sight {
   async results(keys: readonly string[]): Promise<TaskResult<unknown>[]> {
     const found = await this.#byKeys<RawRow>(this.#listed, keys)
     return found.map(this.#resultOf)
+  }
+
+  /** All of one task; undefined: it is not there. */
+  async result(key: string): Promise<TaskResult<unknown> | undefined> {
+    const [found] = await this.#byKeys<RawRow>(this.#whole, [key])
+    return found && this.#resultOf(found)
   }
 
   /** All that filters compare, of rows with these ids: no return values. For few of them, since it has large arguments. */

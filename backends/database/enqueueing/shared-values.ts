@@ -13,9 +13,10 @@ export const PARKED = utcText(PARKED_UNTIL)
 
 /** What the rows of all orders of one task have in common. */
 export function sharedValues(
-  { task, key, flow, slot }: Pick<Order, 'task' | 'key' | 'flow' | 'slot'>,
+  order: Pick<Order, 'task' | 'key' | 'flow' | 'slot' | 'trace'>,
   backendName: string,
 ): SharedValues {
+  const { task, key, flow } = order
   return {
     priority: task.priority,
     task_path: task.name,
@@ -23,7 +24,7 @@ export function sharedValues(
     backend_name: backendName,
     run_after: flow?.awaits ? PARKED : task.runAfter ? utcText(task.runAfter) : UNDELAYED,
     unique_key: storedKey(key),
-    options: optionsOf(task, key, flow, slot),
+    options: optionsOf(order),
   }
 }
 
@@ -32,17 +33,19 @@ export function sharedValues(
  * which a retry by hand takes again: its column is cleared when the task finishes. Of most members of a set it is nothing: a
  * claim reads it from their key (measured: a quarter of what a flow costs).
  */
-function optionsOf(
-  { overrides, policy }: Order['task'],
-  key: Order['key'],
-  flow: Order['flow'],
-  slot: Order['slot'],
-): string | null {
+function optionsOf({
+  task: { overrides, policy },
+  key,
+  flow,
+  slot,
+  trace,
+}: Parameters<typeof sharedValues>[0]): string | null {
   const own = {
     ...overrides,
     ...(policy.rerunAfterCrash ? {} : { rerunAfterCrash: false }),
     ...(key?.kind === 'unique' ? { uniqueKey: key.key } : {}),
     ...(slot ? { slot } : {}),
+    ...(trace ? { trace } : {}),
   }
   const options = isEmpty(own) && isToldByKey(flow) ? own : { ...own, ...flowOptions(flow) }
   return isEmpty(options) ? null : JSON.stringify(options)

@@ -76,7 +76,8 @@ function isAlikeAtOnce(one: Order, other: Order): boolean {
     one.task === other.task &&
     one.key?.key === other.key?.key &&
     isAlikeInFlow(one.flow, other.flow) &&
-    one.slot === other.slot
+    one.slot === other.slot &&
+    one.trace === other.trace
   )
 }
 

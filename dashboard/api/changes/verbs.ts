@@ -82,7 +82,7 @@ function atOnce(
     const done = own.length === 0 ? [] : await work(asked, deed, own)
     hearer.changed(done)
     for (const id of own.filter((each) => !done.includes(each)))
-      hearer.refused({ id, message: await whyNot(deed.backend, id, rule) })
+      hearer.refused({ id, message: await whyNot(asked, deed.backend, id, rule) })
   }
 }
 
@@ -105,9 +105,14 @@ async function ownOf(
   return own
 }
 
-async function whyNot(backend: TaskBackend, id: string, rule: string): Promise<string> {
+async function whyNot(
+  asked: Pick<Asked, 'page'>,
+  backend: TaskBackend,
+  id: string,
+  rule: string,
+): Promise<string> {
   try {
-    const { status, isWaiting } = await backend.getResult(id)
+    const { status, isWaiting } = await (await browserOf(asked, backend)).result(id)
     const state = isWaiting ? 'waits for others of its flow' : `is ${status}`
     return `Task ${id} ${state}. ${rule}`
   } catch (error) {

@@ -36,6 +36,7 @@ export class ReturnUnbegun implements Chore {
     this.#pool = pool
     pool.mayBeKnownElsewhere = (row) => unknown?.mayWait(row) ?? false
     pool.giveBackUnbegun = (task, error) => {
+      task.watch.end('not_begun', error)
       const reason = error?.traceback.split('\n')[0]
       if (reason) log.warn(`${task.name} could not begin and is given back: ${reason}`)
       this.#tasks.push(task)

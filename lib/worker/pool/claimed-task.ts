@@ -7,18 +7,16 @@ import {
 } from '../../execution/executor'
 import type { TaskBackend } from '../../backend'
 import { Member } from './stage-lists'
-import { clock, OVER, Stopwatch } from '../../clock'
+import { clock, OVER } from '../../clock'
 import type { TasksError } from '../../errors/errors'
 import type { ErrorRecord } from '../../errors/error-record'
 import { briefName } from '../../errors/suggestions'
 import { WorkerStops, LeaseLost, TaskCancelled, TimeLimitExceeded } from '../../errors/run-errors'
 import { DEFAULT_POLICY, type Policy } from '../../tasks/run-policy'
-import { TaskResult } from '../../result'
 import { type Progress } from '../../row/record'
 import { tasks } from '../../registry'
-import { heard } from '../../events/logger'
-import { taskStarted } from '../../events/signals'
-import { logState } from '../../events/task-log'
+import type { TraceContext } from '../../row/trace'
+import { RunWatch } from './run-watch'
 import type { LiveStage, Stage } from './stages'
 import { strengthOf } from '../../execution/abort'
 import type { ClaimedRow, Outcome } from '../../store'
@@ -70,7 +68,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   /** The last progress reported, and the same until it is written. */
   #progress: Progress | null = null
   reported: Progress | null = null
-  readonly stopwatch = heard.details ? new Stopwatch() : undefined
+  readonly watch = new RunWatch()
 
   constructor(owner: Owner, row: ClaimedRow, claimedAt: number) {
     super()
@@ -114,18 +112,14 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
 
   /** Runs the task; never fails, whatever the task does. */
   run(): void {
-    const { backend } = this
-    const { values } = this.row
-    this.stopwatch?.start()
-    if (heard.info) logState(values, 'RUNNING')
-    if (taskStarted.isHeard)
-      taskStarted.send({ backend, result: new TaskResult<unknown>(backend, values) })
-    void this.#execute().then((outcome) => this.conclude(outcome))
+    const waitedMs = clock.now() - this.claimedAt
+    const running = this.watch.begin(this.backend, this.row, waitedMs, () => this.#execute())
+    void running.then((outcome) => this.conclude(outcome))
   }
 
   conclude(outcome: RunOutcome): void {
     const { stage } = this
-    this.stopwatch?.stop()
+    this.watch.stop()
     if (stage === 'running' || stage === 'committing') this.#end(outcome)
   }
 
@@ -175,6 +169,10 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
   whenAborted(tell: (run: AbortableRun) => void): void {
     this.#onAbort = tell
     if (this.#reason) tell(this)
+  }
+
+  get trace(): TraceContext | undefined {
+    return this.watch.context
   }
 
   get over(): AbortSignal {
@@ -236,7 +234,7 @@ export class ClaimedTask extends Member<LiveStage> implements AbortableRun {
       return this.#owner.giveBack(this)
     const judged = this.#judged(run)
     if (judged.status === 'NOT_BEGUN') return this.#owner.giveBackUnbegun(this, judged.error)
-    this.#outcome = this.#outcomeOf(judged)
+    this.#outcome = this.watch.endWith(this.#outcomeOf(judged))
     if (this.stage !== 'ended') this.#owner.move(this, 'ended')
   }
 

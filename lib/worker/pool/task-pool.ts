@@ -6,16 +6,13 @@ import { LeaseLost, TaskCancelled } from '../../errors/run-errors'
 import type { Children } from '../../isolation/process-pool'
 import type { Executor } from '../../execution/executor'
 import { inFreshContext } from '../../execution/run-context'
-import { heard, log } from '../../events/logger'
-import { taskFinished } from '../../events/signals'
+import { log } from '../../events/logger'
 import { ClaimedTask, type Owner } from './claimed-task'
+import { LostRows } from './lost-rows'
 import { StageLists } from './stage-lists'
 import type { LeaseAnswer, LiveStage, PoolListeners, Stage } from './stages'
-import { tellOutcome } from '../../events/task-log'
 import type { ClaimedRow, Held, Outcome, OutcomeAnswer } from '../../store'
 
-/** Lost rows that are remembered. */
-const MOST_LOST = 1_000
 /** Delay in ms before an outcome that could not be stored is handed in again. */
 const LATER_MS = 250
 
@@ -36,8 +33,7 @@ export class TaskPool implements Owner {
   giveBackUnbegun: Owner['giveBackUnbegun'] = (task) => this.giveBack(task)
   /** Whether a row whose task is not defined here is given back. */
   mayBeKnownElsewhere: Owner['mayBeKnownElsewhere'] = () => false
-  /** The latest runs that ended after their lease was lost; without their arguments, which may be large. */
-  #lost: readonly Held[] = []
+  readonly #lost = new LostRows()
   #started = 0
   #isPaused = false
   #onWake: (() => void) | undefined
@@ -87,7 +83,7 @@ export class TaskPool implements Owner {
 
   /** The rows that were claimed and are not stored or given back, also those that were lost: their runs may have begun. */
   known(): Held[] {
-    return [...this.#lists.all().map(({ row }) => row), ...this.#lost]
+    return [...this.#lists.all().map(({ row }) => row), ...this.#lost.all]
   }
 
   /** Each has one listener, the latest. */
@@ -113,9 +109,7 @@ export class TaskPool implements Owner {
   }
 
   move(task: ClaimedTask, stage: Stage): void {
-    const { key, claims } = task.row
-    if (stage === 'gone' && task.isLost)
-      this.#lost = [...this.#lost, { key, claims }].slice(-MOST_LOST)
+    if (stage === 'gone' && task.isLost) this.#remember(task)
     this.#lists.move(task, stage)
     if (stage !== 'ended' && stage !== 'gone') return
     this.start()
@@ -123,6 +117,7 @@ export class TaskPool implements Owner {
   }
 
   giveBack(task: ClaimedTask): void {
+    task.watch.end('released')
     this.#toReturn.push(task.row)
     this.move(task, 'gone')
   }
@@ -205,6 +200,7 @@ export class TaskPool implements Owner {
     const held = this.held().map(({ row }) => row)
     const rows = [...this.#toReturn, ...held]
     this.#toReturn = []
+    for (const { watch } of this.#lists.all()) watch.end('released')
     for (const task of this.#lists.all()) this.#lists.move(task, 'gone')
     return { rows, unfinished: held.length, killed: this.#children?.kill() ?? Promise.resolve() }
   }
@@ -236,6 +232,11 @@ export class TaskPool implements Owner {
     this.#lists.move(task, 'doubted')
   }
 
+  #remember(task: ClaimedTask): void {
+    this.#lost.remember(task.row)
+    task.watch.lose(this.backend, task.row)
+  }
+
   /** The row is another worker's now: the run is told, and its outcome discarded. */
   #lose(task: ClaimedTask, claimsNow?: number): void {
     const { stage, isLost } = task
@@ -254,7 +255,6 @@ export class TaskPool implements Owner {
   #finish(task: ClaimedTask, outcome: Outcome): void {
     this.#lists.move(task, 'gone')
     if (outcome.status !== 'READY') this.#listeners.finished(task.row)
-    if (outcome.status !== 'SUCCESSFUL' || heard.info || taskFinished.isHeard)
-      tellOutcome(this.backend, task.row, outcome, task.stopwatch?.ms)
+    task.watch.stored(this.backend, task.row, outcome)
   }
 }

@@ -1,14 +1,11 @@
 import { Command } from 'commander'
-import { doing, examples, type Globals, option } from '../command'
+import { doing, examples, type Globals } from '../command'
 import { late } from '../lazy'
-import { text } from '../option-parsers'
 import { print } from '../output'
 
 interface InitCommandOptions extends Globals {
   readonly yes?: boolean
   readonly dryRun?: boolean
-  /** The root module of Nest: `src/app.module.ts#AppModule`. */
-  readonly nest?: string
   readonly dashboard?: boolean
   readonly schedules?: boolean
 }
@@ -21,13 +18,6 @@ export function initCommand(): Command {
     )
     .option('--yes', 'Write without a question.')
     .option('--dry-run', 'Show what would be written; write nothing.')
-    .addOption(
-      option(
-        '--nest <file#module>',
-        'Root module of an app of NestJS. (default: AppModule in app.module.ts, if the app has NestJS)',
-        text,
-      ),
-    )
     .option(
       '--dashboard',
       'Also write a file with a dashboard, which is closed to everybody at first.',

@@ -1,4 +1,4 @@
-import { onePerProcess } from '../copies/one-per-process'
+import { OneClass, onePerProcess } from '../copies/one-per-process'
 import { briefly } from '../errors/error-record'
 import { log } from '../events/logger'
 
@@ -84,6 +84,7 @@ export interface WorkerAtWork {
 export type FactListener = (fact: TaskFact) => void
 
 /** The facts of this process. Listeners only watch: their faults are logged and change no task's fate. */
+@OneClass('TaskFacts')
 export class TaskFacts {
   /** Whether anybody listens: else no fact is made. */
   readonly isHeard: boolean = false

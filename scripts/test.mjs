@@ -11,6 +11,8 @@ const ROOT = join(import.meta.dirname, '..')
  * core. A number, since jest takes a percentage above 100 for a number of workers.
  */
 const WAITING = 2 * availableParallelism()
+/** For specs that measure times of servers and workers: half as many more than cores, since they wait for leases to end. */
+const MEASURING = Math.ceil(1.5 * availableParallelism())
 
 const build = check('build', 'scripts/build.mjs', '--if-stale')
 const types = check('types', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'spec')
@@ -67,11 +69,11 @@ const TIERS = {
   faults: {
     holds: 'kills, stops and cuts off real workers and servers',
     takes: 'about 8 min',
-    // They measure times of servers and workers, so each needs a core. MySQL on request: DB=mysql npm run test:faults.
+    // MySQL on request: DB=mysql npm run test:faults.
     steps: [
       [
         specs(['faults'], {
-          workers: '100%',
+          workers: MEASURING,
           env: { DB: process.env.DB ?? 'sqlite,postgres,mariadb' },
         }),
       ],

@@ -5,6 +5,12 @@ const { default: Sequencer } = require('@jest/test-sequencer')
 /** Seconds that the longest specs took on two cores; only their order counts. */
 const SECONDS = {
   'process/stranger': 169,
+  'faults/soak': 162,
+  'process/init-apps': 110,
+  'process/nestjs': 110,
+  'faults/errors': 101,
+  'faults/crash': 94,
+  'faults/browser': 80,
   'process/next': 127,
   'process/commands': 96,
   'faults/flow-finishes': 89,
@@ -13,7 +19,6 @@ const SECONDS = {
   'faults/failover': 81,
   'process/schedules': 73,
   'process/child-messages': 71,
-  'faults/soak': 67,
   'process/processes': 62,
   'process/results': 61,
   'database/renewals': 56,

@@ -53,7 +53,7 @@ describeInBrowser('the page of the dashboard', (browser) => {
     expect(complaints).toEqual([])
   })
 
-  it('shows whatever stands in a row as text', async () => {
+  it('F72 shows whatever stands in a row as text', async () => {
     const [id = ''] = await app.enqueue('app.add', [[EVIL, { [EVIL]: 'a\u202eb' }]])
     await app.dataSource.getRepository(DBTaskResult).update(id, {
       taskPath: EVIL,

@@ -8,7 +8,7 @@ import type { Task } from '../lib/task-type'
 import { ImmediateBackend } from './immediate'
 
 const HINT =
-  'Call configureTasks({ default: { … } }) in this process, or import the file that calls it.'
+  'Call configureTasks({ default: { … } }) in this process, or import the file that calls it. In NestJS import TasksModule.forRoot({ tasks: { default: { … } } }).'
 
 /** What holds as long as `configureTasks` was not called: tasks run at once, as in Django, and the first one says so. */
 @OneClass('UnconfiguredBackend')

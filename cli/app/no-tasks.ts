@@ -1,4 +1,5 @@
-import { relative, sep } from 'node:path'
+import { createRequire } from 'node:module'
+import { join, relative, sep } from 'node:path'
 import { LoadError } from '../../lib/errors/errors'
 import type { App } from './load-app'
 import { taskFilesOf, taskFilesOfWorkspace } from './task-modules'
@@ -16,19 +17,31 @@ export async function noTasks(app: App, files: readonly string[]): Promise<LoadE
   if (files.length > 0)
     return new LoadError(
       `No tasks are defined: none of the loaded files defines one (${named(files)}).`,
-      'Call task(name, function) at their top level, with the typeorm-tasks that this command belongs to.',
+      `${forNest(app)}Call task(name, function) at their top level, with the typeorm-tasks that this command belongs to.`,
     )
   const current = currentPackage()
   const folders = [app.root, ...(current === undefined || current === app.root ? [] : [current])]
   return new LoadError(
     `No tasks are defined: ${app.taskModules === undefined ? `there is no ${fileNames(app)} in ${folders.join(', nor in ')}` : 'TASK_MODULES is empty'}, and ${app.file} imports none.`,
     [
+      forNest(app).trim(),
       `Export TASK_MODULES from that file, e.g. TASK_MODULES = [${await example(app, folders)}], or import the files with the tasks there.`,
       uncompiled(app),
     ]
       .filter(Boolean)
       .join(' '),
   )
+}
+
+/** In an app of Nest the handlers are methods of providers, which no file of tasks defines. */
+function forNest({ root, language }: App): string {
+  try {
+    createRequire(join(root, 'package.json')).resolve('@nestjs/core')
+  } catch {
+    return ''
+  }
+  const file = language === 'ts' ? 'src/app.module.ts' : 'dist/app.module.js'
+  return `For handlers of NestJS give the module of the app: --nest ${file}#AppModule. `
 }
 
 function fileNames({ language }: App): string {

@@ -19,7 +19,7 @@ describe('with no configureTasks in this process', () => {
     expect(log.filter(([level]) => level === 'warn')).toEqual([
       [
         'warn',
-        'TASKS is not configured in this process: tasks run at once, in the process that enqueues them, and nothing is stored. Call configureTasks({ default: { … } }) in this process, or import the file that calls it.',
+        'TASKS is not configured in this process: tasks run at once, in the process that enqueues them, and nothing is stored. Call configureTasks({ default: { … } }) in this process, or import the file that calls it. In NestJS import TasksModule.forRoot({ tasks: { default: { … } } }).',
       ],
     ])
   })

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { getTsconfig, type TsConfigResult } from 'get-tsconfig'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { App } from '../app/load-app'
 import { tsconfigOf } from '../typescript/compiler'
@@ -21,10 +22,17 @@ export function importPath(from: string, to: string, { modules, language }: App)
   return path.startsWith('.') ? path : `./${path}`
 }
 
+/** That of the build: Nest and others have a file of their own for it. */
+function buildConfigOf(file: string, root: string): TsConfigResult | null {
+  return existsSync(join(root, 'tsconfig.build.json'))
+    ? getTsconfig(root, 'tsconfig.build.json')
+    : tsconfigOf(file)
+}
+
 /** The compiled form of a source file, relative to the package; the file itself where nothing is compiled. */
 export function compiledPath(file: string, { root }: Project): string {
   const own = relative(root, file).split(sep).join('/')
-  const config = /\.[mc]?ts$/.test(file) ? tsconfigOf(file) : null
+  const config = /\.[mc]?ts$/.test(file) ? buildConfigOf(file, root) : null
   const options = config?.config.compilerOptions
   if (!config || options?.noEmit === true || options?.outDir === undefined) return own
   const base = dirname(config.path)

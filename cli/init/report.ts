@@ -6,6 +6,8 @@ import { appArguments, hasExample, type Left, type Plan, type Target } from './p
 import { changesInGit } from './project'
 import type { Change } from './write'
 
+const HEALTH_PORT = 9464
+
 /** What was found: package manager, module kind and the like. */
 export function foundLines({ project, app, nest }: Target): string[] {
   const { manager, root, typescript } = project
@@ -50,7 +52,9 @@ export function planLines({ changes, left }: Plan): string[] {
 export function nextLines(target: Target, migration: MigrationState): string[] {
   const { project, app } = target
   const { exec, run } = project.manager
-  const worker = `${exec} tasks db_worker ${productionArguments(target)}`.trim()
+  // Without a package manager around it, which as the first process of a container would end at once.
+  const tasks = 'node node_modules/.bin/tasks'
+  const worker = `${tasks} db_worker ${productionArguments(target)}`.trim()
   return [
     '',
     'Next:',
@@ -67,7 +71,9 @@ export function nextLines(target: Target, migration: MigrationState): string[] {
     'or in compose.yaml:',
     '  worker:',
     '    build: .',
-    `    command: ${worker}`,
+    `    command: ${worker} --health-port ${HEALTH_PORT}`,
+    '    healthcheck:',
+    `      test: ${tasks} health --port ${HEALTH_PORT}`,
     '    restart: unless-stopped',
     '    stop_grace_period: 40s',
   ]

@@ -55,7 +55,7 @@ export function planOf(target: Target, extras: Extras): Plan {
   const edits = [
     edited(target, target.app.file, dataSourceEdit(target)),
     ...(target.nest ? [moduleEdit(target, target.nest, files)] : []),
-    { changes: manifestChange(target), left: [] },
+    manifestEdit(target),
   ]
   return {
     changes: [
@@ -159,14 +159,18 @@ function addedLines(before: string, after: string): string[] {
   return after.split(/\r?\n/).filter((line) => !known.has(line))
 }
 
-function manifestChange(target: Target): Change[] {
+function manifestEdit(target: Target): Plan {
   const { root, manifest } = target.project
+  const file = join(root, 'package.json')
   const given = appArguments(target).join(' ')
-  const after = editManifest(manifest, {
+  const { text, left } = editManifest(manifest, {
     worker: `tasks db_worker ${given}`.trim(),
     'tasks:check': `tasks check ${given}`.trim(),
   })
-  return after === manifest ? [] : [{ file: join(root, 'package.json'), before: manifest, after }]
+  return {
+    changes: text === undefined ? [] : [{ file, before: manifest, after: text }],
+    left: left.length > 0 ? [{ file, lines: left }] : [],
+  }
 }
 
 function fromRoot(file: string, { root }: Project): string {

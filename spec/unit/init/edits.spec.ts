@@ -295,27 +295,30 @@ describe('package.json', () => {
       'the word elsewhere',
       `{\n  "nx": { "scripts": { "worker": 1 } },\n  "scripts": {\n    "build": "tsc"\n  }\n}`,
     ],
+    ['a byte order mark', `\uFEFF{\n  "name": "a"\n}\n`],
   ])('of the form %s keeps it', (_, text) => {
-    const made = editManifest(text, scripts)
+    const { text: made = '' } = editManifest(text, scripts)
+    const parsed = (json: string): { scripts?: object } =>
+      JSON.parse(json.replace(/^\uFEFF/, '')) as { scripts?: object }
 
-    const before = JSON.parse(text) as { scripts?: object }
-    expect(JSON.parse(made)).toEqual({ ...before, scripts: { ...before.scripts, ...scripts } })
+    const before = parsed(text)
+    expect(parsed(made)).toEqual({ ...before, scripts: { ...before.scripts, ...scripts } })
     const kept = text.split('\n').map((line) => line.replace(/[,{}\s]+$/, ''))
     if (text.includes('\n')) expect(kept.filter((line) => !made.includes(line))).toEqual([])
     expect(made.includes('\r\n')).toBe(text.includes('\r\n'))
-    expect(editManifest(made, scripts)).toBe(made)
+    expect(editManifest(made, scripts)).toEqual({ left: [] })
   })
 
   it('is as npm would write it', () => {
     const text = `${JSON.stringify({ name: 'a', scripts: { build: 'tsc' } }, null, 2)}\n`
 
-    expect(editManifest(text, scripts)).toBe(
+    expect(editManifest(text, scripts).text).toBe(
       `${JSON.stringify({ name: 'a', scripts: { build: 'tsc', ...scripts } }, null, 2)}\n`,
     )
-    expect(editManifest('{\n  "name": "a"\n}\n', scripts)).toBe(
+    expect(editManifest('{\n  "name": "a"\n}\n', scripts).text).toBe(
       `${JSON.stringify({ name: 'a', scripts }, null, 2)}\n`,
     )
-    expect(editManifest('{\n  "name": "a",\n  "scripts": {}\n}\n', scripts)).toBe(
+    expect(editManifest('{\n  "name": "a",\n  "scripts": {}\n}\n', scripts).text).toBe(
       `${JSON.stringify({ name: 'a', scripts }, null, 2)}\n`,
     )
   })
@@ -323,9 +326,23 @@ describe('package.json', () => {
   it('keeps a script that has the name already', () => {
     const text = `{ "scripts": { "worker": "mine" } }`
 
-    expect(editManifest(text, scripts)).toBe(
+    expect(editManifest(text, scripts).text).toBe(
       `{ "scripts": { "worker": "mine", "tasks:check": "tasks check" } }`,
     )
+  })
+})
+
+describe('package.json is left as it is, and the scripts are shown,', () => {
+  it.each([
+    ['null', `{\n  "name": "x",\n  "scripts": null,\n  "dependencies": {}\n}`],
+    ['a text', `{ "scripts": "x" }`],
+    ['a list', `{ "scripts": [], "a": { "b": 1 } }`],
+    ['twice there', `{ "scripts": { "a": "b" }, "scripts": { "c": "d" } }`],
+    ['written with an escape', `{ "scr\\u0069pts": { "a": "b" } }`],
+  ])('where "scripts" is %s', (_, text) => {
+    expect(editManifest(text, { worker: 'tasks db_worker' })).toEqual({
+      left: ['{', '  "scripts": {', '    "worker": "tasks db_worker"', '  }', '}'],
+    })
   })
 })
 

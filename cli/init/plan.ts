@@ -22,7 +22,7 @@ import { importPath, sourceFolder } from './paths'
 import { parses } from './parses'
 import type { Project } from './project'
 import type { RootModule } from './root-module'
-import { sourcesWith } from './source-files'
+import { sourcesThatSay } from './source-files'
 import type { Change } from './write'
 
 /** Lines that the reader must add to a file, because its form is not plain. */
@@ -122,14 +122,14 @@ function sourceOf(file: string): Source {
 /** An app that has tasks needs no example of them. */
 function hasTasks({ app, project }: Target): boolean {
   if (app.taskModules !== undefined || taskFilesOf(app, project.root).length > 0) return true
-  return sourcesWith(/@TaskHandler\(/, project.root).length > 0
+  return sourcesThatSay(['@', 'TaskHandler', '('], project.root).length > 0
 }
 
 function dataSourceEdit({ app, project, nest }: Target): Edit {
   const isConfigured =
     backends.isConfigured ||
     app.tasksSettings !== undefined ||
-    sourcesWith(/\bconfigureTasks\(/, project.root).length > 0
+    sourcesThatSay(['configureTasks', '('], project.root).length > 0
   return editDataSource(readFileSync(app.file, 'utf8'), {
     isCommonJs: app.language === 'js' && app.modules === 'commonjs',
     needsEntities: !listsTasks(app.dataSource),
@@ -141,7 +141,7 @@ function moduleEdit(target: Target, { file }: RootModule, files: readonly NewFil
   const providers = files.flatMap(({ file: path, provider }): Provider[] =>
     provider === undefined ? [] : [{ name: provider, from: importPath(file, path, target.app) }],
   )
-  const needsModule = sourcesWith(/\bTasksModule\./, target.project.root).length === 0
+  const needsModule = sourcesThatSay(['TasksModule', '.'], target.project.root).length === 0
   return edited(target, file, editModule(readFileSync(file, 'utf8'), providers, needsModule))
 }
 

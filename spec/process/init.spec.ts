@@ -337,6 +337,18 @@ describe('init', () => {
     expect(readFileSync(join(root, 'migrations', migration), 'utf8')).toContain('"shop_tasks"')
   })
 
+  it('is not misled by what comments and texts say', () => {
+    const root = appWith({
+      'notes.js': `// TODO: configureTasks({})\n// once there was new DataSource({})\n// @TaskHandler('x')\nexports.x = 'new DataSource('\n`,
+    })
+
+    const { status, stdout } = init(root)
+
+    expect(status).toBe(0)
+    expect(stdout).toContain('New: example.tasks.js')
+    expect(readFileSync(join(root, 'data-source.js'), 'utf8')).toContain('configureTasks({')
+  })
+
   it('gives new files the ending that the data source has', () => {
     const text = `import { DataSource } from 'typeorm'\nexport const db = new DataSource({ type: 'better-sqlite3', database: 'app.sqlite', synchronize: true, entities: [] })\n`
     const root = appOf({ 'db.mjs': text }, PACKAGES)

@@ -200,6 +200,55 @@ export const TASKS = configureTasks({
   })
 })
 
+describe('the file of the data source, where a text looks like something else,', () => {
+  const plain = 'export const dataSource = new DataSource({ entities: [] })\n'
+
+  it.each([
+    ['a property TASKS', `${IMPORT}const menu = { TASKS: 1, taskEntities: 2 }\n${plain}`],
+    ['comments', `${IMPORT}// TODO: configureTasks({}), new DataSource({})\n${plain}`],
+    ['a text', `${IMPORT}const x = 'configureTasks(TASKS)'\n${plain}`],
+    ['attributes of an import', `import x from './x.json'\n  with { type: 'json' }\n${plain}`],
+    ['a semicolon on the next line', `${IMPORT};[1].map(String)\n${plain}`],
+  ])('gets its lines after or beside %s', (_, text) => {
+    const { text: made = '', left } = editDataSource(text, ALL)
+
+    expect(left).toEqual([])
+    expect(changed(text, made)).toHaveLength(
+      9 /* an import, a blank line and TASKS, and the line of the entities twice */,
+    )
+    expect(made).not.toMatch(/configureTasks, taskEntities .*\n +with/)
+  })
+
+  it.each([
+    ['a require that goes on', `${REQUIRE}const path = require('node:path')\n  .posix\n`],
+    ['a require that is called', `${REQUIRE}require('./a')\n(() => {})()\n`],
+    ['a comment that goes on', `${REQUIRE.trimEnd()} /* a\n b */\n`],
+  ])('is left as it is after %s', (_, imports) => {
+    const text = `${imports}const dataSource = new DataSource({ entities: [] })\nmodule.exports = { dataSource }\n`
+
+    expect(editDataSource(text, COMMONJS).text).toBeUndefined()
+  })
+
+  it.each([
+    ['is initialized at once', plain.replace('})', '}).initialize()')],
+    ['is initialized on the next line', plain.replace('})', '})\n  .initialize()')],
+    ['is one of several values', plain.replace('})', '}), other = 1')],
+    ['stands beside a TASKS of another kind', `const TASKS = ['milk']\n${plain}`],
+    ['stands beside an imported configureTasks', `import { configureTasks } from 'x'\n${plain}`],
+  ])('is left as it is where the data source %s', (_, text) => {
+    const { text: made, left } = editDataSource(IMPORT + text, ALL)
+
+    expect(made).toBeUndefined()
+    expect(left).toContain('export const TASKS = configureTasks({')
+  })
+
+  it('is given TASKS beside a list of that name that CommonJS does not export', () => {
+    const text = `${REQUIRE}const TASKS = ['milk']\nconst dataSource = new DataSource({ entities: [] })\nmodule.exports = { dataSource }\n`
+
+    expect(editDataSource(text, COMMONJS).text).toContain('module.exports.TASKS = configureTasks({')
+  })
+})
+
 describe("Nest's root module", () => {
   it.each([
     [

@@ -358,6 +358,41 @@ describe('init', () => {
     expect(readFileSync(join(root, 'package.json'), 'utf8')).toContain('tasks db_worker -d db.mjs')
   })
 
+  it.each([
+    ['data-source.cjs', '{ "type": "module" }', 'migrations/*.js', /-DbTaskResult\.js$/],
+    ['data-source.cjs', '{ "type": "module" }', 'migrations/*.cjs', /-DbTaskResult\.cjs$/],
+    ['data-source.mjs', '{}', 'migrations/*.js', /-DbTaskResult\.js$/],
+    ['data-source.mjs', '{}', 'migrations/*.mjs', /-DbTaskResult\.mjs$/],
+  ])(
+    'writes a migration that loads, for %s in a package of %s with %s',
+    (name, manifest, glob, file) => {
+      const common = DATA_SOURCE.replace('migrations/*.js', glob)
+      const text = name.endsWith('.cjs')
+        ? common
+        : common
+            .replace(/^const (.*) = require\((.*)\)/, 'import $1 from $2')
+            .replace('module.exports =', 'export')
+      const root = appOf({ 'package.json': manifest, [name]: text }, PACKAGES)
+
+      expect(init(root)).toMatchObject({ status: 0, stderr: '' })
+      expect(readdirSync(join(root, 'migrations'))).toEqual([expect.stringMatching(file)])
+      const tables = spawnSync(
+        process.execPath,
+        [
+          '--input-type=module',
+          '-e',
+          `
+      const { dataSource } = await import('./${name}')
+      await dataSource.initialize()
+      console.log((await dataSource.runMigrations()).length)`,
+        ],
+        { cwd: root, encoding: 'utf8' },
+      )
+      expect(tables).toMatchObject({ status: 0, stdout: '1\n' })
+      expect(init(root).stdout).toContain('System check identified no issues')
+    },
+  )
+
   it('leaves the migration to the reader where its folder is not clear', () => {
     const text = DATA_SOURCE.replace('migrations/*.js', '{a,b}*/x*/*.js')
     const root = appWith({ 'data-source.js': text })

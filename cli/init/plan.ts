@@ -121,7 +121,8 @@ function sourceOf(file: string): Source {
 
 /** An app that has tasks needs no example of them. */
 function hasTasks({ app, project }: Target): boolean {
-  if (app.taskModules !== undefined || taskFilesOf(app, project.root).length > 0) return true
+  const files = taskFilesOf(app, project.root).filter((file) => existsSync(file))
+  if (app.taskModules !== undefined || files.length > 0) return true
   return sourcesThatSay(['@', 'TaskHandler', '('], project.root).length > 0
 }
 

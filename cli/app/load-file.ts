@@ -28,7 +28,9 @@ export function packageAbove(file: string): { root: string; type: unknown } {
 
 function typeIn(path: string): unknown {
   try {
-    return (JSON.parse(readFileSync(path, 'utf8')) as { type?: unknown } | null)?.type
+    return (
+      JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, '')) as { type?: unknown } | null
+    )?.type
   } catch (cause) {
     throw new LoadError(`${path} is not valid JSON: ${loadFault(cause)}.`, 'Fix that file.', {
       cause,

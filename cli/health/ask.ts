@@ -6,6 +6,8 @@ import { PATHS, type Probe, type Report, reportIn } from './report'
 
 /** Time in ms for a worker to answer. */
 const ANSWER_MS = 3_000
+/** Time in ms by which the clock of a file may be ahead, such as that of a network drive. */
+const AHEAD_MS = 5_000
 /** A report of 256 workers is far below. */
 const MOST_BYTES = 1024 * 1024
 
@@ -14,7 +16,7 @@ export class NoReportError extends TasksError {
   readonly code = 'NO_REPORT'
 }
 
-/** The latest report of a file. @throws NoReportError if there is none, or it is older than `maxAgeMs`. */
+/** The latest report of a file. @throws NoReportError if there is none, or it is older than `maxAgeMs`, or of the future. */
 export function reportOfFile(file: string, maxAgeMs: number): Report {
   const text = textOf(file)
   const ageMs = Date.now() - statSync(file).mtimeMs
@@ -23,6 +25,11 @@ export function reportOfFile(file: string, maxAgeMs: number): Report {
     throw new NoReportError(
       `${file} holds no report of a worker.`,
       'Give the file that db_worker has as --health-file.',
+    )
+  if (ageMs < -AHEAD_MS)
+    throw new NoReportError(
+      `${file} was last written ${Math.round(-ageMs / 1000)} s in the future.`,
+      'The clock was set back, or is not that of the worker; a worker that runs writes the file again within 2 s.',
     )
   if (ageMs > maxAgeMs)
     throw new NoReportError(

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
@@ -24,8 +24,9 @@ export class HealthFile {
     process.once('exit', () => rmSync(file, { force: true }))
   }
 
-  /** @throws UsageError if it cannot be written. */
+  /** @throws UsageError if it cannot be written, or something else than a file is there. */
   static async open(file: string, report: () => Report): Promise<HealthFile> {
+    assertNothingElse(file)
     try {
       await replace(file, report())
     } catch (error) {
@@ -65,6 +66,21 @@ export class HealthFile {
       )
     this.#isFailing = true
   }
+}
+
+/** What is there is replaced, and deleted at the end: a device or a link would be gone. */
+function assertNothingElse(file: string): void {
+  const found = lstatSync(file, { throwIfNoEntry: false })
+  if (found === undefined || found.isFile()) return
+  const kind = found.isDirectory()
+    ? 'a folder'
+    : found.isSymbolicLink()
+      ? 'a link'
+      : 'a device, pipe or socket'
+  throw new UsageError(
+    `argument --health-file: ${file} is ${kind}, and would be replaced.`,
+    'Give a path where nothing is, or a file, such as /tmp/tasks.json.',
+  )
 }
 
 async function replace(file: string, report: Report): Promise<void> {

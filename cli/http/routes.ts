@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { briefly } from '../../lib/errors/error-record'
 import { log } from '../../lib/events/logger'
 import { type Address, listen } from './listen'
@@ -20,9 +21,12 @@ export interface Site extends Address {
 }
 
 /** Time in ms for a client to send its request. */
-const REQUEST_MS = 5_000
-/** A client that opens connections and sends nothing must not use up the files of the process. */
-const MOST_CONNECTIONS = 64
+const REQUEST_MS = 3_000
+/** Time in ms between two looks for clients that have not. */
+const LOOK_MS = 1_000
+/** A client that opens connections and sends nothing must not use up the files of the process, nor keep probes out. */
+const MOST_IDLE = 64
+const MOST_CONNECTIONS = 2 * MOST_IDLE
 
 /** What this process serves. */
 const opened: Opened[] = []
@@ -56,17 +60,37 @@ function isOne(one: Site, other: Site): boolean {
 async function open(site: Site): Promise<Opened> {
   const sites = [site]
   const server = createServer(
-    { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS },
+    {
+      headersTimeout: REQUEST_MS,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: LOOK_MS,
+    },
     (request, response) => void answer(sites, request, response),
   ).unref()
   server.maxConnections = MOST_CONNECTIONS
   server.on('connection', (socket) => void socket.unref())
+  limitIdle(server)
   const url = await listen(server, site)
   // Such as too many open files: it goes on with the connections that it has.
   server.on('error', (error) => log.warn(`The server of ${url} has failed: ${briefly(error)}`))
   const made = { url, sites }
   opened.push(made)
   return made
+}
+
+/** Closes the oldest of the connections that wait for a request, if there are too many. */
+function limitIdle(server: Server): void {
+  const idle = new Set<Socket>()
+  server.on('connection', (socket) => {
+    idle.add(socket)
+    socket.once('close', () => idle.delete(socket))
+    const [oldest] = idle
+    if (idle.size > MOST_IDLE) oldest?.destroy()
+  })
+  server.on('request', ({ socket }, response) => {
+    idle.delete(socket)
+    response.once('close', () => void (socket.destroyed || idle.add(socket)))
+  })
 }
 
 async function answer(

@@ -2,14 +2,14 @@ import { join, relative, sep } from 'node:path'
 import { LoadError, UsageError } from '../../lib/errors/errors'
 import { findAppFile } from '../app/find-app-file'
 import type { Project } from './project'
-import { sourcesWith } from './source-files'
+import { sourcesThatSay } from './source-files'
 
 const MOST_SHOWN = 5
 
 /** The file that makes the app's DataSource: the given one, else the only one that says `new DataSource(`. @throws LoadError, UsageError */
 export function findDataSource(project: Project, given: string | undefined): string {
   if (given !== undefined) return findAppFile(given, process.cwd())
-  const found = sourcesWith(/\bnew DataSource\s*\(/, project.root)
+  const found = sourcesThatSay(['new', 'DataSource', '('], project.root)
   const [first, ...others] = found
   if (first === undefined) return usualFile(project)
   if (others.length > 0)

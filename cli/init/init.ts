@@ -4,7 +4,7 @@ import { UsageError } from '../../lib/errors/errors'
 import { tell } from '../output'
 import { loadApp } from '../app/load-app'
 import { findDataSource, shownPath } from './find-data-source'
-import { type MigrationState, writeMigration } from './migration'
+import { assertMigrationsFolder, type MigrationState, writeMigration } from './migration'
 import { appArguments, planOf, type Extras, type Plan, type Target } from './plan'
 import { findProject } from './project'
 import { foundLines, nextLines, planLines } from './report'
@@ -38,6 +38,7 @@ export async function init(options: InitOptions): Promise<number> {
 
 async function setUp(target: Target, options: InitOptions): Promise<number> {
   const { print, dryRun } = options
+  assertMigrationsFolder(target.app)
   const plan = planOf(target, options)
   for (const line of [...foundLines(target), ...planLines(plan), '']) print(line)
   if (dryRun) {
@@ -90,10 +91,15 @@ function checked(target: Target, migration: MigrationState, print: (line: string
   const others = told.filter((line) => migration === 'done' || !NO_TABLE.test(line))
   for (const line of others) tell(line)
   const isUnmigrated = others.length < told.length
+  const first = migration === 'yours' ? 'Write and apply' : 'Apply'
   print(
-    isUnmigrated ? `Apply the migration, then check: ${manager.run} tasks:check` : stdout.trim(),
+    isUnmigrated ? `${first} the migration, then check: ${manager.run} tasks:check` : stdout.trim(),
   )
-  return isUnmigrated && !others.some((line) => line.startsWith('error: ')) ? 0 : (status ?? 1)
+  return isUnmigrated &&
+    migration === 'waiting' &&
+    !others.some((line) => line.startsWith('error: '))
+    ? 0
+    : (status ?? 1)
 }
 
 /** Nobody is there to answer in a pipe. @throws UsageError */

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DataSource, type DataSourceOptions, EntitySchema, TypeORMError } from 'typeorm'
 import { DBTaskResult, taskEntities } from '../../entities'
 import { DataSourceError, TasksError, UsageError } from '../../lib/errors/errors'
@@ -6,18 +6,30 @@ import type { App } from '../app/load-app'
 import { migrationsFolder } from '../migrations/folder'
 import { makemigrations, type MakemigrationsOptions } from '../migrations/makemigrations'
 import { migrationsIn } from '../migrations/pending'
-import { unwritable } from './write'
+import { folderFor, unwritable } from './write'
 
 /**
- * What became of the migration: it must be applied (`waiting`), is not needed (`done`), or could not be written and the reader
- * knows why (`failed`).
+ * What became of the migration: it must be applied (`waiting`), is not needed (`done`), is the reader's to write unless the table
+ * is there (`yours`), or could not be written and the reader knows why (`failed`).
  */
-export type MigrationState = 'waiting' | 'done' | 'failed'
+export type MigrationState = 'waiting' | 'done' | 'yours' | 'failed'
 
 /** A column of the tasks table, whatever the app calls the table. */
 const OWN_COLUMN = 'lease_until'
 
 type Wish = Required<Pick<MakemigrationsOptions, 'print' | 'dryRun'>>
+
+/** Refuses a file where the folder of migrations is to be. @throws LoadError */
+export function assertMigrationsFolder(app: App): void {
+  const { synchronize, migrations } = app.dataSource.options
+  if (synchronize) return
+  try {
+    folderFor(join(migrationsFolder({ ...app, migrations }).path, 'x'))
+  } catch (error) {
+    // Of several folders the reader chooses one.
+    if (!(error instanceof UsageError)) throw error
+  }
+}
 
 /** Writes the migration of the tasks table, as makemigrations does, also before the data source lists its entities. */
 export async function writeMigration(app: App, { print, dryRun }: Wish): Promise<MigrationState> {
@@ -53,7 +65,7 @@ function stateAfter(error: unknown, isThere: boolean, print: Wish['print']): Mig
     print(
       `No migration is written. ${error.what} Write it: npx tasks makemigrations --outdir path/to/migrations`,
     )
-    return 'waiting'
+    return 'yours'
   }
   if (error instanceof DataSourceError && isThere) {
     print(error.message)

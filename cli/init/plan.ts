@@ -22,7 +22,7 @@ import { importPath, sourceFolder } from './paths'
 import { parses } from './parses'
 import type { Project } from './project'
 import type { RootModule } from './root-module'
-import { sourcesWith } from './source-files'
+import { sourcesThatSay } from './source-files'
 import type { Change } from './write'
 
 /** Lines that the reader must add to a file, because its form is not plain. */
@@ -55,7 +55,7 @@ export function planOf(target: Target, extras: Extras): Plan {
   const edits = [
     edited(target, target.app.file, dataSourceEdit(target)),
     ...(target.nest ? [moduleEdit(target, target.nest, files)] : []),
-    { changes: manifestChange(target), left: [] },
+    manifestEdit(target),
   ]
   return {
     changes: [
@@ -121,15 +121,16 @@ function sourceOf(file: string): Source {
 
 /** An app that has tasks needs no example of them. */
 function hasTasks({ app, project }: Target): boolean {
-  if (app.taskModules !== undefined || taskFilesOf(app, project.root).length > 0) return true
-  return sourcesWith(/@TaskHandler\(/, project.root).length > 0
+  const files = taskFilesOf(app, project.root).filter((file) => existsSync(file))
+  if (app.taskModules !== undefined || files.length > 0) return true
+  return sourcesThatSay(['@', 'TaskHandler', '('], project.root).length > 0
 }
 
 function dataSourceEdit({ app, project, nest }: Target): Edit {
   const isConfigured =
     backends.isConfigured ||
     app.tasksSettings !== undefined ||
-    sourcesWith(/\bconfigureTasks\(/, project.root).length > 0
+    sourcesThatSay(['configureTasks', '('], project.root).length > 0
   return editDataSource(readFileSync(app.file, 'utf8'), {
     isCommonJs: app.language === 'js' && app.modules === 'commonjs',
     needsEntities: !listsTasks(app.dataSource),
@@ -141,7 +142,7 @@ function moduleEdit(target: Target, { file }: RootModule, files: readonly NewFil
   const providers = files.flatMap(({ file: path, provider }): Provider[] =>
     provider === undefined ? [] : [{ name: provider, from: importPath(file, path, target.app) }],
   )
-  const needsModule = sourcesWith(/\bTasksModule\./, target.project.root).length === 0
+  const needsModule = sourcesThatSay(['TasksModule', '.'], target.project.root).length === 0
   return edited(target, file, editModule(readFileSync(file, 'utf8'), providers, needsModule))
 }
 
@@ -159,14 +160,18 @@ function addedLines(before: string, after: string): string[] {
   return after.split(/\r?\n/).filter((line) => !known.has(line))
 }
 
-function manifestChange(target: Target): Change[] {
+function manifestEdit(target: Target): Plan {
   const { root, manifest } = target.project
+  const file = join(root, 'package.json')
   const given = appArguments(target).join(' ')
-  const after = editManifest(manifest, {
+  const { text, left } = editManifest(manifest, {
     worker: `tasks db_worker ${given}`.trim(),
     'tasks:check': `tasks check ${given}`.trim(),
   })
-  return after === manifest ? [] : [{ file: join(root, 'package.json'), before: manifest, after }]
+  return {
+    changes: text === undefined ? [] : [{ file, before: manifest, after: text }],
+    left: left.length > 0 ? [{ file, lines: left }] : [],
+  }
 }
 
 function fromRoot(file: string, { root }: Project): string {

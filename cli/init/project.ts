@@ -101,7 +101,8 @@ function parsedManifest(path: string, text: string): Manifest {
 
 function parsedJson(path: string, text: string): unknown {
   try {
-    return JSON.parse(text) as unknown
+    // Editors of Windows put a byte order mark before it, and npm reads past it.
+    return JSON.parse(text.replace(/^\uFEFF/, '')) as unknown
   } catch (cause) {
     throw new LoadError(`${path} is not valid JSON: ${loadFault(cause)}.`, 'Fix that file.', {
       cause,

@@ -1,4 +1,4 @@
-import { constants, existsSync } from 'node:fs'
+import { constants, existsSync, lstatSync, statSync } from 'node:fs'
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { LoadError } from '../../lib/errors/errors'
@@ -13,13 +13,34 @@ export interface Change {
 /** Refuses where a file could not be written, before the first one is. @throws LoadError */
 export async function assertWritable(changes: readonly Change[]): Promise<void> {
   for (const { file, before } of changes) {
-    const path = before === undefined ? existingFolder(dirname(file)) : file
+    if (before === undefined) assertFree(file)
+    const path = before === undefined ? folderFor(file) : file
     try {
       await access(path, constants.W_OK)
     } catch (cause) {
       throw unwritable(file, path, cause)
     }
   }
+}
+
+/** Of files that are there none is written anew, so what is there now is a link to nothing. */
+function assertFree(file: string): void {
+  if (lstatSync(file, { throwIfNoEntry: false }) !== undefined && !existsSync(file))
+    throw new LoadError(
+      `${file} is a link to a file that is not there.`,
+      'Delete the link, or put a file where it leads to.',
+    )
+}
+
+/** The folder that the file, or the folders above it, are made in. @throws LoadError for a file in place of a folder */
+export function folderFor(file: string): string {
+  const folder = dirname(file)
+  if (!existsSync(folder)) return folderFor(folder)
+  if (statSync(folder).isDirectory()) return folder
+  throw new LoadError(
+    `${folder} is no folder, so nothing can be written into it.`,
+    'Rename that file.',
+  )
 }
 
 /** Writes new files, and changed ones that are still as they were read. @throws LoadError */
@@ -35,10 +56,6 @@ export async function write({ file, before, after }: Change): Promise<void> {
   } catch (cause) {
     throw cause instanceof LoadError ? cause : unwritable(file, file, cause)
   }
-}
-
-function existingFolder(folder: string): string {
-  return existsSync(folder) ? folder : existingFolder(dirname(folder))
 }
 
 /** Where somebody may not write. */

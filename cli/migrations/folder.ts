@@ -19,6 +19,8 @@ export interface Folder {
   readonly path: string
   /** Assumptions, and what the user must still do for TypeORM to find the migration. */
   readonly notes: readonly string[]
+  /** The only one that TypeORM looks for there in JavaScript, if it is another than `.js`. */
+  readonly ending?: 'mjs' | 'cjs'
 }
 
 /** The app's migrations folder: that of the first glob in the DataSource's `migrations`. @throws UsageError if the glob names several */
@@ -26,7 +28,12 @@ export function migrationsFolder(app: MigrationSettings): Folder {
   const glob = globsOf(app.migrations)[0]
   if (glob === undefined) return besideDataSource(app)
   const { path, notes } = folderNamed(glob, app)
-  return { path, notes: [...notes, ...patternNote(glob)] }
+  const ending = /\.(mjs|cjs)$/.exec(glob)?.[1]
+  return {
+    path,
+    notes: [...notes, ...patternNote(glob)],
+    ...(ending === 'mjs' || ending === 'cjs' ? { ending } : {}),
+  }
 }
 
 function folderNamed(glob: string, app: MigrationSettings): Folder {

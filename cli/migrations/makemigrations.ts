@@ -2,10 +2,11 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { DataSource } from 'typeorm'
 import { UsageError } from '../../lib/errors/errors'
+import { packageAbove } from '../app/load-file'
 import { givenFolder, migrationsFolder, shown, type Folder } from './folder'
 import { APPLY, refuseWhilePending } from './pending'
 import { planMigration } from './plan'
-import { renderMigration } from './render'
+import { renderMigration, type Rendering } from './render'
 
 export interface MakemigrationsOptions {
   readonly app: MigratedApp
@@ -28,6 +29,8 @@ export interface MigratedApp {
   readonly root: string
   readonly file: string
 }
+
+type Form = Pick<Rendering, 'ending' | 'modules'>
 
 const SYNCHRONIZED =
   'The DataSource has `synchronize: true`, which makes the tables without a migration. To get one, leave `synchronize` out and run this command with an empty database.'
@@ -57,8 +60,7 @@ export async function makemigrations({
     name,
     timestamp: Date.now(),
     ...plan,
-    language: app.language,
-    modules: app.modules,
+    ...formOf(app, folder),
   })
   const file = join(folder.path, fileName)
   if (check || dryRun)
@@ -95,6 +97,20 @@ function folderFor(app: MigratedApp, outdir: string | undefined): Folder {
     file: app.file,
   }
   return outdir === undefined ? migrationsFolder(settings) : givenFolder(resolve(outdir), settings)
+}
+
+/** JavaScript in the module system as which Node loads a file of that name in that folder, whatever the data source is. */
+function formOf(app: MigratedApp, { path, ending }: Folder): Form {
+  if (app.language === 'ts') return { ending: 'ts', modules: app.modules }
+  if (ending !== undefined) return { ending, modules: ending === 'mjs' ? 'esm' : 'commonjs' }
+  const { type } = packageAbove(join(path, 'x'))
+  // Without a "type" Node looks at the text, as it did at that of the data source.
+  const isModule = type === 'module' || (type === undefined && isPlainModule(app))
+  return { ending: 'js', modules: isModule ? 'esm' : 'commonjs' }
+}
+
+function isPlainModule({ file, modules }: MigratedApp): boolean {
+  return modules === 'esm' && file.endsWith('.js')
 }
 
 function assertName(name: string): void {

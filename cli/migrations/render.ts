@@ -5,18 +5,19 @@ export interface Rendering extends Plan {
   readonly name: string
   /** Milliseconds since 1970; TypeORM runs migrations in this order. */
   readonly timestamp: number
-  readonly language: 'ts' | 'js'
+  readonly ending: Ending
   readonly modules: 'commonjs' | 'esm'
 }
+
+/** Of the file's name. */
+export type Ending = 'ts' | 'js' | 'mjs' | 'cjs'
 
 /** Renders a migration like TypeORM's own generator. */
 export function renderMigration(rendering: Rendering): { fileName: string; text: string } {
   const className = `${pascal(rendering.name)}${rendering.timestamp}`
   const text =
-    rendering.language === 'ts'
-      ? typescript(className, rendering)
-      : javascript(className, rendering)
-  return { fileName: `${rendering.timestamp}-${rendering.name}.${rendering.language}`, text }
+    rendering.ending === 'ts' ? typescript(className, rendering) : javascript(className, rendering)
+  return { fileName: `${rendering.timestamp}-${rendering.name}.${rendering.ending}`, text }
 }
 
 function typescript(className: string, { up, down }: Rendering): string {

@@ -1,5 +1,13 @@
-import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -202,6 +210,40 @@ describe('db_worker --health-file', () => {
     )
   })
 
+  it('is no report where it is of the future', async () => {
+    const app = emptyApp({ 'health.json': JSON.stringify(REPORT) })
+    const at = (ms: number): Date => new Date(Date.now() + ms)
+
+    utimesSync(app.path('health.json'), at(2_000), at(2_000))
+    expect(app('health', '--file', 'health.json').status).toBe(0)
+    utimesSync(app.path('health.json'), at(3_600_000), at(3_600_000))
+    const { status, stderr } = app('health', '--file', 'health.json')
+
+    expect(status).toBe(1)
+    expect(stderr).toMatch(
+      /^error: health\.json was last written 3[56]\d\d s in the future\. The clock was set back, or/,
+    )
+  })
+
+  it('replaces no pipe and no link', async () => {
+    const app = await cliApp({ files: { 'ormconfig.js': `throw new Error('loaded')` } })
+    const [pipe, link] = [join(app.root, 'pipe'), join(app.root, 'link')]
+    execFileSync('mkfifo', [pipe])
+    symlinkSync('precious', link)
+
+    for (const [file, kind] of [
+      [pipe, 'a device, pipe or socket'],
+      [link, 'a link'],
+    ] as const) {
+      expect(await app.tasks(...WORKER, '--health-file', file)).toEqual({
+        code: 2,
+        stdout: '',
+        stderr: `error: argument --health-file: ${file} is ${kind}, and would be replaced. Give a path where nothing is, or a file, such as /tmp/tasks.json.\n`,
+      })
+      expect(lstatSync(file).isFile()).toBe(false)
+    }
+  })
+
   it('names a file that cannot be written, before the app is loaded', async () => {
     const app = await cliApp({ files: { 'ormconfig.js': `throw new Error('loaded')` } })
     mkdirSync(join(app.root, 'folder'))
@@ -216,9 +258,7 @@ describe('db_worker --health-file', () => {
     expect(await app.tasks(...WORKER, '--health-file', folder, '--processes', '2')).toEqual({
       code: 2,
       stdout: '',
-      stderr: expect.stringMatching(
-        /^error: argument --health-file: \S+folder cannot be written \(E\w+\)\. Give a file/,
-      ) as string,
+      stderr: `error: argument --health-file: ${folder} is a folder, and would be replaced. Give a path where nothing is, or a file, such as /tmp/tasks.json.\n`,
     })
     if (process.getuid?.() === 0) return
     chmodSync(folder, 0o500)
@@ -233,8 +273,9 @@ const REPORT = { live: true, ready: true, started: true, problems: [], state: 'r
 /** Runs the command in a folder that holds no app. */
 function emptyApp(files: Record<string, string>) {
   const root = appOf(files)
-  return (...args: string[]) =>
+  const run = (...args: string[]) =>
     spawnSync(process.execPath, [BIN, ...args], { cwd: root, encoding: 'utf8' })
+  return Object.assign(run, { path: (name: string) => join(root, name) })
 }
 
 describe('npx tasks health', () => {

@@ -7,6 +7,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -199,7 +200,52 @@ it('init refuses a folder of migrations that it cannot write to', () => {
   )
 })
 
+describe('init refuses, before it writes anything,', () => {
+  it('a file where the folder of migrations is to be', () => {
+    const root = appWith({ migrations: '' })
+
+    expect(init(root)).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: `error: ${root}/migrations is no folder, so nothing can be written into it. Rename that file.\n`,
+    })
+    expect(filesIn(root)).toEqual(['data-source.js', 'migrations', 'package.json'])
+  })
+
+  it('a new file that is a link to nothing', () => {
+    const root = appWith()
+    symlinkSync('/nowhere/x.js', join(root, 'example.tasks.js'))
+
+    expect(init(root)).toMatchObject({
+      status: 1,
+      stderr: `error: ${root}/example.tasks.js is a link to a file that is not there. Delete the link, or put a file where it leads to.\n`,
+    })
+    expect(readFileSync(join(root, 'data-source.js'), 'utf8')).toBe(DATA_SOURCE)
+  })
+})
+
 describe('init', () => {
+  it('shows the scripts where package.json has no place for them', () => {
+    const manifest = `{\n  "scripts": null\n}`
+    const root = appWith({ 'package.json': manifest })
+
+    const { status, stdout } = init(root)
+
+    expect(status).toBe(1)
+    expect(stdout).toContain('For you: package.json is not of a plain form')
+    expect(stdout).toContain('"worker": "tasks db_worker"')
+    expect(readFileSync(join(root, 'package.json'), 'utf8')).toBe(manifest)
+  })
+
+  it('reads a package.json with a byte order mark', () => {
+    const root = appWith({ 'package.json': '\uFEFF{ "name": "x" }' })
+
+    expect(init(root)).toMatchObject({ status: 0, stderr: '' })
+    expect(readFileSync(join(root, 'package.json'), 'utf8')).toMatch(
+      /^\uFEFF\{ "name": "x", "scripts"/,
+    )
+  })
+
   it('tells what it found, and that the git tree is dirty, and goes on', () => {
     const root = appWith({ 'package-lock.json': '{}', '.gitignore': 'node_modules\n' })
     git(root, 'init', '--quiet')
@@ -337,6 +383,18 @@ describe('init', () => {
     expect(readFileSync(join(root, 'migrations', migration), 'utf8')).toContain('"shop_tasks"')
   })
 
+  it('is not misled by what comments and texts say', () => {
+    const root = appWith({
+      'notes.js': `// TODO: configureTasks({})\n// once there was new DataSource({})\n// @TaskHandler('x')\nexports.x = 'new DataSource('\n`,
+    })
+
+    const { status, stdout } = init(root)
+
+    expect(status).toBe(0)
+    expect(stdout).toContain('New: example.tasks.js')
+    expect(readFileSync(join(root, 'data-source.js'), 'utf8')).toContain('configureTasks({')
+  })
+
   it('gives new files the ending that the data source has', () => {
     const text = `import { DataSource } from 'typeorm'\nexport const db = new DataSource({ type: 'better-sqlite3', database: 'app.sqlite', synchronize: true, entities: [] })\n`
     const root = appOf({ 'db.mjs': text }, PACKAGES)
@@ -346,15 +404,50 @@ describe('init', () => {
     expect(readFileSync(join(root, 'package.json'), 'utf8')).toContain('tasks db_worker -d db.mjs')
   })
 
+  it.each([
+    ['data-source.cjs', '{ "type": "module" }', 'migrations/*.js', /-DbTaskResult\.js$/],
+    ['data-source.cjs', '{ "type": "module" }', 'migrations/*.cjs', /-DbTaskResult\.cjs$/],
+    ['data-source.mjs', '{}', 'migrations/*.js', /-DbTaskResult\.js$/],
+    ['data-source.mjs', '{}', 'migrations/*.mjs', /-DbTaskResult\.mjs$/],
+  ])(
+    'writes a migration that loads, for %s in a package of %s with %s',
+    (name, manifest, glob, file) => {
+      const common = DATA_SOURCE.replace('migrations/*.js', glob)
+      const text = name.endsWith('.cjs')
+        ? common
+        : common
+            .replace(/^const (.*) = require\((.*)\)/, 'import $1 from $2')
+            .replace('module.exports =', 'export')
+      const root = appOf({ 'package.json': manifest, [name]: text }, PACKAGES)
+
+      expect(init(root)).toMatchObject({ status: 0, stderr: '' })
+      expect(readdirSync(join(root, 'migrations'))).toEqual([expect.stringMatching(file)])
+      const tables = spawnSync(
+        process.execPath,
+        [
+          '--input-type=module',
+          '-e',
+          `
+      const { dataSource } = await import('./${name}')
+      await dataSource.initialize()
+      console.log((await dataSource.runMigrations()).length)`,
+        ],
+        { cwd: root, encoding: 'utf8' },
+      )
+      expect(tables).toMatchObject({ status: 0, stdout: '1\n' })
+      expect(init(root).stdout).toContain('System check identified no issues')
+    },
+  )
+
   it('leaves the migration to the reader where its folder is not clear', () => {
     const text = DATA_SOURCE.replace('migrations/*.js', '{a,b}*/x*/*.js')
     const root = appWith({ 'data-source.js': text })
 
     const { status, stdout } = init(root)
 
-    expect(status).toBe(0)
+    expect(status).toBe(1)
     expect(stdout).toContain('Write it: npx tasks makemigrations --outdir path/to/migrations\n')
-    expect(stdout).toContain('Apply the migration, then check: npm run tasks:check')
+    expect(stdout).toContain('Write and apply the migration, then check: npm run tasks:check')
   })
 
   it('writes after a yes, and nothing after a no', async () => {

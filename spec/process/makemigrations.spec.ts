@@ -295,7 +295,7 @@ test('a rendered migration runs the very statements it was given', async () => {
     timestamp: 1,
     up,
     down: up.toReversed(),
-    language: 'js',
+    ending: 'js',
     modules: 'commonjs',
   })
   const file = join(root, 'migration.js')

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { UsageError } from '#errors'
 import { type Answer, serveRoutes, type Site } from '#http-routes'
 import { freePort } from '../support/servers/free-port'
@@ -87,5 +87,23 @@ describe('a server of routes', () => {
     await expect(serveRoutes([site(0, {}, '192.0.2.1')])).rejects.toThrow(
       'argument --health-host: nothing can listen on port 0 of 192.0.2.1 (EADDRNOTAVAIL). Give an address of this machine.',
     )
+  })
+
+  it('answers while clients hold more connections than it keeps, and send nothing', async () => {
+    const port = await freePort()
+    const [url] = await serveRoutes([site(port, { '/one': () => said('one') })])
+    const sockets: Socket[] = []
+    for (let i = 0; i < 70; i++) {
+      const socket = connect(port, '127.0.0.1').on('error', () => {})
+      await once(socket, 'connect')
+      sockets.push(socket)
+    }
+
+    expect(await got(`${url}/one`, { headers: { connection: 'close' } })).toEqual([200, 'one'])
+    expect(await got(`${url}/one`, { headers: { connection: 'close' } })).toEqual([200, 'one'])
+    const [oldest, newest] = [sockets[0], sockets.at(-1)]
+    expect([oldest?.closed, newest?.closed]).toEqual([true, false])
+    // Those that are left have 3 seconds.
+    if (newest?.resume().closed === false) await once(newest, 'close')
   })
 })

@@ -1,6 +1,7 @@
 import {
   afterImports,
   element,
+  endsStatement,
   has,
   hasSpread,
   inserted,
@@ -13,7 +14,7 @@ import {
   styleOf,
   valueOf,
 } from './plain-form'
-import { placesOf, textAt, tokensOf } from './tokens'
+import { closingOf, placesOf, textAt, tokensOf } from './tokens'
 
 /** What a file of the app becomes, or what its owner must write because its form is not plain. */
 export interface Edit {
@@ -43,13 +44,17 @@ export function editDataSource(text: string, wish: DataSourceWish): Edit {
   const needed = {
     ...wish,
     needsEntities: wish.needsEntities && !has(source, ...ENTITIES),
-    needsTasks: wish.needsTasks && !has(source, 'TASKS', 'configureTasks'),
+    needsTasks: wish.needsTasks && !configuresTasks(source),
   }
   if (!needed.needsEntities && !needed.needsTasks) return { left: [] }
   const insertions = tokens === undefined ? undefined : insertionsFor(source, needed)
   return insertions === undefined
     ? { left: byHand(needed) }
     : { text: inserted(text, insertions), left: [] }
+}
+
+function configuresTasks({ tokens }: Source): boolean {
+  return placesOf(tokens, 'configureTasks', '(').length > 0
 }
 
 function insertionsFor(source: Source, wish: DataSourceWish): Insertion[] | undefined {
@@ -65,7 +70,7 @@ function insertionsFor(source: Source, wish: DataSourceWish): Insertion[] | unde
     insertions.push(entities)
   }
   if (wish.needsTasks) {
-    if (found.name === undefined || !mayExport(source, wish)) return undefined
+    if (found.name === undefined || !hasPlace(source, wish)) return undefined
     const lines = tasksLines(found.name, wish, style).join(style.newline)
     const blank = source.text.endsWith('\n') ? style.newline : style.newline.repeat(2)
     insertions.push({ at: source.text.length, text: `${blank}${lines}${style.newline}` })
@@ -74,13 +79,16 @@ function insertionsFor(source: Source, wish: DataSourceWish): Insertion[] | unde
 }
 
 /** The only `new DataSource(…)`, where nothing surrounds it: how it is called there, and where its options open. */
-function dataSourceIn({ tokens }: Source): { name?: string; options: number } | undefined {
+function dataSourceIn(source: Source): { name?: string; options: number } | undefined {
+  const { tokens } = source
   const places = placesOf(tokens, 'new', 'DataSource', '(')
   const [at] = places
   if (at === undefined || places.length > 1 || tokens[at]?.depth !== 0) return undefined
   const options = literalAt(tokens, at + 3)
   if (options === undefined) return undefined
-  const name = nameBefore(tokens, at)
+  // What something is done with, as in `new DataSource(…).initialize()`, is another value.
+  const isValue = endsStatement(source, closingOf(tokens, at + 2))
+  const name = isValue ? nameBefore(tokens, at) : undefined
   return name === undefined ? { options } : { options, name }
 }
 
@@ -116,8 +124,10 @@ function entitiesIn(source: Source, options: number): Insertion | undefined {
     : undefined
 }
 
-/** `module.exports = dataSource` has no place for TASKS. */
-function mayExport({ tokens }: Source, { isCommonJs }: DataSourceWish): boolean {
+/** `module.exports = dataSource` has no place for TASKS, and a file none for a second `configureTasks` or `TASKS`. */
+function hasPlace(source: Source, { isCommonJs }: DataSourceWish): boolean {
+  const { tokens } = source
+  if (has(source, 'configureTasks', ...(isCommonJs ? [] : ['TASKS']))) return false
   const whole = placesOf(tokens, 'exports', '=')
   return !isCommonJs
     ? placesOf(tokens, 'export', '=').length === 0

@@ -74,7 +74,7 @@ function additionsTo(source: Source, wished: readonly Provider[], needsModule: b
 /** How TypeOrmModule learns of the entities: by forFeature, in a list of this file, or not in this file. */
 function entitiesFor(source: Source): 'feature' | number | undefined {
   if (has(source, 'taskEntities', 'DBTaskResult', 'dbTaskResultSchema')) return undefined
-  if (has(source, 'autoLoadEntities')) return 'feature'
+  if (placesOf(source.tokens, 'autoLoadEntities').length > 0) return 'feature'
   const [at, ...others] = placesOf(source.tokens, 'entities', ':', '[')
   return at !== undefined && others.length === 0 && isArray(source, at + 2) ? at + 2 : undefined
 }

@@ -1,4 +1,4 @@
-import { closingOf, placesOf, standsAt, type Token } from './tokens'
+import { closingOf, placesOf, standsAt, textAt, type Token } from './tokens'
 
 /** Text to put into a file at a place. */
 export interface Insertion {
@@ -37,8 +37,15 @@ export function inserted(text: string, insertions: readonly Insertion[]): string
     .reduceRight((made, { at, text: more }) => made.slice(0, at) + more + made.slice(at), text)
 }
 
+/** Whether one of the names stands there, other than as the name of a property. */
 export function has({ tokens }: Source, ...names: readonly string[]): boolean {
-  return tokens.some(({ kind, text }) => kind === 'name' && names.includes(text))
+  return tokens.some(
+    ({ kind, text }, at) => kind === 'name' && names.includes(text) && !isKey(tokens, at),
+  )
+}
+
+function isKey(tokens: readonly Token[], at: number): boolean {
+  return textAt(tokens, at + 1) === ':' && ['{', ','].includes(textAt(tokens, at - 1))
 }
 
 /** The index of the value of a property of the object literal that opens there; undefined if it has no such property of its own. */
@@ -120,22 +127,51 @@ function indentWithin({ text, tokens }: Source, open: number): string | undefine
  * Where a line can follow the last import, or the last `const … = require(…)` that stands before the token at `limit`, which
  * needs what the line defines; undefined if there is no such place.
  */
-export function afterImports({ text, tokens }: Source, limit = tokens.length): number | undefined {
+export function afterImports(source: Source, limit = source.tokens.length): number | undefined {
+  const { tokens } = source
   const last = tokens.findLastIndex(
     (_, at) => isImport(tokens, at) || (at < limit && isRequire(tokens, at)),
   )
-  if (last < 0) return undefined
-  const end = isImport(tokens, last)
-    ? tokens.findIndex(({ kind, depth }, at) => at > last && kind === 'text' && depth === 0)
-    : closingOf(tokens, last + 1)
-  const token = tokens[end]
-  if (token === undefined) return undefined
-  const lineEnd = /\r?\n|$/.exec(text.slice(token.end))?.index ?? 0
-  const at = token.end + lineEnd
-  // Whatever else stands on that line must be its semicolon or a comment.
-  return tokens.some(({ start, text: sign }) => start >= token.end && start < at && sign !== ';')
-    ? undefined
-    : at
+  const end = last < 0 ? undefined : importEnd(tokens, last)
+  return end === undefined || !endsStatement(source, end) ? undefined : lineAfter(source, end)
+}
+
+/** The end of the line that the token ends on; undefined if more stands on it than a semicolon or a comment that ends there. */
+function lineAfter({ text, tokens }: Source, at: number): number | undefined {
+  const from = tokens[at]?.end ?? 0
+  const rest = /.*?(?=\r?\n|$)/.exec(text.slice(from))?.[0] ?? ''
+  const end = from + rest.length
+  const hasMore = tokens.some(
+    ({ start, text: sign }) => start >= from && start < end && sign !== ';',
+  )
+  const isInComment = rest.lastIndexOf('/*') > rest.lastIndexOf('*/')
+  return hasMore || isInComment ? undefined : end
+}
+
+/** The last token of an import or a `require(…)`; undefined for a form that is not plain. */
+function importEnd(tokens: readonly Token[], at: number): number | undefined {
+  if (!isImport(tokens, at)) return closingOf(tokens, at + 1)
+  const from = tokens.findIndex(
+    ({ kind, text, depth }, n) => n > at && depth === 0 && (kind === 'text' || text === '='),
+  )
+  if (textAt(tokens, from) === '=') return undefined
+  const hasAttributes = ['with', 'assert'].includes(textAt(tokens, from + 1))
+  return hasAttributes && textAt(tokens, from + 2) === '{' ? closingOf(tokens, from + 2) : from
+}
+
+/** Words that go on with what stands on the line before. */
+const GOES_ON = ['as', 'in', 'instanceof', 'satisfies', 'with']
+
+/** Whether the statement ends with that token: nothing goes on with it, on that line or on the next one. */
+export function endsStatement({ text, tokens }: Source, at: number): boolean {
+  const [token, following] = [tokens[at], tokens[at + 1]]
+  if (token === undefined || following === undefined) return token !== undefined
+  if (following.text === ';') return true
+  if (!text.slice(token.end, following.start).includes('\n')) return false
+  if (following.kind === 'name') return !GOES_ON.includes(following.text)
+  return following.kind === 'sign'
+    ? ['{', '}', '@'].includes(following.text)
+    : !following.text.startsWith('`')
 }
 
 function isImport(tokens: readonly Token[], at: number): boolean {

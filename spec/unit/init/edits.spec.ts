@@ -200,6 +200,55 @@ export const TASKS = configureTasks({
   })
 })
 
+describe('the file of the data source, where a text looks like something else,', () => {
+  const plain = 'export const dataSource = new DataSource({ entities: [] })\n'
+
+  it.each([
+    ['a property TASKS', `${IMPORT}const menu = { TASKS: 1, taskEntities: 2 }\n${plain}`],
+    ['comments', `${IMPORT}// TODO: configureTasks({}), new DataSource({})\n${plain}`],
+    ['a text', `${IMPORT}const x = 'configureTasks(TASKS)'\n${plain}`],
+    ['attributes of an import', `import x from './x.json'\n  with { type: 'json' }\n${plain}`],
+    ['a semicolon on the next line', `${IMPORT};[1].map(String)\n${plain}`],
+  ])('gets its lines after or beside %s', (_, text) => {
+    const { text: made = '', left } = editDataSource(text, ALL)
+
+    expect(left).toEqual([])
+    expect(changed(text, made)).toHaveLength(
+      9 /* an import, a blank line and TASKS, and the line of the entities twice */,
+    )
+    expect(made).not.toMatch(/configureTasks, taskEntities .*\n +with/)
+  })
+
+  it.each([
+    ['a require that goes on', `${REQUIRE}const path = require('node:path')\n  .posix\n`],
+    ['a require that is called', `${REQUIRE}require('./a')\n(() => {})()\n`],
+    ['a comment that goes on', `${REQUIRE.trimEnd()} /* a\n b */\n`],
+  ])('is left as it is after %s', (_, imports) => {
+    const text = `${imports}const dataSource = new DataSource({ entities: [] })\nmodule.exports = { dataSource }\n`
+
+    expect(editDataSource(text, COMMONJS).text).toBeUndefined()
+  })
+
+  it.each([
+    ['is initialized at once', plain.replace('})', '}).initialize()')],
+    ['is initialized on the next line', plain.replace('})', '})\n  .initialize()')],
+    ['is one of several values', plain.replace('})', '}), other = 1')],
+    ['stands beside a TASKS of another kind', `const TASKS = ['milk']\n${plain}`],
+    ['stands beside an imported configureTasks', `import { configureTasks } from 'x'\n${plain}`],
+  ])('is left as it is where the data source %s', (_, text) => {
+    const { text: made, left } = editDataSource(IMPORT + text, ALL)
+
+    expect(made).toBeUndefined()
+    expect(left).toContain('export const TASKS = configureTasks({')
+  })
+
+  it('is given TASKS beside a list of that name that CommonJS does not export', () => {
+    const text = `${REQUIRE}const TASKS = ['milk']\nconst dataSource = new DataSource({ entities: [] })\nmodule.exports = { dataSource }\n`
+
+    expect(editDataSource(text, COMMONJS).text).toContain('module.exports.TASKS = configureTasks({')
+  })
+})
+
 describe("Nest's root module", () => {
   it.each([
     [
@@ -295,27 +344,30 @@ describe('package.json', () => {
       'the word elsewhere',
       `{\n  "nx": { "scripts": { "worker": 1 } },\n  "scripts": {\n    "build": "tsc"\n  }\n}`,
     ],
+    ['a byte order mark', `\uFEFF{\n  "name": "a"\n}\n`],
   ])('of the form %s keeps it', (_, text) => {
-    const made = editManifest(text, scripts)
+    const { text: made = '' } = editManifest(text, scripts)
+    const parsed = (json: string): { scripts?: object } =>
+      JSON.parse(json.replace(/^\uFEFF/, '')) as { scripts?: object }
 
-    const before = JSON.parse(text) as { scripts?: object }
-    expect(JSON.parse(made)).toEqual({ ...before, scripts: { ...before.scripts, ...scripts } })
+    const before = parsed(text)
+    expect(parsed(made)).toEqual({ ...before, scripts: { ...before.scripts, ...scripts } })
     const kept = text.split('\n').map((line) => line.replace(/[,{}\s]+$/, ''))
     if (text.includes('\n')) expect(kept.filter((line) => !made.includes(line))).toEqual([])
     expect(made.includes('\r\n')).toBe(text.includes('\r\n'))
-    expect(editManifest(made, scripts)).toBe(made)
+    expect(editManifest(made, scripts)).toEqual({ left: [] })
   })
 
   it('is as npm would write it', () => {
     const text = `${JSON.stringify({ name: 'a', scripts: { build: 'tsc' } }, null, 2)}\n`
 
-    expect(editManifest(text, scripts)).toBe(
+    expect(editManifest(text, scripts).text).toBe(
       `${JSON.stringify({ name: 'a', scripts: { build: 'tsc', ...scripts } }, null, 2)}\n`,
     )
-    expect(editManifest('{\n  "name": "a"\n}\n', scripts)).toBe(
+    expect(editManifest('{\n  "name": "a"\n}\n', scripts).text).toBe(
       `${JSON.stringify({ name: 'a', scripts }, null, 2)}\n`,
     )
-    expect(editManifest('{\n  "name": "a",\n  "scripts": {}\n}\n', scripts)).toBe(
+    expect(editManifest('{\n  "name": "a",\n  "scripts": {}\n}\n', scripts).text).toBe(
       `${JSON.stringify({ name: 'a', scripts }, null, 2)}\n`,
     )
   })
@@ -323,9 +375,23 @@ describe('package.json', () => {
   it('keeps a script that has the name already', () => {
     const text = `{ "scripts": { "worker": "mine" } }`
 
-    expect(editManifest(text, scripts)).toBe(
+    expect(editManifest(text, scripts).text).toBe(
       `{ "scripts": { "worker": "mine", "tasks:check": "tasks check" } }`,
     )
+  })
+})
+
+describe('package.json is left as it is, and the scripts are shown,', () => {
+  it.each([
+    ['null', `{\n  "name": "x",\n  "scripts": null,\n  "dependencies": {}\n}`],
+    ['a text', `{ "scripts": "x" }`],
+    ['a list', `{ "scripts": [], "a": { "b": 1 } }`],
+    ['twice there', `{ "scripts": { "a": "b" }, "scripts": { "c": "d" } }`],
+    ['written with an escape', `{ "scr\\u0069pts": { "a": "b" } }`],
+  ])('where "scripts" is %s', (_, text) => {
+    expect(editManifest(text, { worker: 'tasks db_worker' })).toEqual({
+      left: ['{', '  "scripts": {', '    "worker": "tasks db_worker"', '  }', '}'],
+    })
   })
 })
 

@@ -371,6 +371,22 @@ describeEachDatabase((database) => {
     })
   })
 
+  it('a kit that is restored leaves the rows of the app alone', async () => {
+    await tasks.restore()
+    await note.enqueue('of the app')
+    const recorded = testTasks()
+    await recorded.restore()
+    const told = /: the kit was restored, so it has no tasks any more/
+    await expect(recorded.run()).rejects.toThrow(told)
+    await expect(tasks.run()).rejects.toThrow(told)
+    await expect(tasks.drain()).rejects.toThrow(told)
+    await expect(tasks.enqueued()).rejects.toThrow(told)
+    await expect(tasks.expectEnqueued(note)).rejects.toThrow(told)
+    await expect(tasks.expectNotEnqueued(note)).rejects.toThrow(told)
+    expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'READY' })).toBe(1)
+    expect(seen).toEqual([])
+  })
+
   it('takes a data source in the place of that of TASKS', async () => {
     await tasks.restore()
     configureTasks({ default: { BACKEND: Kept }, mail: { BACKEND: Kept } })

@@ -63,6 +63,7 @@ export class DatabaseTasks extends BaseKit {
     options?: Within,
   ): Promise<TaskResult<Return>[]>
   async enqueued(task?: unknown, { manager }: Within = {}): Promise<TaskResult<unknown>[]> {
+    this.assertStands('enqueued')
     assertManager(manager, 'enqueued')
     const taskName = isTask(task) ? task.name : undefined
     const found: TaskResult<unknown>[] = []
@@ -85,6 +86,7 @@ export class DatabaseTasks extends BaseKit {
     args?: ExpectedArgs<Fixed<Args>>,
     { manager, ...wanted }: Wanted & Within = {},
   ): Promise<TaskResult<Return>> {
+    this.assertStands('expectEnqueued')
     const expectation = expectationOf(task, args, wanted, 'expectEnqueued')
     const calls = await this.enqueued(undefined, { manager })
     return assertEnqueued(expectation, calls, this.settings.rules) as TaskResult<Return>
@@ -96,6 +98,7 @@ export class DatabaseTasks extends BaseKit {
     args?: ExpectedArgs<Fixed<Args>>,
     { manager, ...wanted }: Omit<Wanted, 'count'> & Within = {},
   ): Promise<void> {
+    this.assertStands('expectNotEnqueued')
     const expectation = expectationOf(task, args, wanted, 'expectNotEnqueued')
     const calls = await this.enqueued(undefined, { manager })
     assertNotEnqueued(expectation, calls, this.settings.rules)
@@ -103,6 +106,7 @@ export class DatabaseTasks extends BaseKit {
 
   /** Runs what is committed and due, and what that enqueues, one task after another, until nothing is left. @throws as `drain`. */
   async run(options: RunOptions = {}): Promise<RunReport> {
+    this.assertStands('run')
     return this.#drain(runSettings(options, 'run'), undefined)
   }
 
@@ -114,6 +118,7 @@ export class DatabaseTasks extends BaseKit {
    * that is in no transaction.
    */
   async drain({ manager, ...options }: DrainOptions = {}): Promise<RunReport> {
+    this.assertStands('drain')
     assertManager(manager, 'drain')
     return this.#drain(runSettings(options, 'drain'), manager)
   }
@@ -186,6 +191,8 @@ export class DatabaseTasks extends BaseKit {
   }
 
   #backends(): DatabaseBackend[] {
+    // Also in a run during which the kit is restored.
+    this.assertStands('run')
     return this.within(() => backends.all()).filter((each) => each instanceof DatabaseBackend)
   }
 }

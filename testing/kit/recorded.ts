@@ -52,6 +52,7 @@ export class RecordedTasks extends BaseKit {
   enqueued(): TaskResult<unknown>[]
   enqueued<Args extends unknown[], Return>(task: Task<Args, Return>): TaskResult<Return>[]
   enqueued(task?: unknown): TaskResult<unknown>[] {
+    this.assertStands('enqueued')
     const name = isTask(task) ? task.name : undefined
     return [...this.#table.rows.values()]
       .filter(({ task_path: path }) => name === undefined || path === name)
@@ -68,6 +69,7 @@ export class RecordedTasks extends BaseKit {
     args?: ExpectedArgs<Fixed<Args>>,
     wanted: Wanted = {},
   ): TaskResult<Return> {
+    this.assertStands('expectEnqueued')
     const expectation = expectationOf(task, args, wanted, 'expectEnqueued')
     const { rules } = this.settings
     const found = shownAt(this.expectEnqueued, () =>
@@ -82,6 +84,7 @@ export class RecordedTasks extends BaseKit {
     args?: ExpectedArgs<Fixed<Args>>,
     wanted: Omit<Wanted, 'count'> = {},
   ): void {
+    this.assertStands('expectNotEnqueued')
     const expectation = expectationOf(task, args, wanted, 'expectNotEnqueued')
     const { rules } = this.settings
     shownAt(this.expectNotEnqueued, () => assertNotEnqueued(expectation, this.enqueued(), rules))
@@ -93,6 +96,7 @@ export class RecordedTasks extends BaseKit {
    * @throws TaskRunError if the last run of a task has failed, unless `throwFailures` is false.
    */
   async run(options: RunOptions = {}): Promise<RunReport> {
+    this.assertStands('run')
     const settings = runSettings(options, 'run')
     return inFreshContext(() => this.within(() => this.#drain(settings)))
   }

@@ -170,6 +170,24 @@ describe('recording', () => {
     expect(backends.get('default')).toBeInstanceOf(DummyBackend)
   })
 
+  it('refuses everything once it is restored, also while a later kit is there', async () => {
+    await note.enqueue('of the first')
+    await tasks.restore()
+    const later = testTasks()
+    await note.enqueue('of the later')
+    const told = 'the kit was restored, so it has no tasks any more'
+    await expect(tasks.run()).rejects.toThrow(`run: ${told}`)
+    await expect(tasks.travel(1)).rejects.toThrow(`travel: ${told}`)
+    await expect(tasks.fire('kit.hourly')).rejects.toThrow(`fire: ${told}`)
+    await expect(tasks.workers()).rejects.toThrow(`workers: ${told}`)
+    expect(() => tasks.enqueued()).toThrow(`enqueued: ${told}`)
+    expect(() => tasks.expectEnqueued(note)).toThrow(`expectEnqueued: ${told}`)
+    expect(() => tasks.expectNotEnqueued(note)).toThrow(`expectNotEnqueued: ${told}`)
+    expect(seen).toEqual([])
+    expect((await later.run()).runs).toBe(1)
+    await later.restore()
+  })
+
   it('is stacked: the kit before is there again after the last one', async () => {
     const inner = testTasks()
     await note.enqueue('inner')

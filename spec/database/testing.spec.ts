@@ -77,14 +77,18 @@ describeEachDatabase((database) => {
     backends.configure(undefined)
   })
 
-  /** What is left of the work is nothing. */
-  async function rolledBack(work: (manager: EntityManager) => Promise<void>): Promise<void> {
+  async function rolledBackOnly(work: (manager: EntityManager) => Promise<void>): Promise<void> {
     const undone = new Error('rolled back')
     const run = dataSource.transaction(async (manager) => {
       await work(manager)
       throw undone
     })
     await expect(run).rejects.toBe(undone)
+  }
+
+  /** What is left of the work is nothing. */
+  async function rolledBack(work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    await rolledBackOnly(work)
     expect(await dataSource.getRepository(DBTaskResult).count()).toBe(0)
     expect(await dataSource.query('SELECT * FROM kit_account')).toEqual([])
   }
@@ -118,6 +122,13 @@ describeEachDatabase((database) => {
       })
       await tasks.expectNotEnqueued(add)
     })
+
+    it('is all of it, of however many rows', async () => {
+      const calls = Array.from({ length: 10_002 }, (_, i): [string] => [String(i)])
+      await note.enqueueMany(calls)
+      await tasks.expectEnqueued(note, ['0'])
+      await tasks.expectEnqueued(note, undefined, { count: calls.length })
+    }, 60_000)
 
     it('throws failures, and ends what never ends', async () => {
       await fail.enqueue('the reason')
@@ -322,6 +333,31 @@ describeEachDatabase((database) => {
       expect((await tasks.run({ queues: ['mail'] })).runs).toBe(1)
       expect(seen).toEqual(['runs', 'paused'])
     })
+
+    it('untilFinished names what is due and cannot be claimed, instead of asking for ever', async () => {
+      const backend = backends.get('default')
+      await backend.pauseQueue('mail')
+      const runAfter = new Date(Date.now() + 60_000)
+      const result = await note.using({ queueName: 'mail', runAfter }).enqueue('paused')
+      const refused = tasks.run({ untilFinished: true })
+      await expect(refused).rejects.toThrow(
+        `cannot be claimed: task "dbkit.note" (${result.id}): its queue "mail" is paused.`,
+      )
+      await backend.resumeQueue('mail')
+      expect((await tasks.run({ untilFinished: true })).runs).toBe(1)
+    })
+
+    if (database.name !== 'sqlite')
+      it('untilFinished names a row that another transaction has locked', async () => {
+        await note.enqueue('locked')
+        await rolledBackOnly(async (manager) => {
+          await manager.update(DBTaskResult, { status: 'READY' }, { priority: 1 })
+          await expect(tasks.run({ untilFinished: true })).rejects.toThrow(
+            'its row in queue "default" is locked, or changed meanwhile',
+          )
+        })
+        expect((await tasks.run({ untilFinished: true })).runs).toBe(1)
+      })
 
     it('drains the backends that the transaction can reach, of several on several databases', async () => {
       await tasks.restore()

@@ -3,7 +3,7 @@ import { joinable } from '../../backends/database/ambient-transaction'
 import { claim, hold, type MemoryRow } from '../../backends/memory/row'
 import { claimedRow } from '../../backends/database/row'
 import { wholeOptions } from '../../backends/keys'
-import { MemoryTable } from '../../backends/memory/table'
+import { isDue, isInQueues, MemoryTable } from '../../backends/memory/table'
 import type { Task, TaskBackend, TaskResult } from '../../index'
 import { backends } from '../../lib/backend-registry'
 import { inFreshContext } from '../../lib/execution/run-context'
@@ -54,9 +54,7 @@ export class RecordedTasks extends BaseKit {
   enqueued(task?: unknown): TaskResult<unknown>[] {
     this.assertStands('enqueued')
     const name = isTask(task) ? task.name : undefined
-    return [...this.#table.rows.values()]
-      .filter(({ task_path: path }) => name === undefined || path === name)
-      .map((row) => this.#recorderOf(row).read(row))
+    return this.#results(({ task_path: path }) => name === undefined || path === name)
   }
 
   /**
@@ -111,6 +109,12 @@ export class RecordedTasks extends BaseKit {
     this.#table.rows.clear()
   }
 
+  #results(isWanted: (row: MemoryRow) => boolean): TaskResult<unknown>[] {
+    return [...this.#table.rows.values()]
+      .filter(isWanted)
+      .map((row) => this.#recorderOf(row).read(row))
+  }
+
   #recorderOf({ backend_name: alias }: MemoryRow): Recorder {
     const found = [...this.#recorders.values()].findLast((each) => each.alias === alias)
     if (!found) throw new Error(`no recorder for ${alias}`)
@@ -130,10 +134,15 @@ export class RecordedTasks extends BaseKit {
   async #drain(settings: RunSettings): Promise<RunReport> {
     const untilNext = async (): Promise<number | undefined> =>
       untilDue(this.#table, settings.queues)
+    const due = async (): Promise<TaskResult<unknown>[]> =>
+      this.#results(
+        (row) =>
+          row.status === 'READY' && isInQueues(row, settings) && isDue(row, this.#table.now()),
+      )
     const lanes = await this.#lanes()
     const travel = (ms: number): Promise<void> => this.travel(ms)
     const stores = lanes.map(({ store }) => store)
-    return closing(stores, () => drain(lanes, { ...settings, untilNext, travel }))
+    return closing(stores, () => drain(lanes, { ...settings, untilNext, due, travel }))
   }
 
   readonly #runInline = async (

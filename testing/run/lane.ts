@@ -10,8 +10,8 @@ import { type Ran, Slot } from './slot'
 
 /** A row stays claimed for so many seconds, since nothing renews its lease: a debugger may halt a test for long. */
 export const LEASE_SECONDS = 3_600
-/** Delay in ms before an outcome is handed in again whose row somebody has locked. */
-const AGAIN_MS = 50
+/** Delay in ms before a row that somebody has locked is asked for, or its outcome handed in, again. */
+export const AGAIN_MS = 50
 
 const WORKER_ID = 'test'
 

@@ -1,15 +1,19 @@
 import type { EntityManager } from 'typeorm'
 import { DatabaseBackend } from '../../backends/database'
 import { joinable, managerFor } from '../../backends/database/ambient-transaction'
+import { Filling } from '../../backends/database/flows/fill'
+import { partOf } from '../../backends/database/flows/settling'
+import { claimedRow } from '../../backends/database/row'
 import { afterRollback } from '../../backends/database/wakeups/after-commit'
 import { MemoryBackend } from '../../backends/memory/backend'
-import { finish, mayFinish, type MemoryRow } from '../../backends/memory/row'
+import { MemoryFlowRows } from '../../backends/memory/flow-rows'
+import { claim, finish, hold, mayFinish, type MemoryRow } from '../../backends/memory/row'
 import { isDue, type MemoryTable } from '../../backends/memory/table'
 import { UnconfiguredBackend } from '../../backends/unconfigured'
 import { NotSupportedError, type Order, type TaskBackend, type TaskResult } from '../../index'
 import { LeaseLost } from '../../lib/errors/run-errors'
 import type { FlowPlan } from '../../lib/row/flow-parts'
-import type { Outcome } from '../../lib/store'
+import type { ClaimedRow, Outcome } from '../../lib/store'
 import type { AnyTask } from '../../lib/task-type'
 
 /** Called with the rows that a call has added, and the manager whose transaction it joined. */
@@ -24,12 +28,14 @@ export class Recorder extends MemoryBackend {
   override readonly supportsTransactions = true
   readonly #real: TaskBackend
   readonly #recorded: Recorded | undefined
+  readonly #filling: Filling
 
   constructor(real: TaskBackend, table: MemoryTable, recorded?: Recorded) {
     const isUnconfigured = real instanceof UnconfiguredBackend
     super(real.alias, { queues: isUnconfigured ? [] : real.settings.queues, options: { table } })
     this.#real = real
     this.#recorded = recorded
+    this.#filling = new Filling(new MemoryFlowRows(table))
   }
 
   override validate(task: AnyTask): void {
@@ -55,6 +61,13 @@ export class Recorder extends MemoryBackend {
   /** The result as its row stands now. */
   read(row: MemoryRow): TaskResult<unknown> {
     return this.resultOf(row)
+  }
+
+  /** A row that is due, as a claim gives it, with the values that it has waited for. */
+  async claimed(row: MemoryRow, leaseSeconds: number): Promise<ClaimedRow> {
+    claim(row, 'test', this.table.now())
+    hold(row, leaseSeconds, this.table.now())
+    return claimedRow(partOf(row.options).awaits ? await this.#filling.filled(row) : row)
   }
 
   isDueNow(row: MemoryRow): boolean {

@@ -486,6 +486,81 @@ describe('inline', () => {
   })
 })
 
+describe('inline, what never ends', () => {
+  beforeEach(async () => {
+    await tasks.restore()
+    tasks = testTasks({ mode: 'inline' })
+  })
+
+  it('is a task that throws RetryLater for ever', async () => {
+    const later = task('kit.forEver', () => {
+      throw new RetryLater(60_000)
+    })
+    await expect(later.enqueue()).rejects.toThrow(
+      /^After 1000 runs task "kit.forEver" \(.*\) is to run again/,
+    )
+  })
+
+  it('is a task that enqueues itself again and again', async () => {
+    const failure = await endless.enqueue().catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(TaskRunError)
+    expect(String((failure as TaskRunError).stack).length).toBeLessThan(100_000)
+    expect(tasks.enqueued(endless)).toHaveLength(1_001)
+  })
+
+  it('is not a task that enqueues others, in a chain or side by side', async () => {
+    const chain = task('kit.chain', async (n: number): Promise<void> => {
+      if (n > 1) await chain.enqueue(n - 1)
+    })
+    expect((await chain.enqueue(1_000)).status).toBe('SUCCESSFUL')
+    const wide = task('kit.wide', async () => {
+      await Promise.all(Array.from({ length: 1_100 }, () => nothing.enqueue()))
+    })
+    expect((await wide.enqueue()).status).toBe('SUCCESSFUL')
+  })
+})
+
+describe('inline, a flow', () => {
+  beforeEach(async () => {
+    await tasks.restore()
+    tasks = testTasks({ mode: 'inline' })
+  })
+
+  it('tries a member again at once', async () => {
+    failures = 2
+    const flow = await group([flaky.order(), flaky.order()])
+      .next((values) => echo.order(values))
+      .enqueue()
+    expect(flow.last.returnValue).toEqual(['at last', 'at last'])
+  })
+
+  it('may have many members', async () => {
+    const orders = Array.from({ length: 1_100 }, (_, i) => add.order(i))
+    const flow = await group(orders)
+      .next((values) => echo.order(values))
+      .enqueue()
+    expect(flow.last.returnValue).toHaveLength(1_100)
+  })
+
+  it('runs its own tasks only', async () => {
+    await note.using({ runAfter: new Date(Date.now() + 60_000) }).enqueue('of nobody')
+    await tasks.travel(120_000)
+    await group([note.order('member')])
+      .next(() => note.order('last'))
+      .enqueue()
+    expect(seen).toEqual(['member', 'last'])
+  })
+
+  it('throws what a member throws, once the callback has run', async () => {
+    const told = task('kit.told', () => void seen.push('told'))
+    const flow = group([fail.order('the reason'), note.order('other')]).onFailure(() =>
+      told.order(),
+    )
+    await expect(flow.enqueue()).rejects.toMatchObject({ cause: new RangeError('the reason') })
+    expect(seen).toEqual(['other', 'told'])
+  })
+})
+
 describe('bad input', () => {
   it.each([
     [{ mode: 'eager' }, "testTasks, mode: expected 'record', 'inline' or 'database', got 'eager'"],

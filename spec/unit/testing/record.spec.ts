@@ -374,6 +374,12 @@ describe('time', () => {
     await expect(tasks.travel(-1)).rejects.toBeInstanceOf(InvalidSettingsError)
   })
 
+  it.each([-1, Number.NaN, Number.MAX_SAFE_INTEGER])('does not travel %d ms', async (ms) => {
+    await expect(tasks.travel(ms)).rejects.toThrow(
+      /^travel, ms: expected a number of milliseconds from 0 to 31557600000000, which are 1000 years, got/,
+    )
+  })
+
   it('travel makes tasks too old', async () => {
     await note.using({ maxAge: 1_000 }).enqueue('late')
     await tasks.travel(2_000)

@@ -31,8 +31,12 @@ export function differencesOf(
   if (Array.isArray(written)) return Array.isArray(got) ? ofLists(written, got, path) : differs
   if (isRecord(written))
     return isRecord(got) ? ofRecords(written, got, keysOf(written, got), path) : differs
-  // JSON writes -0 as 0.
-  return written === got || Object.is(written, got) ? [] : differs
+  return isSame(written, got) ? [] : differs
+}
+
+/** JSON writes -0 as 0. */
+function isSame(one: unknown, other: unknown): boolean {
+  return one === other || Object.is(one, other)
 }
 
 /** Those of the arguments of a call. */

@@ -9,6 +9,7 @@ const INSTANTS = COLUMNS.flatMap(({ name, kind }) => (kind === 'instant' ? [name
 
 /** Moves all rows into the past, by so many milliseconds. */
 export function moveRowsBack(table: MemoryTable, ms: number): void {
+  table.changes += 1
   for (const row of table.rows.values()) {
     for (const name of INSTANTS) {
       const earlier = textBefore(row[name], ms)

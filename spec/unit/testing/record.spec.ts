@@ -224,6 +224,16 @@ describe('run', () => {
     expect(seen).toEqual(['first', 'second', 'third'])
   })
 
+  it('runs 10,000 tasks, and what is more urgent first also if it comes meanwhile', async () => {
+    const urgent = note.using({ priority: 5 })
+    const first = task('kit.first', async () => void (await urgent.enqueue('urgent')))
+    await first.using({ priority: 1 }).enqueue()
+    for (let i = 0; i < 10_000; i++) await note.enqueue(String(i))
+    expect((await tasks.run({ atMost: 20_000 })).runs).toBe(10_002)
+    expect(seen.slice(0, 2)).toEqual(['urgent', '0'])
+    expect(seen.at(-1)).toBe('9999')
+  }, 15_000)
+
   it('serves some queues only, if told so', async () => {
     await two.enqueue()
     await tasks.run({ queues: ['default'] })

@@ -61,7 +61,7 @@ export class MemoryTable {
    */
   standingFor(order: Order): MemoryRow | undefined {
     const { key } = order
-    const holder = key && this.#byUniqueKey(storedKey(key) ?? '')
+    const holder = this.holderOf(order)
     if (!key || !holder) return undefined
     if (key.kind === 'slot') return holder
     if (!keeps(holder, key, this.now())) {
@@ -72,6 +72,11 @@ export class MemoryTable {
     assertHolds({ id: dashed(holder.row_key), taskName: holder.task_path ?? '' }, order)
     if (key.kind === 'debounce') postpone(holder, order.argsKwargs, key, this.now())
     return holder
+  }
+
+  /** The row that has the key of the order. */
+  holderOf({ key }: Order): MemoryRow | undefined {
+    return key ? this.#byUniqueKey(storedKey(key) ?? '') : undefined
   }
 
   /** @throws ResultNotFoundError for an id that is not here. */

@@ -140,6 +140,17 @@ describeEachDatabase((database) => {
       await expect(tasks.run({ atMost: 5 })).rejects.toThrow('After 5 runs')
     })
 
+    it('reports the others where a task deletes rows', async () => {
+      const sweep = task('dbkit.sweep', async () => {
+        await dataSource.getRepository(DBTaskResult).clear()
+        await note.enqueue('after')
+      })
+      await sweep.enqueue()
+      const { runs, results } = await tasks.run()
+      expect(runs).toBe(2)
+      expect(results.map(({ taskName }) => taskName)).toEqual(['dbkit.note'])
+    })
+
     it('travel makes due what is due by then, and keeps the order', async () => {
       for (let i = 0; i < 20; i++)
         await note.using({ runAfter: new Date(Date.now() + 3_600_000) }).enqueue(String(i))
@@ -271,6 +282,21 @@ describeEachDatabase((database) => {
       // On some databases there is nothing to roll back any more.
       await runner.rollbackTransaction().catch(() => {})
       await runner.release()
+      const rows = await own.getRepository(DBTaskResult).find()
+      expect(rows.map(({ status }) => status)).toEqual(['FAILED'])
+      await own.getRepository(DBTaskResult).clear()
+    })
+
+    it('may be called by a task that it runs', async () => {
+      await rolledBack(async (manager) => {
+        const inner = task('dbkit.inner', async () => {
+          await note.enqueue('within')
+          await tasks.drain({ manager })
+        })
+        await inner.using({ manager }).enqueue()
+        expect((await tasks.drain({ manager })).runs).toBe(1)
+        expect(seen).toEqual(['within'])
+      })
     })
 
     it('takes a cancel of a task by itself, and tells listeners', async () => {
@@ -474,6 +500,19 @@ describeEachDatabase((database) => {
         await inner.catch(() => {})
       })
       expect(recorded.enqueued(add).map(({ args }) => args[0])).toEqual([1, 2, 5, 6, 7])
+      await recorded.restore()
+    })
+
+    it('what a debounce has changed is undone with the transaction', async () => {
+      const recorded = testTasks()
+      const debounced = note.using({ debounce: { key: 'typing', wait: 1_000 } })
+      await debounced.enqueue('kept')
+      await rolledBack(async (manager) => {
+        await debounced.using({ manager }).enqueue('undone')
+        await debounced.using({ manager }).enqueue('undone, too')
+        recorded.expectEnqueued(note, ['undone, too'])
+      })
+      expect(recorded.enqueued(note).map(({ args }) => args)).toEqual([['kept']])
       await recorded.restore()
     })
 

@@ -49,7 +49,10 @@ export class Recorder extends MemoryBackend {
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     const manager = await this.#joined(orders[0]?.task.manager)
     const results: TaskResult<unknown>[] = []
-    for (const order of orders) results.push(await super.enqueue(order))
+    for (const order of orders) {
+      this.#keepHolder(order, manager)
+      results.push(await super.enqueue(order))
+    }
     return this.#added(results, manager)
   }
 
@@ -108,6 +111,18 @@ export class Recorder extends MemoryBackend {
     await this.#recorded(added, this, manager)
     for (const result of results) await result.refresh()
     return results
+  }
+
+  /** What the order changes in the row that has its key is undone with the transaction. */
+  #keepHolder(order: Order, manager: EntityManager | undefined): void {
+    const holder = this.table.holderOf(order)
+    if (!manager?.queryRunner || !holder) return
+    const { args_kwargs, run_after, unique_key, status } = holder
+    afterRollback(manager.queryRunner, () => {
+      if (holder.status !== status) return
+      Object.assign(holder, { args_kwargs, run_after, unique_key })
+      this.table.changes += 1
+    })
   }
 
   /** The manager of the transaction that an enqueue joins, as in production; undefined outside of any. */

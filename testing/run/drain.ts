@@ -1,4 +1,10 @@
-import type { ClaimedRow, ErrorRecord, Outcome, TaskResult } from '../../index'
+import {
+  type ClaimedRow,
+  type ErrorRecord,
+  type Outcome,
+  ResultNotFoundError,
+  type TaskResult,
+} from '../../index'
 import { clock } from '../../lib/clock'
 import { headline, isA } from '../../lib/errors/error-record'
 import { RetryLater } from '../../lib/errors/run-errors'
@@ -24,7 +30,7 @@ export interface RunOptions {
 export interface RunReport {
   /** How many runs there were: a task that is retried has several. */
   readonly runs: number
-  /** The tasks that ran, each once, in the order of their first runs. */
+  /** The tasks that ran, each once, in the order of their first runs; without those whose rows a task has deleted. */
   readonly results: readonly TaskResult<unknown>[]
 }
 
@@ -59,9 +65,22 @@ export async function drain(lanes: readonly HeardLane[], options: Draining): Pro
   const runs = await catching(thrown, () => runAll(lanes, options, done))
   const results: TaskResult<unknown>[] = []
   // One after another: a transaction has one connection.
-  for (const [id, { lane }] of done) results.push(await lane.backend.getResult(id))
+  for (const [id, { lane }] of done) {
+    const result = await resultOf(lane, id)
+    if (result) results.push(result)
+  }
   if (options.throwFailures) throwFailed(results, done, thrown)
   return { runs, results }
+}
+
+/** Undefined: a task has deleted the row. */
+async function resultOf({ backend }: Lane, id: string): Promise<TaskResult<unknown> | undefined> {
+  try {
+    return await backend.getResult(id)
+  } catch (error) {
+    if (isA(error, ResultNotFoundError)) return undefined
+    throw error
+  }
 }
 
 async function runAll(

@@ -9,9 +9,9 @@ export {
   type ExpectedArgs,
   type Matcher,
   matching,
-  partial,
   type Parts,
 } from './expect/matchers'
+export { partial } from './expect/partial'
 export type { Wanted } from './expect/wanted'
 export type { FinishedOptions, TestWorkers } from './kit/base'
 export type { DrainOptions, Within } from './kit/database'

@@ -95,7 +95,7 @@ const RUN_OPTIONS = {
   atMost: row(1_000, wholeNumber(1)),
 } satisfies OptionTable<RunOptions>
 
-export type RunSettings = Omit<Draining, 'untilNext' | 'travel'>
+export type RunSettings = Omit<Draining, 'untilNext' | 'due' | 'travel'>
 
 /** `what`: the method that is called. @throws InvalidSettingsError for an option that there is not, or that is not what it must be. */
 export function runSettings(options: RunOptions, what: string): RunSettings {

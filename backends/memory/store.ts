@@ -20,10 +20,11 @@ import { Filling } from '../database/flows/fill'
 import { partOf, Settling } from '../database/flows/settling'
 import { claimedRow, expiredRow } from '../database/row'
 import { scheduleOf } from '../keys'
+import { DueRows } from './due-rows'
 import { MemoryFlowRows } from './flow-rows'
 import * as change from './row'
 import type { MemoryRow } from './row'
-import { isDue, isInQueues, type MemoryTable } from './table'
+import { isInQueues, type MemoryTable } from './table'
 
 const RESCUE_CHUNK = 100
 const PRUNE_CHUNK = 500
@@ -41,6 +42,7 @@ export class MemoryStore implements Store {
   readonly #close: () => void
   readonly #settling: Settling
   readonly #filling: Filling
+  readonly #due: DueRows
 
   constructor(table: MemoryTable, settings: MemoryStoreSettings, close = (): void => {}) {
     this.#table = table
@@ -48,6 +50,7 @@ export class MemoryStore implements Store {
     const rows = new MemoryFlowRows(table)
     this.#settling = new Settling(rows, settings.backendName, false)
     this.#filling = new Filling(rows)
+    this.#due = new DueRows(table, settings.backendName)
     this.#close = close
   }
 
@@ -96,6 +99,7 @@ export class MemoryStore implements Store {
       const row = this.#held(held)
       if (!row || row.cancel_requested_at !== null) continue
       change.release(row)
+      this.#table.changes += 1
       if (delay !== undefined) row.run_after = change.instantText(this.#table.now() + delay)
       released += 1
     }
@@ -152,10 +156,7 @@ export class MemoryStore implements Store {
   #claim(limit: number, filter: ClaimFilter): MemoryRow[] {
     if (limit <= 0) return []
     const now = this.#table.now()
-    const best = this.#own()
-      .filter((row) => row.status === 'READY' && isDue(row, now) && isInQueues(row, filter))
-      .toSorted(inDjangosOrder)
-      .slice(0, limit)
+    const best = this.#due.take(limit, filter)
     for (const row of best) {
       change.claim(row, filter.workerId, now)
       change.hold(row, this.leaseSeconds, now)
@@ -169,6 +170,7 @@ export class MemoryStore implements Store {
     if (!row) return false
     if (!change.mayFinish(row, outcome)) return change.stands(row, outcome)
     change.finish(row, outcome, this.#table.now())
+    if (outcome.status === 'READY') this.#table.changes += 1
     return true
   }
 
@@ -201,19 +203,4 @@ export class MemoryStore implements Store {
     const age = status === 'FAILED' ? ages.failedMinAge : ages.minAge
     return age !== undefined && finishedAt <= change.instantText(this.#table.now() - age)
   }
-}
-
-/** By priority; then those that were delayed, by their time; then by age. Text of instants sorts as they do. */
-function inDjangosOrder(a: MemoryRow, b: MemoryRow): number {
-  return (
-    Number(b.priority) - Number(a.priority) ||
-    compare(a.run_after, b.run_after) ||
-    compare(a.enqueued_at, b.enqueued_at) ||
-    compare(a.row_key, b.row_key)
-  )
-}
-
-function compare(a: string | null, b: string | null): number {
-  const [one, other] = [a ?? '', b ?? '']
-  return one < other ? -1 : one > other ? 1 : 0
 }

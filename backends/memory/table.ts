@@ -23,6 +23,8 @@ import { end, instantText, keeps, type MemoryRow, postpone, retry } from './row'
 export class MemoryTable {
   /** By their ids, in the order in which they were added. */
   readonly rows = new Map<string, MemoryRow>()
+  /** How often a row has come to wait, or its time has changed. */
+  changes = 0
   readonly #now: () => number
   readonly #listeners = new Set<(wakeup: Wakeup) => void>()
   /** The members of sets of flows. */
@@ -46,6 +48,7 @@ export class MemoryTable {
     const added: MemoryRow = { ...row, leaseEnds: null }
     if (key?.kind === 'debounce') added.run_after = instantText(this.now() + key.wait)
     this.rows.set(row.row_key, added)
+    this.changes += 1
     if (flow?.member) this.#join(flow.member.set, added)
     if (isDue(added, this.now())) this.tell({ what: 'ready', queue: task.queueName })
     return added
@@ -58,16 +61,22 @@ export class MemoryTable {
    */
   standingFor(order: Order): MemoryRow | undefined {
     const { key } = order
-    const holder = key && this.#byUniqueKey(storedKey(key) ?? '')
+    const holder = this.holderOf(order)
     if (!key || !holder) return undefined
     if (key.kind === 'slot') return holder
     if (!keeps(holder, key, this.now())) {
       holder.unique_key = null
       return undefined
     }
+    this.changes += 1
     assertHolds({ id: dashed(holder.row_key), taskName: holder.task_path ?? '' }, order)
     if (key.kind === 'debounce') postpone(holder, order.argsKwargs, key, this.now())
     return holder
+  }
+
+  /** The row that has the key of the order. */
+  holderOf({ key }: Order): MemoryRow | undefined {
+    return key ? this.#byUniqueKey(storedKey(key) ?? '') : undefined
   }
 
   /** @throws ResultNotFoundError for an id that is not here. */
@@ -162,6 +171,7 @@ export class MemoryTable {
   }
 
   tell(wakeup: Wakeup): void {
+    if (wakeup.what === 'ready') this.changes += 1
     for (const hear of this.#listeners) hear(wakeup)
   }
 }
@@ -172,8 +182,13 @@ function isParked({ status, run_after: runAfter }: MemoryRow): boolean {
 }
 
 /** Whether the time of a waiting row has come. */
-export function isDue({ run_after: runAfter }: MemoryRow, now: number): boolean {
-  return runAfter === UNDELAYED || (runAfter !== null && runAfter <= instantText(now))
+export function isDue(row: MemoryRow, now: number): boolean {
+  return isDueAt(row, instantText(now))
+}
+
+/** As `isDue`, where `now` is an instant as rows hold it. */
+export function isDueAt({ run_after: runAfter }: MemoryRow, now: string): boolean {
+  return runAfter === UNDELAYED || (runAfter !== null && runAfter <= now)
 }
 
 /** Whether the row is in the queues that somebody asks about; where those are named, no others are left out. */

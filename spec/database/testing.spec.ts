@@ -77,14 +77,18 @@ describeEachDatabase((database) => {
     backends.configure(undefined)
   })
 
-  /** What is left of the work is nothing. */
-  async function rolledBack(work: (manager: EntityManager) => Promise<void>): Promise<void> {
+  async function rolledBackOnly(work: (manager: EntityManager) => Promise<void>): Promise<void> {
     const undone = new Error('rolled back')
     const run = dataSource.transaction(async (manager) => {
       await work(manager)
       throw undone
     })
     await expect(run).rejects.toBe(undone)
+  }
+
+  /** What is left of the work is nothing. */
+  async function rolledBack(work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    await rolledBackOnly(work)
     expect(await dataSource.getRepository(DBTaskResult).count()).toBe(0)
     expect(await dataSource.query('SELECT * FROM kit_account')).toEqual([])
   }
@@ -119,6 +123,13 @@ describeEachDatabase((database) => {
       await tasks.expectNotEnqueued(add)
     })
 
+    it('is all of it, of however many rows', async () => {
+      const calls = Array.from({ length: 10_002 }, (_, i): [string] => [String(i)])
+      await note.enqueueMany(calls)
+      await tasks.expectEnqueued(note, ['0'])
+      await tasks.expectEnqueued(note, undefined, { count: calls.length })
+    }, 60_000)
+
     it('throws failures, and ends what never ends', async () => {
       await fail.enqueue('the reason')
       await expect(tasks.run()).rejects.toMatchObject({
@@ -127,6 +138,17 @@ describeEachDatabase((database) => {
       })
       await endless.enqueue()
       await expect(tasks.run({ atMost: 5 })).rejects.toThrow('After 5 runs')
+    })
+
+    it('reports the others where a task deletes rows', async () => {
+      const sweep = task('dbkit.sweep', async () => {
+        await dataSource.getRepository(DBTaskResult).clear()
+        await note.enqueue('after')
+      })
+      await sweep.enqueue()
+      const { runs, results } = await tasks.run()
+      expect(runs).toBe(2)
+      expect(results.map(({ taskName }) => taskName)).toEqual(['dbkit.note'])
     })
 
     it('travel makes due what is due by then, and keeps the order', async () => {
@@ -260,6 +282,21 @@ describeEachDatabase((database) => {
       // On some databases there is nothing to roll back any more.
       await runner.rollbackTransaction().catch(() => {})
       await runner.release()
+      const rows = await own.getRepository(DBTaskResult).find()
+      expect(rows.map(({ status }) => status)).toEqual(['FAILED'])
+      await own.getRepository(DBTaskResult).clear()
+    })
+
+    it('may be called by a task that it runs', async () => {
+      await rolledBack(async (manager) => {
+        const inner = task('dbkit.inner', async () => {
+          await note.enqueue('within')
+          await tasks.drain({ manager })
+        })
+        await inner.using({ manager }).enqueue()
+        expect((await tasks.drain({ manager })).runs).toBe(1)
+        expect(seen).toEqual(['within'])
+      })
     })
 
     it('takes a cancel of a task by itself, and tells listeners', async () => {
@@ -323,6 +360,31 @@ describeEachDatabase((database) => {
       expect(seen).toEqual(['runs', 'paused'])
     })
 
+    it('untilFinished names what is due and cannot be claimed, instead of asking for ever', async () => {
+      const backend = backends.get('default')
+      await backend.pauseQueue('mail')
+      const runAfter = new Date(Date.now() + 60_000)
+      const result = await note.using({ queueName: 'mail', runAfter }).enqueue('paused')
+      const refused = tasks.run({ untilFinished: true })
+      await expect(refused).rejects.toThrow(
+        `cannot be claimed: task "dbkit.note" (${result.id}): its queue "mail" is paused.`,
+      )
+      await backend.resumeQueue('mail')
+      expect((await tasks.run({ untilFinished: true })).runs).toBe(1)
+    })
+
+    if (database.name !== 'sqlite')
+      it('untilFinished names a row that another transaction has locked', async () => {
+        await note.enqueue('locked')
+        await rolledBackOnly(async (manager) => {
+          await manager.update(DBTaskResult, { status: 'READY' }, { priority: 1 })
+          await expect(tasks.run({ untilFinished: true })).rejects.toThrow(
+            'its row in queue "default" is locked, or changed meanwhile',
+          )
+        })
+        expect((await tasks.run({ untilFinished: true })).runs).toBe(1)
+      })
+
     it('drains the backends that the transaction can reach, of several on several databases', async () => {
       await tasks.restore()
       const other = await database.connect({ entities: taskEntities, synchronize: true })
@@ -369,6 +431,22 @@ describeEachDatabase((database) => {
         expect(await tasks.enqueued(note, { manager })).toHaveLength(3)
       })
     })
+  })
+
+  it('a kit that is restored leaves the rows of the app alone', async () => {
+    await tasks.restore()
+    await note.enqueue('of the app')
+    const recorded = testTasks()
+    await recorded.restore()
+    const told = /: the kit was restored, so it has no tasks any more/
+    await expect(recorded.run()).rejects.toThrow(told)
+    await expect(tasks.run()).rejects.toThrow(told)
+    await expect(tasks.drain()).rejects.toThrow(told)
+    await expect(tasks.enqueued()).rejects.toThrow(told)
+    await expect(tasks.expectEnqueued(note)).rejects.toThrow(told)
+    await expect(tasks.expectNotEnqueued(note)).rejects.toThrow(told)
+    expect(await dataSource.getRepository(DBTaskResult).countBy({ status: 'READY' })).toBe(1)
+    expect(seen).toEqual([])
   })
 
   it('takes a data source in the place of that of TASKS', async () => {
@@ -422,6 +500,19 @@ describeEachDatabase((database) => {
         await inner.catch(() => {})
       })
       expect(recorded.enqueued(add).map(({ args }) => args[0])).toEqual([1, 2, 5, 6, 7])
+      await recorded.restore()
+    })
+
+    it('what a debounce has changed is undone with the transaction', async () => {
+      const recorded = testTasks()
+      const debounced = note.using({ debounce: { key: 'typing', wait: 1_000 } })
+      await debounced.enqueue('kept')
+      await rolledBack(async (manager) => {
+        await debounced.using({ manager }).enqueue('undone')
+        await debounced.using({ manager }).enqueue('undone, too')
+        recorded.expectEnqueued(note, ['undone, too'])
+      })
+      expect(recorded.enqueued(note).map(({ args }) => args)).toEqual([['kept']])
       await recorded.restore()
     })
 

@@ -22,15 +22,21 @@ export function differencesOf(
   actual: unknown,
   path: Path = [],
 ): readonly Difference[] {
-  if (expected instanceof PartialMatcher) return partsOf(expected.parts, actual, path)
+  if (expected instanceof PartialMatcher) return partDifferences(expected.parts, actual, path)
   const differs = [{ path, expected, actual }]
   if (isMatcher(expected)) return expected.asymmetricMatch(actual) ? [] : differs
   const written = asWritten(expected)
-  if (Array.isArray(written))
-    return Array.isArray(actual) ? ofLists(written, actual, path) : differs
+  // JSON already, but in an assertion of a runner, which compares values of any class.
+  const got = asWritten(actual)
+  if (Array.isArray(written)) return Array.isArray(got) ? ofLists(written, got, path) : differs
   if (isRecord(written))
-    return isRecord(actual) ? ofRecords(written, actual, keysOf(written, actual), path) : differs
-  return Object.is(written, actual) ? [] : differs
+    return isRecord(got) ? ofRecords(written, got, keysOf(written, got), path) : differs
+  return isSame(written, got) ? [] : differs
+}
+
+/** JSON writes -0 as 0. */
+function isSame(one: unknown, other: unknown): boolean {
+  return one === other || Object.is(one, other)
 }
 
 /** Those of the arguments of a call. */
@@ -55,11 +61,17 @@ function ofLists(
 }
 
 /** Nested objects of an expectation of parts are parts themselves. */
-function partsOf(expected: unknown, actual: unknown, path: Path): readonly Difference[] {
+export function partDifferences(
+  expected: unknown,
+  actual: unknown,
+  path: Path = [],
+): readonly Difference[] {
   const written = isMatcher(expected) ? expected : asWritten(expected)
   if (isMatcher(written) || !isRecord(written) || !isRecord(actual))
     return differencesOf(written, actual, path)
-  return Object.keys(written).flatMap((key) => partsOf(written[key], actual[key], [...path, key]))
+  return Object.keys(written).flatMap((key) =>
+    partDifferences(written[key], actual[key], [...path, key]),
+  )
 }
 
 function ofRecords(

@@ -1,6 +1,18 @@
-import { InvalidSettingsError, type Schedule, type TaskResult, startWorker } from '../../index'
+import {
+  InvalidSettingsError,
+  NotSupportedError,
+  type Schedule,
+  type TaskResult,
+  startWorker,
+} from '../../index'
 import type { RunningWorker, WorkerOptions, TaskBackend } from '../../index'
-import { MILLISECONDS, check, settingsSubject, wholeNumber } from '../../lib/errors/option-checks'
+import {
+  type Rule,
+  check,
+  isWithin,
+  settingsSubject,
+  wholeNumber,
+} from '../../lib/errors/option-checks'
 import { didYouMean, shown } from '../../lib/errors/suggestions'
 import { schedules } from '../../lib/schedules/registry'
 import type { TestSettings } from '../options'
@@ -25,11 +37,18 @@ const NEVER = new Map<string, unknown>()
 /** Milliseconds between two looks of a worker that has nothing to do. */
 const INTERVAL_MS = 20
 const FINISHED_MS = 5_000
+/** A thousand years. Some databases have no instants before the year 1000. */
+const MOST_MS = 31_557_600_000_000
+const TRAVELLED: Rule = {
+  expected: `a number of milliseconds from 0 to ${MOST_MS}, which are 1000 years`,
+  isSound: (value) => isWithin(value, 0, MOST_MS),
+}
 
 /** What both kits have. */
 export abstract class BaseKit {
   protected readonly settings: TestSettings
   readonly #workers = new Set<RunningWorker>()
+  #isRestored = false
   readonly #standIn: StandIn = { backendFor: (real) => this.backendFor(real) }
 
   constructor(settings: TestSettings) {
@@ -46,6 +65,15 @@ export abstract class BaseKit {
     return this
   }
 
+  /** Its backends are those of the app, or of a later kit, from `restore` on. @throws NotSupportedError then. */
+  protected assertStands(what: string): void {
+    if (!this.#isRestored) return
+    throw new NotSupportedError(
+      `${what}: the kit was restored, so it has no tasks any more.`,
+      `Call ${what} before restore(), or begin another kit by testTasks().`,
+    )
+  }
+
   protected within<T>(work: () => T): T {
     return within(this.#standIn, work)
   }
@@ -59,6 +87,7 @@ export abstract class BaseKit {
     schedule: Schedule<Return> | string,
     slot?: Date,
   ): Promise<TaskResult<Return>> {
+    this.assertStands('fire')
     const found = typeof schedule === 'string' ? scheduleOf(schedule) : schedule
     const [last = new Date()] = found.slots.upTo(Date.now(), 1)
     return this.within(() => found.fire(slot ?? last)) as Promise<TaskResult<Return>>
@@ -80,6 +109,7 @@ export abstract class BaseKit {
 
   /** Starts real workers side by side, for tests of races. They serve all queues of the backend `default`, and fire no schedules, unless told otherwise. */
   async workers(count = 1, options: WorkerOptions = {}): Promise<TestWorkers> {
+    this.assertStands('workers')
     check(settingsSubject('workers'), 'count', count, wholeNumber(1))
     const wanted = { queues: '*', interval: INTERVAL_MS, schedules: false, ...options } as const
     const started = await this.within(() =>
@@ -91,6 +121,7 @@ export abstract class BaseKit {
 
   /** Gives the app its own backends back, and stops the workers of the test. May be called again. */
   restore(): Promise<void> {
+    this.#isRestored = true
     end(this.#standIn)
     return this.#stop([...this.#workers])
   }
@@ -106,7 +137,8 @@ export abstract class BaseKit {
   }
 
   protected assertMs(ms: number): void {
-    check(settingsSubject('travel'), 'ms', ms, MILLISECONDS)
+    this.assertStands('travel')
+    check(settingsSubject('travel'), 'ms', ms, TRAVELLED)
   }
 
   async #stop(workers: readonly RunningWorker[]): Promise<void> {

@@ -16,6 +16,7 @@ import { MANAGER, runSettings } from '../options'
 import { drain, type HeardLane, type RunOptions, type RunReport } from '../run/drain'
 import { hearing, LEASE_SECONDS } from '../run/lane'
 import { BaseKit } from './base'
+import { listed, type Ready, readyOf, untilNext } from './listed'
 import { inSavepoint, WithinTransaction } from './within-transaction'
 
 /** Nothing is inferred from it. */
@@ -28,9 +29,6 @@ export interface Within {
 }
 
 export interface DrainOptions extends RunOptions, Within {}
-
-/** The most rows that are looked at. */
-const MOST_ROWS = 10_000
 
 /** Tasks are rows of a real database. */
 export class DatabaseTasks extends BaseKit {
@@ -63,12 +61,13 @@ export class DatabaseTasks extends BaseKit {
     options?: Within,
   ): Promise<TaskResult<Return>[]>
   async enqueued(task?: unknown, { manager }: Within = {}): Promise<TaskResult<unknown>[]> {
+    this.assertStands('enqueued')
     assertManager(manager, 'enqueued')
     const taskName = isTask(task) ? task.name : undefined
     const found: TaskResult<unknown>[] = []
     await this.#joining(manager, async () => {
       for (const backend of await this.#backendsOf(manager))
-        found.push(...(await backend.list({ limit: MOST_ROWS, taskName })))
+        for (const result of await listed(backend, { taskName })) found.push(result)
     })
     const time = ({ enqueuedAt }: TaskResult<unknown>): number => enqueuedAt?.getTime() ?? 0
     return found.toReversed().toSorted((a, b) => time(a) - time(b))
@@ -85,6 +84,7 @@ export class DatabaseTasks extends BaseKit {
     args?: ExpectedArgs<Fixed<Args>>,
     { manager, ...wanted }: Wanted & Within = {},
   ): Promise<TaskResult<Return>> {
+    this.assertStands('expectEnqueued')
     const expectation = expectationOf(task, args, wanted, 'expectEnqueued')
     const calls = await this.enqueued(undefined, { manager })
     return assertEnqueued(expectation, calls, this.settings.rules) as TaskResult<Return>
@@ -96,6 +96,7 @@ export class DatabaseTasks extends BaseKit {
     args?: ExpectedArgs<Fixed<Args>>,
     { manager, ...wanted }: Omit<Wanted, 'count'> & Within = {},
   ): Promise<void> {
+    this.assertStands('expectNotEnqueued')
     const expectation = expectationOf(task, args, wanted, 'expectNotEnqueued')
     const calls = await this.enqueued(undefined, { manager })
     assertNotEnqueued(expectation, calls, this.settings.rules)
@@ -103,6 +104,7 @@ export class DatabaseTasks extends BaseKit {
 
   /** Runs what is committed and due, and what that enqueues, one task after another, until nothing is left. @throws as `drain`. */
   async run(options: RunOptions = {}): Promise<RunReport> {
+    this.assertStands('run')
     return this.#drain(runSettings(options, 'run'), undefined)
   }
 
@@ -114,6 +116,7 @@ export class DatabaseTasks extends BaseKit {
    * that is in no transaction.
    */
   async drain({ manager, ...options }: DrainOptions = {}): Promise<RunReport> {
+    this.assertStands('drain')
     assertManager(manager, 'drain')
     return this.#drain(runSettings(options, 'drain'), manager)
   }
@@ -142,9 +145,13 @@ export class DatabaseTasks extends BaseKit {
         try {
           for (const backend of await this.#backendsOf(manager))
             lanes.push(await laneOf(backend, manager))
+          const ready = async (): Promise<Ready[]> =>
+            readyOf(await this.#backendsOf(manager), settings.queues)
           return await drain(lanes, {
             ...settings,
-            untilNext: () => this.#untilDue(settings.queues, manager),
+            untilNext: async () => untilNext(await ready()),
+            due: async () =>
+              (await ready()).filter(({ wait }) => wait < 0).map(({ result }) => result),
             travel: (ms) => this.travel(ms, { manager }),
           })
         } finally {
@@ -153,19 +160,6 @@ export class DatabaseTasks extends BaseKit {
       })
     // Within a transaction what else the caller's context holds of that is there, too, as by typeorm-transactional.
     return manager ? run() : inFreshContext(run)
-  }
-
-  async #untilDue(
-    queues: readonly string[] | null,
-    manager: EntityManager | undefined,
-  ): Promise<number | undefined> {
-    const waits: number[] = []
-    for (const backend of await this.#backendsOf(manager)) {
-      const now = (await backend.now()).getTime()
-      const ready = await backend.list({ limit: MOST_ROWS, status: 'READY', queues })
-      for (const { runAfter } of ready) if (runAfter) waits.push(runAfter.getTime() - now)
-    }
-    return waits.length === 0 ? undefined : Math.max(0, Math.min(...waits)) + 1
   }
 
   /** What reads and enqueues within `work` joins the transaction. */
@@ -186,6 +180,8 @@ export class DatabaseTasks extends BaseKit {
   }
 
   #backends(): DatabaseBackend[] {
+    // Also in a run during which the kit is restored.
+    this.assertStands('run')
     return this.within(() => backends.all()).filter((each) => each instanceof DatabaseBackend)
   }
 }

@@ -9,6 +9,7 @@ const INSTANTS = COLUMNS.flatMap(({ name, kind }) => (kind === 'instant' ? [name
 
 /** Moves all rows into the past, by so many milliseconds. */
 export function moveRowsBack(table: MemoryTable, ms: number): void {
+  table.changes += 1
   for (const row of table.rows.values()) {
     for (const name of INSTANTS) {
       const earlier = textBefore(row[name], ms)
@@ -18,7 +19,7 @@ export function moveRowsBack(table: MemoryTable, ms: number): void {
   }
 }
 
-/** Milliseconds until the next row of these queues is due that waits for its time; undefined: none does. */
+/** Milliseconds until the next row of these queues is due that waits for its time, less than 0 if it is; undefined: none does. */
 export function untilDue(table: MemoryTable, queues: readonly string[] | null): number | undefined {
   const dues = [...table.rows.values()]
     .filter((row) => row.status === 'READY' && isInQueues(row, { queues }))
@@ -26,6 +27,6 @@ export function untilDue(table: MemoryTable, queues: readonly string[] | null): 
       text === null || text === UNDELAYED || isParked(text) ? [] : (instantOf(text) ?? []),
     )
   if (dues.length === 0) return undefined
-  // The next millisecond: what is due in this one may be due in a part of it.
-  return Math.max(0, Math.min(...dues.map(Number)) - table.now()) + 1
+  const next = dues.reduce((least, due) => Math.min(least, Number(due)), Number.POSITIVE_INFINITY)
+  return next - table.now()
 }

@@ -1,9 +1,5 @@
-import type { EntityManager } from 'typeorm'
-import { joinable } from '../../backends/database/ambient-transaction'
-import { claim, hold, type MemoryRow } from '../../backends/memory/row'
-import { claimedRow } from '../../backends/database/row'
-import { wholeOptions } from '../../backends/keys'
-import { MemoryTable } from '../../backends/memory/table'
+import type { MemoryRow } from '../../backends/memory/row'
+import { isDue, isInQueues, MemoryTable } from '../../backends/memory/table'
 import type { Task, TaskBackend, TaskResult } from '../../index'
 import { backends } from '../../lib/backend-registry'
 import { inFreshContext } from '../../lib/execution/run-context'
@@ -17,13 +13,12 @@ import {
 import type { ExpectedArgs } from '../expect/matchers'
 import type { Wanted } from '../expect/wanted'
 import { runSettings, type RunSettings, type TestSettings } from '../options'
-import { drain, failureOf, type HeardLane, type RunOptions, type RunReport } from '../run/drain'
-import { closing, hearing, LEASE_SECONDS, runRow } from '../run/lane'
-import type { TaskRunError } from '../run/run-error'
-import { catching, type Thrown } from '../run/thrown'
+import { drain, type HeardLane, type RunOptions, type RunReport } from '../run/drain'
+import { closing, hearing, LEASE_SECONDS } from '../run/lane'
 import { BaseKit } from './base'
 import { moveRowsBack, untilDue } from './memory-time'
-import { Recorder } from './recorder'
+import { runInline } from './inline'
+import { type Recorded, Recorder } from './recorder'
 
 /** Nothing is inferred from it. */
 type Fixed<T> = [T][T extends unknown ? 0 : never]
@@ -52,10 +47,9 @@ export class RecordedTasks extends BaseKit {
   enqueued(): TaskResult<unknown>[]
   enqueued<Args extends unknown[], Return>(task: Task<Args, Return>): TaskResult<Return>[]
   enqueued(task?: unknown): TaskResult<unknown>[] {
+    this.assertStands('enqueued')
     const name = isTask(task) ? task.name : undefined
-    return [...this.#table.rows.values()]
-      .filter(({ task_path: path }) => name === undefined || path === name)
-      .map((row) => this.#recorderOf(row).read(row))
+    return this.#results(({ task_path: path }) => name === undefined || path === name)
   }
 
   /**
@@ -68,6 +62,7 @@ export class RecordedTasks extends BaseKit {
     args?: ExpectedArgs<Fixed<Args>>,
     wanted: Wanted = {},
   ): TaskResult<Return> {
+    this.assertStands('expectEnqueued')
     const expectation = expectationOf(task, args, wanted, 'expectEnqueued')
     const { rules } = this.settings
     const found = shownAt(this.expectEnqueued, () =>
@@ -82,6 +77,7 @@ export class RecordedTasks extends BaseKit {
     args?: ExpectedArgs<Fixed<Args>>,
     wanted: Omit<Wanted, 'count'> = {},
   ): void {
+    this.assertStands('expectNotEnqueued')
     const expectation = expectationOf(task, args, wanted, 'expectNotEnqueued')
     const { rules } = this.settings
     shownAt(this.expectNotEnqueued, () => assertNotEnqueued(expectation, this.enqueued(), rules))
@@ -93,6 +89,7 @@ export class RecordedTasks extends BaseKit {
    * @throws TaskRunError if the last run of a task has failed, unless `throwFailures` is false.
    */
   async run(options: RunOptions = {}): Promise<RunReport> {
+    this.assertStands('run')
     const settings = runSettings(options, 'run')
     return inFreshContext(() => this.within(() => this.#drain(settings)))
   }
@@ -105,6 +102,12 @@ export class RecordedTasks extends BaseKit {
   /** Forgets everything that was enqueued. */
   clear(): void {
     this.#table.rows.clear()
+  }
+
+  #results(isWanted: (row: MemoryRow) => boolean): TaskResult<unknown>[] {
+    return [...this.#table.rows.values()]
+      .filter(isWanted)
+      .map((row) => this.#recorderOf(row).read(row))
   }
 
   #recorderOf({ backend_name: alias }: MemoryRow): Recorder {
@@ -126,58 +129,19 @@ export class RecordedTasks extends BaseKit {
   async #drain(settings: RunSettings): Promise<RunReport> {
     const untilNext = async (): Promise<number | undefined> =>
       untilDue(this.#table, settings.queues)
+    const due = async (): Promise<TaskResult<unknown>[]> =>
+      this.#results(
+        (row) =>
+          row.status === 'READY' && isInQueues(row, settings) && isDue(row, this.#table.now()),
+      )
     const lanes = await this.#lanes()
     const travel = (ms: number): Promise<void> => this.travel(ms)
     const stores = lanes.map(({ store }) => store)
-    return closing(stores, () => drain(lanes, { ...settings, untilNext, travel }))
+    return closing(stores, () => drain(lanes, { ...settings, untilNext, due, travel }))
   }
 
-  readonly #runInline = async (
-    rows: readonly MemoryRow[],
-    recorder: Recorder,
-    manager: EntityManager | undefined,
-  ): Promise<void> => {
-    const run = (): Promise<void> => this.#allToTheirEnds(rows, recorder)
-    // Within a transaction what else the caller's context holds of that is there, too.
-    await this.within(() =>
-      manager
-        ? joinable(manager.connection, (join) => join(manager, run))
-        : inFreshContext(() => this.within(run)),
-    )
-  }
-
-  /** All of them, also after one has failed. @throws TaskRunError of the first that fails. */
-  async #allToTheirEnds(rows: readonly MemoryRow[], recorder: Recorder): Promise<void> {
-    if (rows.some(isOfFlow)) return void (await this.#drain(runSettings({}, 'inline')))
-    const failures: TaskRunError[] = []
-    for (const row of rows)
-      if (recorder.isDueNow(row)) {
-        const failure = await this.#toItsEnd(row, recorder)
-        if (failure) failures.push(failure)
-      }
-    if (failures[0]) throw failures[0]
-  }
-
-  /** Its retries follow at once. Gives the failure of one that fails for good. */
-  async #toItsEnd(row: MemoryRow, recorder: Recorder): Promise<TaskRunError | undefined> {
-    const thrown: Thrown = new Map()
-    const heard = hearing()
-    const store = await recorder.openStore({ leaseSeconds: LEASE_SECONDS, wakeup: heard.hear })
-    const lane = { backend: recorder, store }
-    const run = async (): Promise<void> => {
-      while (row.status === 'READY') {
-        claim(row, 'test', this.#table.now())
-        hold(row, LEASE_SECONDS, this.#table.now())
-        await runRow(lane, claimedRow(row), { heard })
-      }
-    }
-    await closing([store], () => catching(thrown, run))
-    return row.status === 'FAILED' ? failureOf([recorder.read(row)], thrown) : undefined
-  }
-}
-
-function isOfFlow({ options, unique_key: key }: MemoryRow): boolean {
-  return wholeOptions(options, key)?.includes('"flow"') ?? false
+  readonly #runInline: Recorded = (rows, recorder, manager) =>
+    this.within(() => runInline(rows, recorder, manager))
 }
 
 /** Runners show the line at the top of the stack: that of the test, which called `method`. */

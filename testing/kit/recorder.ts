@@ -1,15 +1,19 @@
 import type { EntityManager } from 'typeorm'
 import { DatabaseBackend } from '../../backends/database'
 import { joinable, managerFor } from '../../backends/database/ambient-transaction'
+import { Filling } from '../../backends/database/flows/fill'
+import { partOf } from '../../backends/database/flows/settling'
+import { claimedRow } from '../../backends/database/row'
 import { afterRollback } from '../../backends/database/wakeups/after-commit'
 import { MemoryBackend } from '../../backends/memory/backend'
-import { finish, mayFinish, type MemoryRow } from '../../backends/memory/row'
+import { MemoryFlowRows } from '../../backends/memory/flow-rows'
+import { claim, finish, hold, mayFinish, type MemoryRow } from '../../backends/memory/row'
 import { isDue, type MemoryTable } from '../../backends/memory/table'
 import { UnconfiguredBackend } from '../../backends/unconfigured'
 import { NotSupportedError, type Order, type TaskBackend, type TaskResult } from '../../index'
 import { LeaseLost } from '../../lib/errors/run-errors'
 import type { FlowPlan } from '../../lib/row/flow-parts'
-import type { Outcome } from '../../lib/store'
+import type { ClaimedRow, Outcome } from '../../lib/store'
 import type { AnyTask } from '../../lib/task-type'
 
 /** Called with the rows that a call has added, and the manager whose transaction it joined. */
@@ -24,12 +28,14 @@ export class Recorder extends MemoryBackend {
   override readonly supportsTransactions = true
   readonly #real: TaskBackend
   readonly #recorded: Recorded | undefined
+  readonly #filling: Filling
 
   constructor(real: TaskBackend, table: MemoryTable, recorded?: Recorded) {
     const isUnconfigured = real instanceof UnconfiguredBackend
     super(real.alias, { queues: isUnconfigured ? [] : real.settings.queues, options: { table } })
     this.#real = real
     this.#recorded = recorded
+    this.#filling = new Filling(new MemoryFlowRows(table))
   }
 
   override validate(task: AnyTask): void {
@@ -43,7 +49,10 @@ export class Recorder extends MemoryBackend {
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     const manager = await this.#joined(orders[0]?.task.manager)
     const results: TaskResult<unknown>[] = []
-    for (const order of orders) results.push(await super.enqueue(order))
+    for (const order of orders) {
+      this.#keepHolder(order, manager)
+      results.push(await super.enqueue(order))
+    }
     return this.#added(results, manager)
   }
 
@@ -55,6 +64,13 @@ export class Recorder extends MemoryBackend {
   /** The result as its row stands now. */
   read(row: MemoryRow): TaskResult<unknown> {
     return this.resultOf(row)
+  }
+
+  /** A row that is due, as a claim gives it, with the values that it has waited for. */
+  async claimed(row: MemoryRow, leaseSeconds: number): Promise<ClaimedRow> {
+    claim(row, 'test', this.table.now())
+    hold(row, leaseSeconds, this.table.now())
+    return claimedRow(partOf(row.options).awaits ? await this.#filling.filled(row) : row)
   }
 
   isDueNow(row: MemoryRow): boolean {
@@ -95,6 +111,18 @@ export class Recorder extends MemoryBackend {
     await this.#recorded(added, this, manager)
     for (const result of results) await result.refresh()
     return results
+  }
+
+  /** What the order changes in the row that has its key is undone with the transaction. */
+  #keepHolder(order: Order, manager: EntityManager | undefined): void {
+    const holder = this.table.holderOf(order)
+    if (!manager?.queryRunner || !holder) return
+    const { args_kwargs, run_after, unique_key, status } = holder
+    afterRollback(manager.queryRunner, () => {
+      if (holder.status !== status) return
+      Object.assign(holder, { args_kwargs, run_after, unique_key })
+      this.table.changes += 1
+    })
   }
 
   /** The manager of the transaction that an enqueue joins, as in production; undefined outside of any. */

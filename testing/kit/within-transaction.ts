@@ -2,7 +2,8 @@ import type { EntityManager } from 'typeorm'
 import { InvalidTaskError, type Order, TaskBackend, type TaskResult } from '../../index'
 import type { Outcome } from '../../lib/store'
 
-const MARK = 'typeorm_tasks_test_run'
+/** A drain within a drain has savepoints of its own: MySQL and MariaDB forget one whose name is used again. */
+let marks = 0
 
 /** A backend as tasks see it that run in the transaction of a test. */
 export class WithinTransaction extends TaskBackend {
@@ -49,12 +50,13 @@ export async function inSavepoint<T>(
   work: () => Promise<T>,
   taskName: string,
 ): Promise<T> {
-  await manager.query(`SAVEPOINT ${MARK}`)
+  const mark = `typeorm_tasks_test_run_${++marks}`
+  await manager.query(`SAVEPOINT ${mark}`)
   const done = await work()
   try {
-    await manager.query(`RELEASE SAVEPOINT ${MARK}`)
+    await manager.query(`RELEASE SAVEPOINT ${mark}`)
   } catch {
-    await manager.query(`ROLLBACK TO SAVEPOINT ${MARK}`).catch((cause: unknown) => {
+    await manager.query(`ROLLBACK TO SAVEPOINT ${mark}`).catch((cause: unknown) => {
       throw new InvalidTaskError(
         `Task "${taskName}" has ended the transaction of the test.`,
         'Let no task that is run by drain({ manager }) send COMMIT or ROLLBACK; on MySQL and MariaDB no CREATE, ALTER, DROP or TRUNCATE either.',

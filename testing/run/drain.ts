@@ -1,7 +1,15 @@
-import type { ClaimedRow, ErrorRecord, Outcome, TaskResult } from '../../index'
+import {
+  type ClaimedRow,
+  type ErrorRecord,
+  type Outcome,
+  ResultNotFoundError,
+  type TaskResult,
+} from '../../index'
+import { clock } from '../../lib/clock'
 import { headline, isA } from '../../lib/errors/error-record'
 import { RetryLater } from '../../lib/errors/run-errors'
-import { claimNext, type Hearing, type Lane, runRow } from './lane'
+import { AGAIN_MS, claimNext, type Hearing, type Lane, runRow } from './lane'
+import { notClaimed } from './not-claimed'
 import { TaskRunError } from './run-error'
 import { catching, type Thrown } from './thrown'
 
@@ -22,7 +30,7 @@ export interface RunOptions {
 export interface RunReport {
   /** How many runs there were: a task that is retried has several. */
   readonly runs: number
-  /** The tasks that ran, each once, in the order of their first runs. */
+  /** The tasks that ran, each once, in the order of their first runs; without those whose rows a task has deleted. */
   readonly results: readonly TaskResult<unknown>[]
 }
 
@@ -31,10 +39,15 @@ export interface Draining {
   readonly untilFinished: boolean
   readonly throwFailures: boolean
   readonly atMost: number
-  /** Milliseconds until the next row is due; undefined: none waits for its time. */
+  /** Milliseconds until the next row is due, less than 0 if it is; undefined: none waits for its time. */
   readonly untilNext: () => Promise<number | undefined>
+  /** All that are READY and due, for an error. */
+  readonly due: () => Promise<readonly TaskResult<unknown>[]>
   readonly travel: (ms: number) => Promise<void>
 }
+
+/** So often a row that is due is asked for: another transaction may have it locked for a moment. */
+const MOST_REFUSED = 20
 
 /** A lane, and what its store hears. */
 export type HeardLane = Lane & { readonly heard?: Hearing | undefined }
@@ -52,9 +65,22 @@ export async function drain(lanes: readonly HeardLane[], options: Draining): Pro
   const runs = await catching(thrown, () => runAll(lanes, options, done))
   const results: TaskResult<unknown>[] = []
   // One after another: a transaction has one connection.
-  for (const [id, { lane }] of done) results.push(await lane.backend.getResult(id))
+  for (const [id, { lane }] of done) {
+    const result = await resultOf(lane, id)
+    if (result) results.push(result)
+  }
   if (options.throwFailures) throwFailed(results, done, thrown)
   return { runs, results }
+}
+
+/** Undefined: a task has deleted the row. */
+async function resultOf({ backend }: Lane, id: string): Promise<TaskResult<unknown> | undefined> {
+  try {
+    return await backend.getResult(id)
+  } catch (error) {
+    if (isA(error, ResultNotFoundError)) return undefined
+    throw error
+  }
 }
 
 async function runAll(
@@ -77,16 +103,20 @@ async function runAll(
 
 async function nextOf(
   lanes: readonly HeardLane[],
-  { queues, untilFinished, untilNext, travel }: Draining,
+  options: Draining,
 ): Promise<{ lane: HeardLane; row: ClaimedRow } | undefined> {
-  for (;;) {
+  const { queues, untilFinished, untilNext, travel } = options
+  for (let refused = 0; ;) {
     for (const lane of lanes) {
       const row = await claimNext(lane, queues)
       if (row) return { lane, row }
     }
     const ms = untilFinished ? await untilNext() : undefined
     if (ms === undefined) return undefined
-    await travel(ms)
+    // What is due in this millisecond may be due in a part of it.
+    if (ms >= 0) await travel(ms + 1)
+    else if (refused++ < MOST_REFUSED) await clock.sleep(AGAIN_MS)
+    else throw await notClaimed(lanes, await options.due())
   }
 }
 

@@ -10,8 +10,8 @@ import { type Ran, Slot } from './slot'
 
 /** A row stays claimed for so many seconds, since nothing renews its lease: a debugger may halt a test for long. */
 export const LEASE_SECONDS = 3_600
-/** Delay in ms before an outcome is handed in again whose row somebody has locked. */
-const AGAIN_MS = 50
+/** Delay in ms before a row that somebody has locked is asked for, or its outcome handed in, again. */
+export const AGAIN_MS = 50
 
 const WORKER_ID = 'test'
 
@@ -63,7 +63,16 @@ export async function runRow(
   const { backend, store, around = (work) => work() } = lane
   const slot = new Slot(backend, store.maxCrashes)
   if (heard) heard.slot = { key: row.key, slot }
-  const ran = await around(() => slot.run(row, signal), row.values.taskName)
+  const ran = await around(() => slot.run(row, signal), row.values.taskName).catch(
+    async (error: unknown) => {
+      // A row of a transaction that the task has committed: nobody else would end it.
+      const { key, claims } = row
+      await handedIn(store, { key, claims, status: 'FAILED', error: recordOf(error) }).catch(
+        () => {},
+      )
+      throw error
+    },
+  )
   if ('unbegun' in ran) throw await givenBack(lane, row, ran)
   const outcome = await handedIn(store, ran.outcome)
   if (!outcome || outcome.status === 'READY') return outcome

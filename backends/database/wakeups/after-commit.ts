@@ -37,7 +37,8 @@ const commits = onePerProcess('commits', () => {
         all.filter((each) => each.depth <= depth),
       )
       if (depth === 0) pending.delete(data)
-      for (const each of all) if (each.depth > depth) each.undo()
+      // The last one first: it knows what the one before it has left.
+      for (const each of all.toReversed()) if (each.depth > depth) each.undo()
     },
   }
   return { pending, undoing, subscriber }

@@ -93,6 +93,32 @@ describe('an expectation that holds', () => {
     tasks.expectEnqueued(invite, [anything, matching((tags: string[]) => tags.includes('vip'))])
   })
 
+  it('takes -0 as JSON writes it', async () => {
+    await echo.enqueue({ balance: -0 })
+    tasks.expectEnqueued(echo, [{ balance: -0 }])
+    tasks.expectEnqueued(echo, [{ balance: 0 }])
+  })
+
+  it.each<[string, object, object, boolean]>([
+    ['objects in a list are whole', { a: [{ b: 1, c: 2 }] }, { a: [{ b: 1 }] }, false],
+    ['and may be parts', { a: [{ b: 1, c: 2 }] }, { a: [partial({ b: 1 })] }, true],
+    ['lists are whole', { a: [1, 2, 3] }, { a: [1] }, false],
+    ['dates', { a: new Date(0) }, { a: new Date(5) }, false],
+    ['the same date', { a: new Date(0) }, { a: new Date(0) }, true],
+    ['what is not there', { a: 1 }, { b: undefined }, true],
+    ['objects at any depth', { a: { b: 1, c: { d: 2, e: 3 } } }, { a: { c: { d: 2 } } }, true],
+  ])('partial is the same in toEqual: %s', async (_, value, parts, holds) => {
+    await echo.enqueue(JSON.parse(JSON.stringify(value)) as object)
+    const inKit = () => tasks.expectEnqueued(echo, [partial(parts)])
+    if (holds) {
+      inKit()
+      expect(value).toEqual(partial(parts))
+      return
+    }
+    expect(inKit).toThrow(TaskExpectationError)
+    expect(value).not.toEqual(partial(parts))
+  })
+
   it('takes the matchers of Jest, at any depth', async () => {
     await invite.enqueue(ANN, ['new'])
     tasks.expectEnqueued(invite, [expect.objectContaining({ id: 1 }), expect.any(Array)])

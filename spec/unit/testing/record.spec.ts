@@ -170,6 +170,24 @@ describe('recording', () => {
     expect(backends.get('default')).toBeInstanceOf(DummyBackend)
   })
 
+  it('refuses everything once it is restored, also while a later kit is there', async () => {
+    await note.enqueue('of the first')
+    await tasks.restore()
+    const later = testTasks()
+    await note.enqueue('of the later')
+    const told = 'the kit was restored, so it has no tasks any more'
+    await expect(tasks.run()).rejects.toThrow(`run: ${told}`)
+    await expect(tasks.travel(1)).rejects.toThrow(`travel: ${told}`)
+    await expect(tasks.fire('kit.hourly')).rejects.toThrow(`fire: ${told}`)
+    await expect(tasks.workers()).rejects.toThrow(`workers: ${told}`)
+    expect(() => tasks.enqueued()).toThrow(`enqueued: ${told}`)
+    expect(() => tasks.expectEnqueued(note)).toThrow(`expectEnqueued: ${told}`)
+    expect(() => tasks.expectNotEnqueued(note)).toThrow(`expectNotEnqueued: ${told}`)
+    expect(seen).toEqual([])
+    expect((await later.run()).runs).toBe(1)
+    await later.restore()
+  })
+
   it('is stacked: the kit before is there again after the last one', async () => {
     const inner = testTasks()
     await note.enqueue('inner')
@@ -205,6 +223,16 @@ describe('run', () => {
     await tasks.run()
     expect(seen).toEqual(['first', 'second', 'third'])
   })
+
+  it('runs 10,000 tasks, and what is more urgent first also if it comes meanwhile', async () => {
+    const urgent = note.using({ priority: 5 })
+    const first = task('kit.first', async () => void (await urgent.enqueue('urgent')))
+    await first.using({ priority: 1 }).enqueue()
+    for (let i = 0; i < 10_000; i++) await note.enqueue(String(i))
+    expect((await tasks.run({ atMost: 20_000 })).runs).toBe(10_002)
+    expect(seen.slice(0, 2)).toEqual(['urgent', '0'])
+    expect(seen.at(-1)).toBe('9999')
+  }, 15_000)
 
   it('serves some queues only, if told so', async () => {
     await two.enqueue()
@@ -356,6 +384,12 @@ describe('time', () => {
     await expect(tasks.travel(-1)).rejects.toBeInstanceOf(InvalidSettingsError)
   })
 
+  it.each([-1, Number.NaN, Number.MAX_SAFE_INTEGER])('does not travel %d ms', async (ms) => {
+    await expect(tasks.travel(ms)).rejects.toThrow(
+      /^travel, ms: expected a number of milliseconds from 0 to 31557600000000, which are 1000 years, got/,
+    )
+  })
+
   it('travel makes tasks too old', async () => {
     await note.using({ maxAge: 1_000 }).enqueue('late')
     await tasks.travel(2_000)
@@ -465,6 +499,81 @@ describe('inline', () => {
       .next((sum) => add.order(sum, 100))
       .enqueue()
     expect(flow.last.returnValue).toBe(103)
+  })
+})
+
+describe('inline, what never ends', () => {
+  beforeEach(async () => {
+    await tasks.restore()
+    tasks = testTasks({ mode: 'inline' })
+  })
+
+  it('is a task that throws RetryLater for ever', async () => {
+    const later = task('kit.forEver', () => {
+      throw new RetryLater(60_000)
+    })
+    await expect(later.enqueue()).rejects.toThrow(
+      /^After 1000 runs task "kit.forEver" \(.*\) is to run again/,
+    )
+  })
+
+  it('is a task that enqueues itself again and again', async () => {
+    const failure = await endless.enqueue().catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(TaskRunError)
+    expect(String((failure as TaskRunError).stack).length).toBeLessThan(100_000)
+    expect(tasks.enqueued(endless)).toHaveLength(1_001)
+  })
+
+  it('is not a task that enqueues others, in a chain or side by side', async () => {
+    const chain = task('kit.chain', async (n: number): Promise<void> => {
+      if (n > 1) await chain.enqueue(n - 1)
+    })
+    expect((await chain.enqueue(1_000)).status).toBe('SUCCESSFUL')
+    const wide = task('kit.wide', async () => {
+      await Promise.all(Array.from({ length: 1_100 }, () => nothing.enqueue()))
+    })
+    expect((await wide.enqueue()).status).toBe('SUCCESSFUL')
+  })
+})
+
+describe('inline, a flow', () => {
+  beforeEach(async () => {
+    await tasks.restore()
+    tasks = testTasks({ mode: 'inline' })
+  })
+
+  it('tries a member again at once', async () => {
+    failures = 2
+    const flow = await group([flaky.order(), flaky.order()])
+      .next((values) => echo.order(values))
+      .enqueue()
+    expect(flow.last.returnValue).toEqual(['at last', 'at last'])
+  })
+
+  it('may have many members', async () => {
+    const orders = Array.from({ length: 1_100 }, (_, i) => add.order(i))
+    const flow = await group(orders)
+      .next((values) => echo.order(values))
+      .enqueue()
+    expect(flow.last.returnValue).toHaveLength(1_100)
+  })
+
+  it('runs its own tasks only', async () => {
+    await note.using({ runAfter: new Date(Date.now() + 60_000) }).enqueue('of nobody')
+    await tasks.travel(120_000)
+    await group([note.order('member')])
+      .next(() => note.order('last'))
+      .enqueue()
+    expect(seen).toEqual(['member', 'last'])
+  })
+
+  it('throws what a member throws, once the callback has run', async () => {
+    const told = task('kit.told', () => void seen.push('told'))
+    const flow = group([fail.order('the reason'), note.order('other')]).onFailure(() =>
+      told.order(),
+    )
+    await expect(flow.enqueue()).rejects.toMatchObject({ cause: new RangeError('the reason') })
+    expect(seen).toEqual(['other', 'told'])
   })
 })
 

@@ -7,6 +7,7 @@ import {
   runUntilEmpty,
   startWorker,
   task,
+  taskFacts,
 } from 'typeorm-tasks'
 import { register } from 'typeorm-tasks/prometheus'
 import { describeEachDatabase } from '../support/databases'
@@ -164,6 +165,39 @@ describe('a registry', () => {
     end()
     await welcome.enqueue()
     expect(await registry.metrics()).toBe('\n')
+  })
+
+  it('keeps measuring queues where a second call does not say whether it should', () => {
+    const registry = new Registry()
+    const names = (): string[] => registry.getMetricsAsArray().map(({ name }) => name)
+    const first = register(registry, { queues: true })
+    const second = register(registry)
+    first()
+    expect(names()).toContain('typeorm_tasks_queue_due')
+    const third = register(registry, { queues: false })
+    expect(names()).not.toContain('typeorm_tasks_queue_due')
+    expect(names()).toContain('typeorm_tasks_runs_total')
+    third()
+    second()
+    expect(names()).toEqual([])
+    const last = register(registry)
+    expect(names()).not.toContain('typeorm_tasks_queue_due')
+    last()
+  })
+
+  it('is left as it was if a metric of the app has one of the names', async () => {
+    const registry = new Registry()
+    new Counter({ name: 'typeorm_tasks_lost_total', help: 'x', registers: [registry] })
+    expect(() => register(registry)).toThrow(
+      "register: the registry has a metric named 'typeorm_tasks_lost_total' already. Rename that one, or register in a registry of its own: register(new Registry()).",
+    )
+    expect(registry.getMetricsAsArray().map(({ name }) => name)).toEqual([
+      'typeorm_tasks_lost_total',
+    ])
+    expect(taskFacts.isHeard).toBe(false)
+
+    registry.clear()
+    register(registry)()
   })
 
   it('must be one, and its options known', () => {

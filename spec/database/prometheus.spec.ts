@@ -1,5 +1,5 @@
 import { Counter, Registry } from 'prom-client'
-import type { DataSource } from 'typeorm'
+import { DataSource, type DataSourceOptions } from 'typeorm'
 import {
   configureTasks,
   DBTaskResult,
@@ -10,6 +10,7 @@ import {
   taskFacts,
 } from 'typeorm-tasks'
 import { register } from 'typeorm-tasks/prometheus'
+import { Proxy } from '../faults/kit/proxy'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
 
@@ -130,6 +131,49 @@ describeEachDatabase((database) => {
     })
   }
 })
+
+describeEachDatabase(
+  (database) => {
+    it('is collected in 3 seconds also when the database stands still, and has its queues again once that answers', async () => {
+      catchLog()
+      const direct = (await database.fresh()) as DataSourceOptions & { host: string; port: number }
+      const proxy = await Proxy.to(direct)
+      const options = { ...direct, port: proxy.port, entities: [DBTaskResult], synchronize: true }
+      const dataSource = await new DataSource(options as DataSourceOptions).initialize()
+      configureTasks({
+        default: {
+          BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+          QUEUES: [],
+          OPTIONS: { dataSource },
+        },
+      })
+      const registry = new Registry()
+      const end = register(registry, { queues: true })
+      await welcome.using({ queueName: 'default' }).enqueue()
+      proxy.delay(600_000)
+      const startedAt = performance.now()
+      const text = await registry.metrics()
+      expect(performance.now() - startedAt).toBeLessThan(3_000)
+      expect(text).toContain('typeorm_tasks_sent_total{queue="default",task="prom.welcome"} 1\n')
+      expect(text).not.toContain('typeorm_tasks_queue_due{')
+      expect(await registry.metrics()).toContain(
+        'typeorm_tasks_queue_look_faults_total{backend="default",error="TimeoutError"} 1\n',
+      )
+
+      proxy.delay(0)
+      proxy.cut()
+      const due = 'typeorm_tasks_queue_due{backend="default",queue="default"} 1\n'
+      for (let tries = 0; !(await registry.metrics()).includes(due); tries++) {
+        if (tries === 100) throw new Error('The queues stay away.')
+        await new Promise((resolve) => setTimeout(resolve, 200))
+      }
+      end()
+      await dataSource.destroy()
+      await proxy.close()
+    }, 30_000)
+  },
+  { only: ['postgres', 'mariadb', 'mysql'] },
+)
 
 describe('a registry', () => {
   beforeEach(() => {

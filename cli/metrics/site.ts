@@ -1,10 +1,11 @@
 import { UsageError } from '../../lib/errors/errors'
 import type { Answer, Site } from '../http/routes'
+import type { Measured } from './ask-child'
 import type * as metrics from './metrics'
 import type { MetricsOptions } from './options'
 
-/** Whose metrics are shown, of a supervisor. */
-export type CollectFleet = () => Promise<readonly (readonly object[])[]>
+/** What all workers of a supervisor measure, the first one first. */
+export type CollectFleet = () => Promise<readonly Measured[]>
 
 interface Call extends MetricsOptions {
   readonly processes: number
@@ -29,8 +30,8 @@ export class MetricsSite {
       assertNoneWanted(options)
       return
     }
-    const { metricsForSupervisor, ownMetrics, summed } = withPackage()
-    if (options.processes > 1) this.#answer = async () => summed(await this.#collect())
+    const { labelled, metricsForSupervisor, ownMetrics } = withPackage()
+    if (options.processes > 1) this.#answer = async () => labelled(await this.#collect())
     else if (options.supervised) metricsForSupervisor(options)
     else this.#answer = ownMetrics(options)
   }

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { clock } from '../../lib/clock'
 import { log } from '../../lib/events/logger'
 import { ChildHealth } from '../health/child-health'
-import { askMetrics } from '../metrics/ask-child'
+import { askMetrics, type Measured } from '../metrics/ask-child'
 import { onHealth, onLoaded, onStarted, reportLoaded, SIGNALS, spawnSelf } from './self'
 
 const FIRST_DELAY_MS = 100
@@ -58,9 +58,9 @@ export class SupervisedWorker {
     }
   }
 
-  /** What its process measures; undefined: there is none, or it does not answer. */
-  async metrics(): Promise<object[] | undefined> {
-    return this.#child && askMetrics(this.#child)
+  /** What its process measures. */
+  async metrics(): Promise<Measured> {
+    return this.#child ? askMetrics(this.#child) : 'silent'
   }
 
   /** Sends a signal to the process, if there is one. */

@@ -21,10 +21,7 @@ export async function superviseProcesses(options: FleetOptions, probes: Probes):
   const workers = first ? [first, ...others] : []
   const fleet = new Fleet(workers)
   probes.show(() => fleetReport(workers, fleet.stopping.aborted))
-  probes.metrics.collectFrom(async () => {
-    const answers = await Promise.all(workers.map((worker) => worker.metrics()))
-    return answers.filter((answer) => answer !== undefined)
-  })
+  probes.metrics.collectFrom(() => Promise.all(workers.map((worker) => worker.metrics())))
   // The others wait until the first has started, so a mistake in the settings is logged once and ends all.
   const codes = await Promise.all(
     workers.map(async (worker) =>

@@ -47,8 +47,9 @@ export function instrument(options: InstrumentOptions = {}): () => void {
   process[KEY]?.()
   const stops: (() => void)[] = []
   if (traces) {
-    setTracer(new TaskTracer(trace.getTracer(SCOPE), parent, spansAreMute()))
-    stops.push(() => void setTracer(undefined))
+    const tracer = new TaskTracer(trace.getTracer(SCOPE), parent, spansAreMute())
+    setTracer(tracer)
+    stops.push(() => removeTracer(tracer))
   }
   if (metrics && !metricsAreMute())
     stops.push(measure(metersOf(meterProvider.getMeter(SCOPE), stops), { queues }))
@@ -57,4 +58,10 @@ export function instrument(options: InstrumentOptions = {}): () => void {
   }
   process[KEY] = end
   return end
+}
+
+/** One that the app has set later stays. */
+function removeTracer(tracer: TaskTracer): void {
+  const latest = setTracer(undefined)
+  if (latest !== tracer) setTracer(latest)
 }

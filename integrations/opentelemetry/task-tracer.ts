@@ -1,6 +1,5 @@
 import {
   type Attributes,
-  type Context,
   context,
   createContextKey,
   type Link,
@@ -86,7 +85,8 @@ export class TaskTracer implements Tracer {
   }
 
   begin(run: TracedRun): RunTrace {
-    if (this.#isMute()) return UNTRACED
+    // A worker begins its runs in a fresh context: only the caller of a task that runs in place can have suppressed tracing.
+    if (this.#isMute() || isSuppressed()) return UNTRACED
     const enqueued = spanContextOf(run.enqueued)
     const firstRun = spanContextOf(run.firstRun === null ? null : { traceparent: run.firstRun })
     const isChild = this.#parent === 'child' && enqueued !== undefined
@@ -101,7 +101,7 @@ export class TaskTracer implements Tracer {
     )
     return {
       context: writtenOf(span),
-      within: (work) => context.with(trace.setSpan(traced(context.active()), span), work),
+      within: (work) => context.with(trace.setSpan(context.active(), span), work),
       end: (end) => endSpan(span, end),
     }
   }
@@ -116,8 +116,8 @@ export class TaskTracer implements Tracer {
   }
 }
 
-function traced(within: Context): Context {
-  return within.deleteValue(SUPPRESSED)
+function isSuppressed(): boolean {
+  return context.active().getValue(SUPPRESSED) === true
 }
 
 /** `process mail`; where several queues are sent to, `send` alone. */

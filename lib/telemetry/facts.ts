@@ -81,7 +81,7 @@ export interface WorkerAtWork {
   readonly running: number
 }
 
-export type FactListener = (fact: TaskFact) => void
+export type FactListener = (fact: TaskFact) => unknown
 
 /** The facts of this process. Listeners only watch: their faults are logged and change no task's fate. */
 @OneClass('TaskFacts')
@@ -102,20 +102,28 @@ export class TaskFacts {
     }
   }
 
-  /** Never throws. */
+  /** Never throws and never waits for a listener's promise. */
   send(fact: TaskFact): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(fact)
-      } catch (error) {
-        log.error(`A listener of task facts failed (${fact.what}): ${briefly(error)}`)
-      }
-    }
+    for (const listener of this.#listeners) this.#tell(listener, fact)
   }
 
   /** A plain property is read where a getter would be called, for every task. */
   #count(): void {
     Object.assign(this, { isHeard: this.#listeners.size > 0 })
+  }
+
+  #tell(listener: FactListener, fact: TaskFact): void {
+    try {
+      const heard = listener(fact)
+      if (typeof heard === 'object' && heard !== null)
+        void Promise.resolve(heard).catch((error: unknown) => this.#fault(fact, error))
+    } catch (error) {
+      this.#fault(fact, error)
+    }
+  }
+
+  #fault({ what }: TaskFact, error: unknown): void {
+    log.error(`A listener of task facts failed (${what}): ${briefly(error)}`)
   }
 }
 

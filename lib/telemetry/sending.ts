@@ -3,7 +3,7 @@ import { recordOf } from '../errors/error-record'
 import type { Order } from '../order'
 import type { TaskResult } from '../result'
 import { taskFacts } from './facts'
-import { tracing } from './tracer'
+import { sendTraced, tracing } from './tracer'
 
 type Stored = readonly TaskResult<unknown>[]
 
@@ -20,11 +20,7 @@ export async function sending(
   const startedAt = clock.now()
   try {
     const { tracer } = tracing
-    const results = await (tracer
-      ? tracer.send(orders, (trace) =>
-          store(trace ? orders.map((order) => ({ ...order, trace })) : orders),
-        )
-      : store(orders))
+    const results = await (tracer ? sendTraced(tracer, orders, store) : store(orders))
     tell(orders, results, clock.now() - startedAt, null)
     return results
   } catch (error) {

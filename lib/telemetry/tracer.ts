@@ -83,6 +83,27 @@ export function inChild<T>(context: TraceContext | undefined, work: () => T): T 
   return tracer && context ? tracer.inChild(context, work) : work()
 }
 
+type Stored = readonly TaskResult<unknown>[]
+
+/** Stores orders with their trace. A fault of the tracer changes no task's fate: they are stored once, also without a trace. */
+export async function sendTraced(
+  tracer: Tracer,
+  orders: readonly Order[],
+  store: (orders: readonly Order[]) => Promise<Stored>,
+): Promise<Stored> {
+  let stored: Promise<Stored> | undefined
+  const storeOnce = (trace?: TraceContext): Promise<Stored> =>
+    (stored ??= store(trace ? orders.map((order) => ({ ...order, trace })) : orders))
+  try {
+    return await tracer.send(orders, storeOnce)
+  } catch (error) {
+    // Where they could not be stored, that is the error of the call.
+    const results = await storeOnce()
+    sayFault(error)
+    return results
+  }
+}
+
 /** A fault of the tracer changes no task's fate. */
 export function beginTrace(tracer: Tracer, run: TracedRun): RunTrace | undefined {
   try {

@@ -215,6 +215,39 @@ describeEachDatabase((database) => {
     expect(begun).toEqual(odd.map(() => ({ attempt: 1, enqueued: null, firstRun: null })))
   })
 
+  it('takes a listener that rejects as one that throws', async () => {
+    const lines = catchLog()
+    const rejecting = taskFacts.connect(async () => {
+      throw new Error('of the promise')
+    })
+    await plain.enqueue(1)
+    rejecting()
+    await new Promise(setImmediate)
+
+    expect(lines).toContainEqual([
+      'error',
+      expect.stringMatching(/^A listener of task facts failed \(sent\): .*of the promise/),
+    ])
+  })
+
+  it.each([
+    ['before it stores', false],
+    ['after it has stored', true],
+  ])('enqueues once where the tracer throws %s', async (_, isStored) => {
+    const lines = catchLog()
+    setTracer({
+      ...tracerThat([], []),
+      send: async (__, store) => {
+        if (isStored) await store(CONTEXT)
+        throw new Error('of the tracer')
+      },
+    })
+    const result = await plain.enqueue(1)
+
+    expect(await rows().find({ select: { id: true } })).toEqual([{ id: result.id }])
+    expect(lines).toContainEqual(['error', expect.stringContaining('of the tracer')])
+  })
+
   it('runs tasks whatever the tracer throws', async () => {
     const lines = catchLog()
     setTracer({

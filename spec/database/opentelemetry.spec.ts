@@ -1,4 +1,11 @@
-import { context, metrics, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import {
+  context,
+  createContextKey,
+  metrics,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import {
   AggregationTemporality,
@@ -19,9 +26,11 @@ import {
   DBTaskWorker,
   group,
   runUntilEmpty,
+  setTracer,
   startWorker,
   task,
   taskFinished,
+  type Tracer,
 } from 'typeorm-tasks'
 import { instrument, type InstrumentOptions } from 'typeorm-tasks/opentelemetry'
 import { describeEachDatabase } from '../support/databases'
@@ -32,8 +41,25 @@ const spans = new InMemorySpanExporter()
 const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA)
 const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
 
+/** When a processor of the app fails, for spans of tasks. */
+let faulty: 'onStart' | 'onEnd' | undefined
+
+function failIn(moment: typeof faulty, name: string): void {
+  if (faulty === moment && /^(send|process) /.test(name)) throw new Error('of the processor')
+}
+
 trace.setGlobalTracerProvider(
-  new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }),
+  new BasicTracerProvider({
+    spanProcessors: [
+      new SimpleSpanProcessor(spans),
+      {
+        onStart: (span) => failIn('onStart', (span as { name?: string }).name ?? ''),
+        onEnd: ({ name }) => failIn('onEnd', name),
+        forceFlush: async () => {},
+        shutdown: async () => {},
+      },
+    ],
+  }),
 )
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
 metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }))
@@ -98,6 +124,7 @@ describeEachDatabase((database) => {
   beforeEach(async () => {
     catchLog()
     during = () => {}
+    faulty = undefined
     await rows().clear()
   })
   afterEach(() => end())
@@ -276,6 +303,37 @@ describeEachDatabase((database) => {
     expect(process.attributes['typeorm_tasks.outcome']).toBe('failed')
   })
 
+  it('makes no span of a task of the Immediate backend whose caller has suppressed tracing', async () => {
+    await begin()
+    // As suppressTracing of @opentelemetry/core does.
+    const suppressed = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
+    const result = await context.with(context.active().setValue(suppressed, true), () =>
+      works.using({ backend: 'immediate' }).enqueue(),
+    )
+
+    expect(result.status).toBe('SUCCESSFUL')
+    expect(spans.getFinishedSpans()).toEqual([])
+  })
+
+  it.each(['onStart', 'onEnd'] as const)(
+    'enqueues and runs whatever a span processor throws in %s',
+    async (moment) => {
+      await begin()
+      const lines = catchLog()
+      faulty = moment
+      const result = await welcome.enqueue(1)
+      await runUntilEmpty({ queues: '*' })
+      faulty = undefined
+
+      expect((await result.refresh()).status).toBe('SUCCESSFUL')
+      expect(await rows().count()).toBe(1)
+      expect(lines).toContainEqual([
+        'error',
+        expect.stringMatching(/^The tracer failed: .*of the processor/),
+      ])
+    },
+  )
+
   it('tells that an enqueue failed by the class of its error, without its message', async () => {
     await begin()
     await works.using({ backend: 'same' }).enqueue()
@@ -369,6 +427,20 @@ describeEachDatabase((database) => {
     expect(spans.getFinishedSpans().filter(({ name }) => name !== 'statement')).toEqual([])
     expect((await rows().findOneByOrFail({ id })).options).toBeNull()
     expect((await collected()).names).toEqual([])
+  })
+
+  it('leaves a tracer that the app has set later, when it ends', async () => {
+    await begin()
+    const own: Tracer = {
+      send: (_, store) => store(),
+      begin: () => ({ context: undefined, within: (work) => work(), end: () => {} }),
+      inChild: (_, work) => work(),
+      untraced: (work) => work(),
+    }
+    setTracer(own)
+    end()
+
+    expect(setTracer(undefined)).toBe(own)
   })
 
   async function collected() {

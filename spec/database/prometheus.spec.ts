@@ -1,5 +1,5 @@
 import { Counter, Registry } from 'prom-client'
-import type { DataSource } from 'typeorm'
+import { DataSource, type DataSourceOptions } from 'typeorm'
 import {
   configureTasks,
   DBTaskResult,
@@ -7,8 +7,10 @@ import {
   runUntilEmpty,
   startWorker,
   task,
+  taskFacts,
 } from 'typeorm-tasks'
 import { register } from 'typeorm-tasks/prometheus'
+import { Proxy } from '../faults/kit/proxy'
 import { describeEachDatabase } from '../support/databases'
 import { catchLog } from '../support/tasks'
 
@@ -130,6 +132,49 @@ describeEachDatabase((database) => {
   }
 })
 
+describeEachDatabase(
+  (database) => {
+    it('is collected in 3 seconds also when the database stands still, and has its queues again once that answers', async () => {
+      catchLog()
+      const direct = (await database.fresh()) as DataSourceOptions & { host: string; port: number }
+      const proxy = await Proxy.to(direct)
+      const options = { ...direct, port: proxy.port, entities: [DBTaskResult], synchronize: true }
+      const dataSource = await new DataSource(options as DataSourceOptions).initialize()
+      configureTasks({
+        default: {
+          BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend',
+          QUEUES: [],
+          OPTIONS: { dataSource },
+        },
+      })
+      const registry = new Registry()
+      const end = register(registry, { queues: true })
+      await welcome.using({ queueName: 'default' }).enqueue()
+      proxy.delay(600_000)
+      const startedAt = performance.now()
+      const text = await registry.metrics()
+      expect(performance.now() - startedAt).toBeLessThan(3_000)
+      expect(text).toContain('typeorm_tasks_sent_total{queue="default",task="prom.welcome"} 1\n')
+      expect(text).not.toContain('typeorm_tasks_queue_due{')
+      expect(await registry.metrics()).toContain(
+        'typeorm_tasks_queue_look_faults_total{backend="default",error="TimeoutError"} 1\n',
+      )
+
+      proxy.delay(0)
+      proxy.cut()
+      const due = 'typeorm_tasks_queue_due{backend="default",queue="default"} 1\n'
+      for (let tries = 0; !(await registry.metrics()).includes(due); tries++) {
+        if (tries === 100) throw new Error('The queues stay away.')
+        await new Promise((resolve) => setTimeout(resolve, 200))
+      }
+      end()
+      await dataSource.destroy()
+      await proxy.close()
+    }, 30_000)
+  },
+  { only: ['postgres', 'mariadb', 'mysql'] },
+)
+
 describe('a registry', () => {
   beforeEach(() => {
     catchLog()
@@ -164,6 +209,39 @@ describe('a registry', () => {
     end()
     await welcome.enqueue()
     expect(await registry.metrics()).toBe('\n')
+  })
+
+  it('keeps measuring queues where a second call does not say whether it should', () => {
+    const registry = new Registry()
+    const names = (): string[] => registry.getMetricsAsArray().map(({ name }) => name)
+    const first = register(registry, { queues: true })
+    const second = register(registry)
+    first()
+    expect(names()).toContain('typeorm_tasks_queue_due')
+    const third = register(registry, { queues: false })
+    expect(names()).not.toContain('typeorm_tasks_queue_due')
+    expect(names()).toContain('typeorm_tasks_runs_total')
+    third()
+    second()
+    expect(names()).toEqual([])
+    const last = register(registry)
+    expect(names()).not.toContain('typeorm_tasks_queue_due')
+    last()
+  })
+
+  it('is left as it was if a metric of the app has one of the names', async () => {
+    const registry = new Registry()
+    new Counter({ name: 'typeorm_tasks_lost_total', help: 'x', registers: [registry] })
+    expect(() => register(registry)).toThrow(
+      "register: the registry has a metric named 'typeorm_tasks_lost_total' already. Rename that one, or register in a registry of its own: register(new Registry()).",
+    )
+    expect(registry.getMetricsAsArray().map(({ name }) => name)).toEqual([
+      'typeorm_tasks_lost_total',
+    ])
+    expect(taskFacts.isHeard).toBe(false)
+
+    registry.clear()
+    register(registry)()
   })
 
   it('must be one, and its options known', () => {

@@ -181,12 +181,52 @@ describe('db_worker --metrics-port', () => {
     }
   }
 
+  /** The runs of `app.sleep` by the number of the process. */
+  function doneIn(text: string): Map<number, number> {
+    const found = text.matchAll(
+      /^typeorm_tasks_runs_total\{.*task="app.sleep".*process="(\d)"\} (\d+)$/gm,
+    )
+    return new Map([...found].map(([, number, count]) => [Number(number), Number(count)]))
+  }
+
+  /** Collects until it finds what it looks for. */
+  async function collectedUntil<T>(
+    port: number,
+    find: (text: string) => T | undefined,
+  ): Promise<T> {
+    for (let tries = 0; ; tries++) {
+      const { text } = await scraped(port)
+      const found = find(text)
+      if (found !== undefined) return found
+      if (tries === 200) throw new Error(text)
+      await sleep(20)
+    }
+  }
+
+  /** By process, once they are as many. */
+  function done(port: number, count: number): Promise<Map<number, number>> {
+    const sum = (counts: Map<number, number>): number =>
+      [...counts.values()].reduce((all, each) => all + each, 0)
+    return collectedUntil(port, (text) => (sum(doneIn(text)) === count ? doneIn(text) : undefined))
+  }
+
+  /** Which one of two processes is the first to be absent, and what is shown meanwhile. */
+  function gone(port: number): Promise<{ number: number; text: string }> {
+    return collectedUntil(port, (text) => {
+      const number = [1, 2].find(
+        (each) => !text.includes(`typeorm_tasks_slots{backend="default",process="${each}"}`),
+      )
+      return number === undefined ? undefined : { number, text }
+    })
+  }
+
   it('shows the metrics of the worker, beside its probes on one port, and those of the app', async () => {
     const port = await freePort()
     const app = await cliApp({
       files: {
         'tasks.js': `${TASKS_FILE}
-          const { Counter } = require('prom-client')
+          const { Counter, register: registry } = require('prom-client')
+          require('typeorm-tasks/prometheus').register(registry)
           new Counter({ name: 'of_the_app', help: 'x' }).inc(3)`,
         'node_modules/prom-client/package.json': JSON.stringify({
           main: join(__dirname, '../../node_modules/prom-client/index.js'),
@@ -217,17 +257,21 @@ describe('db_worker --metrics-port', () => {
     expect(await running.exited).toEqual({ code: 0, signal: null })
   })
 
-  it('adds up what all processes of a supervisor do, and goes on where one does not answer', async () => {
+  it("tells each process of a supervisor apart, whose counters never fall where another one's process dies or is silent", async () => {
     const port = await freePort()
     const app = await cliApp({
       files: {
         'tasks.js': `${TASKS_FILE}
-          task('app.block', () => { const end = Date.now() + 6000; while (Date.now() < end); })`,
+          const { Gauge } = require('prom-client')
+          new Gauge({ name: 'of_the_app', help: 'x', labelNames: ['process'], aggregator: 'omit' }).set({ process: 'mine' }, NaN)
+          task('app.die', () => process.kill(process.pid, 'SIGKILL'))
+          task('app.block', () => { const end = Date.now() + 4000; while (Date.now() < end); })`,
+        'node_modules/prom-client/package.json': JSON.stringify({
+          main: join(__dirname, '../../node_modules/prom-client/index.js'),
+        }),
       },
       allTables: true,
     })
-    const calls = Array.from({ length: 20 }, () => [50])
-    await app.enqueue('app.sleep', calls)
     const running = app.start(
       ...WORKER,
       '--processes',
@@ -237,19 +281,52 @@ describe('db_worker --metrics-port', () => {
       '--metrics-port',
       String(port),
     )
-    const text = await until(
-      port,
-      'typeorm_tasks_runs_total{queue="default",task="app.sleep",outcome="successful",error=""} 20\n',
-    )
-    expect(text).toContain(
-      'typeorm_tasks_run_seconds_count{queue="default",task="app.sleep",error=""} 20\n',
-    )
-
     // The second process starts after the first one.
-    await until(port, 'typeorm_tasks_slots{backend="default"} 2\n')
+    await until(port, 'typeorm_tasks_slots{backend="default",process="2"} 1\n')
+    const calls = Array.from({ length: 20 }, () => [50])
+    await app.enqueue('app.sleep', calls)
+    const before = await done(port, 20)
+    const text = await until(port, 'of_the_app{exported_process="mine",process="2"} Nan\n')
+    expect(text).toMatch(
+      /^typeorm_tasks_run_seconds_bucket\{le="\+Inf",queue="default",task="app.sleep",error="",process="[12]"\} \d+$/m,
+    )
 
     await app.enqueue('app.block', [[]])
-    await until(port, 'typeorm_tasks_slots{backend="default"} 1\n')
+    const silent = await gone(port)
+    const others = [...before].filter(([number]) => number !== silent.number)
+    expect([...doneIn(silent.text)]).toEqual(others)
+    expect(await done(port, 20)).toEqual(before)
+
+    await app.enqueue('app.die', [[]])
+    const dead = await gone(port)
+    const left = [...before].filter(([number]) => number !== dead.number)
+    expect([...doneIn(dead.text)]).toEqual(left)
+    const replaced = await until(
+      port,
+      `typeorm_tasks_slots{backend="default",process="${dead.number}"} 1\n`,
+    )
+    expect([...doneIn(replaced)]).toEqual(left)
+    running.kill('SIGTERM')
+    await running.exited
+  })
+
+  it('fails a collection that no process can answer, and each of them logs why', async () => {
+    const port = await freePort()
+    const app = await cliApp({
+      files: {
+        'tasks.js': `${TASKS_FILE}
+          const { Gauge } = require('prom-client')
+          new Gauge({ name: 'of_the_app', help: 'x', collect() { throw new Error('of the app') } })`,
+        'node_modules/prom-client/package.json': JSON.stringify({
+          main: join(__dirname, '../../node_modules/prom-client/index.js'),
+        }),
+      },
+      allTables: true,
+    })
+    const running = app.start(...WORKER, '--processes', '2', '--metrics-port', String(port))
+    await until(port, 'It has failed; the log of the process says why.')
+    expect((await scraped(port)).status).toBe(500)
+    await running.says('The metrics of this process cannot be collected: Error: of the app')
     running.kill('SIGTERM')
     await running.exited
   })

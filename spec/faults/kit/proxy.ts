@@ -113,7 +113,7 @@ export class Proxy {
   }
 
   async #forward(pair: Pair, data: Buffer): Promise<void> {
-    if (this.#delay > 0) await sleep(this.#delay)
+    if (this.#delay > 0) await sleep(this.#delay, undefined, { ref: false })
     if (pair.silent.has('toServer') || pair.server.destroyed) return
     if (
       this.#losing &&

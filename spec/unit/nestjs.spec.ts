@@ -262,6 +262,32 @@ describe('Tasks.of', () => {
   })
 })
 
+it('makes request-scoped providers in the modules where they are, whatever others provide by the same token', async () => {
+  class Ours {
+    constructor(@Inject('place') private readonly place: string) {}
+
+    @TaskHandler('good.ours')
+    async run(): Promise<string> {
+      return `ours in ${this.place}`
+    }
+  }
+  class Theirs {
+    @TaskHandler('good.theirs')
+    async run(): Promise<string> {
+      return 'theirs'
+    }
+  }
+  const scope = Scope.REQUEST
+  class One {}
+  class Other {}
+  const place = (value: string) => ({ provide: 'place', useValue: value })
+  Module({ providers: [place('one'), { provide: 'jobs', useClass: Ours, scope }] })(One)
+  Module({ providers: [place('other'), { provide: 'jobs', useClass: Theirs, scope }] })(Other)
+  await start([], {}, { imports: [One, Other] })
+  expect((await Tasks.of(Ours).run.enqueue()).returnValue).toBe('ours in one')
+  expect((await Tasks.of(Theirs).run.enqueue()).returnValue).toBe('theirs')
+})
+
 describe('a dashboard', () => {
   it.each([
     [

@@ -105,8 +105,15 @@ export class FoundHandlers {
   async #instanceOf({ wrapper }: Found, context: TaskContext, place: string): Promise<object> {
     if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) return wrapper.instance as object
     const id = ContextIdFactory.create()
-    this.#modules.registerRequestByContextId(new TaskRun(context, place), id)
-    return this.#modules.resolve<object>(wrapper.token as Class<object>, id, { strict: false })
+    const modules = this.#modulesAt(wrapper)
+    modules.registerRequestByContextId(new TaskRun(context, place), id)
+    return modules.resolve<object>(wrapper.token as Class<object>, id)
+  }
+
+  /** Other modules may provide something else by the same token. */
+  #modulesAt({ host }: Wrapper): ModuleRef {
+    const own = host?.providers.get(ModuleRef)?.instance as ModuleRef | undefined
+    return own ?? this.#modules
   }
 
   #refuseControllers(): void {

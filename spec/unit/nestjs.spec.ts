@@ -105,7 +105,7 @@ describe('an app', () => {
     class One extends Base {}
     class Other extends Base {}
     await expect(start([One, Other])).rejects.toThrow(
-      'Two handlers are of task "bad.inherited": One.run and Other.run.',
+      'Two handlers are of task "bad.inherited": One.run and Other.run, which are both the method of Base.',
     )
   })
 

@@ -75,6 +75,7 @@ export class TasksModule implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     this.#app.assertPresent()
     this.#handlers.define()
+    this.#handlers.defineWhenLoaded()
     assertMiddleware(this.#options.middleware ?? [], this.#modules)
     await assertDataSources()
   }

@@ -1,8 +1,10 @@
 import 'reflect-metadata'
-import { Module } from '@nestjs/common'
+import { Injectable, Module, Scope } from '@nestjs/common'
+import { LazyModuleLoader } from '@nestjs/core'
 import { Test } from '@nestjs/testing'
 import { TaskHandler, Tasks, TasksModule } from 'typeorm-tasks/nestjs'
 import { tasks } from '../../lib/registry'
+import { schedules } from '../../lib/schedules/registry'
 
 type Metadata = Parameters<typeof Test.createTestingModule>[0]
 
@@ -119,4 +121,48 @@ it('warns once of a class that two modules provide', async () => {
   expect(lines).toEqual([
     'Twice is a provider of two modules, One and Other: its tasks run in the instance of One. Export it from one of them, and import that module in the other.',
   ])
+})
+
+describe('a module that is loaded later', () => {
+  class Jobs {
+    @TaskHandler('lazy.plain')
+    async run(): Promise<string> {
+      return 'plain'
+    }
+  }
+  class Scoped {
+    @TaskHandler('lazy.scoped', { schedule: { cron: '@daily' } })
+    async run(): Promise<string> {
+      return 'scoped'
+    }
+  }
+  Injectable({ scope: Scope.REQUEST })(Scoped)
+  class LazyModule {}
+  Module({ providers: [Jobs, Scoped] })(LazyModule)
+
+  it('has handlers from then on, until the app is closed', async () => {
+    const app = await start({})
+    const loader = app.get(LazyModuleLoader)
+    expect(tasks.names()).toEqual([])
+    await expect(Tasks.of(Jobs).run.call()).rejects.toThrow(
+      'load that module first if LazyModuleLoader does it',
+    )
+    for (let time = 0; time < 2; time++) await loader.load(() => LazyModule)
+    expect((await Tasks.of(Jobs).run.enqueue()).returnValue).toBe('plain')
+    expect((await Tasks.of(Scoped).run.enqueue()).returnValue).toBe('scoped')
+    expect(schedules.all().map(({ name }) => name)).toEqual(['lazy.scoped'])
+    await app.close()
+    expect([tasks.names(), schedules.all()]).toEqual([[], []])
+  })
+
+  it('is refused with a handler of a name that there is', async () => {
+    class Same {
+      @TaskHandler('lazy.plain')
+      async other(): Promise<void> {}
+    }
+    const app = await start({ providers: [Same] })
+    await expect(app.get(LazyModuleLoader).load(() => LazyModule)).rejects.toThrow(
+      'Two handlers are of task "lazy.plain": Same.other and Jobs.run.',
+    )
+  })
 })

@@ -209,7 +209,7 @@ describe('Tasks.of', () => {
     const handles = await Promise.resolve(Tasks.of(Mail))
     expect(handles.welcome.name).toBe('bad.welcome')
     await expect(handles.welcome.call(1)).rejects.toThrow(
-      'Task "bad.welcome" cannot run here: no running app in this process provides Mail, whose method welcome it is. List the class among the providers of a module, or serve its queue elsewhere.',
+      'Task "bad.welcome" cannot run here: no running app in this process provides Mail, whose method welcome it is. List the class among the providers of a module, load that module first if LazyModuleLoader does it, or serve its queue elsewhere.',
     )
   })
 

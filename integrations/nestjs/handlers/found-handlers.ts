@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common'
-import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core'
+import { ContextIdFactory, DiscoveryService, LazyModuleLoader, ModuleRef } from '@nestjs/core'
 import { InvalidTaskError, type Schedule, schedule, type TaskContext } from '../../../index'
 import { backends } from '../../../lib/backend-registry'
 import { tasks } from '../../../lib/registry'
@@ -23,6 +23,7 @@ export class FoundHandlers {
   readonly #known = new Map<string, Known & { readonly run: Handler['run'] }>()
   readonly #schedules: Schedule<unknown>[] = []
   readonly #warned = new Set<Wrapper>()
+  #isPresent = true
   readonly #discovery: DiscoveryService
   readonly #modules: ModuleRef
 
@@ -48,6 +49,17 @@ export class FoundHandlers {
     }
   }
 
+  /** Nest tells nobody of the modules that it loads later. */
+  defineWhenLoaded(): void {
+    const loader = this.#modules.get(LazyModuleLoader, { strict: false })
+    const load = loader.load.bind(loader)
+    loader.load = async (...given) => {
+      const loaded = await load(...given)
+      if (this.#isPresent) this.define()
+      return loaded
+    }
+  }
+
   /** The methods whose runs have processes of their own. */
   isolated(): string[] {
     return [...this.#known.values()]
@@ -57,6 +69,7 @@ export class FoundHandlers {
 
   /** Another app in this process, as tests have one after the other, need not have the queues of these tasks. */
   forget(): void {
+    this.#isPresent = false
     for (const { handler, run } of this.#known.values()) {
       // A later app has it now.
       if (handler.run !== run) continue

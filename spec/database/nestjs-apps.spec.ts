@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Injectable, Module, type ModuleMetadata } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { TypeOrmModule } from '@nestjs/typeorm'
+import { DataSource } from 'typeorm'
 import { DBTaskResult, type Middleware, type RunContext, type WorkerOptions } from 'typeorm-tasks'
 import { TaskHandler, Tasks, TasksModule } from 'typeorm-tasks/nestjs'
 import { backends } from '../../lib/backend-registry'
@@ -36,14 +37,24 @@ interface Wish {
 }
 
 const opened: { close(): Promise<void> }[] = []
+const sources: DataSource[] = []
 afterEach(async () => {
   for (const app of opened.splice(0)) await app.close().catch(() => {})
+  // Nest closes nothing of an app that does not start.
+  for (const each of sources.splice(0)) if (each.isInitialized) await each.destroy()
 })
 
 async function made(options: FreshOptions, { worker, providers = [] }: Wish = {}) {
   @Module({
     imports: [
-      TypeOrmModule.forRoot({ ...options, entities: [DBTaskResult], synchronize: true }),
+      TypeOrmModule.forRootAsync({
+        useFactory: () => ({ ...options, entities: [DBTaskResult], synchronize: true }),
+        dataSourceFactory: async (given) => {
+          const dataSource = await new DataSource(given ?? options).initialize()
+          sources.push(dataSource)
+          return dataSource
+        },
+      }),
       TasksModule.forRoot({
         tasks: { default: { BACKEND } },
         worker: worker ?? false,

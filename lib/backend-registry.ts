@@ -25,6 +25,11 @@ class BackendRegistry {
     this.#replace = replace
   }
 
+  /** What `configure` was called with, to put it back. */
+  get configured(): Map<string, TaskBackend> | undefined {
+    return this.#byAlias
+  }
+
   get isConfigured(): boolean {
     return this.#byAlias !== undefined
   }

@@ -9,7 +9,7 @@ import { backends } from '../../lib/backend-registry'
 import { loadFault } from '../../lib/errors/error-record'
 import { LoadError, TasksError, UsageError } from '../../lib/errors/errors'
 import { isRecord } from '../../lib/errors/option-checks'
-import { didYouMean } from '../../lib/errors/suggestions'
+import { didYouMean, shown } from '../../lib/errors/suggestions'
 import type { Globals } from '../command'
 import { isWanted } from '../output'
 import { installTypeScript, isFile, isTypeScript } from '../typescript/require-hook'
@@ -96,6 +96,11 @@ function moduleIn(
   // A dynamic module is an object, and may be a promise.
   if (typeof module === 'function' || isRecord(module)) return { name: wanted, module }
   const names = Object.keys(exported)
+  if (names.includes(wanted))
+    throw new LoadError(
+      `argument --nest: the export ${wanted} of ${file} is no module of Nest, got ${shown(module)}.`,
+      `Name the class that has @Module: --nest ${file}#${USUAL}.`,
+    )
   throw new LoadError(
     `argument --nest: ${file} does not export a module ${wanted}; ${names.length === 0 ? 'it exports nothing' : `its exports are: ${names.join(', ')}`}.`,
     didYouMean(wanted, names) ?? `Name the module: --nest ${file}#${names[0] ?? USUAL}.`,

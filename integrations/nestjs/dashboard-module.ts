@@ -11,6 +11,7 @@ import {
   Res,
   type Type,
   UseGuards,
+  VERSION_NEUTRAL,
 } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core'
 import {
@@ -104,7 +105,8 @@ export class DashboardModule implements NestModule, BeforeApplicationShutdown {
 
 /** A class for each place: decorators hold for a class. */
 function controllerAt(path: string, guards: readonly (Type<CanActivate> | CanActivate)[]): Type {
-  @Controller(path)
+  // What the page asks for names no version.
+  @Controller({ path, version: VERSION_NEUTRAL })
   @UseGuards(...guards)
   class TasksDashboard {
     readonly #page: Dashboard

@@ -3,6 +3,7 @@ import {
   type CallHandler,
   type ExecutionContext,
   type HttpException,
+  Inject,
   Injectable,
   NotFoundException,
   type NestInterceptor,
@@ -14,13 +15,20 @@ import {
   ResultMismatchError,
   ResultNotFoundError,
 } from '../../index'
+import { TASKS_OPTIONS, type TasksModuleOptions } from './options'
 
 /** In answers to HTTP requests an unknown id is a 404, and refused arguments are a 400. What else fails is the app's fault. */
 @Injectable()
 export class HttpErrors implements NestInterceptor {
+  readonly #isOn: boolean
+
+  constructor(@Inject(TASKS_OPTIONS) { httpErrors = true }: TasksModuleOptions) {
+    this.#isOn = httpErrors
+  }
+
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const handled = next.handle() as Observable<unknown>
-    if (context.getType() !== 'http') return handled
+    if (!this.#isOn || context.getType() !== 'http') return handled
     return handled.pipe(
       catchError((error: unknown) => throwError(() => httpErrorOf(error) ?? error)),
     )

@@ -19,6 +19,11 @@ export interface TasksModuleOptions {
   worker?: WorkerOptions | false | undefined
   /** Providers with a method `run` or `enqueue`, the outermost first. */
   middleware?: readonly (Type<Middleware> | InjectionToken<Middleware>)[] | undefined
+  /**
+   * Whether in HTTP requests errors of unknown ids and refused arguments become those of Nest, 404 and 400, before the app's
+   * exception filters see them. Default true.
+   */
+  httpErrors?: boolean | undefined
 }
 
 /** The same, made of what the app provides. */
@@ -48,6 +53,10 @@ const MIDDLEWARE: Rule = {
   isSound: (value) => value === undefined || Array.isArray(value),
   hint: 'Write { middleware: [SomeProvider] }.',
 }
+const HTTP_ERRORS: Rule = {
+  expected: 'true or false',
+  isSound: (value) => value === undefined || typeof value === 'boolean',
+}
 const ASYNC: Rule = {
   expected: 'a function that gives the options',
   isSound: (value) => typeof value === 'function',
@@ -56,10 +65,11 @@ const ASYNC: Rule = {
 
 /** @throws InvalidSettingsError, naming the option. */
 export function checkedOptions(options: TasksModuleOptions): TasksModuleOptions {
-  assertKnown(MODULE, options, ['tasks', 'worker', 'middleware'])
+  assertKnown(MODULE, options, ['tasks', 'worker', 'middleware', 'httpErrors'])
   check(MODULE, 'tasks', options.tasks, TASKS)
   check(MODULE, 'worker', options.worker, WORKER)
   check(MODULE, 'middleware', options.middleware, MIDDLEWARE)
+  check(MODULE, 'httpErrors', options.httpErrors, HTTP_ERRORS)
   return options
 }
 

@@ -3,7 +3,6 @@ import {
   type FactoryProvider,
   Inject,
   Module,
-  type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common'
@@ -15,6 +14,7 @@ import { FoundHandlers } from './handlers/found-handlers'
 import { TasksHealthIndicator } from './worker/health'
 import { HttpErrors } from './http-errors'
 import { log } from './log'
+import { OpenApp, OpenAppModule } from './open-app'
 import { addMiddleware, assertMiddleware } from './middleware'
 import {
   assertAsyncOptions,
@@ -28,29 +28,31 @@ import { injectedTasks, Tasks } from './handlers/tasks'
 
 /** Configures the tasks of an app, finds its handlers, and has its worker start and end with it. Imported once, by the app's module. */
 @Module({})
-export class TasksModule implements OnModuleInit, OnApplicationShutdown {
+export class TasksModule implements OnModuleInit {
   readonly #options: TasksModuleOptions
   readonly #handlers: FoundHandlers
   readonly #modules: ModuleRef
-  #removeMiddleware = (): void => {}
+  readonly #app: OpenApp
 
   constructor(
     @Inject(TASKS_OPTIONS) options: TasksModuleOptions,
     @Inject(FoundHandlers) handlers: FoundHandlers,
     @Inject(ModuleRef) modules: ModuleRef,
     @Inject(ModulesContainer) container: ModulesContainer,
+    @Inject(OpenApp) app: OpenApp,
   ) {
     this.#options = options
     this.#handlers = handlers
     this.#modules = modules
+    this.#app = app
     placeOutermost(container)
+    app.enter()
     // The lines of a command are its own.
     if (runningCommand() === undefined) setLogger(log)
-    for (const failed of starting) failed.#leave()
-    starting.add(this)
     configureTasks(withDataSource(options.tasks, modules))
+    app.onLeave(() => handlers.forget())
     handlers.define()
-    this.#removeMiddleware = addMiddleware(options.middleware ?? [], modules)
+    app.onLeave(addMiddleware(options.middleware ?? [], modules))
   }
 
   /** @throws InvalidSettingsError for an option that there is not, or that is not what it must be. */
@@ -71,31 +73,19 @@ export class TasksModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
+    this.#app.assertPresent()
     this.#handlers.define()
+    this.#handlers.defineWhenLoaded()
     assertMiddleware(this.#options.middleware ?? [], this.#modules)
     await assertDataSources()
-    starting.delete(this)
-  }
-
-  onApplicationShutdown(): void {
-    this.#leave()
-  }
-
-  #leave(): void {
-    starting.delete(this)
-    this.#removeMiddleware()
-    this.#handlers.forget()
   }
 }
-
-/** An app that fails to start is never shut down: what is left of it must not meet the next one in the process of a test. */
-const starting = new Set<TasksModule>()
 
 function moduleWith(options: Provider, imports: DynamicModule['imports'] = []): DynamicModule {
   return {
     module: TasksModule,
     global: true,
-    imports: [DiscoveryModule, ...imports],
+    imports: [DiscoveryModule, OpenAppModule, ...imports],
     // Read when the app is put together: by then all files are loaded, and with them what they inject.
     get providers(): Provider[] {
       return [options, ...OWN, ...injectedTasks()]

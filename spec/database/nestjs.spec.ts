@@ -435,8 +435,9 @@ describeEachDatabase(({ fresh }) => {
     await result.refresh()
     expect(result.returnValue).toBe(true)
 
+    await app.close()
     const without = await appWith([])
-    opened.push({ close: () => without.get(DataSource).destroy() })
+    opened.splice(0, 1, { close: () => without.get(DataSource).destroy() })
     await expect(without.init()).rejects.toThrow(
       'The DataSource of TASKS.default does not know the entity DBTaskResult. Add it where TypeOrmModule.forRoot lists entities: `entities: [DBTaskResult, …]`; with `autoLoadEntities: true` import TypeOrmModule.forFeature([DBTaskResult]) beside TasksModule.',
     )

@@ -45,7 +45,7 @@ it.each([
   ],
   [
     'app.module.js#number',
-    `argument --nest: ROOT/app.module.js does not export a module number; ${EXPORTS}`,
+    'argument --nest: the export number of ROOT/app.module.js is no module of Nest, got 42. Name the class that has @Module: --nest ROOT/app.module.js#AppModule.',
   ],
   [
     'app.module.js#Bare',

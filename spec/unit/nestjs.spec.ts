@@ -105,7 +105,7 @@ describe('an app', () => {
     class One extends Base {}
     class Other extends Base {}
     await expect(start([One, Other])).rejects.toThrow(
-      'Two handlers are of task "bad.inherited": One.run and Other.run.',
+      'Two handlers are of task "bad.inherited": One.run and Other.run, which are both the method of Base.',
     )
   })
 
@@ -209,7 +209,7 @@ describe('Tasks.of', () => {
     const handles = await Promise.resolve(Tasks.of(Mail))
     expect(handles.welcome.name).toBe('bad.welcome')
     await expect(handles.welcome.call(1)).rejects.toThrow(
-      'Task "bad.welcome" cannot run here: no running app in this process provides Mail, whose method welcome it is. List the class among the providers of a module, or serve its queue elsewhere.',
+      'Task "bad.welcome" cannot run here: no running app in this process provides Mail, whose method welcome it is. List the class among the providers of a module, load that module first if LazyModuleLoader does it, or serve its queue elsewhere.',
     )
   })
 
@@ -260,6 +260,32 @@ describe('Tasks.of', () => {
       ),
     ])
   })
+})
+
+it('makes request-scoped providers in the modules where they are, whatever others provide by the same token', async () => {
+  class Ours {
+    constructor(@Inject('place') private readonly place: string) {}
+
+    @TaskHandler('good.ours')
+    async run(): Promise<string> {
+      return `ours in ${this.place}`
+    }
+  }
+  class Theirs {
+    @TaskHandler('good.theirs')
+    async run(): Promise<string> {
+      return 'theirs'
+    }
+  }
+  const scope = Scope.REQUEST
+  class One {}
+  class Other {}
+  const place = (value: string) => ({ provide: 'place', useValue: value })
+  Module({ providers: [place('one'), { provide: 'jobs', useClass: Ours, scope }] })(One)
+  Module({ providers: [place('other'), { provide: 'jobs', useClass: Theirs, scope }] })(Other)
+  await start([], {}, { imports: [One, Other] })
+  expect((await Tasks.of(Ours).run.enqueue()).returnValue).toBe('ours in one')
+  expect((await Tasks.of(Theirs).run.enqueue()).returnValue).toBe('theirs')
 })
 
 describe('a dashboard', () => {

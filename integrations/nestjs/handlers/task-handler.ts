@@ -115,7 +115,7 @@ function withTask(marked: Omit<Handler, 'task'>, values: TaskValues): Handler {
 function refused(handler: Handler): never {
   throw new NotSupportedError(
     `Task "${handler.name}" cannot run here: no running app in this process provides ${handler.owner.name}, whose method ${handler.method} it is.`,
-    'List the class among the providers of a module, or serve its queue elsewhere.',
+    'List the class among the providers of a module, load that module first if LazyModuleLoader does it, or serve its queue elsewhere.',
   )
 }
 

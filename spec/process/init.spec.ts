@@ -470,7 +470,7 @@ describe('init', () => {
 
     const { stdout } = init(root)
 
-    expect(stdout).toContain('  worker: pnpm exec tasks db_worker -d build/data-source.js\n')
+    expect(stdout).toContain('  worker: node node_modules/.bin/tasks db_worker -d build/data-source.js\n')
     expect(stdout).toContain('  pnpm run worker\n')
   })
 })

@@ -470,7 +470,9 @@ describe('init', () => {
 
     const { stdout } = init(root)
 
-    expect(stdout).toContain('  worker: node node_modules/.bin/tasks db_worker -d build/data-source.js\n')
+    expect(stdout).toContain(
+      '  worker: node node_modules/.bin/tasks db_worker -d build/data-source.js\n',
+    )
     expect(stdout).toContain('  pnpm run worker\n')
   })
 })

@@ -83,7 +83,8 @@ export class Pulse implements Chore {
   }
 
   health(state: WorkerState): WorkerHealth {
-    const isStanding = state === 'running' && this.#stillMs > this.#patienceMs
+    // What has advanced since the last look, as when the database is back, does not stand, however long it stood before.
+    const isStanding = state === 'running' && !this.#hasAdvanced && this.#stillMs > this.#patienceMs
     const started = this.#lastExchangeAt !== null
     const problems = [
       ...SAID[state],

@@ -1,4 +1,6 @@
 import { DatabaseBackend } from './backends/database'
+import type * as bullmq from './backends/bullmq'
+import type { BullMQOptions } from './backends/bullmq'
 import { DummyBackend } from './backends/dummy'
 import { ImmediateBackend } from './backends/immediate'
 import { UnconfiguredBackend } from './backends/unconfigured'
@@ -165,12 +167,18 @@ declare module './lib/settings/known-keys' {
     'typeorm-tasks/backends/immediate#ImmediateBackend': MemoryOptions
     'typeorm-tasks/backends/dummy#DummyBackend': MemoryOptions
     'typeorm-tasks/backends/database#DatabaseBackend': DatabaseOptions
+    'typeorm-tasks/backends/bullmq#BullMQBackend': BullMQOptions
   }
 }
 
 registerBackend('typeorm-tasks/backends/immediate#ImmediateBackend', () => ImmediateBackend)
 registerBackend('typeorm-tasks/backends/dummy#DummyBackend', () => DummyBackend)
 registerBackend('typeorm-tasks/backends/database#DatabaseBackend', () => DatabaseBackend)
+registerBackend('typeorm-tasks/backends/bullmq#BullMQBackend', () => {
+  // Its packages are there only where somebody uses it.
+  const { BullMQBackend } = require('./backends/bullmq') as typeof bullmq
+  return BullMQBackend
+})
 
 const unconfigured = new Map([['default', new UnconfiguredBackend()]])
 backends.setFallback(() => unconfigured)

@@ -1,0 +1,2 @@
+export { BullMQBackend } from './backend'
+export { BullMQOptions, type Connection, type ClusterConnection } from './options'

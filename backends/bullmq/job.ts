@@ -1,0 +1,162 @@
+import { utcText } from '../../entities/formats'
+import { isRecord } from '../../lib/errors/option-checks'
+import { PARKED, UNDELAYED } from '../database/enqueueing/shared-values'
+import type { RawRow } from '../database/row'
+import { keyAfter } from '../keys'
+import { parsed } from '../parsed'
+import { priorityOf, queueNameOf } from './names'
+
+/**
+ * Fields of a job's hash that are ours. BullMQ leaves them alone, and deletes them with the job. All of them are absent from a
+ * job that has not been claimed twice.
+ */
+export const FIELD = {
+  /** JSON: the errors of earlier attempts, as the column `attempt_errors`. */
+  errors: 'tasks:errors',
+  /** JSON: ids of workers, up to the claim of `until`. */
+  workers: 'tasks:workers',
+  /** The number of the last claim that `workers` tells of. */
+  until: 'tasks:until',
+  /** Milliseconds since 1970 before which the next attempt is not due. */
+  due: 'tasks:due',
+  /** Milliseconds since 1970 when somebody asked for its end. */
+  cancel: 'tasks:cancel',
+  /** JSON: `{ exceptionClassPath, traceback }`, of a job that is failed. */
+  error: 'tasks:error',
+} as const
+
+/** In which of BullMQ's collections a job is: `parked` is `waiting-children`, `waiting` any other in which it waits. */
+export type JobState = 'waiting' | 'parked' | 'active' | 'completed' | 'failed'
+
+/** Of a job: its hash, and where it is. */
+export interface Job {
+  readonly id: string
+  /** BullMQ's name of its queue. */
+  readonly queue: string
+  readonly state: JobState
+  readonly fields: Readonly<Record<string, string | undefined>>
+}
+
+const STATUS = {
+  waiting: 'READY',
+  parked: 'READY',
+  active: 'RUNNING',
+  completed: 'SUCCESSFUL',
+  failed: 'FAILED',
+} as const
+
+const NO_OPTIONS = '{"v":1,"options":null,'
+
+/** A job's data: what `args_kwargs` and `options` are in a table. `argsKwargs`: `{"args": […], "kwargs": {…}}`. */
+export function dataOf(argsKwargs: string, options: string | null): string {
+  return `{"v":1,"options":${options ?? 'null'},${argsKwargs.slice(1)}`
+}
+
+/** The options in a job's data, as JSON; null: none. */
+export function optionsIn(data: string): string | null {
+  if (data.startsWith(NO_OPTIONS)) return null
+  const envelope = parsed(data)
+  const options = isRecord(envelope) ? envelope['options'] : null
+  return isRecord(options) ? JSON.stringify(options) : null
+}
+
+/** Why a job is none of ours; undefined: it is one. */
+export function faultOf(data: string): string | undefined {
+  if (data.startsWith('{"v":1,')) return undefined
+  return 'its data is not of typeorm-tasks: another program has added the job'
+}
+
+/** A job as the row of a table, which the rest of the library knows how to read. */
+export function rawOf(job: Job, alias: string): RawRow & { readonly fault?: string } {
+  const { id, queue, state, fields } = job
+  const data = fields['data'] ?? ''
+  const fault = faultOf(data)
+  const error = errorOf(job)
+  return {
+    row_key: id,
+    status: STATUS[state],
+    priority: priorityOf(queue, Number(fields['priority'] ?? 0)),
+    task_path: fields['name'] ?? '',
+    queue_name: queueNameOf(queue),
+    backend_name: alias,
+    args_kwargs: data,
+    options: optionsIn(data),
+    enqueued_at: text(fields['timestamp']),
+    started_at: startedAt(job),
+    finished_at: text(fields['finishedOn']),
+    run_after: runAfterOf(job),
+    return_value: returnValueOf(job),
+    exception_class_path: error.exceptionClassPath,
+    traceback: error.traceback,
+    attempt_errors: fields[FIELD.errors] ?? null,
+    worker_ids: JSON.stringify(workersOf(job)),
+    claims: Number(fields['ats'] ?? 0),
+    lease_until: null,
+    cancel_requested_at: cancelledAt(job),
+    progress: progressOf(fields['progress']),
+    unique_key: keyOf(job),
+    ...(fault === undefined ? {} : { fault }),
+  }
+}
+
+/** Those that `FIELD.workers` names, and that of the latest claim, which BullMQ names. */
+export function workersOf({ state, fields }: Job): readonly string[] {
+  const named = parsed(fields[FIELD.workers] ?? null)
+  const earlier = Array.isArray(named) ? named.map(String) : []
+  const claims = Number(fields['ats'] ?? 0)
+  const isTold = claims <= Number(fields[FIELD.until] ?? 0)
+  if (isTold || state === 'waiting' || state === 'parked') return earlier
+  return [...earlier, fields['pb'] ?? '']
+}
+
+function errorOf({ state, fields }: Job): { exceptionClassPath: string; traceback: string } {
+  if (state !== 'failed') return { exceptionClassPath: '', traceback: '' }
+  const error = parsed(fields[FIELD.error] ?? null)
+  if (isRecord(error))
+    return {
+      exceptionClassPath: String(error['exceptionClassPath']),
+      traceback: String(error['traceback']),
+    }
+  // Failed by something else, such as a dashboard of BullMQ.
+  return { exceptionClassPath: 'Error', traceback: fields['failedReason'] ?? '' }
+}
+
+function startedAt(job: Job): string | null {
+  return workersOf(job).length > 0 ? text(job.fields['processedOn']) : null
+}
+
+function returnValueOf({ state, fields }: Job): string | null {
+  return state === 'completed' ? (fields['returnvalue'] ?? null) : null
+}
+
+function cancelledAt({ state, fields }: Job): string | null {
+  return state === 'active' ? text(fields[FIELD.cancel]) : null
+}
+
+function runAfterOf({ state, fields }: Job): string {
+  if (state === 'parked') return PARKED
+  const due = fields[FIELD.due]
+  if (due !== undefined) return instant(Number(due))
+  const delay = Number(fields['delay'] ?? 0)
+  return delay > 0 ? instant(Number(fields['timestamp'] ?? 0) + delay) : UNDELAYED
+}
+
+/** BullMQ's own is 0 where nothing was reported. */
+function progressOf(progress: string | undefined): string | null {
+  return progress?.startsWith('{') ? progress : null
+}
+
+function keyOf({ state, fields }: Job): string | null {
+  const key = fields['deid'] ?? null
+  if (state === 'waiting' || state === 'parked') return key
+  const claimed = keyAfter('claim', key)
+  return state === 'active' ? claimed : keyAfter('finish', claimed)
+}
+
+function text(ms: string | undefined): string | null {
+  return ms === undefined ? null : instant(Number(ms))
+}
+
+function instant(ms: number): string {
+  return utcText(new Date(ms))
+}

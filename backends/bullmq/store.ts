@@ -1,0 +1,107 @@
+import type {
+  ClaimedRow,
+  ClaimFilter,
+  Exchange,
+  Held,
+  Judge,
+  Outcome,
+  PruneQuery,
+  Renewed,
+  Reported,
+  Rescued,
+  Store,
+} from '../../lib/store'
+import { claimedRow } from '../database/row'
+import type { Connection } from './connection'
+import { rawOf } from './job'
+import { jobIn } from './read'
+
+export interface BullMQStoreSettings {
+  readonly alias: string
+  readonly queues: readonly string[]
+  readonly leaseSeconds: number
+  readonly maxCrashes: number
+}
+
+/** The verbs of a worker, by BullMQ's scripts. */
+export class BullMQStore implements Store {
+  readonly leaseSeconds: number
+  readonly maxCrashes: number
+  readonly #connection: Connection
+  readonly #settings: BullMQStoreSettings
+  readonly #tokens = new Map<
+    string,
+    { readonly queue: string; readonly token: string; readonly claims: number }
+  >()
+  #claims = 0
+
+  constructor(connection: Connection, settings: BullMQStoreSettings) {
+    this.#connection = connection
+    this.#settings = settings
+    this.leaseSeconds = settings.leaseSeconds
+    this.maxCrashes = settings.maxCrashes
+  }
+
+  async exchange(
+    outcomes: readonly Outcome[],
+    limit: number,
+    filter: ClaimFilter,
+  ): Promise<Exchange> {
+    const answers = await Promise.all(outcomes.map((outcome) => this.#finish(outcome)))
+    const claimed: ClaimedRow[] = []
+    const { names } = this.#connection
+    for (const queue of this.#settings.queues.flatMap((name) => names.queuesOf(name)))
+      await this.#claimIn(queue, limit, filter, claimed)
+    return { answers, claimed }
+  }
+
+  async #claimIn(
+    queue: string,
+    limit: number,
+    { workerId }: ClaimFilter,
+    claimed: ClaimedRow[],
+  ): Promise<void> {
+    while (claimed.length < limit) {
+      const token = `${workerId}:${(this.#claims += 1)}`
+      const [, id] = await this.#connection.queue(queue).moveToActive(token, workerId)
+      const whole = id ? await jobIn(this.#connection, queue, id as string) : undefined
+      if (!whole) return
+      const row = claimedRow(rawOf(whole, this.#settings.alias))
+      this.#tokens.set(row.key, { queue, token, claims: row.claims })
+      claimed.push(row)
+    }
+  }
+
+  async #finish(outcome: Outcome): Promise<'kept' | 'refused'> {
+    const held = this.#tokens.get(outcome.key)
+    if (!held || outcome.status !== 'SUCCESSFUL') return 'refused'
+    const queue = this.#connection.queue(held.queue)
+    const args = queue.moveToCompletedArgs(
+      { id: outcome.key, opts: {} } as never,
+      outcome.returnValue as never,
+      false,
+      held.token,
+    )
+    await queue.moveToFinished(outcome.key, args)
+    return 'kept'
+  }
+
+  async renew(rows: readonly Held[]): Promise<Renewed> {
+    return { lost: [], cancelled: [], unknown: rows }
+  }
+  async report(): Promise<Reported> {
+    return { later: [], refused: [] }
+  }
+  async release(): Promise<number> {
+    return 0
+  }
+  async rescue(_judge: Judge): Promise<Rescued> {
+    return { released: [], failed: [] }
+  }
+  async prune(_query: PruneQuery): Promise<number> {
+    return 0
+  }
+  async close(): Promise<void> {
+    await this.#connection.close()
+  }
+}

@@ -61,14 +61,21 @@ function project(tier, typeorm) {
       typeorm === '1' ? [] : [`/spec/database/(${WITH_ANY_TYPEORM.join('|')})\\.spec\\.ts$`],
     transform: { '^.+\\.ts$': ['@swc/jest', swc] },
     moduleNameMapper: typeorm === '1' ? ourDoors : { ...ourDoors, ...oldTypeorm },
-    globalSetup: '<rootDir>/spec/support/global-setup.ts',
-    globalTeardown: '<rootDir>/spec/support/global-teardown.ts',
+    ...(tier === 'redis' ? hooks('redis') : hooks('global')),
+  }
+}
+
+/** What runs before and after all specs; the project on Redis starts one for all of its specs. */
+function hooks(name) {
+  return {
+    globalSetup: `<rootDir>/spec/support/${name}-setup.ts`,
+    globalTeardown: `<rootDir>/spec/support/${name}-teardown.ts`,
   }
 }
 
 // The specs of the other tiers never meet TypeORM, or choose it themselves.
 const tiers = {
-  1: ['unit', 'contract', 'database', 'process', 'browser', 'faults', 'django'],
+  1: ['unit', 'contract', 'database', 'process', 'browser', 'faults', 'django', 'redis'],
   0.3: ['contract', 'database'],
 }
 const versions = process.env.TYPEORM ? [process.env.TYPEORM] : Object.keys(tiers)

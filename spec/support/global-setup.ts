@@ -8,6 +8,8 @@ declare global {
 
 /** Opens the desk that hands databases to the specs; under CI a missing database fails the run. */
 export default async function setUp(): Promise<void> {
+  // Projects with more to set up have a file of their own, and jest calls each file once.
+  if (globalThis.specDesk !== undefined) return
   const wish = wanted()
   if (Object.keys(wish.missing).length > 0) tellMissing(wish)
   if (isTrue(process.env['DJANGO']) && !isDjangoUnpacked()) tellNoDjango()
@@ -32,12 +34,14 @@ function tellNoDjango(): void {
   shout([line, 'The specs that run beside a real Django are skipped.'])
 }
 
-function shout(lines: readonly string[]): void {
+/** Prints what nobody should overlook. */
+export function shout(lines: readonly string[]): void {
   const width = Math.max(...lines.map((line) => line.length))
   const rule = '*'.repeat(width)
   process.stderr.write(`\n${rule}\n${lines.join('\n')}\n${rule}\n\n`)
 }
 
-function isTrue(value: string | undefined): boolean {
+/** Whether a variable of the environment switches something on. */
+export function isTrue(value: string | undefined): boolean {
   return value !== undefined && !['', '0', 'false'].includes(value)
 }

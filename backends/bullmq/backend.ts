@@ -1,17 +1,22 @@
 import { type BackendSettings, TaskBackend } from '../../lib/backend'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
+import { taskEnqueued } from '../../lib/events/signals'
+import { logEnqueued } from '../../lib/events/task-log'
 import type { Order } from '../../lib/order'
+import type { FlowPlan } from '../../lib/row/flow-parts'
 import { TaskResult } from '../../lib/result'
 import type { KeepResults } from '../../lib/retention'
 import { validateShape } from '../../lib/settings/validation'
 import type { Store, StoreOptions } from '../../lib/store'
 import { sharedValues } from '../database/enqueueing/shared-values'
+import { flowOrders } from '../database/flows/flow-orders'
 import { type RawRow, valuesOf } from '../database/row'
 import { newId } from '../ids'
 import { retentionOf } from '../lease-options'
 import { assertOneSlot, Connection, isCluster, newClient } from './connection'
 import { dataOf, rawOf } from './job'
+import type * as write from './flows/write'
 import { bullPriority } from './names'
 import { BullMQOptions, KEPT_MS } from './options'
 import { BullMQStore } from './store'
@@ -80,6 +85,18 @@ export class BullMQBackend extends TaskBackend {
       ),
     )
     return Promise.all(jobs.map(({ id }) => this.getResult(id)))
+  }
+
+  /** One transaction of Redis. */
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
+    const { writeFlow } = require('./flows/write') as typeof write
+    const rows = await writeFlow(this.#connected(), flowOrders(plan, newId), this.alias)
+    return rows.map((row) => {
+      const result = this.#result(row)
+      logEnqueued(result)
+      taskEnqueued.send({ backend: this, result })
+      return result
+    })
   }
 
   override async getResult(id: string): Promise<TaskResult<unknown>> {

@@ -103,6 +103,11 @@ export function rawOf(job: Job, alias: string): RawRow & { readonly fault?: stri
   }
 }
 
+/** Whether a job is of a flow, so that the code of flows is needed. */
+export function isOfFlow({ fields }: Pick<Job, 'fields'>): boolean {
+  return fields[FIELD.flow] !== undefined || fields[FIELD.member] !== undefined
+}
+
 /** Those that `FIELD.workers` names, and that of the latest claim, which BullMQ names. */
 export function workersOf({ state, fields }: Job): readonly string[] {
   const named = parsed(fields[FIELD.workers] ?? null)

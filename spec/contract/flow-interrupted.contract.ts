@@ -3,7 +3,7 @@ import type { FlowRows } from '../../backends/database/dialects/flow-verbs'
 import { partOf, Settling } from '../../backends/database/flows/settling'
 import { wholeOptions } from '../../backends/keys'
 import type { SetLinks } from '../../lib/row/flow-parts'
-import type { FlowGround } from './flow.contract'
+import type { Ground } from './ground'
 
 /** More than settling one flow takes. */
 const MOST_STATEMENTS = 30
@@ -15,15 +15,8 @@ const after = task('interrupted.after', (value: unknown) => value)
 
 class Interruption extends Error {}
 
-/** Rows of flows by their verbs, too. */
-export interface VerbsGround extends FlowGround {
-  verbs(): Promise<{ readonly rows: FlowRows; readonly hexIds: boolean }>
-  /** A row has failed, and nobody of this library was told. */
-  fail(id: string): Promise<void>
-}
-
 /** That a worker may be lost at any moment while it settles a flow. */
-export function interruptedFlowContract(ground: VerbsGround): void {
+export function interruptedFlowContract(ground: Ground): void {
   afterEach(() => ground.clear())
 
   /** Each of the verbs is a statement or two, and after the nth one nothing more is done. */

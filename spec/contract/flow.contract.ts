@@ -7,8 +7,8 @@ import {
   startWorker,
   task,
 } from 'typeorm-tasks'
-import type { DBTaskResult } from '#entities'
 import { backends } from '../../lib/backend-registry'
+import type { Ground } from './ground'
 
 let failing = new Set<number>()
 let ran: unknown[] = []
@@ -28,17 +28,8 @@ const finished = task(
   (outcomes: readonly FlowOutcome<unknown>[]) => void ran.push(outcomes),
 )
 
-/** The rows of the default backend, looked at past it. */
-export interface FlowGround {
-  /** All of them, by their ids. */
-  all(): Promise<DBTaskResult[]>
-  clear(): Promise<void>
-  /** A row has finished, and nobody of this library was told. */
-  succeed(id: string, returnValue: unknown, finishedAt?: Date): Promise<void>
-}
-
 /** What flows are on any backend that has workers. The backend is configured, and empty. */
-export function flowContract(ground: FlowGround): void {
+export function flowContract(ground: Ground): void {
   beforeEach(() => {
     failing = new Set()
     ran = []

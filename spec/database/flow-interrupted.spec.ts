@@ -3,7 +3,7 @@ import { configureTasks, DBTaskResult } from 'typeorm-tasks'
 import { DatabaseBackend } from '#backends/database'
 import { interruptedFlowContract } from '../contract/flow-interrupted.contract'
 import { describeEachDatabase } from '../support/databases'
-import { EntityFlows } from '../support/entity-flows'
+import { EntityGround } from '../support/entity-ground'
 import { catchLog } from '../support/tasks'
 
 describeEachDatabase(({ connect }) => {
@@ -15,5 +15,5 @@ describeEachDatabase(({ connect }) => {
     configureTasks({ default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } } })
   })
 
-  interruptedFlowContract(new EntityFlows(() => dataSource))
+  interruptedFlowContract(new EntityGround(() => dataSource))
 })

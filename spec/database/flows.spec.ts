@@ -16,7 +16,7 @@ import { Session } from '#session'
 import { tableOf } from '#database/table'
 import type { AfterRow } from '../../backends/database/dialects/flow-verbs'
 import { describeEachDatabase } from '../support/databases'
-import { EntityFlows } from '../support/entity-flows'
+import { EntityGround } from '../support/entity-ground'
 import { catchLog } from '../support/tasks'
 import { flowContract } from '../contract/flow.contract'
 
@@ -40,7 +40,7 @@ describeEachDatabase(({ name, connect }) => {
     ran = []
   })
 
-  flowContract(new EntityFlows(() => dataSource))
+  flowContract(new EntityGround(() => dataSource))
 
   const rows = () => dataSource.getRepository(DBTaskResult)
   const drain = () => runUntilEmpty({ queues: '*' as never, concurrency: 10 })

@@ -10,7 +10,7 @@ import { Settling, wholeOf } from '../../backends/database/flows/settling'
 import { memberKey } from '../../backends/keys'
 import { backends } from '../../lib/backend-registry'
 import { interruptedFlowContract } from '../contract/flow-interrupted.contract'
-import { RedisJobs } from '../support/redis-jobs'
+import { RedisGround } from '../support/redis-ground'
 import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
 import { catchLog } from '../support/tasks'
 
@@ -20,7 +20,7 @@ const gather = task('flowRows.gather', (values: unknown) => values)
 describeOnRedis('jobs of flows', () => {
   const prefix = freshPrefix()
   let connection: Connection
-  const jobs = new RedisJobs(() => connection)
+  const jobs = new RedisGround(() => connection)
 
   beforeAll(() => {
     catchLog()

@@ -6,10 +6,10 @@ import { jobIn } from '../../backends/bullmq/read'
 import { partsOf } from '../../backends/bullmq/flows/sets'
 import { RedisFlowRows } from '../../backends/bullmq/flows/flow-rows'
 import type { FlowRows } from '../../backends/database/dialects/flow-verbs'
-import type { VerbsGround } from '../contract/flow-interrupted.contract'
+import type { Ground } from '../contract/ground'
 
 /** The jobs of one backend, looked at and ended past it. */
-export class RedisJobs implements VerbsGround {
+export class RedisGround implements Ground {
   readonly #connection: () => Connection
 
   constructor(connection: () => Connection) {
@@ -50,6 +50,11 @@ export class RedisJobs implements VerbsGround {
     await this.end(id, 'failed', new Date(), { 'tasks:error': error, failedReason: 'no' })
   }
 
+  async rename(id: string, taskName: string): Promise<void> {
+    const { client, names } = this.#connection()
+    await client.hset(names.job(await this.#queueOf(id), id), { name: taskName })
+  }
+
   async verbs(): Promise<{ readonly rows: FlowRows; readonly hexIds: boolean }> {
     return { rows: new RedisFlowRows(this.#connection(), 'default'), hexIds: false }
   }
@@ -63,9 +68,8 @@ export class RedisJobs implements VerbsGround {
   ): Promise<void> {
     const { client, names } = this.#connection()
     const at = finishedAt.getTime()
-    const place = (await this.#places()).find((each) => each.id === id)
-    if (!place) throw new Error(`There is no job ${id}.`)
-    const key = (what: string): string => names.job(place.queue, what)
+    const queue = await this.#queueOf(id)
+    const key = (what: string): string => names.job(queue, what)
     const steps = client.multi()
     for (const list of ['wait', 'active']) steps.lrem(key(list), 0, id)
     for (const set of ['prioritized', 'delayed', 'waiting-children', 'completed', 'failed'])
@@ -73,6 +77,12 @@ export class RedisJobs implements VerbsGround {
     steps.hset(key(id), { ...fields, finishedOn: at })
     steps.zadd(key(state), at, id)
     await steps.exec()
+  }
+
+  async #queueOf(id: string): Promise<string> {
+    const place = (await this.#places()).find((each) => each.id === id)
+    if (!place) throw new Error(`There is no job ${id}.`)
+    return place.queue
   }
 
   async #places(): Promise<{ readonly id: string; readonly queue: string }[]> {

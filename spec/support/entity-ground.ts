@@ -4,10 +4,10 @@ import { dialectFor } from '#dialect-for'
 import { Session } from '#session'
 import { tableOf } from '#database/table'
 import type { FlowRows } from '../../backends/database/dialects/flow-verbs'
-import type { VerbsGround } from '../contract/flow-interrupted.contract'
+import type { Ground } from '../contract/ground'
 
-/** Rows of flows in the table of a DataSource. */
-export class EntityFlows implements VerbsGround {
+/** The tasks table of a DataSource. */
+export class EntityGround implements Ground {
   readonly #dataSource: () => DataSource
 
   constructor(dataSource: () => DataSource) {
@@ -29,6 +29,10 @@ export class EntityFlows implements VerbsGround {
 
   async fail(id: string): Promise<void> {
     await this.#rows.update({ id }, { status: 'FAILED', exceptionClassPath: 'Error' })
+  }
+
+  async rename(id: string, taskPath: string): Promise<void> {
+    await this.#rows.update({ id }, { taskPath })
   }
 
   async verbs(): Promise<{ readonly rows: FlowRows; readonly hexIds: boolean }> {

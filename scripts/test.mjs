@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { openScratch } from '../spec/support/scratch.cjs'
 
 const ROOT = join(import.meta.dirname, '..')
 /**
@@ -105,9 +106,12 @@ if (!chosen.every((name) => name in TIERS)) {
 }
 
 introduce()
+// One for all tiers: what one has packed and installed serves the others.
+const closeScratch = openScratch()
 const times = []
 const results = await inSteps([[build]])
 if (results[0].failed === 0) for (const names of inGroups(chosen)) await runTiers(names)
+closeScratch()
 conclude()
 
 /** What runs one after another: a tier, or tiers side by side. */

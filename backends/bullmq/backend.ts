@@ -10,7 +10,9 @@ import { sharedValues } from '../database/enqueueing/shared-values'
 import { type RawRow, valuesOf } from '../database/row'
 import { newId } from '../ids'
 import { retentionOf } from '../lease-options'
-import { assertOneSlot, Connection, isCluster, newClient } from './connection'
+import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
+import { isAway } from './clients/away'
+import { Connection, newClient } from './connection'
 import { dataOf, rawOf } from './job'
 import { bullPriority } from './names'
 import { BullMQOptions, KEPT_MS } from './options'
@@ -32,9 +34,10 @@ export class BullMQBackend extends TaskBackend {
     super(alias, settings)
     const path = `TASKS.${alias}.OPTIONS`
     this.#options = validateShape(BullMQOptions, settings.options, path)
-    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection = '' } = this.#options
+    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection } = this.#options
     this.retention = retentionOf({ retention: keepResults }, path)
-    if (isCluster(connection)) assertOneSlot(prefix, alias)
+    if (connection !== undefined && isOnCluster(wayOf(connection, `${path}.connection`)))
+      assertOneSlot(prefix, alias)
     this.#prefix = prefix
   }
 
@@ -98,6 +101,10 @@ export class BullMQBackend extends TaskBackend {
       leaseSeconds,
       maxCrashes: this.#options.maxCrashes ?? 3,
     })
+  }
+
+  override isAway(error: unknown): boolean {
+    return isAway(error)
   }
 
   override async close(): Promise<void> {

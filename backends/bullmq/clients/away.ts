@@ -48,7 +48,7 @@ export function unreachable(error: unknown, client: Client, alias: string): unkn
 /** That tries ran out says nothing; why the last one failed does. */
 function reasonOf(error: Error, client: Client): { what: string; cause: unknown } {
   const trouble = troubleOf(client)
-  if (!NAMES.test(error.name) && !/^Connection is closed/.test(error.message))
+  if (!NAMES.test(error.name) && !error.message.startsWith('Connection is closed'))
     return { what: error.message, cause: error }
   const cause = innermost(trouble ?? error)
   const what = cause === error ? 'the connection was cut off' : (textOf(cause) ?? error.message)

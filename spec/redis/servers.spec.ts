@@ -1,7 +1,12 @@
 import { existsSync } from 'node:fs'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
-import { startRedis, type RedisServer } from '../support/servers/redis'
+import {
+  startRedis,
+  startRedisCluster,
+  startSentinel,
+  type RedisServer,
+} from '../support/servers/redis'
 
 describeOnRedis('the Redis that all specs share', () => {
   it('answers, and keeps a key under a prefix of this spec', async () => {
@@ -55,15 +60,71 @@ describeOnRedis('a Redis of the spec', () => {
 
   it('leaves no process and no folder when it is stopped', async () => {
     const server = await startRedis()
-    const { pid, folder } = server
-    expect([isRunning(pid), existsSync(folder)]).toEqual([true, true])
-    await server.stop()
-    expect([isRunning(pid), existsSync(folder)]).toEqual([false, false])
+    await expectGoneAfter(() => server.stop(), [server])
   })
 })
 
-const connections: Redis[] = []
-const servers: RedisServer[] = []
+describeOnRedis('a cluster of the spec', () => {
+  it('serves all slots by three masters, and keys of one tag by one of them', async () => {
+    const cluster = await started(startRedisCluster())
+    const client = remembered(new Cluster([...cluster.nodes]))
+
+    await client.mset('{tag}:one', '1', '{tag}:two', '2')
+
+    expect(await client.mget('{tag}:one', '{tag}:two')).toEqual(['1', '2'])
+    expect(await client.cluster('INFO')).toContain('cluster_state:ok')
+    expect(client.nodes('master')).toHaveLength(3)
+    await expect(client.mset('one', '1', 'two', '2')).rejects.toThrow(/slot/i)
+  })
+
+  it('that appends to files is whole again, with its keys, after a master was killed and started again', async () => {
+    const cluster = await started(startRedisCluster({ appendonly: true, appendfsync: 'always' }))
+    const client = remembered(new Cluster([...cluster.nodes]))
+    const keys = ['one', 'two', 'three', 'four', 'five', 'six']
+    for (const key of keys) await client.set(key, key)
+
+    const [first] = cluster.servers
+    await first?.kill()
+    await first?.restart()
+    await cluster.settled()
+
+    expect(await Promise.all(keys.map((key) => client.get(key)))).toEqual(keys)
+  })
+
+  it('leaves no process and no folder when it is stopped', async () => {
+    const { servers: masters, stop } = await startRedisCluster()
+    await expectGoneAfter(stop, masters)
+  })
+})
+
+describeOnRedis('a master, a replica and a sentinel of the spec', () => {
+  it('goes on with the replica after the master has crashed', async () => {
+    const group = await started(startSentinel())
+    const { name, sentinels, master, replica } = group
+    const client = remembered(new Redis({ name, sentinels: [...sentinels] }))
+    await client.set('key', 'value')
+    expect(await client.wait(1, 5000)).toBe(1)
+    expect(await connect(replica.url).get('key')).toBe('value')
+
+    const { pid } = master
+    expect(isRunning(pid)).toBe(true)
+    await group.failover()
+
+    expect(isRunning(pid)).toBe(false)
+    expect(await connect(replica.url).role()).toContain('master')
+    expect(await client.get('key')).toBe('value')
+    await client.set('key', 'written after')
+    expect(await connect(replica.url).get('key')).toBe('written after')
+  })
+
+  it('leaves no process and no folder when it is stopped', async () => {
+    const { master, replica, sentinel, stop } = await startSentinel()
+    await expectGoneAfter(stop, [master, replica, sentinel])
+  })
+})
+
+const connections: { disconnect(): void }[] = []
+const servers: { stop(): Promise<void> }[] = []
 
 afterEach(async () => {
   for (const redis of connections.splice(0)) redis.disconnect()
@@ -71,17 +132,35 @@ afterEach(async () => {
 })
 
 function connect(url: string): Redis {
-  const redis = new Redis(url, { maxRetriesPerRequest: 3 })
-  // Servers go away here on purpose; what that breaks, a command tells.
-  redis.on('error', () => {})
-  connections.push(redis)
-  return redis
+  return remembered(new Redis(url, { maxRetriesPerRequest: 3 }))
 }
 
-async function started(starting: Promise<RedisServer>): Promise<RedisServer> {
+function remembered<Client extends Redis | Cluster>(client: Client): Client {
+  // Servers go away here on purpose; what that breaks, a command tells.
+  client.on('error', () => {})
+  connections.push(client)
+  return client
+}
+
+async function started<Started extends { stop(): Promise<void> }>(
+  starting: Promise<Started>,
+): Promise<Started> {
   const server = await starting
   servers.push(server)
   return server
+}
+
+async function expectGoneAfter(
+  stop: () => Promise<void>,
+  stopped: readonly Pick<RedisServer, 'pid' | 'folder'>[],
+): Promise<void> {
+  const before = stopped.map(({ pid, folder }) => ({ pid, folder }))
+  const each = (is: boolean): boolean[][] => before.map(() => [is, is])
+  const state = (): boolean[][] =>
+    before.map(({ pid, folder }) => [isRunning(pid), existsSync(folder)])
+  expect(state()).toEqual(each(true))
+  await stop()
+  expect(state()).toEqual(each(false))
 }
 
 function isRunning(pid: number | undefined): boolean {

@@ -1,4 +1,4 @@
-import { type BackendSettings, TaskBackend } from '../../lib/backend'
+import { type BackendSettings, type Problem, TaskBackend } from '../../lib/backend'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import type { Order } from '../../lib/order'
@@ -10,6 +10,7 @@ import { sharedValues } from '../database/enqueueing/shared-values'
 import { type RawRow, valuesOf } from '../database/row'
 import { newId } from '../ids'
 import { retentionOf } from '../lease-options'
+import { checkRedis } from './checks/check'
 import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
 import { isAway } from './clients/away'
 import { Connection, newClient } from './connection'
@@ -101,6 +102,11 @@ export class BullMQBackend extends TaskBackend {
       leaseSeconds,
       maxCrashes: this.#options.maxCrashes ?? 3,
     })
+  }
+
+  override async check(): Promise<Problem[]> {
+    const { alias, settings } = this
+    return checkRedis(() => this.#connected(), { alias, queues: settings.queues })
   }
 
   override isAway(error: unknown): boolean {

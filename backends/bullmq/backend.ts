@@ -1,4 +1,4 @@
-import { type BackendSettings, TaskBackend } from '../../lib/backend'
+import { type BackendSettings, type Problem, TaskBackend } from '../../lib/backend'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import type { Order } from '../../lib/order'
@@ -10,7 +10,10 @@ import { sharedValues } from '../database/enqueueing/shared-values'
 import { type RawRow, valuesOf } from '../database/row'
 import { newId } from '../ids'
 import { retentionOf } from '../lease-options'
-import { assertOneSlot, Connection, isCluster, newClient } from './connection'
+import { checkRedis } from './checks/check'
+import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
+import { isAway } from './clients/away'
+import { Connection, newClient } from './connection'
 import { dataOf, rawOf } from './job'
 import { bullPriority } from './names'
 import { BullMQOptions, KEPT_MS } from './options'
@@ -33,9 +36,10 @@ export class BullMQBackend extends TaskBackend {
     super(alias, settings)
     const path = `TASKS.${alias}.OPTIONS`
     this.#options = validateShape(BullMQOptions, settings.options, path)
-    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection = '' } = this.#options
+    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection } = this.#options
     this.retention = retentionOf({ retention: keepResults }, path)
-    if (isCluster(connection)) assertOneSlot(prefix, alias)
+    if (connection !== undefined && isOnCluster(wayOf(connection, `${path}.connection`)))
+      assertOneSlot(prefix, alias)
     this.#prefix = prefix
   }
 
@@ -103,6 +107,15 @@ export class BullMQBackend extends TaskBackend {
       leaseSeconds,
       maxCrashes: this.#options.maxCrashes ?? 3,
     })
+  }
+
+  override async check(): Promise<Problem[]> {
+    const { alias, settings } = this
+    return checkRedis(() => this.#connected(), { alias, queues: settings.queues })
+  }
+
+  override isAway(error: unknown): boolean {
+    return isAway(error)
   }
 
   override async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type BackendSettings, TaskBackend } from '../../lib/backend'
+import { type BackendSettings, type Problem, TaskBackend } from '../../lib/backend'
 import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import { taskEnqueued } from '../../lib/events/signals'
@@ -14,12 +14,16 @@ import { flowOrders } from '../database/flows/flow-orders'
 import { type RawRow, valuesOf } from '../database/row'
 import { newId } from '../ids'
 import { retentionOf } from '../lease-options'
-import { assertOneSlot, Connection, isCluster, newClient } from './connection'
+import { checkRedis } from './checks/check'
+import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
+import { isAway } from './clients/away'
+import { Connection, newClient } from './connection'
 import { dataOf, rawOf } from './job'
 import type * as write from './flows/write'
 import { bullPriority } from './names'
 import { BullMQOptions, KEPT_MS } from './options'
-import { BullMQStore } from './store'
+import { listen } from './store/wakeups'
+import { BullMQStore } from './store/store'
 import { jobById } from './read'
 
 /** Redis as the queue, by BullMQ's manual fetching: its keys, its scripts, our worker. */
@@ -37,9 +41,10 @@ export class BullMQBackend extends TaskBackend {
     super(alias, settings)
     const path = `TASKS.${alias}.OPTIONS`
     this.#options = validateShape(BullMQOptions, settings.options, path)
-    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection = '' } = this.#options
+    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection } = this.#options
     this.retention = retentionOf({ retention: keepResults }, path)
-    if (isCluster(connection)) assertOneSlot(prefix, alias)
+    if (connection !== undefined && isOnCluster(wayOf(connection, `${path}.connection`)))
+      assertOneSlot(prefix, alias)
     this.#prefix = prefix
   }
 
@@ -107,14 +112,27 @@ export class BullMQBackend extends TaskBackend {
 
   override async openStore({
     leaseSeconds = this.#options.leaseSeconds ?? 30,
+    wakeup,
   }: StoreOptions): Promise<Store> {
     const connection = this.#connect(leaseSeconds)
+    const { names } = connection
+    const close = wakeup && listen(newClient(this.#options, this.alias), names.wakeups, wakeup)
     return new BullMQStore(connection, {
+      close,
       alias: this.alias,
       queues: this.settings.queues,
       leaseSeconds,
       maxCrashes: this.#options.maxCrashes ?? 3,
     })
+  }
+
+  override async check(): Promise<Problem[]> {
+    const { alias, settings } = this
+    return checkRedis(() => this.#connected(), { alias, queues: settings.queues })
+  }
+
+  override isAway(error: unknown): boolean {
+    return isAway(error)
   }
 
   override async close(): Promise<void> {

@@ -1,9 +1,10 @@
-import type { RedisQueueBackend } from 'bullmq'
+import type { RedisConnection, RedisQueueBackend } from 'bullmq'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { InvalidSettingsError } from '../../lib/errors/errors'
 import { libraries } from './load'
 import { Names } from './names'
 import type { BullMQOptions, ClusterConnection } from './options'
+import { defineScripts } from './script'
 
 export type Client = Redis | Cluster
 
@@ -29,31 +30,35 @@ export class Connection {
   readonly #alias: string
   readonly #leaseMs: number
   readonly #queues = new Map<string, RedisQueueBackend>()
+  readonly #shared: RedisConnection
 
   constructor(client: Client, { alias, prefix, leaseMs }: ConnectionSettings) {
     this.client = client
     this.names = new Names(prefix)
     this.#alias = alias
     this.#leaseMs = leaseMs
+    // Both before anything is sent, see `defineScripts`: this one makes BullMQ's scripts known.
+    defineScripts(client)
+    this.#shared = sharedConnection(client, alias)
   }
 
   /** `name`: BullMQ's, see `Names.queuesOf`. */
   queue(name: string): RedisQueueBackend {
     const known = this.#queues.get(name)
     if (known) return known
-    const { RedisConnection, RedisQueueBackend, QueueKeys } = libraries(this.#alias).bullmq
-    const shared = new RedisConnection(this.client, { shared: true, blocking: false })
-    // What becomes of the connection is told to those who use it, by the errors of their commands.
-    shared.on('error', () => {})
+    const { RedisQueueBackend, QueueKeys } = libraries(this.#alias).bullmq
     const { prefix } = this.names
     const keys = new QueueKeys(prefix)
     const options = { connection: this.client, prefix, lockDuration: this.#leaseMs }
     const queue = new RedisQueueBackend(
-      shared,
+      this.#shared,
       name,
       keys.getKeys(name),
       (type) => keys.toKey(name, type),
       options,
+      undefined,
+      // The connection is of all queues: none of them closes it, or listens to it.
+      false,
     )
     this.#queues.set(name, queue)
     return queue
@@ -69,6 +74,23 @@ export interface ConnectionSettings {
   readonly prefix: string
   /** For how long a claim holds a job. */
   readonly leaseMs: number
+}
+
+/**
+ * A client as BullMQ takes it, for all queues of a backend. BullMQ is kept from waiting for the connection, and from asking for
+ * the version: it would wait for ever for a Redis that is away when it begins, and what fails once stays failed.
+ */
+function sharedConnection(client: Client, alias: string): RedisConnection {
+  const { RedisConnection } = libraries(alias).bullmq
+  const shared = new RedisConnection(client, {
+    shared: true,
+    blocking: false,
+    skipVersionCheck: true,
+    skipWaitingForReady: true,
+  })
+  // What becomes of the connection is told to those who use it, by the errors of their commands.
+  shared.on('error', () => {})
+  return shared
 }
 
 /** A client of its own for who asks; it connects by itself, and again whenever it was cut off. */

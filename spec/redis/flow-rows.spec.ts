@@ -101,11 +101,9 @@ describeOnRedis('jobs of flows', () => {
       if (i < 1_000 || (i >= 2_200 && i < 2_500)) await jobs.succeed(id, i)
 
     expect(await settling().settleWaiting()).toEqual({ due: 1, waiting: 1 })
-    const [row] = await new RedisFlows(connection, 'default').filled(
-      [rawOf((await jobIn(connection, 'default', ids.at(-1)!))!, 'default')],
-      async () => {},
-    )
-    const { args } = JSON.parse(row?.args_kwargs ?? '') as { args: unknown[] }
+    const job = (await jobIn(connection, 'default', ids.at(-1)!))!
+    const row = await new RedisFlows(connection, 'default').filled(rawOf(job, 'default'))
+    const { args } = JSON.parse(row.args_kwargs ?? '') as { args: unknown[] }
     expect(args).toEqual([
       Array.from({ length: 2_500 }, (_, i) => i).filter((i) => i < 1_000 || i >= 2_200),
     ])

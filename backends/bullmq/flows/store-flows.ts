@@ -30,38 +30,11 @@ export class RedisFlows {
     return this.#make().settling.settleWaiting()
   }
 
-  /** Whether values of a flow belong among the arguments of a row. */
-  isToBeFilled({ options }: ClaimedRaw): boolean {
-    return options !== null && options.includes('"awaits"')
-  }
-
-  /**
-   * The rows with the values that they have waited for; those that could not be read are handed to `giveBack`. Never rejects:
-   * nobody else would learn of what was claimed.
-   */
-  async filled<Row extends ClaimedRaw>(
-    claimed: readonly Row[],
-    giveBack: (rows: readonly Row[]) => Promise<void>,
-  ): Promise<readonly ClaimedRaw[]> {
-    const waited = claimed.filter((row) => this.isToBeFilled(row))
-    if (waited.length === 0) return claimed
+  /** The row with the values that it has waited for. Rejects if Redis does not answer. */
+  async filled(row: ClaimedRaw): Promise<ClaimedRaw> {
+    if (!row.options?.includes('"awaits"')) return row
     const { filling } = this.#make()
-    const first = await filling.firstValues(waited).catch(() => null)
-    const unread: Row[] = []
-    const filledOne = async (row: Row): Promise<readonly ClaimedRaw[]> => {
-      if (!this.isToBeFilled(row)) return [row]
-      try {
-        if (first !== null) return [await filling.filled(row, first)]
-      } catch {
-        // Redis does not answer: another claim reads it.
-      }
-      unread.push(row)
-      return []
-    }
-    const filled: ClaimedRaw[] = []
-    for (const row of claimed) filled.push(...(await filledOne(row)))
-    if (unread.length > 0) await giveBack(unread).catch(() => {})
-    return filled
+    return filling.filled(row, await filling.firstValues([row]))
   }
 
   #make(): Made {

@@ -1,15 +1,6 @@
 import type { ChainableCommander } from 'ioredis'
 import type { Connection } from '../connection'
-
-/** What is written of a job. */
-export interface NewJob {
-  readonly id: string
-  readonly name: string
-  readonly data: string
-  /** Milliseconds since 1970. */
-  readonly timestamp: number
-  readonly opts: Readonly<Record<string, unknown>>
-}
+import type { NewJob } from '../enqueueing/new-job'
 
 /** Scripts of BullMQ that add a job. */
 const ADDING = /^add(?:Standard|Prioritized|Delayed|Parent)Job:/
@@ -33,7 +24,7 @@ export class Transaction {
   }
 
   /** `isParked`: the job waits until it is made due. */
-  add(queue: string, job: NewJob, isParked: boolean): void {
+  add(queue: string, job: NewJob['json'], isParked: boolean): void {
     const commands = this.steps as unknown as Record<string, (args: unknown[]) => unknown>
     const runCommand = (name: string, args: unknown[]): unknown => commands[name]?.(args)
     // What becomes of it is told by the reply to the whole.

@@ -1,6 +1,5 @@
-import { configureTasks, group, task } from 'typeorm-tasks'
-import { BullMQBackend } from '../../backends/bullmq'
-import { Connection, newClient } from '../../backends/bullmq/connection'
+import { group, task } from 'typeorm-tasks'
+import type { Connection } from '../../backends/bullmq/connection'
 import { RedisFlowRows } from '../../backends/bullmq/flows/flow-rows'
 import { keysOf } from '../../backends/bullmq/flows/sets'
 import { RedisFlows } from '../../backends/bullmq/flows/store-flows'
@@ -8,35 +7,22 @@ import { rawOf } from '../../backends/bullmq/job'
 import { jobIn } from '../../backends/bullmq/read'
 import { Settling, wholeOf } from '../../backends/database/flows/settling'
 import { memberKey } from '../../backends/keys'
-import { backends } from '../../lib/backend-registry'
 import { interruptedFlowContract } from '../contract/flow-interrupted.contract'
-import { RedisGround } from '../support/redis-ground'
-import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
-import { catchLog } from '../support/tasks'
+import { describeOnRedis } from '../support/redis'
+import { redisApp } from '../support/redis-app'
 
 const part = task('flowRows.part', (value: unknown) => value)
 const gather = task('flowRows.gather', (values: unknown) => values)
 
 describeOnRedis('jobs of flows', () => {
-  const prefix = freshPrefix()
+  const { ground: jobs, connection: opened } = redisApp({
+    queues: ['default', 'other'],
+    isAlone: true,
+  })
   let connection: Connection
-  const jobs = new RedisGround(() => connection)
 
   beforeAll(() => {
-    catchLog()
-    configureTasks({
-      default: {
-        BACKEND: BullMQBackend,
-        QUEUES: ['default', 'other'],
-        OPTIONS: { connection: redisUrl(), prefix },
-      },
-    })
-    const client = newClient({ connection: redisUrl() }, 'default')
-    connection = new Connection(client, { alias: 'default', prefix, leaseMs: 30_000 })
-  })
-  afterAll(async () => {
-    await backends.get('default').close()
-    await connection.close()
+    connection = opened()
   })
 
   interruptedFlowContract(jobs)
@@ -147,11 +133,17 @@ describeOnRedis('jobs of flows', () => {
     expect(await settling().settleWaiting()).toEqual({ due: 0, waiting: 0 })
   })
 
-  it('a flow is written whole or not at all, also where Redis has forgotten the scripts', async () => {
-    await enqueue(2)
-    await connection.client.script('FLUSH')
-    await enqueue(2)
-    expect(await jobs.all()).toHaveLength(6)
+  it('a flow is written whole, also while Redis forgets its scripts again and again', async () => {
+    const forgetting = setInterval(() => void connection.client.script('FLUSH'), 1)
+    try {
+      for (let i = 0; i < 300; i++) await enqueue(2)
+    } finally {
+      clearInterval(forgetting)
+    }
+    expect(await jobs.all()).toHaveLength(900)
+    const { client, names } = connection
+    expect(await client.llen(names.job('default', 'wait'))).toBe(600)
+    expect(await client.zcard(names.job('default', 'waiting-children'))).toBe(300)
   })
 })
 

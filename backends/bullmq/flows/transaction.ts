@@ -7,39 +7,61 @@ const ADDING = /^add(?:Standard|Prioritized|Delayed|Parent)Job:/
 
 /** Jobs that Redis adds as one step. */
 export class Transaction {
-  readonly steps: ChainableCommander
   readonly #connection: Connection
+  readonly #steps: ChainableCommander
+  /** Which job each step is of that adds one. */
+  readonly #jobs = new Map<number, NewJob>()
+  #count = 0
 
   private constructor(connection: Connection) {
     this.#connection = connection
-    this.steps = connection.client.multi()
+    this.#steps = connection.client.multi()
   }
 
   /** `queue`: BullMQ's name of any of the queues. */
   static async begin(connection: Connection, queue: string): Promise<Transaction> {
-    // BullMQ defines its scripts once it has asked Redis for its version, and a transaction has those that are defined by then.
+    // BullMQ defines its scripts once it has a client, and a transaction has those that are defined by then.
     await connection.queue(queue).waitUntilReady()
     await assureScripts(connection)
     return new Transaction(connection)
   }
 
+  step(
+    ...[command, ...args]: readonly [name: 'zadd' | 'hset' | 'del', ...(string | number)[]]
+  ): void {
+    this.#steps.call(command, ...args)
+    this.#count += 1
+  }
+
   /** `isParked`: the job waits until it is made due. */
-  add(queue: string, job: NewJob['json'], isParked: boolean): void {
-    const commands = this.steps as unknown as Record<string, (args: unknown[]) => unknown>
+  add(job: NewJob, isParked: boolean): void {
+    const { queue, json, id } = job
+    const commands = this.#steps as unknown as Record<string, (args: unknown[]) => unknown>
     const runCommand = (name: string, args: unknown[]): unknown => commands[name]?.(args)
+    this.#jobs.set(this.#count, job)
+    this.#count += 1
     // What becomes of it is told by the reply to the whole.
     void this.#connection
       .queue(queue)
-      .addJobToTransaction({ runCommand } as never, job as never, job.id, {
+      .addJobToTransaction({ runCommand } as never, json as never, id, {
         addToWaitingChildren: isParked,
       } as never)
   }
 
-  /** @throws what Redis says of the first step that it has refused. */
-  async commit(): Promise<void> {
-    const replies = await this.steps.exec()
-    const refused = replies?.find(([error]) => error !== null)
-    if (refused?.[0]) throw refused[0]
+  /**
+   * Resolves to the jobs that Redis could not add, since it has forgotten a script in this very moment.
+   *
+   * @throws what Redis says of the first step that it has refused for another reason.
+   */
+  async commit(): Promise<readonly NewJob[]> {
+    const forgotten: NewJob[] = []
+    for (const [i, [error]] of ((await this.#steps.exec()) ?? []).entries()) {
+      if (error === null) continue
+      const job = this.#jobs.get(i)
+      if (!job || !error.message.startsWith('NOSCRIPT')) throw error
+      forgotten.push(job)
+    }
+    return forgotten
   }
 }
 

@@ -27,19 +27,20 @@ export async function writeFlow(
   const { names } = connection
   const now = Date.now()
   const jobs = orders.map((each) => newJob(names, each, { alias, now }))
-  const transaction = await Transaction.begin(connection, jobs[0]?.queue ?? '')
-  const places: Places = new Map()
-  for (const job of jobs) index(names, job, places)
-  // First what Redis refuses when its memory is full: then it refuses the whole.
-  for (const [key, members] of places)
-    for (let at = 0; at < members.length; at += 2 * CHUNK)
-      transaction.steps.zadd(key, ...members.slice(at, at + 2 * CHUNK))
-  for (const job of jobs) {
-    transaction.add(job.queue, job.json, isParked(job))
-    const fields = fieldsOf(job.order.flow)
-    if (fields.length > 0) transaction.steps.hset(names.job(job.queue, job.id), ...fields)
+  let left: readonly NewJob[] = jobs
+  for (let attempt = 0; left.length > 0; attempt++) {
+    const transaction = await Transaction.begin(connection, jobs[0]?.queue ?? '')
+    if (attempt === 0) addPlaces(names, jobs, transaction)
+    for (const job of left) {
+      const key = names.job(job.queue, job.id)
+      // Our fields are there already, which BullMQ would take for the job.
+      if (attempt > 0) transaction.step('del', key)
+      transaction.add(job, isParked(job))
+      const fields = fieldsOf(job.order.flow)
+      if (fields.length > 0) transaction.step('hset', key, ...fields)
+    }
+    left = await transaction.commit()
   }
-  await transaction.commit()
   tellOf(
     connection,
     jobs.filter((job) => !isParked(job)),
@@ -49,6 +50,15 @@ export async function writeFlow(
 
 function isParked({ order: { flow } }: NewJob): boolean {
   return flow?.awaits !== undefined
+}
+
+/** They come first: Redis refuses them when its memory is full, and so the whole. */
+function addPlaces(names: Names, jobs: readonly NewJob[], transaction: Transaction): void {
+  const places: Places = new Map()
+  for (const job of jobs) index(names, job, places)
+  for (const [key, members] of places)
+    for (let at = 0; at < members.length; at += 2 * CHUNK)
+      transaction.step('zadd', key, ...members.slice(at, at + 2 * CHUNK))
 }
 
 function index(names: Names, job: NewJob, places: Places): void {

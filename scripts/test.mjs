@@ -84,6 +84,11 @@ const TIERS = {
     takes: 'about 2 min',
     steps: [[specs(['django'], { env: { DJANGO: '1' } })]],
   },
+  redis: {
+    holds: 'Redis, with Cluster and Sentinel',
+    takes: 'about 1 min',
+    steps: [[specs(['redis'])]],
+  },
   package: {
     holds: 'the packed package, and apps with it on Node 22 and 24',
     takes: 'about 2 min',
@@ -91,8 +96,8 @@ const TIERS = {
   },
 }
 
-/** Tiers that go side by side where all are run: they wait for a browser, for Django's worker and for npm. */
-const TOGETHER = ['browser', 'django', 'package']
+/** Tiers that go side by side where all are run: they wait for a browser, for Django's worker, for Redis and for npm. */
+const TOGETHER = ['browser', 'django', 'redis', 'package']
 
 // Jest fails where it finds no spec.
 if (!existsSync(join(ROOT, 'spec/django'))) delete TIERS.django

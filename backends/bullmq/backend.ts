@@ -3,6 +3,7 @@ import {
   type BackendSettings,
   type CountQuery,
   type ListQuery,
+  type Problem,
   TaskBackend,
 } from '../../lib/backend'
 import { OneClass } from '../../lib/copies/one-per-process'
@@ -22,9 +23,12 @@ import { retentionOf } from '../lease-options'
 import { countJobs, listJobs, type Wanted } from './browse/look-through'
 import { cancelJob } from './changes/cancel'
 import { retryJob } from './changes/retry'
-import { assertOneSlot, Connection, isCluster, newClient } from './connection'
+import { checkRedis } from './checks/check'
+import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
+import { isAway } from './clients/away'
+import { Connection, newClient } from './connection'
 import { type Written, writeOrders } from './enqueueing/write'
-import { explained, isAway } from './errors'
+import { explained } from './errors'
 import { rawOf } from './job'
 import { BullMQOptions, KEPT_MS } from './options'
 import { BullMQStore } from './store'
@@ -45,9 +49,10 @@ export class BullMQBackend extends TaskBackend {
     super(alias, settings)
     const path = `TASKS.${alias}.OPTIONS`
     this.#options = validateShape(BullMQOptions, settings.options, path)
-    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection = '' } = this.#options
+    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection } = this.#options
     this.retention = retentionOf({ retention: keepResults }, path)
-    if (isCluster(connection)) assertOneSlot(prefix, alias)
+    if (connection !== undefined && isOnCluster(wayOf(connection, `${path}.connection`)))
+      assertOneSlot(prefix, alias)
     assertQueues(settings.queues, alias)
     this.#prefix = prefix
   }
@@ -112,10 +117,6 @@ export class BullMQBackend extends TaskBackend {
     )
   }
 
-  override isAway(error: unknown): boolean {
-    return isAway(error)
-  }
-
   override async openStore({
     leaseSeconds = this.#options.leaseSeconds ?? 30,
   }: StoreOptions): Promise<Store> {
@@ -128,17 +129,31 @@ export class BullMQBackend extends TaskBackend {
     })
   }
 
+  override async check(): Promise<Problem[]> {
+    const { alias, settings } = this
+    return checkRedis(() => this.#connected(), { alias, queues: settings.queues })
+  }
+
+  override isAway(error: unknown): boolean {
+    return isAway(error)
+  }
+
   override async close(): Promise<void> {
     await this.#opened?.close()
     this.#opened = undefined
   }
 
   async #within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = this.#connected()
     try {
-      return await work((this.#opened ??= this.#connect(30)))
+      return await work(connection)
     } catch (error) {
-      throw explained(error)
+      throw explained(error, connection.client, this.alias)
     }
+  }
+
+  #connected(): Connection {
+    return (this.#opened ??= this.#connect(30))
   }
 
   #connect(leaseSeconds: number): Connection {

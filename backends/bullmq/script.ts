@@ -1,6 +1,5 @@
-import type { ChainableCommander, Cluster, Redis } from 'ioredis'
-
-type Client = Redis | Cluster
+import type { ChainableCommander } from 'ioredis'
+import type { Client } from './clients/client-of-app'
 
 type Argument = string | number
 

@@ -1,4 +1,4 @@
-// After jest's own summary: which databases and which TypeORM ran, and the tally as the very last line.
+// After jest's own summary: which databases, which Redis and which TypeORM ran, and the tally as the very last line.
 const { readFileSync } = require('node:fs')
 const path = require('node:path')
 
@@ -23,6 +23,7 @@ async function linesAbout(results) {
   return [
     `Databases: ${databases.join(', ') || 'none was asked for'}`,
     ...missing().map((name) => `           ${name} is MISSING, its specs were skipped`),
+    ...aboutRedis(results),
     `TypeORM:   ${versions(results).join(', ') || 'none'}`,
     tally(results),
   ]
@@ -30,6 +31,13 @@ async function linesAbout(results) {
 
 function missing() {
   return Object.keys(JSON.parse(process.env.SPEC_DESK ?? '{}').missing ?? {})
+}
+
+/** A line about Redis, where specs of its project ran or should have. */
+function aboutRedis({ testResults }) {
+  if (!testResults.some((file) => file.displayName?.name === 'redis')) return []
+  const { version } = globalThis.specRedis ?? {}
+  return [`Redis:     ${version ?? 'is MISSING, its specs were skipped'}`]
 }
 
 function versions(results) {

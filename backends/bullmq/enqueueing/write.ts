@@ -3,9 +3,10 @@ import type { Order } from '../../../lib/order'
 import type { RawRow } from '../../database/row'
 import type { Connection } from '../connection'
 import { isAway } from '../clients/away'
+import { letGo } from '../unique-keys'
 import { explained } from '../errors'
 import { type Chosen, chosenOf } from './chosen'
-import { free, standingFor } from './holder'
+import { standingFor } from './holder'
 import { newJob, type NewJob } from './new-job'
 import { add, type Answer, forget, portionsOf, send } from './send'
 
@@ -85,7 +86,7 @@ async function writtenOf(
       forget(connection, job)
       return { id: standing.row_key, taskName, row: () => standing, isNew: false }
     }
-    ;[, holderId] = await Promise.all([free(connection, key, holderId), add(connection, job)])
+    ;[, holderId] = await Promise.all([letGo(connection, key, holderId), add(connection, job)])
   }
   throw new DatabaseError(
     `Task "${taskName}": the ${order.key?.kind} key "${order.key?.key}" was taken and free again ${ATTEMPTS} times during one enqueue; nothing was written.`,

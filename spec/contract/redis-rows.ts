@@ -129,10 +129,12 @@ export class RedisRows implements Rows {
     const { connection, queue } = await this.#place(id)
     const job = await jobIn(connection, queue, id)
     if (!job) throw new Error(`There is no job ${id}.`)
-    const left = await connection.client.pttl(`${connection.names.job(queue, id)}:lock`)
+    const ends = await connection.client.pexpiretime(`${connection.names.job(queue, id)}:lock`)
     // No lock: it has run out. A lock without an end is that of another program.
     const leaseUntil =
-      left === -1 ? null : utcText(new Date(Date.now() + (left > 0 ? left : -60_000)))
+      ends === -1
+        ? null
+        : utcText(new Date(ends > 0 ? ends : 1000 * Math.round(Date.now() / 1000 - 60)))
     const alias = this.#aliases.get(id) ?? 'default'
     const {
       v: _v,

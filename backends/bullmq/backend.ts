@@ -34,9 +34,9 @@ import { explained } from './errors'
 import { writeFlow } from './flows/write'
 import { rawOf } from './job'
 import { BullMQOptions, KEPT_MS } from './options'
-import { listen } from './store/wakeups'
-import { BullMQStore } from './store/store'
 import { jobById, namesOf } from './read'
+import { BullMQStore } from './store/store'
+import { listen } from './store/wakeups'
 
 /** Redis as the queue, by BullMQ's manual fetching: its keys, its scripts, our worker. */
 @OneClass('BullMQBackend')
@@ -159,10 +159,11 @@ export class BullMQBackend extends TaskBackend {
   }
 
   async #within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = this.#connected()
     try {
-      return await work(this.#connected())
+      return await work(connection)
     } catch (error) {
-      throw explained(error)
+      throw explained(error, connection.client, this.alias)
     }
   }
 

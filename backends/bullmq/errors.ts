@@ -1,14 +1,7 @@
-import { NoAnswer } from '../../lib/clock'
-import { DatabaseError, DatabaseUnreachableError } from '../../lib/errors/errors'
-import { isA } from '../../lib/errors/error-record'
+import { DatabaseError } from '../../lib/errors/errors'
 import { withoutPasswords } from '../../lib/errors/foreign-text'
-
-/** What the network says, or ioredis of a connection that is not there, or not yet. */
-const AWAY_CODES =
-  /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)/
-const AWAY_NAMES = new Set(['MaxRetriesPerRequestError', 'ClusterAllFailedError'])
-const AWAY_TEXT =
-  /^(LOADING|CLUSTERDOWN|READONLY|MASTERDOWN|TRYAGAIN|UNBLOCKED|BUSY )|^Command timed out|^Connection is closed|^Stream isn't writeable|^All sentinels are unreachable|^connect ETIMEDOUT|^Socket closed unexpectedly|^None of startup nodes/
+import { unreachable } from './clients/away'
+import type { Client } from './clients/client-of-app'
 
 /** Replies of Redis that mean that its set-up is wrong, and what to do about each. */
 const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[] = [
@@ -28,11 +21,6 @@ const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[
     'Give it all commands but those of administration, on keys and channels that begin with the prefix: `ACL SETUSER name ~prefix:* &prefix:* +@all -@admin -@dangerous +info`.',
   ],
   [
-    /^READONLY/,
-    'Redis is a replica, which takes no writes',
-    'Connect to the master: by Sentinel, by the cluster, or by the address that leads to the master.',
-  ],
-  [
     /^OOM/,
     'The memory of Redis is full',
     'Raise its maxmemory, or keep results for a shorter time (OPTIONS.keepResults); its maxmemory-policy must be noeviction.',
@@ -48,11 +36,6 @@ const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[
     'Write OPTIONS.connection as { cluster: { nodes: […] } }, and a prefix with braces, such as "{shop}".',
   ],
   [
-    /^MISCONF/,
-    'Redis cannot write to its disk, and takes no writes until it can',
-    'Look at its log and at its disk.',
-  ],
-  [
     /^ERR unknown command|^ERR syntax error|Unknown Redis command/,
     'Redis does not know a command that is needed',
     'Redis 6.2 or later is needed; a service that leaves commands out must offer EVALSHA, LPOS and XADD.',
@@ -65,38 +48,14 @@ const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[
 ]
 
 /** The library's own error if that of Redis means that the set-up is wrong, or that it is away; others are given back unchanged. */
-export function explained(error: unknown): unknown {
-  const text = textOf(error)
+export function explained(error: unknown, client: Client, alias: string): unknown {
+  const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
   const known = REFUSALS.find(([reply]) => reply.test(text))
-  if (known) {
-    const [, what, hint] = known
-    const Kind = isAway(error) ? DatabaseUnreachableError : DatabaseError
-    return new Kind(`${what}: ${text.split('\n')[0]}.`, hint, { cause: error })
-  }
-  if (error instanceof DatabaseError || !isAway(error)) return error
-  return new DatabaseUnreachableError(
-    `Redis cannot be reached: ${text.split('\n')[0]}.`,
-    'Is it running, and is OPTIONS.connection right?',
+  if (!known) return unreachable(error, client, alias)
+  const [, what, hint] = known
+  return new DatabaseError(
+    `${what} (TASKS.${alias}): ${withoutPasswords(text).replace(/\.$/, '')}.`,
+    hint,
     { cause: error },
   )
-}
-
-/** Whether Redis cannot be reached, or cannot answer, at present. */
-export function isAway(error: unknown): boolean {
-  return (
-    isA(error, DatabaseUnreachableError) ||
-    isA(error, NoAnswer) ||
-    AWAY_CODES.test(wordOf(error, 'code')) ||
-    AWAY_NAMES.has(wordOf(error, 'name')) ||
-    AWAY_TEXT.test(textOf(error))
-  )
-}
-
-function wordOf(error: unknown, what: 'code' | 'name'): string {
-  const word = (error as Record<string, unknown> | null | undefined)?.[what]
-  return typeof word === 'string' ? word : ''
-}
-
-function textOf(error: unknown): string {
-  return withoutPasswords(error instanceof Error ? error.message : String(error))
 }

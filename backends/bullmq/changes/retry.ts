@@ -7,13 +7,13 @@ import { keyTaken } from '../../keys'
 import { notFailed } from '../../not-failed'
 import { parsed } from '../../parsed'
 import type { Connection } from '../connection'
-import { free } from '../enqueueing/holder'
 import { KEY_MS } from '../enqueueing/new-job'
 import type * as byHand from '../flows/by-hand'
 import { parkedKey, placeOf } from '../flows/sets'
 import { FIELD, isOfFlow, type Job, rawOf, workersOf } from '../job'
 import { jobById } from '../read'
 import { Script } from '../script'
+import { keyOf, letGo } from '../unique-keys'
 
 /** Attempts to have the key: of a hot key a holder may finish before each look. */
 const ATTEMPTS = 100
@@ -76,7 +76,7 @@ export async function retryJob(
       return (await jobOf(connection, id, asking)).row
     }
     if (reply !== 'changed')
-      await free(connection, ...(await letGo(connection, found, reply, asking)))
+      await letGo(connection, ...(await leftOver(connection, found, reply, asking)))
   }
   throw new DatabaseError(
     `Task ${id} could not be retried: its unique key was taken and free again ${ATTEMPTS} times meanwhile.`,
@@ -105,7 +105,7 @@ async function failedJob(connection: Connection, id: string, asking: Retrying): 
  *
  * @throws NotSupportedError if the holder may still run.
  */
-async function letGo(
+async function leftOver(
   connection: Connection,
   { row, key }: Found,
   holderId: string,
@@ -131,17 +131,18 @@ function stepOf(...given: ConstructorParameters<typeof byHand.StepByHand>): byHa
 
 /** `isStep`: it waits for others of its flow again, which may have been retried, too. */
 function retryOf(
-  { client, names }: Connection,
+  connection: Connection,
   { job, row, key }: Found,
   isStep = false,
 ): Parameters<typeof RETRY.run> {
+  const { client, names } = connection
   const { id, queue } = job
   // A FAILED row's errors end with that which made it so.
   const { errors, queueName } = valuesOf(row)
   const last = errors.at(-1) ?? { exceptionClassPath: '', traceback: '' }
   return [
     client,
-    [names.job(queue, id), names.key(key ?? ''), names.wakeups, parkedKey(names)],
+    [names.job(queue, id), keyOf(connection, key ?? ''), names.wakeups, parkedKey(names)],
     [
       names.job(queue, ''),
       id,

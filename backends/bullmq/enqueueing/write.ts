@@ -2,9 +2,11 @@ import { DatabaseError } from '../../../lib/errors/errors'
 import type { Order } from '../../../lib/order'
 import type { RawRow } from '../../database/row'
 import type { Connection } from '../connection'
-import { explained, isAway } from '../errors'
+import { isAway } from '../clients/away'
+import { letGo } from '../unique-keys'
+import { explained } from '../errors'
 import { type Chosen, chosenOf } from './chosen'
-import { free, standingFor } from './holder'
+import { standingFor } from './holder'
 import { newJob, type NewJob } from './new-job'
 import { add, type Answer, forget, portionsOf, send } from './send'
 
@@ -52,7 +54,12 @@ export async function writeOrders(
     })
     onWritten(done)
     const failed = written.find((each) => each.status === 'rejected')
-    if (failed) throw failure(failed.reason, { jobs, done: byId, chosen })
+    if (failed)
+      throw failure(explained(failed.reason, connection.client, alias), {
+        jobs,
+        done: byId,
+        chosen,
+      })
   }
   return jobs.flatMap((job) => {
     const by = chosen.insteadOf.get(job.id)
@@ -79,7 +86,7 @@ async function writtenOf(
       forget(connection, job)
       return { id: standing.row_key, taskName, row: () => standing, isNew: false }
     }
-    ;[, holderId] = await Promise.all([free(connection, key, holderId), add(connection, job)])
+    ;[, holderId] = await Promise.all([letGo(connection, key, holderId), add(connection, job)])
   }
   throw new DatabaseError(
     `Task "${taskName}": the ${order.key?.kind} key "${order.key?.key}" was taken and free again ${ATTEMPTS} times during one enqueue; nothing was written.`,
@@ -94,16 +101,15 @@ interface Failed {
 }
 
 /** What is to be told of a call of which not all is written. */
-function failure(reason: unknown, { jobs, done, chosen }: Failed): unknown {
-  const cause = explained(reason)
+function failure(cause: unknown, { jobs, done, chosen }: Failed): unknown {
   const isDone = ({ id }: NewJob): boolean => done.has(chosen.insteadOf.get(id) ?? id)
   const count = jobs.filter(isDone).length
-  if (jobs.length === 1 || (count === 0 && !isAway(reason))) return cause
+  if (jobs.length === 1 || (count === 0 && !isAway(cause))) return cause
   const from = jobs.findIndex((job) => !isDone(job))
   const what = cause instanceof Error ? cause.message : String(cause)
   return new DatabaseError(
     `${count} of ${jobs.length} tasks of one enqueueMany are enqueued; then Redis failed: ${what}`,
-    `Enqueue the others again, from calls[${from}] on; of these some may have been written${isAway(reason) ? ', since the answer was lost' : ''}.`,
-    { cause: reason },
+    `Enqueue the others again, from calls[${from}] on; of these some may have been written${isAway(cause) ? ', since the answer was lost' : ''}.`,
+    { cause },
   )
 }

@@ -2,7 +2,7 @@ import type { JobJson } from 'bullmq'
 import type { ClaimedRow, ClaimFilter } from '../../../lib/store'
 import { type ClaimedRaw, claimedRow } from '../../database/row'
 import type { Connection } from '../connection'
-import { type Job, rawOf } from '../job'
+import { FIELD, type Job, rawOf } from '../job'
 import { freeKey } from '../unique-keys'
 import { jobIn } from '../read'
 import { Script } from '../script'
@@ -107,11 +107,20 @@ export class Claims {
     }
   }
 
-  /** A first claim finds no fields of ours. */
+  /** A first claim finds no fields of ours, but for what another program has done to the job. */
   async #whole(found: JobJson, id: string, queue: string): Promise<Job> {
     const job = { id, queue, state: 'active', fields: fieldsOf(found) } as const
-    if ((found.attemptsStarted ?? 1) <= 1) return job
-    return (await jobIn(this.#connection, queue, id)) ?? job
+    const { attemptsStarted, stalledCounter } = found
+    if (attemptsStarted <= 1 && stalledCounter === 0) return job
+    const whole = (await jobIn(this.#connection, queue, id)) ?? job
+    // Of an earlier claim.
+    if (whole.fields[FIELD.cancel] !== undefined) await this.#forgetCancel(whole)
+    return whole
+  }
+
+  async #forgetCancel({ queue, id }: Job): Promise<void> {
+    const { client, names } = this.#connection
+    await client.hdel(names.job(queue, id), FIELD.cancel)
   }
 
   #claimed({ id, queue, fields }: Job, raw: ClaimedRaw, token: string): ClaimedRow {
@@ -129,11 +138,14 @@ type Answer = readonly [JobJson | null | undefined, string | undefined, ...unkno
 function fieldsOf(job: JobJson): Job['fields'] {
   const { name, data, timestamp, processedOn, attemptsStarted, processedBy, progress } = job
   const { delay, priority } = job as { delay?: number; priority?: number }
+  const asked = job.opts.delay
   return {
     name,
     data,
     timestamp: String(timestamp),
     delay: String(delay ?? 0),
+    // What was asked for: the other one is 0 once it is over.
+    opts: asked ? JSON.stringify({ delay: asked }) : undefined,
     priority: String(priority ?? 0),
     processedOn: String(processedOn),
     ats: String(attemptsStarted ?? 1),

@@ -5,7 +5,7 @@ import { assertHolds } from '../../keys'
 import { keeps } from '../../memory/row'
 import type { Connection } from '../connection'
 import { dataOf, type Job, optionsIn, rawOf } from '../job'
-import { jobOf, LOOK, QUEUE_OF } from '../read'
+import { jobOf, LOOK, millisecondsOf, QUEUE_OF } from '../read'
 import { Script } from '../script'
 import { keyOf } from '../unique-keys'
 
@@ -57,11 +57,6 @@ export async function standingFor(
   assertHolds({ id: dashed(row.row_key), taskName: row.task_path ?? '' }, order)
   if (order.key.kind !== 'debounce') return row
   return postponed(connection, { holder, row, key }, order.argsKwargs, order.key)
-}
-
-/** Milliseconds since 1970, of a reply to TIME. */
-export function millisecondsOf([seconds, microseconds]: readonly string[]): number {
-  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
 }
 
 interface Holding {

@@ -4,6 +4,7 @@ import type {
   FlowAround,
   HistoryQuery,
   HistoryStep,
+  Pause,
   QueueState,
   TaskPage,
   TaskQuery,
@@ -74,13 +75,25 @@ export class ListBrowser implements Browser {
     const tasks = [...(await list('READY')), ...(await list('RUNNING'))]
     const { queues } = this.#backend.settings
     const names = new Set([...queues, ...tasks.map(({ queueName }) => queueName)])
-    return [...names].map((name) =>
-      queueOf(
+    const pauses = await this.#pauses()
+    return [...names].map((name) => ({
+      ...queueOf(
         name,
         tasks.filter(({ queueName }) => queueName === name),
         now,
       ),
-    )
+      paused: pauses.find(({ queue }) => queue === name) ?? null,
+    }))
+  }
+
+  /** Of a backend that keeps none there are none. */
+  async #pauses(): Promise<readonly Pause[]> {
+    try {
+      return await this.#backend.pausedQueues()
+    } catch (error) {
+      if (error instanceof NotSupportedError) return []
+      throw error
+    }
   }
 
   async workers(): Promise<readonly WorkerState[] | null> {
@@ -124,7 +137,7 @@ function listedBy({ state, queue, taskName, within }: TaskQuery) {
   }
 }
 
-function queueOf(name: string, tasks: readonly Result[], now: Date): QueueState {
+function queueOf(name: string, tasks: readonly Result[], now: Date): Omit<QueueState, 'paused'> {
   const inState = (state: TaskQuery['state']): readonly Result[] =>
     tasks.filter((task) => isMatch(task, { state }, now))
   const due = inState('DUE')
@@ -136,7 +149,6 @@ function queueOf(name: string, tasks: readonly Result[], now: Date): QueueState 
     waiting: inState('WAITING').length,
     running: inState('RUNNING').length,
     oldestDueMs: due.length === 0 ? null : Math.max(0, now.getTime() - Math.min(...since)),
-    paused: null,
     isServed: null,
   }
 }

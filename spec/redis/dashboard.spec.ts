@@ -61,15 +61,16 @@ describeOnRedis('the dashboard', () => {
   it('cancels what waits and what runs, and retries what has failed', async () => {
     const ask = await serve()
     const waiting = await fine.enqueue(1)
-    await ask(`tasks/${waiting.id}/cancel`, change({}))
+    const one = change({ ids: [waiting.id] })
+    expect((await ask('tasks/cancel', one)).body.changed).toEqual([waiting.id])
     expect((await waiting.refresh()).errors.at(-1)?.exceptionClassPath).toContain('TaskCancelled')
-    await ask(`tasks/${waiting.id}/retry`, change({}))
+    expect((await ask('tasks/retry', one)).body.changed).toEqual([waiting.id])
     expect((await waiting.refresh()).status).toBe('READY')
 
     const running = await patient.enqueue()
     const worker = await startWorker({ interval: 100 })
     await becomes(async () => (await running.refresh()).status === 'RUNNING')
-    await ask(`tasks/${running.id}/cancel`, change({}))
+    await ask('tasks/cancel', change({ ids: [running.id] }))
     await becomes(async () => (await running.refresh()).status === 'FAILED')
     await worker.stop()
     expect((await waiting.refresh()).returnValue).toBe(1)
@@ -77,13 +78,13 @@ describeOnRedis('the dashboard', () => {
 
   it('pauses and resumes a queue', async () => {
     const ask = await serve()
-    await ask('backends/default/queues/mail/pause', change({ reason: 'moving' }))
+    await ask('queues/mail/pause', change({ reason: 'moving' }))
     const paused = async () =>
       (await ask('overview')).body.backends[0].queues.find(
         ({ name }: { name: string }) => name === 'mail',
-      )?.pause
+      )?.paused
     expect(await paused()).toMatchObject({ reason: 'moving' })
-    await ask('backends/default/queues/mail/resume', change({}))
+    await ask('queues/mail/resume', change({}))
     expect((await paused()) ?? null).toBeNull()
   })
 

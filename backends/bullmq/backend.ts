@@ -5,6 +5,7 @@ import { NotSupportedError, ResultNotFoundError } from '../../lib/errors/errors'
 import { heard } from '../../lib/events/logger'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
+import type { Browser } from '../../lib/browser'
 import type { Order } from '../../lib/order'
 import type { FlowPlan } from '../../lib/row/flow-parts'
 import { TaskResult } from '../../lib/result'
@@ -13,6 +14,7 @@ import type { SlotRow } from '../../lib/row/slot'
 import { flowOrders } from '../database/flows/flow-orders'
 import { type RawRow, valuesOf } from '../database/row'
 import { isUuid, newId } from '../ids'
+import { RedisBrowser } from './browsing/browser'
 import { countAhead } from './browse/ahead'
 import { countJobs, listJobs, type Wanted } from './browse/look-through'
 import { newestSlot } from './browse/newest-slot'
@@ -128,6 +130,16 @@ export class BullMQBackend extends OnRedis {
       wanted: isAll ? undefined : namesOf(connection, wanted),
       all: namesOf(connection, own),
     }
+  }
+
+  override async openBrowser(): Promise<Browser> {
+    return new RedisBrowser({
+      backend: this,
+      alias: this.alias,
+      queues: this.settings.queues,
+      within: (work) => this.within(work),
+      resultOf: (job) => this.#result(() => rawOf(job, this.alias)),
+    })
   }
 
   #result(row: () => RawRow, isDuplicate = false): TaskResult<unknown> {

@@ -1,4 +1,7 @@
-import { NotSupportedError, type TaskBackend, type TaskResult, type TaskStatus } from '../../index'
+import type { TaskBackend } from '../backend'
+import { NotSupportedError } from '../errors/errors'
+import type { TaskResult } from '../result'
+import type { TaskStatus } from '../row/record'
 import type {
   Browser,
   FlowAround,
@@ -9,10 +12,10 @@ import type {
   TaskPage,
   TaskQuery,
   WorkerState,
-} from '../../lib/browser'
-import type { SlotRow } from '../../lib/row/slot'
+} from '../browser'
+import type { SlotRow } from '../row/slot'
 import { stepsOf } from './history-steps'
-import { isMatch, statusOf } from './match'
+import { isMatch, statusOf } from './is-match'
 
 /** Results that one call of `list` gives. */
 const PAGE = 200

@@ -59,7 +59,7 @@ export abstract class OnRedis extends TaskBackend {
     leaseSeconds = this.options.leaseSeconds ?? 30,
     wakeup,
   }: StoreOptions): Promise<Store> {
-    const connection = this.#connect(leaseSeconds)
+    const connection = this.#connect(leaseSeconds, true)
     const { names } = connection
     const close = wakeup && listen(newClient(this.options, this.alias), names.wakeups, wakeup)
     return new BullMQStore(connection, {
@@ -96,13 +96,14 @@ export abstract class OnRedis extends TaskBackend {
     }
   }
 
+  /** A worker sends many commands in one turn, an app mostly one. */
   #connected(): Connection {
-    return (this.#opened ??= this.#connect(30))
+    return (this.#opened ??= this.#connect(30, false))
   }
 
-  #connect(leaseSeconds: number): Connection {
+  #connect(leaseSeconds: number, gathers: boolean): Connection {
     const settings = { alias: this.alias, prefix: this.#prefix, leaseMs: leaseSeconds * 1000 }
-    return new Connection(newClient(this.options, this.alias), settings)
+    return new Connection(newClient(this.options, this.alias, gathers), settings)
   }
 }
 

@@ -1,4 +1,4 @@
-import { DatabaseError } from '../../../lib/errors/errors'
+import { DatabaseError, DatabaseUnreachableError } from '../../../lib/errors/errors'
 import type { Order } from '../../../lib/order'
 import type { RawRow } from '../../database/row'
 import type { Connection } from '../connection'
@@ -8,12 +8,16 @@ import { explained } from '../errors'
 import { type Chosen, chosenOf } from './chosen'
 import { standingFor } from './holder'
 import { newJob, type NewJob } from './new-job'
-import { add, type Answer, forget, portionsOf, send } from './send'
+import { type Answer, portionsOf, send, sendOne } from './send'
 
 /** Attempts to have a key or find who holds it: of a hot key a holder may finish before each look. */
 const ATTEMPTS = 100
+/** Portions under way at a time. */
+const AT_ONCE = 3
 
 export interface Written {
+  /** The id that was to be written. */
+  readonly of: string
   readonly id: string
   readonly taskName: string
   /** Made on demand: of many rows few are looked at. */
@@ -42,24 +46,19 @@ export async function writeOrders(
   const jobs = orders.map((each) => newJob(connection.names, each, { alias, now }))
   const byId = new Map<string, Written>()
   const chosen = chosenOf(jobs)
-  for (const portion of portionsOf(chosen.jobs)) {
-    const answers = await send(connection, portion)
-    const written = await Promise.allSettled(
-      portion.map((job, i) => writtenOf(connection, job, answers[i], alias)),
+  let failed: { readonly reason: unknown } | undefined
+  for await (const [portion, answers] of sent(connection, chosen.jobs, () => !failed)) {
+    const standing = await standingIn(connection, portion, answers, alias)
+    const written = portion.flatMap((job, i) =>
+      answers[i] === job.id ? [ownOf(job)] : (standing.written.get(job) ?? []),
     )
-    const done = written.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
-    portion.forEach(({ id }, i) => {
-      const each = written[i]
-      if (each?.status === 'fulfilled') byId.set(id, each.value)
-    })
-    onWritten(done)
-    const failed = written.find((each) => each.status === 'rejected')
-    if (failed)
-      throw failure(explained(failed.reason, connection.client, alias), {
-        jobs,
-        done: byId,
-        chosen,
-      })
+    for (const each of written) byId.set(each.of, each)
+    onWritten(written)
+    failed ??= standing.failed
+  }
+  if (failed) {
+    const reason = explained(failed.reason, connection.client, alias)
+    throw failure(reason, { jobs, done: byId, chosen })
   }
   return jobs.flatMap((job) => {
     const by = chosen.insteadOf.get(job.id)
@@ -69,24 +68,72 @@ export async function writeOrders(
   })
 }
 
-async function writtenOf(
+/** Portions with their answers, in order. Redis is at work on the next ones meanwhile; no more are sent once `mayGoOn` says no. */
+async function* sent(
+  connection: Connection,
+  jobs: readonly NewJob[],
+  mayGoOn: () => boolean,
+): AsyncGenerator<[portion: readonly NewJob[], answers: readonly Answer[]]> {
+  const portions = portionsOf(jobs)
+  const underWay: [readonly NewJob[], Promise<Answer[]>][] = []
+  for (;;) {
+    while (underWay.length < AT_ONCE && portions.length > 0 && mayGoOn()) {
+      const portion = portions.shift() ?? []
+      underWay.push([portion, send(connection, portion)])
+    }
+    const [next] = underWay.splice(0, 1)
+    if (!next) return
+    yield [next[0], await next[1]]
+  }
+}
+
+interface Standing {
+  readonly written: ReadonlyMap<NewJob, Written>
+  readonly failed: { readonly reason: unknown } | undefined
+}
+
+/** What stands for those whose answer is not their own id. */
+async function standingIn(
+  connection: Connection,
+  jobs: readonly NewJob[],
+  answers: readonly Answer[],
+  alias: string,
+): Promise<Standing> {
+  const written = new Map<NewJob, Written>()
+  let failed: Standing['failed']
+  const others = jobs.flatMap((job, i) => (answers[i] === job.id ? [] : [{ job, at: i }]))
+  await Promise.all(
+    others.map(async ({ job, at }) => {
+      try {
+        const answer = answers[at]
+        if (typeof answer !== 'string') throw answer?.reason
+        written.set(job, await standsFor(connection, job, answer, alias))
+      } catch (reason) {
+        failed ??= { reason }
+      }
+    }),
+  )
+  return { written, failed }
+}
+
+function ownOf({ id, order, row }: NewJob): Written {
+  return { of: id, id, taskName: order.task.name, row, isNew: true }
+}
+
+async function standsFor(
   connection: Connection,
   job: NewJob,
-  answer: Answer | undefined,
+  holder: string,
   alias: string,
 ): Promise<Written> {
-  if (answer?.status !== 'fulfilled') throw answer?.reason
-  const { id, order, row, key } = job
+  const { id, order, key } = job
   const { name: taskName } = order.task
-  let holderId = answer.value
+  let holderId = holder
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (holderId === id || key === null) return { id, taskName, row, isNew: true }
-    const standing = await standingFor(connection, { order, key }, holderId, alias)
-    if (standing) {
-      forget(connection, job)
-      return { id: standing.row_key, taskName, row: () => standing, isNew: false }
-    }
-    ;[, holderId] = await Promise.all([letGo(connection, key, holderId), add(connection, job)])
+    if (holderId === id || key === null) return ownOf(job)
+    const row = await standingFor(connection, { order, key }, holderId, alias)
+    if (row) return { of: id, id: row.row_key, taskName, row: () => row, isNew: false }
+    ;[, holderId] = await Promise.all([letGo(connection, key, holderId), sendOne(connection, job)])
   }
   throw new DatabaseError(
     `Task "${taskName}": the ${order.key?.kind} key "${order.key?.key}" was taken and free again ${ATTEMPTS} times during one enqueue; nothing was written.`,
@@ -107,7 +154,8 @@ function failure(cause: unknown, { jobs, done, chosen }: Failed): unknown {
   if (jobs.length === 1 || (count === 0 && !isAway(cause))) return cause
   const from = jobs.findIndex((job) => !isDone(job))
   const what = cause instanceof Error ? cause.message : String(cause)
-  return new DatabaseError(
+  const Kind = isAway(cause) ? DatabaseUnreachableError : DatabaseError
+  return new Kind(
     `${count} of ${jobs.length} tasks of one enqueueMany are enqueued; then Redis failed: ${what}`,
     `Enqueue the others again, from calls[${from}] on; of these some may have been written${isAway(cause) ? ', since the answer was lost' : ''}.`,
     { cause },

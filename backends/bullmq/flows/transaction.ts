@@ -1,29 +1,23 @@
 import type { ChainableCommander } from 'ioredis'
 import type { Connection } from '../connection'
+import { type Call, callOn } from '../enqueueing/add-script'
 import type { NewJob } from '../enqueueing/new-job'
-
-/** Scripts of BullMQ that add a job. */
-const ADDING = /^add(?:Standard|Prioritized|Delayed|Parent)Job:/
 
 /** Jobs that Redis adds as one step. */
 export class Transaction {
-  readonly #connection: Connection
   readonly #steps: ChainableCommander
   /** Which job each step is of that adds one. */
   readonly #jobs = new Map<number, NewJob>()
   #count = 0
 
-  private constructor(connection: Connection) {
-    this.#connection = connection
-    this.#steps = connection.client.multi()
+  private constructor(steps: ChainableCommander) {
+    this.#steps = steps
   }
 
-  /** `queue`: BullMQ's name of any of the queues. */
-  static async begin(connection: Connection, queue: string): Promise<Transaction> {
-    // BullMQ defines its scripts once it has a client, and a transaction has those that are defined by then.
-    await connection.queue(queue).waitUntilReady()
-    await assureScripts(connection)
-    return new Transaction(connection)
+  /** `calls`: those that it will make, whose commands the client knows by now. */
+  static async begin(connection: Connection, calls: Iterable<Call>): Promise<Transaction> {
+    await assureScripts(connection, new Set([...calls].map(({ command }) => command)))
+    return new Transaction(connection.client.multi())
   }
 
   step(
@@ -33,19 +27,11 @@ export class Transaction {
     this.#count += 1
   }
 
-  /** `isParked`: the job waits until it is made due. */
-  add(job: NewJob, isParked: boolean): void {
-    const { queue, json, id } = job
-    const commands = this.#steps as unknown as Record<string, (args: unknown[]) => unknown>
-    const runCommand = (name: string, args: unknown[]): unknown => commands[name]?.(args)
+  add(job: NewJob, call: Call): void {
     this.#jobs.set(this.#count, job)
     this.#count += 1
     // What becomes of it is told by the reply to the whole.
-    void this.#connection
-      .queue(queue)
-      .addJobToTransaction({ runCommand } as never, json as never, id, {
-        addToWaitingChildren: isParked,
-      } as never)
+    void callOn(this.#steps, call)
   }
 
   /**
@@ -69,10 +55,12 @@ export class Transaction {
  * A script that Redis has forgotten is sent again by ioredis, but not within a transaction, of which Redis would carry out the
  * other steps.
  */
-async function assureScripts({ client, names }: Connection): Promise<void> {
-  const scripts = Object.entries(client.scriptsSet as Record<string, Known>)
-    .filter(([name]) => ADDING.test(name))
-    .map(([, script]) => script)
+async function assureScripts(
+  { client, names }: Connection,
+  commands: ReadonlySet<string>,
+): Promise<void> {
+  const all = client.scriptsSet as Record<string, Known>
+  const scripts = [...commands].flatMap((command) => all[command] ?? [])
   // On a cluster the key says which node to ask.
   const asking = client.pipeline().exists(names.ids)
   const replies = await asking.script('EXISTS', ...scripts.map(({ sha }) => sha)).exec()

@@ -4,8 +4,9 @@ import type { NewOrder } from '../../database/enqueueing/insert'
 import { PARKED } from '../../database/enqueueing/shared-values'
 import { ordinalOf } from '../../keys'
 import type { Connection } from '../connection'
+import { addCall, type Call } from '../enqueueing/add-script'
 import { newJob, type NewJob } from '../enqueueing/new-job'
-import { tellOf } from '../enqueueing/told'
+import { toldWith } from '../enqueueing/told'
 import type { Written } from '../enqueueing/write'
 import { FIELD } from '../job'
 import type { Names } from '../names'
@@ -27,25 +28,41 @@ export async function writeFlow(
   const { names } = connection
   const now = Date.now()
   const jobs = orders.map((each) => newJob(names, each, { alias, now }))
-  let left: readonly NewJob[] = jobs
-  for (let attempt = 0; left.length > 0; attempt++) {
-    const transaction = await Transaction.begin(connection, jobs[0]?.queue ?? '')
-    if (attempt === 0) addPlaces(names, jobs, transaction)
-    for (const job of left) {
-      const key = names.job(job.queue, job.id)
-      // Our fields are there already, which BullMQ would take for the job.
-      if (attempt > 0) transaction.step('del', key)
-      transaction.add(job, isParked(job))
-      const fields = fieldsOf(job.order.flow)
-      if (fields.length > 0) transaction.step('hset', key, ...fields)
-    }
-    left = await transaction.commit()
-  }
-  tellOf(
+  const told = toldWith(
     connection,
     jobs.filter((job) => !isParked(job)),
   )
+  const calls = new Map(
+    jobs.map((job) => {
+      const wakeup = told.get(job)
+      return [job, addCall(connection, job, { isParked: isParked(job), ...(wakeup && { wakeup }) })]
+    }),
+  )
+  for (let left: readonly NewJob[] = jobs, isFirst = true; left.length > 0; isFirst = false) {
+    const transaction = await Transaction.begin(connection, calls.values())
+    if (isFirst) addPlaces(names, jobs, transaction)
+    for (const job of left) {
+      const call = calls.get(job)
+      if (call) addJob(names, { job, call, isFirst }, transaction)
+    }
+    left = await transaction.commit()
+  }
   return jobs.map(written)
+}
+
+interface Adding {
+  readonly job: NewJob
+  readonly call: Call
+  readonly isFirst: boolean
+}
+
+function addJob(names: Names, { job, call, isFirst }: Adding, transaction: Transaction): void {
+  const key = names.job(job.queue, job.id)
+  // Our fields are there already, which BullMQ would take for the job.
+  if (!isFirst) transaction.step('del', key)
+  transaction.add(job, call)
+  const fields = fieldsOf(job.order.flow)
+  if (fields.length > 0) transaction.step('hset', key, ...fields)
 }
 
 function isParked({ order: { flow } }: NewJob): boolean {
@@ -69,7 +86,6 @@ function index(names: Names, job: NewJob, places: Places): void {
     if (members) members.push(score, place)
     else places.set(key, [score, place])
   }
-  put(names.ids, 0)
   if (isParked(job)) put(parkedKey(names), 0)
   if (!flow?.member) return
   const { all, open } = keysOf(names, flow.member.set)
@@ -96,5 +112,5 @@ function written(job: NewJob): Written {
     unique_key: order.flow?.key ?? null,
     ...(isParked(job) && { run_after: PARKED }),
   })
-  return { id, taskName: order.task.name, row, isNew: true }
+  return { of: id, id, taskName: order.task.name, row, isNew: true }
 }

@@ -4,6 +4,7 @@ import { ImmediateBackend } from './backends/immediate'
 import { UnconfiguredBackend } from './backends/unconfigured'
 import type { DatabaseOptions } from './backends/database'
 import type { MemoryOptions } from './backends/memory/backend'
+import type * as sharded from './backends/sharded'
 import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
@@ -165,12 +166,17 @@ declare module './lib/settings/known-keys' {
     'typeorm-tasks/backends/immediate#ImmediateBackend': MemoryOptions
     'typeorm-tasks/backends/dummy#DummyBackend': MemoryOptions
     'typeorm-tasks/backends/database#DatabaseBackend': DatabaseOptions
+    'typeorm-tasks/backends/sharded#ShardedBackend': sharded.ShardedOptions
   }
 }
 
 registerBackend('typeorm-tasks/backends/immediate#ImmediateBackend', () => ImmediateBackend)
 registerBackend('typeorm-tasks/backends/dummy#DummyBackend', () => DummyBackend)
 registerBackend('typeorm-tasks/backends/database#DatabaseBackend', () => DatabaseBackend)
+registerBackend(
+  'typeorm-tasks/backends/sharded#ShardedBackend',
+  () => (require('./backends/sharded') as typeof sharded).ShardedBackend,
+)
 
 const unconfigured = new Map([['default', new UnconfiguredBackend()]])
 backends.setFallback(() => unconfigured)

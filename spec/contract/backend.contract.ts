@@ -10,7 +10,7 @@ import {
   WaitTimeoutError,
 } from '#errors'
 import { backends } from '../../lib/backend-registry'
-import type { BackendClass } from '#configure'
+import type { BackendClass, TasksSettings } from '#configure'
 import { type TaskEvent, taskEnqueued, taskFinished, taskStarted } from '#signals'
 import {
   add,
@@ -32,6 +32,8 @@ export interface BackendPlace {
   readonly runs: 'at enqueue' | 'later' | 'never'
   /** Lets a worker run what waits. */
   readonly work: () => Promise<unknown>
+  /** The backends that it stands on: whose rows its tasks are. `within` of a list then holds for each of them. */
+  readonly shards?: () => TasksSettings
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -76,7 +78,8 @@ const carried: [string, unknown, unknown][] = [
 ]
 
 /** What each backend must do alike. */
-export function backendContract({ BACKEND, options, runs, work }: BackendPlace): void {
+export function backendContract({ BACKEND, options, runs, work, shards }: BackendPlace): void {
+  const others = shards ?? (() => ({}))
   const itRuns = runs === 'never' ? it.skip : it
   const itWaits = runs === 'at enqueue' ? it.skip : it
   let lines: Line[]
@@ -84,7 +87,10 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
   const disconnect: (() => void)[] = []
 
   beforeEach(() => {
-    configureTasks({ default: { BACKEND, QUEUES: ['default', 'mail'], OPTIONS: options() } })
+    configureTasks({
+      ...others(),
+      default: { BACKEND, QUEUES: ['default', 'mail'], OPTIONS: options() },
+    })
     lines = catchLog()
     heard = []
     for (const signal of [taskEnqueued, taskStarted, taskFinished])
@@ -125,7 +131,7 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
       task: 'spec.echo',
       args: [1, 'two'],
       kwargs: { three: null },
-      backend: 'default',
+      backend: shards ? expect.stringMatching(/^db[12]$/) : 'default',
       queueName: 'mail',
       priority: 0,
       runAfter: null,
@@ -377,7 +383,9 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
             backend,
             result: { id },
           },
-        ]) => backend === theBackend() && id === result.id,
+        ]) =>
+          (shards ? backend.alias === result.backend : backend === theBackend()) &&
+          id === result.id,
       ),
     ).toBe(true)
     if (runs !== 'never') expect(heard[2]?.[1].result.returnValue).toBe(3)
@@ -417,7 +425,7 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
 
     const about = (id: string): Line[] => lines.filter(([, line]) => line.includes(id))
     expect(about(good.id)).toEqual([
-      ['debug', `Task id=${good.id} path=spec.add enqueued backend=default`],
+      ['debug', `Task id=${good.id} path=spec.add enqueued backend=${good.backend}`],
       ...(runs === 'never'
         ? []
         : [
@@ -438,14 +446,14 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     )
 
     const mailed = add.using({ queueName: 'mail' })
-    configureTasks({ default: { BACKEND, OPTIONS: options() } })
+    configureTasks({ ...others(), default: { BACKEND, OPTIONS: options() } })
     await expect(mailed.enqueue(1)).rejects.toThrow('queue "mail" is not in QUEUES')
     await expect(mailed.enqueueMany([[1]])).rejects.toThrow('queue "mail" is not in QUEUES')
     expect(heard).toEqual([])
   })
 
   it('takes any queue when QUEUES is empty', async () => {
-    configureTasks({ default: { BACKEND, QUEUES: [], OPTIONS: options() } })
+    configureTasks({ ...others(), default: { BACKEND, QUEUES: [], OPTIONS: options() } })
 
     expect((await nothing.using({ queueName: 'anything' }).enqueue()).queueName).toBe('anything')
   })
@@ -509,26 +517,30 @@ export function backendContract({ BACKEND, options, runs, work }: BackendPlace):
     await expect(list({ before: 'job-1' })).rejects.toThrow(ResultNotFoundError)
   })
 
-  it('looks at the newest results only, where it is asked to, and finds no older ones', async () => {
-    const [, two, mailed, echoed] = (await lists()).map(({ id }) => id)
-    const list = async (query: Partial<ListQuery>): Promise<string[]> =>
-      (await theBackend().list({ limit: 10, ...query })).map(({ id }) => id)
-    const count = async (query: CountQuery): Promise<number> =>
-      Object.values(await theBackend().counts(query)).reduce((sum, n) => sum + n)
+  const itLooks = shards ? it.skip : it
+  itLooks(
+    'looks at the newest results only, where it is asked to, and finds no older ones',
+    async () => {
+      const [, two, mailed, echoed] = (await lists()).map(({ id }) => id)
+      const list = async (query: Partial<ListQuery>): Promise<string[]> =>
+        (await theBackend().list({ limit: 10, ...query })).map(({ id }) => id)
+      const count = async (query: CountQuery): Promise<number> =>
+        Object.values(await theBackend().counts(query)).reduce((sum, n) => sum + n)
 
-    expect(await list({ within: 3 })).toEqual([echoed, mailed, two])
-    expect(await list({ within: 3, limit: 1 })).toEqual([echoed])
-    expect(await list({ within: 2, queues: ['mail'] })).toEqual([mailed])
-    expect(await list({ within: 1, queues: ['mail'] })).toEqual([])
-    expect(await list({ within: 1, queues: ['mail'], before: echoed! })).toEqual([mailed])
-    expect(await list({ within: 2, taskName: 'spec.echo', status: 'FAILED' })).toEqual([])
-    expect(await list({ within: 0 })).toHaveLength(4)
-    expect(await count({ within: 3 })).toBe(3)
-    expect(await count({ within: 9 })).toBe(4)
-    expect(await count({ before: echoed! })).toBe(3)
-    expect(await count({ within: 2, queues: ['default'], before: echoed! })).toBe(1)
-    await expect(count({ before: 'job-1' })).rejects.toThrow(ResultNotFoundError)
-  })
+      expect(await list({ within: 3 })).toEqual([echoed, mailed, two])
+      expect(await list({ within: 3, limit: 1 })).toEqual([echoed])
+      expect(await list({ within: 2, queues: ['mail'] })).toEqual([mailed])
+      expect(await list({ within: 1, queues: ['mail'] })).toEqual([])
+      expect(await list({ within: 1, queues: ['mail'], before: echoed! })).toEqual([mailed])
+      expect(await list({ within: 2, taskName: 'spec.echo', status: 'FAILED' })).toEqual([])
+      expect(await list({ within: 0 })).toHaveLength(4)
+      expect(await count({ within: 3 })).toBe(3)
+      expect(await count({ within: 9 })).toBe(4)
+      expect(await count({ before: echoed! })).toBe(3)
+      expect(await count({ within: 2, queues: ['default'], before: echoed! })).toBe(1)
+      await expect(count({ before: 'job-1' })).rejects.toThrow(ResultNotFoundError)
+    },
+  )
 
   it('counts its results in each status, also of some queues', async () => {
     await lists()

@@ -6,7 +6,6 @@ import type { RawRow } from '../../database/row'
 import { storedKey, wholeOptions } from '../../keys'
 import { dataOf } from '../job'
 import { bullPriority, type Names } from '../names'
-import { assertFits } from './size'
 
 const DAY_MS = 86_400_000
 
@@ -51,7 +50,6 @@ export function newJob(
   // A claim reads no fields of ours, and learns all of its flow from this.
   const options = wholeOptions(shared.options, order.flow?.key ?? null)
   const data = dataOf(argsKwargs, options)
-  assertFits(data, task.name)
   return {
     id,
     queue: names.queueFor(task.queueName, task.priority),

@@ -38,7 +38,7 @@ export class ListBrowser implements Browser {
     const begun = clock.now()
     const found: Result[] = []
     let [looked, before, last] = [0, query.before, undefined as Result | undefined]
-    while (looked < query.within) {
+    while (looked < query.within && clock.now() - begun <= SEARCH_MS) {
       const limit = Math.min(PAGE, query.within - looked)
       const page = await this.#backend.list({ ...listedBy(query), limit, before })
       for (const result of page) {
@@ -49,7 +49,6 @@ export class ListBrowser implements Browser {
       looked += page.length
       last = page.at(-1)
       before = last?.id
-      if (clock.now() - begun > SEARCH_MS) break
     }
     return { tasks: found, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
   }

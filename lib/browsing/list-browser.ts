@@ -29,6 +29,14 @@ const SEARCH_MS = 200
 
 type Result = TaskResult<unknown>
 
+/** Where the next page of a search begins that ended by its bounds. */
+function unfinished(
+  last: Result | undefined,
+  before: string | undefined,
+): Pick<TaskPage, 'next' | 'searchedTo'> {
+  return { next: last?.id ?? before ?? null, searchedTo: last?.enqueuedAt ?? null }
+}
+
 /** Looks at a backend that has no browser of its own, by what it lists. For backends that hold few results. */
 export class ListBrowser implements Browser {
   readonly #backend: TaskBackend
@@ -54,7 +62,7 @@ export class ListBrowser implements Browser {
       last = page.at(-1)
       before = last?.id
     }
-    return { tasks: found, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
+    return { tasks: found, ...unfinished(last, query.before) }
   }
 
   result(id: string): Promise<Result> {

@@ -1,4 +1,4 @@
-import type { ClusterOptions, Cluster, RedisOptions } from 'ioredis'
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import { libraries } from '../load'
 import type { BullMQOptions, ClusterConnection } from '../options'
 import { wayOf } from './asked'
@@ -72,7 +72,20 @@ function watched(client: Client): Client {
   // Errors of the connection reach the callers of commands; without a listener they would be printed.
   client.on('error', (error: Error) => troubles.set(client, error))
   client.on('ready', () => troubles.delete(client))
+  if (isClusterClient(client)) client.on('+node', forgetSilence)
+  else forgetSilence(client)
   return client
+}
+
+/**
+ * ioredis counts the time of `socketTimeout` on when the connection has been lost meanwhile, and would then cut off the next one
+ * (seen with 5.11).
+ */
+function forgetSilence(client: Redis): void {
+  client.on('close', () => {
+    clearTimeout(Reflect.get(client, 'socketTimeoutTimer'))
+    Reflect.set(client, 'socketTimeoutTimer', undefined)
+  })
 }
 
 function newCluster({ nodes, options = {} }: ClusterConnection, alias: string): Cluster {

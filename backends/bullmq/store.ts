@@ -1,3 +1,4 @@
+import type { RedisQueueBackend } from 'bullmq'
 import type {
   ClaimedRow,
   ClaimFilter,
@@ -12,8 +13,9 @@ import type {
   Store,
 } from '../../lib/store'
 import { claimedRow } from '../database/row'
+import { failureOf } from './changes/failure'
 import type { Connection } from './connection'
-import { rawOf } from './job'
+import { FIELD, rawOf } from './job'
 import { jobIn } from './read'
 
 export interface BullMQStoreSettings {
@@ -74,14 +76,13 @@ export class BullMQStore implements Store {
 
   async #finish(outcome: Outcome): Promise<'kept' | 'refused'> {
     const held = this.#tokens.get(outcome.key)
-    if (!held || outcome.status !== 'SUCCESSFUL') return 'refused'
+    if (!held || outcome.status === 'READY') return 'refused'
     const queue = this.#connection.queue(held.queue)
-    const args = queue.moveToCompletedArgs(
-      { id: outcome.key, opts: {} } as never,
-      outcome.returnValue as never,
-      false,
-      held.token,
-    )
+    const job = { id: outcome.key, opts: { attempts: 1 } } as never
+    const args =
+      outcome.status === 'SUCCESSFUL'
+        ? queue.moveToCompletedArgs(job, outcome.returnValue as never, false, held.token)
+        : failedArgs(queue, job, outcome, held.token)
     await queue.moveToFinished(outcome.key, args)
     return 'kept'
   }
@@ -104,4 +105,15 @@ export class BullMQStore implements Store {
   async close(): Promise<void> {
     await this.#connection.close()
   }
+}
+
+function failedArgs(
+  queue: RedisQueueBackend,
+  job: never,
+  outcome: Outcome & { readonly status: 'FAILED' },
+  token: string,
+): (string | number | boolean | Buffer)[] {
+  const { failedReason, stacktrace, error } = failureOf(outcome.error)
+  const fields = { stacktrace, [FIELD.error]: error }
+  return queue.moveToFailedArgs(job, failedReason, false, token, false, fields)
 }

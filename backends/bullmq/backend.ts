@@ -31,8 +31,9 @@ import { type Written, writeOrders } from './enqueueing/write'
 import { explained } from './errors'
 import { rawOf } from './job'
 import { BullMQOptions, KEPT_MS } from './options'
-import { BullMQStore } from './store'
 import { jobById, namesOf } from './read'
+import { BullMQStore } from './store/store'
+import { listen } from './store/wakeups'
 
 /** Redis as the queue, by BullMQ's manual fetching: its keys, its scripts, our worker. */
 @OneClass('BullMQBackend')
@@ -119,9 +120,13 @@ export class BullMQBackend extends TaskBackend {
 
   override async openStore({
     leaseSeconds = this.#options.leaseSeconds ?? 30,
+    wakeup,
   }: StoreOptions): Promise<Store> {
     const connection = this.#connect(leaseSeconds)
+    const { names } = connection
+    const close = wakeup && listen(connection.listener(), names.wakeups, wakeup)
     return new BullMQStore(connection, {
+      close,
       alias: this.alias,
       queues: this.settings.queues,
       leaseSeconds,

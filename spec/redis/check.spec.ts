@@ -65,7 +65,7 @@ describeOnRedis('check of a Redis', () => {
       expect(problem).toMatchObject({
         level: 'error',
         message: expect.stringMatching(/WRONGPASS|NOAUTH/) as string,
-        hint: 'Correct user and password of OPTIONS.connection.',
+        hint: expect.stringContaining('OPTIONS.connection') as string,
       })
       expect(problem?.message).not.toContain('wrong@')
     }
@@ -136,7 +136,7 @@ describeOnRedis('check of a Redis', () => {
     expect(await check(server.url)).toContainEqual({
       level: 'error',
       message: expect.stringContaining('OOM') as string,
-      hint: 'Give Redis more memory (maxmemory), or keep results for a shorter time.',
+      hint: expect.stringContaining('maxmemory') as string,
     })
   })
 

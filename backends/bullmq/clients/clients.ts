@@ -88,10 +88,28 @@ function forgetSilence(client: Redis): void {
   })
 }
 
+/** What `Redis` has for `commandTimeout` is added: ioredis lets commands wait for ever while it looks for the nodes of a cluster. */
 function newCluster({ nodes, options = {} }: ClusterConnection, alias: string): Cluster {
   const { redisOptions = {}, ...others } = options as ClusterOptions
   const { Cluster } = libraries(alias).ioredis
-  return new Cluster([...nodes], {
+  const { commandTimeout = COMMAND_MS } = redisOptions
+  class SoonCluster extends Cluster {
+    override delayUntilReady(callback: Parameters<Cluster['delayUntilReady']>[0]): void {
+      const silence = setTimeout(() => callback(new Error('Command timed out')), commandTimeout)
+      super.delayUntilReady((...answer) => {
+        clearTimeout(silence)
+        callback(...answer)
+      })
+    }
+
+    override sendCommand(...[command, ...on]: Parameters<Cluster['sendCommand']>): unknown {
+      // It has waited for the nodes until its caller was told that it failed.
+      if (command.isResolved) return command.promise
+      command.setTimeout(commandTimeout)
+      return super.sendCommand(command, ...on)
+    }
+  }
+  return new SoonCluster([...nodes], {
     enableAutoPipelining: true,
     ...others,
     redisOptions: { ...SOON, ...redisOptions },

@@ -18,6 +18,8 @@ const SOON = {
   commandTimeout: COMMAND_MS,
   // A host that went away without a word leaves a connection on which nothing ever comes: it is given up, and made anew.
   socketTimeout: COMMAND_MS,
+  // For how long a process may be kept alive by a connection that is not there.
+  disconnectTimeout: 200,
   maxRetriesPerRequest: 1,
   retryStrategy: (times: number) => Math.min(times * 100, 2_000),
   // A former master: the next connection leads to the new one, by Sentinel or by the address that both share.

@@ -3,7 +3,7 @@ import type { Order } from '../../../lib/order'
 import { sharedValues, UNDELAYED } from '../../database/enqueueing/shared-values'
 import { newRow } from '../../database/new-row'
 import type { RawRow } from '../../database/row'
-import { storedKey } from '../../keys'
+import { storedKey, wholeOptions } from '../../keys'
 import { dataOf } from '../job'
 import { bullPriority, type Names } from '../names'
 import { assertFits } from './size'
@@ -48,7 +48,9 @@ export function newJob(
   const key = storedKey(order.key)
   const delay = delayOf(order, now)
   const priority = bullPriority(task.priority)
-  const data = dataOf(argsKwargs, shared.options)
+  // A claim reads no fields of ours, and learns all of its flow from this.
+  const options = wholeOptions(shared.options, order.flow?.key ?? null)
+  const data = dataOf(argsKwargs, options)
   assertFits(data, task.name)
   return {
     id,

@@ -14,6 +14,7 @@ import type {
   WorkerState,
 } from '../browser'
 import type { SlotRow } from '../row/slot'
+import { clock } from '../clock'
 import { stepsOf } from './history-steps'
 import { isMatch, statusOf } from './is-match'
 
@@ -23,6 +24,8 @@ const PAGE = 200
 const MOST = 5_000
 /** The most results that are looked at for both. */
 const WITHIN = 100_000
+/** Milliseconds that a search takes, and a page of results more; where it ends by that, the next one goes on. */
+const SEARCH_MS = 200
 
 type Result = TaskResult<unknown>
 
@@ -36,9 +39,10 @@ export class ListBrowser implements Browser {
 
   async tasks(query: TaskQuery): Promise<TaskPage> {
     const now = await this.now()
+    const begun = clock.now()
     const found: Result[] = []
     let [looked, before, last] = [0, query.before, undefined as Result | undefined]
-    while (looked < query.within) {
+    while (looked < query.within && clock.now() - begun <= SEARCH_MS) {
       const limit = Math.min(PAGE, query.within - looked)
       const page = await this.#backend.list({ ...listedBy(query), limit, before })
       for (const result of page) {

@@ -54,7 +54,7 @@ export class ListBrowser implements Browser {
       last = page.at(-1)
       before = last?.id
     }
-    return { tasks: found, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
+    return searchedUpTo(found, before, last)
   }
 
   result(id: string): Promise<Result> {
@@ -133,6 +133,15 @@ export class ListBrowser implements Browser {
       'Use the Database backend for that.',
     )
   }
+}
+
+/** Where the next search goes on. */
+function searchedUpTo(
+  tasks: readonly Result[],
+  before: string | undefined,
+  last: Result | undefined,
+): TaskPage {
+  return { tasks, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
 }
 
 function listedBy({ state, queue, taskName, within }: TaskQuery) {

@@ -29,14 +29,6 @@ const SEARCH_MS = 200
 
 type Result = TaskResult<unknown>
 
-/** Where the next page of a search begins that ended by its bounds. */
-function unfinished(
-  last: Result | undefined,
-  before: string | undefined,
-): Pick<TaskPage, 'next' | 'searchedTo'> {
-  return { next: last?.id ?? before ?? null, searchedTo: last?.enqueuedAt ?? null }
-}
-
 /** Looks at a backend that has no browser of its own, by what it lists. For backends that hold few results. */
 export class ListBrowser implements Browser {
   readonly #backend: TaskBackend
@@ -62,7 +54,7 @@ export class ListBrowser implements Browser {
       last = page.at(-1)
       before = last?.id
     }
-    return { tasks: found, ...unfinished(last, query.before) }
+    return searchedUpTo(found, before, last)
   }
 
   result(id: string): Promise<Result> {
@@ -141,6 +133,15 @@ export class ListBrowser implements Browser {
       'Use the Database backend for that.',
     )
   }
+}
+
+/** Where the next search goes on. */
+function searchedUpTo(
+  tasks: readonly Result[],
+  before: string | undefined,
+  last: Result | undefined,
+): TaskPage {
+  return { tasks, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
 }
 
 function listedBy({ state, queue, taskName, within }: TaskQuery) {

@@ -61,7 +61,7 @@ export abstract class OnRedis extends TaskBackend {
   }: StoreOptions): Promise<Store> {
     const connection = this.#connect(leaseSeconds, true)
     const { names } = connection
-    const close = wakeup && listen(newClient(this.options, this.alias), names.wakeups, wakeup)
+    const close = wakeup && listen(connection.listener(), names.wakeups, wakeup)
     return new BullMQStore(connection, {
       close,
       pausedQueues: () => pausedQueues(connection, this.settings.queues),

@@ -5,7 +5,7 @@ import { PARKED } from '../../database/enqueueing/shared-values'
 import { ordinalOf } from '../../keys'
 import type { Connection } from '../connection'
 import { addCall, type Call } from '../enqueueing/add-script'
-import { newJob, type NewJob } from '../enqueueing/new-job'
+import { type NewJob, newJobs } from '../enqueueing/new-job'
 import { toldWith } from '../enqueueing/told'
 import type { Written } from '../enqueueing/write'
 import { FIELD } from '../job'
@@ -27,7 +27,7 @@ export async function writeFlow(
 ): Promise<Written[]> {
   const { names } = connection
   const now = Date.now()
-  const jobs = orders.map((each) => newJob(names, each, { alias, now }))
+  const jobs = newJobs(names, orders, { alias, now })
   const told = toldWith(
     connection,
     jobs.filter((job) => !isParked(job)),

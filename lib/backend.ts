@@ -26,18 +26,13 @@ export interface Problem {
 }
 
 /** Which results to list, the newest first. */
-export interface ListQuery {
+export interface ListQuery extends Pick<CountQuery, 'queues' | 'taskName' | 'everyBackend'> {
   /** The greatest number of results to give. */
   readonly limit: number
   /** `WAITING`: those that are READY, and wait for others of their flow. READY has these, too. */
   readonly status?: TaskStatus | 'WAITING' | undefined
-  /** Absent or null: all. */
-  readonly queues?: readonly string[] | null | undefined
-  readonly taskName?: string | undefined
   /** Only results older than the one of this id. To get the next page, give the id of the last result of a page. */
   readonly before?: string | undefined
-  /** Also results of other backends that are kept in the same place, such as one table. Default false. */
-  readonly everyBackend?: boolean | undefined
   /**
    * The greatest number of results to look at, the newest first, of whatever status, queue, task or backend; those that the
    * other keys ask for are listed, and older ones are not found. A list of few among many is then as quick as any. Absent
@@ -69,8 +64,10 @@ export abstract class TaskBackend {
   readonly supportsGetResult: boolean = false
   /** Honours `priority`. */
   readonly supportsPriority: boolean = false
-  /** Enqueues inside the caller's database transaction. */
+  /** Enqueues inside the caller's database transaction, and runs tasks in one. */
   readonly supportsTransactions: boolean = false
+  /** Does the former at least: takes a manager. */
+  readonly joinsTransactions: boolean = false
 
   /** The key in `TASKS`. */
   readonly alias: string
@@ -231,7 +228,7 @@ export abstract class TaskBackend {
   }
 
   #assertNoTransaction(task: Task<unknown[], unknown>): void {
-    if (task.manager !== undefined)
+    if (task.manager !== undefined && !this.joinsTransactions)
       throw new NotSupportedError(
         `Task "${task.name}" was given a manager, and ${this.constructor.name} (TASKS.${this.alias}) cannot enqueue in its transaction: the task would run even if that rolls back.`,
         'Leave the manager out, or use the Database backend; is configureTasks called in this process?',

@@ -1,5 +1,4 @@
 import { type BackendSettings, TaskBackend } from '../../lib/backend'
-import { OneClass } from '../../lib/copies/one-per-process'
 import { ResultNotFoundError } from '../../lib/errors/errors'
 import type { Order } from '../../lib/order'
 import { TaskResult } from '../../lib/result'
@@ -17,22 +16,21 @@ import { BullMQOptions, KEPT_MS } from './options'
 import { BullMQStore } from './store'
 import { jobById } from './read'
 
-/** Redis as the queue, by BullMQ's manual fetching: its keys, its scripts, our worker. */
-@OneClass('BullMQBackend')
-export class BullMQBackend extends TaskBackend {
+/** Redis as the queue, by BullMQ's manual fetching: its keys, its scripts, our worker. Of a relay it knows nothing. */
+export abstract class RedisBackend extends TaskBackend {
   override readonly supportsDefer = true
   override readonly supportsGetResult = true
   override readonly supportsPriority = true
   override readonly retention: KeepResults | null
-  readonly #options: BullMQOptions
+  protected readonly options: BullMQOptions
   readonly #prefix: string
   #opened: Connection | undefined
 
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
     const path = `TASKS.${alias}.OPTIONS`
-    this.#options = validateShape(BullMQOptions, settings.options, path)
-    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection = '' } = this.#options
+    this.options = validateShape(BullMQOptions, settings.options, path)
+    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection = '' } = this.options
     this.retention = retentionOf({ retention: keepResults }, path)
     if (isCluster(connection)) assertOneSlot(prefix, alias)
     this.#prefix = prefix
@@ -44,7 +42,7 @@ export class BullMQBackend extends TaskBackend {
 
   /** One round trip. */
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
-    const connection = this.#connected()
+    const connection = this.connected()
     const { names, client } = connection
     const now = Date.now()
     const jobs = orders.map((order) => {
@@ -83,20 +81,20 @@ export class BullMQBackend extends TaskBackend {
   }
 
   override async getResult(id: string): Promise<TaskResult<unknown>> {
-    const job = await jobById(this.#connected(), this.settings.queues, id)
+    const job = await jobById(this.connected(), this.settings.queues, id)
     if (!job) throw new ResultNotFoundError(String(id))
     return this.#result(rawOf(job, this.alias))
   }
 
   override async openStore({
-    leaseSeconds = this.#options.leaseSeconds ?? 30,
+    leaseSeconds = this.options.leaseSeconds ?? 30,
   }: StoreOptions): Promise<Store> {
     const connection = this.#connect(leaseSeconds)
     return new BullMQStore(connection, {
       alias: this.alias,
       queues: this.settings.queues,
       leaseSeconds,
-      maxCrashes: this.#options.maxCrashes ?? 3,
+      maxCrashes: this.options.maxCrashes ?? 3,
     })
   }
 
@@ -105,13 +103,13 @@ export class BullMQBackend extends TaskBackend {
     this.#opened = undefined
   }
 
-  #connected(): Connection {
+  protected connected(): Connection {
     return (this.#opened ??= this.#connect(30))
   }
 
   #connect(leaseSeconds: number): Connection {
     const settings = { alias: this.alias, prefix: this.#prefix, leaseMs: leaseSeconds * 1000 }
-    return new Connection(newClient(this.#options, this.alias), settings)
+    return new Connection(newClient(this.options, this.alias), settings)
   }
 
   #result(row: RawRow): TaskResult<unknown> {

@@ -13,7 +13,8 @@ import { assertOneSlot, Connection, isCluster, newClient } from './connection'
 import { dataOf, rawOf } from './job'
 import { bullPriority } from './names'
 import { BullMQOptions, KEPT_MS } from './options'
-import { BullMQStore } from './store'
+import { listen } from './store/wakeups'
+import { BullMQStore } from './store/store'
 import { jobById } from './read'
 
 /** Redis as the queue, by BullMQ's manual fetching: its keys, its scripts, our worker. Of a relay it knows nothing. */
@@ -88,9 +89,13 @@ export abstract class RedisBackend extends TaskBackend {
 
   override async openStore({
     leaseSeconds = this.options.leaseSeconds ?? 30,
+    wakeup,
   }: StoreOptions): Promise<Store> {
     const connection = this.#connect(leaseSeconds)
+    const { names } = connection
+    const close = wakeup && listen(newClient(this.options, this.alias), names.wakeups, wakeup)
     return new BullMQStore(connection, {
+      close,
       alias: this.alias,
       queues: this.settings.queues,
       leaseSeconds,

@@ -1,0 +1,139 @@
+import type { JobJson } from 'bullmq'
+import type { ClaimedRow, ClaimFilter } from '../../../lib/store'
+import { claimedRow } from '../../database/row'
+import type { Connection } from '../connection'
+import { type Job, rawOf } from '../job'
+import { freeKey } from '../unique-keys'
+import { jobIn } from '../read'
+import { Script } from '../script'
+import type { HeldJobs } from './held-jobs'
+
+/** What a claim of several jobs came to. */
+export interface Claimed {
+  readonly rows: readonly ClaimedRow[]
+  /** Answers that did not come: some jobs may be held by nobody. */
+  readonly failures: readonly unknown[]
+}
+
+/** How many jobs of each queue could be claimed now. A queue that is paused has none. */
+const CLAIMABLE = new Script<number[]>(
+  'claimable',
+  `
+local found = {}
+for i = 2, #ARGV do
+  local queue = ARGV[i]
+  if redis.call('HEXISTS', queue .. 'meta', 'paused') == 1 then
+    found[i - 1] = 0
+  else
+    found[i - 1] = redis.call('LLEN', queue .. 'wait') + redis.call('ZCARD', queue .. 'prioritized')
+      + redis.call('ZCOUNT', queue .. 'delayed', '-inf', ARGV[1])
+  end
+end
+return found`,
+)
+
+/** BullMQ keeps twelve bits for the order within a millisecond below the time at which a job is due. */
+const ORDER_BITS = 0x1000
+
+/** Takes jobs, by one command of BullMQ for each. */
+export class Claims {
+  readonly #connection: Connection
+  readonly #alias: string
+  readonly #queueNames: readonly string[]
+  readonly #held: HeldJobs
+
+  constructor(
+    connection: Connection,
+    alias: string,
+    queueNames: readonly string[],
+    held: HeldJobs,
+  ) {
+    this.#connection = connection
+    this.#alias = alias
+    this.#queueNames = queueNames
+    this.#held = held
+  }
+
+  /** Two round trips: how many there are, then as many as there is room for. */
+  async take(limit: number, filter: ClaimFilter): Promise<Claimed> {
+    const queues = this.#wanted(filter)
+    if (limit <= 0 || queues.length === 0) return { rows: [], failures: [] }
+    const counts = await this.#claimable(queues)
+    let room = limit
+    const asked = queues.flatMap((queue, i) => {
+      const count = Math.min(room, counts[i] ?? 0)
+      room -= count
+      return Array.from({ length: count }, () => this.#one(queue, filter.workerId))
+    })
+    const answers = await Promise.allSettled(asked)
+    return {
+      rows: answers.flatMap((each) => (each.status === 'fulfilled' && each.value) || []),
+      failures: answers.flatMap((each) => (each.status === 'rejected' ? [each.reason] : [])),
+    }
+  }
+
+  /** Queues of BullMQ, in the order in which they are asked: all urgent ones come first. */
+  #wanted({ queues, excludeQueues }: ClaimFilter): readonly string[] {
+    const names = queues === null ? this.#queueNames : queues
+    const pairs = names
+      .filter((name) => this.#queueNames.includes(name))
+      .filter((name) => queues !== null || !excludeQueues.includes(name))
+      .map((name) => this.#connection.names.queuesOf(name))
+    return [...pairs.map(([urgent]) => urgent), ...pairs.map(([, usual]) => usual)]
+  }
+
+  #claimable(queues: readonly string[]): Promise<number[]> {
+    const { client, names } = this.#connection
+    const prefixes = queues.map((queue) => names.job(queue, ''))
+    const due = (Date.now() + 1) * ORDER_BITS - 1
+    return CLAIMABLE.run(client, [names.job(queues[0] ?? '', 'meta')], [due, ...prefixes])
+  }
+
+  async #one(queue: string, workerId: string): Promise<ClaimedRow | undefined> {
+    const token = this.#held.newToken()
+    try {
+      const answer = await this.#connection.queue(queue).moveToActive(token, workerId)
+      const [found, id] = answer as unknown as Answer
+      if (!found || !id) return undefined
+      return this.#claimed(await this.#whole(found, id, queue), token)
+    } finally {
+      this.#held.answered(token)
+    }
+  }
+
+  /** A first claim finds no fields of ours. */
+  async #whole(found: JobJson, id: string, queue: string): Promise<Job> {
+    const job = { id, queue, state: 'active', fields: fieldsOf(found) } as const
+    if ((found.attemptsStarted ?? 1) <= 1) return job
+    return (await jobIn(this.#connection, queue, id)) ?? job
+  }
+
+  #claimed(job: Job, token: string): ClaimedRow {
+    const { queue, fields } = job
+    const row = claimedRow({ ...rawOf(job, this.#alias), cancel_requested_at: null })
+    const uniqueKey = fields['deid']
+    this.#held.add(row, { queue, token, uniqueKey })
+    if (uniqueKey !== undefined) freeKey(this.#connection, 'claim', uniqueKey, job.id)
+    return row
+  }
+}
+
+type Answer = readonly [JobJson | null | undefined, string | undefined, ...unknown[]]
+
+/** BullMQ has read the hash already. */
+function fieldsOf(job: JobJson): Job['fields'] {
+  const { name, data, timestamp, processedOn, attemptsStarted, processedBy, progress } = job
+  const { delay, priority } = job as { delay?: number; priority?: number }
+  return {
+    name,
+    data,
+    timestamp: String(timestamp),
+    delay: String(delay ?? 0),
+    priority: String(priority ?? 0),
+    processedOn: String(processedOn),
+    ats: String(attemptsStarted ?? 1),
+    pb: processedBy,
+    deid: job.deduplicationId,
+    progress: typeof progress === 'object' ? JSON.stringify(progress) : undefined,
+  }
+}

@@ -1,0 +1,143 @@
+import type { MinimalJob } from 'bullmq'
+import { CANCELLED } from '../../../lib/errors/error-record'
+import { workersAfter } from '../../../lib/errors/history'
+import type { Outcome, OutcomeAnswer } from '../../../lib/store'
+import type { Connection } from '../connection'
+import { FIELD, rawOf } from '../job'
+import { jobIn } from '../read'
+import { freeKey } from '../unique-keys'
+import { stands } from '../../memory/row'
+import { cancelledToken, type HeldJob, type HeldJobs } from './held-jobs'
+import type { Holding } from './holding'
+
+/** What BullMQ answers where the lock is not that of the token, or there is nothing to lock. */
+const MISSING_JOB = -1
+const NO_LOCK = -2
+const NOT_ACTIVE = -3
+const OTHER_LOCK = -6
+const REFUSALS: readonly unknown[] = [MISSING_JOB, NO_LOCK, NOT_ACTIVE, OTHER_LOCK]
+
+/** Writes what came of jobs: each by one script of BullMQ, which Redis takes only with the token of the claim. */
+export class Outcomes {
+  readonly #connection: Connection
+  readonly #alias: string
+  readonly #held: HeldJobs
+  readonly #holding: Holding
+
+  constructor(connection: Connection, alias: string, held: HeldJobs, holding: Holding) {
+    this.#connection = connection
+    this.#alias = alias
+    this.#held = held
+    this.#holding = holding
+  }
+
+  /** Rejects if Redis is away, though some may have been written: handed in again, these are answered as kept. */
+  async write(outcomes: readonly Outcome[]): Promise<OutcomeAnswer[]> {
+    return Promise.all(outcomes.map((outcome) => this.#answer(outcome)))
+  }
+
+  /** Whether the job now says what the outcome says. */
+  async end(outcome: Outcome, job: HeldJob): Promise<boolean> {
+    for (const token of tokensFor(outcome, job)) {
+      if (await this.#isTaken(this.#moved(outcome, { ...job, token }))) return true
+    }
+    return false
+  }
+
+  async #answer(outcome: Outcome): Promise<OutcomeAnswer> {
+    const job = this.#held.get(outcome)
+    if (job && ((await this.end(outcome, job)) || (await this.#endLate(outcome, job)))) {
+      this.#held.delete(outcome)
+      if (job.uniqueKey !== undefined && outcome.status !== 'READY')
+        freeKey(this.#connection, 'finish', job.uniqueKey, job.key)
+      return 'kept'
+    }
+    return (await this.#stands(outcome, job)) ? 'kept' : 'refused'
+  }
+
+  /** Its lease had run out, and nobody has taken the job since. */
+  async #endLate(outcome: Outcome, job: HeldJob): Promise<boolean> {
+    const [state] = await this.#holding.renew([job])
+    const isHeld = state === 'held' || (state === 'cancelled' && isCancel(outcome))
+    return isHeld && this.end(outcome, job)
+  }
+
+  async #isTaken(moved: Promise<unknown>): Promise<boolean> {
+    try {
+      await moved
+      return true
+    } catch (error) {
+      if (REFUSALS.includes((error as { code?: unknown }).code)) return false
+      throw error
+    }
+  }
+
+  #moved(outcome: Outcome, job: HeldJob): Promise<unknown> {
+    if (outcome.status === 'READY') return this.#putBack(outcome, job)
+    const queue = this.#connection.queue(job.queue)
+    const minimal = { id: job.key, opts: { attempts: 1 } } as MinimalJob
+    if (outcome.status === 'SUCCESSFUL') {
+      if (outcome.progress !== undefined)
+        void this.#holding.report([{ ...job, progress: outcome.progress }]).catch(() => {})
+      const value = outcome.returnValue ?? 'null'
+      return queue.moveToFinished(
+        job.key,
+        queue.moveToCompletedArgs(minimal, value, false, job.token),
+      )
+    }
+    const { error } = outcome
+    const fields = {
+      [FIELD.error]: JSON.stringify(error),
+      stacktrace: JSON.stringify([error.traceback]),
+      ...progressOf(outcome),
+    }
+    const reason = error.traceback.split('\n')[0] || error.exceptionClassPath
+    return queue.moveToFinished(
+      job.key,
+      queue.moveToFailedArgs(minimal, reason, false, job.token, false, fields),
+    )
+  }
+
+  #putBack(outcome: Outcome & { status: 'READY' }, job: HeldJob): Promise<unknown> {
+    const queue = this.#connection.queue(job.queue)
+    const { errors, delay } = outcome
+    const now = Date.now()
+    const fieldsToUpdate = {
+      [FIELD.errors]: JSON.stringify(errors),
+      [FIELD.workers]: JSON.stringify(workersAfter(job.workerIds)),
+      [FIELD.until]: String(job.claims),
+      ...(delay === null ? {} : { [FIELD.due]: String(now + delay) }),
+      ...progressOf(outcome),
+    }
+    if (delay === null || delay <= 0)
+      return queue.retryJob(job.key, false, job.token, { fieldsToUpdate })
+    return queue.moveToDelayed(job.key, now, delay, job.token, {
+      skipAttempt: true,
+      fieldsToUpdate,
+    })
+  }
+
+  /** Whether the job says it already: the answer to an earlier try was lost. */
+  async #stands(outcome: Outcome, job: HeldJob | undefined): Promise<boolean> {
+    const found = await this.#look(outcome, job)
+    return found !== undefined && stands({ ...rawOf(found, this.#alias), leaseEnds: null }, outcome)
+  }
+
+  async #look({ key }: Outcome, job: HeldJob | undefined): ReturnType<typeof jobIn> {
+    if (job) return jobIn(this.#connection, job.queue, key)
+    return this.#holding.find(key)
+  }
+}
+
+function progressOf({ progress }: Outcome): { progress?: string } {
+  return progress === undefined ? {} : { progress }
+}
+
+/** A job that was asked to stop ends as cancelled and no other way. */
+function tokensFor(outcome: Outcome, { token }: HeldJob): readonly string[] {
+  return isCancel(outcome) ? [cancelledToken(token), token] : [token]
+}
+
+function isCancel(outcome: Outcome): boolean {
+  return outcome.status === 'FAILED' && outcome.error.exceptionClassPath === CANCELLED
+}

@@ -1,0 +1,120 @@
+import type { Judge, Outcome, Rescued } from '../../../lib/store'
+import { expiredRow } from '../../database/row'
+import type { Connection } from '../connection'
+import { rawOf } from '../job'
+import { jobIn } from '../read'
+import { Script } from '../script'
+import type { HeldJobs } from './held-jobs'
+import type { Holding } from './holding'
+import type { Outcomes } from './outcomes'
+
+/** The most jobs that one look takes over. */
+const MOST = 100
+
+/**
+ * Takes the lock of each active job that has none, since its lease ran out: now nobody else can. Gives also those whose lock is of
+ * this store.
+ */
+const TAKE_LOST = new Script<[lost: string[], own: string[]]>(
+  'takeLost',
+  `
+local queue, token, lease, most, prefix = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local lost, own = {}, {}
+for _, id in ipairs(redis.call('LRANGE', queue .. 'active', 0, -1)) do
+  local lock = redis.call('GET', queue .. id .. ':lock')
+  if not lock and redis.call('EXISTS', queue .. id) == 0 then
+    redis.call('LREM', queue .. 'active', 1, id)
+  elseif not lock then
+    if #lost < most then
+      redis.call('SET', queue .. id .. ':lock', token, 'PX', lease)
+      lost[#lost + 1] = id
+    end
+  elseif string.sub(lock, 1, #prefix) == prefix then
+    own[#own + 1] = id
+    own[#own + 1] = lock
+  end
+end
+return { lost, own }`,
+)
+
+export interface RescuePlace {
+  readonly connection: Connection
+  readonly alias: string
+  readonly queues: readonly string[]
+  readonly leaseMs: number
+  readonly held: HeldJobs
+  readonly outcomes: Outcomes
+  readonly holding: Holding
+}
+
+/** Takes over jobs whose lease ran out, and gives those back whose claim was never answered. */
+export async function rescueJobs(place: RescuePlace, judge: Judge): Promise<Rescued> {
+  const found = await Promise.all(place.queues.map((queue) => rescueIn(place, queue, judge)))
+  const taken = found.flat()
+  const ids = (status: Outcome['status']): string[] =>
+    taken.filter((outcome) => outcome.status === status).map(({ key }) => key)
+  return { released: ids('READY'), failed: ids('FAILED') }
+}
+
+async function rescueIn(place: RescuePlace, queue: string, judge: Judge): Promise<Outcome[]> {
+  const { connection, leaseMs, held } = place
+  const prefix = connection.names.job(queue, '')
+  const token = held.newToken()
+  try {
+    const [lost, own] = await TAKE_LOST.run(
+      connection.client,
+      [prefix + 'active'],
+      [prefix, token, leaseMs, MOST, held.lockPrefix],
+    )
+    await giveBackUnheard(place, queue, own)
+    const taken = await Promise.all(lost.map((id) => take(place, queue, { id, token }, judge)))
+    return taken.filter((outcome) => outcome !== undefined)
+  } finally {
+    held.answered(token)
+  }
+}
+
+async function take(
+  { connection, alias, outcomes }: RescuePlace,
+  queue: string,
+  { id, token }: { readonly id: string; readonly token: string },
+  judge: Judge,
+): Promise<Outcome | undefined> {
+  const job = await jobIn(connection, queue, id)
+  if (!job) return undefined
+  const row = expiredRow(rawOf(job, alias))
+  const outcome = judge(row)
+  const { key, claims, values } = row
+  const ours = {
+    key,
+    claims,
+    queue,
+    token,
+    workerIds: values.workerIds,
+    uniqueKey: job.fields['deid'],
+  }
+  return (await outcomes.end(outcome, ours)) ? outcome : undefined
+}
+
+/** Their claim was answered to a connection that was no more: nobody runs them, though their lock is this store's. */
+async function giveBackUnheard(
+  { connection, held, holding, alias }: RescuePlace,
+  queue: string,
+  own: readonly string[],
+): Promise<void> {
+  for (let at = 0; at < own.length; at += 2) {
+    const [id = '', lock = ''] = own.slice(at, at + 2)
+    const job = held.knows(lock) ? undefined : await jobIn(connection, queue, id)
+    if (!job || held.knows(lock)) continue
+    const { key, claims, values } = expiredRow(rawOf(job, alias))
+    const ours = {
+      key,
+      claims,
+      queue,
+      token: lock,
+      workerIds: values.workerIds,
+      uniqueKey: undefined,
+    }
+    await holding.release(ours, undefined)
+  }
+}

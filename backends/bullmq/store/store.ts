@@ -1,0 +1,157 @@
+import type { Pause } from '../../../lib/browser'
+import type {
+  ClaimFilter,
+  Exchange,
+  Heartbeat,
+  Held,
+  Judge,
+  Outcome,
+  ProgressNote,
+  PruneQuery,
+  Renewed,
+  Reported,
+  Rescued,
+  Store,
+} from '../../../lib/store'
+import { newId } from '../../ids'
+import type { Connection } from '../connection'
+import { Claims } from './claims'
+import { type HeldJob, HeldJobs } from './held-jobs'
+import { Holding } from './holding'
+import { Outcomes } from './outcomes'
+import { type Kept, pruneJobs } from './prune'
+import { rescueJobs } from './rescue'
+import { Workers } from './workers'
+
+export interface BullMQStoreSettings {
+  readonly alias: string
+  /** Our names of the queues of the backend. */
+  readonly queues: readonly string[]
+  readonly leaseSeconds: number
+  readonly maxCrashes: number
+  readonly pausedQueues?: (() => Promise<readonly Pause[]>) | undefined
+  /** Called when the store is closed. */
+  readonly close?: (() => void) | undefined
+}
+
+const NOBODY: Kept = async () => new Set()
+
+/** The verbs of a worker, by BullMQ's scripts: manual fetching, as its documentation calls it. */
+export class BullMQStore implements Store {
+  readonly leaseSeconds: number
+  readonly maxCrashes: number
+  readonly heartbeat: Heartbeat
+  readonly pausedQueues: (() => Promise<readonly Pause[]>) | undefined
+  readonly #connection: Connection
+  readonly #settings: BullMQStoreSettings
+  readonly #held: HeldJobs
+  readonly #holding: Holding
+  readonly #claims: Claims
+  readonly #outcomes: Outcomes
+
+  constructor(connection: Connection, settings: BullMQStoreSettings) {
+    const { alias, queues, leaseSeconds, maxCrashes, pausedQueues } = settings
+    this.#connection = connection
+    this.#settings = settings
+    this.leaseSeconds = leaseSeconds
+    this.maxCrashes = maxCrashes
+    this.pausedQueues = pausedQueues
+    this.heartbeat = new Workers(connection, this.#leaseMs)
+    this.#held = new HeldJobs(newId())
+    this.#holding = new Holding(connection, queues, this.#leaseMs)
+    this.#claims = new Claims(connection, alias, queues, this.#held)
+    this.#outcomes = new Outcomes(connection, alias, this.#held, this.#holding)
+  }
+
+  /** What ended and how many wait are one round trip, claims another. */
+  async exchange(
+    outcomes: readonly Outcome[],
+    limit: number,
+    filter: ClaimFilter,
+  ): Promise<Exchange> {
+    const [written, taken] = await Promise.allSettled([
+      this.#outcomes.write(outcomes),
+      this.#claims.take(limit, filter),
+    ])
+    if (written.status === 'rejected') {
+      if (taken.status === 'fulfilled') await this.release(taken.value.rows)
+      throw written.reason
+    }
+    const answers = written.value
+    if (taken.status === 'rejected')
+      return outcomes.length > 0 ? { answers, claimed: [], failure: taken.reason } : refuse(taken)
+    const { rows, failures } = taken.value
+    const isUnsure = failures.length > 0 ? { isUnsure: true } : {}
+    return { answers, claimed: rows, ...isUnsure }
+  }
+
+  async renew(rows: readonly Held[]): Promise<Renewed> {
+    const jobs = rows.map((row) => this.#held.get(row))
+    const known = jobs.filter((job) => job !== undefined)
+    const states = new Map(known.map((job, i) => [job, i]))
+    const renewals = await this.#holding.renew(known)
+    const stateOf = (job: HeldJob | undefined): ReturnType<typeof Number> | string =>
+      job ? (renewals[states.get(job) ?? -1] ?? 0) : 0
+    const lost = rows.flatMap(({ key, claims }, i) => {
+      const state = stateOf(jobs[i])
+      return typeof state === 'number' ? [{ key, claims, claimsNow: state }] : []
+    })
+    for (const row of lost) this.#held.delete(row)
+    const cancelled = rows.filter((_, i) => stateOf(jobs[i]) === 'cancelled')
+    return { lost, cancelled, unknown: [] }
+  }
+
+  async report(notes: readonly ProgressNote[]): Promise<Reported> {
+    const known = notes.flatMap((note) => {
+      const job = this.#held.get(note)
+      return job ? [{ ...job, progress: note.progress }] : []
+    })
+    await this.#holding.report(known)
+    return { later: [], refused: [] }
+  }
+
+  async release(rows: readonly Held[], delay?: number): Promise<number> {
+    const released = await Promise.all(
+      // The first of them is to be the first again.
+      rows.toReversed().map(async (row) => {
+        const job = this.#held.get(row)
+        if (!job || !(await this.#holding.release(job, delay))) return 0
+        this.#held.delete(row)
+        return 1 as number
+      }),
+    )
+    return released.reduce((sum, each) => sum + each, 0)
+  }
+
+  rescue(judge: Judge): Promise<Rescued> {
+    return rescueJobs(
+      {
+        connection: this.#connection,
+        alias: this.#settings.alias,
+        queues: this.#settings.queues.flatMap((name) => this.#connection.names.queuesOf(name)),
+        leaseMs: this.#leaseMs,
+        held: this.#held,
+        outcomes: this.#outcomes,
+        holding: this.#holding,
+      },
+      judge,
+    )
+  }
+
+  prune(query: PruneQuery): Promise<number> {
+    return pruneJobs(this.#connection, this.#settings.queues, query, NOBODY)
+  }
+
+  async close(): Promise<void> {
+    this.#settings.close?.()
+    await this.#connection.close()
+  }
+
+  get #leaseMs(): number {
+    return this.leaseSeconds * 1000
+  }
+}
+
+function refuse({ reason }: PromiseRejectedResult): never {
+  throw reason
+}

@@ -59,8 +59,8 @@ export class BullMQBackend extends RedisBackend {
     return this.#table ? this.#table.getResult(id, manager, ask) : ask()
   }
 
-  override cancel(result: TaskResult<unknown>): Promise<boolean | void> {
-    const ask = async (): Promise<boolean> => (await super.cancel(result)) ?? false
+  override cancel(result: TaskResult<unknown>): Promise<boolean> {
+    const ask = (): Promise<boolean> => super.cancel(result)
     return this.#table ? this.#table.cancel(result, ask) : ask()
   }
 
@@ -106,7 +106,7 @@ export class BullMQBackend extends RedisBackend {
       alias,
       queues: this.settings.queues,
       open: (wakeup) => table.open({ leaseSeconds: RELAY_LEASE_SECONDS, wakeup }),
-      moves: new Moves(() => this.connected(), wakeup),
+      moves: new Moves(() => this.connected(), alias, wakeup),
     })
   }
 

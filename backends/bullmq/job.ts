@@ -17,7 +17,7 @@ export const FIELD = {
   workers: 'tasks:workers',
   /** The number of the last claim that `workers` tells of. */
   until: 'tasks:until',
-  /** Milliseconds since 1970 before which the next attempt is not due. */
+  /** Milliseconds since 1970 before which the next attempt is not due; 0: it is due at once. */
   due: 'tasks:due',
   /** Milliseconds since 1970 when somebody asked for its end. */
   cancel: 'tasks:cancel',
@@ -136,9 +136,15 @@ function cancelledAt({ state, fields }: Job): string | null {
 function runAfterOf({ state, fields }: Job): string {
   if (state === 'parked') return PARKED
   const due = fields[FIELD.due]
-  if (due !== undefined) return instant(Number(due))
-  const delay = Number(fields['delay'] ?? 0)
-  return delay > 0 ? instant(Number(fields['timestamp'] ?? 0) + delay) : UNDELAYED
+  if (due !== undefined) return due === '0' ? UNDELAYED : instant(Number(due))
+  const delay = delayOf(fields['opts'] ?? '')
+  return delay === 0 ? UNDELAYED : instant(Number(fields['timestamp'] ?? 0) + delay)
+}
+
+/** As it was asked for: BullMQ sets the job's own to 0 once it is over. It is below 0 for a time that was past already. */
+function delayOf(opts: string): number {
+  const asked = opts.includes('"delay":') ? parsed(opts) : null
+  return isRecord(asked) ? Number(asked['delay'] ?? 0) : 0
 }
 
 /** BullMQ's own is 0 where nothing was reported. */

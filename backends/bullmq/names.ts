@@ -22,6 +22,11 @@ export class Names {
     return priority > 0 ? queueName + URGENT : queueName
   }
 
+  /** What all keys of BullMQ begin with, before the name of their queue. */
+  get beginning(): string {
+    return `${this.prefix}:`
+  }
+
   job(queue: string, id: string): string {
     return `${this.prefix}:${queue}:${id}`
   }
@@ -39,6 +44,21 @@ export class Names {
   /** Where BullMQ looks for who holds a unique key, in place of a key for each of its queues. */
   get keys(): string {
     return this.own('keys')
+  }
+
+  /** Holds the id of the job that has this key, as it is stored. */
+  key(stored: string): string {
+    return `${this.keys}:${stored}`
+  }
+
+  /** Schedules, with the newest slot of each that was enqueued as its score, in milliseconds since 1970. */
+  get slots(): string {
+    return this.own('slots')
+  }
+
+  /** A hash of the queues that are paused, by our names, with `{ at, until, reason }` of each as JSON. */
+  get pauses(): string {
+    return this.own('pauses')
   }
 
   /** The channel on which workers hear of what was written. */

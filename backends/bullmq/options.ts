@@ -16,7 +16,11 @@ export interface ClusterConnection {
   readonly options?: object | undefined
 }
 
-/** `redis://user:password@host:6379/0`, `rediss://…` with TLS, the options of ioredis (with `sentinels`, too), or a cluster. */
+/**
+ * `redis://user:password@host:6379/0`, `rediss://…` with TLS, the path of a socket, the options of ioredis (with `sentinels` and
+ * `name`, too), a cluster, or a client of ioredis that the app has made, and closes. Of that one, times and retries are the
+ * app's: with `maxRetriesPerRequest: null` an enqueue waits until Redis is back.
+ */
 export type Connection = string | object | { readonly cluster: ClusterConnection }
 
 /** `TASKS.….OPTIONS` of the BullMQ backend. */
@@ -24,7 +28,7 @@ export class BullMQOptions extends LeaseOptions {
   /** Where Redis is. Default: `redis://127.0.0.1:6379`. */
   @IsOptional()
   @Is(
-    "a URL such as 'redis://127.0.0.1:6379', an object of ioredis' options, or { cluster: { nodes: [...] } }",
+    "a URL such as 'redis://127.0.0.1:6379', an object of ioredis' options, { cluster: { nodes: [...] } }, or a client of ioredis",
     isConnection,
   )
   connection?: Connection | undefined
@@ -47,7 +51,10 @@ export class BullMQOptions extends LeaseOptions {
   dataSource?: DataSourceOption | undefined
 }
 
+/** What is in it is judged by `wayOf`. */
 function isConnection(value: unknown): boolean {
-  if (typeof value === 'string') return /^rediss?:\/\/\S+$|^\/\S+$/.test(value)
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return (
+    typeof value === 'string' ||
+    (typeof value === 'object' && value !== null && !Array.isArray(value))
+  )
 }

@@ -24,10 +24,12 @@ export interface Moving extends Pick<Movable, 'uniqueKeys'> {
 /** How claimed rows get into Redis. */
 export class Moves {
   readonly #connection: () => Connection
+  readonly #alias: string
   readonly #wakeup: ((wakeup: Wakeup) => void) | undefined
 
   /** `wakeup`: of the worker beside which the relay runs. */
-  constructor(connection: () => Connection, wakeup?: (wakeup: Wakeup) => void) {
+  constructor(connection: () => Connection, alias: string, wakeup?: (wakeup: Wakeup) => void) {
+    this.#alias = alias
     this.#connection = connection
     this.#wakeup = wakeup
   }
@@ -50,7 +52,7 @@ export class Moves {
     const keys = keyed.length > 0 ? await uniqueKeys(keyed) : NO_KEYS
     // They may be another relay's by now, be run and deleted, and must not be added again.
     if (clock.now() > until) throw new Error('the claim took too long')
-    const refused = await addRelayed(this.#connection(), sound, keys)
+    const refused = await addRelayed(this.#connection(), sound, keys, this.#alias)
     for (const [row, error] of refused) failed.push(failedOf(row, error))
     const there = sound.filter((row) => !refused.has(row))
     for (const queue of new Set(there.map(({ values }) => values.queueName))) this.#tell(queue)

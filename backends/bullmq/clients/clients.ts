@@ -1,0 +1,86 @@
+import type { ClusterOptions, Cluster, RedisOptions } from 'ioredis'
+import { libraries } from '../load'
+import type { BullMQOptions, ClusterConnection } from '../options'
+import { wayOf } from './asked'
+import { type Client, isClusterClient } from './client-of-app'
+
+const URL = 'redis://127.0.0.1:6379'
+
+/** Milliseconds that a command may take, waiting for a connection included. */
+const COMMAND_MS = 10_000
+
+/**
+ * A Redis that is away is told to the caller soon, who decides what to do: an enqueue fails, a worker waits. ioredis alone would
+ * wait for ever, or for 20 tries. Times are in ms.
+ */
+const SOON = {
+  connectTimeout: 5_000,
+  commandTimeout: COMMAND_MS,
+  // A host that went away without a word leaves a connection on which nothing ever comes: it is given up, and made anew.
+  socketTimeout: COMMAND_MS,
+  maxRetriesPerRequest: 1,
+  retryStrategy: (times: number) => Math.min(times * 100, 2_000),
+  // A former master: the next connection leads to the new one, by Sentinel or by the address that both share.
+  reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  // All that is sent in one turn of the event loop is one write, and one round trip.
+  enableAutoPipelining: true,
+} satisfies RedisOptions
+
+/** What the app has made: it also closes it. */
+const lent = new WeakSet<Client>()
+const seen = new WeakSet<Client>()
+/** Why a client could not connect at last: the errors of its commands do not tell. */
+const troubles = new WeakMap<Client, Error>()
+
+/** A client for who asks, which connects by itself, and again whenever it was cut off; or that of the app. */
+export function newClient(
+  { connection = URL }: Pick<BullMQOptions, 'connection'>,
+  alias: string,
+): Client {
+  const way = wayOf(connection, `TASKS.${alias}.OPTIONS.connection`)
+  if (way.how === 'client') {
+    lent.add(way.client)
+    return watched(way.client)
+  }
+  const { Redis } = libraries(alias).ioredis
+  if (way.how === 'url') return watched(new Redis(way.url, SOON))
+  if (way.how === 'options') return watched(new Redis({ ...SOON, ...way.options }))
+  return watched(newCluster(way.cluster, alias))
+}
+
+/** Another connection to the same Redis, to be closed by who asks: for what one that others use cannot do, such as to listen. */
+export function likeIt(client: Client): Client {
+  const other = isClusterClient(client)
+    ? client.duplicate(undefined, { redisOptions: { ...client.options.redisOptions, ...SOON } })
+    : client.duplicate(SOON)
+  return watched(other)
+}
+
+/** Gives a client up, unless it is the app's. */
+export function giveUp(client: Client): void {
+  if (!lent.has(client)) client.disconnect()
+}
+
+/** Why there was no connection at last, if there was none. */
+export function troubleOf(client: Client): Error | undefined {
+  return troubles.get(client)
+}
+
+function watched(client: Client): Client {
+  if (seen.has(client)) return client
+  seen.add(client)
+  // Errors of the connection reach the callers of commands; without a listener they would be printed.
+  client.on('error', (error: Error) => troubles.set(client, error))
+  client.on('ready', () => troubles.delete(client))
+  return client
+}
+
+function newCluster({ nodes, options = {} }: ClusterConnection, alias: string): Cluster {
+  const { redisOptions = {}, ...others } = options as ClusterOptions
+  const { Cluster } = libraries(alias).ioredis
+  return new Cluster([...nodes], {
+    enableAutoPipelining: true,
+    ...others,
+    redisOptions: { ...SOON, ...redisOptions },
+  })
+}

@@ -1,0 +1,86 @@
+import { utcText } from '../../../entities/formats'
+import type { Order } from '../../../lib/order'
+import { sharedValues, UNDELAYED } from '../../database/enqueueing/shared-values'
+import { newRow } from '../../database/new-row'
+import type { RawRow } from '../../database/row'
+import { storedKey } from '../../keys'
+import { dataOf } from '../job'
+import { bullPriority, type Names } from '../names'
+import { assertFits } from './size'
+
+const DAY_MS = 86_400_000
+
+/**
+ * How long a key stays at most, in ms. With a time BullMQ leaves it alone, which otherwise takes the key of a job in another queue
+ * for one that was left over. Keys of slots are as many as slots: none is asked for once it is so old.
+ */
+export const KEY_MS = { slot: 32 * DAY_MS, others: 3_650 * DAY_MS }
+
+/** A job before it is written. */
+export interface NewJob {
+  readonly id: string
+  /** BullMQ's name of its queue. */
+  readonly queue: string
+  readonly order: Order
+  /** Its unique key, as it is stored. */
+  readonly key: string | null
+  /** What BullMQ's scripts take. */
+  readonly json: {
+    readonly id: string
+    readonly name: string
+    readonly data: string
+    readonly timestamp: number
+    readonly opts: object
+    readonly deduplicationId?: string
+  }
+  /** The job as a row, once it is written. */
+  readonly row: () => RawRow
+}
+
+/** `now`: of this process, in ms since 1970, as BullMQ has its own. */
+export function newJob(
+  names: Names,
+  { order, id }: { readonly order: Order; readonly id: string },
+  { alias, now }: { readonly alias: string; readonly now: number },
+): NewJob {
+  const { task, argsKwargs } = order
+  const shared = sharedValues(order, alias)
+  const key = storedKey(order.key)
+  const delay = delayOf(order, now)
+  const priority = bullPriority(task.priority)
+  const data = dataOf(argsKwargs, shared.options)
+  assertFits(data, task.name)
+  return {
+    id,
+    queue: names.queueFor(task.queueName, task.priority),
+    order,
+    key,
+    json: {
+      id,
+      name: task.name,
+      data,
+      timestamp: now,
+      opts: {
+        attempts: 1,
+        ...(delay !== 0 && { delay }),
+        ...(priority > 0 && { priority }),
+        ...(key !== null && { deduplication: { id: key, ttl: keptMs(order) } }),
+      },
+      ...(key !== null && { deduplicationId: key }),
+    },
+    row: () => ({
+      ...newRow({ row_key: id, args_kwargs: argsKwargs }, shared, utcText(new Date(now))),
+      run_after: delay === 0 ? UNDELAYED : utcText(new Date(now + delay)),
+    }),
+  }
+}
+
+/** Milliseconds, below 0 for a time that is past: BullMQ keeps it, and has the job wait no longer. */
+function delayOf({ task: { runAfter }, key }: Order, now: number): number {
+  if (key?.kind === 'debounce') return Math.max(1, Math.round(key.wait))
+  return runAfter === null ? 0 : runAfter.getTime() - now || -1
+}
+
+function keptMs({ key }: Order): number {
+  return key?.kind === 'slot' ? KEY_MS.slot : KEY_MS.others
+}

@@ -1,0 +1,114 @@
+import { DatabaseError } from '../../../lib/errors/errors'
+import type { Order } from '../../../lib/order'
+import type { RawRow } from '../../database/row'
+import type { Connection } from '../connection'
+import { isAway } from '../clients/away'
+import { explained } from '../errors'
+import { type Chosen, chosenOf } from './chosen'
+import { free, standingFor } from './holder'
+import { newJob, type NewJob } from './new-job'
+import { add, type Answer, forget, portionsOf, send } from './send'
+
+/** Attempts to have a key or find who holds it: of a hot key a holder may finish before each look. */
+const ATTEMPTS = 100
+
+export interface Written {
+  readonly id: string
+  readonly taskName: string
+  /** Made on demand: of many rows few are looked at. */
+  readonly row: () => RawRow
+  /** False where an earlier job stands in its place, which has the same key. */
+  readonly isNew: boolean
+}
+
+interface Writing {
+  readonly alias: string
+  /** Called with what has been written, also if the rest cannot be. */
+  readonly onWritten: (written: readonly Written[]) => void
+}
+
+/**
+ * Writes orders as jobs, and gives what is written of each, in order: in one round trip, or in several where they are many.
+ *
+ * @throws DatabaseError that tells how many are written, where not all could be.
+ */
+export async function writeOrders(
+  connection: Connection,
+  orders: readonly { readonly order: Order; readonly id: string }[],
+  { alias, onWritten }: Writing,
+): Promise<readonly Written[]> {
+  const now = Date.now()
+  const jobs = orders.map((each) => newJob(connection.names, each, { alias, now }))
+  const byId = new Map<string, Written>()
+  const chosen = chosenOf(jobs)
+  for (const portion of portionsOf(chosen.jobs)) {
+    const answers = await send(connection, portion)
+    const written = await Promise.allSettled(
+      portion.map((job, i) => writtenOf(connection, job, answers[i], alias)),
+    )
+    const done = written.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    portion.forEach(({ id }, i) => {
+      const each = written[i]
+      if (each?.status === 'fulfilled') byId.set(id, each.value)
+    })
+    onWritten(done)
+    const failed = written.find((each) => each.status === 'rejected')
+    if (failed)
+      throw failure(explained(failed.reason, connection.client, alias), {
+        jobs,
+        done: byId,
+        chosen,
+      })
+  }
+  return jobs.flatMap((job) => {
+    const by = chosen.insteadOf.get(job.id)
+    const written = byId.get(by ?? job.id)
+    if (!written) return []
+    return [by === undefined || chosen.first.has(job.id) ? written : { ...written, isNew: false }]
+  })
+}
+
+async function writtenOf(
+  connection: Connection,
+  job: NewJob,
+  answer: Answer | undefined,
+  alias: string,
+): Promise<Written> {
+  if (answer?.status !== 'fulfilled') throw answer?.reason
+  const { id, order, row, key } = job
+  const { name: taskName } = order.task
+  let holderId = answer.value
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (holderId === id || key === null) return { id, taskName, row, isNew: true }
+    const standing = await standingFor(connection, { order, key }, holderId, alias)
+    if (standing) {
+      forget(connection, job)
+      return { id: standing.row_key, taskName, row: () => standing, isNew: false }
+    }
+    ;[, holderId] = await Promise.all([free(connection, key, holderId), add(connection, job)])
+  }
+  throw new DatabaseError(
+    `Task "${taskName}": the ${order.key?.kind} key "${order.key?.key}" was taken and free again ${ATTEMPTS} times during one enqueue; nothing was written.`,
+    'Enqueue it again, or give more keys to so much work.',
+  )
+}
+
+interface Failed {
+  readonly jobs: readonly NewJob[]
+  readonly done: ReadonlyMap<string, Written>
+  readonly chosen: Chosen
+}
+
+/** What is to be told of a call of which not all is written. */
+function failure(cause: unknown, { jobs, done, chosen }: Failed): unknown {
+  const isDone = ({ id }: NewJob): boolean => done.has(chosen.insteadOf.get(id) ?? id)
+  const count = jobs.filter(isDone).length
+  if (jobs.length === 1 || (count === 0 && !isAway(cause))) return cause
+  const from = jobs.findIndex((job) => !isDone(job))
+  const what = cause instanceof Error ? cause.message : String(cause)
+  return new DatabaseError(
+    `${count} of ${jobs.length} tasks of one enqueueMany are enqueued; then Redis failed: ${what}`,
+    `Enqueue the others again, from calls[${from}] on; of these some may have been written${isAway(cause) ? ', since the answer was lost' : ''}.`,
+    { cause },
+  )
+}

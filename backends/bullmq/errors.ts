@@ -1,0 +1,61 @@
+import { DatabaseError } from '../../lib/errors/errors'
+import { withoutPasswords } from '../../lib/errors/foreign-text'
+import { unreachable } from './clients/away'
+import type { Client } from './clients/client-of-app'
+
+/** Replies of Redis that mean that its set-up is wrong, and what to do about each. */
+const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[] = [
+  [
+    /^NOAUTH/,
+    'Redis wants a password',
+    'Put it into OPTIONS.connection: redis://user:password@host:6379.',
+  ],
+  [
+    /^WRONGPASS|^ERR (invalid password|AUTH <password>|Client sent AUTH)/,
+    'Redis does not take the user or the password',
+    'Change OPTIONS.connection: redis://user:password@host:6379; special characters in a URL as %40 and the like.',
+  ],
+  [
+    /^NOPERM/,
+    'The user of Redis may not do this',
+    'Give it all commands but those of administration, on keys and channels that begin with the prefix: `ACL SETUSER name ~prefix:* &prefix:* +@all -@admin -@dangerous +info`.',
+  ],
+  [
+    /^OOM/,
+    'The memory of Redis is full',
+    'Raise its maxmemory, or keep results for a shorter time (OPTIONS.keepResults); its maxmemory-policy must be noeviction.',
+  ],
+  [
+    /^CROSSSLOT/,
+    'Redis is a cluster, on which all keys of a backend must be on one node',
+    'Write OPTIONS.prefix with braces, such as "{shop}", and OPTIONS.connection as { cluster: { nodes: […] } }.',
+  ],
+  [
+    /^MOVED/,
+    'Redis is a node of a cluster',
+    'Write OPTIONS.connection as { cluster: { nodes: […] } }, and a prefix with braces, such as "{shop}".',
+  ],
+  [
+    /^ERR unknown command|^ERR syntax error|Unknown Redis command/,
+    'Redis does not know a command that is needed',
+    'Redis 6.2 or later is needed; a service that leaves commands out must offer EVALSHA, LPOS and XADD.',
+  ],
+  [
+    /Protocol error: (invalid bulk|too big)/,
+    'Redis takes no value as large as these arguments',
+    'Pass a reference to the data, or raise its proto-max-bulk-len.',
+  ],
+]
+
+/** The library's own error if that of Redis means that the set-up is wrong, or that it is away; others are given back unchanged. */
+export function explained(error: unknown, client: Client, alias: string): unknown {
+  const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
+  const known = REFUSALS.find(([reply]) => reply.test(text))
+  if (!known) return unreachable(error, client, alias)
+  const [, what, hint] = known
+  return new DatabaseError(
+    `${what} (TASKS.${alias}): ${withoutPasswords(text).replace(/\.$/, '')}.`,
+    hint,
+    { cause: error },
+  )
+}

@@ -122,7 +122,7 @@ export abstract class RedisBackend extends TaskBackend {
   }: StoreOptions): Promise<Store> {
     const connection = this.#connect(leaseSeconds)
     const { names } = connection
-    const close = wakeup && listen(newClient(this.options, this.alias), names.wakeups, wakeup)
+    const close = wakeup && listen(connection.listener(), names.wakeups, wakeup)
     return new BullMQStore(connection, {
       close,
       alias: this.alias,

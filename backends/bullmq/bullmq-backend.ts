@@ -1,21 +1,33 @@
 import type { EntityManager } from 'typeorm'
 import type { BackendSettings, CountQuery, ListQuery, Problem } from '../../lib/backend'
+import { inTime, NoAnswer } from '../../lib/clock'
 import { OneClass } from '../../lib/copies/one-per-process'
-import { InvalidSettingsError, InvalidTaskError, NotSupportedError } from '../../lib/errors/errors'
+import { isA } from '../../lib/errors/error-record'
+import {
+  InvalidSettingsError,
+  InvalidTaskError,
+  NotSupportedError,
+  ResultNotFoundError,
+} from '../../lib/errors/errors'
 import type { Order } from '../../lib/order'
-import type { TaskResult } from '../../lib/result'
+import { TaskResult } from '../../lib/result'
 import { keptFor, shortestOf } from '../../lib/retention'
 import type { FlowPlan } from '../../lib/row/flow-parts'
 import type { Counts } from '../../lib/row/record'
 import type { Store, StoreOptions, Wakeup } from '../../lib/store'
 import type { Task } from '../../lib/task-type'
+import { valuesOf } from '../database/row'
 import { RedisBackend } from './backend'
+import { isAway } from './clients/away'
 import { Moves } from './relay/moves'
 import { Relay, RELAY_LEASE_SECONDS } from './relay/relay'
 import type * as relayTable from './relay/table'
+import { standingIn, standsFor } from './relay/stands-for'
 import { withRelay } from './relay/with-relay'
 
 const HOUR_MS = 60 * 60_000
+/** Time in ms for which an enqueue in a transaction waits for Redis, to learn who has a key. */
+const PATIENCE_MS = 1_000
 
 /**
  * Redis as the queue. With `OPTIONS.dataSource` an enqueue in a transaction of that database is a row of it, which the relay takes
@@ -38,11 +50,11 @@ export class BullMQBackend extends RedisBackend {
 
   override async enqueue(order: Order): Promise<TaskResult<unknown>> {
     if (!(await this.#takes([order]))) return super.enqueue(order)
-    return (await this.#rows.enqueueMany([order]))[0] as TaskResult<unknown>
+    return (await this.#enqueueRows([order]))[0] as TaskResult<unknown>
   }
 
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
-    return (await this.#takes(orders)) ? this.#rows.enqueueMany(orders) : super.enqueueMany(orders)
+    return (await this.#takes(orders)) ? this.#enqueueRows(orders) : super.enqueueMany(orders)
   }
 
   /** @throws NotSupportedError in a transaction. */
@@ -55,7 +67,7 @@ export class BullMQBackend extends RedisBackend {
   }
 
   override getResult(id: string, manager?: EntityManager): Promise<TaskResult<unknown>> {
-    const ask = (): Promise<TaskResult<unknown>> => super.getResult(id)
+    const ask = (): Promise<TaskResult<unknown>> => this.#resultOf(id)
     return this.#table ? this.#table.getResult(id, manager, ask) : ask()
   }
 
@@ -119,6 +131,31 @@ export class BullMQBackend extends RedisBackend {
         `Task "${task.name}": keepResults is ${keptMs} ms, and TASKS.${this.alias} has a dataSource, with which results are kept for an hour at least: the relay may add a task twice, which Redis ignores as long as it has the first one.`,
         'Keep its results for 3600000 ms or more, or leave OPTIONS.dataSource out.',
       )
+  }
+
+  /** Redis is not needed: where it is away, the relay finds out later who has a key. */
+  #enqueueRows(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
+    return this.#rows.enqueueMany(orders, async (order) => {
+      const row = await inTime(standingIn(this.connected(), order, this.alias), PATIENCE_MS).catch(
+        (error: unknown) => {
+          if (isAway(error) || isA(error, NoAnswer)) return undefined
+          throw error
+        },
+      )
+      return row && new TaskResult(this, () => valuesOf(row), undefined, true)
+    })
+  }
+
+  /** With a relay, another job may stand for a row that has not become one. */
+  async #resultOf(id: string): Promise<TaskResult<unknown>> {
+    try {
+      return await super.getResult(id)
+    } catch (error) {
+      if (!this.#table || !isA(error, ResultNotFoundError)) throw error
+      const other = await standsFor(this.connected(), id)
+      if (other === undefined) throw error
+      return super.getResult(other)
+    }
   }
 
   get #rows(): relayTable.RelayTable {

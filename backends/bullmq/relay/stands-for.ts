@@ -1,4 +1,8 @@
+import type { Order } from '../../../lib/order'
+import type { RawRow } from '../../database/row'
+import { storedKey } from '../../keys'
 import type { Connection } from '../connection'
+import { standingFor } from '../enqueueing/holder'
 import type { RelayedJob } from './relayed-job'
 
 /** How long in ms it is known which job stands for a row that did not become one. */
@@ -22,4 +26,17 @@ export async function standsFor(
   id: string,
 ): Promise<string | undefined> {
   return (await client.get(names.own('stands', id))) ?? undefined
+}
+
+/** The row of the job that keeps the key of a call; undefined: none does. */
+export async function standingIn(
+  connection: Connection,
+  order: Order,
+  alias: string,
+): Promise<RawRow | undefined> {
+  const key = storedKey(order.key)
+  if (key === null) return undefined
+  const holderId = await connection.client.get(connection.names.key(key))
+  if (holderId === null) return undefined
+  return standingFor(connection, { order, key }, holderId, alias)
 }

@@ -40,11 +40,20 @@ export class RelayTable {
     return isJoining(this.#dataSource, this.#owner.alias, manager)
   }
 
-  enqueueMany(orders: readonly Order[]): Promise<Result[]> {
-    return this.#rows.enqueueMany(orders)
+  /** `standing`: what keeps a call from being written, as far as Redis knows. */
+  async enqueueMany(
+    orders: readonly Order[],
+    standing: (order: Order) => Promise<Result | undefined>,
+  ): Promise<Result[]> {
+    if (!orders.some(isAskedInRedis)) return this.#rows.enqueueMany(orders)
+    const found = await Promise.all(
+      orders.map(async (each) => isAskedInRedis(each) && standing(each)),
+    )
+    const written = await this.#rows.enqueueMany(orders.filter((_, i) => !found[i]))
+    return found.flatMap((each) => each || (written.shift() ?? []))
   }
 
-  /** It may move between two looks. While Redis is away, a row that waits is known. */
+  /** It may move between two looks. While Redis is away, a row that waits is known. `ask` also knows what stands for a row. */
   async getResult(
     id: string,
     manager: EntityManager | undefined,
@@ -70,9 +79,10 @@ export class RelayTable {
       // It is in Redis by now, or nowhere.
       if (!row) return ask()
       if (row.isFinished) return hasAsked
-      // The relay may have it by now: then it is cancelled in Redis, or when the lease of a lost relay ends.
-      if (row.status === 'READY') hasAsked = await this.#rows.cancel(row)
-      else await clock.sleep(LOOK_MS)
+      const isMoving = row.status === 'RUNNING'
+      // Moving, it is cancelled in Redis, or FAILED when the lease of a lost relay ends.
+      if (!isMoving || !hasAsked) hasAsked = await this.#rows.cancel(row)
+      if (isMoving) await clock.sleep(LOOK_MS)
     }
     return hasAsked
   }
@@ -141,4 +151,9 @@ export class RelayTable {
     ])
     return [...ready, ...moving]
   }
+}
+
+/** A debounce is one of the rows alone: in Redis a call would postpone what waits there, though the transaction may roll back. */
+function isAskedInRedis({ key }: Order): boolean {
+  return key?.kind === 'unique' || key?.kind === 'throttle'
 }

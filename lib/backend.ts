@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm'
+import type { DataSource, EntityManager } from 'typeorm'
 import type { Browser, Pause, PauseOptions } from './browser'
 import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
@@ -64,9 +64,8 @@ export abstract class TaskBackend {
   readonly supportsGetResult: boolean = false
   /** Honours `priority`. */
   readonly supportsPriority: boolean = false
-  /** Enqueues inside the caller's database transaction, and runs tasks in one. */
+  /** Enqueues inside the caller's database transaction, and runs tasks in one. `joins…`: does the former, so it takes a manager. */
   readonly supportsTransactions: boolean = false
-  /** Does the former at least: takes a manager. */
   readonly joinsTransactions: boolean = false
 
   /** The key in `TASKS`. */
@@ -169,6 +168,11 @@ export abstract class TaskBackend {
   /** What is wrong with the set-up; nothing by default. */
   async check(): Promise<Problem[]> {
     return []
+  }
+
+  /** The app's DataSource, where the backend has one: whoever opens the app opens it, too. */
+  async dataSource(): Promise<DataSource | undefined> {
+    return undefined
   }
 
   async close(): Promise<void> {}

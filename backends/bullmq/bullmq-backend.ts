@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm'
+import type { DataSource, EntityManager } from 'typeorm'
 import type { BackendSettings, CountQuery, ListQuery, Problem } from '../../lib/backend'
 import { inTime, NoAnswer } from '../../lib/clock'
 import { OneClass } from '../../lib/copies/one-per-process'
@@ -89,6 +89,10 @@ export class BullMQBackend extends RedisBackend {
   override retry(id: string): Promise<TaskResult<unknown>> {
     const ask = (): Promise<TaskResult<unknown>> => super.retry(id)
     return this.#table ? this.#table.retry(id, ask) : ask()
+  }
+
+  override async dataSource(): Promise<DataSource | undefined> {
+    return this.#table?.dataSource()
   }
 
   override async check(): Promise<Problem[]> {

@@ -190,7 +190,7 @@ export class DatabaseBackend extends TaskBackend {
   }
 
   /** The app's DataSource. @throws DataSourceError if there is none. */
-  dataSource(): Promise<DataSource> {
+  override dataSource(): Promise<DataSource> {
     return dataSourceOf(this.#options.dataSource, this.alias)
   }
 

@@ -1,5 +1,6 @@
-import type { DatabaseBackend } from '../../backends/database/backend'
-import type { QueueState } from '../../lib/browser'
+import type * as listBrowser from '../../dashboard/browsing/list-browser'
+import type { TaskBackend } from '../../lib/backend'
+import type { Browser, QueueState } from '../../lib/browser'
 import { NotSupportedError } from '../../lib/errors/errors'
 
 export interface QueueStates {
@@ -9,8 +10,8 @@ export interface QueueStates {
 }
 
 /** The queues of the settings, those that are paused or served, and those with tasks that are not finished. */
-export async function queueStates(backend: DatabaseBackend): Promise<QueueStates> {
-  const browser = await backend.openBrowser()
+export async function queueStates(backend: TaskBackend): Promise<QueueStates> {
+  const browser = await browserOf(backend)
   try {
     return { queues: await browser.queues(), whyNoPauses: await whyNoPausesOf(backend) }
   } finally {
@@ -18,7 +19,18 @@ export async function queueStates(backend: DatabaseBackend): Promise<QueueStates
   }
 }
 
-async function whyNoPausesOf(backend: DatabaseBackend): Promise<string | null> {
+/** One that makes do with lists, where the backend has none of its own. */
+async function browserOf(backend: TaskBackend): Promise<Browser> {
+  try {
+    return await backend.openBrowser()
+  } catch (error) {
+    if (!(error instanceof NotSupportedError)) throw error
+    const { ListBrowser } = require('../../dashboard/browsing/list-browser') as typeof listBrowser
+    return new ListBrowser(backend)
+  }
+}
+
+async function whyNoPausesOf(backend: TaskBackend): Promise<string | null> {
   try {
     await backend.pausedQueues()
     return null

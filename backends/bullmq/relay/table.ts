@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm'
+import type { DataSource, EntityManager } from 'typeorm'
 import type { CountQuery, ListQuery, Problem, TaskBackend } from '../../../lib/backend'
 import { clock } from '../../../lib/clock'
 import { ResultNotFoundError } from '../../../lib/errors/errors'
@@ -25,19 +25,19 @@ const LOOK_MS = 20
 export class RelayTable {
   readonly #owner: TaskBackend
   readonly #rows: DatabaseBackend
-  readonly #dataSource: DataSourceOption
+  readonly #option: DataSourceOption
 
   /** `owner`: the backend on Redis. */
   constructor(owner: TaskBackend, dataSource: DataSourceOption) {
     const { alias, settings } = owner
     this.#owner = owner
-    this.#dataSource = dataSource
+    this.#option = dataSource
     this.#rows = new DatabaseBackend(alias, { ...settings, options: { dataSource } }, owner)
   }
 
   /** Whether these orders, which have the same manager, become rows. @throws InvalidTaskError if the transaction is over. */
   takes(manager: EntityManager | undefined): Promise<boolean> {
-    return isJoining(this.#dataSource, this.#owner.alias, manager)
+    return isJoining(this.#option, this.#owner.alias, manager)
   }
 
   /** `standing`: what keeps a call from being written, as far as Redis knows. */
@@ -116,6 +116,11 @@ export class RelayTable {
     return (await this.#find(id)) ? this.#rows.retry(id) : ask()
   }
 
+  /** @throws DataSourceError if there is none. */
+  dataSource(): Promise<DataSource> {
+    return this.#rows.dataSource()
+  }
+
   check(): Promise<Problem[]> {
     return this.#rows.check()
   }
@@ -126,11 +131,7 @@ export class RelayTable {
 
   /** For the relay. @throws DataSourceError or DatabaseError if the table cannot be used. */
   async open(options: Omit<StoreOptions, 'manager'>): Promise<Movable> {
-    return openMovable(
-      await placeOf(this.#dataSource, this.#owner.alias),
-      this.#owner.alias,
-      options,
-    )
+    return openMovable(await placeOf(this.#option, this.#owner.alias), this.#owner.alias, options)
   }
 
   async #find(id: string, manager?: EntityManager): Promise<Result | undefined> {

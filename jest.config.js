@@ -62,6 +62,8 @@ function project(tier, typeorm) {
       typeorm === '1' ? [] : [`/spec/database/(${WITH_ANY_TYPEORM.join('|')})\\.spec\\.ts$`],
     transform: { '^.+\\.ts$': ['@swc/jest', swc] },
     moduleNameMapper: typeorm === '1' ? ourDoors : { ...ourDoors, ...oldTypeorm },
+    // Kept between runs, whose temporary files are not.
+    cacheDirectory: '<rootDir>/node_modules/.cache/jest',
     ...(tier === 'redis' ? hooks('redis') : hooks('global')),
   }
 }

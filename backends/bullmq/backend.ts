@@ -1,59 +1,39 @@
 import { dashed } from '../../entities/formats'
-import {
-  type BackendSettings,
-  type CountQuery,
-  type ListQuery,
-  type Problem,
-  TaskBackend,
-} from '../../lib/backend'
-import { InvalidSettingsError, ResultNotFoundError } from '../../lib/errors/errors'
+import type { CountQuery, ListQuery } from '../../lib/backend'
+import { NotSupportedError, ResultNotFoundError } from '../../lib/errors/errors'
 import { heard } from '../../lib/events/logger'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
 import type { Order } from '../../lib/order'
 import { TaskResult } from '../../lib/result'
-import type { KeepResults } from '../../lib/retention'
 import type { Counts } from '../../lib/row/record'
-import { validateShape } from '../../lib/settings/validation'
-import type { Store, StoreOptions } from '../../lib/store'
+import type { SlotRow } from '../../lib/row/slot'
 import { type RawRow, valuesOf } from '../database/row'
 import { isUuid, newId } from '../ids'
-import { retentionOf } from '../lease-options'
+import { countAhead } from './browse/ahead'
 import { countJobs, listJobs, type Wanted } from './browse/look-through'
+import { newestSlot } from './browse/newest-slot'
 import { cancelJob } from './changes/cancel'
 import { retryJob } from './changes/retry'
-import { checkRedis } from './checks/check'
-import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
-import { isAway } from './clients/away'
-import { Connection, newClient } from './connection'
+import type { Connection } from './connection'
 import { type Written, writeOrders } from './enqueueing/write'
-import { explained } from './errors'
 import { rawOf } from './job'
-import { BullMQOptions, KEPT_MS } from './options'
-import { BullMQStore } from './store/store'
-import { listen } from './store/wakeups'
+import { OnRedis } from './on-redis'
 import { jobById, namesOf } from './read'
 
 /** Redis as the queue, by BullMQ's manual fetching: its keys, its scripts, our worker. Of a relay it knows nothing. */
-export abstract class RedisBackend extends TaskBackend {
+export abstract class RedisBackend extends OnRedis {
   override readonly supportsDefer = true
   override readonly supportsGetResult = true
   override readonly supportsPriority = true
-  override readonly retention: KeepResults | null
-  protected readonly options: BullMQOptions
-  readonly #prefix: string
-  #opened: Connection | undefined
-
-  constructor(alias: string, settings: BackendSettings) {
-    super(alias, settings)
-    const path = `TASKS.${alias}.OPTIONS`
-    this.options = validateShape(BullMQOptions, settings.options, path)
-    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection } = this.options
-    this.retention = retentionOf({ retention: keepResults }, path)
-    if (connection !== undefined && isOnCluster(wayOf(connection, `${path}.connection`)))
-      assertOneSlot(prefix, alias)
-    assertQueues(settings.queues, alias)
-    this.#prefix = prefix
+  /** A task in the caller's transaction is written there first, which needs to be told of the app's database. */
+  override validate(task: Order['task']): void {
+    if (task.manager !== undefined && this.options.dataSource === undefined)
+      throw new NotSupportedError(
+        `Task "${task.name}" was given a manager, and OPTIONS of TASKS.${this.alias} name no dataSource: Redis takes no part in the transaction, so the task would run even if that rolls back.`,
+        "Name the app's DataSource in OPTIONS.dataSource: then the task goes to Redis once the transaction is committed. Or leave the manager out.",
+      )
+    super.validate(task)
   }
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
@@ -63,7 +43,7 @@ export abstract class RedisBackend extends TaskBackend {
   /** One round trip for as many as fit into one; of more, some may be written where the rest cannot be. */
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     const results = new Map<Written, TaskResult<unknown>>()
-    const written = await this.#within((connection) =>
+    const written = await this.within((connection) =>
       writeOrders(
         connection,
         orders.map((order) => ({ order, id: newId() })),
@@ -80,14 +60,14 @@ export abstract class RedisBackend extends TaskBackend {
 
   override async getResult(id: string): Promise<TaskResult<unknown>> {
     const uuid = idOf(id)
-    const job = await this.#within((connection) => jobById(connection, this.settings.queues, uuid))
+    const job = await this.within((connection) => jobById(connection, this.settings.queues, uuid))
     if (!job) throw new ResultNotFoundError(id)
     return this.#result(() => rawOf(job, this.alias))
   }
 
   /** A waiting task is FAILED at once; a running one as soon as its worker, in any process, hears of it or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<boolean> {
-    const done = await this.#within((connection) =>
+    const done = await this.within((connection) =>
       cancelJob(connection, this.settings.queues, dashed(id)),
     )
     return done !== 'nothing'
@@ -96,7 +76,7 @@ export abstract class RedisBackend extends TaskBackend {
   override async retry(id: string): Promise<TaskResult<unknown>> {
     const uuid = idOf(id)
     const { alias, settings } = this
-    const row = await this.#within((connection) =>
+    const row = await this.within((connection) =>
       retryJob(connection, uuid, { alias, queues: settings.queues }),
     )
     return this.#result(() => row)
@@ -104,64 +84,27 @@ export abstract class RedisBackend extends TaskBackend {
 
   /** All results are of this backend: another one has another prefix. */
   override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {
-    const found = await this.#within((connection) =>
+    const found = await this.within((connection) =>
       listJobs(connection, { ...query, before: beforeOf(query) }, this.#queues(connection, query)),
     )
     return found.map((job) => this.#result(() => rawOf(job, this.alias)))
   }
 
   override async counts(query: CountQuery = {}): Promise<Counts> {
-    return this.#within((connection) =>
+    return this.within((connection) =>
       countJobs(connection, { ...query, before: beforeOf(query) }, this.#queues(connection, query)),
     )
   }
 
-  override async openStore({
-    leaseSeconds = this.options.leaseSeconds ?? 30,
-    wakeup,
-  }: StoreOptions): Promise<Store> {
-    const connection = this.#connect(leaseSeconds)
-    const { names } = connection
-    const close = wakeup && listen(connection.listener(), names.wakeups, wakeup)
-    return new BullMQStore(connection, {
-      close,
-      alias: this.alias,
-      queues: this.settings.queues,
-      leaseSeconds,
-      maxCrashes: this.options.maxCrashes ?? 3,
-    })
+  override async ahead(result: TaskResult<unknown>): Promise<number | null> {
+    return this.within((connection) => countAhead(connection, result))
   }
 
-  override async check(): Promise<Problem[]> {
+  override async newestSlot(schedule: string): Promise<SlotRow | null> {
     const { alias, settings } = this
-    return checkRedis(() => this.connected(), { alias, queues: settings.queues })
-  }
-
-  override isAway(error: unknown): boolean {
-    return isAway(error)
-  }
-
-  override async close(): Promise<void> {
-    await this.#opened?.close()
-    this.#opened = undefined
-  }
-
-  async #within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = this.connected()
-    try {
-      return await work(connection)
-    } catch (error) {
-      throw explained(error, connection.client, this.alias)
-    }
-  }
-
-  protected connected(): Connection {
-    return (this.#opened ??= this.#connect(30))
-  }
-
-  #connect(leaseSeconds: number): Connection {
-    const settings = { alias: this.alias, prefix: this.#prefix, leaseMs: leaseSeconds * 1000 }
-    return new Connection(newClient(this.options, this.alias), settings)
+    return this.within((connection) =>
+      newestSlot(connection, schedule, { alias, queues: settings.queues }),
+    )
   }
 
   /** BullMQ's names of the queues that a query is about. */
@@ -197,13 +140,4 @@ function idOf(id: string): string {
 
 function beforeOf({ before }: CountQuery): string | undefined {
   return before === undefined ? undefined : idOf(before)
-}
-
-/** BullMQ keeps no list of queues, and a worker must know where to look. */
-function assertQueues(queues: readonly string[], alias: string): void {
-  if (queues.length > 0) return
-  throw new InvalidSettingsError(
-    `TASKS.${alias}.QUEUES is empty, and the BullMQ backend must know the names of its queues: a worker looks into each of them.`,
-    "Name them, e.g. QUEUES: ['default', 'mail'].",
-  )
 }

@@ -13,7 +13,7 @@ export { newClient } from './clients/clients'
 export class Connection {
   readonly client: Client
   readonly names: Names
-  readonly #alias: string
+  readonly alias: string
   readonly #leaseMs: number
   readonly #queues = new Map<string, RedisQueueBackend>()
   readonly #shared: RedisConnection
@@ -21,7 +21,7 @@ export class Connection {
   constructor(client: Client, { alias, prefix, leaseMs }: ConnectionSettings) {
     this.client = client
     this.names = new Names(prefix)
-    this.#alias = alias
+    this.alias = alias
     this.#leaseMs = leaseMs
     // Both before anything is sent, see `defineScripts`: this one makes BullMQ's scripts known.
     defineScripts(client)
@@ -32,7 +32,7 @@ export class Connection {
   queue(name: string): RedisQueueBackend {
     const known = this.#queues.get(name)
     if (known) return known
-    const { RedisQueueBackend, QueueKeys } = libraries(this.#alias).bullmq
+    const { RedisQueueBackend, QueueKeys } = libraries(this.alias).bullmq
     const { prefix } = this.names
     const keys = new QueueKeys(prefix)
     const options = { connection: this.client, prefix, lockDuration: this.#leaseMs }

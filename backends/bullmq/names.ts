@@ -46,11 +46,6 @@ export class Names {
     return this.own('keys')
   }
 
-  /** Holds the id of the job that has this key, as it is stored. */
-  key(stored: string): string {
-    return `${this.keys}:${stored}`
-  }
-
   /** Schedules, with the newest slot of each that was enqueued as its score, in milliseconds since 1970. */
   get slots(): string {
     return this.own('slots')

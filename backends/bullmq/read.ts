@@ -106,3 +106,8 @@ function fieldsOf(pairs: readonly string[]): Record<string, string> {
   for (let at = 0; at < pairs.length; at += 2) fields[pairs[at] ?? ''] = pairs[at + 1] ?? ''
   return fields
 }
+
+/** Milliseconds since 1970, of a reply to TIME. */
+export function millisecondsOf([seconds, microseconds]: readonly (string | number)[]): number {
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
+}

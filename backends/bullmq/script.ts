@@ -1,7 +1,7 @@
 import type { ChainableCommander } from 'ioredis'
 import type { Client } from './clients/client-of-app'
 
-type Argument = string | number
+type Argument = string | number | Buffer
 
 const all: Script<unknown>[] = []
 

@@ -6,7 +6,7 @@ import { nodeProgram } from '../support/node-program'
 import {
   installInto,
   linkInto,
-  packInto,
+  tarball,
   temporaryFolder,
   asInstalled,
   writeFiles,
@@ -70,7 +70,7 @@ webpack({ mode: 'none', target: 'node', entry: './main.js', externals, output },
     })
     const packages = ['typeorm', 'reflect-metadata'].map(asInstalled)
     const bundlers = ['esbuild@0.28', 'webpack@5', '@vercel/ncc@0.45']
-    installInto(folder, [packInto(folder), ...packages, ...bundlers])
+    installInto(folder, [tarball(), ...packages, ...bundlers])
     for (const name of [NATIVE, 'bindings', 'file-uri-to-path']) linkInto(folder, name)
     await Promise.all(Object.values(BUNDLES).map(([make]) => node(...make)))
   })

@@ -4,9 +4,9 @@ import manifest from '../../package.json'
 import {
   installInto,
   linkInto,
-  packInto,
   repository,
   runNode,
+  tarball,
   temporaryFolder,
   asInstalled,
   writeFiles,
@@ -48,7 +48,7 @@ beforeAll(() => {
   const packages = ['typeorm', 'reflect-metadata', 'class-validator', '@types/node', ...nest].map(
     asInstalled,
   )
-  installInto(folder, [packInto(folder), 'typescript-5.2@npm:typescript@5.2', ...packages])
+  installInto(folder, [tarball(), 'typescript-5.2@npm:typescript@5.2', ...packages])
   for (const name of ['typescript-5', 'typescript-6']) linkInto(folder, name)
   linkInto(folder, 'typescript', 'typescript-7')
   writeFiles(folder, {

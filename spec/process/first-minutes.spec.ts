@@ -14,14 +14,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { blocksOf } from '../support/markdown'
-import { linkInto, packInto } from '../support/packed'
+import { linkInto, tarball } from '../support/packed'
 
 // Each page installs its packages, compiles and starts several processes.
 jest.setTimeout(900_000)
 
 const run = promisify(execFile)
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'typeorm-tasks-minutes-')))
-let tarball: string | undefined
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
@@ -73,8 +72,7 @@ async function shell(
   text: string,
   { typescript, port }: { typescript: string; port: number },
 ): Promise<string> {
-  tarball ??= packInto(scratch)
-  const source = tarball
+  const source = tarball()
   const lines = text
     .replaceAll('localhost:3000', `localhost:${port}`)
     .replace(/^npm install .*$/gm, (line) =>

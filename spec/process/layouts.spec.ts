@@ -6,9 +6,9 @@ import {
   asInstalled,
   installInto,
   linkInto,
-  packInto,
   type Ran,
   runNode,
+  tarball,
   temporaryFolder,
   versionOf,
   writeFiles,
@@ -19,7 +19,6 @@ jest.setTimeout(240_000)
 
 const NATIVE = 'better-sqlite3'
 const folder = temporaryFolder('layouts')
-const tarball = packInto(folder)
 
 // better-sqlite3 is compiled for the Node that installed this repository.
 const describeHere = nodeProgram() === process.execPath ? describe : describe.skip
@@ -34,7 +33,7 @@ describeHere('a workspace of npm', () => {
       ...workspaceFiles(database),
     })
     const packages = ['typeorm', 'reflect-metadata', '@types/node'].map(asInstalled)
-    installInto(workspace, [tarball, ...packages, 'esbuild@0.28'])
+    installInto(workspace, [tarball(), ...packages, 'esbuild@0.28'])
     for (const name of [NATIVE, 'bindings', 'file-uri-to-path']) linkInto(workspace, name)
     linkInto(workspace, 'typescript-5', 'typescript')
   })
@@ -128,7 +127,7 @@ describe("Yarn Plug'n'Play", () => {
     return {
       name: 'pnp',
       private: true,
-      dependencies: { 'typeorm-tasks': `file:${tarball}`, ...Object.fromEntries(dependencies) },
+      dependencies: { 'typeorm-tasks': `file:${tarball()}`, ...Object.fromEntries(dependencies) },
     }
   }
 })

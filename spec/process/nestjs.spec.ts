@@ -1,3 +1,4 @@
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { transformSync } from '@swc/core'
 import Database from 'better-sqlite3'
@@ -5,10 +6,10 @@ import { Program, until } from '../support/cli-app'
 import { COMMONJS_APP, ESM_APP } from '../support/nest-apps'
 import {
   asInstalled,
-  installInto,
+  installOnceInto,
   linkInto,
-  packInto,
   runNode,
+  tarball,
   temporaryFolder,
   versionOf,
   writeFiles,
@@ -20,9 +21,6 @@ const scratch = temporaryFolder('nestjs')
 const BIN = 'node_modules/typeorm-tasks/dist/cli/index.js'
 const MODULE = 'dist/app.module.js#AppModule'
 const WORKER = ['db_worker', '--no-startup-delay', '--interval', '0.05', '--queue-name', '*']
-
-let tarball = ''
-beforeAll(() => void (tarball = packInto(scratch)))
 
 const SHAPES = [
   {
@@ -41,12 +39,11 @@ const SHAPES = [
   },
 ] as const
 
-const TYPEORMS = [
-  { version: '1', typeorm: asInstalled('typeorm') },
-  { version: '0.3', typeorm: `typeorm@${versionOf('typeorm-0.3')}` },
-] as const
+const TYPEORMS = [asInstalled('typeorm'), `typeorm-0.3@npm:typeorm@${versionOf('typeorm-0.3')}`]
 
-const APPS = SHAPES.flatMap((shape) => TYPEORMS.map((typeorm) => ({ ...shape, ...typeorm })))
+const APPS = SHAPES.flatMap((shape) =>
+  (['1', '0.3'] as const).map((version) => ({ ...shape, version })),
+)
 
 const COMPILER = {
   target: 'es2022',
@@ -60,7 +57,7 @@ const COMPILER = {
 }
 
 describe.each(APPS)('an app of $shape, with TypeORM $version', (app) => {
-  const { files, type, nest, platform, typeorm } = app
+  const { files, type, nest, platform } = app
   const folder = join(scratch, `${type}-${app.version}`)
   const env = { DATABASE: join(folder, 'app.sqlite'), NO_COLOR: '1' }
   const tasks = (...args: string[]) => runNode(folder, [BIN, ...args, '--nest', MODULE], env)
@@ -79,15 +76,16 @@ describe.each(APPS)('an app of $shape, with TypeORM $version', (app) => {
         ]),
       ),
     })
-    installInto(folder, [
+    installOnceInto(folder, [
       '--legacy-peer-deps',
-      tarball,
-      typeorm,
+      tarball(),
+      ...TYPEORMS,
       ...['common', 'core', 'typeorm', `platform-${platform}`].map(
         (name) => `@nestjs/${name}@${nest}`,
       ),
       ...['rxjs', 'reflect-metadata', 'typeorm-transactional', '@types/node'].map(asInstalled),
     ])
+    chooseTypeorm(folder, app.version)
     for (const name of ['better-sqlite3', '@swc/core', '@swc/counter', '@swc/types'])
       linkInto(folder, name)
     linkInto(folder, 'typescript')
@@ -199,6 +197,16 @@ describe.each(APPS)('an app of $shape, with TypeORM $version', (app) => {
       })
     })
 })
+
+/** Leaves one of both. */
+function chooseTypeorm(folder: string, version: '1' | '0.3'): void {
+  const [one, other] = ['typeorm', 'typeorm-0.3'].map((name) =>
+    join(folder, 'node_modules', name),
+  ) as [string, string]
+  if (version === '1') return rmSync(other, { recursive: true })
+  rmSync(one, { recursive: true })
+  renameSync(other, one)
+}
 
 function compiled(text: string, type: 'commonjs' | 'module'): string {
   return transformSync(text, {

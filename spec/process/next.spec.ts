@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { blocksOf } from '../support/markdown'
 import { nodeProgram } from '../support/node-program'
-import { installInto, packInto, versionOf } from '../support/packed'
+import { installInto, tarball, versionOf } from '../support/packed'
 import { copySqliteInto, writeFilesOf } from '../support/packed-app'
 
 jest.setTimeout(900_000)
@@ -31,7 +31,7 @@ go('an app of Next.js', () => {
   beforeAll(() => {
     page('sh').slice(0, 1).forEach(shell)
     installInto(app, [
-      packInto(app),
+      tarball(),
       'next@16',
       'react@19',
       'react-dom@19',

@@ -11,10 +11,10 @@ import { dirname, join } from 'node:path'
 import { databases } from '../support/databases'
 import { nodeProgram } from '../support/node-program'
 import {
-  installInto,
+  installOnceInto,
   linkInto,
-  packInto,
   type Ran,
+  tarball,
   temporaryFolder,
   versionOf,
 } from '../support/packed'
@@ -30,8 +30,7 @@ const versions = { '1': versionOf('typeorm'), '0.3': versionOf('typeorm-0.3') }
 const installed: Partial<Record<'1' | '0.3', string>> = {}
 
 beforeAll(() => {
-  const tarball = packInto(scratch)
-  for (const version of ['1', '0.3'] as const) installed[version] = install(version, tarball)
+  for (const version of ['1', '0.3'] as const) installed[version] = install(version)
 })
 
 describe.each(apps)('an app of $title', (app) => {
@@ -84,12 +83,12 @@ it('the command has a second name, for folders where "tasks" is another package'
   expect(commandIn('typeorm-tasks').stdout).toBe(commandIn('tasks').stdout)
 })
 
-function install(version: '1' | '0.3', tarball: string): string {
+function install(version: '1' | '0.3'): string {
   const folder = join(scratch, `installed-${version}`)
   mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-  installInto(folder, [
-    tarball,
+  installOnceInto(folder, [
+    tarball(),
     `typeorm@${versions[version]}`,
     'reflect-metadata@0.2',
     'pg@8',
@@ -106,6 +105,7 @@ function install(version: '1' | '0.3', tarball: string): string {
   ])
     linkInto(folder, name)
   linkInto(folder, 'typescript-5', 'typescript')
+  linkInto(folder, 'typescript', 'typescript-7')
   return folder
 }
 
@@ -126,7 +126,9 @@ async function newApp(app: StrangerApp, connection: object): Promise<string> {
 /** The commands of TypeORM and the scripts run on what TypeScript compiled; ours on the sources as they are. */
 function compile(app: StrangerApp, folder: string): void {
   if (app.language === 'js') return
-  const { status, stdout } = node(folder, 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.json')
+  // Both compilers have their turn.
+  const compiler = app.typeorm === '1' ? 'typescript-7' : 'typescript'
+  const { status, stdout } = node(folder, `node_modules/${compiler}/bin/tsc`, '-p', 'tsconfig.json')
   expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
 }
 

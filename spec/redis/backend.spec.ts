@@ -24,6 +24,7 @@ describeOnRedis('BullMQBackend', () => {
     runs: 'later',
     work: () => runUntilEmpty({ queues: '*' }),
     namesQueues: true,
+    warns: true,
   })
 
   it('must know the names of its queues', () => {

@@ -1,9 +1,11 @@
 import { djangoHint, isDjangoUnpacked } from '../django/harness/django-folder'
+import { openScratch } from './scratch.cjs'
 import { Desk, type DeskCard } from './servers/desk'
 import { wanted, type Wanted } from './servers/wanted'
 
 declare global {
   var specDesk: Desk | undefined
+  var closeScratch: (() => void) | undefined
 }
 
 /** Opens the desk that hands databases to the specs; under CI a missing database fails the run. */
@@ -13,6 +15,7 @@ export default async function setUp(): Promise<void> {
   const wish = wanted()
   if (Object.keys(wish.missing).length > 0) tellMissing(wish)
   if (isTrue(process.env['DJANGO']) && !isDjangoUnpacked()) tellNoDjango()
+  globalThis.closeScratch = openScratch()
   const desk = new Desk()
   const card: DeskCard = { ...wish, port: await desk.open() }
   process.env['SPEC_DESK'] = JSON.stringify(card)

@@ -4,4 +4,5 @@ import type {} from './global-setup'
 export default async function tearDown(): Promise<void> {
   await globalThis.specDesk?.close()
   globalThis.specDesk = undefined
+  globalThis.closeScratch?.()
 }

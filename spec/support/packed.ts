@@ -1,8 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -21,16 +23,26 @@ export function temporaryFolder(name: string): string {
   return folder
 }
 
-/** The package as it would be published, packed into the folder; gives the path of the tarball. */
-export function packInto(folder: string): string {
-  const [packed] = JSON.parse(
-    execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+/** The package as it would be published, packed once for all specs of a run; gives the path of the tarball. */
+export function tarball(): string {
+  const folder = onceForRun('tarball', (at) => {
+    execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', at], {
       cwd: repository,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }),
-  ) as { filename: string }[]
-  return join(folder, packed!.filename)
+      stdio: 'ignore',
+    })
+  })
+  const [name] = readdirSync(folder).filter((file) => file.endsWith('.tgz'))
+  return join(folder, name!)
+}
+
+/** Gives the folder these packages as `installInto` does; npm installs them once for all specs of a run that name the same. */
+export function installOnceInto(folder: string, packages: readonly string[]): void {
+  const key = createHash('sha256').update(JSON.stringify(packages)).digest('hex').slice(0, 16)
+  const made = onceForRun(`installed-${key}`, (at) => {
+    writeFiles(at, { 'package.json': { private: true } })
+    installInto(at, packages)
+  })
+  execFileSync('cp', ['-a', join(made, 'node_modules'), folder])
 }
 
 export function installInto(folder: string, packages: readonly string[]): void {
@@ -87,4 +99,34 @@ export function runNode(folder: string, args: readonly string[], env: NodeJS.Pro
     env: { ...process.env, NODE_ENV: '', NODE_OPTIONS: '', ...env },
   })
   return { status, stdout, stderr }
+}
+
+/** A folder that the first who asks fills; others wait until it is full. */
+function onceForRun(name: string, fill: (folder: string) => void): string {
+  const folder = join(process.env['SPEC_SCRATCH'] ?? tmpdir(), 'shared', name)
+  const full = `${folder}.full`
+  const deadline = Date.now() + 300_000
+  while (!existsSync(full)) {
+    if (isMade(folder)) {
+      try {
+        fill(folder)
+        writeFileSync(full, '')
+      } catch (error) {
+        rmSync(folder, { recursive: true, force: true })
+        throw error
+      }
+    } else if (Date.now() > deadline) throw new Error(`Waited in vain for ${full}`)
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+  }
+  return folder
+}
+
+/** Makes the folder, unless it is there. */
+function isMade(folder: string): boolean {
+  try {
+    mkdirSync(folder)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -7,11 +7,11 @@ import { keyTaken } from '../../keys'
 import { notFailed } from '../../not-failed'
 import { parsed } from '../../parsed'
 import type { Connection } from '../connection'
-import { free } from '../enqueueing/holder'
 import { KEY_MS } from '../enqueueing/new-job'
 import { FIELD, type Job, rawOf, workersOf } from '../job'
 import { jobById } from '../read'
 import { Script } from '../script'
+import { keyOf, letGo } from '../unique-keys'
 
 /** Attempts to have the key: of a hot key a holder may finish before each look. */
 const ATTEMPTS = 100
@@ -66,7 +66,7 @@ export async function retryJob(
     const reply = await RETRY.run(...retryOf(connection, found))
     if (reply === 'done') return (await jobOf(connection, id, asking)).row
     if (reply !== 'changed')
-      await free(connection, ...(await letGo(connection, found, reply, asking)))
+      await letGo(connection, ...(await leftOver(connection, found, reply, asking)))
   }
   throw new DatabaseError(
     `Task ${id} could not be retried: its unique key was taken and free again ${ATTEMPTS} times meanwhile.`,
@@ -95,7 +95,7 @@ async function failedJob(connection: Connection, id: string, asking: Retrying): 
  *
  * @throws NotSupportedError if the holder may still run.
  */
-async function letGo(
+async function leftOver(
   connection: Connection,
   { row, key }: Found,
   holderId: string,
@@ -114,17 +114,15 @@ interface Found {
   readonly key: string | null
 }
 
-function retryOf(
-  { client, names }: Connection,
-  { job, row, key }: Found,
-): Parameters<typeof RETRY.run> {
+function retryOf(connection: Connection, { job, row, key }: Found): Parameters<typeof RETRY.run> {
+  const { client, names } = connection
   const { id, queue } = job
   // A FAILED row's errors end with that which made it so.
   const { errors, queueName } = valuesOf(row)
   const last = errors.at(-1) ?? { exceptionClassPath: '', traceback: '' }
   return [
     client,
-    [names.job(queue, id), names.key(key ?? ''), names.wakeups],
+    [names.job(queue, id), keyOf(connection, key ?? ''), names.wakeups],
     [
       names.job(queue, ''),
       id,

@@ -1,12 +1,13 @@
-import { dashed } from '../../../entities/formats'
+import { dashed, utcText } from '../../../entities/formats'
 import type { Order, TaskKey } from '../../../lib/order'
 import type { RawRow } from '../../database/row'
 import { assertHolds } from '../../keys'
 import { keeps } from '../../memory/row'
 import type { Connection } from '../connection'
-import { dataOf, FIELD, type Job, optionsIn, rawOf } from '../job'
-import { jobOf, LOOK, QUEUE_OF } from '../read'
+import { dataOf, type Job, optionsIn, rawOf } from '../job'
+import { jobOf, LOOK, millisecondsOf, QUEUE_OF } from '../read'
 import { Script } from '../script'
+import { keyOf } from '../unique-keys'
 
 /** Of a job that holds a key, and the time of Redis. */
 const HOLDER = new Script<[Parameters<typeof jobOf>[1] | null, string[]]>(
@@ -14,14 +15,6 @@ const HOLDER = new Script<[Parameters<typeof jobOf>[1] | null, string[]]>(
   `${LOOK}${QUEUE_OF}
 local name = queueOf(KEYS[1], ARGV[1], ARGV[2], {})
 return { name and look(ARGV[1], name, ARGV[2]) or false, redis.call('TIME') }`,
-)
-
-/** Another one may have it by now. */
-const FREE = new Script<number>(
-  'freeKey',
-  `
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0`,
 )
 
 /**
@@ -39,7 +32,8 @@ local time = redis.call('TIME')
 local due = math.min(tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + wait, last)
 local text = string.format('%.0f', due)
 local delay = string.format('%.0f', due - tonumber(redis.call('HGET', KEYS[1], 'timestamp')))
-redis.call('HSET', KEYS[1], 'data', ARGV[3], 'delay', delay, '${FIELD.due}', text)
+local opts = string.gsub(redis.call('HGET', KEYS[1], 'opts'), '"delay":%-?%d+', '"delay":' .. delay)
+redis.call('HSET', KEYS[1], 'data', ARGV[3], 'delay', delay, 'opts', opts)
 redis.call('ZADD', queue .. 'delayed', string.format('%.0f', due * 4096), id)
 redis.call('XADD', queue .. 'events', 'MAXLEN', '~', 10000, '*', 'event', 'delayed', 'jobId', id, 'delay', text)
 return due`,
@@ -70,20 +64,6 @@ export async function standingFor(
   return postponed(connection, { holder, row, key }, order.argsKwargs, order.key)
 }
 
-/** Sent before the job that is to have the key. */
-export function free(
-  { client, names }: Connection,
-  key: string,
-  holderId: string,
-): Promise<number> {
-  return FREE.run(client, [names.key(key)], [holderId])
-}
-
-/** Milliseconds since 1970, of a reply to TIME. */
-export function millisecondsOf([seconds, microseconds]: readonly string[]): number {
-  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
-}
-
 interface Holding {
   readonly holder: Job
   readonly row: RawRow
@@ -92,20 +72,21 @@ interface Holding {
 
 /** The row as it is then; undefined if it was claimed meanwhile. */
 async function postponed(
-  { client, names }: Connection,
+  connection: Connection,
   { holder, row, key }: Holding,
   argsKwargs: string,
   { wait, atMost }: TaskKey & { readonly kind: 'debounce' },
 ): Promise<RawRow | undefined> {
+  const { client, names } = connection
   const { id, queue, fields } = holder
   const data = dataOf(argsKwargs, optionsIn(fields['data'] ?? ''))
   const last = atMost === null ? Number.MAX_SAFE_INTEGER : Number(fields['timestamp']) + atMost
   const due = await POSTPONE.run(
     client,
-    [names.job(queue, id), names.key(key)],
+    [names.job(queue, id), keyOf(connection, key)],
     [names.job(queue, ''), id, data, Math.round(wait), Math.round(last)],
   )
   if (due === 0) return undefined
-  const changed = { ...holder, fields: { ...fields, data, [FIELD.due]: String(due) } }
-  return rawOf(changed, row.backend_name ?? '')
+  const changed = rawOf({ ...holder, fields: { ...fields, data } }, row.backend_name ?? '')
+  return { ...changed, run_after: utcText(new Date(due)) }
 }

@@ -38,6 +38,9 @@ export interface NewJob {
 }
 
 /** `now`: of this process, in ms since 1970, as BullMQ has its own. */
+/** What adding one needs. */
+export type BareJob = Pick<NewJob, 'id' | 'queue' | 'key' | 'json'>
+
 export function newJob(
   names: Names,
   { order, id }: { readonly order: Order; readonly id: string },

@@ -1,7 +1,8 @@
-import { scheduleOf, slotIn } from '../../keys'
 import type { Connection } from '../connection'
-import type { NewJob } from './new-job'
-import { tellOf } from './told'
+import { addCall } from './add-script'
+import type { Wakeup } from '../../../lib/store'
+import type { BareJob, NewJob } from './new-job'
+import { toldWith } from './told'
 
 /** Jobs in one round trip. */
 const MOST_JOBS = 500
@@ -12,14 +13,39 @@ const MOST_TEXT = 4 * 1024 * 1024
 export type Answer = PromiseSettledResult<string>
 
 /** Sends jobs in one round trip. */
-export async function send(connection: Connection, jobs: readonly NewJob[]): Promise<Answer[]> {
-  const { client, names } = connection
-  // The index before the job: what is there must be found; that it is not there is seen by who looks.
-  const indexed = client.zadd(names.ids, ...jobs.flatMap(({ id, queue }) => [0, `${id}:${queue}`]))
-  const added = jobs.map((job) => add(connection, job))
-  tellOf(connection, jobs)
-  const [index, ...answers] = await Promise.allSettled([indexed, ...added])
-  return index.status === 'rejected' ? jobs.map(() => index) : (answers as Answer[])
+export function send(connection: Connection, jobs: readonly NewJob[]): Promise<Answer[]> {
+  return sendTelling(connection, jobs, toldWith(connection, jobs))
+}
+
+/** The same. `told`: what idle workers are told with some of them. */
+export async function sendTelling(
+  connection: Connection,
+  jobs: readonly BareJob[],
+  told: ReadonlyMap<BareJob, Wakeup>,
+): Promise<Answer[]> {
+  const { client } = connection
+  const calls = jobs.map((job) => {
+    const wakeup = told.get(job)
+    return addCall(connection, job, wakeup && { wakeup })
+  })
+  const [call] = calls
+  if (call && calls.length === 1)
+    return Promise.allSettled([call.script.run(client, call.keys, call.args)])
+  for (const { script } of calls) script.define(client)
+  const steps = client.pipeline()
+  for (const { script, keys, args } of calls) script.add(client, steps, keys, args)
+  const replies = await steps.exec().catch((reason: unknown) => reason as Error)
+  if (!Array.isArray(replies)) return jobs.map(() => ({ status: 'rejected', reason: replies }))
+  return replies.map(([error, id]) =>
+    error ? { status: 'rejected', reason: error } : { status: 'fulfilled', value: String(id) },
+  )
+}
+
+/** In this turn, so that what is sent before it comes before it. */
+export async function sendOne(connection: Connection, job: NewJob): Promise<string> {
+  const [answer] = await send(connection, [job])
+  if (answer?.status !== 'fulfilled') throw answer?.reason
+  return answer.value
 }
 
 /** As many at a time as one round trip takes. */
@@ -37,33 +63,4 @@ export function portionsOf(jobs: readonly NewJob[]): NewJob[][] {
     textLeft -= size
   }
   return portions
-}
-
-/** In this turn, so that what is sent before it comes before it, and what is sent after it comes after it. */
-export function add(
-  connection: Connection,
-  job: Pick<NewJob, 'id' | 'queue' | 'key' | 'json'>,
-): Promise<string> {
-  const { client, names } = connection
-  const queue = connection.queue(job.queue)
-  const commands = client as unknown as Record<string, (args: unknown[]) => Promise<string>>
-  const on = { runCommand: (name: string, args: unknown[]) => commands[name]?.(args) }
-  // Keys are of all queues, and not of the one that the job is in.
-  const keys = job.key === null ? queue.keys : { ...queue.keys, de: names.keys }
-  const added = queue.addJobToTransaction(on as never, job.json as never, job.id, {}, keys)
-  rememberSlot(connection, job)
-  return added
-}
-
-/** Takes a job from the index that was not written after all: another one has its key. */
-export function forget({ client, names }: Connection, { id, queue }: NewJob): void {
-  client.zrem(names.ids, `${id}:${queue}`).catch(() => {})
-}
-
-/** The newest of its schedule: by that it is known which slots have had their turn. */
-function rememberSlot({ client, names }: Connection, { key }: Pick<NewJob, 'key'>): void {
-  const schedule = scheduleOf(key)
-  const at = schedule && slotIn(schedule, key)
-  if (!schedule || !at) return
-  client.zadd(names.slots, 'GT', at.getTime(), schedule).catch(() => {})
 }

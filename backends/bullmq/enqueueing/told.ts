@@ -19,16 +19,16 @@ const NEVER: Times = { toldAt: Number.NEGATIVE_INFINITY, askedAt: Number.NEGATIV
 
 const timesOf = new WeakMap<Connection, Map<string, Times>>()
 
-/** Tells idle workers of jobs that are due, in the same turn as they are sent; not of each in a stream of them. */
-export function tellOf(connection: Connection, jobs: readonly NewJob[]): void {
-  const queues = new Set(jobs.filter(isDue).map(({ order }) => order.task.queueName))
-  for (const queue of queues)
-    if (isDueToTell(connection, queue)) tell(connection, { what: 'ready', queue })
-}
-
-/** What is not heard is found by looking. */
-export function tell({ client, names }: Connection, wakeup: Wakeup): void {
-  client.publish(names.wakeups, JSON.stringify(wakeup)).catch(() => {})
+/** Which of these jobs tell idle workers that they are there: the last one of each queue. Not each in a stream of jobs. */
+export function toldWith(
+  connection: Connection,
+  jobs: readonly NewJob[],
+): ReadonlyMap<NewJob, Wakeup> {
+  const last = new Map(jobs.filter(isDue).map((job) => [job.order.task.queueName, job]))
+  const told = new Map<NewJob, Wakeup>()
+  for (const [queue, job] of last)
+    if (isDueToTell(connection, queue)) told.set(job, { what: 'ready', queue })
+  return told
 }
 
 function isDue({ json: { timestamp }, order: { task, key } }: NewJob): boolean {

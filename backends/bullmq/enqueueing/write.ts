@@ -3,14 +3,17 @@ import type { Order } from '../../../lib/order'
 import type { RawRow } from '../../database/row'
 import type { Connection } from '../connection'
 import { isAway } from '../clients/away'
+import { letGo } from '../unique-keys'
 import { explained } from '../errors'
 import { type Chosen, chosenOf } from './chosen'
-import { free, standingFor } from './holder'
+import { standingFor } from './holder'
 import { newJob, type NewJob } from './new-job'
-import { add, type Answer, forget, portionsOf, send } from './send'
+import { type Answer, portionsOf, send, sendOne } from './send'
 
 /** Attempts to have a key or find who holds it: of a hot key a holder may finish before each look. */
 const ATTEMPTS = 100
+/** Portions under way at a time. */
+const AT_ONCE = 3
 
 export interface Written {
   readonly id: string
@@ -41,24 +44,19 @@ export async function writeOrders(
   const jobs = orders.map((each) => newJob(connection.names, each, { alias, now }))
   const byId = new Map<string, Written>()
   const chosen = chosenOf(jobs)
-  for (const portion of portionsOf(chosen.jobs)) {
-    const answers = await send(connection, portion)
+  let failed: { readonly reason: unknown } | undefined
+  for await (const [portion, answers] of sent(connection, chosen.jobs, () => !failed)) {
     const written = await Promise.allSettled(
       portion.map((job, i) => writtenOf(connection, job, answers[i], alias)),
     )
-    const done = written.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
-    portion.forEach(({ id }, i) => {
-      const each = written[i]
-      if (each?.status === 'fulfilled') byId.set(id, each.value)
-    })
-    onWritten(done)
-    const failed = written.find((each) => each.status === 'rejected')
-    if (failed)
-      throw failure(explained(failed.reason, connection.client, alias), {
-        jobs,
-        done: byId,
-        chosen,
-      })
+    for (const [i, each] of written.entries())
+      if (each.status === 'fulfilled') byId.set(portion[i]?.id ?? '', each.value)
+    onWritten(written.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])))
+    failed ??= written.find((each) => each.status === 'rejected')
+  }
+  if (failed) {
+    const reason = explained(failed.reason, connection.client, alias)
+    throw failure(reason, { jobs, done: byId, chosen })
   }
   return jobs.flatMap((job) => {
     const by = chosen.insteadOf.get(job.id)
@@ -66,6 +64,25 @@ export async function writeOrders(
     if (!written) return []
     return [by === undefined || chosen.first.has(job.id) ? written : { ...written, isNew: false }]
   })
+}
+
+/** Portions with their answers, in order. Redis is at work on the next ones meanwhile; no more are sent once `mayGoOn` says no. */
+async function* sent(
+  connection: Connection,
+  jobs: readonly NewJob[],
+  mayGoOn: () => boolean,
+): AsyncGenerator<[portion: readonly NewJob[], answers: readonly Answer[]]> {
+  const portions = portionsOf(jobs)
+  const underWay: [readonly NewJob[], Promise<Answer[]>][] = []
+  for (;;) {
+    while (underWay.length < AT_ONCE && portions.length > 0 && mayGoOn()) {
+      const portion = portions.shift() ?? []
+      underWay.push([portion, send(connection, portion)])
+    }
+    const [next] = underWay.splice(0, 1)
+    if (!next) return
+    yield [next[0], await next[1]]
+  }
 }
 
 async function writtenOf(
@@ -81,11 +98,8 @@ async function writtenOf(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (holderId === id || key === null) return { id, taskName, row, isNew: true }
     const standing = await standingFor(connection, { order, key }, holderId, alias)
-    if (standing) {
-      forget(connection, job)
-      return { id: standing.row_key, taskName, row: () => standing, isNew: false }
-    }
-    ;[, holderId] = await Promise.all([free(connection, key, holderId), add(connection, job)])
+    if (standing) return { id: standing.row_key, taskName, row: () => standing, isNew: false }
+    ;[, holderId] = await Promise.all([letGo(connection, key, holderId), sendOne(connection, job)])
   }
   throw new DatabaseError(
     `Task "${taskName}": the ${order.key?.kind} key "${order.key?.key}" was taken and free again ${ATTEMPTS} times during one enqueue; nothing was written.`,

@@ -1,13 +1,14 @@
 import { isA } from '../../../lib/errors/error-record'
 import { DatabaseError, TasksError } from '../../../lib/errors/errors'
-import type { ClaimedRow } from '../../../lib/store'
+import type { ClaimedRow, Wakeup } from '../../../lib/store'
 import type { Connection } from '../connection'
 import { isAway } from '../clients/away'
-import { free, standingFor } from '../enqueueing/holder'
-import { add } from '../enqueueing/send'
+import { standingFor } from '../enqueueing/holder'
+import { type Answer, sendTelling } from '../enqueueing/send'
 import { explained } from '../errors'
 import { FIELD } from '../job'
 import { type RelayedJob, relayedJob } from './relayed-job'
+import { letGo } from '../unique-keys'
 import { remember } from './stands-for'
 
 /** Attempts to have a key, or to find who holds it. */
@@ -33,19 +34,25 @@ export async function addRelayed(
       refused.set(row, error)
     }
   if (jobs.length === 0) return refused
-  const { client, names } = connection
-  const indexed = client.zadd(names.ids, ...jobs.flatMap(({ id, queue }) => [0, `${id}:${queue}`]))
-  const adding = jobs.map((job) => added(connection, job, alias))
-  const [index, ...answers] = await Promise.allSettled([indexed, ...adding])
-  if (index.status === 'rejected') throw explained(index.reason, client, alias)
-  for (const [i, answer] of answers.entries()) {
+  const answers = await sendTelling(connection, jobs, toldWith(jobs))
+  for (const job of jobs) keepErrors(connection, job)
+  const settled = await Promise.allSettled(
+    jobs.map((job, i) => settle(connection, job, answers[i], alias)),
+  )
+  for (const [i, each] of settled.entries()) {
     const job = jobs[i]
-    if (answer.status === 'fulfilled' || !job) continue
-    const error = explained(answer.reason, client, alias)
+    if (each.status === 'fulfilled' || !job) continue
+    const error = explained(each.reason, connection.client, alias)
     if (!isOfJob(error)) throw error
     refused.set(job.row, error)
   }
   return refused
+}
+
+/** The last one of each queue tells idle workers. */
+function toldWith(jobs: readonly RelayedJob[]): ReadonlyMap<RelayedJob, Wakeup> {
+  const last = new Map(jobs.map((job) => [job.row.values.queueName, job]))
+  return new Map([...last].map(([queue, job]) => [job, { what: 'ready', queue }]))
 }
 
 /** Whether it is about this job, and not about Redis. */
@@ -54,17 +61,27 @@ function isOfJob(error: unknown): boolean {
   return isA(error, TasksError) || (isA(error, Error) && error.name === 'ReplyError')
 }
 
-async function added(connection: Connection, job: RelayedJob, alias: string): Promise<void> {
+/** Has a job take its key, unless the holder keeps it: then that stands for the row. */
+async function settle(
+  connection: Connection,
+  job: RelayedJob,
+  answer: Answer | undefined,
+  alias: string,
+): Promise<void> {
   const { id, key, taskKey, argsKwargs, row } = job
-  const adding = add(connection, job)
-  keepErrors(connection, job)
-  let holderId = await adding
+  const order = { task: { name: row.values.taskName }, key: taskKey, argsKwargs }
+  let holderId = idIn(answer)
   for (let attempt = 0; attempt < ATTEMPTS && holderId !== id && key !== null; attempt++) {
-    const order = { task: { name: row.values.taskName }, key: taskKey, argsKwargs }
     const standing = await standingFor(connection, { order, key }, holderId, alias)
     if (standing) return remember(connection, job, standing.row_key)
-    ;[, holderId] = await Promise.all([free(connection, key, holderId), add(connection, job)])
+    await letGo(connection, key, holderId)
+    holderId = idIn((await sendTelling(connection, [job], toldWith([job])))[0])
   }
+}
+
+function idIn(answer: Answer | undefined): string {
+  if (answer?.status === 'fulfilled') return answer.value
+  throw answer?.reason
 }
 
 /** Of one that was retried by hand before it came to Redis. */

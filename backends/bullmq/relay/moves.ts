@@ -6,7 +6,6 @@ import { tasks } from '../../../lib/registry'
 import type { ClaimedRow, Held, Outcome, Wakeup } from '../../../lib/store'
 import type { Movable } from '../../database/moving/movable'
 import type { Connection } from '../connection'
-import { tell } from '../store/wakeups'
 import { addRelayed } from './add'
 
 export interface Moved {
@@ -55,15 +54,9 @@ export class Moves {
     const refused = await addRelayed(this.#connection(), sound, keys, this.#alias)
     for (const [row, error] of refused) failed.push(failedOf(row, error))
     const there = sound.filter((row) => !refused.has(row))
-    for (const queue of new Set(there.map(({ values }) => values.queueName))) this.#tell(queue)
+    for (const queue of new Set(there.map(({ values }) => values.queueName)))
+      this.#wakeup?.({ what: 'ready', queue })
     return { there, failed }
-  }
-
-  /** The worker of this process without a way through Redis. */
-  #tell(queue: string): void {
-    const wakeup = { what: 'ready', queue } as const
-    this.#wakeup?.(wakeup)
-    tell(this.#connection(), wakeup)
   }
 }
 

@@ -2,13 +2,13 @@ import type { TaskKey } from '../../../lib/order'
 import { tasks } from '../../../lib/registry'
 import type { ClaimedRow } from '../../../lib/store'
 import { storedKey, userKey } from '../../keys'
-import { KEY_MS, type NewJob } from '../enqueueing/new-job'
+import { type BareJob, KEY_MS } from '../enqueueing/new-job'
 import { assertFits } from '../enqueueing/size'
 import { dataOf } from '../job'
 import { bullPriority, type Names } from '../names'
 
 /** A row as a job, and the key that it is to have, if it has one of a kind that is asked in Redis. */
-export interface RelayedJob extends Pick<NewJob, 'id' | 'queue' | 'key' | 'json'> {
+export interface RelayedJob extends BareJob {
   readonly row: ClaimedRow
   readonly taskKey: TaskKey | null
   readonly argsKwargs: string

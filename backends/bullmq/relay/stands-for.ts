@@ -3,6 +3,7 @@ import type { RawRow } from '../../database/row'
 import { storedKey } from '../../keys'
 import type { Connection } from '../connection'
 import { standingFor } from '../enqueueing/holder'
+import { keyOf } from '../unique-keys'
 import type { RelayedJob } from './relayed-job'
 
 /** How long in ms it is known which job stands for a row that did not become one. */
@@ -11,13 +12,10 @@ const KNOWN_MS = 24 * 60 * 60_000
 /** A row does not become a job, since another one has its unique key: who asks for the row's result gets that of the other. */
 export async function remember(
   { client, names }: Connection,
-  { id, queue }: RelayedJob,
+  { id }: RelayedJob,
   holderId: string,
 ): Promise<void> {
-  await Promise.all([
-    client.zrem(names.ids, `${id}:${queue}`),
-    client.set(names.own('stands', id), holderId, 'PX', KNOWN_MS),
-  ])
+  await client.set(names.own('stands', id), holderId, 'PX', KNOWN_MS)
 }
 
 /** The id of the job that stands for a row; undefined: none does. */
@@ -36,7 +34,7 @@ export async function standingIn(
 ): Promise<RawRow | undefined> {
   const key = storedKey(order.key)
   if (key === null) return undefined
-  const holderId = await connection.client.get(connection.names.key(key))
+  const holderId = await connection.client.get(keyOf(connection, key))
   if (holderId === null) return undefined
   return standingFor(connection, { order, key }, holderId, alias)
 }

@@ -124,11 +124,14 @@ type Answer = readonly [JobJson | null | undefined, string | undefined, ...unkno
 function fieldsOf(job: JobJson): Job['fields'] {
   const { name, data, timestamp, processedOn, attemptsStarted, processedBy, progress } = job
   const { delay, priority } = job as { delay?: number; priority?: number }
+  const asked = job.opts.delay
   return {
     name,
     data,
     timestamp: String(timestamp),
     delay: String(delay ?? 0),
+    // What was asked for: the other one is 0 once it is over.
+    opts: asked ? JSON.stringify({ delay: asked }) : undefined,
     priority: String(priority ?? 0),
     processedOn: String(processedOn),
     ats: String(attemptsStarted ?? 1),

@@ -1,29 +1,29 @@
 import type { DataSource, EntityManager } from 'typeorm'
-import type { BackendSettings, CountQuery, ListQuery, Problem } from '../../lib/backend'
-import { inTime, NoAnswer } from '../../lib/clock'
-import { OneClass } from '../../lib/copies/one-per-process'
-import { isA } from '../../lib/errors/error-record'
+import type { BackendSettings, CountQuery, ListQuery, Problem } from '../../../lib/backend'
+import { inTime, NoAnswer } from '../../../lib/clock'
+import { OneClass } from '../../../lib/copies/one-per-process'
+import { isA } from '../../../lib/errors/error-record'
 import {
   InvalidSettingsError,
   InvalidTaskError,
   NotSupportedError,
   ResultNotFoundError,
-} from '../../lib/errors/errors'
-import type { Order } from '../../lib/order'
-import { TaskResult } from '../../lib/result'
-import { keptFor, shortestOf } from '../../lib/retention'
-import type { FlowPlan } from '../../lib/row/flow-parts'
-import type { Counts } from '../../lib/row/record'
-import type { Store, StoreOptions, Wakeup } from '../../lib/store'
-import type { Task } from '../../lib/task-type'
-import { valuesOf } from '../database/row'
-import { RedisBackend } from './backend'
-import { isAway } from './clients/away'
-import { Moves } from './relay/moves'
-import { Relay, RELAY_LEASE_SECONDS } from './relay/relay'
-import type * as relayTable from './relay/table'
-import { standingIn, standsFor } from './relay/stands-for'
-import { withRelay } from './relay/with-relay'
+} from '../../../lib/errors/errors'
+import type { Order } from '../../../lib/order'
+import { TaskResult } from '../../../lib/result'
+import { keptFor, shortestOf } from '../../../lib/retention'
+import type { FlowPlan } from '../../../lib/row/flow-parts'
+import type { Counts } from '../../../lib/row/record'
+import type { Store, StoreOptions, Wakeup } from '../../../lib/store'
+import type { Task } from '../../../lib/task-type'
+import { valuesOf } from '../../database/row'
+import { RedisBackend } from '../backend'
+import { isAway } from '../clients/away'
+import { Moves } from './moves'
+import { Relay, RELAY_LEASE_SECONDS } from './relay'
+import type * as relayTable from './table'
+import { standingIn, standsFor } from './stands-for'
+import { withRelay } from './with-relay'
 
 const HOUR_MS = 60 * 60_000
 /** Time in ms for which an enqueue in a transaction waits for Redis, to learn who has a key. */
@@ -44,7 +44,7 @@ export class BullMQBackend extends RedisBackend {
     this.joinsTransactions = dataSource !== undefined
     if (dataSource === undefined) return
     this.#assertKept()
-    const { RelayTable } = require('./relay/table') as typeof relayTable
+    const { RelayTable } = require('./table') as typeof relayTable
     this.#table = new RelayTable(this, dataSource)
   }
 

@@ -1,0 +1,117 @@
+import { type BackendSettings, type Problem, TaskBackend } from '../../lib/backend'
+import type { Pause, PauseOptions } from '../../lib/browser'
+import { InvalidSettingsError } from '../../lib/errors/errors'
+import type { KeepResults } from '../../lib/retention'
+import { assertPausable, pauseOptionsOf } from '../../lib/settings/pause-options'
+import { validateShape } from '../../lib/settings/validation'
+import type { Store, StoreOptions } from '../../lib/store'
+import { retentionOf } from '../lease-options'
+import { checkRedis } from './checks/check'
+import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
+import { isAway } from './clients/away'
+import { Connection, newClient } from './connection'
+import { explained } from './errors'
+import { BullMQOptions, KEPT_MS } from './options'
+import { pause, pausedQueues, resume } from './pauses'
+import { millisecondsOf } from './read'
+import { BullMQStore } from './store/store'
+import { listen } from './store/wakeups'
+
+/** What a backend on Redis is apart from its tasks: its settings, its connection, its queues as a whole, and the stores of its workers. */
+export abstract class OnRedis extends TaskBackend {
+  override readonly retention: KeepResults | null
+  protected readonly options: BullMQOptions
+  readonly #prefix: string
+  #opened: Connection | undefined
+
+  constructor(alias: string, settings: BackendSettings) {
+    super(alias, settings)
+    const path = `TASKS.${alias}.OPTIONS`
+    this.options = validateShape(BullMQOptions, settings.options, path)
+    const { keepResults = KEPT_MS, prefix = `tasks-${alias}`, connection } = this.options
+    this.retention = retentionOf({ retention: keepResults }, path)
+    if (connection !== undefined && isOnCluster(wayOf(connection, `${path}.connection`)))
+      assertOneSlot(prefix, alias)
+    assertQueues(settings.queues, alias)
+    this.#prefix = prefix
+  }
+
+  override async pauseQueue(name: string, options: PauseOptions = {}): Promise<Pause> {
+    const checked = pauseOptionsOf(this, name, options)
+    return this.within((connection) => pause(connection, name, checked))
+  }
+
+  override async resumeQueue(name: string): Promise<boolean> {
+    assertPausable(this, name)
+    return this.within((connection) => resume(connection, name))
+  }
+
+  override async pausedQueues(): Promise<readonly Pause[]> {
+    return this.within((connection) => pausedQueues(connection, this.settings.queues))
+  }
+
+  /** By the clock of Redis. */
+  override async now(): Promise<Date> {
+    return this.within(async ({ client }) => new Date(millisecondsOf(await client.time())))
+  }
+
+  override async openStore({
+    leaseSeconds = this.options.leaseSeconds ?? 30,
+    wakeup,
+  }: StoreOptions): Promise<Store> {
+    const connection = this.#connect(leaseSeconds, true)
+    const { names } = connection
+    const close = wakeup && listen(connection.listener(), names.wakeups, wakeup)
+    return new BullMQStore(connection, {
+      close,
+      pausedQueues: () => pausedQueues(connection, this.settings.queues),
+      alias: this.alias,
+      queues: this.settings.queues,
+      leaseSeconds,
+      maxCrashes: this.options.maxCrashes ?? 3,
+    })
+  }
+
+  override async check(): Promise<Problem[]> {
+    const { alias, settings } = this
+    return checkRedis(() => this.connected(), { alias, queues: settings.queues })
+  }
+
+  override isAway(error: unknown): boolean {
+    return isAway(error)
+  }
+
+  override async close(): Promise<void> {
+    await this.#opened?.close()
+    this.#opened = undefined
+  }
+
+  /** Errors of Redis are explained. */
+  protected async within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = this.connected()
+    try {
+      return await work(connection)
+    } catch (error) {
+      throw explained(error, connection.client, this.alias)
+    }
+  }
+
+  /** A worker sends many commands in one turn, an app mostly one. */
+  protected connected(): Connection {
+    return (this.#opened ??= this.#connect(30, false))
+  }
+
+  #connect(leaseSeconds: number, gathers: boolean): Connection {
+    const settings = { alias: this.alias, prefix: this.#prefix, leaseMs: leaseSeconds * 1000 }
+    return new Connection(newClient(this.options, this.alias, gathers), settings)
+  }
+}
+
+/** BullMQ keeps no list of queues, and a worker must know where to look. */
+function assertQueues(queues: readonly string[], alias: string): void {
+  if (queues.length > 0) return
+  throw new InvalidSettingsError(
+    `TASKS.${alias}.QUEUES is empty, and the BullMQ backend must know the names of its queues: a worker looks into each of them.`,
+    "Name them, e.g. QUEUES: ['default', 'mail'].",
+  )
+}

@@ -1,6 +1,6 @@
 import type * as listBrowser from '../../dashboard/browsing/list-browser'
 import type { TaskBackend } from '../../lib/backend'
-import type { Browser, QueueState } from '../../lib/browser'
+import type { Browser, Pause, QueueState } from '../../lib/browser'
 import { NotSupportedError } from '../../lib/errors/errors'
 
 export interface QueueStates {
@@ -13,7 +13,12 @@ export interface QueueStates {
 export async function queueStates(backend: TaskBackend): Promise<QueueStates> {
   const browser = await browserOf(backend)
   try {
-    return { queues: await browser.queues(), whyNoPauses: await whyNoPausesOf(backend) }
+    const queues = await browser.queues()
+    const { pauses, whyNoPauses } = await pausesOf(backend)
+    // Lists do not tell of pauses.
+    const pauseOf = ({ name, paused }: QueueState): Pause | null =>
+      paused ?? pauses.find(({ queue }) => queue === name) ?? null
+    return { queues: queues.map((each) => ({ ...each, paused: pauseOf(each) })), whyNoPauses }
   } finally {
     await browser.close()
   }
@@ -30,12 +35,13 @@ async function browserOf(backend: TaskBackend): Promise<Browser> {
   }
 }
 
-async function whyNoPausesOf(backend: TaskBackend): Promise<string | null> {
+async function pausesOf(
+  backend: TaskBackend,
+): Promise<Pick<QueueStates, 'whyNoPauses'> & { readonly pauses: readonly Pause[] }> {
   try {
-    await backend.pausedQueues()
-    return null
+    return { pauses: await backend.pausedQueues(), whyNoPauses: null }
   } catch (error) {
-    if (error instanceof NotSupportedError) return error.message
+    if (error instanceof NotSupportedError) return { pauses: [], whyNoPauses: error.message }
     throw error
   }
 }

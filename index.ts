@@ -6,6 +6,7 @@ import { ImmediateBackend } from './backends/immediate'
 import { UnconfiguredBackend } from './backends/unconfigured'
 import type { DatabaseOptions } from './backends/database'
 import type { MemoryOptions } from './backends/memory/backend'
+import type * as sharded from './backends/sharded'
 import { backends } from './lib/backend-registry'
 import { registerBackend } from './lib/settings/configure'
 
@@ -168,6 +169,7 @@ declare module './lib/settings/known-keys' {
     'typeorm-tasks/backends/dummy#DummyBackend': MemoryOptions
     'typeorm-tasks/backends/database#DatabaseBackend': DatabaseOptions
     'typeorm-tasks/backends/bullmq#BullMQBackend': BullMQOptions
+    'typeorm-tasks/backends/sharded#ShardedBackend': sharded.ShardedOptions
   }
 }
 
@@ -179,6 +181,10 @@ registerBackend('typeorm-tasks/backends/bullmq#BullMQBackend', () => {
   const { BullMQBackend } = require('./backends/bullmq') as typeof bullmq
   return BullMQBackend
 })
+registerBackend(
+  'typeorm-tasks/backends/sharded#ShardedBackend',
+  () => (require('./backends/sharded') as typeof sharded).ShardedBackend,
+)
 
 const unconfigured = new Map([['default', new UnconfiguredBackend()]])
 backends.setFallback(() => unconfigured)

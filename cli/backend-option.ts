@@ -1,4 +1,4 @@
-import { TaskBackend, type Problem } from '../lib/backend'
+import { notServed, TaskBackend, type Problem } from '../lib/backend'
 import { InvalidBackendError, UsageError } from '../lib/errors/errors'
 import { log } from '../lib/events/logger'
 import { backends } from '../lib/backend-registry'
@@ -18,6 +18,8 @@ export function backendOf(alias: string): TaskBackend {
 export function servedBackend(alias: string): TaskBackend {
   const backend = backendOf(alias)
   if (isServed(backend)) return backend
+  const ofOthers = notServed(backend)
+  if (ofOthers) throw new UsageError(`argument --backend: ${ofOthers.what}`, ofOthers.hint)
   const served = backends
     .all()
     .filter(isServed)

@@ -5,12 +5,15 @@ import { InvalidTaskError, NotSupportedError } from './errors/errors'
 import { didYouMean } from './errors/suggestions'
 import type { FlowPlan } from './row/flow-parts'
 import type { Order } from './order'
-import type { Counts, TaskStatus } from './row/record'
+import type { Counts } from './row/record'
+import type { CountQuery, ListQuery } from './queries'
 import { type KeepResults, keptFor, shortestOf } from './retention'
 import type { TaskResult } from './result'
 import type { SlotRow } from './row/slot'
 import type { Outcome, Store, StoreOptions } from './store'
 import type { Task } from './task-type'
+
+export type { CountQuery, ListQuery }
 
 export interface BackendSettings {
   /** The queues tasks may be put in; empty: any. */
@@ -23,36 +26,6 @@ export interface Problem {
   readonly level: 'error' | 'warning'
   readonly message: string
   readonly hint: string
-}
-
-/** Which results to list, the newest first. */
-export interface ListQuery extends Pick<CountQuery, 'queues' | 'taskName' | 'everyBackend'> {
-  /** The greatest number of results to give. */
-  readonly limit: number
-  /** `WAITING`: those that are READY, and wait for others of their flow. READY has these, too. */
-  readonly status?: TaskStatus | 'WAITING' | undefined
-  /** Only results older than the one of this id. To get the next page, give the id of the last result of a page. */
-  readonly before?: string | undefined
-  /**
-   * The greatest number of results to look at, the newest first, of whatever status, queue, task or backend; those that the
-   * other keys ask for are listed, and older ones are not found. A list of few among many is then as quick as any. Absent
-   * or 0: all.
-   */
-  readonly within?: number | undefined
-}
-
-/** Which results to count. */
-export interface CountQuery {
-  /** Absent or null: all. */
-  readonly queues?: readonly string[] | null | undefined
-  readonly excludeQueues?: readonly string[] | undefined
-  readonly taskName?: string | undefined
-  /** Only results older than the one of this id. */
-  readonly before?: string | undefined
-  /** Also results of other backends that are kept in the same place, such as one table. Default false. */
-  readonly everyBackend?: boolean | undefined
-  /** The greatest number of results to look at, as in a `ListQuery`. Absent or 0: all. */
-  readonly within?: number | undefined
 }
 
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */
@@ -73,11 +46,20 @@ export abstract class TaskBackend {
   readonly settings: BackendSettings
   /** How long workers keep the results of tasks that do not say it by `keepResults`; null: workers delete none of them. */
   readonly retention: KeepResults | null = null
+  /** The aliases whose workers run its tasks and whose rows they are; null: its own. */
+  readonly servedBy: readonly string[] | null = null
 
   constructor(alias: string, settings: BackendSettings) {
     this.alias = alias
     this.settings = settings
   }
+
+  /**
+   * Called by `configureTasks` once all backends of TASKS are made: for one that stands on others.
+   *
+   * @throws InvalidSettingsError if they are not what it needs.
+   */
+  join(_all: ReadonlyMap<string, TaskBackend>): void {}
 
   abstract enqueue(order: Order): Promise<TaskResult<unknown>>
 
@@ -160,6 +142,11 @@ export abstract class TaskBackend {
     throw this.#lacks('fire schedules')
   }
 
+  /** The alias whose workers fire the schedule of this name, for a task of this backend. */
+  firedBy(_schedule: string): string {
+    return this.alias
+  }
+
   /** The newest slot of a schedule that has a row; null: none has. `schedule`: what the keys of its slots begin with. Needed to fire schedules. */
   async newestSlot(_schedule: string): Promise<SlotRow | null> {
     throw this.#lacks('fire schedules')
@@ -184,7 +171,7 @@ export abstract class TaskBackend {
 
   /** What a worker needs; a backend without workers has none. */
   async openStore(_options: StoreOptions): Promise<Store> {
-    throw this.#lacks('be served by a worker')
+    throw notServed(this) ?? this.#lacks('be served by a worker')
   }
 
   /**
@@ -257,4 +244,17 @@ export abstract class TaskBackend {
       'Use the Database backend for that.',
     )
   }
+}
+
+/** What to tell somebody who would have a worker serve a backend whose tasks are those of others; nothing for one that has its own. */
+export function notServed({
+  constructor,
+  alias,
+  servedBy,
+}: TaskBackend): NotSupportedError | undefined {
+  if (!servedBy) return undefined
+  return new NotSupportedError(
+    `TASKS.${alias} is ${constructor.name}, whose tasks are kept and run by ${servedBy.join(', ')}.`,
+    `Name each of them in its place: ${servedBy.map((each) => `--backend ${each}`).join(', ')}.`,
+  )
 }

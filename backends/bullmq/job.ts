@@ -60,9 +60,9 @@ export function optionsIn(data: string): string | null {
   return isRecord(options) ? JSON.stringify(options) : null
 }
 
-/** Why a job is none of ours; undefined: it is one. */
+/** Why a job is none of ours; undefined: it is one, or is malformed in a way that any row may be. */
 export function faultOf(data: string): string | undefined {
-  if (data.startsWith('{"v":1,')) return undefined
+  if (data.startsWith('{"v":1,') || !isRecord(parsed(data))) return undefined
   return 'its data is not of typeorm-tasks: another program has added the job'
 }
 
@@ -99,14 +99,22 @@ export function rawOf(job: Job, alias: string): RawRow & { readonly fault?: stri
   }
 }
 
-/** Those that `FIELD.workers` names, and that of the latest claim, which BullMQ names. */
-export function workersOf({ state, fields }: Job): readonly string[] {
-  const named = parsed(fields[FIELD.workers] ?? null)
-  const earlier = Array.isArray(named) ? named.map(String) : []
-  const claims = Number(fields['ats'] ?? 0)
-  const isTold = claims <= Number(fields[FIELD.until] ?? 0)
-  if (isTold || state === 'waiting' || state === 'parked') return earlier
-  return [...earlier, fields['pb'] ?? '']
+/**
+ * Those that `FIELD.workers` names, and that of the latest claim, which BullMQ names. What somebody wrote in place of a list
+ * stays, so that the row is found to be malformed.
+ */
+export function workersOf({ state, fields }: Job): readonly unknown[] {
+  const earlier = listOf(fields[FIELD.workers])
+  if (state === 'waiting' || state === 'parked') return earlier
+  const isTold = Number(fields['ats'] ?? 0) <= Number(fields[FIELD.until] ?? 0)
+  // One that is active and told of was to be given back, and was not.
+  return isTold && state !== 'active' ? earlier : [...earlier, fields['pb'] ?? '']
+}
+
+function listOf(text: string | undefined): readonly unknown[] {
+  if (text === undefined) return []
+  const value = text === 'null' ? null : (parsed(text) ?? text)
+  return Array.isArray(value) ? (value as unknown[]) : [value]
 }
 
 function errorOf({ state, fields }: Job): { exceptionClassPath: string; traceback: string } {

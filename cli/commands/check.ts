@@ -21,7 +21,9 @@ async function check(options: Globals): Promise<number> {
   const { withApp } = late.openedApp()
   const { problemLines } = late.servedBackend()
   return withApp(options, async (app) => {
-    const ofBackends = await Promise.all(backends.all().map((backend) => backend.check()))
+    // One that stands on others would say again what they say.
+    const checked = backends.all().filter(({ servedBy }) => servedBy === null)
+    const ofBackends = await Promise.all(checked.map((backend) => backend.check()))
     const problems = [...ofBackends.flat(), ...(await taskProblems(app))]
     for (const problem of problems) tell(problemLines(problem))
     if (isWanted(2)) for (const name of tasks.names().toSorted()) print(`task ${name}`)

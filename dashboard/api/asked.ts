@@ -65,6 +65,7 @@ export async function resultOf(
 ): Promise<TaskResult<unknown>> {
   const { page } = asked
   const result = await (await browserOf(asked, backend)).result(id)
-  if (result.backend === backend.alias || page.backends().has(result.backend)) return result
+  const isOwn = (backend.servedBy ?? [backend.alias]).includes(result.backend)
+  if (isOwn || page.backends().has(result.backend)) return result
   throw new ResultNotFoundError(id)
 }

@@ -1,3 +1,4 @@
+import { backends } from '../backend-registry'
 import { difference, type Place } from '../copies/call-site'
 import { onePerProcess } from '../copies/one-per-process'
 import { InvalidTaskError } from '../errors/errors'
@@ -33,7 +34,10 @@ class ScheduleRegistry {
 
   /** Those that workers of a backend fire. */
   firedBy(alias: string): AnySchedule[] {
-    return this.all().filter(({ enabled, task }) => enabled && task.backend === alias)
+    const others = new Map(backends.all().map((backend) => [backend.alias, backend]))
+    const firing = ({ name, task }: AnySchedule): string =>
+      others.get(task.backend)?.firedBy(name) ?? task.backend
+    return this.all().filter((schedule) => schedule.enabled && firing(schedule) === alias)
   }
 
   /** Forgets a schedule, whose app has ended while its process goes on; not one that has taken its name since. */

@@ -73,6 +73,7 @@ export function configureTasks<Settings extends TasksSettings>(
   const configured = new Map(
     Object.entries(settings).map(([alias, config]) => [alias, makeBackend(alias, config)]),
   )
+  for (const backend of configured.values()) backend.join(configured)
   if (backends.isConfigured) tasks.noteReload()
   if (!tasks.isReloading)
     for (const task of tasks.all()) configured.get(task.backend)?.validate(task)

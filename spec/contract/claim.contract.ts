@@ -20,27 +20,32 @@ export function claimContract({ rows, open, abilities }: ContractPlace): void {
     expect({ claims, workers: workerIds.length }).toEqual({ claims: 1, workers: 1 })
   })
 
-  it('takes them by priority, then due delayed ones by their time, then the others by age', async () => {
-    const old = minutes(-60)
-    const [low, undelayedYoung, undelayedOld, delayedLate, delayedEarly, , high] = await rows().add(
-      { priority: -100 },
-      { enqueuedAt: minutes(-1) },
-      { enqueuedAt: old },
-      { runAfter: minutes(-5), enqueuedAt: old },
-      { runAfter: minutes(-10), enqueuedAt: minutes(-1) },
-      { runAfter: minutes(60), priority: 100 },
-      { priority: 7 },
-    )
-    const order = [high, delayedEarly, delayedLate, undelayedOld, undelayedYoung, low]
+  const itOrdersAll = abilities.ordersAll ? it : it.skip
+  itOrdersAll(
+    'takes them by priority, then due delayed ones by their time, then the others by age',
+    async () => {
+      const old = minutes(-60)
+      const [low, undelayedYoung, undelayedOld, delayedLate, delayedEarly, , high] =
+        await rows().add(
+          { priority: -100 },
+          { enqueuedAt: minutes(-1) },
+          { enqueuedAt: old },
+          { runAfter: minutes(-5), enqueuedAt: old },
+          { runAfter: minutes(-10), enqueuedAt: minutes(-1) },
+          { runAfter: minutes(60), priority: 100 },
+          { priority: 7 },
+        )
+      const order = [high, delayedEarly, delayedLate, undelayedOld, undelayedYoung, low]
 
-    const store = await open()
+      const store = await open()
 
-    expect([
-      ...idsOf(await claim(store, 2)),
-      ...idsOf(await claim(store, 1)),
-      ...idsOf(await claim(store, 50)),
-    ]).toEqual(order)
-  })
+      expect([
+        ...idsOf(await claim(store, 2)),
+        ...idsOf(await claim(store, 1)),
+        ...idsOf(await claim(store, 50)),
+      ]).toEqual(order)
+    },
+  )
 
   it('takes no more than there is room for, and nothing without room', async () => {
     await rows().addMany(5)
@@ -96,7 +101,9 @@ export function claimContract({ rows, open, abilities }: ContractPlace): void {
       cancelRequestedAt: null,
       startedAt: row!.values.startedAt,
     })
-    expect(written.leaseUntil!.getTime() - written.startedAt!.getTime()).toBe(45_000)
+    // Of an engine that is told the time of the claim, and knows that of the lease.
+    const leaseMs = written.leaseUntil!.getTime() - written.startedAt!.getTime()
+    expect(Math.abs(leaseMs - 45_000)).toBeLessThan(abilities.ordersAll ? 1 : 1_000)
     expect(Math.abs(written.startedAt!.getTime() - Date.now())).toBeLessThan(5_000)
   })
 

@@ -16,6 +16,7 @@ describe('the store of the Memory backend', () =>
       }
     },
     {
+      ordersAll: true,
       skipsLocked: false,
       takesOddIds: true,
       keepsAnyText: true,

@@ -21,6 +21,7 @@ export function databaseStoreContract(
     },
     {
       ...abilities,
+      ordersAll: true,
       keepsAnyText: name !== 'postgres',
       keepsAnyInstant: name === 'sqlite',
       keepsAnyPriority: isMySqlFamily(name),

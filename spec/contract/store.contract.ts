@@ -15,6 +15,8 @@ export interface StoreWish {
 
 /** What a store may be unable to do, or what its columns may refuse. */
 export interface StoreAbilities {
+  /** It takes the best of all rows first. Else that is so within a queue, as far as its engine has it. */
+  readonly ordersAll: boolean
   /** It passes over rows that others have locked, rather than wait for them. */
   readonly skipsLocked: boolean
   /** It takes rows whose id is not written as ids are. */

@@ -24,6 +24,7 @@ const TYPES = [
   'nestjs',
   'options',
   'schedules',
+  'sharded',
   'telemetry',
   'testing',
 ].map((name) => `${name}.types.ts`)

@@ -69,7 +69,7 @@ const IDLE_PACKAGES = [
   'prom-client',
 ]
 const OTHERS =
-  /^(dashboard\/|integrations\/|cli\/(dashboard\/|http\/|metrics\/(?!options|site)|health\/(?!options|probes|report)|commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows|prunable|flow-rows|flow-ranges))/
+  /^(dashboard\/|backends\/sharded\/|integrations\/|cli\/(dashboard\/|http\/|metrics\/(?!options|site)|health\/(?!options|probes|report)|commands\/(?!index|db-worker)|migrations\/|process\/(reload|supervis)|results\/|app\/isolated-app)|lib\/isolation\/child-main|backends\/database\/dialects\/(?!sqlite|dialect|sql-dialect|sql-text|names|records|plain-rows|free-rows|prunable|flow-rows|flow-ranges))/
 
 let app: CliApp
 beforeAll(async () => {
@@ -83,7 +83,9 @@ it('the package itself loads none of its other doors, and none of what only they
 
   expect(code).toBe(0)
   expect(own).toContain('index.js')
-  expect(own.filter((file) => /^(dashboard|integrations|cli)\//.test(file))).toEqual([])
+  expect(
+    own.filter((file) => /^(dashboard|integrations|cli|backends\/sharded)\//.test(file)),
+  ).toEqual([])
   expect(packages.filter((name) => /^@nestjs\/|^rxjs$/.test(name))).toEqual([])
 })
 

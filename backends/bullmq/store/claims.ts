@@ -2,7 +2,7 @@ import type { JobJson } from 'bullmq'
 import type { ClaimedRow, ClaimFilter } from '../../../lib/store'
 import { claimedRow } from '../../database/row'
 import type { Connection } from '../connection'
-import { type Job, rawOf } from '../job'
+import { FIELD, type Job, rawOf } from '../job'
 import { freeKey } from '../unique-keys'
 import { jobIn } from '../read'
 import { Script } from '../script'
@@ -101,11 +101,20 @@ export class Claims {
     }
   }
 
-  /** A first claim finds no fields of ours. */
+  /** A first claim finds no fields of ours, but for what another program has done to the job. */
   async #whole(found: JobJson, id: string, queue: string): Promise<Job> {
     const job = { id, queue, state: 'active', fields: fieldsOf(found) } as const
-    if ((found.attemptsStarted ?? 1) <= 1) return job
-    return (await jobIn(this.#connection, queue, id)) ?? job
+    const { attemptsStarted, stalledCounter } = found
+    if (attemptsStarted <= 1 && stalledCounter === 0) return job
+    const whole = (await jobIn(this.#connection, queue, id)) ?? job
+    // Of an earlier claim.
+    if (whole.fields[FIELD.cancel] !== undefined) await this.#forgetCancel(whole)
+    return whole
+  }
+
+  async #forgetCancel({ queue, id }: Job): Promise<void> {
+    const { client, names } = this.#connection
+    await client.hdel(names.job(queue, id), FIELD.cancel)
   }
 
   #claimed(job: Job, token: string): ClaimedRow {

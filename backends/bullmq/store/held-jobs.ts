@@ -17,6 +17,11 @@ export function cancelledToken(token: string): string {
   return `${token}!`
 }
 
+/** The token of a claim, of what a lock says; undefined: the lock is another program's. */
+export function tokenIn(lock: string): string | undefined {
+  return /^([0-9a-f-]{36}:\d+)!?$/.exec(lock)?.[1]
+}
+
 /** The claims of a store, and the tokens that it gives them. */
 export class HeldJobs {
   /** No other store has it. */
@@ -63,7 +68,7 @@ export class HeldJobs {
 
   /** Whether a lock of this store is of a claim that it knows, or will know. */
   knows(lock: string): boolean {
-    const token = lock.replace(/!$/, '')
+    const token = tokenIn(lock) ?? ''
     return this.#sent.has(token) || [...this.#jobs.values()].some((job) => job.token === token)
   }
 }

@@ -1,8 +1,9 @@
+import type { Held } from '../../../lib/store'
 import type { Connection } from '../connection'
-import { FIELD, type Job } from '../job'
+import { FIELD, type Job, workersOf } from '../job'
 import { jobById } from '../read'
 import { Script } from '../script'
-import type { HeldJob } from './held-jobs'
+import { type HeldJob, tokenIn } from './held-jobs'
 
 /** What a renewal says of a job: it is held, it is held and should stop, or the number of the claim that it is at now. */
 export type Renewal = 'held' | 'cancelled' | number
@@ -119,6 +120,18 @@ export class Holding {
       if (typeof (error as { code?: unknown }).code === 'number') return false
       throw error
     }
+  }
+
+  /** The claim of another store of this backend, which holds the job still. */
+  async adopt({ key, claims }: Held): Promise<HeldJob | undefined> {
+    const job = await this.find(key)
+    if (job?.state !== 'active' || Number(job.fields['ats']) !== claims) return undefined
+    const { client, names } = this.#connection
+    const lock = await client.get(`${names.job(job.queue, key)}:lock`)
+    const token = tokenIn(lock ?? '')
+    if (token === undefined) return undefined
+    const workerIds = workersOf(job).map(String)
+    return { key, claims, queue: job.queue, token, workerIds, uniqueKey: job.fields['deid'] }
   }
 
   find(id: string): Promise<Job | undefined> {

@@ -45,7 +45,7 @@ export class Outcomes {
   }
 
   async #answer(outcome: Outcome): Promise<OutcomeAnswer> {
-    const job = this.#held.get(outcome)
+    const job = this.#held.get(outcome) ?? (await this.#holding.adopt(outcome))
     if (job && ((await this.end(outcome, job)) || (await this.#endLate(outcome, job)))) {
       this.#held.delete(outcome)
       if (job.uniqueKey !== undefined && outcome.status !== 'READY')

@@ -1,0 +1,3 @@
+import { task } from 'typeorm-tasks'
+
+export const welcome = task('mail.welcome', (name) => `Welcome, ${name}!`)

@@ -9,7 +9,7 @@ export interface BullScript {
 
 let known: ReadonlyMap<string, BullScript> | undefined
 
-/** The scripts of the BullMQ that is installed, by their names. It tells them to whatever it takes for a client. */
+/** The scripts of the BullMQ that is installed, by their names, which end with its version. It tells them to whatever it takes for a client. */
 export function bullScripts(alias: string): ReadonlyMap<string, BullScript> {
   return (known ??= read(alias))
 }
@@ -25,9 +25,7 @@ function read(alias: string): ReadonlyMap<string, BullScript> {
     connect: nothing,
     disconnect: nothing,
     duplicate: nothing,
-    // The name ends with the version of BullMQ.
-    defineCommand: (name: string, script: BullScript) =>
-      void scripts.set(name.split(':')[0] ?? '', script),
+    defineCommand: (name: string, script: BullScript) => void scripts.set(name, script),
   })
   const { RedisConnection } = libraries(alias).bullmq
   const connection = new RedisConnection(listener as never, {

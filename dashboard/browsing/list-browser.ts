@@ -10,6 +10,7 @@ import type {
   WorkerState,
 } from '../../lib/browser'
 import type { SlotRow } from '../../lib/row/slot'
+import { clock } from '../../lib/clock'
 import { stepsOf } from './history-steps'
 import { isMatch, statusOf } from './match'
 
@@ -19,6 +20,8 @@ const PAGE = 200
 const MOST = 5_000
 /** The most results that are looked at for both. */
 const WITHIN = 100_000
+/** Milliseconds that a search takes, and a page of results more; where it ends by that, the next one goes on. */
+const SEARCH_MS = 200
 
 type Result = TaskResult<unknown>
 
@@ -32,6 +35,7 @@ export class ListBrowser implements Browser {
 
   async tasks(query: TaskQuery): Promise<TaskPage> {
     const now = await this.now()
+    const begun = clock.now()
     const found: Result[] = []
     let [looked, before, last] = [0, query.before, undefined as Result | undefined]
     while (looked < query.within) {
@@ -45,6 +49,7 @@ export class ListBrowser implements Browser {
       looked += page.length
       last = page.at(-1)
       before = last?.id
+      if (clock.now() - begun > SEARCH_MS) break
     }
     return { tasks: found, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
   }

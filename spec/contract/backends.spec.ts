@@ -4,7 +4,8 @@ import { DatabaseBackend } from '#backends/database'
 import { DummyBackend } from '#dummy'
 import { ImmediateBackend } from '#immediate'
 import { runUntilEmpty } from '#start-worker'
-import { backendContract } from './backend.contract'
+import { backendContract, type BackendPlace } from './backend.contract'
+import { keysContract } from './keys.contract'
 import { describeEachDatabase } from '../support/databases'
 
 const idle = async (): Promise<void> => {}
@@ -29,11 +30,13 @@ describe('DatabaseBackend', () => {
     })
     afterEach(async () => await dataSource.getRepository(DBTaskResult).clear())
 
-    backendContract({
+    const place: BackendPlace = {
       BACKEND: DatabaseBackend,
       options: () => ({ dataSource }),
       runs: 'later',
       work: () => runUntilEmpty({ queues: '*' }),
-    })
+    }
+    backendContract(place)
+    describe('keys', () => keysContract(place))
   })
 })

@@ -3,7 +3,8 @@ import { configureTasks } from 'typeorm-tasks'
 import { BullMQBackend } from '../../backends/bullmq'
 import { backends } from '../../lib/backend-registry'
 import { runUntilEmpty } from '#start-worker'
-import { backendContract } from '../contract/backend.contract'
+import { backendContract, type BackendPlace } from '../contract/backend.contract'
+import { keysContract } from '../contract/keys.contract'
 import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
 
 describeOnRedis('BullMQBackend', () => {
@@ -18,14 +19,16 @@ describeOnRedis('BullMQBackend', () => {
     if (keys.length > 0) await redis.del(...keys)
   })
 
-  backendContract({
+  const place: BackendPlace = {
     BACKEND: BullMQBackend,
     options: () => ({ connection: redisUrl(), prefix }),
     runs: 'later',
     work: () => runUntilEmpty({ queues: '*' }),
     namesQueues: true,
     warns: true,
-  })
+  }
+  backendContract(place)
+  describe('keys', () => keysContract(place))
 
   it('must know the names of its queues', () => {
     expect(() =>

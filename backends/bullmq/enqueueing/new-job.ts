@@ -6,7 +6,6 @@ import type { RawRow } from '../../database/row'
 import { storedKey } from '../../keys'
 import { dataOf } from '../job'
 import { bullPriority, type Names } from '../names'
-import { assertFits } from './size'
 
 const DAY_MS = 86_400_000
 
@@ -52,7 +51,6 @@ export function newJob(
   const delay = delayOf(order, now)
   const priority = bullPriority(task.priority)
   const data = dataOf(argsKwargs, shared.options)
-  assertFits(data, task.name)
   return {
     id,
     queue: names.queueFor(task.queueName, task.priority),

@@ -1,6 +1,6 @@
 import type { Connection } from '../connection'
-import { addCall } from './add-script'
 import type { Wakeup } from '../../../lib/store'
+import { addCall, callOn } from './add-script'
 import type { BareJob, NewJob } from './new-job'
 import { toldWith } from './told'
 
@@ -10,7 +10,7 @@ const MOST_JOBS = 500
 const MOST_TEXT = 4 * 1024 * 1024
 
 /** The id of the job that stands for a new one: its own, or that of who holds its key. Or why it could not be written. */
-export type Answer = PromiseSettledResult<string>
+export type Answer = string | { readonly reason: unknown }
 
 /** Sends jobs in one round trip. */
 export function send(connection: Connection, jobs: readonly NewJob[]): Promise<Answer[]> {
@@ -30,22 +30,19 @@ export async function sendTelling(
   })
   const [call] = calls
   if (call && calls.length === 1)
-    return Promise.allSettled([call.script.run(client, call.keys, call.args)])
-  for (const { script } of calls) script.define(client)
+    return [await callOn<string>(client, call).catch((reason: unknown) => ({ reason }))]
   const steps = client.pipeline()
-  for (const { script, keys, args } of calls) script.add(client, steps, keys, args)
-  const replies = await steps.exec().catch((reason: unknown) => reason as Error)
-  if (!Array.isArray(replies)) return jobs.map(() => ({ status: 'rejected', reason: replies }))
-  return replies.map(([error, id]) =>
-    error ? { status: 'rejected', reason: error } : { status: 'fulfilled', value: String(id) },
-  )
+  for (const each of calls) void callOn(steps, each)
+  const replies = await steps.exec().catch((reason: unknown) => ({ reason }))
+  if (!Array.isArray(replies)) return jobs.map(() => ({ reason: replies?.reason }))
+  return replies.map(([error, id]) => (error ? { reason: error } : (id as string)))
 }
 
 /** In this turn, so that what is sent before it comes before it. */
 export async function sendOne(connection: Connection, job: NewJob): Promise<string> {
   const [answer] = await send(connection, [job])
-  if (answer?.status !== 'fulfilled') throw answer?.reason
-  return answer.value
+  if (typeof answer !== 'string') throw answer?.reason
+  return answer
 }
 
 /** As many at a time as one round trip takes. */

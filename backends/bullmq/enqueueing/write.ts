@@ -1,4 +1,4 @@
-import { DatabaseError } from '../../../lib/errors/errors'
+import { DatabaseError, DatabaseUnreachableError } from '../../../lib/errors/errors'
 import type { Order } from '../../../lib/order'
 import type { RawRow } from '../../database/row'
 import type { Connection } from '../connection'
@@ -16,6 +16,8 @@ const ATTEMPTS = 100
 const AT_ONCE = 3
 
 export interface Written {
+  /** The id that was to be written. */
+  readonly of: string
   readonly id: string
   readonly taskName: string
   /** Made on demand: of many rows few are looked at. */
@@ -46,13 +48,13 @@ export async function writeOrders(
   const chosen = chosenOf(jobs)
   let failed: { readonly reason: unknown } | undefined
   for await (const [portion, answers] of sent(connection, chosen.jobs, () => !failed)) {
-    const written = await Promise.allSettled(
-      portion.map((job, i) => writtenOf(connection, job, answers[i], alias)),
+    const standing = await standingIn(connection, portion, answers, alias)
+    const written = portion.flatMap((job, i) =>
+      answers[i] === job.id ? [ownOf(job)] : (standing.written.get(job) ?? []),
     )
-    for (const [i, each] of written.entries())
-      if (each.status === 'fulfilled') byId.set(portion[i]?.id ?? '', each.value)
-    onWritten(written.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])))
-    failed ??= written.find((each) => each.status === 'rejected')
+    for (const each of written) byId.set(each.of, each)
+    onWritten(written)
+    failed ??= standing.failed
   }
   if (failed) {
     const reason = explained(failed.reason, connection.client, alias)
@@ -85,20 +87,52 @@ async function* sent(
   }
 }
 
-async function writtenOf(
+interface Standing {
+  readonly written: ReadonlyMap<NewJob, Written>
+  readonly failed: { readonly reason: unknown } | undefined
+}
+
+/** What stands for those whose answer is not their own id. */
+async function standingIn(
+  connection: Connection,
+  jobs: readonly NewJob[],
+  answers: readonly Answer[],
+  alias: string,
+): Promise<Standing> {
+  const written = new Map<NewJob, Written>()
+  let failed: Standing['failed']
+  const others = jobs.flatMap((job, i) => (answers[i] === job.id ? [] : [{ job, at: i }]))
+  await Promise.all(
+    others.map(async ({ job, at }) => {
+      try {
+        const answer = answers[at]
+        if (typeof answer !== 'string') throw answer?.reason
+        written.set(job, await standsFor(connection, job, answer, alias))
+      } catch (reason) {
+        failed ??= { reason }
+      }
+    }),
+  )
+  return { written, failed }
+}
+
+function ownOf({ id, order, row }: NewJob): Written {
+  return { of: id, id, taskName: order.task.name, row, isNew: true }
+}
+
+async function standsFor(
   connection: Connection,
   job: NewJob,
-  answer: Answer | undefined,
+  holder: string,
   alias: string,
 ): Promise<Written> {
-  if (answer?.status !== 'fulfilled') throw answer?.reason
-  const { id, order, row, key } = job
+  const { id, order, key } = job
   const { name: taskName } = order.task
-  let holderId = answer.value
+  let holderId = holder
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (holderId === id || key === null) return { id, taskName, row, isNew: true }
-    const standing = await standingFor(connection, { order, key }, holderId, alias)
-    if (standing) return { id: standing.row_key, taskName, row: () => standing, isNew: false }
+    if (holderId === id || key === null) return ownOf(job)
+    const row = await standingFor(connection, { order, key }, holderId, alias)
+    if (row) return { of: id, id: row.row_key, taskName, row: () => row, isNew: false }
     ;[, holderId] = await Promise.all([letGo(connection, key, holderId), sendOne(connection, job)])
   }
   throw new DatabaseError(
@@ -120,7 +154,8 @@ function failure(cause: unknown, { jobs, done, chosen }: Failed): unknown {
   if (jobs.length === 1 || (count === 0 && !isAway(cause))) return cause
   const from = jobs.findIndex((job) => !isDone(job))
   const what = cause instanceof Error ? cause.message : String(cause)
-  return new DatabaseError(
+  const Kind = isAway(cause) ? DatabaseUnreachableError : DatabaseError
+  return new Kind(
     `${count} of ${jobs.length} tasks of one enqueueMany are enqueued; then Redis failed: ${what}`,
     `Enqueue the others again, from calls[${from}] on; of these some may have been written${isAway(cause) ? ', since the answer was lost' : ''}.`,
     { cause },

@@ -26,13 +26,7 @@ export async function addRelayed(
   alias: string,
 ): Promise<ReadonlyMap<ClaimedRow, unknown>> {
   const refused = new Map<ClaimedRow, unknown>()
-  const jobs: RelayedJob[] = []
-  for (const row of rows)
-    try {
-      jobs.push(relayedJob(connection.names, row, keys.get(row.key)))
-    } catch (error) {
-      refused.set(row, error)
-    }
+  const jobs = rows.map((row) => relayedJob(connection.names, row, keys.get(row.key)))
   if (jobs.length === 0) return refused
   const answers = await sendTelling(connection, jobs, toldWith(jobs))
   for (const job of jobs) keepErrors(connection, job)
@@ -80,7 +74,7 @@ async function settle(
 }
 
 function idIn(answer: Answer | undefined): string {
-  if (answer?.status === 'fulfilled') return answer.value
+  if (typeof answer === 'string') return answer
   throw answer?.reason
 }
 

@@ -1,7 +1,7 @@
 import { clock, OVER } from '../../../lib/clock'
 import { briefly } from '../../../lib/errors/error-record'
 import { log } from '../../../lib/events/logger'
-import type { Chore, ClaimedRow, PruneQuery, Wakeup } from '../../../lib/store'
+import type { Chore, ClaimedRow, PruneQuery, Store, Wakeup } from '../../../lib/store'
 import type { Movable } from '../../database/moving/movable'
 import { newId } from '../../ids'
 import { Busy } from './busy'
@@ -19,6 +19,10 @@ const LONGEST_PAUSE_MS = 1_000
 /** The same after an error. */
 const AGAIN_MS = 250
 const LATEST_AGAIN_MS = 5_000
+/** For so many ms a row is put off that Redis does not take, though it answers: others go on. */
+const PUT_OFF_MS = 30_000
+/** After a failure rounds are smaller by this factor, until one row is left. */
+const SMALLER = 8
 /** Pauses vary by this share, so that relays started together do not look together. */
 const JITTER = 0.3
 
@@ -43,6 +47,7 @@ export class Relay implements Chore {
   #isWoken = false
   #rescueAt = Number.NEGATIVE_INFINITY
   #failures = 0
+  #limit = BATCH
   #moved = 0
 
   constructor(settings: RelaySettings) {
@@ -63,6 +68,7 @@ export class Relay implements Chore {
     let pause = FIRST_PAUSE_MS
     while (!signal.aborted) {
       this.#isWoken = false
+      const limit = this.#limit
       const found = await this.#round().catch((error: unknown) => {
         if (this.#failures++ === 0)
           log.warn(
@@ -75,7 +81,7 @@ export class Relay implements Chore {
         this.#failures = 0
       }
       if (found) pause = FIRST_PAUSE_MS
-      if (found === BATCH || this.#isWoken) continue
+      if (found === limit || (found !== undefined && this.#isWoken)) continue
       this.#busy.end()
       await this.#rest(found === undefined ? this.#againMs() : varied(pause), signal)
       pause = this.#isWoken ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, pause * 2)
@@ -116,19 +122,32 @@ export class Relay implements Chore {
     }
     const claimedAt = clock.now()
     const filter = { workerId: this.#workerId, queues, excludeQueues: [] }
-    const { claimed, failure } = await store.exchange([], BATCH, filter)
+    const { claimed, failure } = await store.exchange([], this.#limit, filter)
     if (failure !== undefined) throw failure
     if (claimed.length === 0) return 0
     const { there, failed } = await moves
       .move(claimed, { ...rows, until: claimedAt + (RELAY_LEASE_SECONDS * 1000) / 2 })
       .catch(async (error: unknown) => {
-        await store.release(claimed).catch(() => {})
+        await this.#putOff(store, claimed).catch(() => {})
         throw error
       })
+    this.#limit = Math.min(BATCH, this.#limit * 2)
     await Promise.all([rows.remove(there), failed.length > 0 && store.exchange(failed, 0, filter)])
     this.#moved += there.length
     this.#tell(claimed)
     return claimed.length
+  }
+
+  /** Gives rows back that could not be moved. If it was one alone while Redis answers, it is the row that is not taken. */
+  async #putOff(store: Store, rows: readonly ClaimedRow[]): Promise<void> {
+    this.#limit = Math.max(1, Math.floor(rows.length / SMALLER))
+    const isOfRow =
+      rows.length === 1 &&
+      (await this.#settings.moves.ping().then(
+        () => true,
+        () => false,
+      ))
+    await store.release(rows, isOfRow ? PUT_OFF_MS : undefined)
   }
 
   #tell(claimed: readonly ClaimedRow[]): void {

@@ -3,7 +3,6 @@ import { tasks } from '../../../lib/registry'
 import type { ClaimedRow } from '../../../lib/store'
 import { storedKey, userKey } from '../../keys'
 import { type BareJob, KEY_MS } from '../enqueueing/new-job'
-import { assertFits } from '../enqueueing/size'
 import { dataOf } from '../job'
 import { bullPriority, type Names } from '../names'
 
@@ -14,13 +13,12 @@ export interface RelayedJob extends BareJob {
   readonly argsKwargs: string
 }
 
-/** `key`: of the row, as the column has it. @throws InvalidTaskError for arguments that no Redis takes */
+/** `key`: of the row, as the column has it. */
 export function relayedJob(names: Names, row: ClaimedRow, key: string | undefined): RelayedJob {
   const { values, options } = row
   const { id, args, kwargs, priority, queueName, taskName, enqueuedAt, runAfter } = values
   const argsKwargs = JSON.stringify({ args, kwargs })
   const data = dataOf(argsKwargs, Object.keys(options).length > 0 ? JSON.stringify(options) : null)
-  assertFits(data, taskName)
   const timestamp = enqueuedAt?.getTime() ?? Date.now()
   const delay = runAfter ? runAfter.getTime() - timestamp || -1 : 0
   const urgency = bullPriority(priority)

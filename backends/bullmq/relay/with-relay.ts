@@ -12,7 +12,7 @@ export function withRelay(store: Store, relay: Relay): Store {
       return deleted + (await relay.prune({ ...query, onProgress }))
     },
     close: async () => {
-      await relay.close()
+      await relay.close().catch(() => {})
       await close.call(store)
     },
   }

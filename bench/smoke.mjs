@@ -69,7 +69,7 @@ void test('every contender has its file, and every reference takes part', () => 
   for (const [measure, byDatabase] of Object.entries(references)) {
     const jobs = measures
       .find(({ name }) => name === measure)
-      .jobs({ databases: ['postgres', 'mariadb', 'mysql', 'sqlite'], quick: false })
+      .jobs({ databases: ['postgres', 'mariadb', 'mysql', 'sqlite', 'redis'], quick: false })
     for (const [database, who] of Object.entries(byDatabase))
       assert.ok(
         jobs.some((job) => job.database === database && job.who === who),

@@ -4,12 +4,16 @@ import { NotSupportedError, ResultNotFoundError } from '../../lib/errors/errors'
 import { heard } from '../../lib/events/logger'
 import { taskEnqueued } from '../../lib/events/signals'
 import { logEnqueued } from '../../lib/events/task-log'
+import type { Browser } from '../../lib/browser'
 import type { Order } from '../../lib/order'
+import type { FlowPlan } from '../../lib/row/flow-parts'
 import { TaskResult } from '../../lib/result'
 import type { Counts } from '../../lib/row/record'
 import type { SlotRow } from '../../lib/row/slot'
+import { flowOrders } from '../database/flows/flow-orders'
 import { type RawRow, valuesOf } from '../database/row'
 import { isUuid, newId } from '../ids'
+import { RedisBrowser } from './browsing/browser'
 import { countAhead } from './browse/ahead'
 import { countJobs, listJobs, type Wanted } from './browse/look-through'
 import { newestSlot } from './browse/newest-slot'
@@ -17,6 +21,7 @@ import { cancelJob } from './changes/cancel'
 import { retryJob } from './changes/retry'
 import type { Connection } from './connection'
 import { type Written, writeOrders } from './enqueueing/write'
+import { writeFlow } from './flows/write'
 import { rawOf } from './job'
 import { OnRedis } from './on-redis'
 import { jobById, namesOf } from './read'
@@ -58,6 +63,13 @@ export abstract class RedisBackend extends OnRedis {
     return written.map((each) => results.get(each) ?? this.#result(each.row, !each.isNew))
   }
 
+  /** One transaction of Redis. */
+  override async enqueueFlow(plan: FlowPlan<Order>): Promise<TaskResult<unknown>[]> {
+    const orders = flowOrders(plan, newId)
+    const written = await this.within((connection) => writeFlow(connection, orders, this.alias))
+    return written.map((each) => this.#announced(each))
+  }
+
   override async getResult(id: string): Promise<TaskResult<unknown>> {
     const uuid = idOf(id)
     const job = await this.within((connection) => jobById(connection, this.settings.queues, uuid))
@@ -68,7 +80,7 @@ export abstract class RedisBackend extends OnRedis {
   /** A waiting task is FAILED at once; a running one as soon as its worker, in any process, hears of it or renews its lease. */
   override async cancel({ id }: TaskResult<unknown>): Promise<boolean> {
     const done = await this.within((connection) =>
-      cancelJob(connection, this.settings.queues, dashed(id)),
+      cancelJob(connection, { alias: this.alias, queues: this.settings.queues }, dashed(id)),
     )
     return done !== 'nothing'
   }
@@ -116,6 +128,16 @@ export abstract class RedisBackend extends OnRedis {
       wanted: isAll ? undefined : namesOf(connection, wanted),
       all: namesOf(connection, own),
     }
+  }
+
+  override async openBrowser(): Promise<Browser> {
+    return new RedisBrowser({
+      backend: this,
+      alias: this.alias,
+      queues: this.settings.queues,
+      within: (work) => this.within(work),
+      resultOf: (job) => this.#result(() => rawOf(job, this.alias)),
+    })
   }
 
   #result(row: () => RawRow, isDuplicate = false): TaskResult<unknown> {

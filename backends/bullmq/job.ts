@@ -23,6 +23,10 @@ export const FIELD = {
   cancel: 'tasks:cancel',
   /** JSON: `{ exceptionClassPath, traceback }`, of a job that is failed. */
   error: 'tasks:error',
+  /** Of a member of a flow: its key, as the column `unique_key`. */
+  member: 'tasks:member',
+  /** JSON: what `options` says of a flow, where the key does not say all of it. */
+  flow: 'tasks:flow',
 } as const
 
 /** In which of BullMQ's collections a job is: `parked` is `waiting-children`, `waiting` any other in which it waits. */
@@ -99,6 +103,11 @@ export function rawOf(job: Job, alias: string): RawRow & { readonly fault?: stri
   }
 }
 
+/** Whether a job is of a flow, so that the code of flows is needed. */
+export function isOfFlow({ fields }: Pick<Job, 'fields'>): boolean {
+  return fields[FIELD.flow] !== undefined || fields[FIELD.member] !== undefined
+}
+
 /**
  * Those that `FIELD.workers` names, and that of the latest claim, which BullMQ names. What somebody wrote in place of a list
  * stays, so that the row is found to be malformed.
@@ -161,6 +170,8 @@ function progressOf(progress: string | undefined): string | null {
 }
 
 function keyOf({ state, fields }: Job): string | null {
+  const member = fields[FIELD.member]
+  if (member !== undefined) return member
   const key = fields['deid'] ?? null
   if (state === 'waiting' || state === 'parked') return key
   const claimed = keyAfter('claim', key)

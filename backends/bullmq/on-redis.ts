@@ -86,7 +86,7 @@ export abstract class OnRedis extends TaskBackend {
     this.#opened = undefined
   }
 
-  /** Errors of Redis are explained. */
+  /** Errors of Redis are explained. @internal Its type would have every app need the types of ioredis. */
   protected async within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = this.connected()
     try {
@@ -96,7 +96,7 @@ export abstract class OnRedis extends TaskBackend {
     }
   }
 
-  /** A worker sends many commands in one turn, an app mostly one. */
+  /** A worker sends many commands in one turn, an app mostly one. @internal As for `within`. */
   protected connected(): Connection {
     return (this.#opened ??= this.#connect(30, false))
   }

@@ -13,6 +13,7 @@
  */
 
 const OURS = 'typeorm-tasks'
+const OURS_ON_REDIS = 'typeorm-tasks-redis'
 
 /** What its authors recommend for throughput, by the sweep of `--sweep graphile-worker`. */
 const graphile = (concurrentJobs, size) => ({
@@ -68,7 +69,7 @@ export const entries = [
       'drain enqueue latency',
     ],
   ]),
-  // Beside those on PostgreSQL, to be compared with them.
+  // Beside those on PostgreSQL, to be compared with them; beside ours on Redis they stand below.
   ...on(
     'postgres',
     [
@@ -99,6 +100,27 @@ export const entries = [
     ['plainjob', 'plainjob', {}, 0.5, 'drain wide enqueue latency'],
     ['plainjob, poll 10 ms', 'plainjob', { pollIntervall: 10 }, 1, 'latency'],
   ]),
+  // Both at the same concurrency, and both keep results.
+  ...on('redis', [
+    ['BullMQ', 'bullmq-redis', { concurrency: 10 }, 1, 'drain wide waiting enqueue latency'],
+    [
+      'BullMQ, pipelines',
+      'bullmq-redis',
+      { concurrency: 10, pipelines: true },
+      1,
+      'drain wide waiting enqueue latency',
+    ],
+    [OURS, OURS_ON_REDIS, { concurrency: 10 }, 1, 'drain wide waiting enqueue latency'],
+    ['BullMQ best', 'bullmq-redis', { concurrency: 200 }, 1, 'drain large waiting'],
+    [
+      'BullMQ best, pipelines',
+      'bullmq-redis',
+      { concurrency: 200, pipelines: true },
+      1,
+      'drain large waiting',
+    ],
+    [`${OURS} best`, OURS_ON_REDIS, { concurrency: 200 }, 1, 'drain large waiting'],
+  ]),
 ]
 
 /** What the ratios of a table are to. */
@@ -108,9 +130,16 @@ export const references = {
     mariadb: 'raw:batch best',
     mysql: 'raw:batch best',
     sqlite: 'plainjob',
+    redis: 'BullMQ',
   },
-  enqueue: { postgres: 'raw', mariadb: 'raw', mysql: 'raw', sqlite: 'plainjob' },
-  latency: { postgres: 'graphile-worker', mariadb: OURS, mysql: OURS, sqlite: OURS },
+  enqueue: { postgres: 'raw', mariadb: 'raw', mysql: 'raw', sqlite: 'plainjob', redis: 'BullMQ' },
+  latency: {
+    postgres: 'graphile-worker',
+    mariadb: OURS,
+    mysql: OURS,
+    sqlite: OURS,
+    redis: 'BullMQ',
+  },
 }
 
 /** @returns {Entry[]} */

@@ -5,10 +5,13 @@ import { bench, repository } from './prepare.mjs'
 
 const [BEGIN, END] = ['<!-- figures: begin -->', '<!-- figures: end -->']
 const DATABASES = ['PostgreSQL', 'MariaDB', 'MySQL', 'SQLite']
+const REDIS = 'Redis'
 const [OURS, BEST] = ['typeorm-tasks', 'typeorm-tasks best']
 
 const DRAIN = 'Drain of no-op tasks'
 const ENQUEUE = 'Enqueue, tasks/s'
+const PROCESSES = 'Several worker processes on one queue, all together'
+const LATENCY = 'Latency of an idle worker, ms'
 
 /** A line: its label, where its figures are, and beside whom they stand. `of`: columns, by the title of the table. */
 const LINES = [
@@ -53,7 +56,7 @@ const LINES = [
   enqueued('`enqueue`, 20 at a time', '20 producers'),
   enqueued('`enqueueMany`, 1,000 a call', 'bulk'),
   line('an idle worker starts a task after (p50, p99), in ms', {
-    title: 'Latency of an idle worker, ms',
+    title: LATENCY,
     columns: ['p50', 'p99'],
     who: OURS,
     beside: [['graphile-worker', 'graphile-worker']],
@@ -69,7 +72,7 @@ const LINES = [
     },
   ),
   line('four worker processes: tasks a second, all together', {
-    title: 'Several worker processes on one queue, all together',
+    title: PROCESSES,
     columns: ['tasks/s'],
     who: '4 processes',
     beside: [['1 process', 'one process']],
@@ -103,7 +106,22 @@ const LINES = [
   ),
 ]
 
-/** The table for the docs. `results`: the text of RESULTS.md. */
+/** On Redis: who, beside whom. */
+const LINES_ON_REDIS = [
+  onRedis('draining tasks that do nothing, ten at a time', DRAIN, '60,000, tasks/s'),
+  onRedis('… 200 at a time', DRAIN, '60,000, tasks/s', [BEST, 'BullMQ best']),
+  onRedis('… that wait for 2 ms, ten at a time', 'Drain of tasks that await 2 ms', 'tasks/s'),
+  onRedis('`enqueue`, one after another', ENQUEUE, 'one producer'),
+  onRedis('`enqueue`, 20 at a time', ENQUEUE, '20 producers'),
+  onRedis('`enqueueMany`, 1,000 a call', ENQUEUE, 'bulk'),
+  onRedis('two worker processes, all together', PROCESSES, 'tasks/s', [
+    '2 processes',
+    'BullMQ, 2 processes',
+  ]),
+  onRedis('an idle worker starts a task after (p50), in ms', LATENCY, 'p50'),
+]
+
+/** The tables for the docs. `results`: the text of RESULTS.md. */
 export function figuresOf(results) {
   const [, when = '?'] = /^(\d{4}-\d\d-\d\d);/m.exec(results) ?? []
   const tables = tablesOf(results)
@@ -122,7 +140,26 @@ export function figuresOf(results) {
     ...rows
       .filter((cells) => cells.slice(1).join('') !== '')
       .map((cells) => `| ${cells.join(' | ')} |`),
+    ...figuresOnRedis(tables),
   ].join('\n')
+}
+
+function figuresOnRedis(tables) {
+  const rows = LINES_ON_REDIS.flatMap(({ label, title, column, who: [ours, theirs] }) => {
+    const [own, other] = [ours, theirs].map((who) => tables(title, REDIS, who, column))
+    if (own === undefined) return []
+    const ratio = (valueOf(own) / valueOf(other)).toFixed(2)
+    return [`| ${label} | ${own} | ${ratio} |`]
+  })
+  if (rows.length === 0) return []
+  return [
+    '',
+    '[On Redis](redis.md), beside BullMQ with its own worker at the same concurrency:',
+    '',
+    '| | typeorm-tasks | × BullMQ |',
+    '|---|---|---|',
+    ...rows,
+  ]
 }
 
 /** The part of a page between the marks. */
@@ -150,6 +187,10 @@ function line(label, place) {
   return { label, ...place }
 }
 
+function onRedis(label, title, column, who = [OURS, 'BullMQ']) {
+  return { label, title, column, who }
+}
+
 function drained(label, column, who, beside) {
   return line(label, { title: DRAIN, columns: [column], who, beside })
 }
@@ -174,7 +215,7 @@ function tablesOf(results) {
     const [title, ...rest] = section.split('\n')
     let head
     for (const cells of rest.filter((text) => text.startsWith('|')).map(cellsOf)) {
-      if (DATABASES.includes(cells[0])) head = cells
+      if ([...DATABASES, REDIS].includes(cells[0])) head = cells
       else if (head !== undefined)
         head.slice(1).forEach((column, i) => {
           const key = [title, head[0], cells[0], column].join('|')

@@ -131,6 +131,27 @@ const goals = [
     ],
   },
   {
+    goal: "Redis: drain of 60,000 at a concurrency of 10 / 200: ≥ 1.0 × BullMQ's Worker, with and without pipelines",
+    parts: [
+      { of: ratio('drain', 'redis', OURS, 'BullMQ', 'rate'), least: 1 },
+      { of: ratio('drain', 'redis', OURS, 'BullMQ, pipelines', 'rate'), least: 1 },
+      { of: ratio('drain', 'redis', BEST, 'BullMQ best', 'rate'), least: 1 },
+      { of: ratio('drain', 'redis', BEST, 'BullMQ best, pipelines', 'rate'), least: 1 },
+    ],
+  },
+  {
+    goal: 'Redis: enqueue, one producer / 20 producers / bulk: ≥ 0.8 × BullMQ, with and without pipelines; two worker processes > one',
+    parts: [
+      ...['BullMQ', 'BullMQ, pipelines'].flatMap((other) =>
+        ['one', 'twenty', 'bulk'].map((metric) => ({
+          of: ratio('enqueue', 'redis', OURS, other, metric),
+          least: 0.8,
+        })),
+      ),
+      { of: ratio('processes', 'redis', '2 processes', '1 process', 'rate'), least: 1.01 },
+    ],
+  },
+  {
     goal: 'latency p50 of an idle worker on one machine, SQLite / MariaDB / MySQL: ≤ 5 ms',
     parts: ['sqlite', 'mariadb', 'mysql'].map((database) => ({
       of: value('latency', database, OURS, 'p50'),

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-const DATABASES = ['postgres', 'mariadb', 'mysql', 'sqlite']
+const DATABASES = ['postgres', 'mariadb', 'mysql', 'sqlite', 'redis']
 
 export const usage = `npm run bench -- [options]
 

@@ -6,7 +6,13 @@ import { judged } from './goals.mjs'
 import { median } from './numbers.mjs'
 import { bench, repository } from './prepare.mjs'
 
-const NAMES = { postgres: 'PostgreSQL', mariadb: 'MariaDB', mysql: 'MySQL', sqlite: 'SQLite' }
+const NAMES = {
+  postgres: 'PostgreSQL',
+  mariadb: 'MariaDB',
+  mysql: 'MySQL',
+  sqlite: 'SQLite',
+  redis: 'Redis',
+}
 
 /** What the machine was like when the run began. */
 export function machine() {

@@ -13,7 +13,7 @@ export const claim = {
   jobs({ databases, quick, servers }) {
     const unit = quick ? 10_000 : 100_000
     return databases
-      .filter((database) => database !== 'sqlite')
+      .filter((database) => database !== 'sqlite' && database !== 'redis')
       .flatMap((database) =>
         [10, 100].map((room) => ({
           database,

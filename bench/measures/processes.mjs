@@ -4,13 +4,23 @@ import { cpuOf } from '../lib/cpu.mjs'
 import { now } from '../lib/numbers.mjs'
 import { filled } from './drain.mjs'
 
-const NUMBERS = { postgres: [1, 2, 4], mariadb: [1, 2, 4, 8], mysql: [1, 8], sqlite: [1, 4] }
-const entry = { contender: 'typeorm-tasks', settings: {} }
+const NUMBERS = {
+  postgres: [1, 2, 4],
+  mariadb: [1, 2, 4, 8],
+  mysql: [1, 8],
+  sqlite: [1, 4],
+  redis: [1, 2],
+}
+const OURS = { contender: 'typeorm-tasks', settings: {} }
+const ON_REDIS = [
+  { contender: 'typeorm-tasks-redis', settings: { concurrency: 10 } },
+  { contender: 'bullmq-redis', settings: { concurrency: 10 }, name: 'BullMQ, ' },
+]
 
 export const processes = {
   name: 'processes',
   title: 'Several worker processes on one queue, all together',
-  note: 'typeorm-tasks at default settings; to the last stored completion; the first tenth is not measured.',
+  note: 'typeorm-tasks at default settings, on Redis beside BullMQ at the same concurrency; to the last stored completion; the first tenth is not measured.',
   columns: {
     rate: 'tasks/s',
     serverCpu: 'server CPU s per 1,000',
@@ -24,27 +34,33 @@ export const processes = {
 
   jobs({ databases, quick, servers }) {
     const count = quick ? 4_000 : 150_000
-    const job = (database, number) => ({
+    const job = (entry, database, number) => ({
       database,
-      who: number === 1 ? '1 process' : `${number} processes`,
-      run: () => run(servers, database, number, count),
+      who: `${entry.name ?? ''}${number === 1 ? '1 process' : `${number} processes`}`,
+      run: () => run(servers, { ...entry, database, number }, count),
     })
-    return databases.flatMap((database) => NUMBERS[database].map((number) => job(database, number)))
+    return databases.flatMap((database) =>
+      (database === 'redis' ? ON_REDIS : [OURS]).flatMap((entry) =>
+        NUMBERS[database].map((number) => job(entry, database, number)),
+      ),
+    )
   },
 }
 
-function run(servers, database, number, count) {
-  return servers.withDatabase(database, async (address, server) => {
+function run(servers, entry, count) {
+  return servers.withDatabase(entry.database, async (address, server) => {
     await filled(entry, address, count)
     await server.analyse(address)
     await server.settle()
     const workers = await Promise.all(
-      Array.from({ length: number }, () => Child.start(entry.contender, address, entry.settings)),
+      Array.from({ length: entry.number }, () =>
+        Child.start(entry.contender, address, entry.settings),
+      ),
     )
     try {
       const deadlocks = (await server.deadlocks?.()) ?? 0
       const numbers = await drained(workers, address, count)
-      await assertEmpty(address)
+      await assertEmpty(entry, address)
       return { ...numbers, deadlocks: ((await server.deadlocks?.()) ?? 0) - deadlocks }
     } finally {
       await Promise.all(workers.map((worker) => worker.end()))
@@ -89,7 +105,7 @@ async function stored(workers, wanted) {
   }
 }
 
-async function assertEmpty(address) {
+async function assertEmpty(entry, address) {
   const left = await withChild(entry.contender, address, entry.settings, (child) =>
     child.ask('left'),
   )

@@ -29,9 +29,8 @@ export const startup = {
 
   jobs({ databases, quick, servers }) {
     const times = quick ? 3 : 7
-    const wanted = quick
-      ? databases.filter((database) => database !== 'mariadb' && database !== 'mysql')
-      : databases
+    const left = quick ? ['mariadb', 'mysql', 'redis'] : ['redis']
+    const wanted = databases.filter((database) => !left.includes(database))
     return wanted.flatMap((database) =>
       Object.entries(commands).map(([who, args]) => ({
         database,

@@ -13,7 +13,11 @@ const GRIDS = {
     localConcurrency,
     burstWhenBatchFull: true,
   })),
-  'bullmq-redis': [10, 50, 100, 200, 500].map((concurrency) => ({ concurrency })),
+  'bullmq-redis': pairs([10, 50, 100, 200, 500], [0, 1], (concurrency, pipelines) => ({
+    concurrency,
+    pipelines,
+  })),
+  'typeorm-tasks-redis': [10, 50, 100, 200, 500].map((concurrency) => ({ concurrency })),
   'typeorm-tasks': [10, 100, 400, 800, 1_600].map((concurrency) => ({ concurrency })),
   'raw-postgres': pairs([100, 500, 1_000], [1, 2], (size, connections) => ({ size, connections })),
 }
@@ -23,7 +27,7 @@ export function sweepOf(contender) {
   const grid = GRIDS[contender]
   if (grid === undefined)
     throw new Error(`--sweep: there is no "${contender}", but ${Object.keys(GRIDS).join(', ')}.`)
-  const server = contender === 'bullmq-redis' ? 'redis' : 'postgres'
+  const server = contender.endsWith('-redis') ? 'redis' : 'postgres'
   return {
     name: 'sweep',
     title: `Settings of ${contender}: a drain of 60,000 no-op tasks`,

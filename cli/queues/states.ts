@@ -1,4 +1,4 @@
-import type * as listBrowser from '../../dashboard/browsing/list-browser'
+import type * as listBrowser from '../../lib/browsing/list-browser'
 import type { TaskBackend } from '../../lib/backend'
 import type { Browser, Pause, QueueState } from '../../lib/browser'
 import { NotSupportedError } from '../../lib/errors/errors'
@@ -30,7 +30,7 @@ async function browserOf(backend: TaskBackend): Promise<Browser> {
     return await backend.openBrowser()
   } catch (error) {
     if (!(error instanceof NotSupportedError)) throw error
-    const { ListBrowser } = require('../../dashboard/browsing/list-browser') as typeof listBrowser
+    const { ListBrowser } = require('../../lib/browsing/list-browser') as typeof listBrowser
     return new ListBrowser(backend)
   }
 }

@@ -1,7 +1,7 @@
 import { NotSupportedError, type TaskBackend } from '../../index'
 import type { Browser } from '../../lib/browser'
 import { CLOSED, Refused } from '../security/access'
-import { ListBrowser } from './list-browser'
+import { ListBrowser } from '../../lib/browsing/list-browser'
 
 /** What a page looks at its backends through: opened once, when somebody asks for the first time. */
 export class Browsers {

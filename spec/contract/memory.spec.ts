@@ -18,6 +18,7 @@ describe('the store of the Memory backend', () =>
     {
       ordersAll: true,
       skipsLocked: false,
+      sharesPlace: true,
       takesOddIds: true,
       keepsAnyText: true,
       keepsAnyInstant: true,

@@ -19,6 +19,8 @@ export interface StoreAbilities {
   readonly ordersAll: boolean
   /** It passes over rows that others have locked, rather than wait for them. */
   readonly skipsLocked: boolean
+  /** Backends of several aliases keep their rows in one place, such as a table, so that one can list those of all. */
+  readonly sharesPlace: boolean
   /** It takes rows whose id is not written as ids are. */
   readonly takesOddIds: boolean
   /** Its JSON columns keep text that is no JSON. */

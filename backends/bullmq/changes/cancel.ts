@@ -1,8 +1,9 @@
 import { recordOf } from '../../../lib/errors/error-record'
 import { TaskCancelled } from '../../../lib/errors/run-errors'
 import type { Connection } from '../connection'
+import type * as byHand from '../flows/by-hand'
 import { FIELD } from '../job'
-import { namesOf, QUEUE_OF } from '../read'
+import { jobById, namesOf, QUEUE_OF } from '../read'
 import { Script } from '../script'
 import { failureOf } from './failure'
 
@@ -13,7 +14,7 @@ export type Cancelled = 'ended' | 'asked' | 'nothing'
  * A job that waits is failed at once, wherever it waits. Of one that runs the lock is changed to another value, so that BullMQ
  * refuses every outcome of its token: its worker takes the new value when it hears of the cancel, and can end it as cancelled only.
  */
-const CANCEL = new Script<Cancelled>(
+const CANCEL = new Script<Cancelled | 'ended-of-flow'>(
   'cancel',
   `${QUEUE_OF}
 local id = ARGV[2]
@@ -44,22 +45,43 @@ if known[3] then
   local first = string.sub(known[3], 1, 2)
   if (first == 'f:' or first == 'd:') and redis.call('GET', key) == id then redis.call('DEL', key) end
 end
-return 'ended'`,
+return redis.call('HEXISTS', job, '${FIELD.member}') == 1 and 'ended-of-flow' or 'ended'`,
 )
 
+interface Place {
+  readonly alias: string
+  /** Our names. */
+  readonly queues: readonly string[]
+}
+
 /** In any process: the worker of a job that runs hears of it, or sees it when it renews the lock. */
-export function cancelJob(
+export async function cancelJob(
   connection: Connection,
-  queueNames: readonly string[],
+  { alias, queues: queueNames }: Place,
   id: string,
 ): Promise<Cancelled> {
   const { client, names } = connection
   const { failedReason, stacktrace, error } = failureOf(recordOf(new TaskCancelled()))
   const queues = JSON.stringify(namesOf(connection, queueNames))
   const told = JSON.stringify({ what: 'cancel', key: id })
-  return CANCEL.run(
+  const done = await CANCEL.run(
     client,
     [names.ids, names.wakeups, names.keys],
     [names.beginning, id, queues, told, failedReason, stacktrace, error],
   )
+  if (done === 'ended-of-flow') await settledAfter(connection, alias, queueNames, id)
+  return done === 'ended-of-flow' ? 'ended' : done
+}
+
+/** What waits for a member of a flow that has ended without a worker. */
+async function settledAfter(
+  connection: Connection,
+  alias: string,
+  queues: readonly string[],
+  id: string,
+): Promise<void> {
+  const job = await jobById(connection, queues, id)
+  if (!job) return
+  const { StepByHand } = require('../flows/by-hand') as typeof byHand
+  await new StepByHand(connection, alias, job).ended()
 }

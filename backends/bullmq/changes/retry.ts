@@ -8,7 +8,9 @@ import { notFailed } from '../../not-failed'
 import { parsed } from '../../parsed'
 import type { Connection } from '../connection'
 import { KEY_MS } from '../enqueueing/new-job'
-import { FIELD, type Job, rawOf, workersOf } from '../job'
+import type * as byHand from '../flows/by-hand'
+import { parkedKey, placeOf } from '../flows/sets'
+import { FIELD, isOfFlow, type Job, rawOf, workersOf } from '../job'
 import { jobById } from '../read'
 import { Script } from '../script'
 import { keyOf, letGo } from '../unique-keys'
@@ -35,7 +37,10 @@ redis.call('ZREM', queue .. 'failed', id)
 redis.call('HDEL', job, 'finishedOn', 'failedReason', 'stacktrace', 'returnvalue', 'progress', '${FIELD.error}', '${FIELD.cancel}')
 redis.call('HSET', job, 'delay', 0, '${FIELD.due}', 0, '${FIELD.errors}', ARGV[6], '${FIELD.workers}', ARGV[7], '${FIELD.until}', claims)
 local priority = tonumber(redis.call('HGET', job, 'priority') or 0)
-if priority > 0 then
+if ARGV[9] == '1' then
+  redis.call('ZADD', queue .. 'waiting-children', ARGV[10], id)
+  redis.call('ZADD', KEYS[4], 0, ARGV[11])
+elseif priority > 0 then
   local counter = redis.call('INCR', queue .. 'pc')
   redis.call('ZADD', queue .. 'prioritized', string.format('%.0f', priority * 0x100000000 + counter % 0x100000000), id)
 else
@@ -63,8 +68,13 @@ export async function retryJob(
 ): Promise<RawRow> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const found = await failedJob(connection, id, asking)
-    const reply = await RETRY.run(...retryOf(connection, found))
-    if (reply === 'done') return (await jobOf(connection, id, asking)).row
+    const step = isOfFlow(found.job) ? stepOf(connection, asking.alias, found.job) : undefined
+    await step?.assertMayWait()
+    const reply = await RETRY.run(...retryOf(connection, found, step?.isStep))
+    if (reply === 'done') {
+      await step?.retried()
+      return (await jobOf(connection, id, asking)).row
+    }
     if (reply !== 'changed')
       await letGo(connection, ...(await leftOver(connection, found, reply, asking)))
   }
@@ -114,7 +124,17 @@ interface Found {
   readonly key: string | null
 }
 
-function retryOf(connection: Connection, { job, row, key }: Found): Parameters<typeof RETRY.run> {
+function stepOf(...given: ConstructorParameters<typeof byHand.StepByHand>): byHand.StepByHand {
+  const { StepByHand } = require('../flows/by-hand') as typeof byHand
+  return new StepByHand(...given)
+}
+
+/** `isStep`: it waits for others of its flow again, which may have been retried, too. */
+function retryOf(
+  connection: Connection,
+  { job, row, key }: Found,
+  isStep = false,
+): Parameters<typeof RETRY.run> {
   const { client, names } = connection
   const { id, queue } = job
   // A FAILED row's errors end with that which made it so.
@@ -122,7 +142,7 @@ function retryOf(connection: Connection, { job, row, key }: Found): Parameters<t
   const last = errors.at(-1) ?? { exceptionClassPath: '', traceback: '' }
   return [
     client,
-    [names.job(queue, id), keyOf(connection, key ?? ''), names.wakeups],
+    [names.job(queue, id), keyOf(connection, key ?? ''), names.wakeups, parkedKey(names)],
     [
       names.job(queue, ''),
       id,
@@ -132,6 +152,9 @@ function retryOf(connection: Connection, { job, row, key }: Found): Parameters<t
       JSON.stringify(withRetry(errors.slice(0, -1), last)),
       JSON.stringify(workersOf(job)),
       JSON.stringify({ what: 'ready', queue: queueName }),
+      isStep ? 1 : 0,
+      Date.now(),
+      placeOf(id, queue),
     ],
   ]
 }

@@ -12,6 +12,8 @@ export interface Call {
   readonly args: unknown[]
 }
 
+const PREFIX = 'typeormTasks:'
+
 /** The arguments that BullMQ's own scripts take. */
 const OWN = 3
 
@@ -66,7 +68,7 @@ function commandFor(
   const own = bullScripts(alias).get(versioned)
   if (!own) throw new Error(`BullMQ has no script "${versioned}".`)
   const { lua, numberOfKeys } = own
-  const command = `typeormTasks:${versioned}`
+  const command = PREFIX + versioned
   if (!(command in client))
     client.defineCommand(command, {
       lua: around(lua, numberOfKeys),
@@ -90,8 +92,15 @@ if ARGV[${channel}] then redis.call('PUBLISH', ARGV[${channel}], ARGV[${message}
 return added`
 }
 
+const NOTHING: readonly string[] = []
+
 /** By the newest slot of a schedule it is known which have had their turn. */
-function moreOf({ key }: BareJob, names: Names, wakeup: Wakeup | undefined): (string | number)[] {
+function moreOf(
+  { key }: BareJob,
+  names: Names,
+  wakeup: Wakeup | undefined,
+): readonly (string | number)[] {
+  if (key === null && !wakeup) return NOTHING
   const schedule = scheduleOf(key)
   const at = schedule && slotIn(schedule, key)
   const slot = schedule && at ? [names.slots, schedule, at.getTime()] : []

@@ -1,9 +1,10 @@
 import { utcText } from '../../../entities/formats'
 import type { Order } from '../../../lib/order'
 import { sharedValues, UNDELAYED } from '../../database/enqueueing/shared-values'
-import { newRow } from '../../database/new-row'
+import type { NewOrder } from '../../database/enqueueing/insert'
+import { newRow, type SharedValues } from '../../database/new-row'
 import type { RawRow } from '../../database/row'
-import { storedKey } from '../../keys'
+import { storedKey, wholeOptions } from '../../keys'
 import { dataOf } from '../job'
 import { bullPriority, type Names } from '../names'
 
@@ -36,43 +37,68 @@ export interface NewJob {
   readonly row: () => RawRow
 }
 
-/** `now`: of this process, in ms since 1970, as BullMQ has its own. */
 /** What adding one needs. */
 export type BareJob = Pick<NewJob, 'id' | 'queue' | 'key' | 'json'>
 
-export function newJob(
+/** Jobs of orders. `now`: of this process, in ms since 1970, as BullMQ has its own. */
+export function newJobs(
   names: Names,
-  { order, id }: { readonly order: Order; readonly id: string },
+  orders: readonly NewOrder[],
   { alias, now }: { readonly alias: string; readonly now: number },
-): NewJob {
+): NewJob[] {
+  let last: { readonly order: Order; readonly shared: SharedValues } | undefined
+  return orders.map((each) => {
+    const { order } = each
+    const shared = last && isAlike(last.order, order) ? last.shared : sharedValues(order, alias)
+    last = { order, shared }
+    return newJob(names, each, shared, now)
+  })
+}
+
+/** Whether what rows of both share is the same: it is read once for all calls of an `enqueueMany` (measured: a tenth of its time). */
+function isAlike(one: Order, other: Order): boolean {
+  return (
+    one.task === other.task &&
+    one.key === null &&
+    other.key === null &&
+    one.flow === other.flow &&
+    one.slot === other.slot &&
+    one.trace === other.trace
+  )
+}
+
+function newJob(names: Names, { order, id }: NewOrder, shared: SharedValues, now: number): NewJob {
   const { task, argsKwargs } = order
-  const shared = sharedValues(order, alias)
   const key = storedKey(order.key)
   const delay = delayOf(order, now)
-  const priority = bullPriority(task.priority)
-  const data = dataOf(argsKwargs, shared.options)
+  // A claim reads no fields of ours, and learns all of its flow from this.
+  const options = wholeOptions(shared.options, order.flow?.key ?? null)
+  const data = dataOf(argsKwargs, options)
+  const json = { id, name: task.name, data, timestamp: now, opts: optsOf(order, key, delay) }
   return {
     id,
     queue: names.queueFor(task.queueName, task.priority),
     order,
     key,
-    json: {
-      id,
-      name: task.name,
-      data,
-      timestamp: now,
-      opts: {
-        attempts: 1,
-        ...(delay !== 0 && { delay }),
-        ...(priority > 0 && { priority }),
-        ...(key !== null && { deduplication: { id: key, ttl: keptMs(order) } }),
-      },
-      ...(key !== null && { deduplicationId: key }),
-    },
+    json: key === null ? json : { ...json, deduplicationId: key },
     row: () => ({
       ...newRow({ row_key: id, args_kwargs: argsKwargs }, shared, utcText(new Date(now))),
       run_after: delay === 0 ? UNDELAYED : utcText(new Date(now + delay)),
     }),
+  }
+}
+
+/** Attempts are counted by this library. */
+const PLAIN = Object.freeze({ attempts: 1 })
+
+function optsOf(order: Order, key: string | null, delay: number): object {
+  const priority = bullPriority(order.task.priority)
+  if (delay === 0 && priority === 0 && key === null) return PLAIN
+  return {
+    ...PLAIN,
+    ...(delay !== 0 && { delay }),
+    ...(priority > 0 && { priority }),
+    ...(key !== null && { deduplication: { id: key, ttl: keptMs(order) } }),
   }
 }
 

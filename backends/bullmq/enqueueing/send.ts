@@ -5,7 +5,7 @@ import type { BareJob, NewJob } from './new-job'
 import { toldWith } from './told'
 
 /** Jobs in one round trip. */
-const MOST_JOBS = 500
+const MOST_JOBS = 1_000
 /** Characters of arguments in one round trip. */
 const MOST_TEXT = 4 * 1024 * 1024
 

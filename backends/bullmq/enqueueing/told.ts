@@ -24,7 +24,12 @@ export function toldWith(
   connection: Connection,
   jobs: readonly NewJob[],
 ): ReadonlyMap<NewJob, Wakeup> {
-  const last = new Map(jobs.filter(isDue).map((job) => [job.order.task.queueName, job]))
+  const last = new Map<string, NewJob>()
+  // From the end, where mostly one job is looked at for all of its queue.
+  for (const job of jobs.toReversed()) {
+    const { queueName } = job.order.task
+    if (!last.has(queueName) && isDue(job)) last.set(queueName, job)
+  }
   const told = new Map<NewJob, Wakeup>()
   for (const [queue, job] of last)
     if (isDueToTell(connection, queue)) told.set(job, { what: 'ready', queue })

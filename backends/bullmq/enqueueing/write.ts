@@ -7,7 +7,7 @@ import { letGo } from '../unique-keys'
 import { explained } from '../errors'
 import { type Chosen, chosenOf } from './chosen'
 import { standingFor } from './holder'
-import { newJob, type NewJob } from './new-job'
+import { type NewJob, newJobs } from './new-job'
 import { type Answer, portionsOf, send, sendOne } from './send'
 
 /** Attempts to have a key or find who holds it: of a hot key a holder may finish before each look. */
@@ -42,8 +42,7 @@ export async function writeOrders(
   orders: readonly { readonly order: Order; readonly id: string }[],
   { alias, onWritten }: Writing,
 ): Promise<readonly Written[]> {
-  const now = Date.now()
-  const jobs = orders.map((each) => newJob(connection.names, each, { alias, now }))
+  const jobs = newJobs(connection.names, orders, { alias, now: Date.now() })
   const byId = new Map<string, Written>()
   const chosen = chosenOf(jobs)
   let failed: { readonly reason: unknown } | undefined

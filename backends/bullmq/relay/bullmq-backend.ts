@@ -21,6 +21,7 @@ import { RedisBackend } from '../backend'
 import { isAway } from '../clients/away'
 import { Moves } from './moves'
 import { Relay, RELAY_LEASE_SECONDS } from './relay'
+import type { RunningRelay } from './running-relay'
 import type * as relayTable from './table'
 import { standingIn, standsFor } from './stands-for'
 import { withRelay } from './with-relay'
@@ -115,7 +116,7 @@ export class BullMQBackend extends RedisBackend {
    *
    * @throws InvalidSettingsError without `OPTIONS.dataSource`.
    */
-  relay(wakeup?: (wakeup: Wakeup) => void): Relay {
+  relay(wakeup?: (wakeup: Wakeup) => void): RunningRelay {
     const table = this.#rows
     const { alias } = this
     return new Relay({

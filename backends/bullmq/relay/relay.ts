@@ -1,11 +1,12 @@
 import { clock, OVER } from '../../../lib/clock'
 import { briefly } from '../../../lib/errors/error-record'
 import { log } from '../../../lib/events/logger'
-import type { Chore, ClaimedRow, PruneQuery, Store, Wakeup } from '../../../lib/store'
+import type { ClaimedRow, PruneQuery, Store, Wakeup } from '../../../lib/store'
 import type { Movable } from '../../database/moving/movable'
 import { newId } from '../../ids'
 import { Busy } from './busy'
 import { afterLoss, type Moves } from './moves'
+import type { RunningRelay } from './running-relay'
 
 /** Rows of one round: one statement claims them, one round trip adds them to Redis. */
 const BATCH = 250
@@ -38,7 +39,7 @@ export interface RelaySettings {
  * Takes rows of the table to Redis: those that are due are claimed as a worker does it, added to Redis with their ids, and deleted. A
  * crash in between has them added again, which Redis ignores while it has a job of that id.
  */
-export class Relay implements Chore {
+export class Relay implements RunningRelay {
   readonly #settings: RelaySettings
   readonly #workerId = `relay-${newId()}`
   readonly #busy = new Busy()
@@ -54,7 +55,6 @@ export class Relay implements Chore {
     this.#settings = settings
   }
 
-  /** How many rows it has moved. */
   get moved(): number {
     return this.#moved
   }
@@ -90,7 +90,6 @@ export class Relay implements Chore {
     await this.close().catch(() => {})
   }
 
-  /** Moves what is due now. @throws what keeps it from that */
   async drain(signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted && (await this.#round()) > 0);
@@ -99,7 +98,6 @@ export class Relay implements Chore {
     }
   }
 
-  /** Deletes finished rows of the table: those that could not be moved, or were cancelled before. */
   async prune(query: PruneQuery): Promise<number> {
     return (await this.#movable()).store.prune(query)
   }

@@ -1,8 +1,8 @@
 import type { Store } from '../../../lib/store'
-import type { Relay } from './relay'
+import type { RunningRelay } from './running-relay'
 
 /** The store of a worker that has a relay beside it, and deletes old rows of the table, too. */
-export function withRelay(store: Store, relay: Relay): Store {
+export function withRelay(store: Store, relay: RunningRelay): Store {
   const { prune, close } = store
   const own: Partial<Store> = {
     chores: [relay],

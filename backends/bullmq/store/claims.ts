@@ -1,11 +1,12 @@
 import type { JobJson } from 'bullmq'
 import type { ClaimedRow, ClaimFilter } from '../../../lib/store'
-import { claimedRow } from '../../database/row'
+import { type ClaimedRaw, claimedRow } from '../../database/row'
 import type { Connection } from '../connection'
 import { FIELD, type Job, rawOf } from '../job'
 import { freeKey } from '../unique-keys'
 import { jobIn } from '../read'
 import { Script } from '../script'
+import type { RedisFlows } from '../flows/store-flows'
 import type { HeldJobs } from './held-jobs'
 
 /** What a claim of several jobs came to. */
@@ -41,17 +42,19 @@ export class Claims {
   readonly #alias: string
   readonly #queueNames: readonly string[]
   readonly #held: HeldJobs
+  readonly #flows: RedisFlows
 
   constructor(
     connection: Connection,
-    alias: string,
-    queueNames: readonly string[],
+    { alias, queues }: { readonly alias: string; readonly queues: readonly string[] },
     held: HeldJobs,
+    flows: RedisFlows,
   ) {
     this.#connection = connection
     this.#alias = alias
-    this.#queueNames = queueNames
+    this.#queueNames = queues
     this.#held = held
+    this.#flows = flows
   }
 
   /** Two round trips: how many there are, then as many as there is room for. */
@@ -95,7 +98,10 @@ export class Claims {
       const answer = await this.#connection.queue(queue).moveToActive(token, workerId)
       const [found, id] = answer as unknown as Answer
       if (!found || !id) return undefined
-      return this.#claimed(await this.#whole(found, id, queue), token)
+      const job = await this.#whole(found, id, queue)
+      // Where this fails, nobody holds the job, which is then given back.
+      const row = await this.#flows.filled(rawOf(job, this.#alias))
+      return this.#claimed(job, row, token)
     } finally {
       this.#held.answered(token)
     }
@@ -117,12 +123,11 @@ export class Claims {
     await client.hdel(names.job(queue, id), FIELD.cancel)
   }
 
-  #claimed(job: Job, token: string): ClaimedRow {
-    const { queue, fields } = job
-    const row = claimedRow({ ...rawOf(job, this.#alias), cancel_requested_at: null })
+  #claimed({ id, queue, fields }: Job, raw: ClaimedRaw, token: string): ClaimedRow {
+    const row = claimedRow({ ...raw, cancel_requested_at: null })
     const uniqueKey = fields['deid']
     this.#held.add(row, { queue, token, uniqueKey })
-    if (uniqueKey !== undefined) freeKey(this.#connection, 'claim', uniqueKey, job.id)
+    if (uniqueKey !== undefined) freeKey(this.#connection, 'claim', uniqueKey, id)
     return row
   }
 }

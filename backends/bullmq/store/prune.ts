@@ -1,5 +1,7 @@
 import type { PruneAges, PruneQuery } from '../../../lib/store'
 import type { Connection } from '../connection'
+import { LUA_MEMBER } from '../flows/sets'
+import { FIELD } from '../job'
 import { Script } from '../script'
 
 const CHUNK = 500
@@ -7,7 +9,7 @@ const CHUNK = 500
 /** Deletes jobs that are still finished since so long: meanwhile one may have been retried. */
 const PRUNE = new Script<number>(
   'prune',
-  `
+  `${LUA_MEMBER}
 local queue, set, before, ids, keys = ARGV[1], ARGV[2], tonumber(ARGV[3]), KEYS[1], ARGV[4]
 local name = ARGV[5]
 local deleted = 0
@@ -20,6 +22,7 @@ for i = 6, #ARGV do
     redis.call('ZREM', queue .. set, id)
     redis.call('ZREM', ids, id .. ':' .. name)
     local job = queue .. id
+    move(string.sub(ids, 1, -6), redis.call('HGET', job, '${FIELD.member}'), id .. ':' .. name, 'none')
     redis.call('DEL', job, job .. ':lock', job .. ':logs', job .. ':dependencies', job .. ':processed', job .. ':failed', job .. ':unsuccessful')
     deleted = deleted + 1
   end

@@ -11,15 +11,19 @@ import type {
   Renewed,
   Reported,
   Rescued,
+  Settled,
   Store,
 } from '../../../lib/store'
+import type { SetLinks } from '../../../lib/row/flow-parts'
 import { newId } from '../../ids'
 import type { Connection } from '../connection'
+import { RedisFlows } from '../flows/store-flows'
 import { Claims } from './claims'
 import { type HeldJob, HeldJobs } from './held-jobs'
 import { Holding } from './holding'
 import { Outcomes } from './outcomes'
-import { type Kept, pruneJobs } from './prune'
+import { keptOf } from './kept'
+import { pruneJobs } from './prune'
 import { rescueJobs } from './rescue'
 import { Workers } from './workers'
 
@@ -34,8 +38,6 @@ export interface BullMQStoreSettings {
   readonly close?: (() => void) | undefined
 }
 
-const NOBODY: Kept = async () => new Set()
-
 /** The verbs of a worker, by BullMQ's scripts: manual fetching, as its documentation calls it. */
 export class BullMQStore implements Store {
   readonly leaseSeconds: number
@@ -44,6 +46,7 @@ export class BullMQStore implements Store {
   readonly pausedQueues: (() => Promise<readonly Pause[]>) | undefined
   readonly #connection: Connection
   readonly #settings: BullMQStoreSettings
+  readonly #flows: RedisFlows
   readonly #held: HeldJobs
   readonly #holding: Holding
   readonly #claims: Claims
@@ -57,9 +60,10 @@ export class BullMQStore implements Store {
     this.maxCrashes = maxCrashes
     this.pausedQueues = pausedQueues
     this.heartbeat = new Workers(connection, this.#leaseMs)
+    this.#flows = new RedisFlows(connection, alias)
     this.#held = new HeldJobs(newId())
     this.#holding = new Holding(connection, queues, this.#leaseMs)
-    this.#claims = new Claims(connection, alias, queues, this.#held)
+    this.#claims = new Claims(connection, settings, this.#held, this.#flows)
     this.#outcomes = new Outcomes(connection, alias, this.#held, this.#holding)
   }
 
@@ -138,8 +142,18 @@ export class BullMQStore implements Store {
     )
   }
 
+  settle(sets: readonly SetLinks[]): Promise<number> {
+    return this.#flows.settle(sets)
+  }
+
+  settleWaiting(): Promise<Settled> {
+    return this.#flows.settleWaiting()
+  }
+
   prune(query: PruneQuery): Promise<number> {
-    return pruneJobs(this.#connection, this.#settings.queues, query, NOBODY)
+    return pruneJobs(this.#connection, this.#settings.queues, query, (queue, ids) =>
+      keptOf(this.#connection, this.#settings.alias, queue, ids),
+    )
   }
 
   async close(): Promise<void> {

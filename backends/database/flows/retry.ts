@@ -1,13 +1,11 @@
 import { DBTaskResult } from '../../../entities/db-task-result.entity'
 import { dashed, hexOf } from '../../../entities/formats'
-import { NotSupportedError } from '../../../lib/errors/errors'
-import type { Awaited } from '../../../lib/row/flow-parts'
 import { isUuid } from '../../ids'
 import { retryRow } from '../browse'
 import type { Session } from '../connections/session'
-import type { FlowRows } from '../dialects/flow-verbs'
 import type { Place } from '../place'
 import type { RawRow } from '../row'
+import type * as noneFailed from './none-failed'
 import type * as settling from './settling'
 
 /**
@@ -25,6 +23,7 @@ export async function retryStep(
   const step = await stepOf(session, { dialect, table }, id)
   if (!step) return retryRow({ manager, dataSource, table }, id)
   const { Settling, partOf } = require('./settling') as typeof settling
+  const { assertNoneFailed } = require('./none-failed') as typeof noneFailed
   const { awaits } = partOf(step.options)
   const rows = dialect.flowRows(session)
   if (awaits?.when === 'successful') await assertNoneFailed(step, awaits, rows)
@@ -44,15 +43,4 @@ async function stepOf(
   if (!isUuid(dashed(id))) return undefined
   const row = await dialect.byId(session, table.hexIds ? hexOf(id) : dashed(id))
   return row?.status === 'FAILED' && row.options?.includes('"awaits"') ? row : undefined
-}
-
-async function assertNoneFailed(step: RawRow, { set }: Awaited, rows: FlowRows): Promise<void> {
-  const { wholeOf } = require('./settling') as typeof settling
-  const from = (await rows.first([wholeOf(set)], 'failed')).get(set)?.key
-  const [member] = from === undefined ? [] : await rows.members({ set, from, upTo: from }, 1)
-  if (!member) return
-  throw new NotSupportedError(
-    `Task ${dashed(step.row_key)} (${step.task_path}) waits for task ${dashed(member.row_key)} (${member.task_path}), which is FAILED.`,
-    'Retry that one first.',
-  )
 }

@@ -1,7 +1,7 @@
 import { configureTasks, task } from 'typeorm-tasks'
 import { ImmediateBackend } from '#immediate'
 import type { Dashboard, Granted } from '../../../dashboard'
-import { ListBrowser } from '../../../dashboard/browsing/list-browser'
+import { ListBrowser } from '../../../lib/browsing/list-browser'
 import type { Browser, Pause, PauseOptions, WorkerState } from '../../../lib/browser'
 import { change, closeServed, made, serve } from '../../support/dashboard'
 import { catchLog } from '../../support/tasks'

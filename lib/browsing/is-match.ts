@@ -1,6 +1,7 @@
-import type { TaskResult, TaskStatus } from '../../index'
-import type { TaskQuery, TaskState } from '../../lib/browser'
-import { hasArgument, hasText } from '../../lib/browsing/match'
+import type { TaskResult } from '../result'
+import type { TaskStatus } from '../row/record'
+import type { TaskQuery, TaskState } from '../browser'
+import { hasArgument, hasText } from './match'
 
 type Result = TaskResult<unknown>
 type Wanted = Partial<TaskQuery>

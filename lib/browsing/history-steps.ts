@@ -1,5 +1,5 @@
-import type { TaskResult } from '../../index'
-import type { HistoryQuery, HistoryStep, Spread, TaskPage } from '../../lib/browser'
+import type { TaskResult } from '../result'
+import type { HistoryQuery, HistoryStep, Spread, TaskPage } from '../browser'
 
 type Result = TaskResult<unknown>
 

@@ -1,18 +1,22 @@
-import { NotSupportedError, type TaskBackend, type TaskResult, type TaskStatus } from '../../index'
+import type { TaskBackend } from '../backend'
+import { NotSupportedError } from '../errors/errors'
+import type { TaskResult } from '../result'
+import type { TaskStatus } from '../row/record'
 import type {
   Browser,
   FlowAround,
   HistoryQuery,
   HistoryStep,
+  Pause,
   QueueState,
   TaskPage,
   TaskQuery,
   WorkerState,
-} from '../../lib/browser'
-import type { SlotRow } from '../../lib/row/slot'
-import { clock } from '../../lib/clock'
+} from '../browser'
+import type { SlotRow } from '../row/slot'
+import { clock } from '../clock'
 import { stepsOf } from './history-steps'
-import { isMatch, statusOf } from './match'
+import { isMatch, statusOf } from './is-match'
 
 /** Results that one call of `list` gives. */
 const PAGE = 200
@@ -38,7 +42,7 @@ export class ListBrowser implements Browser {
     const begun = clock.now()
     const found: Result[] = []
     let [looked, before, last] = [0, query.before, undefined as Result | undefined]
-    while (looked < query.within) {
+    while (looked < query.within && clock.now() - begun <= SEARCH_MS) {
       const limit = Math.min(PAGE, query.within - looked)
       const page = await this.#backend.list({ ...listedBy(query), limit, before })
       for (const result of page) {
@@ -49,9 +53,8 @@ export class ListBrowser implements Browser {
       looked += page.length
       last = page.at(-1)
       before = last?.id
-      if (clock.now() - begun > SEARCH_MS) break
     }
-    return { tasks: found, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
+    return searchedUpTo(found, before, last)
   }
 
   result(id: string): Promise<Result> {
@@ -79,13 +82,25 @@ export class ListBrowser implements Browser {
     const tasks = [...(await list('READY')), ...(await list('RUNNING'))]
     const { queues } = this.#backend.settings
     const names = new Set([...queues, ...tasks.map(({ queueName }) => queueName)])
-    return [...names].map((name) =>
-      queueOf(
+    const pauses = await this.#pauses()
+    return [...names].map((name) => ({
+      ...queueOf(
         name,
         tasks.filter(({ queueName }) => queueName === name),
         now,
       ),
-    )
+      paused: pauses.find(({ queue }) => queue === name) ?? null,
+    }))
+  }
+
+  /** Of a backend that keeps none there are none. */
+  async #pauses(): Promise<readonly Pause[]> {
+    try {
+      return await this.#backend.pausedQueues()
+    } catch (error) {
+      if (error instanceof NotSupportedError) return []
+      throw error
+    }
   }
 
   async workers(): Promise<readonly WorkerState[] | null> {
@@ -120,6 +135,15 @@ export class ListBrowser implements Browser {
   }
 }
 
+/** Where the next search goes on. */
+function searchedUpTo(
+  tasks: readonly Result[],
+  before: string | undefined,
+  last: Result | undefined,
+): TaskPage {
+  return { tasks, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
+}
+
 function listedBy({ state, queue, taskName, within }: TaskQuery) {
   return {
     status: state && statusOf(state),
@@ -129,7 +153,7 @@ function listedBy({ state, queue, taskName, within }: TaskQuery) {
   }
 }
 
-function queueOf(name: string, tasks: readonly Result[], now: Date): QueueState {
+function queueOf(name: string, tasks: readonly Result[], now: Date): Omit<QueueState, 'paused'> {
   const inState = (state: TaskQuery['state']): readonly Result[] =>
     tasks.filter((task) => isMatch(task, { state }, now))
   const due = inState('DUE')
@@ -141,7 +165,6 @@ function queueOf(name: string, tasks: readonly Result[], now: Date): QueueState 
     waiting: inState('WAITING').length,
     running: inState('RUNNING').length,
     oldestDueMs: due.length === 0 ? null : Math.max(0, now.getTime() - Math.min(...since)),
-    paused: null,
     isServed: null,
   }
 }

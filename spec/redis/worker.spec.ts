@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { configureTasks, pauseQueue, resumeQueue, task, type WorkerHealth } from 'typeorm-tasks'
+import { BullMQBackend } from '../../backends/bullmq'
+import { backends } from '../../lib/backend-registry'
+import { type RunningWorker, startWorker } from '#start-worker'
+import { describeOnRedis, freshPrefix } from '../support/redis'
+import { type RedisServer, startRedis } from '../support/servers/redis'
+import { catchLog, patient } from '../support/tasks'
+
+const seen: unknown[] = []
+const note = task('redisWorker.note', (value: number) => void seen.push(value))
+const stubborn = task('redisWorker.stubborn', () => sleep(60_000, undefined, { ref: false }))
+
+describeOnRedis('a worker', () => {
+  let server: RedisServer
+  let worker: RunningWorker
+
+  beforeAll(async () => {
+    server = await startRedis({ appendonly: true })
+  })
+  afterAll(() => server.stop())
+  beforeEach(async () => {
+    catchLog()
+    configureTasks({
+      default: {
+        BACKEND: BullMQBackend,
+        QUEUES: ['default'],
+        OPTIONS: { connection: server.url, prefix: freshPrefix(), leaseSeconds: 3 },
+      },
+    })
+    worker = await startWorker({ interval: 100, workerId: 'w', concurrency: 1 })
+  })
+  afterEach(async () => {
+    await worker.stop({ force: true }).catch(() => {})
+    await backends.get('default').close()
+  })
+
+  async function becomes(expected: Partial<WorkerHealth>): Promise<void> {
+    const deadline = Date.now() + 30_000
+    const isSo = (): boolean => {
+      const health = worker.health()
+      return Object.entries(expected).every(
+        ([key, value]) => String(health[key as keyof WorkerHealth]) === String(value),
+      )
+    }
+    while (!isSo()) {
+      if (Date.now() > deadline) expect(worker.health()).toMatchObject(expected)
+      await sleep(20)
+    }
+  }
+
+  it('is ready once it was answered, and tells what runs and what is paused', async () => {
+    await becomes({ live: true, ready: true, started: true })
+    await pauseQueue('default')
+    await becomes({ ready: true, paused: ['default'] })
+    await resumeQueue('default')
+    await becomes({ paused: [] })
+    await patient.enqueue()
+    await becomes({ live: true, ready: true, running: 1 })
+
+    const stopped = worker.stop()
+    expect(worker.health()).toMatchObject({ live: true, ready: false, state: 'stopping' })
+    await worker.stop({ force: true })
+    await stopped
+    expect(worker.health()).toMatchObject({ live: true, ready: false, state: 'ended', running: 0 })
+  })
+
+  it('is live and not ready while Redis is away, and goes on once it is back', async () => {
+    await becomes({ ready: true })
+    const { id } = await note.enqueue(1)
+    while (seen.length < 1) await sleep(20)
+    await server.kill()
+    await becomes({ live: true, ready: false, database: 'away' })
+    await server.restart()
+    await becomes({ live: true, ready: true, database: 'up' })
+    await note.enqueue(2)
+    while (seen.length < 2) await sleep(20)
+    expect(seen).toEqual([1, 2])
+    expect((await backends.get('default').getResult(id)).status).toBe('SUCCESSFUL')
+  })
+
+  it('starts a task within milliseconds of its enqueue, and hears of a cancel before it asks', async () => {
+    await worker.stop()
+    worker = await startWorker({ interval: 30_000, concurrency: 2 })
+    await becomes({ ready: true })
+    await sleep(300)
+    const running = await patient.enqueue()
+    const begun = Date.now()
+    while ((await running.refresh()).status !== 'RUNNING') await sleep(5)
+    expect(Date.now() - begun).toBeLessThan(2_000)
+    await running.cancel()
+    while (!(await running.refresh()).isFinished) await sleep(5)
+    expect(Date.now() - begun).toBeLessThan(4_000)
+    expect(running.errors.at(-1)?.exceptionClassPath).toContain('TaskCancelled')
+  })
+
+  it('gives back what it runs when it is stopped by force, for another one', async () => {
+    const running = await stubborn.enqueue()
+    while ((await running.refresh()).status !== 'RUNNING') await sleep(10)
+    await worker.stop({ force: true })
+    while ((await running.refresh()).status === 'RUNNING') await sleep(50)
+    expect((await running.refresh()).status).toBe('READY')
+    await running.cancel()
+  })
+})

@@ -13,6 +13,7 @@ const ourDoors = {
   '^typeorm-tasks/testing$': '<rootDir>/testing/index.ts',
   '^typeorm-tasks/entities$': '<rootDir>/entities/index.ts',
   '^typeorm-tasks/backends/database$': '<rootDir>/backends/database/index.ts',
+  '^typeorm-tasks/backends/bullmq$': '<rootDir>/backends/bullmq/index.ts',
   '^typeorm-tasks/backends/sharded$': '<rootDir>/backends/sharded/index.ts',
   '^typeorm-tasks/nestjs$': '<rootDir>/integrations/nestjs/index.ts',
   '^typeorm-tasks/(opentelemetry|prometheus)$': '<rootDir>/integrations/$1/index.ts',

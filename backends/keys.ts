@@ -117,7 +117,7 @@ export function keyAfterSql(
  */
 export function assertHolds(
   { id, taskName }: Pick<ResultValues, 'id' | 'taskName'>,
-  { task: { name }, key }: Pick<Order, 'task' | 'key'>,
+  { task: { name }, key }: Pick<Order, 'key'> & { readonly task: Pick<Order['task'], 'name'> },
 ): void {
   if (taskName !== name)
     throw new ResultMismatchError(

@@ -57,6 +57,7 @@ export function problemLines({ level, message, hint }: Problem): string {
   return `${level}: ${message} ${hint}`.trim()
 }
 
-function isServed(backend: TaskBackend): boolean {
+/** Whether it stores tasks for workers. */
+export function isServed(backend: TaskBackend): boolean {
   return backend.openStore !== TaskBackend.prototype.openStore
 }

@@ -1,12 +1,16 @@
 import type * as cliProgress from 'cli-progress'
+import type * as bullmqBackend from '../backends/bullmq'
 import type * as databaseBackend from '../backends/database/backend'
 import type * as init from './init/init'
+import type * as initMigration from './init/migration'
 import type * as listWorkers from '../backends/database/workers/list'
 import type * as define from '../lib/tasks/define'
 import type * as startWorker from '../lib/worker/start-worker'
 import type * as dashboard from './dashboard/serve'
 import type * as askHealth from './health/ask'
 import type * as probes from './health/probes'
+import type * as exported from './app/exports'
+import type * as loadApp from './app/load-app'
 import type * as app from './app/nest-app'
 import type * as makemigrations from './migrations/makemigrations'
 import type * as noTasks from './app/no-tasks'
@@ -28,13 +32,17 @@ import type * as servedQueues from './served-queues'
 export const late = {
   app: () => require('./app/nest-app') as typeof app,
   askHealth: () => require('./health/ask') as typeof askHealth,
+  bullmqBackend: () => require('../backends/bullmq') as typeof bullmqBackend,
   cliProgress: () => require('cli-progress') as typeof cliProgress,
   dashboard: () => require('./dashboard/serve') as typeof dashboard,
   databaseBackend: () => require('../backends/database/backend') as typeof databaseBackend,
   define: () => require('../lib/tasks/define') as typeof define,
   listWorkers: () => require('../backends/database/workers/list') as typeof listWorkers,
+  exports: () => require('./app/exports') as typeof exported,
   init: () => require('./init/init') as typeof init,
+  initMigration: () => require('./init/migration') as typeof initMigration,
   loadedFiles: () => require('./process/loaded-files') as typeof loadedFiles,
+  loadApp: () => require('./app/load-app') as typeof loadApp,
   makemigrations: () => require('./migrations/makemigrations') as typeof makemigrations,
   noTasks: () => require('./app/no-tasks') as typeof noTasks,
   openedApp: () => require('./app/open-app') as typeof openedApp,

@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm'
+import type { DataSource, EntityManager } from 'typeorm'
 import type { Browser, Pause, PauseOptions } from './browser'
 import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
@@ -37,8 +37,9 @@ export abstract class TaskBackend {
   readonly supportsGetResult: boolean = false
   /** Honours `priority`. */
   readonly supportsPriority: boolean = false
-  /** Enqueues inside the caller's database transaction. */
+  /** Enqueues inside the caller's database transaction, and runs tasks in one. `joins…`: does the former, so it takes a manager. */
   readonly supportsTransactions: boolean = false
+  readonly joinsTransactions: boolean = false
 
   /** The key in `TASKS`. */
   readonly alias: string
@@ -156,6 +157,11 @@ export abstract class TaskBackend {
     return []
   }
 
+  /** The app's DataSource, where the backend has one: whoever opens the app opens it, too. */
+  async dataSource(): Promise<DataSource | undefined> {
+    return undefined
+  }
+
   async close(): Promise<void> {}
 
   /** Whether an error says that what the backend stands on cannot be reached at present; false: a child process that could not load the app for it fails its task. */
@@ -213,7 +219,7 @@ export abstract class TaskBackend {
   }
 
   #assertNoTransaction(task: Task<unknown[], unknown>): void {
-    if (task.manager !== undefined)
+    if (task.manager !== undefined && !this.joinsTransactions)
       throw new NotSupportedError(
         `Task "${task.name}" was given a manager, and ${this.constructor.name} (TASKS.${this.alias}) cannot enqueue in its transaction: the task would run even if that rolls back.`,
         'Leave the manager out, or use the Database backend; is configureTasks called in this process?',

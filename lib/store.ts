@@ -23,6 +23,8 @@ export interface Store {
   readonly heartbeat?: Heartbeat | undefined
   /** The queues of the backend that workers leave alone at present; asked about once a second. Absent: queues cannot be paused. */
   readonly pausedQueues?: (() => Promise<readonly Pause[]>) | undefined
+  /** What the backend has its workers do besides. Absent: nothing. */
+  readonly chores?: readonly Chore[] | undefined
   /** Hands in what came of earlier rows and takes up to `limit` rows to run next, best first. */
   exchange(outcomes: readonly Outcome[], limit: number, filter: ClaimFilter): Promise<Exchange>
   /** Holds rows for another lease. Must not wait for rows that somebody else has locked for longer than a part of the lease. */
@@ -46,6 +48,16 @@ export interface Store {
   /** Deletes finished rows. */
   prune(query: PruneQuery): Promise<number>
   close(): Promise<void>
+}
+
+/** Work of a worker beside its loop, which knows no chore by name. `assemble` makes the list. */
+export interface Chore {
+  /** Goes on until `signal` aborts, which is when the worker holds no rows any more; never rejects, whatever the database does. */
+  run(signal: AbortSignal): Promise<void>
+  /** What the store hears before it is asked. Absent: it is nothing to this chore. */
+  hear?(wakeup: Wakeup): void
+  /** What is under way that may make rows due: a batch does not end before. It never rejects. Absent: nothing. */
+  readonly busy?: Promise<void> | undefined
 }
 
 /** How many of the rows that a look saw waiting are due now, and how many it saw. */

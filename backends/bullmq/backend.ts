@@ -1,6 +1,5 @@
 import { dashed } from '../../entities/formats'
 import type { CountQuery, ListQuery } from '../../lib/backend'
-import { OneClass } from '../../lib/copies/one-per-process'
 import { NotSupportedError, ResultNotFoundError } from '../../lib/errors/errors'
 import { heard } from '../../lib/events/logger'
 import { taskEnqueued } from '../../lib/events/signals'
@@ -27,9 +26,8 @@ import { rawOf } from './job'
 import { OnRedis } from './on-redis'
 import { jobById, namesOf } from './read'
 
-/** Redis as the queue, by BullMQ's manual fetching: its keys, its scripts, our worker. */
-@OneClass('BullMQBackend')
-export class BullMQBackend extends OnRedis {
+/** Redis as the queue, by BullMQ's manual fetching: its keys, its scripts, our worker. Of a relay it knows nothing. */
+export abstract class RedisBackend extends OnRedis {
   override readonly supportsDefer = true
   override readonly supportsGetResult = true
   override readonly supportsPriority = true

@@ -1,2 +1,2 @@
-export { BullMQBackend } from './backend'
+export { BullMQBackend } from './relay/bullmq-backend'
 export { BullMQOptions, type Connection, type ClusterConnection } from './options'

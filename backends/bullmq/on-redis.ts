@@ -74,7 +74,7 @@ export abstract class OnRedis extends TaskBackend {
 
   override async check(): Promise<Problem[]> {
     const { alias, settings } = this
-    return checkRedis(() => this.#connected(), { alias, queues: settings.queues })
+    return checkRedis(() => this.connected(), { alias, queues: settings.queues })
   }
 
   override isAway(error: unknown): boolean {
@@ -88,7 +88,7 @@ export abstract class OnRedis extends TaskBackend {
 
   /** Errors of Redis are explained. @internal Its type would have every app need the types of ioredis. */
   protected async within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = this.#connected()
+    const connection = this.connected()
     try {
       return await work(connection)
     } catch (error) {
@@ -96,8 +96,8 @@ export abstract class OnRedis extends TaskBackend {
     }
   }
 
-  /** A worker sends many commands in one turn, an app mostly one. */
-  #connected(): Connection {
+  /** A worker sends many commands in one turn, an app mostly one. @internal As for `within`. */
+  protected connected(): Connection {
     return (this.#opened ??= this.#connect(30, false))
   }
 

@@ -56,9 +56,12 @@ export class DatabaseBackend extends TaskBackend {
   override readonly retention: KeepResults | null
   readonly #options: DatabaseOptions
   readonly #notifies: boolean
+  readonly #owner: TaskBackend
 
-  constructor(alias: string, settings: BackendSettings) {
+  /** `owner`: the backend of the same alias for which this one keeps rows, which its results ask when they are read anew. */
+  constructor(alias: string, settings: BackendSettings, owner?: TaskBackend) {
     super(alias, settings)
+    this.#owner = owner ?? this
     const path = `TASKS.${alias}.OPTIONS`
     this.#options = validateShape(DatabaseOptions, settings.options, path)
     this.#notifies = this.#options.notify ?? true
@@ -92,10 +95,9 @@ export class DatabaseBackend extends TaskBackend {
   ): Promise<TaskResult<unknown>[]> {
     const [first] = orders
     if (!first) return []
-    const { alias: backendName } = this
     const idsAreNew = this.#options.idFunction === undefined
     return this.#inTable(first.task.manager, async (place, session) => {
-      const writing = { backendName, idsAreNew, notifies: this.#notifies }
+      const writing = { backendName: this.alias, idsAreNew, notifies: this.#notifies }
       const written = await writeAndTell(place, session, withIds(place.table), writing)
       return written.map((each, i) =>
         this.#written(each, (orders[i] ?? first).task.name, place.dataSource),
@@ -136,9 +138,8 @@ export class DatabaseBackend extends TaskBackend {
 
   /** On connections of its own, two at most. A table that Django made has no history. */
   override async openBrowser(): Promise<Browser> {
-    const place = await this.#place()
     const { openBrowserOn } = require('./browsing/open-browser') as typeof browsing
-    return openBrowserOn(place, this, this.#options)
+    return openBrowserOn(await this.#place(), this, this.#options)
   }
 
   override async pauseQueue(name: string, options: PauseOptions = {}): Promise<Pause> {
@@ -189,7 +190,7 @@ export class DatabaseBackend extends TaskBackend {
   }
 
   /** The app's DataSource. @throws DataSourceError if there is none. */
-  dataSource(): Promise<DataSource> {
+  override dataSource(): Promise<DataSource> {
     return dataSourceOf(this.#options.dataSource, this.alias)
   }
 
@@ -227,7 +228,7 @@ export class DatabaseBackend extends TaskBackend {
 
   #resultOf(row: DBTaskResult, { table }: Pick<Browsed, 'table'>): TaskResult<unknown> {
     const values = (): ReturnType<typeof valuesOf> => valuesOf(rawOf(row, table.hexIds))
-    return new TaskResult(this, values, () => row)
+    return new TaskResult(this.#owner, values, () => row)
   }
 
   #newKey({ hexIds }: Table): string {
@@ -238,7 +239,7 @@ export class DatabaseBackend extends TaskBackend {
 
   #result(row: () => RawRow, dataSource: DataSource, isDuplicate = false): TaskResult<unknown> {
     return new TaskResult(
-      this,
+      this.#owner,
       () => valuesOf(row()),
       () => dbResultOf(row(), dataSource),
       isDuplicate,
@@ -253,7 +254,7 @@ export class DatabaseBackend extends TaskBackend {
     const result = this.#result(row, dataSource, !isNew)
     if (!isNew) return result
     if (heard.debug) logEnqueued({ id: dashed(id), taskName, backend: this.alias })
-    if (taskEnqueued.isHeard) taskEnqueued.send({ backend: this, result })
+    if (taskEnqueued.isHeard) taskEnqueued.send({ backend: this.#owner, result })
     return result
   }
 }

@@ -1,6 +1,8 @@
 import type { DataSource } from 'typeorm'
 import { isDataSource } from '../../entities/database-family'
+import { backends } from '../../lib/backend-registry'
 import { LoadError } from '../../lib/errors/errors'
+import { isRecord } from '../../lib/errors/option-checks'
 
 /** What a file exports, by name. */
 export type Exports = Record<string, unknown>
@@ -13,14 +15,48 @@ export async function settled(file: string, exported: Exports): Promise<Exports>
   return values
 }
 
-/** The only DataSource among the exports. @throws LoadError that says what they are instead */
-export function pickDataSource(file: string, exported: Exports): DataSource {
+/**
+ * The only DataSource among the exports; undefined for an app without one, whose tasks are in no database.
+ *
+ * @throws LoadError that says what they are instead
+ */
+export function pickDataSource(file: string, exported: Exports): DataSource | undefined {
   const found = new Map<DataSource, string>() // the same DataSource may be exported under two names
   for (const [name, value] of Object.entries(exported))
     if (isDataSource(value) && !found.has(value)) found.set(value, name)
   const [first, ...others] = found.keys()
   if (first && others.length === 0) return first
+  if (!first && isElsewhere(exported['TASKS'])) return undefined
   throw first ? severalDataSources(file, [...found.values()]) : noDataSource(file, exported)
+}
+
+/** Backends that keep no tasks for workers. */
+const WITHOUT_WORKERS = ['ImmediateBackend', 'DummyBackend']
+const IN_DATABASE = 'DatabaseBackend'
+
+/** Whether workers have tasks to run, and none of them is in a database. `settings`: TASKS, unless the app has called configureTasks. */
+export function isElsewhere(settings: unknown): boolean {
+  const names = backendNames(settings)
+  return !names.includes(IN_DATABASE) && names.some((name) => !WITHOUT_WORKERS.includes(name))
+}
+
+/** Whether tasks on Redis are rows of a database first, where they are enqueued in a transaction. */
+export function hasRelay(settings: unknown): boolean {
+  if (backends.isConfigured)
+    return backends.all().some(({ joinsTransactions }) => joinsTransactions)
+  const configs = isRecord(settings) ? Object.values(settings) : []
+  const options = configs.map((config) => isRecord(config) && config['OPTIONS'])
+  return options.some((each) => isRecord(each) && each['dataSource'] !== undefined)
+}
+
+function backendNames(settings: unknown): string[] {
+  if (backends.isConfigured) return backends.all().map((backend) => backend.constructor.name)
+  if (!isRecord(settings)) return []
+  return Object.values(settings).flatMap((config) => {
+    const backend: unknown = isRecord(config) ? config['BACKEND'] : undefined
+    if (typeof backend === 'string') return backend.split('#')[1] ?? []
+    return typeof backend === 'function' ? backend.name : []
+  })
 }
 
 /** Calls the export `close` if it is a function, else closes exported contexts of Nest, which nobody else does. */
@@ -52,18 +88,18 @@ async function settle(file: string, name: string, value: unknown): Promise<unkno
   }
 }
 
-function severalDataSources(file: string, names: string[]): LoadError {
-  return new LoadError(
-    `${file} exports ${names.length} DataSources: ${names.join(', ')}.`,
-    'Export only one, or pass with --data-source a file that exports only the DataSource with the tasks table.',
-  )
-}
-
-function noDataSource(file: string, exported: Exports): LoadError {
+export function noDataSource(file: string, exported: Exports): LoadError {
   const names = Object.keys(exported)
   return new LoadError(
     `${file} exports no DataSource; ${names.length === 0 ? 'it exports nothing' : `its exports are: ${names.join(', ')}`}.`,
     hintFor(exported) ?? 'Add to it: export const dataSource = new DataSource({ … })',
+  )
+}
+
+function severalDataSources(file: string, names: string[]): LoadError {
+  return new LoadError(
+    `${file} exports ${names.length} DataSources: ${names.join(', ')}.`,
+    'Export only one, or pass with --data-source a file that exports only the DataSource with the tasks table.',
   )
 }
 

@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import type { DataSource } from 'typeorm'
+import { LoadError } from '../../lib/errors/errors'
 import { findAppFile } from './find-app-file'
 import { type Exports, isBag, closeOf, pickDataSource, settled } from './exports'
 import { loadFile, packageAbove } from './load-file'
@@ -12,8 +13,8 @@ export interface App {
   file: string
   /** The folder of the nearest package.json above the file, else the file's own. */
   root: string
-  /** As exported: not initialized, unless the app does that itself. */
-  dataSource: DataSource
+  /** As exported: not initialized, unless the app does that itself. Undefined: its tasks are in no database. */
+  dataSource: DataSource | undefined
   language: 'ts' | 'js'
   /** Module system for new files of the app. */
   modules: 'commonjs' | 'esm'
@@ -25,6 +26,21 @@ export interface App {
   taskModules?: unknown
   /** Closes what the app has opened, DataSources apart: the export `close`, and every exported context of Nest. */
   close: () => Promise<void>
+}
+
+/** One that has a DataSource. */
+export interface AppInDatabase extends App {
+  dataSource: DataSource
+}
+
+/** The app, if it has a DataSource. @throws LoadError */
+export function inDatabase(app: App): AppInDatabase {
+  const { dataSource, file } = app
+  if (dataSource) return { ...app, dataSource }
+  throw new LoadError(
+    `${file} exports no DataSource.`,
+    'Add to it: export const dataSource = new DataSource({ … })',
+  )
 }
 
 /** Finds and loads the file (JavaScript or TypeScript) with the app's DataSource. It must export exactly one DataSource. @throws LoadError */

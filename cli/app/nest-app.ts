@@ -3,7 +3,6 @@ import { pathToFileURL } from 'node:url'
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { DataSource } from 'typeorm'
-import { DatabaseBackend } from '../../backends/database'
 import { isDataSource } from '../../entities/database-family'
 import { backends } from '../../lib/backend-registry'
 import { loadFault } from '../../lib/errors/error-record'
@@ -15,6 +14,7 @@ import { isWanted } from '../output'
 import { installTypeScript, isFile, isTypeScript } from '../typescript/require-hook'
 import { during, type Stage } from '../unfinished'
 import { type App, exportsOf, loadApp, moduleSystemOf } from './load-app'
+import { isElsewhere } from './exports'
 import { loadFile, packageAbove } from './load-file'
 
 /** What is used of an application context. */
@@ -148,15 +148,20 @@ function loggerOf({ ConsoleLogger }: Nest): Logger {
 }
 
 /** That of its tasks; else the one that it provides, for an app whose tasks are elsewhere. */
-async function dataSourceOf(context: Context, file: string, what: string): Promise<DataSource> {
+async function dataSourceOf(
+  context: Context,
+  file: string,
+  what: string,
+): Promise<DataSource | undefined> {
   if (!backends.isConfigured)
     throw new LoadError(
       `${what} configures no tasks.`,
       'Import TasksModule.forRoot({ tasks: … }) of "typeorm-tasks/nestjs" in it.',
     )
-  const inDatabase = backends.all().find((backend) => backend instanceof DatabaseBackend)
-  const found = inDatabase ? await inDatabase.dataSource() : provided(context, file)
+  const ofBackends = await Promise.all(backends.all().map((backend) => backend.dataSource()))
+  const found = ofBackends.find((each) => each !== undefined) ?? provided(context, file)
   if (isDataSource(found)) return found
+  if (isElsewhere(undefined)) return undefined
   throw new LoadError(
     `${what} has no DataSource: none of its TASKS is in a database, and it provides none.`,
     'Use DatabaseBackend in TASKS, or import TypeOrmModule.forRoot({ … }).',

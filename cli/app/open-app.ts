@@ -128,9 +128,8 @@ function configure({ tasksSettings, file }: App): void {
 
 /** The app's DataSource, and those of backends with another one. */
 async function dataSourcesOf(app: App): Promise<DataSource[]> {
-  const inDatabases = backends.all().filter((backend) => backend instanceof DatabaseBackend)
-  const found = await Promise.all(inDatabases.map((backend) => backend.dataSource()))
-  return [...new Set([app.dataSource, ...found])]
+  const found = await Promise.all(backends.all().map((backend) => backend.dataSource()))
+  return [...new Set([app.dataSource, ...found])].filter((each) => each !== undefined)
 }
 
 async function open(dataSource: DataSource): Promise<void> {

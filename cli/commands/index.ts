@@ -7,6 +7,7 @@ import type * as init from './init'
 import type * as makemigrations from './makemigrations'
 import type * as prune from './prune-db-task-results'
 import type * as queues from './queues'
+import type * as relay from './relay'
 import type * as results from './results'
 import type * as schedules from './schedules'
 import type * as workers from './workers'
@@ -15,6 +16,7 @@ import type * as workers from './workers'
 export const lateCommands = {
   init: () => (require('./init') as typeof init).initCommand(),
   db_worker: () => (require('./db-worker') as typeof dbWorker).dbWorkerCommand(),
+  relay: () => (require('./relay') as typeof relay).relayCommand(),
   prune_db_task_results: () => (require('./prune-db-task-results') as typeof prune).pruneCommand(),
   makemigrations: () =>
     (require('./makemigrations') as typeof makemigrations).makemigrationsCommand(),

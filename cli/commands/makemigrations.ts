@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { App } from '../app/load-app'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { print } from '../output'
@@ -10,6 +11,9 @@ interface MakemigrationsCommandOptions extends Globals {
   readonly name?: string
   readonly outdir?: string
 }
+
+const NO_TABLE =
+  'None of TASKS is in a database: Redis needs no table. The relay of a backend on Redis has one, if its OPTIONS have a dataSource.'
 
 export function makemigrationsCommand(): Command {
   return new Command('makemigrations')
@@ -40,8 +44,14 @@ async function run({
 }: MakemigrationsCommandOptions): Promise<number> {
   const { appOf } = late.app()
   const { makemigrations } = late.makemigrations()
-  const app = await appOf(globals)
+  const { inDatabase } = late.loadApp()
+  const loaded = await appOf(globals)
   try {
+    if (needsNoTable(loaded)) {
+      print(`No changes detected\n${NO_TABLE}`)
+      return 0
+    }
+    const app = inDatabase(loaded)
     return await makemigrations({
       app,
       check,
@@ -51,7 +61,14 @@ async function run({
       ...(outdir === undefined ? {} : { outdir }),
     })
   } finally {
-    if (app.nestModule !== undefined) await app.close()
-    if (app.dataSource.isInitialized) await app.dataSource.destroy()
+    if (loaded.nestModule !== undefined) await loaded.close()
+    if (loaded.dataSource?.isInitialized) await loaded.dataSource.destroy()
   }
+}
+
+/** None of its tasks is in a database, nor waits there for a relay. */
+function needsNoTable({ dataSource, tasksSettings }: App): boolean {
+  const { isElsewhere, hasRelay } = late.exports()
+  if (!isElsewhere(tasksSettings) || hasRelay(tasksSettings)) return false
+  return !dataSource || !late.initMigration().listsTasks(dataSource)
 }

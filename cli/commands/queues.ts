@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { DatabaseBackend } from '../../backends/database/backend'
+import type { TaskBackend } from '../../lib/backend'
 import { NotSupportedError, UsageError } from '../../lib/errors/errors'
 import { didYouMean, shown } from '../../lib/errors/suggestions'
 import { MAX_REASON } from '../../lib/settings/pause-options'
@@ -127,14 +127,13 @@ async function resume(options: QueuesOptions, name: string): Promise<number> {
 
 function withBackend(
   options: QueuesOptions,
-  work: (backend: DatabaseBackend) => Promise<number>,
+  work: (backend: TaskBackend) => Promise<number>,
 ): Promise<number> {
   const { withApp } = late.openedApp()
-  const { browsedBackend } = late.servedBackend()
-  const { DatabaseBackend } = late.databaseBackend()
+  const { browsedBackend, isServed } = late.servedBackend()
   return withApp(options, async () => {
     const backend = browsedBackend(options.backend)
-    if (backend instanceof DatabaseBackend) return work(backend)
+    if (isServed(backend)) return work(backend)
     throw new NotSupportedError(
       `${backend.constructor.name} (TASKS.${backend.alias}) has no queues that can be listed or paused.`,
       'Use the Database backend for that.',

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline/promises'
 import { UsageError } from '../../lib/errors/errors'
 import { tell } from '../output'
-import { loadApp } from '../app/load-app'
+import { inDatabase, loadApp } from '../app/load-app'
 import { findDataSource, shownPath } from './find-data-source'
 import { assertMigrationsFolder, type MigrationState, writeMigration } from './migration'
 import { appArguments, planOf, type Extras, type Plan, type Target } from './plan'
@@ -27,7 +27,7 @@ export async function init(options: InitOptions): Promise<number> {
   assertAnswer(options)
   const project = findProject(process.cwd())
   const nest = rootModule(project, options.nest)
-  const app = await loadApp({ dataSource: findDataSource(project, options.dataSource) })
+  const app = inDatabase(await loadApp({ dataSource: findDataSource(project, options.dataSource) }))
   try {
     return await setUp({ project, app, ...(nest ? { nest } : {}) }, options)
   } finally {

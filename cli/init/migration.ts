@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path'
 import { DataSource, type DataSourceOptions, EntitySchema, TypeORMError } from 'typeorm'
 import { DBTaskResult, taskEntities } from '../../entities'
 import { DataSourceError, TasksError, UsageError } from '../../lib/errors/errors'
-import type { App } from '../app/load-app'
+import type { AppInDatabase } from '../app/load-app'
 import { migrationsFolder } from '../migrations/folder'
 import { makemigrations, type MakemigrationsOptions } from '../migrations/makemigrations'
 import { migrationsIn } from '../migrations/pending'
@@ -20,7 +20,7 @@ const OWN_COLUMN = 'lease_until'
 type Wish = Required<Pick<MakemigrationsOptions, 'print' | 'dryRun'>>
 
 /** Refuses a file where the folder of migrations is to be. @throws LoadError */
-export function assertMigrationsFolder(app: App): void {
+export function assertMigrationsFolder(app: AppInDatabase): void {
   const { synchronize, migrations } = app.dataSource.options
   if (synchronize) return
   try {
@@ -32,7 +32,10 @@ export function assertMigrationsFolder(app: App): void {
 }
 
 /** Writes the migration of the tasks table, as makemigrations does, also before the data source lists its entities. */
-export async function writeMigration(app: App, { print, dryRun }: Wish): Promise<MigrationState> {
+export async function writeMigration(
+  app: AppInDatabase,
+  { print, dryRun }: Wish,
+): Promise<MigrationState> {
   const { synchronize, migrations } = app.dataSource.options
   if (synchronize) {
     print(

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { backends } from '../../lib/backend-registry'
-import type { App } from '../app/load-app'
+import type { AppInDatabase } from '../app/load-app'
 import { taskFilesOf } from '../app/task-modules'
 import { editDataSource, type Edit } from './edit/data-source'
 import { editManifest } from './edit/manifest'
@@ -38,7 +38,7 @@ export interface Plan {
 
 export interface Target {
   readonly project: Project
-  readonly app: App
+  readonly app: AppInDatabase
   /** Nest's root module; absent in other apps. */
   readonly nest?: RootModule
 }

@@ -1,5 +1,6 @@
-import type { DatabaseBackend } from '../../backends/database/backend'
-import type { QueueState } from '../../lib/browser'
+import type * as listBrowser from '../../lib/browsing/list-browser'
+import type { TaskBackend } from '../../lib/backend'
+import type { Browser, Pause, QueueState } from '../../lib/browser'
 import { NotSupportedError } from '../../lib/errors/errors'
 
 export interface QueueStates {
@@ -9,21 +10,38 @@ export interface QueueStates {
 }
 
 /** The queues of the settings, those that are paused or served, and those with tasks that are not finished. */
-export async function queueStates(backend: DatabaseBackend): Promise<QueueStates> {
-  const browser = await backend.openBrowser()
+export async function queueStates(backend: TaskBackend): Promise<QueueStates> {
+  const browser = await browserOf(backend)
   try {
-    return { queues: await browser.queues(), whyNoPauses: await whyNoPausesOf(backend) }
+    const queues = await browser.queues()
+    const { pauses, whyNoPauses } = await pausesOf(backend)
+    // Lists do not tell of pauses.
+    const pauseOf = ({ name, paused }: QueueState): Pause | null =>
+      paused ?? pauses.find(({ queue }) => queue === name) ?? null
+    return { queues: queues.map((each) => ({ ...each, paused: pauseOf(each) })), whyNoPauses }
   } finally {
     await browser.close()
   }
 }
 
-async function whyNoPausesOf(backend: DatabaseBackend): Promise<string | null> {
+/** One that makes do with lists, where the backend has none of its own. */
+async function browserOf(backend: TaskBackend): Promise<Browser> {
   try {
-    await backend.pausedQueues()
-    return null
+    return await backend.openBrowser()
   } catch (error) {
-    if (error instanceof NotSupportedError) return error.message
+    if (!(error instanceof NotSupportedError)) throw error
+    const { ListBrowser } = require('../../lib/browsing/list-browser') as typeof listBrowser
+    return new ListBrowser(backend)
+  }
+}
+
+async function pausesOf(
+  backend: TaskBackend,
+): Promise<Pick<QueueStates, 'whyNoPauses'> & { readonly pauses: readonly Pause[] }> {
+  try {
+    return { pauses: await backend.pausedQueues(), whyNoPauses: null }
+  } catch (error) {
+    if (error instanceof NotSupportedError) return { pauses: [], whyNoPauses: error.message }
     throw error
   }
 }

@@ -63,6 +63,7 @@ export function workerOn(
     pruning,
     ...firingOf(pool.backend, settings),
     ...watchingOf(pool, watch),
+    ...(opened.chores ?? []),
   ]
   const chores = [...own, ...(settling ? [settling] : []), ...more]
   const worker: Worker = new Worker(pulse.pacing(leaving.store), settings, pool, chores)

@@ -27,7 +27,15 @@ const house: Record<string, { rooms: string[]; packages: string[]; types?: strin
   },
   cli: {
     // `index` is the door: it makes the built-in backends known.
-    rooms: ['lib', 'entities', 'backends', 'index', 'dashboard', 'integrations/prometheus'],
+    rooms: [
+      'lib',
+      'entities',
+      'backends',
+      'backends/bullmq',
+      'index',
+      'dashboard',
+      'integrations/prometheus',
+    ],
     packages: [
       'typeorm',
       'prom-client',

@@ -4,7 +4,7 @@ import type { Wakeup } from '../../../lib/store'
 import { bullScripts } from '../bull-scripts'
 import type { Client, Connection } from '../connection'
 import type { Names } from '../names'
-import type { NewJob } from './new-job'
+import type { BareJob } from './new-job'
 
 /** A command of ioredis, and what it takes. */
 export interface Call {
@@ -24,7 +24,7 @@ const OWN = 3
  */
 export function addCall(
   connection: Connection,
-  job: NewJob,
+  job: BareJob,
   { isParked = false, wakeup }: { readonly isParked?: boolean; readonly wakeup?: Wakeup } = {},
 ): Call {
   const { names, client, alias } = connection
@@ -96,7 +96,7 @@ const NOTHING: readonly string[] = []
 
 /** By the newest slot of a schedule it is known which have had their turn. */
 function moreOf(
-  { key }: NewJob,
+  { key }: BareJob,
   names: Names,
   wakeup: Wakeup | undefined,
 ): readonly (string | number)[] {

@@ -39,10 +39,15 @@ redis.call('XADD', queue .. 'events', 'MAXLEN', '~', 10000, '*', 'event', 'delay
 return due`,
 )
 
+/** What a key is asked for: a call, or a row of a table that was one. */
+export interface KeyedOrder extends Pick<Order, 'key' | 'argsKwargs'> {
+  readonly task: { readonly name: string }
+}
+
 /** What stands in the place of a new row, since it keeps the key of the order; undefined: the key may be had. */
 export async function standingFor(
   connection: Connection,
-  { order, key }: { readonly order: Order; readonly key: string },
+  { order, key }: { readonly order: KeyedOrder; readonly key: string },
   holderId: string,
   alias: string,
 ): Promise<RawRow | undefined> {

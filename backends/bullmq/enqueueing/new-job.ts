@@ -46,6 +46,9 @@ export function newJob(
   return jobOf(names, each, sharedValues(each.order, alias), now)
 }
 
+/** What adding one needs. */
+export type BareJob = Pick<NewJob, 'id' | 'queue' | 'key' | 'json'>
+
 /** Jobs of orders. `now`: of this process, in ms since 1970, as BullMQ has its own. */
 export function newJobs(
   names: Names,

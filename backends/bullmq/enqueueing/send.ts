@@ -1,6 +1,7 @@
 import type { Connection } from '../connection'
+import type { Wakeup } from '../../../lib/store'
 import { addCall, callOn } from './add-script'
-import type { NewJob } from './new-job'
+import type { BareJob, NewJob } from './new-job'
 import { toldWith } from './told'
 
 /** Jobs in one round trip. */
@@ -12,9 +13,17 @@ const MOST_TEXT = 4 * 1024 * 1024
 export type Answer = string | { readonly reason: unknown }
 
 /** Sends jobs in one round trip. */
-export async function send(connection: Connection, jobs: readonly NewJob[]): Promise<Answer[]> {
+export function send(connection: Connection, jobs: readonly NewJob[]): Promise<Answer[]> {
+  return sendTelling(connection, jobs, toldWith(connection, jobs))
+}
+
+/** The same. `told`: what idle workers are told with some of them. */
+export async function sendTelling(
+  connection: Connection,
+  jobs: readonly BareJob[],
+  told: ReadonlyMap<BareJob, Wakeup>,
+): Promise<Answer[]> {
   const { client } = connection
-  const told = toldWith(connection, jobs)
   const calls = jobs.map((job) => {
     const wakeup = told.get(job)
     return addCall(connection, job, wakeup && { wakeup })
@@ -25,7 +34,7 @@ export async function send(connection: Connection, jobs: readonly NewJob[]): Pro
   const steps = client.pipeline()
   for (const each of calls) void callOn(steps, each)
   const replies = await steps.exec().catch((reason: unknown) => ({ reason }))
-  if (!Array.isArray(replies)) return jobs.map(() => ({ reason: replies }))
+  if (!Array.isArray(replies)) return jobs.map(() => ({ reason: replies?.reason }))
   return replies.map(([error, id]) => (error ? { reason: error } : (id as string)))
 }
 

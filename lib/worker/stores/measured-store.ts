@@ -7,7 +7,7 @@ import { taskFacts } from '../../telemetry/facts'
 export function measured(store: Store, backend: string): Store {
   if (!taskFacts.isHeard) return store
   const timed = timing(backend)
-  const { heartbeat, pausedQueues, settle, settleWaiting } = store
+  const { chores, heartbeat, pausedQueues, settle, settleWaiting } = store
   return {
     leaseSeconds: store.leaseSeconds,
     maxCrashes: store.maxCrashes,
@@ -21,6 +21,7 @@ export function measured(store: Store, backend: string): Store {
     rescue: timed('rescue', store.rescue.bind(store), (rescued) => tellRescued(backend, rescued)),
     prune: timed('prune', store.prune.bind(store)),
     close: () => store.close(),
+    ...(chores && { chores }),
     ...(settle && { settle: timed('settle', settle.bind(store)) }),
     ...(settleWaiting && { settleWaiting: timed('settle', settleWaiting.bind(store)) }),
     ...(pausedQueues && { pausedQueues: timed('pauses', pausedQueues.bind(store)) }),

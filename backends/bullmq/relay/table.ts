@@ -1,0 +1,160 @@
+import type { DataSource, EntityManager } from 'typeorm'
+import type { CountQuery, ListQuery, Problem, TaskBackend } from '../../../lib/backend'
+import { clock } from '../../../lib/clock'
+import { ResultNotFoundError } from '../../../lib/errors/errors'
+import type { Order } from '../../../lib/order'
+import type { TaskResult } from '../../../lib/result'
+import type { Counts } from '../../../lib/row/record'
+import { DatabaseBackend } from '../../database/backend'
+import { type Movable, openMovable } from '../../database/moving/movable'
+import { type DataSourceOption, placeOf } from '../../database/place'
+import type { StoreOptions } from '../../../lib/store'
+import { asWaiting } from './as-waiting'
+import { isJoining } from './joined'
+
+type Result = TaskResult<unknown>
+
+/** How long in ms a cancel waits for a row that is on its way to Redis, and between two looks. */
+const PATIENCE_MS = 20_000
+const LOOK_MS = 20
+
+/**
+ * The rows of a backend on Redis that wait in the app's database for the relay. Each verb takes the same one of Redis (`ask`): what
+ * is in both places is what Redis says.
+ */
+export class RelayTable {
+  readonly #owner: TaskBackend
+  readonly #rows: DatabaseBackend
+  readonly #option: DataSourceOption
+
+  /** `owner`: the backend on Redis. */
+  constructor(owner: TaskBackend, dataSource: DataSourceOption) {
+    const { alias, settings } = owner
+    this.#owner = owner
+    this.#option = dataSource
+    this.#rows = new DatabaseBackend(alias, { ...settings, options: { dataSource } }, owner)
+  }
+
+  /** Whether these orders, which have the same manager, become rows. @throws InvalidTaskError if the transaction is over. */
+  takes(manager: EntityManager | undefined): Promise<boolean> {
+    return isJoining(this.#option, this.#owner.alias, manager)
+  }
+
+  /** `standing`: what keeps a call from being written, as far as Redis knows. */
+  async enqueueMany(
+    orders: readonly Order[],
+    standing: (order: Order) => Promise<Result | undefined>,
+  ): Promise<Result[]> {
+    if (!orders.some(isAskedInRedis)) return this.#rows.enqueueMany(orders)
+    const found = await Promise.all(
+      orders.map(async (each) => isAskedInRedis(each) && standing(each)),
+    )
+    const written = await this.#rows.enqueueMany(orders.filter((_, i) => !found[i]))
+    return found.flatMap((each) => each || (written.shift() ?? []))
+  }
+
+  /** It may move between two looks. While Redis is away, a row that waits is known. `ask` also knows what stands for a row. */
+  async getResult(
+    id: string,
+    manager: EntityManager | undefined,
+    ask: () => Promise<Result>,
+  ): Promise<Result> {
+    let failure: unknown
+    const inRedis = await ask().catch((error: unknown) => void (failure = error))
+    if (inRedis) return inRedis
+    const isAbsent = failure instanceof ResultNotFoundError
+    if (!isAbsent && !this.#owner.isAway(failure)) throw failure
+    const row = await this.#find(id, manager)
+    if (row) return asWaiting(this.#owner, row)
+    if (isAbsent) return ask()
+    throw failure
+  }
+
+  async cancel(result: Result, ask: () => Promise<boolean>): Promise<boolean> {
+    if (await ask()) return true
+    const deadline = clock.now() + PATIENCE_MS
+    let hasAsked = false
+    while (clock.now() < deadline) {
+      const row = await this.#find(result.id)
+      // It is in Redis by now, or nowhere.
+      if (!row) return ask()
+      if (row.isFinished) return hasAsked
+      const isMoving = row.status === 'RUNNING'
+      // Moving, it is cancelled in Redis, or FAILED when the lease of a lost relay ends.
+      if (!isMoving || !hasAsked) hasAsked = await this.#rows.cancel(row)
+      if (isMoving) await clock.sleep(LOOK_MS)
+    }
+    return hasAsked
+  }
+
+  async list(query: ListQuery, ask: () => Promise<Result[]>): Promise<Result[]> {
+    const [inRedis, rows] = await Promise.all([
+      ask(),
+      this.#listed({ ...query, everyBackend: false }),
+    ])
+    const known = new Set(inRedis.map(({ id }) => id))
+    const waiting = rows.filter(({ id }) => !known.has(id))
+    return [...inRedis, ...waiting.map((row) => asWaiting(this.#owner, row))]
+      .toSorted((a, b) => (a.id < b.id ? 1 : -1))
+      .slice(0, query.limit)
+  }
+
+  async counts(query: CountQuery, ask: () => Promise<Counts>): Promise<Counts> {
+    const [inRedis, inTable] = await Promise.all([
+      ask(),
+      this.#rows.counts({ ...query, everyBackend: false }),
+    ])
+    return {
+      ...inRedis,
+      READY: inRedis.READY + inTable.READY + inTable.RUNNING,
+      FAILED: inRedis.FAILED + inTable.FAILED,
+      SUCCESSFUL: inRedis.SUCCESSFUL + inTable.SUCCESSFUL,
+    }
+  }
+
+  async retry(id: string, ask: () => Promise<Result>): Promise<Result> {
+    return (await this.#find(id)) ? this.#rows.retry(id) : ask()
+  }
+
+  /** @throws DataSourceError if there is none. */
+  dataSource(): Promise<DataSource> {
+    return this.#rows.dataSource()
+  }
+
+  check(): Promise<Problem[]> {
+    return this.#rows.check()
+  }
+
+  isAway(error: unknown): boolean {
+    return this.#rows.isAway(error)
+  }
+
+  /** For the relay. @throws DataSourceError or DatabaseError if the table cannot be used. */
+  async open(options: Omit<StoreOptions, 'manager'>): Promise<Movable> {
+    return openMovable(await placeOf(this.#option, this.#owner.alias), this.#owner.alias, options)
+  }
+
+  async #find(id: string, manager?: EntityManager): Promise<Result | undefined> {
+    try {
+      return await this.#rows.getResult(id, manager)
+    } catch (error) {
+      if (error instanceof ResultNotFoundError) return undefined
+      throw error
+    }
+  }
+
+  async #listed(query: ListQuery): Promise<Result[]> {
+    if (query.status === 'RUNNING') return []
+    if (query.status !== 'READY') return this.#rows.list(query)
+    const [ready, moving] = await Promise.all([
+      this.#rows.list(query),
+      this.#rows.list({ ...query, status: 'RUNNING' }),
+    ])
+    return [...ready, ...moving]
+  }
+}
+
+/** A debounce is one of the rows alone: in Redis a call would postpone what waits there, though the transaction may roll back. */
+function isAskedInRedis({ key }: Order): boolean {
+  return key?.kind === 'unique' || key?.kind === 'throttle'
+}

@@ -37,15 +37,6 @@ export interface NewJob {
   readonly row: () => RawRow
 }
 
-/** One job, as `newJobs` makes it. */
-export function newJob(
-  names: Names,
-  each: NewOrder,
-  { alias, now }: { readonly alias: string; readonly now: number },
-): NewJob {
-  return jobOf(names, each, sharedValues(each.order, alias), now)
-}
-
 /** What adding one needs. */
 export type BareJob = Pick<NewJob, 'id' | 'queue' | 'key' | 'json'>
 

@@ -17,6 +17,7 @@ describe('the store of the Memory backend', () =>
     },
     {
       ordersAll: true,
+      sharesPlace: true,
       skipsLocked: false,
       takesOddIds: true,
       keepsAnyText: true,

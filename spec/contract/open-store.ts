@@ -22,6 +22,7 @@ export function databaseStoreContract(
     {
       ...abilities,
       ordersAll: true,
+      sharesPlace: true,
       keepsAnyText: name !== 'postgres',
       keepsAnyInstant: name === 'sqlite',
       keepsAnyPriority: isMySqlFamily(name),

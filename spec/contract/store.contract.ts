@@ -17,6 +17,8 @@ export interface StoreWish {
 export interface StoreAbilities {
   /** It takes the best of all rows first. Else that is so within a queue, as far as its engine has it. */
   readonly ordersAll: boolean
+  /** Backends may have their rows in one place. Else each has a place of its own. */
+  readonly sharesPlace: boolean
   /** It passes over rows that others have locked, rather than wait for them. */
   readonly skipsLocked: boolean
   /** It takes rows whose id is not written as ids are. */

@@ -62,6 +62,7 @@ describeOnRedis('the store of the BullMQ backend', () => {
     },
     {
       ordersAll: false,
+      sharesPlace: false,
       skipsLocked: false,
       takesOddIds: true,
       keepsAnyText: true,

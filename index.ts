@@ -1,6 +1,6 @@
 import { DatabaseBackend } from './backends/database'
 import type * as bullmq from './backends/bullmq'
-import type { BullMQOptions } from './backends/bullmq'
+import type { BullMQOptions } from './backends/bullmq/options'
 import { DummyBackend } from './backends/dummy'
 import { ImmediateBackend } from './backends/immediate'
 import { UnconfiguredBackend } from './backends/unconfigured'

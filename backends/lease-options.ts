@@ -21,7 +21,10 @@ export class LeaseOptions {
   @Min(1, { message: CRASHES })
   @Max(1000, { message: CRASHES })
   maxCrashes?: number | undefined
+}
 
+/** What backends understand, too, that keep all results unless told otherwise. */
+export class KeepingOptions extends LeaseOptions {
   /**
    * Milliseconds since it finished that a result is kept, or `{ successful, failed }`; then a worker deletes it. Tasks with
    * `keepResults` have their own. Default: workers delete no results.
@@ -32,7 +35,10 @@ export class LeaseOptions {
 }
 
 /** @throws InvalidSettingsError for a part of it that is out of range. */
-export function retentionOf({ retention = null }: LeaseOptions, path: string): KeepResults | null {
+export function retentionOf(
+  { retention = null }: Pick<KeepingOptions, 'retention'>,
+  path: string,
+): KeepResults | null {
   if (retention !== null) check(settingsSubject(`${path}.retention`), '', retention, KEEP_RESULTS)
   return retention
 }

@@ -16,7 +16,7 @@ const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[
     'Change OPTIONS.connection: redis://user:password@host:6379; special characters in a URL as %40 and the like.',
   ],
   [
-    /^NOPERM/,
+    /^NOPERM|^ERR ACL failure/,
     'The user of Redis may not do this',
     'Give it all commands but those of administration, on keys and channels that begin with the prefix: `ACL SETUSER name ~prefix:* &prefix:* +@all -@admin -@dangerous +info`.',
   ],

@@ -61,7 +61,7 @@ export abstract class OnRedis extends TaskBackend {
   }: StoreOptions): Promise<Store> {
     const connection = this.#connect(leaseSeconds, true)
     const { names } = connection
-    const close = wakeup && listen(newClient(this.options, this.alias), names.wakeups, wakeup)
+    const close = wakeup && listen(connection.listener(), names.wakeups, wakeup)
     return new BullMQStore(connection, {
       close,
       pausedQueues: () => pausedQueues(connection, this.settings.queues),
@@ -86,7 +86,7 @@ export abstract class OnRedis extends TaskBackend {
     this.#opened = undefined
   }
 
-  /** Errors of Redis are explained. */
+  /** Errors of Redis are explained. @internal Its type would have every app need the types of ioredis. */
   protected async within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = this.#connected()
     try {

@@ -3,7 +3,7 @@ import { InvalidSettingsError } from '../../lib/errors/errors'
 import { bullScripts } from './bull-scripts'
 import type { Client } from './clients/client-of-app'
 
-type Argument = string | number | Buffer
+type Argument = string | number
 
 const all: Script<unknown>[] = []
 

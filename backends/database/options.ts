@@ -1,10 +1,10 @@
 import { IsOptional } from '../../lib/settings/class-validator'
 import { Is } from '../../lib/settings/validation'
-import { LeaseOptions } from '../lease-options'
+import { KeepingOptions } from '../lease-options'
 import type { DataSourceOption } from './place'
 
 /** `TASKS.….OPTIONS` of the Database backend. */
-export class DatabaseOptions extends LeaseOptions {
+export class DatabaseOptions extends KeepingOptions {
   /** A DataSource, or a function giving one; absent: the one that the command line's file exports. */
   @IsOptional()
   dataSource?: DataSourceOption | undefined

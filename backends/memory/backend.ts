@@ -5,14 +5,14 @@ import type { Store, StoreOptions } from '../../lib/store'
 import { IsOptional } from '../../lib/settings/class-validator'
 import { slotIn } from '../keys'
 import { valuesOf } from '../database/row'
-import { LeaseOptions, retentionOf } from '../lease-options'
+import { KeepingOptions, retentionOf } from '../lease-options'
 import type { KeepResults } from '../../lib/retention'
 import { KeptInMemory } from './kept-in-memory'
 import { MemoryStore } from './store'
 import type { MemoryTable } from './table'
 
 /** `TASKS.….OPTIONS` of the Memory backend. */
-export class MemoryOptions extends LeaseOptions {
+export class MemoryOptions extends KeepingOptions {
   /** Rows to share with other backends of this process. Default: a table of its own. */
   @IsOptional()
   table?: MemoryTable

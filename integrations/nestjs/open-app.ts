@@ -1,5 +1,5 @@
 import { Global, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common'
-import { InvalidSettingsError } from '../../index'
+import { InvalidSettingsError, type TaskBackend } from '../../index'
 import { backends } from '../../lib/backend-registry'
 import { onePerProcess } from '../../lib/copies/one-per-process'
 
@@ -18,6 +18,7 @@ const HINT =
 @Injectable()
 export class OpenApp implements OnApplicationShutdown {
   readonly #returns: (() => void)[] = []
+  #own: readonly TaskBackend[] = []
   readonly #entry: Entry = { isRunning: false, leave: () => this.#leave() }
 
   /**
@@ -35,6 +36,11 @@ export class OpenApp implements OnApplicationShutdown {
     present.entry = this.#entry
     const earlier = backends.configured
     this.#returns.push(() => backends.configure(earlier))
+  }
+
+  /** The backends of TASKS, as they are now, are closed at the app's end: some hold connections of their own. */
+  ownsBackends(): void {
+    this.#own = [...(backends.configured?.values() ?? [])]
   }
 
   /** The latest first. */
@@ -62,8 +68,9 @@ export class OpenApp implements OnApplicationShutdown {
     this.#entry.isRunning = false
   }
 
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
     this.#leave()
+    await Promise.allSettled(this.#own.map((backend) => backend.close()))
   }
 
   #leave(): void {

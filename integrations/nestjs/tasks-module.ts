@@ -50,6 +50,7 @@ export class TasksModule implements OnModuleInit {
     // The lines of a command are its own.
     if (runningCommand() === undefined) setLogger(log)
     configureTasks(withDataSource(options.tasks, modules))
+    app.ownsBackends()
     app.onLeave(() => handlers.forget())
     handlers.define()
     app.onLeave(addMiddleware(options.middleware ?? [], modules))

@@ -45,16 +45,14 @@ export class ListBrowser implements Browser {
     while (looked < query.within && clock.now() - begun <= SEARCH_MS) {
       const limit = Math.min(PAGE, query.within - looked)
       const page = await this.#backend.list({ ...listedBy(query), limit, before })
-      for (const result of page) {
-        if (isMatch(result, query, now)) found.push(result)
-        if (found.length === query.limit) return { tasks: found, next: result.id, searchedTo: null }
-      }
+      found.push(...page.filter((result) => isMatch(result, query, now)))
+      if (found.length >= query.limit) return full(found.slice(0, query.limit))
       if (page.length < limit) return { tasks: found, next: null, searchedTo: null }
       looked += page.length
       last = page.at(-1)
       before = last?.id
     }
-    return { tasks: found, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
+    return searchedUpTo(found, before, last)
   }
 
   result(id: string): Promise<Result> {
@@ -133,6 +131,19 @@ export class ListBrowser implements Browser {
       'Use the Database backend for that.',
     )
   }
+}
+
+/** Where the next search goes on. */
+function searchedUpTo(
+  tasks: readonly Result[],
+  before: string | undefined,
+  last: Result | undefined,
+): TaskPage {
+  return { tasks, next: before ?? null, searchedTo: last?.enqueuedAt ?? null }
+}
+
+function full(tasks: readonly Result[]): TaskPage {
+  return { tasks, next: tasks.at(-1)?.id ?? null, searchedTo: null }
 }
 
 function listedBy({ state, queue, taskName, within }: TaskQuery) {

@@ -17,8 +17,8 @@ describe('the store of the Memory backend', () =>
     },
     {
       ordersAll: true,
-      sharesPlace: true,
       skipsLocked: false,
+      sharesPlace: true,
       takesOddIds: true,
       keepsAnyText: true,
       keepsAnyInstant: true,

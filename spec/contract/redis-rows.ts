@@ -2,11 +2,12 @@ import type { Redis } from 'ioredis'
 import type { DBTaskResult } from '#entities'
 import { instantOf, isParked, NO_DELAY, utcText } from '#formats'
 import { type Columns, columnsOf, rawOf as rawOfEntity } from '#row-to-entity'
-import { Connection } from '../../backends/bullmq/connection'
+import { isClusterClient } from '../../backends/bullmq/clients/client-of-app'
+import { Connection, newClient } from '../../backends/bullmq/connection'
 import { dataOf, FIELD, type JobState, rawOf } from '../../backends/bullmq/job'
 import { bullPriority } from '../../backends/bullmq/names'
 import { jobById, jobIn } from '../../backends/bullmq/read'
-import { newClient } from '../../backends/bullmq/connection'
+import type { Connection as ConnectionOption } from '../../backends/bullmq/options'
 import { readyRow } from '../support/row-values'
 import type { RawColumns, Rows } from './rows'
 
@@ -32,9 +33,9 @@ export class RedisRows implements Rows {
   readonly #aliases = new Map<string, string>()
   #counter = 0
 
-  constructor(url: string, prefix: string, queues: readonly string[]) {
+  constructor(connection: ConnectionOption, prefix: string, queues: readonly string[]) {
     this.#connect = (alias) =>
-      new Connection(newClient({ connection: url }, alias), {
+      new Connection(newClient({ connection }, alias), {
         alias,
         prefix: `${prefix}-${alias}`,
         leaseMs: 30_000,
@@ -43,13 +44,10 @@ export class RedisRows implements Rows {
   }
 
   async clear(): Promise<void> {
-    for (const connection of this.#connections.values()) {
-      const client = connection.client as Redis
-      for await (const keys of client.scanStream({
-        match: `${connection.names.prefix}:*`,
-        count: 1000,
-      }))
-        if (Array.isArray(keys) && keys.length > 0) await client.unlink(...keys.map(String))
+    for (const { client, names } of this.#connections.values()) {
+      // On a cluster the keys are on one node, and the others have none.
+      const nodes = isClusterClient(client) ? client.nodes('master') : [client]
+      await Promise.all(nodes.map((node) => unlinkAll(node, `${names.prefix}:*`)))
     }
     this.#aliases.clear()
   }
@@ -203,6 +201,11 @@ export class RedisRows implements Rows {
         id,
       )
   }
+}
+
+async function unlinkAll(node: Redis, match: string): Promise<void> {
+  for await (const keys of node.scanStream({ match, count: 1000 }))
+    if (Array.isArray(keys) && keys.length > 0) await node.unlink(...keys.map(String))
 }
 
 function dueOf({ run_after: runAfter }: Raw): number | undefined {

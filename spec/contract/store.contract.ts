@@ -17,10 +17,10 @@ export interface StoreWish {
 export interface StoreAbilities {
   /** It takes the best of all rows first. Else that is so within a queue, as far as its engine has it. */
   readonly ordersAll: boolean
-  /** Backends may have their rows in one place. Else each has a place of its own. */
-  readonly sharesPlace: boolean
   /** It passes over rows that others have locked, rather than wait for them. */
   readonly skipsLocked: boolean
+  /** Backends of several aliases keep their rows in one place, such as a table, so that one can list those of all. */
+  readonly sharesPlace: boolean
   /** It takes rows whose id is not written as ids are. */
   readonly takesOddIds: boolean
   /** Its JSON columns keep text that is no JSON. */

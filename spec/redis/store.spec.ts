@@ -1,21 +1,11 @@
 import { BullMQBackend } from '../../backends/bullmq'
 import { RedisRows } from '../contract/redis-rows'
 import { claim } from '../contract/rows'
-import { storeContract } from '../contract/store.contract'
+import { REDIS_QUEUES as QUEUES, redisStoreContract } from '../contract/redis-store.contract'
 import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
-
-const QUEUES = ['default', 'mail', 'report', 'slow', `o'q"\\;--`]
 
 describeOnRedis('the store of the BullMQ backend', () => {
   const prefix = freshPrefix()
-  let rows: RedisRows | undefined
-  const backends: BullMQBackend[] = []
-
-  afterAll(async () => {
-    await rows?.close()
-    await Promise.all(backends.map((backend) => backend.close()))
-  })
-
   it('takes urgent ones by priority, then the others by age, and those of a priority below 0 last', async () => {
     const all = new RedisRows(redisUrl(), `${prefix}-order`, QUEUES)
     const [low, lower, young, old, high, higher, mail] = await all.add(
@@ -44,30 +34,5 @@ describeOnRedis('the store of the BullMQ backend', () => {
     await Promise.all([store.close(), all.close()])
   })
 
-  storeContract(
-    async () => {
-      rows = new RedisRows(redisUrl(), prefix, QUEUES)
-      return {
-        rows,
-        backend: (alias, options) => {
-          const connection = { connection: redisUrl(), prefix: `${prefix}-${alias}` }
-          const backend = new BullMQBackend(alias, {
-            queues: QUEUES,
-            options: { ...connection, ...options },
-          })
-          backends.push(backend)
-          return backend
-        },
-      }
-    },
-    {
-      ordersAll: false,
-      sharesPlace: false,
-      skipsLocked: false,
-      takesOddIds: true,
-      keepsAnyText: true,
-      keepsAnyInstant: false,
-      keepsAnyPriority: false,
-    },
-  )
+  redisStoreContract(() => redisUrl(), prefix)
 })

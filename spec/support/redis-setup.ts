@@ -9,7 +9,7 @@ declare global {
 export default async function setUpRedis(): Promise<void> {
   await setUp()
   if (findRedis() === undefined) return tellMissing()
-  globalThis.specRedis = await startRedis()
+  globalThis.specRedis = await startRedis({ appendonly: true })
   process.env['SPEC_REDIS'] = globalThis.specRedis.url
 }
 

@@ -3,9 +3,9 @@ import type { Problem } from '../../../lib/backend'
 import { isA } from '../../../lib/errors/error-record'
 import { TasksError } from '../../../lib/errors/errors'
 import { withoutPasswords } from '../../../lib/errors/foreign-text'
-import { unreachable } from '../clients/away'
 import { type Client, isClusterClient } from '../clients/client-of-app'
 import type { Connection } from '../connection'
+import { explained } from '../errors'
 import { Script } from '../script'
 import { othersJobs } from './others-jobs'
 import { keepingProblems } from './keeping'
@@ -37,7 +37,7 @@ export async function checkRedis(
     connection = connected()
     return await problemsOf(connection, checked)
   } catch (error) {
-    return [problemOf(connection ? unreachable(error, connection.client, checked.alias) : error)]
+    return [problemOf(connection ? explained(error, connection.client, checked.alias) : error)]
   }
 }
 
@@ -73,7 +73,7 @@ async function refusedToTry({ client, names }: Connection, alias: string): Promi
     await TRY.run(client, [names.own('check')], [])
     return []
   } catch (error) {
-    return [problemOf(unreachable(error, client, alias))]
+    return [problemOf(explained(error, client, alias))]
   }
 }
 
@@ -83,16 +83,6 @@ function problemOf(error: unknown): Problem {
   return {
     level: 'error',
     message: `Redis refused what tasks need: ${withoutPasswords(String(message))}`,
-    hint: hintFor(String(message)),
+    hint: 'Look into its log.',
   }
-}
-
-function hintFor(message: string): string {
-  if (/WRONGPASS|NOAUTH/.test(message)) return 'Correct user and password of OPTIONS.connection.'
-  if (/NOPERM|ACL failure|permission/i.test(message))
-    return 'Give its user all commands but the dangerous ones, on the keys and channels of OPTIONS.prefix: ACL SETUSER … ~<prefix>* &<prefix>* +@all -@dangerous +info.'
-  if (/OOM/.test(message))
-    return 'Give Redis more memory (maxmemory), or keep results for a shorter time.'
-  if (/unknown command/i.test(message)) return 'Tasks need a Redis that runs scripts (EVALSHA).'
-  return 'Look into its log.'
 }

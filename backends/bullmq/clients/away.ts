@@ -48,7 +48,8 @@ export function unreachable(error: unknown, client: Client, alias: string): unkn
 /** That tries ran out says nothing; why the last one failed does. */
 function reasonOf(error: Error, client: Client): { what: string; cause: unknown } {
   const trouble = troubleOf(client)
-  if (!NAMES.test(error.name) && !error.message.startsWith('Connection is closed'))
+  const isVague = NAMES.test(error.name) || error.message.startsWith('Connection is closed')
+  if (!isVague && !(trouble && error.message.includes('timed out')))
     return { what: error.message, cause: error }
   const cause = innermost(trouble ?? error)
   const what = cause === error ? 'the connection was cut off' : (textOf(cause) ?? error.message)
@@ -75,8 +76,8 @@ function hintFor(what: string): string {
   if (what.startsWith('MISCONF'))
     return 'It cannot write its file: look into its log, and at the space on its disk.'
   if (/max number of clients/.test(what)) return "Raise Redis' maxclients, or run fewer processes."
-  if (/WRONGPASS|NOAUTH|NOPERM/.test(what))
-    return 'Correct user and password of OPTIONS.connection.'
+  if (/certificate/i.test(what))
+    return "Give OPTIONS.connection the certificate of who has signed Redis': { host, port, tls: { ca } }."
   if (/timed out/.test(what))
     return 'It takes connections, but does not answer: is it busy with a slow command, or stopped?'
   return 'Is it running, and are host and port of OPTIONS.connection right?'

@@ -1,4 +1,4 @@
-import type { ClusterOptions, Cluster, RedisOptions } from 'ioredis'
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import { libraries } from '../load'
 import type { BullMQOptions, ClusterConnection } from '../options'
 import { wayOf } from './asked'
@@ -18,6 +18,8 @@ const SOON = {
   commandTimeout: COMMAND_MS,
   // A host that went away without a word leaves a connection on which nothing ever comes: it is given up, and made anew.
   socketTimeout: COMMAND_MS,
+  // For how long a process may be kept alive by a connection that is not there.
+  disconnectTimeout: 200,
   maxRetriesPerRequest: 1,
   retryStrategy: (times: number) => Math.min(times * 100, 2_000),
   // A former master: the next connection leads to the new one, by Sentinel or by the address that both share.
@@ -77,13 +79,44 @@ function watched(client: Client): Client {
   // Errors of the connection reach the callers of commands; without a listener they would be printed.
   client.on('error', (error: Error) => troubles.set(client, error))
   client.on('ready', () => troubles.delete(client))
+  if (isClusterClient(client)) client.on('+node', forgetSilence)
+  else forgetSilence(client)
   return client
 }
 
+/**
+ * ioredis counts the time of `socketTimeout` on when the connection has been lost meanwhile, and would then cut off the next one
+ * (seen with 5.11).
+ */
+function forgetSilence(client: Redis): void {
+  client.on('close', () => {
+    clearTimeout(Reflect.get(client, 'socketTimeoutTimer'))
+    Reflect.set(client, 'socketTimeoutTimer', undefined)
+  })
+}
+
+/** What `Redis` has for `commandTimeout` is added: ioredis lets commands wait for ever while it looks for the nodes of a cluster. */
 function newCluster({ nodes, options = {} }: ClusterConnection, alias: string): Cluster {
   const { redisOptions = {}, ...others } = options as ClusterOptions
   const { Cluster } = libraries(alias).ioredis
-  return new Cluster([...nodes], {
+  const { commandTimeout = COMMAND_MS } = redisOptions
+  class SoonCluster extends Cluster {
+    override delayUntilReady(callback: Parameters<Cluster['delayUntilReady']>[0]): void {
+      const silence = setTimeout(() => callback(new Error('Command timed out')), commandTimeout)
+      super.delayUntilReady((...answer) => {
+        clearTimeout(silence)
+        callback(...answer)
+      })
+    }
+
+    override sendCommand(...[command, ...on]: Parameters<Cluster['sendCommand']>): unknown {
+      // It has waited for the nodes until its caller was told that it failed.
+      if (command.isResolved) return command.promise
+      command.setTimeout(commandTimeout)
+      return super.sendCommand(command, ...on)
+    }
+  }
+  return new SoonCluster([...nodes], {
     enableAutoPipelining: true,
     ...others,
     redisOptions: { ...SOON, ...redisOptions },

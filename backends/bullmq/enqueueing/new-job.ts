@@ -37,6 +37,15 @@ export interface NewJob {
   readonly row: () => RawRow
 }
 
+/** One job, as `newJobs` makes it. */
+export function newJob(
+  names: Names,
+  each: NewOrder,
+  { alias, now }: { readonly alias: string; readonly now: number },
+): NewJob {
+  return jobOf(names, each, sharedValues(each.order, alias), now)
+}
+
 /** Jobs of orders. `now`: of this process, in ms since 1970, as BullMQ has its own. */
 export function newJobs(
   names: Names,
@@ -48,7 +57,7 @@ export function newJobs(
     const { order } = each
     const shared = last && isAlike(last.order, order) ? last.shared : sharedValues(order, alias)
     last = { order, shared }
-    return newJob(names, each, shared, now)
+    return jobOf(names, each, shared, now)
   })
 }
 
@@ -64,13 +73,12 @@ function isAlike(one: Order, other: Order): boolean {
   )
 }
 
-function newJob(names: Names, { order, id }: NewOrder, shared: SharedValues, now: number): NewJob {
+function jobOf(names: Names, { order, id }: NewOrder, shared: SharedValues, now: number): NewJob {
   const { task, argsKwargs } = order
   const key = storedKey(order.key)
   const delay = delayOf(order, now)
   // A claim reads no fields of ours, and learns all of its flow from this.
-  const options = wholeOptions(shared.options, order.flow?.key ?? null)
-  const data = dataOf(argsKwargs, options)
+  const data = dataOf(argsKwargs, wholeOptions(shared.options, order.flow?.key ?? null))
   const json = { id, name: task.name, data, timestamp: now, opts: optsOf(order, key, delay) }
   return {
     id,

@@ -61,7 +61,7 @@ export class AppWorker implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       return await startWorker(options)
     } catch (error) {
-      this.#app.onApplicationShutdown()
+      await this.#app.onApplicationShutdown()
       throw error
     }
   }

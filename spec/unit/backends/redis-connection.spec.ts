@@ -1,6 +1,7 @@
 import { Cluster, Redis } from 'ioredis'
 import { BullMQBackend } from '../../../backends/bullmq'
 import { isAway } from '../../../backends/bullmq/clients/away'
+import { isBefore, serverProblems } from '../../../backends/bullmq/checks/server'
 import { isBullMQ, isIoredis, load } from '../../../backends/bullmq/load'
 import { InvalidSettingsError } from '../../../lib/errors/errors'
 
@@ -140,4 +141,31 @@ it.each([
   ['Command timed out', false],
 ])('%p is told to be an error of a Redis that is away: %p', (error, away) => {
   expect(isAway(error)).toBe(away)
+})
+
+describe('the version of Redis', () => {
+  it.each([
+    ['6.0.16', '6.2.0', true],
+    ['6.2.0', '6.2.0', false],
+    ['6.2', '6.2.0', false],
+    ['7.0.15', '6.2.0', false],
+    ['10.0.0', '6.2.0', false],
+    ['5.0.3-rc1', '6.2.0', true],
+  ])('%s is before %s: %p', (version, other, is) => {
+    expect(isBefore(version, other)).toBe(is)
+  })
+
+  it('that is too old is an error with the way out', () => {
+    const info = (name: string): string | undefined =>
+      name === 'redis_version' ? '5.0.14' : undefined
+    const seen = { where: 'host:6379', info, setting: () => undefined, aheadMs: 0 }
+    expect(serverProblems(seen, false, 'Redis (TASKS.fast)')).toEqual([
+      {
+        level: 'error',
+        message:
+          'Redis (TASKS.fast), host:6379 is Redis 5.0.14, which is too old: tasks need Redis 6.2 or later, or Valkey.',
+        hint: 'Move to a later Redis.',
+      },
+    ])
+  })
 })

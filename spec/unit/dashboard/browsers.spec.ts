@@ -1,7 +1,10 @@
-import { configureTasks, task } from 'typeorm-tasks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { configureTasks, task, type TaskResult } from 'typeorm-tasks'
 import { ImmediateBackend } from '#immediate'
 import type { Dashboard, Granted } from '../../../dashboard'
 import { ListBrowser } from '../../../lib/browsing/list-browser'
+import type { ListQuery } from '#lib/backend'
+import { backends } from '../../../lib/backend-registry'
 import type { Browser, Pause, PauseOptions, WorkerState } from '../../../lib/browser'
 import { change, closeServed, made, serve } from '../../support/dashboard'
 import { catchLog } from '../../support/tasks'
@@ -188,4 +191,26 @@ it('is closed through what tells no addresses, until it is said who may see it',
   const open = made({ authorize: () => 'all' })
   expect((await open.fetch(request())).status).toBe(200)
   expect(await (await open.fetch(request({ method: 'HEAD' }))).text()).toBe('')
+})
+
+it('a search that takes long ends, tells how far it came, and goes on from there', async () => {
+  class Slow extends ImmediateBackend {
+    override async list(query: ListQuery): Promise<TaskResult<unknown>[]> {
+      await sleep(150)
+      return super.list(query)
+    }
+  }
+  configureTasks({ default: { BACKEND: Slow } })
+  const [oldest] = await fine.enqueueMany(Array.from({ length: 450 }, (_, i) => [i]))
+  const browser = new ListBrowser(backends.get('default'))
+  const search = { limit: 5, within: 10_000, text: 'nowhere' }
+
+  const first = await browser.tasks(search)
+  expect(first).toMatchObject({ tasks: [], searchedTo: expect.any(Date) as Date })
+  expect([null, oldest?.id]).not.toContain(first.next)
+  expect(await browser.tasks({ ...search, before: first.next ?? '' })).toEqual({
+    tasks: [],
+    next: null,
+    searchedTo: null,
+  })
 })

@@ -1,0 +1,41 @@
+import { Cluster } from 'ioredis'
+import { BullMQBackend } from '../../backends/bullmq'
+import { backends } from '#backend-registry'
+import { runUntilEmpty } from '#start-worker'
+import { backendContract } from '../contract/backend.contract'
+import { redisStoreContract } from '../contract/redis-store.contract'
+import { describeOnRedis } from '../support/redis'
+import { type RedisCluster, startRedisCluster } from '../support/servers/redis'
+
+describeOnRedis('a Redis Cluster of three nodes', () => {
+  let cluster: RedisCluster
+  let client: Cluster
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster({ appendonly: true })
+    client = new Cluster([...cluster.nodes])
+  })
+  afterAll(async () => {
+    client.disconnect()
+    await cluster.stop()
+  })
+
+  describe('has what backends promise', () => {
+    afterEach(async () => {
+      await backends.get('default').close()
+      await Promise.all(client.nodes('master').map((node) => node.flushall()))
+    })
+
+    backendContract({
+      BACKEND: BullMQBackend,
+      options: () => ({ connection: { cluster: { nodes: cluster.nodes } }, prefix: '{contract}' }),
+      runs: 'later',
+      work: () => runUntilEmpty({ queues: '*' }),
+      namesQueues: true,
+    })
+  })
+
+  describe('has what stores promise', () => {
+    redisStoreContract(() => ({ cluster: { nodes: cluster.nodes } }), '{contract}')
+  })
+})

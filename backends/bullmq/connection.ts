@@ -13,8 +13,9 @@ export { newClient } from './clients/clients'
 export class Connection {
   readonly client: Client
   readonly names: Names
+  /** For how long a claim holds a job. */
+  readonly leaseMs: number
   readonly alias: string
-  readonly #leaseMs: number
   readonly #queues = new Map<string, RedisQueueBackend>()
   readonly #shared: RedisConnection
 
@@ -22,7 +23,7 @@ export class Connection {
     this.client = client
     this.names = new Names(prefix)
     this.alias = alias
-    this.#leaseMs = leaseMs
+    this.leaseMs = leaseMs
     // Both before anything is sent, see `defineScripts`: this one makes BullMQ's scripts known.
     defineScripts(client)
     this.#shared = sharedConnection(client, alias)
@@ -35,7 +36,7 @@ export class Connection {
     const { RedisQueueBackend, QueueKeys } = libraries(this.alias).bullmq
     const { prefix } = this.names
     const keys = new QueueKeys(prefix)
-    const options = { connection: this.client, prefix, lockDuration: this.#leaseMs }
+    const options = { connection: this.client, prefix, lockDuration: this.leaseMs }
     const queue = new RedisQueueBackend(
       this.#shared,
       name,

@@ -1,7 +1,7 @@
 import { utcText } from '../../entities/formats'
 import { isRecord } from '../../lib/errors/option-checks'
 import { PARKED, UNDELAYED } from '../database/enqueueing/shared-values'
-import type { RawRow } from '../database/row'
+import type { ClaimedRaw, RawRow } from '../database/row'
 import { keyAfter } from '../keys'
 import { parsed } from '../parsed'
 import { priorityOf, queueNameOf } from './names'
@@ -48,6 +48,9 @@ const STATUS = {
   completed: 'SUCCESSFUL',
   failed: 'FAILED',
 } as const
+
+/** The greatest time that a Date holds. */
+const LAST_MS = 8.64e15
 
 const NO_OPTIONS = '{"v":1,"options":null,'
 
@@ -97,6 +100,34 @@ export function rawOf(job: Job, alias: string): RawRow & { readonly fault?: stri
     claims: Number(fields['ats'] ?? 0),
     lease_until: null,
     cancel_requested_at: cancelledAt(job),
+    progress: progressOf(fields['progress']),
+    unique_key: keyOf(job),
+    ...(fault === undefined ? {} : { fault }),
+  }
+}
+
+/** A job that has just been claimed. Its instants stay numbers, which are read much faster than text. */
+export function claimedRawOf(job: Job, alias: string): ClaimedRaw {
+  const { id, queue, fields } = job
+  const data = fields['data'] ?? ''
+  const fault = faultOf(data)
+  return {
+    row_key: id,
+    status: STATUS.active,
+    priority: priorityOf(queue, Number(fields['priority'] ?? 0)),
+    task_path: fields['name'] ?? '',
+    queue_name: queueNameOf(queue),
+    backend_name: alias,
+    args_kwargs: data,
+    options: optionsIn(data),
+    enqueued_at: msOf(fields['timestamp']),
+    started_at: msOf(fields['processedOn']),
+    run_after: runAfterOf(job),
+    attempt_errors: fields[FIELD.errors] ?? null,
+    worker_ids: JSON.stringify(workersOf(job)),
+    claims: Number(fields['ats'] ?? 0),
+    lease_until: null,
+    cancel_requested_at: null,
     progress: progressOf(fields['progress']),
     unique_key: keyOf(job),
     ...(fault === undefined ? {} : { fault }),
@@ -153,9 +184,9 @@ function cancelledAt({ state, fields }: Job): string | null {
 function runAfterOf({ state, fields }: Job): string {
   if (state === 'parked') return PARKED
   const due = fields[FIELD.due]
-  if (due !== undefined) return due === '0' ? UNDELAYED : instant(Number(due))
+  if (due !== undefined) return due === '0' ? UNDELAYED : (text(due) ?? UNDELAYED)
   const delay = delayOf(fields['opts'] ?? '')
-  return delay === 0 ? UNDELAYED : instant(Number(fields['timestamp'] ?? 0) + delay)
+  return delay === 0 ? UNDELAYED : (text(String(Number(fields['timestamp']) + delay)) ?? UNDELAYED)
 }
 
 /** As it was asked for: BullMQ sets the job's own to 0 once it is over. It is below 0 for a time that was past already. */
@@ -178,8 +209,15 @@ function keyOf({ state, fields }: Job): string | null {
   return state === 'active' ? claimed : keyAfter('finish', claimed)
 }
 
+/** Null for what another program wrote in place of a time. */
 function text(ms: string | undefined): string | null {
-  return ms === undefined ? null : instant(Number(ms))
+  const at = msOf(ms)
+  return at === null ? null : instant(at)
+}
+
+function msOf(ms: string | undefined): number | null {
+  const at = ms === undefined || ms === '' ? Number.NaN : Number(ms)
+  return Math.abs(at) <= LAST_MS ? at : null
 }
 
 function instant(ms: number): string {

@@ -101,7 +101,8 @@ export function jobOf(
   return { id, queue, state, fields: fieldsOf(pairs) }
 }
 
-function fieldsOf(pairs: readonly string[]): Record<string, string> {
+/** Names and values in turn, as Redis gives a hash. */
+export function fieldsOf(pairs: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {}
   for (let at = 0; at < pairs.length; at += 2) fields[pairs[at] ?? ''] = pairs[at + 1] ?? ''
   return fields

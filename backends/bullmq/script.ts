@@ -1,4 +1,6 @@
 import type { ChainableCommander } from 'ioredis'
+import { InvalidSettingsError } from '../../lib/errors/errors'
+import { bullScripts } from './bull-scripts'
 import type { Client } from './clients/client-of-app'
 
 type Argument = string | number
@@ -14,14 +16,31 @@ export function defineScripts(client: Client): void {
 }
 
 /**
+ * The Lua of a script of BullMQ: as the body of a function with the parameters `KEYS` and `ARGV`, it can be run several times in
+ * one step.
+ */
+function bodyOf(name: string): string {
+  // There is a client, so BullMQ is loaded, whatever the alias.
+  for (const [versioned, { lua }] of bullScripts('default'))
+    if (versioned.startsWith(`${name}:`)) return lua
+  throw new InvalidSettingsError(
+    `BullMQ has no script "${name}": its version is not one that this library knows.`,
+    'Run: npm install bullmq@6 ioredis@5',
+  )
+}
+
+/** Lua with scripts of BullMQ in it: `bullMQ` gives the body of one, by its name. */
+export type BodyWith = (bullMQ: (name: string) => string) => string
+
+/**
  * A script of ours that Redis runs as one step. `body` is Lua; its keys are `KEYS`, what else it takes `ARGV`. All keys of a
  * backend are on one node, so a script may also make names of keys from a prefix.
  */
 export class Script<Reply> {
   readonly #name: string
-  readonly #body: string
+  readonly #body: string | BodyWith
 
-  constructor(name: string, body: string) {
+  constructor(name: string, body: string | BodyWith) {
     this.#name = `typeormTasks:${name}`
     this.#body = body
     all.push(this)
@@ -29,7 +48,9 @@ export class Script<Reply> {
 
   define(client: Client): void {
     if (this.#name in client) return
-    client.defineCommand(this.#name, { lua: this.#body })
+    const body = this.#body
+    const lua = typeof body === 'string' ? body : body(bodyOf)
+    client.defineCommand(this.#name, { lua })
   }
 
   run(client: Client, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {

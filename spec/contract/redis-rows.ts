@@ -229,8 +229,6 @@ function fieldsOf(raw: Raw): Record<string, string> {
     delay: '0',
     priority: String(bullPriority(Number(raw.priority))),
     ats: String(raw.claims ?? 0),
-    // A store reads fields of ours at a first claim only where BullMQ says that something has been done to the job.
-    stc: '1',
     processedOn: ms(raw.started_at),
     finishedOn:
       raw.status === 'SUCCESSFUL' || raw.status === 'FAILED' ? ms(raw.finished_at) : undefined,

@@ -1,13 +1,19 @@
-import type { JobJson } from 'bullmq'
 import type { ClaimedRow, ClaimFilter } from '../../../lib/store'
 import { type ClaimedRaw, claimedRow } from '../../database/row'
 import type { Connection } from '../connection'
-import { FIELD, type Job, rawOf } from '../job'
+import { claimedRawOf, FIELD, type Job } from '../job'
 import { freeKey } from '../unique-keys'
-import { jobIn } from '../read'
+import { fieldsOf } from '../read'
 import { Script } from '../script'
 import type { RedisFlows } from '../flows/store-flows'
-import type { HeldJobs } from './held-jobs'
+import { type HeldJobs, tokenOf } from './held-jobs'
+
+const CLAIM_KEYS =
+  'wait active prioritized events stalled limiter delayed paused meta pc marker'.split(' ')
+const KEYS_OF_CLAIM = CLAIM_KEYS.length
+
+/** The most jobs of one script: Redis does nothing else meanwhile. */
+const PORTION = 100
 
 /** What a claim of several jobs came to. */
 export interface Claimed {
@@ -16,27 +22,45 @@ export interface Claimed {
   readonly failures: readonly unknown[]
 }
 
-/** How many jobs of each queue could be claimed now. A queue that is paused has none. */
-const CLAIMABLE = new Script<number[]>(
-  'claimable',
-  `
+/**
+ * BullMQ's own script for a claim, as often as there are jobs and room: from the first queue, then from the next. Each of
+ * them has a token of its own. Gives the places of queues and tokens, and the hashes of jobs.
+ */
+const CLAIM = new Script<Answer[]>(
+  'claim',
+  (bullMQ) => `
+local function claim(KEYS, ARGV)
+${bullMQ('moveToActive')}
+end
+local limit, now, lease, worker, store, from = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
 local found = {}
-for i = 2, #ARGV do
-  local queue = ARGV[i]
-  if redis.call('HEXISTS', queue .. 'meta', 'paused') == 1 then
-    found[i - 1] = 0
-  else
-    found[i - 1] = redis.call('LLEN', queue .. 'wait') + redis.call('ZCARD', queue .. 'prioritized')
-      + redis.call('ZCOUNT', queue .. 'delayed', '-inf', ARGV[1])
+for at = 7, #ARGV do
+  local queue = at - 7
+  local keys = { unpack(KEYS, queue * ${KEYS_OF_CLAIM} + 1, (queue + 1) * ${KEYS_OF_CLAIM}) }
+  while #found < limit do
+    local token = store .. ':' .. string.format('%.0f', from + #found)
+    local answer = claim(keys, { ARGV[at], now, cmsgpack.pack({ token = token, lockDuration = lease, name = worker }) })
+    if type(answer[1]) ~= 'table' then break end
+    found[#found + 1] = { queue, answer[2], answer[1] }
   end
 end
 return found`,
 )
 
-/** BullMQ keeps twelve bits for the order within a millisecond below the time at which a job is due. */
-const ORDER_BITS = 0x1000
+type Answer = readonly [queue: number, id: string, fields: readonly string[]]
 
-/** Takes jobs, by one command of BullMQ for each. */
+/**
+ * Takes from a job that somebody asked for the end of an earlier claim: a dashboard of BullMQ may have put it back. If somebody has
+ * asked for the end of this one, its lock says so.
+ */
+const FORGET_CANCEL = new Script<number>(
+  'forgetCancel',
+  `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+return redis.call('HDEL', KEYS[1], '${FIELD.cancel}')`,
+)
+
+/** Takes jobs, by BullMQ's script for that. */
 export class Claims {
   readonly #connection: Connection
   readonly #alias: string
@@ -57,22 +81,18 @@ export class Claims {
     this.#flows = flows
   }
 
-  /** Two round trips: how many there are, then as many as there is room for. */
+  /** One round trip. Rejects if nothing came of it. */
   async take(limit: number, filter: ClaimFilter): Promise<Claimed> {
     const queues = this.#wanted(filter)
     if (limit <= 0 || queues.length === 0) return { rows: [], failures: [] }
-    const counts = await this.#claimable(queues)
-    let room = limit
-    const asked = queues.flatMap((queue, i) => {
-      const count = Math.min(room, counts[i] ?? 0)
-      room -= count
-      return Array.from({ length: count }, () => this.#one(queue, filter.workerId))
-    })
-    const answers = await Promise.allSettled(asked)
-    return {
-      rows: answers.flatMap((each) => (each.status === 'fulfilled' && each.value) || []),
-      failures: answers.flatMap((each) => (each.status === 'rejected' ? [each.reason] : [])),
-    }
+    const portions = Array.from({ length: Math.ceil(limit / PORTION) }, (_, i) =>
+      this.#portion(Math.min(PORTION, limit - i * PORTION), queues, filter.workerId),
+    )
+    const answers = await Promise.all(portions)
+    const rows = answers.flatMap((each) => each.rows)
+    const failures = answers.flatMap((each) => each.failures)
+    if (rows.length === 0 && failures.length > 0) throw failures[0]
+    return { rows, failures }
   }
 
   /** Queues of BullMQ, in the order in which they are asked: all urgent ones come first. */
@@ -85,72 +105,59 @@ export class Claims {
     return [...pairs.map(([urgent]) => urgent), ...pairs.map(([, usual]) => usual)]
   }
 
-  #claimable(queues: readonly string[]): Promise<number[]> {
-    const { client, names } = this.#connection
+  async #portion(limit: number, queues: readonly string[], worker: string): Promise<Claimed> {
+    const { client, names, leaseMs } = this.#connection
     const prefixes = queues.map((queue) => names.job(queue, ''))
-    const due = (Date.now() + 1) * ORDER_BITS - 1
-    return CLAIMABLE.run(client, [names.job(queues[0] ?? '', 'meta')], [due, ...prefixes])
-  }
-
-  async #one(queue: string, workerId: string): Promise<ClaimedRow | undefined> {
-    const token = this.#held.newToken()
+    const tokens = this.#held.newTokens(limit)
     try {
-      const answer = await this.#connection.queue(queue).moveToActive(token, workerId)
-      const [found, id] = answer as unknown as Answer
-      if (!found || !id) return undefined
-      const job = await this.#whole(found, id, queue)
-      // Where this fails, nobody holds the job, which is then given back.
-      const row = await this.#flows.filled(rawOf(job, this.#alias))
-      return this.#claimed(job, row, token)
+      const found = await CLAIM.run(
+        client,
+        queues.flatMap((queue) => this.#keysOf(queue)),
+        [limit, Date.now(), leaseMs, worker, tokens.storeId, tokens.from, ...prefixes],
+      )
+      const all = await Promise.allSettled(
+        found.map(([at, id, fields], i) => {
+          const queue = queues[at] ?? ''
+          const job = { id, queue, state: 'active', fields: fieldsOf(fields) } as const
+          return this.#claimed(job, tokenOf(tokens, i))
+        }),
+      )
+      return {
+        rows: all.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
+        failures: all.flatMap((each) => (each.status === 'rejected' ? [each.reason] : [])),
+      }
+    } catch (error) {
+      return { rows: [], failures: [error] }
     } finally {
-      this.#held.answered(token)
+      this.#held.answered(tokens)
     }
   }
 
-  /** A first claim finds no fields of ours, but for what another program has done to the job. */
-  async #whole(found: JobJson, id: string, queue: string): Promise<Job> {
-    const job = { id, queue, state: 'active', fields: fieldsOf(found) } as const
-    const { attemptsStarted, stalledCounter } = found
-    if (attemptsStarted <= 1 && stalledCounter === 0) return job
-    const whole = (await jobIn(this.#connection, queue, id)) ?? job
-    // Of an earlier claim.
-    if (whole.fields[FIELD.cancel] !== undefined) await this.#forgetCancel(whole)
-    return whole
+  /** What BullMQ's script takes, in its order. */
+  #keysOf(queue: string): readonly string[] {
+    const { keys } = this.#connection.queue(queue)
+    return CLAIM_KEYS.map((each) => keys[each] ?? '')
   }
 
-  async #forgetCancel({ queue, id }: Job): Promise<void> {
+  #forgetCancel({ queue, id }: Job, token: string): void {
     const { client, names } = this.#connection
-    await client.hdel(names.job(queue, id), FIELD.cancel)
+    const key = names.job(queue, id)
+    void FORGET_CANCEL.run(client, [key, `${key}:lock`], [token]).catch(() => {})
   }
 
-  #claimed({ id, queue, fields }: Job, raw: ClaimedRaw, token: string): ClaimedRow {
-    const row = claimedRow({ ...raw, cancel_requested_at: null })
+  /** Where a flow's values cannot be read, nobody holds the job, which is then given back. */
+  async #claimed(job: Job, token: string): Promise<ClaimedRow> {
+    if (job.fields[FIELD.cancel] !== undefined) this.#forgetCancel(job, token)
+    const raw = claimedRawOf(job, this.#alias)
+    // Most have none: then nothing is awaited.
+    return this.#hold(job, raw.options === null ? raw : await this.#flows.filled(raw), token)
+  }
+
+  #hold({ id, queue, fields }: Job, raw: ClaimedRaw, token: string): ClaimedRow {
+    const row = claimedRow(raw)
     const uniqueKey = fields['deid']
     this.#held.add(row, { queue, token, uniqueKey })
     if (uniqueKey !== undefined) freeKey(this.#connection, 'claim', uniqueKey, id)
     return row
-  }
-}
-
-type Answer = readonly [JobJson | null | undefined, string | undefined, ...unknown[]]
-
-/** BullMQ has read the hash already. */
-function fieldsOf(job: JobJson): Job['fields'] {
-  const { name, data, timestamp, processedOn, attemptsStarted, processedBy, progress } = job
-  const { delay, priority } = job as { delay?: number; priority?: number }
-  const asked = job.opts.delay
-  return {
-    name,
-    data,
-    timestamp: String(timestamp),
-    delay: String(delay ?? 0),
-    // What was asked for: the other one is 0 once it is over.
-    opts: asked ? JSON.stringify({ delay: asked }) : undefined,
-    priority: String(priority ?? 0),
-    processedOn: String(processedOn),
-    ats: String(attemptsStarted ?? 1),
-    pb: processedBy,
-    deid: job.deduplicationId,
-    progress: typeof progress === 'object' ? JSON.stringify(progress) : undefined,
   }
 }

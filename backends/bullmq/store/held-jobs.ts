@@ -26,39 +26,42 @@ export function tokenIn(lock: string): string | undefined {
 export class HeldJobs {
   /** No other store has it. */
   readonly #storeId: string
+  /** The latest claim of each job, by the id of the job. */
   readonly #jobs = new Map<string, HeldJob>()
   /** Of claims whose answer is on its way. */
-  readonly #sent = new Set<string>()
+  readonly #sent = new Set<Tokens>()
   #tokens = 0
 
   constructor(storeId: string) {
     this.#storeId = storeId
   }
 
-  /** A token for the next claim, until `answered`. */
-  newToken(): string {
-    const token = `${this.#storeId}:${(this.#tokens += 1)}`
-    this.#sent.add(token)
-    return token
+  /** Tokens for so many claims, which are under way until `answered`. */
+  newTokens(count: number): Tokens {
+    const tokens = { storeId: this.#storeId, from: this.#tokens + 1, count }
+    this.#tokens += count
+    this.#sent.add(tokens)
+    return tokens
   }
 
-  answered(token: string): void {
-    this.#sent.delete(token)
+  answered(tokens: Tokens): void {
+    this.#sent.delete(tokens)
   }
 
   add(row: ClaimedRow, job: Pick<HeldJob, 'queue' | 'token' | 'uniqueKey'>): HeldJob {
     const { key, claims, values } = row
     const held = { key, claims, workerIds: values.workerIds, ...job }
-    this.#jobs.set(nameOf(held), held)
+    this.#jobs.set(key, held)
     return held
   }
 
-  get(held: Held): HeldJob | undefined {
-    return this.#jobs.get(nameOf(held))
+  get({ key, claims }: Held): HeldJob | undefined {
+    const job = this.#jobs.get(key)
+    return job?.claims === claims ? job : undefined
   }
 
   delete(held: Held): void {
-    this.#jobs.delete(nameOf(held))
+    if (this.get(held)) this.#jobs.delete(held.key)
   }
 
   /** What the locks of this store begin with. */
@@ -66,13 +69,22 @@ export class HeldJobs {
     return `${this.#storeId}:`
   }
 
-  /** Whether a lock of this store is of a claim that it knows, or will know. */
-  knows(lock: string): boolean {
+  /** Whether the lock of a job, which is this store's, is of a claim that it knows, or will know. */
+  knows(id: string, lock: string): boolean {
     const token = tokenIn(lock) ?? ''
-    return this.#sent.has(token) || [...this.#jobs.values()].some((job) => job.token === token)
+    const number = Number(token.slice(this.lockPrefix.length))
+    const isSent = ({ from, count }: Tokens): boolean => number >= from && number < from + count
+    return this.#jobs.get(id)?.token === token || [...this.#sent].some(isSent)
   }
 }
 
-function nameOf({ key, claims }: Held): string {
-  return `${key} ${claims}`
+/** Tokens of claims that are sent together. */
+export interface Tokens {
+  readonly storeId: string
+  readonly from: number
+  readonly count: number
+}
+
+export function tokenOf({ storeId, from }: Tokens, index: number): string {
+  return `${storeId}:${from + index}`
 }

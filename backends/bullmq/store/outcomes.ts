@@ -1,4 +1,3 @@
-import type { MinimalJob } from 'bullmq'
 import { CANCELLED } from '../../../lib/errors/error-record'
 import { workersAfter } from '../../../lib/errors/history'
 import type { Outcome, OutcomeAnswer } from '../../../lib/store'
@@ -7,6 +6,8 @@ import { FIELD, rawOf } from '../job'
 import { jobIn } from '../read'
 import { freeKey } from '../unique-keys'
 import { stands } from '../../memory/row'
+import { failureOf } from '../changes/failure'
+import { Finisher } from './finisher'
 import { cancelledToken, type HeldJob, type HeldJobs } from './held-jobs'
 import type { Holding } from './holding'
 
@@ -23,17 +24,23 @@ export class Outcomes {
   readonly #alias: string
   readonly #held: HeldJobs
   readonly #holding: Holding
+  readonly #finisher: Finisher
 
   constructor(connection: Connection, alias: string, held: HeldJobs, holding: Holding) {
     this.#connection = connection
     this.#alias = alias
     this.#held = held
     this.#holding = holding
+    this.#finisher = new Finisher(connection)
   }
 
-  /** Rejects if Redis is away, though some may have been written: handed in again, these are answered as kept. */
+  /** What could not be answered may have been written: handed in again, it is answered as kept. */
   async write(outcomes: readonly Outcome[]): Promise<OutcomeAnswer[]> {
-    return Promise.all(outcomes.map((outcome) => this.#answer(outcome)))
+    const all = await Promise.allSettled(outcomes.map((outcome) => this.#answer(outcome)))
+    return all.map((each) => {
+      if (each.status === 'rejected') throw each.reason
+      return each.value
+    })
   }
 
   /** Whether the job now says what the outcome says. */
@@ -64,8 +71,7 @@ export class Outcomes {
 
   async #isTaken(moved: Promise<unknown>): Promise<boolean> {
     try {
-      await moved
-      return true
+      return !REFUSALS.includes(await moved)
     } catch (error) {
       if (REFUSALS.includes((error as { code?: unknown }).code)) return false
       throw error
@@ -74,28 +80,20 @@ export class Outcomes {
 
   #moved(outcome: Outcome, job: HeldJob): Promise<unknown> {
     if (outcome.status === 'READY') return this.#putBack(outcome, job)
-    const queue = this.#connection.queue(job.queue)
-    const minimal = { id: job.key, opts: { attempts: 1 } } as MinimalJob
+    const { key: id, queue, token } = job
     if (outcome.status === 'SUCCESSFUL') {
-      if (outcome.progress !== undefined)
-        void this.#holding.report([{ ...job, progress: outcome.progress }]).catch(() => {})
       const value = outcome.returnValue ?? 'null'
-      return queue.moveToFinished(
-        job.key,
-        queue.moveToCompletedArgs(minimal, value, false, job.token),
-      )
+      return this.#finisher.end(queue, {
+        id,
+        token,
+        target: 'completed',
+        value,
+        ...fieldsOf(outcome),
+      })
     }
-    const { error } = outcome
-    const fields = {
-      [FIELD.error]: JSON.stringify(error),
-      stacktrace: JSON.stringify([error.traceback]),
-      ...progressOf(outcome),
-    }
-    const reason = error.traceback.split('\n')[0] || error.exceptionClassPath
-    return queue.moveToFinished(
-      job.key,
-      queue.moveToFailedArgs(minimal, reason, false, job.token, false, fields),
-    )
+    const { failedReason: value, stacktrace, error } = failureOf(outcome.error)
+    const fields = { [FIELD.error]: error, stacktrace, ...progressOf(outcome) }
+    return this.#finisher.end(queue, { id, token, target: 'failed', value, fields })
   }
 
   #putBack(outcome: Outcome & { status: 'READY' }, job: HeldJob): Promise<unknown> {
@@ -127,6 +125,11 @@ export class Outcomes {
     if (job) return jobIn(this.#connection, job.queue, key)
     return this.#holding.find(key)
   }
+}
+
+function fieldsOf(outcome: Outcome): { fields?: Record<string, string> } {
+  const { progress } = outcome
+  return progress === undefined ? {} : { fields: { progress } }
 }
 
 function progressOf({ progress }: Outcome): { progress?: string } {

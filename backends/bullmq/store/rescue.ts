@@ -4,7 +4,7 @@ import type { Connection } from '../connection'
 import { rawOf } from '../job'
 import { jobIn } from '../read'
 import { Script } from '../script'
-import type { HeldJobs } from './held-jobs'
+import { type HeldJobs, tokenOf } from './held-jobs'
 import type { Holding } from './holding'
 import type { Outcomes } from './outcomes'
 
@@ -59,7 +59,8 @@ export async function rescueJobs(place: RescuePlace, judge: Judge): Promise<Resc
 async function rescueIn(place: RescuePlace, queue: string, judge: Judge): Promise<Outcome[]> {
   const { connection, leaseMs, held } = place
   const prefix = connection.names.job(queue, '')
-  const token = held.newToken()
+  const tokens = held.newTokens(1)
+  const token = tokenOf(tokens, 0)
   try {
     const [lost, own] = await TAKE_LOST.run(
       connection.client,
@@ -70,7 +71,7 @@ async function rescueIn(place: RescuePlace, queue: string, judge: Judge): Promis
     const taken = await Promise.all(lost.map((id) => take(place, queue, { id, token }, judge)))
     return taken.filter((outcome) => outcome !== undefined)
   } finally {
-    held.answered(token)
+    held.answered(tokens)
   }
 }
 
@@ -104,8 +105,8 @@ async function giveBackUnheard(
 ): Promise<void> {
   for (let at = 0; at < own.length; at += 2) {
     const [id = '', lock = ''] = own.slice(at, at + 2)
-    const job = held.knows(lock) ? undefined : await jobIn(connection, queue, id)
-    if (!job || held.knows(lock)) continue
+    const job = held.knows(id, lock) ? undefined : await jobIn(connection, queue, id)
+    if (!job || held.knows(id, lock)) continue
     const { key, claims, values } = expiredRow(rawOf(job, alias))
     const ours = {
       key,

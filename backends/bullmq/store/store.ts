@@ -42,6 +42,8 @@ export interface BullMQStoreSettings {
 export class BullMQStore implements Store {
   readonly leaseSeconds: number
   readonly maxCrashes: number
+  /** Redis works on one while the answer of the other is read. */
+  readonly exchangesAtOnce = 2
   readonly heartbeat: Heartbeat
   readonly pausedQueues: (() => Promise<readonly Pause[]>) | undefined
   readonly #connection: Connection

@@ -29,6 +29,10 @@ function bodyOf(name: string): string {
   )
 }
 
+/** Lua: BullMQ's scripts take what is packed as it is, so that a script of ours need not pack it, which takes time. */
+export const UNPACKED = `
+local cmsgpack = { unpack = function(value) return value end }`
+
 /** Lua with scripts of BullMQ in it: `bullMQ` gives the body of one, by its name. */
 export type BodyWith = (bullMQ: (name: string) => string) => string
 

@@ -4,7 +4,7 @@ import type { Connection } from '../connection'
 import { claimedRawOf, FIELD, type Job } from '../job'
 import { freeKey } from '../unique-keys'
 import { fieldsOf } from '../read'
-import { Script } from '../script'
+import { Script, UNPACKED } from '../script'
 import type { RedisFlows } from '../flows/store-flows'
 import { type HeldJobs, tokenOf } from './held-jobs'
 
@@ -28,18 +28,20 @@ export interface Claimed {
  */
 const CLAIM = new Script<Answer[]>(
   'claim',
-  (bullMQ) => `
+  (bullMQ) => `${UNPACKED}
 local function claim(KEYS, ARGV)
 ${bullMQ('moveToActive')}
 end
 local limit, now, lease, worker, store, from = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
+local options = { lockDuration = lease, name = worker }
 local found = {}
 for at = 7, #ARGV do
   local queue = at - 7
+  local args = { ARGV[at], now, options }
   local keys = { unpack(KEYS, queue * ${KEYS_OF_CLAIM} + 1, (queue + 1) * ${KEYS_OF_CLAIM}) }
   while #found < limit do
-    local token = store .. ':' .. string.format('%.0f', from + #found)
-    local answer = claim(keys, { ARGV[at], now, cmsgpack.pack({ token = token, lockDuration = lease, name = worker }) })
+    options.token = store .. ':' .. string.format('%.0f', from + #found)
+    local answer = claim(keys, args)
     if type(answer[1]) ~= 'table' then break end
     found[#found + 1] = { queue, answer[2], answer[1] }
   end

@@ -1,5 +1,5 @@
 import type { Connection } from '../connection'
-import { Script } from '../script'
+import { Script, UNPACKED } from '../script'
 
 /** What of the arguments of BullMQ's `moveToFinished` differs from job to job. */
 export interface Ending {
@@ -18,21 +18,24 @@ export interface Ending {
  */
 const FINISH = new Script<(number | string)[]>(
   'finish',
-  (bullMQ) => `
+  (bullMQ) => `${UNPACKED}
 local function finish(KEYS, ARGV)
 ${bullMQ('moveToFinished')}
 end
 local queue, now = ARGV[1], ARGV[2]
+local keys = { unpack(KEYS, 1, 10) }
+keys[14] = KEYS[11]
+local options = { keepJobs = { count = -1 }, attempts = 1, maxMetricsSize = '' }
+local args = { '', now, '', '', '', '0', queue, options }
 local answers = {}
 local at = 3
 while at <= #ARGV do
-  local id, token, target, value, count = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4])
-  local keys = { unpack(KEYS, 1, 10) }
-  keys[11], keys[12], keys[13], keys[14] = queue .. target, queue .. id, queue .. 'metrics:' .. target, KEYS[11]
-  local fields = count > 0 and cmsgpack.pack({ unpack(ARGV, at + 5, at + 4 + count) }) or nil
-  local options = cmsgpack.pack({ token = token, keepJobs = { count = -1 }, attempts = 1, maxMetricsSize = '' })
-  local property = target == 'completed' and 'returnvalue' or 'failedReason'
-  local isDone, answer = pcall(finish, keys, { id, now, property, value, target, '0', queue, options, fields })
+  local id, target, count = ARGV[at], ARGV[at + 2], tonumber(ARGV[at + 4])
+  keys[11], keys[12], keys[13] = queue .. target, queue .. id, queue .. 'metrics:' .. target
+  options.token = ARGV[at + 1]
+  args[1], args[3], args[4], args[5] = id, target == 'completed' and 'returnvalue' or 'failedReason', ARGV[at + 3], target
+  args[9] = count > 0 and { unpack(ARGV, at + 5, at + 4 + count) } or nil
+  local isDone, answer = pcall(finish, keys, args)
   answers[#answers + 1] = isDone and answer or tostring(type(answer) == 'table' and answer.err or answer)
   at = at + 5 + count
 end

@@ -9,6 +9,8 @@ import { retentionOf } from '../lease-options'
 import { checkRedis } from './checks/check'
 import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
 import { isAway } from './clients/away'
+import { isLent } from './clients/clients'
+import { StaysUp } from './clients/stays-up'
 import { Connection, newClient } from './connection'
 import { explained } from './errors'
 import { BullMQOptions, KEPT_MS } from './options'
@@ -23,6 +25,7 @@ export abstract class OnRedis extends TaskBackend {
   protected readonly options: BullMQOptions
   readonly #prefix: string
   #opened: Connection | undefined
+  #staysUp: StaysUp | undefined
 
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
@@ -74,7 +77,9 @@ export abstract class OnRedis extends TaskBackend {
 
   override async check(): Promise<Problem[]> {
     const { alias, settings } = this
-    return checkRedis(() => this.connected(), { alias, queues: settings.queues })
+    return this.within(async (connection) =>
+      checkRedis(() => connection, { alias, queues: settings.queues }),
+    )
   }
 
   override isAway(error: unknown): boolean {
@@ -90,7 +95,7 @@ export abstract class OnRedis extends TaskBackend {
   protected async within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = this.connected()
     try {
-      return await work(connection)
+      return await (this.#staysUp?.during(() => work(connection)) ?? work(connection))
     } catch (error) {
       throw explained(error, connection.client, this.alias)
     }
@@ -98,7 +103,11 @@ export abstract class OnRedis extends TaskBackend {
 
   /** A worker sends many commands in one turn, an app mostly one. @internal As for `within`. */
   protected connected(): Connection {
-    return (this.#opened ??= this.#connect(30, false))
+    if (this.#opened) return this.#opened
+    this.#opened = this.#connect(30, false)
+    const { client } = this.#opened
+    this.#staysUp = isLent(client) ? undefined : new StaysUp(client)
+    return this.#opened
   }
 
   #connect(leaseSeconds: number, gathers: boolean): Connection {

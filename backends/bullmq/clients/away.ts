@@ -45,6 +45,17 @@ export function unreachable(error: unknown, client: Client, alias: string): unkn
   )
 }
 
+/** The same error with its reason, for a worker, which waits until Redis is back; other errors are given back unchanged. */
+export function withReason(error: unknown, client: Client, alias: string): unknown {
+  if (!isAway(error) || isA(error, DatabaseUnreachableError)) return error
+  const { what } = reasonOf(error as Error, client)
+  const told = new Error(`Redis (TASKS.${alias}): ${withoutPasswords(what).trim()}`, {
+    cause: error,
+  })
+  // By this it is known that Redis is away.
+  return Object.assign(told, { code: 'ETIMEDOUT' })
+}
+
 /** That tries ran out says nothing; why the last one failed does. */
 function reasonOf(error: Error, client: Client): { what: string; cause: unknown } {
   const trouble = troubleOf(client)

@@ -63,6 +63,11 @@ export function likeIt(client: Client): Client {
   return watched(other)
 }
 
+/** Whether it is a client of the app. */
+export function isLent(client: Client): boolean {
+  return lent.has(client)
+}
+
 /** Gives a client up, unless it is the app's. */
 export function giveUp(client: Client): void {
   if (!lent.has(client)) client.disconnect()

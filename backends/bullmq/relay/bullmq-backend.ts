@@ -141,12 +141,11 @@ export class BullMQBackend extends RedisBackend {
   /** Redis is not needed: where it is away, the relay finds out later who has a key. */
   #enqueueRows(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
     return this.#rows.enqueueMany(orders, async (order) => {
-      const row = await inTime(standingIn(this.connected(), order, this.alias), PATIENCE_MS).catch(
-        (error: unknown) => {
-          if (isAway(error) || isA(error, NoAnswer)) return undefined
-          throw error
-        },
-      )
+      const asked = this.within((connection) => standingIn(connection, order, this.alias))
+      const row = await inTime(asked, PATIENCE_MS).catch((error: unknown) => {
+        if (isAway(error) || isA(error, NoAnswer)) return undefined
+        throw error
+      })
       return row && new TaskResult(this, () => valuesOf(row), undefined, true)
     })
   }
@@ -157,7 +156,7 @@ export class BullMQBackend extends RedisBackend {
       return await super.getResult(id)
     } catch (error) {
       if (!this.#table || !isA(error, ResultNotFoundError)) throw error
-      const other = await standsFor(this.connected(), id)
+      const other = await this.within((connection) => standsFor(connection, id))
       if (other === undefined) throw error
       return super.getResult(other)
     }

@@ -16,6 +16,7 @@ import type {
 } from '../../../lib/store'
 import type { SetLinks } from '../../../lib/row/flow-parts'
 import { newId } from '../../ids'
+import { withReason } from '../clients/away'
 import type { Connection } from '../connection'
 import { RedisFlows } from '../flows/store-flows'
 import { Claims } from './claims'
@@ -81,11 +82,13 @@ export class BullMQStore implements Store {
     ])
     if (written.status === 'rejected') {
       if (taken.status === 'fulfilled') await this.release(taken.value.rows)
-      throw written.reason
+      throw this.#told(written.reason)
     }
     const answers = written.value
-    if (taken.status === 'rejected')
-      return outcomes.length > 0 ? { answers, claimed: [], failure: taken.reason } : refuse(taken)
+    if (taken.status === 'rejected') {
+      if (outcomes.length === 0) throw this.#told(taken.reason)
+      return { answers, claimed: [], failure: this.#told(taken.reason) }
+    }
     const { rows, failures } = taken.value
     const isUnsure = failures.length > 0 ? { isUnsure: true } : {}
     return { answers, claimed: rows, ...isUnsure }
@@ -163,11 +166,11 @@ export class BullMQStore implements Store {
     await this.#connection.close()
   }
 
+  #told(error: unknown): unknown {
+    return withReason(error, this.#connection.client, this.#settings.alias)
+  }
+
   get #leaseMs(): number {
     return this.leaseSeconds * 1000
   }
-}
-
-function refuse({ reason }: PromiseRejectedResult): never {
-  throw reason
 }

@@ -1,0 +1,52 @@
+import type { Redis } from 'ioredis'
+import { type Client, isClusterClient } from './client-of-app'
+
+/**
+ * Keeps the process alive by a connection only while something is asked of it: a program that has enqueued its tasks, and has
+ * nothing else to do, ends by itself. Workers are kept alive by their loop. Not for a client of the app, which is the app's.
+ */
+export class StaysUp {
+  readonly #client: Client
+  #asked = 0
+
+  constructor(client: Client) {
+    this.#client = client
+    const settle = (): void => this.#settle()
+    for (const event of ['connect', 'ready', 'reconnecting', '+node']) client.on(event, settle)
+  }
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#asked += 1
+    if (this.#asked === 1) this.#settle()
+    try {
+      return await work()
+    } finally {
+      this.#asked -= 1
+      if (this.#asked === 0) this.#settle()
+    }
+  }
+
+  #settle(): void {
+    const client = this.#client
+    const nodes = isClusterClient(client) ? client.nodes() : [client]
+    for (const each of nodes.flatMap(handlesOf)) {
+      if (this.#asked > 0) each.ref()
+      else each.unref()
+    }
+  }
+}
+
+interface Handle {
+  ref(): unknown
+  unref(): unknown
+}
+
+/** Its socket, and the timer of its next try to connect. Before its first try it has none. */
+function handlesOf(redis: Redis): Handle[] {
+  const found: unknown[] = [redis.stream, Reflect.get(redis, 'reconnectTimeout')]
+  return found.filter(isHandle)
+}
+
+function isHandle(value: unknown): value is Handle {
+  return typeof value === 'object' && value !== null && 'ref' in value && 'unref' in value
+}

@@ -1,6 +1,6 @@
 import { DatabaseError } from '../../lib/errors/errors'
 import { withoutPasswords } from '../../lib/errors/foreign-text'
-import { unreachable } from './clients/away'
+import { unreachable, withReason } from './clients/away'
 import type { Client } from './clients/client-of-app'
 
 /** Replies of Redis that mean that its set-up is wrong, and what to do about each. */
@@ -49,13 +49,24 @@ const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[
 
 /** The library's own error if that of Redis means that the set-up is wrong, or that it is away; others are given back unchanged. */
 export function explained(error: unknown, client: Client, alias: string): unknown {
+  const refusal = refusalOf(error, alias)
+  if (!refusal) return unreachable(error, client, alias)
+  return new DatabaseError(refusal.what, refusal.hint, { cause: error })
+}
+
+/** The same for the log of a worker, which tries again: its own errors would end it. */
+export function explainedToWorker(error: unknown, client: Client, alias: string): unknown {
+  const refusal = refusalOf(error, alias)
+  if (!refusal) return withReason(error, client, alias)
+  return new Error(`${refusal.what} ${refusal.hint}`, { cause: error })
+}
+
+function refusalOf(error: unknown, alias: string): { what: string; hint: string } | undefined {
   const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
   const known = REFUSALS.find(([reply]) => reply.test(text))
-  if (!known) return unreachable(error, client, alias)
+  if (!known) return undefined
   const [, what, hint] = known
-  return new DatabaseError(
-    `${what} (TASKS.${alias}): ${withoutPasswords(text).replace(/\.$/, '')}.`,
-    hint,
-    { cause: error },
-  )
+  // Which script it was says nothing to a user.
+  const said = withoutPasswords(text).replace(/\.? script: \w+, on @user_script:\d+/, '')
+  return { what: `${what} (TASKS.${alias}): ${said.replace(/\.$/, '')}.`, hint }
 }

@@ -155,7 +155,7 @@ export class Exchanges {
     if (error instanceof DataSourceError) this.#brokenSince ??= clock.now()
     if (this.#isFinal(error)) return
     log.error(
-      `The database did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`,
+      `The backend did not answer (${this.#failures}): ${error instanceof Error ? error.message : String(error)}`,
     )
   }
 

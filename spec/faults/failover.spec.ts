@@ -71,7 +71,7 @@ describeEachDatabase(
         )
         expect(worker.isOver).toBe(false)
         expect(
-          worker.log.split('\n').filter((line) => line.startsWith('The database did not answer'))
+          worker.log.split('\n').filter((line) => line.startsWith('The backend did not answer'))
             .length,
         ).toBeLessThan(15)
       },

@@ -55,7 +55,7 @@ describeEachDatabase(
         expect({ isReady, database, problems }).toEqual({
           isReady: false,
           database: 'away',
-          problems: [expect.stringMatching(/^Its database has not answered since 20\S+Z\.$/)],
+          problems: [expect.stringMatching(/^Its backend has not answered since 20\S+Z\.$/)],
         })
         expect({ restarts: kubelet.restarts, mostFailures: kubelet.mostFailures }).toEqual({
           restarts: 0,

@@ -276,8 +276,8 @@ describe('a database that does not answer', () => {
       { key: row.key, claims: 1, status: 'SUCCESSFUL', returnValue: '"kept"' },
     ])
     expect(lines.filter(([level]) => level === 'error')).toEqual([
-      ['error', 'The database did not answer (1): connection lost'],
-      ['error', 'The database did not answer (2): connection lost'],
+      ['error', 'The backend did not answer (1): connection lost'],
+      ['error', 'The backend did not answer (2): connection lost'],
     ])
     patient.stop()
     await running

@@ -16,8 +16,8 @@ import type {
 } from '../../../lib/store'
 import type { SetLinks } from '../../../lib/row/flow-parts'
 import { newId } from '../../ids'
-import { withReason } from '../clients/away'
 import type { Connection } from '../connection'
+import { explainedToWorker } from '../errors'
 import { RedisFlows } from '../flows/store-flows'
 import { Claims } from './claims'
 import { type HeldJob, HeldJobs } from './held-jobs'
@@ -167,7 +167,7 @@ export class BullMQStore implements Store {
   }
 
   #told(error: unknown): unknown {
-    return withReason(error, this.#connection.client, this.#settings.alias)
+    return explainedToWorker(error, this.#connection.client, this.#settings.alias)
   }
 
   get #leaseMs(): number {

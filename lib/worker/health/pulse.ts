@@ -43,6 +43,8 @@ export class Pulse implements Chore {
    */
   #stillMs = 0
   #lastExchangeAt: Date | null = null
+  /** The last exchange failed. Where there is no room for more, leases are still renewed. */
+  #isRefused = false
   #isUp = true
   #isUpSince = new Date()
 
@@ -54,7 +56,13 @@ export class Pulse implements Chore {
 
   /** The store that worker and chores use; only what is asked by it is known here. */
   hearing(store: Store): Store {
-    return hearing(store, (isAnswered) => this.#hear(isAnswered))
+    return hearing(store, {
+      exchange: (isAnswered) => {
+        this.#isRefused = !isAnswered
+        this.#hear(isAnswered)
+      },
+      renewal: (isAnswered) => this.#hear(isAnswered && !this.#isRefused),
+    })
   }
 
   /** The store of the loop. */
@@ -96,7 +104,7 @@ export class Pulse implements Chore {
         : []),
       ...(this.#isUp
         ? []
-        : [`Its database has not answered since ${this.#isUpSince.toISOString()}.`]),
+        : [`Its backend has not answered since ${this.#isUpSince.toISOString()}.`]),
     ]
     return {
       live: state !== 'failed' && !isStanding,

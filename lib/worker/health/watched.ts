@@ -4,18 +4,24 @@ import type { ClaimingStore } from '../stores/claiming-store'
 /** What is told of an answer. */
 export type Hear = (isAnswered: boolean) => void
 
+/** Who hears of the two apart. */
+export interface Hearing {
+  readonly exchange: Hear
+  readonly renewal: Hear
+}
+
 /**
  * The store of a worker; `hear` is told of each answer that shows whether the database takes what this worker needs. Renewals are
  * among them, because a worker that runs long tasks asks for nothing else. The optional tables are not: it works without.
  */
-export function hearing(store: Store, hear: Hear): Store {
+export function hearing(store: Store, hear: Hearing): Store {
   return overlaid(store, {
     exchange: (outcomes, limit, filter) => {
       const exchange = store.exchange(outcomes, limit, filter)
       // Without both it asks nothing.
-      return outcomes.length + limit > 0 ? heard(exchange, hear, isWhole) : exchange
+      return outcomes.length + limit > 0 ? heard(exchange, hear.exchange, isWhole) : exchange
     },
-    renew: (rows) => heard(store.renew(rows), hear),
+    renew: (rows) => heard(store.renew(rows), hear.renewal),
   })
 }
 

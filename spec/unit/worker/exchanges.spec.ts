@@ -83,7 +83,7 @@ it('goes on with one alone after an answer was lost, until one succeeds', async 
 
   expect(failed).toBe(3)
   expect(begun[failed]).toBe(0)
-  expect(lines).toContainEqual(['error', 'The database did not answer (1): no connection'])
+  expect(lines).toContainEqual(['error', 'The backend did not answer (1): no connection'])
 })
 
 it('takes no more tasks than it may, whatever is under way', async () => {

@@ -102,7 +102,7 @@ it('a worker goes on after a claim that failed beside outcomes that were stored'
   expect(await worker.run()).toEqual({ started: 2, abandoned: 0 })
 
   expect(store.kept.map(({ status }) => status)).toEqual(['SUCCESSFUL', 'SUCCESSFUL'])
-  expect(lines).toContainEqual(['error', 'The database did not answer (1): no claims now'])
+  expect(lines).toContainEqual(['error', 'The backend did not answer (1): no claims now'])
 })
 
 it('a row whose lease was lost stays known, also when its run has ended: it may not count as one that never began', async () => {

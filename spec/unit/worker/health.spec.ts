@@ -62,7 +62,7 @@ function told(worker: RunningWorker): unknown[] {
   return [live, ready, ...problems]
 }
 
-const SILENT = expect.stringMatching(/^Its database has not answered since 20\S+Z\.$/) as string
+const SILENT = expect.stringMatching(/^Its backend has not answered since 20\S+Z\.$/) as string
 
 describe('the health of a worker', () => {
   it('is live from the start, and ready once it was answered', async () => {

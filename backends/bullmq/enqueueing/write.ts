@@ -7,7 +7,7 @@ import { letGo } from '../unique-keys'
 import { explained } from '../errors'
 import { type Chosen, chosenOf } from './chosen'
 import { standingFor } from './holder'
-import { type NewJob, newJobs } from './new-job'
+import { type NewJob, newJobOf, newJobs } from './new-job'
 import { type Answer, portionsOf, send, sendOne } from './send'
 
 /** Attempts to have a key or find who holds it: of a hot key a holder may finish before each look. */
@@ -67,6 +67,17 @@ export async function writeOrders(
     if (!written) return []
     return [by === undefined || chosen.first.has(job.id) ? written : { ...written, isNew: false }]
   })
+}
+
+/** The same for one order, which most calls write: what is for several takes a fifth of the time of its enqueue (measured). */
+export async function writeOrder(
+  connection: Connection,
+  order: { readonly order: Order; readonly id: string },
+  alias: string,
+): Promise<Written> {
+  const job = newJobOf(connection.names, order, { alias, now: Date.now() })
+  const holderId = await sendOne(connection, job)
+  return holderId === job.id ? ownOf(job) : standsFor(connection, job, holderId, alias)
 }
 
 /** Portions with their answers, in order. Redis is at work on the next ones meanwhile; no more are sent once `mayGoOn` says no. */

@@ -18,9 +18,31 @@ let loaded: Libraries | undefined
  */
 export function libraries(alias: string): Libraries {
   return (loaded ??= {
-    bullmq: load('bullmq', alias, () => require('bullmq') as typeof bullmq, isBullMQ),
-    ioredis: load('ioredis', alias, () => require('ioredis') as typeof ioredis, isIoredis),
+    bullmq: load('bullmq', alias, bullmqOfApp, isBullMQ),
+    ioredis: load('ioredis', alias, ioredisOfApp, isIoredis),
   })
+}
+
+function firstLineOf(error: unknown): string {
+  // What follows is the stack of all that led to it.
+  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? ''
+}
+
+// Bundlers let a package be missing only where its `require` is within a `try`: most apps have neither.
+function bullmqOfApp(): typeof bullmq {
+  try {
+    return require('bullmq') as typeof bullmq
+  } catch (cause) {
+    throw new Error(firstLineOf(cause), { cause })
+  }
+}
+
+function ioredisOfApp(): typeof ioredis {
+  try {
+    return require('ioredis') as typeof ioredis
+  } catch (cause) {
+    throw new Error(firstLineOf(cause), { cause })
+  }
 }
 
 /** By what is used of it: a version is no export of the package. */
@@ -51,7 +73,7 @@ export function load<Library>(
     library = required()
   } catch (cause) {
     throw new InvalidSettingsError(
-      `TASKS.${alias}: the BullMQ backend needs the package "${name}", which could not be loaded (${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}).`,
+      `TASKS.${alias}: the BullMQ backend needs the package "${name}", which could not be loaded (${firstLineOf(cause)}).`,
       INSTALL,
       { cause },
     )

@@ -37,8 +37,9 @@ export abstract class TaskBackend {
   readonly supportsGetResult: boolean = false
   /** Honours `priority`. */
   readonly supportsPriority: boolean = false
-  /** Enqueues inside the caller's database transaction, and runs tasks in one. `joins…`: does the former, so it takes a manager. */
+  /** Enqueues inside the caller's database transaction, and runs `transactional` tasks in one. */
   readonly supportsTransactions: boolean = false
+  /** Takes a `manager` to enqueue with, though it may run no `transactional` task. */
   readonly joinsTransactions: boolean = false
 
   /** The key in `TASKS`. */
@@ -54,11 +55,7 @@ export abstract class TaskBackend {
     this.settings = settings
   }
 
-  /**
-   * Called by `configureTasks` once all backends of TASKS are made: for one that stands on others.
-   *
-   * @throws InvalidSettingsError if they are not what it needs.
-   */
+  /** Called by `configureTasks` once all backends of TASKS are made. @throws InvalidSettingsError if they do not go together. */
   join(_all: ReadonlyMap<string, TaskBackend>): void {}
 
   abstract enqueue(order: Order): Promise<TaskResult<unknown>>

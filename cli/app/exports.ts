@@ -1,5 +1,7 @@
 import type { DataSource } from 'typeorm'
 import { isDataSource } from '../../entities/database-family'
+import type * as database from '../../backends/database/backend'
+import { TaskBackend } from '../../lib/backend'
 import { backends } from '../../lib/backend-registry'
 import { LoadError } from '../../lib/errors/errors'
 import { isRecord } from '../../lib/errors/option-checks'
@@ -30,14 +32,10 @@ export function pickDataSource(file: string, exported: Exports): DataSource | un
   throw first ? severalDataSources(file, [...found.values()]) : noDataSource(file, exported)
 }
 
-/** Backends that keep no tasks for workers. */
-const WITHOUT_WORKERS = ['ImmediateBackend', 'DummyBackend']
-const IN_DATABASE = 'DatabaseBackend'
-
 /** Whether workers have tasks to run, and none of them is in a database. `settings`: TASKS, unless the app has called configureTasks. */
 export function isElsewhere(settings: unknown): boolean {
-  const names = backendNames(settings)
-  return !names.includes(IN_DATABASE) && names.some((name) => !WITHOUT_WORKERS.includes(name))
+  const kinds = backendKinds(settings)
+  return !kinds.includes('database') && kinds.includes('elsewhere')
 }
 
 /** Whether tasks on Redis are rows of a database first, where they are enqueued in a transaction. */
@@ -49,14 +47,32 @@ export function hasRelay(settings: unknown): boolean {
   return options.some((each) => isRecord(each) && each['dataSource'] !== undefined)
 }
 
-function backendNames(settings: unknown): string[] {
-  if (backends.isConfigured) return backends.all().map((backend) => backend.constructor.name)
+/** Where tasks of a backend are kept for workers. */
+type Kind = 'database' | 'elsewhere' | 'nowhere'
+
+function backendKinds(settings: unknown): Kind[] {
+  if (backends.isConfigured) return backends.all().map((backend) => kindOf(backend))
   if (!isRecord(settings)) return []
   return Object.values(settings).flatMap((config) => {
     const backend: unknown = isRecord(config) ? config['BACKEND'] : undefined
-    if (typeof backend === 'string') return backend.split('#')[1] ?? []
-    return typeof backend === 'function' ? backend.name : []
+    if (typeof backend === 'string') return KIND_OF_PATH[backend] ?? 'elsewhere'
+    return typeof backend === 'function' ? kindOf(backend.prototype) : []
   })
+}
+
+const KIND_OF_PATH: Readonly<Record<string, Kind>> = {
+  'typeorm-tasks/backends/database#DatabaseBackend': 'database',
+  'typeorm-tasks/backends/immediate#ImmediateBackend': 'nowhere',
+  'typeorm-tasks/backends/dummy#DummyBackend': 'nowhere',
+}
+
+/** A class of the app may extend one of ours, and have any name. */
+function kindOf(made: unknown): Kind {
+  // Loaded where an app has no DataSource, which few have not.
+  const { DatabaseBackend } = require('../../backends/database/backend') as typeof database
+  if (made === DatabaseBackend.prototype || made instanceof DatabaseBackend) return 'database'
+  const isServed = made instanceof TaskBackend && made.openStore !== TaskBackend.prototype.openStore
+  return isServed ? 'elsewhere' : 'nowhere'
 }
 
 /** Calls the export `close` if it is a function, else closes exported contexts of Nest, which nobody else does. */

@@ -1,4 +1,3 @@
-import type { Chore } from './chores/chore'
 import { clock, OVER } from '../clock'
 import { log } from '../events/logger'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
@@ -6,7 +5,7 @@ import { ABORT_GRACE_MS } from '../execution/abort'
 import { Exchanges, turn } from './exchanges'
 import { giveBack, sayAwaited, sayUnfinished } from './give-back'
 import type { TaskPool } from './pool/task-pool'
-import type { Wakeup } from '../store'
+import type { Chore, Wakeup } from '../store'
 import type { ClaimingStore } from './stores/claiming-store'
 import { serves, type WorkerSettings } from './worker-options'
 

@@ -1,21 +1,10 @@
 import type { DataSource } from 'typeorm'
 import { DatabaseBackend } from '#backends/database'
 import { DBTaskResult, DBTaskWorker, taskEntities } from '#entities'
-import type { Heartbeat, Store, WorkerRecord } from '#lib/store'
+import type { Heartbeat, Store } from '#lib/store'
+import { workerRecord as record } from '../support/worker-records'
 import type { SpecDatabase } from '../support/databases'
 
-const record: WorkerRecord = {
-  id: 'w-1/Ab3',
-  host: 'höst',
-  pid: 42,
-  version: '0.1.0',
-  queues: ['*', '-mail'],
-  concurrency: 10,
-  running: 3,
-  upMs: 90_000,
-  eventLoopDelayMs: 7,
-  rssMib: 120,
-}
 const LEASE_MS = 30_000
 
 /** What the table of workers is for, on one kind of database. */

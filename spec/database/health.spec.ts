@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSource } from 'typeorm'
 import {
   configureTasks,
@@ -10,6 +9,7 @@ import {
 import { DatabaseBackend } from '#backends/database'
 import { startWorker, type RunningWorker } from '#start-worker'
 import { describeEachDatabase } from '../support/databases'
+import { becomes as healthBecomes } from '../support/healthy'
 import { catchLog, patient } from '../support/tasks'
 
 describeEachDatabase((database) => {
@@ -29,19 +29,8 @@ describeEachDatabase((database) => {
     await dataSource.destroy()
   })
 
-  async function becomes(expected: Partial<WorkerHealth>): Promise<void> {
-    const deadline = Date.now() + 15_000
-    const isSo = (): boolean => {
-      const health = worker.health()
-      return Object.entries(expected).every(
-        ([key, value]) => String(health[key as keyof WorkerHealth]) === String(value),
-      )
-    }
-    while (!isSo()) {
-      if (Date.now() > deadline) expect(worker.health()).toMatchObject(expected)
-      await sleep(20)
-    }
-  }
+  const becomes = (expected: Partial<WorkerHealth>): Promise<void> =>
+    healthBecomes(worker, expected)
 
   it('a worker is ready once it was answered, and tells what runs and what is paused', async () => {
     await becomes({ live: true, ready: true, started: true })

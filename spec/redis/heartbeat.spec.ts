@@ -1,22 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { Heartbeat, Store, WorkerRecord } from '#lib/store'
+import type { Heartbeat, Store } from '#lib/store'
 import { BullMQBackend } from '../../backends/bullmq'
+import { workerRecord as record } from '../support/worker-records'
 import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
 
 const LEASE_MS = 30_000
-const record: WorkerRecord = {
-  id: 'w-1/Ab3',
-  host: 'höst',
-  pid: 42,
-  version: '0.1.0',
-  queues: ['*', '-mail'],
-  concurrency: 10,
-  running: 3,
-  upMs: 90_000,
-  eventLoopDelayMs: 7,
-  rssMib: 120,
-}
 
 describeOnRedis('records of workers', () => {
   const redis = new Redis(redisUrl(), { lazyConnect: true })

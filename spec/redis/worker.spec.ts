@@ -5,6 +5,7 @@ import { backends } from '../../lib/backend-registry'
 import { type RunningWorker, startWorker } from '#start-worker'
 import { describeOnRedis, freshPrefix } from '../support/redis'
 import { type RedisServer, startRedis } from '../support/servers/redis'
+import { becomes as healthBecomes } from '../support/healthy'
 import { catchLog, patient } from '../support/tasks'
 
 const seen: unknown[] = []
@@ -35,19 +36,8 @@ describeOnRedis('a worker', () => {
     await backends.get('default').close()
   })
 
-  async function becomes(expected: Partial<WorkerHealth>): Promise<void> {
-    const deadline = Date.now() + 30_000
-    const isSo = (): boolean => {
-      const health = worker.health()
-      return Object.entries(expected).every(
-        ([key, value]) => String(health[key as keyof WorkerHealth]) === String(value),
-      )
-    }
-    while (!isSo()) {
-      if (Date.now() > deadline) expect(worker.health()).toMatchObject(expected)
-      await sleep(20)
-    }
-  }
+  const becomes = (expected: Partial<WorkerHealth>): Promise<void> =>
+    healthBecomes(worker, expected)
 
   it('is ready once it was answered, and tells what runs and what is paused', async () => {
     await becomes({ live: true, ready: true, started: true })

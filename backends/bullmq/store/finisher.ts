@@ -44,7 +44,7 @@ return answers`,
 
 /** The most jobs of one script: Redis does nothing else meanwhile. */
 const PORTION = 100
-/** Characters of one command, all values together, after which the next one begins. */
+/** Characters of one command, all values and fields together, after which the next one begins. */
 const MOST_CHARACTERS = 1024 * 1024
 
 interface Waiting extends Ending {
@@ -107,16 +107,21 @@ function argsOf({ id, token, target, value, fields = {} }: Ending): (string | nu
   return [id, token, target, value, pairs.length, ...pairs]
 }
 
+function sizeOf({ value, fields = {} }: Ending): number {
+  return Object.values(fields).reduce((sum, text) => sum + text.length, value.length)
+}
+
 function portionsOf(endings: readonly Waiting[]): Waiting[][] {
   const portions: Waiting[][] = []
   let size = 0
   for (const ending of endings) {
     const portion = portions.at(-1)
-    size += ending.value.length
+    const own = sizeOf(ending)
+    size += own
     if (portion && portion.length < PORTION && size <= MOST_CHARACTERS) portion.push(ending)
     else {
       portions.push([ending])
-      size = ending.value.length
+      size = own
     }
   }
   return portions

@@ -20,8 +20,8 @@ import type { Connection } from '../connection'
 import { explainedToWorker } from '../errors'
 import { RedisFlows } from '../flows/store-flows'
 import { Claims } from './claims'
-import { type HeldJob, HeldJobs } from './held-jobs'
-import { Holding } from './holding'
+import { HeldJobs } from './held-jobs'
+import { Holding, type Renewal } from './holding'
 import { Outcomes } from './outcomes'
 import { keptOf } from './kept'
 import { pruneJobs } from './prune'
@@ -70,7 +70,7 @@ export class BullMQStore implements Store {
     this.#outcomes = new Outcomes(connection, alias, this.#held, this.#holding)
   }
 
-  /** What ended and how many wait are one round trip, claims another. */
+  /** One round trip: both are sent in one turn. */
   async exchange(
     outcomes: readonly Outcome[],
     limit: number,
@@ -81,7 +81,7 @@ export class BullMQStore implements Store {
       this.#claims.take(limit, filter),
     ])
     if (written.status === 'rejected') {
-      if (taken.status === 'fulfilled') await this.release(taken.value.rows)
+      if (taken.status === 'fulfilled') await this.#giveBack(taken.value.rows)
       throw this.#told(written.reason)
     }
     const answers = written.value
@@ -97,17 +97,15 @@ export class BullMQStore implements Store {
   async renew(rows: readonly Held[]): Promise<Renewed> {
     const jobs = rows.map((row) => this.#held.get(row))
     const known = jobs.filter((job) => job !== undefined)
-    const states = new Map(known.map((job, i) => [job, i]))
-    const renewals = await this.#holding.renew(known)
-    const stateOf = (job: HeldJob | undefined): ReturnType<typeof Number> | string =>
-      job ? (renewals[states.get(job) ?? -1] ?? 0) : 0
+    const renewals = (await this.#holding.renew(known))[Symbol.iterator]()
+    // Those that this store does not know are no longer its own.
+    const states = jobs.map((job): Renewal => (job ? (renewals.next().value ?? 0) : 0))
     const lost = rows.flatMap(({ key, claims }, i) => {
-      const state = stateOf(jobs[i])
+      const state = states[i]
       return typeof state === 'number' ? [{ key, claims, claimsNow: state }] : []
     })
     for (const row of lost) this.#held.delete(row)
-    const cancelled = rows.filter((_, i) => stateOf(jobs[i]) === 'cancelled')
-    return { lost, cancelled, unknown: [] }
+    return { lost, cancelled: rows.filter((_, i) => states[i] === 'cancelled'), unknown: [] }
   }
 
   async report(notes: readonly ProgressNote[]): Promise<Reported> {
@@ -164,6 +162,13 @@ export class BullMQStore implements Store {
   async close(): Promise<void> {
     this.#settings.close?.()
     await this.#connection.close()
+  }
+
+  /** The worker does not get them. Where Redis does not answer, the next look for lost rows finds that nobody has them. */
+  async #giveBack(rows: readonly Held[]): Promise<void> {
+    await this.release(rows).catch(() => {
+      for (const row of rows) this.#held.delete(row)
+    })
   }
 
   #told(error: unknown): unknown {

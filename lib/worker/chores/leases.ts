@@ -4,8 +4,7 @@ import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
 import type { ClaimedTask } from '../pool/claimed-task'
 import type { TaskPool } from '../pool/task-pool'
-import type { Held, Renewed, Store } from '../../store'
-import type { Chore } from './chore'
+import type { Chore, Held, Renewed, Store } from '../../store'
 
 /** Longest time in ms between two looks at what is due. */
 const LOOK_MS = 500

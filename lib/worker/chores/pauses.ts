@@ -3,11 +3,10 @@ import { clock, OVER } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { oneLine } from '../../errors/foreign-text'
 import { log } from '../../events/logger'
-import type { ClaimFilter, ClaimedRow, Store, Wakeup } from '../../store'
+import type { Chore, ClaimFilter, ClaimedRow, Store, Wakeup } from '../../store'
 import { giveBack } from '../give-back'
 import type { TaskPool } from '../pool/task-pool'
 import { serves, type WorkerSettings } from '../worker-options'
-import type { Chore } from './chore'
 
 /** Time in ms between two looks; it varies by the share, so that workers started together do not look together. */
 const INTERVAL_MS = 1_000

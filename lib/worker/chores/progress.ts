@@ -2,10 +2,9 @@ import { clock, inTime } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
 import type { Progress } from '../../row/record'
-import type { Held, Store } from '../../store'
+import type { Chore, Held, Store } from '../../store'
 import type { ClaimedTask } from '../pool/claimed-task'
 import type { TaskPool } from '../pool/task-pool'
-import type { Chore } from './chore'
 
 /** Time in ms between two writes: often enough for a progress bar, whatever a task reports. */
 const INTERVAL_MS = 500

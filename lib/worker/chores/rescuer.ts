@@ -2,8 +2,7 @@ import { clock } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
 import { afterCrash } from '../../execution/retry'
-import type { Store } from '../../store'
-import type { Chore } from './chore'
+import type { Chore, Store } from '../../store'
 import type { RescueGate } from './rescue-gate'
 
 /** Longest time in ms between two looks, however long the lease. */

@@ -1,10 +1,9 @@
 import { clock } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
-import type { Store } from '../../store'
+import type { Chore, Store } from '../../store'
 import { retentionQueryOf } from '../prune-options'
 import type { TaskPool } from '../pool/task-pool'
-import type { Chore } from './chore'
 
 /** Shortest time in ms from the start of a worker to its first look. */
 const FIRST_MS = 2 * 60_000

@@ -1,11 +1,10 @@
 import { clock } from '../../clock'
 import { log } from '../../events/logger'
 import { briefly } from '../../errors/error-record'
-import type { Store } from '../../store'
+import type { Chore, Store } from '../../store'
 import type { ClaimedTask } from '../pool/claimed-task'
 import type { TaskPool } from '../pool/task-pool'
 import type { UnknownTasks } from '../unknown-tasks'
-import type { Chore } from './chore'
 
 /** Shortest and longest delay in ms until a row that is given back may be claimed again. */
 const FIRST_DELAY_MS = 1_000

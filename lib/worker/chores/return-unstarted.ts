@@ -2,8 +2,7 @@ import { clock } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
 import type { TaskPool } from '../pool/task-pool'
-import type { ClaimedRow, Store } from '../../store'
-import type { Chore } from './chore'
+import type { Chore, ClaimedRow, Store } from '../../store'
 
 /** Rows that have waited here for this long, in ms, are better off with another worker. */
 const MAX_WAIT_MS = 1_000

@@ -1,3 +1,4 @@
+import type { Chore } from '../../store'
 import type { TaskBackend } from '../../backend'
 import { clock, inTime } from '../../clock'
 import { briefly } from '../../errors/error-record'
@@ -7,7 +8,6 @@ import { dueSlots, MOST_MISSED, PUNCTUAL_MS } from '../../schedules/due'
 import { schedules } from '../../schedules/registry'
 import type { AnySchedule } from '../../schedules/schedule'
 import { ANSWER_MS, BackendTime } from './backend-time'
-import type { Chore } from './chore'
 
 /** Longest sleep in ms: then it looks whether the clock was set, and whether there are other schedules. */
 const LONGEST_SLEEP_MS = 30_000

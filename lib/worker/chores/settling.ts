@@ -2,9 +2,8 @@ import { clock } from '../../clock'
 import { briefly } from '../../errors/error-record'
 import { log } from '../../events/logger'
 import { flowPartOf, type SetLinks } from '../../row/flow-parts'
-import type { ClaimedRow, Store } from '../../store'
+import type { Chore, ClaimedRow, Store } from '../../store'
 import type { TaskPool } from '../pool/task-pool'
-import type { Chore } from './chore'
 import { lookIntervalMs } from './rescuer'
 
 /** Delay in ms before sets are settled again after an error; it doubles with each. After the longest they are left to the next look. */

@@ -1,7 +1,7 @@
+import type { Chore } from '../../store'
 import { clock } from '../../clock'
 import type { Progress } from '../../row/record'
 import type { TaskPool } from '../pool/task-pool'
-import type { Chore } from './chore'
 
 /** Time in ms between two looks. */
 const INTERVAL_MS = 200

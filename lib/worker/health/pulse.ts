@@ -1,6 +1,5 @@
 import { clock } from '../../clock'
-import type { Store } from '../../store'
-import type { Chore } from '../chores/chore'
+import type { Chore, Store } from '../../store'
 import type { TaskPool } from '../pool/task-pool'
 import { ProcessLoad } from '../process-load'
 import type { ClaimingStore } from '../stores/claiming-store'

@@ -1,1 +1,0 @@
-export type { Chore } from '../../store'

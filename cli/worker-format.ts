@@ -1,5 +1,13 @@
-import type { SeenWorker } from '../backends/database/workers/list'
+import type { DBTaskWorker } from '../entities/db-task-worker.entity'
 import type { Column, TableRow } from './terminal/fitted-table'
+
+/** A worker, and how long ago it was seen. */
+export interface ListedWorker {
+  readonly worker: Omit<DBTaskWorker, 'queues' | 'leaseMs'> & { readonly queues: readonly string[] }
+  readonly agoMs: number
+  /** It was not seen for a whole lease. */
+  readonly isGone: boolean
+}
 
 /** The columns of the list. */
 export const COLUMNS: readonly Column[] = [
@@ -20,7 +28,7 @@ export const COLUMNS: readonly Column[] = [
 const STATE_COLUMN = 1
 
 /** One row of the list. */
-export function rowOf({ worker, agoMs, isGone }: SeenWorker): TableRow {
+export function rowOf({ worker, agoMs, isGone }: ListedWorker): TableRow {
   const upMs = worker.seenAt.getTime() - worker.startedAt.getTime() + agoMs
   return {
     cells: [
@@ -43,7 +51,7 @@ export function rowOf({ worker, agoMs, isGone }: SeenWorker): TableRow {
 }
 
 /** The worker as data: its record, and its state. */
-export function asJson({ worker, isGone }: SeenWorker): object {
+export function asJson({ worker, isGone }: ListedWorker): object {
   return Object.assign({}, worker, { state: stateOf(isGone) })
 }
 

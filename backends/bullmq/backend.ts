@@ -20,7 +20,7 @@ import { newestSlot } from './browse/newest-slot'
 import { cancelJob } from './changes/cancel'
 import { retryJob } from './changes/retry'
 import type { Connection } from './connection'
-import { type Written, writeOrders } from './enqueueing/write'
+import { type Written, writeOrder, writeOrders } from './enqueueing/write'
 import { writeFlow } from './flows/write'
 import { rawOf } from './job'
 import { OnRedis } from './on-redis'
@@ -42,7 +42,10 @@ export abstract class RedisBackend extends OnRedis {
   }
 
   async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    return (await this.enqueueMany([order]))[0] as TaskResult<unknown>
+    const id = newId()
+    return this.#announced(
+      await this.within((connection) => writeOrder(connection, { order, id }, this.alias)),
+    )
   }
 
   /** One round trip for as many as fit into one; of more, some may be written where the rest cannot be. */

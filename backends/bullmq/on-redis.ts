@@ -9,7 +9,7 @@ import { retentionOf } from '../lease-options'
 import { checkRedis } from './checks/check'
 import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
 import { isAway } from './clients/away'
-import { isLent } from './clients/clients'
+import { DEFAULT_URL, isLent } from './clients/clients'
 import { StaysUp } from './clients/stays-up'
 import { Connection, newClient } from './connection'
 import { explained } from './errors'
@@ -37,6 +37,25 @@ export abstract class OnRedis extends TaskBackend {
       assertOneSlot(prefix, alias)
     assertQueues(settings.queues, alias)
     this.#prefix = prefix
+  }
+
+  /** Two on the same keys would run each other's tasks. */
+  override join(all: ReadonlyMap<string, TaskBackend>): void {
+    for (const [alias, other] of all)
+      if (other !== this && other instanceof OnRedis && other.#isAt(this)) throw this.#shares(alias)
+  }
+
+  #isAt(other: OnRedis): boolean {
+    const where = ({ options: { connection } }: OnRedis): unknown =>
+      typeof connection === 'object' ? connection : (connection ?? DEFAULT_URL)
+    return this.#prefix === other.#prefix && where(this) === where(other)
+  }
+
+  #shares(alias: string): InvalidSettingsError {
+    return new InvalidSettingsError(
+      `TASKS.${this.alias} and TASKS.${alias} have the same keys in Redis, with the prefix "${this.#prefix}": each would run the tasks of the other.`,
+      'Give one of them another OPTIONS.prefix.',
+    )
   }
 
   override async pauseQueue(name: string, options: PauseOptions = {}): Promise<Pause> {

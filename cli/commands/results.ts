@@ -167,9 +167,9 @@ async function retry(options: OneOptions, id: string): Promise<number> {
 async function cancel(options: OneOptions, id: string): Promise<number> {
   return onResults(options, id, async (backend) => {
     const before = await backend.getResult(id)
-    const wasFinished = before.isFinished
+    const { status } = before
     const result = await before.cancel()
-    const text = `Task id=${result.id} path=${result.taskName} ${cancelled(result, wasFinished)}.`
+    const text = `Task id=${result.id} path=${result.taskName} ${cancelled(result, status)}.`
     print(options.json ? JSON.stringify(asJson(result), null, 2) : oneLine(text))
     return 0
   })

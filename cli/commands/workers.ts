@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { NotSupportedError } from '../../lib/errors/errors'
+import type { TaskBackend } from '../../lib/backend'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { text } from '../option-parsers'
@@ -7,7 +7,7 @@ import { print, printMarked } from '../output'
 import { isColoured } from '../terminal/colour'
 import { fittedTable } from '../terminal/fitted-table'
 import { columnsOf } from '../terminal/width'
-import { asJson, COLUMNS, rowOf } from '../worker-format'
+import { asJson, COLUMNS, type ListedWorker, rowOf } from '../worker-format'
 
 interface WorkersOptions extends Globals {
   readonly backend?: string
@@ -18,7 +18,7 @@ export function workersCommand(): Command {
   return new Command('workers')
     .summary('list workers')
     .description(
-      'Lists the workers that are at work, and those that were lost lately, from the table db_task_worker.',
+      'Lists the workers that are at work, and those that were lost lately, from the table db_task_worker, or from Redis.',
     )
     .addOption(
       option(
@@ -32,6 +32,20 @@ export function workersCommand(): Command {
     .action(doing(list))
 }
 
+/** Of a backend without a table of them. */
+async function workersOf(backend: TaskBackend): Promise<ListedWorker[]> {
+  const browser = await backend.openBrowser()
+  try {
+    return ((await browser.workers()) ?? []).map(({ seenMsAgo, isGone, ...state }) => ({
+      worker: { ...state, backend: backend.alias, seenAt: new Date(Date.now() - seenMsAgo) },
+      agoMs: seenMsAgo,
+      isGone,
+    }))
+  } finally {
+    await browser.close()
+  }
+}
+
 async function list(options: WorkersOptions): Promise<number> {
   const { withApp } = late.openedApp()
   const { browsedBackend } = late.servedBackend()
@@ -39,12 +53,10 @@ async function list(options: WorkersOptions): Promise<number> {
   const { listWorkers } = late.listWorkers()
   return withApp(options, async () => {
     const backend = browsedBackend(options.backend)
-    if (!(backend instanceof DatabaseBackend))
-      throw new NotSupportedError(
-        `${backend.constructor.name} (TASKS.${backend.alias}) keeps no records of workers.`,
-        'Use the Database backend for that.',
-      )
-    const workers = await listWorkers(await backend.dataSource(), options.backend)
+    const workers =
+      backend instanceof DatabaseBackend
+        ? await listWorkers(await backend.dataSource(), options.backend)
+        : await workersOf(backend)
     if (options.json) print(JSON.stringify(workers.map(asJson), null, 2))
     else if (workers.length === 0) print('No workers.')
     else {

@@ -85,9 +85,11 @@ export function boundNote(within: number, isPage: boolean): string {
 }
 
 /** What a cancel has come to; follows the task in a sentence. */
-export function cancelled({ status, errors }: Result, wasFinished: boolean): string {
+export function cancelled({ status, errors }: Result, before: Result['status']): string {
+  const wasFinished = before === 'SUCCESSFUL' || before === 'FAILED'
   if (status === 'RUNNING') return 'is told to stop, and ends as FAILED'
   const isCancelled = errors.at(-1)?.exceptionClassPath === 'typeorm_tasks.TaskCancelled'
+  if (isCancelled && before === 'RUNNING') return 'was told to stop, and has ended as FAILED'
   if (isCancelled) return wasFinished ? 'was cancelled already' : 'is cancelled, and will not run'
   return `has finished already: ${status}`
 }

@@ -154,7 +154,7 @@ describeOnRedis('check of a Redis', () => {
   it('says that memory is used up', async () => {
     const server = await serverWith({ ...KEPT, maxmemory: 1 })
     expect(await check(server.url)).toContainEqual({
-      level: 'error',
+      level: 'warning',
       message: expect.stringContaining('OOM') as string,
       hint: expect.stringContaining('maxmemory') as string,
     })

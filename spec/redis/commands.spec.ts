@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm'
 import { atomic, configureTasks, DBTaskResult, remoteTask, type TaskResult } from 'typeorm-tasks'
 import { BullMQBackend } from 'typeorm-tasks/backends/bullmq'
 import { backends } from '#backend-registry'
+import { startWorker } from '#start-worker'
 import { type CliApp, cliApp, tasksIn } from '../support/cli-app'
 import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
 import { appOf } from '../support/temp-app'
@@ -41,6 +42,16 @@ describeOnRedis('commands for tasks on Redis', () => {
     it('check looks at Redis alone', async () => {
       const { code, stdout } = await tasks('check')
       expect([code, stdout]).toEqual([0, expect.stringContaining('1 task(s), 1 backend(s)')])
+    })
+
+    it('workers lists those that are at work', async () => {
+      expect((await tasks('workers')).stdout).toBe('No workers.\n')
+      const worker = await startWorker({ backend: 'fast', queues: '*', workerId: 'here' })
+      const { code, stdout } = await tasks('workers', '--json')
+      await worker.stop()
+
+      expect(code).toBe(0)
+      expect(JSON.parse(stdout)).toMatchObject([{ backend: 'fast', state: 'running' }])
     })
 
     it('db_worker runs tasks, results lists them, prune deletes them', async () => {

@@ -137,6 +137,29 @@ describeOnRedis('workers that meet on one Redis', () => {
     expect(idsOf(await claim(await open(), 50)).toSorted()).toEqual(free.toSorted())
   })
 
+  it('a job whose claim was never answered ends as cancelled where somebody has asked for that meanwhile', async () => {
+    const proxy = await Proxy.start()
+    closers.push(() => proxy.stop())
+    const store = await open(30, proxy.url)
+    // It is connected, so that the next answer is that of the claim.
+    await claim(store, 1)
+    const [id] = await rows.addMany(1)
+    const canceller = backend()
+    const result = await canceller.getResult(id!)
+
+    proxy.loseNextAnswer()
+    await claim(store, 1).catch(() => {})
+    const isAsked = await canceller.cancel(result)
+    await rescue(store)
+
+    expect(isAsked).toBe(true)
+    expect(await rows.get(id!)).toMatchObject({
+      status: 'FAILED',
+      exceptionClassPath: 'typeorm_tasks.TaskCancelled',
+    })
+    expect((await claim(store, 1)).claimed).toEqual([])
+  })
+
   it('outcomes whose answer was lost are kept when they are handed in again', async () => {
     const proxy = await Proxy.start()
     closers.push(() => proxy.stop())

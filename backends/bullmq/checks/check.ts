@@ -73,8 +73,14 @@ async function refusedToTry({ client, names }: Connection, alias: string): Promi
     await TRY.run(client, [names.own('check')], [])
     return []
   } catch (error) {
-    return [problemOf(explained(error, client, alias))]
+    const problem = problemOf(explained(error, client, alias))
+    // Old results can be deleted all the same, and a worker goes on once there is room.
+    return [isFull(error) ? { ...problem, level: 'warning' } : problem]
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && /^-?OOM\b/.test(error.message)
 }
 
 function problemOf(error: unknown): Problem {

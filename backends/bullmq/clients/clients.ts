@@ -4,7 +4,7 @@ import type { BullMQOptions, ClusterConnection } from '../options'
 import { wayOf } from './asked'
 import { type Client, isClusterClient } from './client-of-app'
 
-const URL = 'redis://127.0.0.1:6379'
+export const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
 /** Milliseconds that a command may take, waiting for a connection included. */
 const COMMAND_MS = 10_000
@@ -39,7 +39,7 @@ const troubles = new WeakMap<Client, Error>()
  * in one turn is one write. A pipeline for each turn costs more than it saves where most turns send one command (measured: half).
  */
 export function newClient(
-  { connection = URL }: Pick<BullMQOptions, 'connection'>,
+  { connection = DEFAULT_URL }: Pick<BullMQOptions, 'connection'>,
   alias: string,
   gathers = true,
 ): Client {

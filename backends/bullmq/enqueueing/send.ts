@@ -1,8 +1,8 @@
 import type { Connection } from '../connection'
 import type { Wakeup } from '../../../lib/store'
-import { addCall, callOn } from './add-script'
+import { addCall, type Call, callOn } from './add-script'
 import type { BareJob, NewJob } from './new-job'
-import { toldWith } from './told'
+import { toldWith, toldWithOne } from './told'
 
 /** Jobs in one round trip. */
 const MOST_JOBS = 1_000
@@ -24,13 +24,10 @@ export async function sendTelling(
   told: ReadonlyMap<BareJob, Wakeup>,
 ): Promise<Answer[]> {
   const { client } = connection
-  const calls = jobs.map((job) => {
-    const wakeup = told.get(job)
-    return addCall(connection, job, wakeup && { wakeup })
-  })
-  const [call] = calls
-  if (call && calls.length === 1)
-    return [await callOn<string>(client, call).catch((reason: unknown) => ({ reason }))]
+  const [only] = jobs
+  if (only && jobs.length === 1)
+    return [await called(connection, only, told.get(only)).catch((reason: unknown) => ({ reason }))]
+  const calls = jobs.map((job) => callFor(connection, job, told.get(job)))
   const steps = client.pipeline()
   for (const each of calls) void callOn(steps, each)
   const replies = await steps.exec().catch((reason: unknown) => ({ reason }))
@@ -39,10 +36,17 @@ export async function sendTelling(
 }
 
 /** In this turn, so that what is sent before it comes before it. */
-export async function sendOne(connection: Connection, job: NewJob): Promise<string> {
-  const [answer] = await send(connection, [job])
-  if (typeof answer !== 'string') throw answer?.reason
-  return answer
+export function sendOne(connection: Connection, job: NewJob): Promise<string> {
+  return called(connection, job, toldWithOne(connection, job))
+}
+
+function called(connection: Connection, job: BareJob, wakeup: Wakeup | undefined): Promise<string> {
+  const call = callFor(connection, job, wakeup)
+  return callOn(connection.client, call)
+}
+
+function callFor(connection: Connection, job: BareJob, wakeup: Wakeup | undefined): Call {
+  return addCall(connection, job, wakeup && { wakeup })
 }
 
 /** As many at a time as one round trip takes. */

@@ -36,6 +36,12 @@ export function toldWith(
   return told
 }
 
+/** What idle workers are told with a job that is alone. */
+export function toldWithOne(connection: Connection, job: NewJob): Wakeup | undefined {
+  const queue = job.order.task.queueName
+  return isDue(job) && isDueToTell(connection, queue) ? { what: 'ready', queue } : undefined
+}
+
 function isDue({ json: { timestamp }, order: { task, key } }: NewJob): boolean {
   if (key?.kind === 'debounce') return false
   return task.runAfter === null || task.runAfter.getTime() <= timestamp

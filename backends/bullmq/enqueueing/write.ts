@@ -7,11 +7,13 @@ import { letGo } from '../unique-keys'
 import { explained } from '../errors'
 import { type Chosen, chosenOf } from './chosen'
 import { standingFor } from './holder'
-import { type NewJob, newJobs } from './new-job'
+import { type NewJob, newJobOf, newJobs } from './new-job'
 import { type Answer, portionsOf, send, sendOne } from './send'
 
 /** Attempts to have a key or find who holds it: of a hot key a holder may finish before each look. */
 const ATTEMPTS = 100
+/** Ranges of calls that an error names. */
+const MOST_RANGES = 5
 /** Portions under way at a time. */
 const AT_ONCE = 3
 
@@ -65,6 +67,17 @@ export async function writeOrders(
     if (!written) return []
     return [by === undefined || chosen.first.has(job.id) ? written : { ...written, isNew: false }]
   })
+}
+
+/** The same for one order, which most calls write: what is for several takes a fifth of the time of its enqueue (measured). */
+export async function writeOrder(
+  connection: Connection,
+  order: { readonly order: Order; readonly id: string },
+  alias: string,
+): Promise<Written> {
+  const job = newJobOf(connection.names, order, { alias, now: Date.now() })
+  const holderId = await sendOne(connection, job)
+  return holderId === job.id ? ownOf(job) : standsFor(connection, job, holderId, alias)
 }
 
 /** Portions with their answers, in order. Redis is at work on the next ones meanwhile; no more are sent once `mayGoOn` says no. */
@@ -151,12 +164,25 @@ function failure(cause: unknown, { jobs, done, chosen }: Failed): unknown {
   const isDone = ({ id }: NewJob): boolean => done.has(chosen.insteadOf.get(id) ?? id)
   const count = jobs.filter(isDone).length
   if (jobs.length === 1 || (count === 0 && !isAway(cause))) return cause
-  const from = jobs.findIndex((job) => !isDone(job))
   const what = cause instanceof Error ? cause.message : String(cause)
   const Kind = isAway(cause) ? DatabaseUnreachableError : DatabaseError
   return new Kind(
     `${count} of ${jobs.length} tasks of one enqueueMany are enqueued; then Redis failed: ${what}`,
-    `Enqueue the others again, from calls[${from}] on; of these some may have been written${isAway(cause) ? ', since the answer was lost' : ''}.`,
+    `Enqueue the others again: ${rangesOf(jobs.map((job) => !isDone(job)))}; of these some may have been written${isAway(cause) ? ', since the answer was lost' : ''}.`,
     { cause },
   )
+}
+
+/** Portions are under way side by side, so that one in the middle may have failed. */
+function rangesOf(isMissing: readonly boolean[]): string {
+  const ranges: string[] = []
+  for (let at = 0; at < isMissing.length; at += 1) {
+    if (!isMissing[at]) continue
+    const end = isMissing.indexOf(false, at)
+    const last = (end === -1 ? isMissing.length : end) - 1
+    ranges.push(last === at ? `calls[${at}]` : `calls[${at}] to calls[${last}]`)
+    at = last
+  }
+  const more = ranges.length - MOST_RANGES
+  return ranges.slice(0, MOST_RANGES).join(', ') + (more > 0 ? ` and ${more} more such ranges` : '')
 }

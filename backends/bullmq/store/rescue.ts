@@ -4,7 +4,9 @@ import type { Connection } from '../connection'
 import { rawOf } from '../job'
 import { jobIn } from '../read'
 import { Script } from '../script'
-import { type HeldJobs, tokenOf } from './held-jobs'
+import { recordOf } from '../../../lib/errors/error-record'
+import { TaskCancelled } from '../../../lib/errors/run-errors'
+import { type HeldJobs, tokenIn, tokenOf } from './held-jobs'
 import type { Holding } from './holding'
 import type { Outcomes } from './outcomes'
 
@@ -97,9 +99,12 @@ async function take(
   return (await outcomes.end(outcome, ours)) ? outcome : undefined
 }
 
-/** Their claim was answered to a connection that was no more: nobody runs them, though their lock is this store's. */
+/**
+ * Their claim was answered to a connection that was no more: nobody runs them, though their lock is this store's. One of which
+ * somebody has asked for the end meanwhile ends by that.
+ */
 async function giveBackUnheard(
-  { connection, held, holding, alias }: RescuePlace,
+  { connection, held, holding, outcomes, alias }: RescuePlace,
   queue: string,
   own: readonly string[],
 ): Promise<void> {
@@ -112,10 +117,14 @@ async function giveBackUnheard(
       key,
       claims,
       queue,
-      token: lock,
+      token: tokenIn(lock) ?? lock,
       workerIds: values.workerIds,
-      uniqueKey: undefined,
+      uniqueKey: job.fields['deid'],
     }
-    await holding.release(ours, undefined)
+    if (await holding.release(ours, undefined)) continue
+    await outcomes.end(
+      { key, claims, status: 'FAILED', error: recordOf(new TaskCancelled()) },
+      ours,
+    )
   }
 }

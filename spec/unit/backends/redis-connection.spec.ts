@@ -110,6 +110,18 @@ describe('where Redis is', () => {
   })
 })
 
+it('two backends have different keys: each would run the tasks of the other', () => {
+  const fast = new BullMQBackend('fast', { queues: ['a'], options: { prefix: 'shop' } })
+  const slow = new BullMQBackend('slow', { queues: ['b'], options: { prefix: 'shop' } })
+  const other = new BullMQBackend('other', { queues: ['a'], options: {} })
+  const all = new Map([fast, slow, other].map((each) => [each.alias, each]))
+
+  expect(() => fast.join(all)).toThrow(
+    'TASKS.fast and TASKS.slow have the same keys in Redis, with the prefix "shop"',
+  )
+  expect(() => other.join(all)).not.toThrow()
+})
+
 describe('the packages of the app', () => {
   it('that are missing or too old are told with the command that installs them', () => {
     const missing = (): object => {

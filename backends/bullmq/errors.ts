@@ -62,11 +62,20 @@ export function explainedToWorker(error: unknown, client: Client, alias: string)
 }
 
 function refusalOf(error: unknown, alias: string): { what: string; hint: string } | undefined {
-  const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
+  const text = textOf(error)
   const known = REFUSALS.find(([reply]) => reply.test(text))
   if (!known) return undefined
   const [, what, hint] = known
   // Which script it was says nothing to a user.
   const said = withoutPasswords(text).replace(/\.? script: \w+, on @user_script:\d+/, '')
   return { what: `${what} (TASKS.${alias}): ${said.replace(/\.$/, '')}.`, hint }
+}
+
+/** What Redis says; of a transaction that it has thrown away, why. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  const { previousErrors: [first] = [] } = error as { previousErrors?: readonly unknown[] }
+  const { message } =
+    error.message.startsWith('EXECABORT') && first instanceof Error ? first : error
+  return message.split('\n')[0]?.replace(/^EXECABORT Transaction discarded because of: /, '') ?? ''
 }

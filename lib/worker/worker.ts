@@ -85,7 +85,10 @@ export class Worker {
     this.#abandoned += unfinished
     // Before the connections are closed, which the loop does as soon as nothing runs.
     this.#forced = killed.then(() => this.#store.release(rows)).catch(() => 0)
-    await Promise.race([this.#forced, clock.sleep(FORCED_RELEASE_MS)])
+    // A sleep that went on would keep the process.
+    const done = new AbortController()
+    await Promise.race([this.#forced, clock.sleep(FORCED_RELEASE_MS, done.signal)])
+    done.abort(OVER)
     return this.#report()
   }
 

@@ -1,4 +1,5 @@
 import { Cluster } from 'ioredis'
+import { configureTasks, group } from 'typeorm-tasks'
 import { BullMQBackend } from '../../backends/bullmq'
 import { backends } from '#backend-registry'
 import { runUntilEmpty } from '#start-worker'
@@ -6,6 +7,7 @@ import { backendContract } from '../contract/backend.contract'
 import { redisStoreContract } from '../contract/redis-store.contract'
 import { describeOnRedis } from '../support/redis'
 import { type RedisCluster, startRedisCluster } from '../support/servers/redis'
+import { add } from '../support/tasks'
 
 describeOnRedis('a Redis Cluster of three nodes', () => {
   let cluster: RedisCluster
@@ -32,6 +34,23 @@ describeOnRedis('a Redis Cluster of three nodes', () => {
       runs: 'later',
       work: () => runUntilEmpty({ queues: '*' }),
       namesQueues: true,
+    })
+
+    it('takes a flow of more tasks than one transaction writes', async () => {
+      configureTasks({
+        default: {
+          BACKEND: BullMQBackend,
+          QUEUES: ['default'],
+          OPTIONS: { connection: { cluster: { nodes: cluster.nodes } }, prefix: '{large}' },
+        },
+      })
+      const orders = Array.from({ length: 2_100 }, (_, i) => add.order(i))
+      const { last } = await group(orders)
+        .next(() => add.order(1))
+        .enqueue()
+      expect(await client.llen('{large}:default:wait')).toBe(2_100)
+      await runUntilEmpty({ queues: '*' })
+      expect((await last.refresh()).status).toBe('SUCCESSFUL')
     })
   })
 

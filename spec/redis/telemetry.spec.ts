@@ -84,7 +84,8 @@ describeOnRedis('telemetry', () => {
     during = () => new Promise<void>((resolve) => (finish = resolve))
     const [first] = await works.enqueueMany([[], [], []])
     const worker = await startWorker({ concurrency: 1 })
-    while ((await first?.refresh())?.status !== 'RUNNING')
+    // Redis has the job as running before the answer to the claim has reached the worker.
+    while (worker.health().running === 0 || (await first?.refresh())?.status !== 'RUNNING')
       await new Promise((resolve) => setTimeout(resolve, 20))
     const text = await registry.metrics()
     during = () => {}

@@ -30,6 +30,11 @@ export class ManualClock implements Clock {
     })
   }
 
+  /** How many sleep: with the real clock, each of them keeps the process. */
+  get sleeping(): number {
+    return this.#sleepers.length
+  }
+
   /** Lets `ms` milliseconds pass and wakes whoever slept until then, one after the other. */
   async advance(ms: number): Promise<void> {
     await settled()

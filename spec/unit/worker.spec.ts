@@ -328,6 +328,18 @@ describe('stop()', () => {
     expect(await running).toEqual({ started: 0, abandoned: 0 })
   })
 
+  it('ends a worker by force, and leaves no timer that keeps the process', async () => {
+    const clock = ManualClock.install()
+    const idle = worker()
+    const running = idle.run()
+    await settled()
+
+    await Promise.all([idle.forceStop(), running])
+    await settled()
+
+    expect(clock.sleeping).toBe(0)
+  })
+
   it('asks tasks to stop after shutdownTimeout, and gives back the rows of those that do not', async () => {
     const clock = ManualClock.install()
     const [heeds, stubborn] = [store.add(obedient.name), store.add(gated.name, ['stubborn'])]

@@ -17,6 +17,14 @@ const PREFIX = 'typeormTasks:'
 /** The arguments that BullMQ's own scripts take. */
 const OWN = 3
 
+export interface Adding {
+  /** It waits for others. */
+  readonly isParked?: boolean
+  readonly wakeup?: Wakeup
+  /** Keys in place of those by which it would be seen: the job is in no queue. */
+  readonly instead?: { readonly index: string; readonly events: string }
+}
+
 /**
  * The command that adds a job: BullMQ's script for it, and in the same step what finds it again, which is the index of all jobs, and
  * the newest slot of its schedule; then idle workers are told, if `wakeup` says so. Several commands take twice the time (measured).
@@ -25,25 +33,26 @@ const OWN = 3
 export function addCall(
   connection: Connection,
   job: BareJob,
-  { isParked = false, wakeup }: { readonly isParked?: boolean; readonly wakeup?: Wakeup } = {},
+  { isParked = false, wakeup, instead }: Adding = {},
 ): Call {
   const { names, client, alias } = connection
   const queue = connection.queue(job.queue)
   let call: Call | undefined
   const take = (name: string, args: unknown[]): void => {
     const { command, numberOfKeys } = commandFor(name, client, alias)
-    args.splice(numberOfKeys, 0, names.ids)
+    args.splice(numberOfKeys, 0, instead?.index ?? names.ids)
     args.push(`${job.id}:${job.queue}`, ...moreOf(job, names, wakeup))
     call = { command, args }
   }
   // Keys are of all queues, and not of the one that the job is in.
-  const keys = job.key === null ? queue.keys : { ...queue.keys, de: names.keys }
+  const own = job.key === null ? queue.keys : { ...queue.keys, de: names.keys }
+  const keys = instead ? { ...own, 'waiting-children': instead.index, events: instead.events } : own
   // It takes a transaction of BullMQ's kind, and gives it the command at once.
   void queue.addJobToTransaction(
     { runCommand: take } as never,
     job.json as never,
     job.id,
-    { addToWaitingChildren: isParked } as never,
+    { addToWaitingChildren: isParked || instead !== undefined } as never,
     keys,
   )
   if (!call) throw new Error('BullMQ has added no job.')

@@ -21,7 +21,10 @@ export class Transaction {
   }
 
   step(
-    ...[command, ...args]: readonly [name: 'zadd' | 'hset' | 'del', ...(string | number)[]]
+    ...[command, ...args]: readonly [
+      name: 'zadd' | 'hset' | 'del' | 'unlink' | 'pexpire' | 'persist' | 'eval',
+      ...(string | number)[],
+    ]
   ): void {
     this.#steps.call(command, ...args)
     this.#count += 1

@@ -42,6 +42,30 @@ describeOnRedis('enqueues on Redis', () => {
     expect(oldest).toBe(results[0]?.id)
   })
 
+  it('what is added with many is as if it were alone, in order, and with its index', async () => {
+    const alone = await echo.enqueue(0)
+    await redis.script('FLUSH')
+    const many = await echo.enqueueMany(Array.from({ length: 250 }, (_, i) => [i + 1]))
+    const hash = async (id: string): Promise<object> => redis.hgetall(key('default', id))
+
+    const [one, first] = await Promise.all([hash(alone.id), hash(many[0]?.id ?? '')])
+    expect({ ...first, data: '', timestamp: '' }).toEqual({ ...one, data: '', timestamp: '' })
+    const ids = [alone, ...many].map(({ id }) => id)
+    expect((await redis.lrange(key('default', 'wait'), 0, -1)).toReversed()).toEqual(ids)
+    expect(await redis.zrange(key('', 'ids'), 0, -1)).toEqual(ids.map((id) => `${id}:default`))
+  })
+
+  it('what Redis says of jobs that are added together is told', async () => {
+    await redis.set(key('default', 'wait'), 'of another program')
+    await expect(echo.enqueueMany(Array.from({ length: 5 }, (_, i) => [i]))).rejects.toThrow(
+      'WRONGTYPE',
+    )
+    await redis.del(key('default', 'wait'))
+    await echo.enqueueMany(Array.from({ length: 5 }, (_, i) => [i]))
+
+    expect(await redis.llen(key('default', 'wait'))).toBe(5)
+  })
+
   it('a result that is read is the one that was given', async () => {
     const runAfter = new Date(Date.now() + 60_000)
     const given = await Promise.all([

@@ -95,8 +95,8 @@ function jobOf(names: Names, { order, id }: NewOrder, shared: SharedValues, now:
   }
 }
 
-/** Attempts are counted by this library. */
-const PLAIN = Object.freeze({ attempts: 1 })
+/** Options of a job that has none of its own, always this object. Attempts are counted by this library. */
+export const PLAIN = Object.freeze({ attempts: 1 })
 
 function optsOf(order: Order, key: string | null, delay: number): object {
   const priority = bullPriority(order.task.priority)

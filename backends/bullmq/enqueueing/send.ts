@@ -1,5 +1,6 @@
 import type { Connection } from '../connection'
 import type { Wakeup } from '../../../lib/store'
+import { addMany, type AddedOne, runsOf } from './add-many'
 import { addCall, type Call, callOn } from './add-script'
 import type { BareJob, NewJob } from './new-job'
 import { toldWith, toldWithOne } from './told'
@@ -27,12 +28,29 @@ export async function sendTelling(
   const [only] = jobs
   if (only && jobs.length === 1)
     return [await called(connection, only, told.get(only)).catch((reason: unknown) => ({ reason }))]
-  const calls = jobs.map((job) => callFor(connection, job, told.get(job)))
+  const runs = runsOf(jobs, (job) => told.has(job))
+  // Before the pipeline, see `callOn`.
+  const calls = runs.map(([job], i) =>
+    job && runs[i]?.length === 1 ? callFor(connection, job, told.get(job)) : undefined,
+  )
   const steps = client.pipeline()
-  for (const each of calls) void callOn(steps, each)
+  for (const [i, run] of runs.entries()) {
+    const call = calls[i]
+    if (call) void callOn(steps, call)
+    else addMany(connection, steps, run)
+  }
   const replies = await steps.exec().catch((reason: unknown) => ({ reason }))
   if (!Array.isArray(replies)) return jobs.map(() => ({ reason: replies?.reason }))
-  return replies.map(([error, id]) => (error ? { reason: error } : (id as string)))
+  return runs.flatMap((run, i) => answersOf(run, replies[i]))
+}
+
+function answersOf(run: readonly BareJob[], reply: [Error | null, unknown] | undefined): Answer[] {
+  const [error, added] = reply ?? [new Error('Redis has given too few answers.'), null]
+  if (error) return run.map(() => ({ reason: error }))
+  if (run.length === 1) return [added as string]
+  return (added as AddedOne[]).map((each) =>
+    typeof each === 'string' ? each : { reason: new Error(each[0]) },
+  )
 }
 
 /** In this turn, so that what is sent before it comes before it. */

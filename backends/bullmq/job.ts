@@ -67,9 +67,12 @@ export function optionsIn(data: string): string | null {
   return isRecord(options) ? JSON.stringify(options) : null
 }
 
+/** What the data of a job begins with. */
+export const OUR_DATA = '{"v":1,'
+
 /** Why a job is none of ours; undefined: it is one, or is malformed in a way that any row may be. */
 export function faultOf(data: string): string | undefined {
-  if (data.startsWith('{"v":1,') || !isRecord(parsed(data))) return undefined
+  if (data.startsWith(OUR_DATA) || !isRecord(parsed(data))) return undefined
   return 'its data is not of typeorm-tasks: another program has added the job'
 }
 

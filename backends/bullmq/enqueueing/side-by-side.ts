@@ -2,6 +2,10 @@ import type { Connection } from '../connection'
 import { addManyNow, PORTION } from './add-many'
 import type { BareJob } from './new-job'
 
+/** The fewest jobs of one command, while there are more: Redis is at work on them while the next ones are made. */
+const FEWEST = 4
+/** Commands at least, for the same reason. */
+const COMMANDS = 5
 /** Characters of arguments in one command. */
 const MOST_TEXT = 1024 * 1024
 
@@ -56,13 +60,14 @@ async function addPortion(connection: Connection, portion: readonly Waiting[]): 
 /** Each of one queue, and not too large. */
 function portionsOf(waiting: readonly Waiting[]): readonly (readonly Waiting[])[] {
   if (waiting.length === 1) return [waiting]
+  const most = Math.min(PORTION, Math.max(FEWEST, Math.ceil(waiting.length / COMMANDS)))
   const portions: Waiting[][] = []
   const open = new Map<string, { readonly portion: Waiting[]; text: number }>()
   for (const one of waiting) {
     const { queue, json } = one.job
     const last = open.get(queue)
     const size = json.data.length
-    if (last && last.portion.length < PORTION && last.text + size <= MOST_TEXT) {
+    if (last && last.portion.length < most && last.text + size <= MOST_TEXT) {
       last.portion.push(one)
       last.text += size
     } else {

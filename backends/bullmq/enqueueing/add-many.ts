@@ -16,9 +16,7 @@ export const PORTION = 100
 const ADD_MANY = new Script<readonly AddedOne[]>(
   'addMany',
   (bullMQ) => `${UNPACKED}
-local function add(KEYS, ARGV)
-${bullMQ('addStandardJob')}
-end
+local add = ${bullMQ('addStandardJob')}
 local prefix, queue, attempts = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local keys = { ${KEYS.map((name) => `prefix .. '${name}'`).join(', ')} }
 local answers = {}

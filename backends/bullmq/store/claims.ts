@@ -29,9 +29,7 @@ export interface Claimed {
 const CLAIM = new Script<Answer[]>(
   'claim',
   (bullMQ) => `${UNPACKED}
-local function claim(KEYS, ARGV)
-${bullMQ('moveToActive')}
-end
+local claim = ${bullMQ('moveToActive')}
 local limit, now, lease, worker, store, from = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
 local options = { lockDuration = lease, name = worker }
 local found = {}

@@ -110,7 +110,14 @@ export class Outcomes {
       })
     }
     const { failedReason: value, stacktrace, error } = failureOf(outcome.error)
-    const fields = { [FIELD.error]: error, stacktrace, ...progressOf(outcome) }
+    const fields = {
+      [FIELD.error]: error,
+      // A dashboard of BullMQ may put it back: then the next claim takes the place of this one.
+      [FIELD.workers]: JSON.stringify(job.workerIds),
+      [FIELD.until]: String(job.claims),
+      stacktrace,
+      ...progressOf(outcome),
+    }
     return this.#finisher.end(queue, { id, token, target: 'failed', value, fields })
   }
 

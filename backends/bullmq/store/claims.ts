@@ -1,5 +1,6 @@
 import type { ClaimedRow, ClaimFilter } from '../../../lib/store'
 import { type ClaimedRaw, claimedRow } from '../../database/row'
+import { rebuild } from '../changes/retried-by-others'
 import type { Connection } from '../connection'
 import { claimedRawOf, FIELD, type Job } from '../job'
 import { freeKey } from '../unique-keys'
@@ -148,6 +149,7 @@ export class Claims {
   /** Where a flow's values cannot be read, nobody holds the job, which is then given back. */
   async #claimed(job: Job, token: string): Promise<ClaimedRow> {
     if (job.fields[FIELD.cancel] !== undefined) this.#forgetCancel(job, token)
+    if (job.fields[FIELD.error] !== undefined) rebuild(this.#connection, job, token)
     const raw = claimedRawOf(job, this.#alias)
     // Most have none: then nothing is awaited.
     return this.#hold(job, raw.options === null ? raw : await this.#flows.filled(raw), token)

@@ -26,6 +26,7 @@ import { Outcomes } from './outcomes'
 import { keptOf } from './kept'
 import { pruneJobs } from './prune'
 import { rescueJobs } from './rescue'
+import { sweepIds } from './sweep'
 import { Workers } from './workers'
 
 export interface BullMQStoreSettings {
@@ -153,10 +154,13 @@ export class BullMQStore implements Store {
     return this.#flows.settleWaiting()
   }
 
-  prune(query: PruneQuery): Promise<number> {
-    return pruneJobs(this.#connection, this.#settings.queues, query, (queue, ids) =>
-      keptOf(this.#connection, this.#settings.alias, queue, ids),
+  async prune(query: PruneQuery): Promise<number> {
+    const { alias, queues } = this.#settings
+    const deleted = await pruneJobs(this.#connection, queues, query, (queue, ids) =>
+      keptOf(this.#connection, alias, queue, ids),
     )
+    await sweepIds(this.#connection, queues, query)
+    return deleted
   }
 
   async close(): Promise<void> {

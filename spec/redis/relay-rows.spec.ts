@@ -226,6 +226,37 @@ describeOnRedis('rows that wait for the relay', () => {
       expect(runs).toEqual(['first'])
     })
 
+    it('with a throttle of the call hold it as long as that says, though the task has none', async () => {
+      const calls = note.using({ throttle: { every: HOUR_MS, key: 'of the call' } })
+      const first = await inside(() => calls.enqueue('first'))
+      await drain()
+      const [second, direct] = [
+        await inside(() => calls.enqueue('second')),
+        await calls.enqueue('direct'),
+      ]
+      expect([second.id, direct.id]).toEqual([first.id, first.id])
+      expect([second.isDuplicate, direct.isDuplicate]).toEqual([true, true])
+      await drain()
+      expect(runs).toEqual(['first'])
+    })
+
+    it('with a throttle of the call that was taken in Redis meanwhile do not run', async () => {
+      const calls = note.using({ throttle: { every: HOUR_MS, key: 'raced' } })
+      const row = await inside(() => calls.enqueue('row'))
+      // As a call of another program, or one that began before the commit.
+      const { id } = row
+      await table().update(
+        { id },
+        { runAfter: new Date(Date.now() + HOUR_MS), backendName: 'away' },
+      )
+      const direct = await calls.enqueue('direct')
+      await drain()
+      await table().update({ id }, { runAfter: new Date(0), backendName: 'fast' })
+      await drain()
+      expect([runs, await table().count()]).toEqual([['direct'], 0])
+      expect((await row.refresh()).id).toBe(direct.id)
+    })
+
     it('with a debounce are one row, due after the last call', async () => {
       const debounced = note.using({ debounce: { wait: 200, key: 'slow' } })
       await inside(() => debounced.enqueue('first'))

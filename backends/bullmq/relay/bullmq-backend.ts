@@ -123,7 +123,7 @@ export class BullMQBackend extends RedisBackend {
       alias,
       queues: this.settings.queues,
       open: (wakeup) => table.open({ leaseSeconds: RELAY_LEASE_SECONDS, wakeup }),
-      moves: new Moves(() => this.connected(), alias, wakeup),
+      moves: new Moves((work) => this.within(work), alias, wakeup),
     })
   }
 

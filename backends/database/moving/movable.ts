@@ -1,8 +1,6 @@
-import { hexOf } from '../../../entities/formats'
 import type { Held, Store, StoreOptions } from '../../../lib/store'
 import { explained } from '../connections/database-errors'
 import { patiently, type Session } from '../connections/session'
-import { rowsOf } from '../dialects/plain-rows'
 import { openSessionsOn } from '../open-store'
 import type { Place } from '../place'
 import type { Table } from '../table'
@@ -14,8 +12,6 @@ const SIZES = [1, 4, 16, 64, MOST]
 /** Rows of a backend that belong somewhere else: they are claimed as a worker does it, and deleted once they are there. */
 export interface Movable {
   readonly store: Store
-  /** The unique keys of rows, as the column has them, by their `key`; a row without one is left out. */
-  uniqueKeys(rows: readonly Held[]): Promise<ReadonlyMap<string, string>>
   /** Deletes rows that are still held by their claim. */
   remove(rows: readonly Held[]): Promise<void>
 }
@@ -34,29 +30,8 @@ export async function openMovable(
     })
   return {
     store,
-    uniqueKeys: (rows) => ask((session) => uniqueKeys(session, table, rows)),
     remove: (rows) => ask((session) => remove(session, table, rows)),
   }
-}
-
-interface Keyed {
-  readonly row_key: string
-  readonly unique_key: string
-}
-
-async function uniqueKeys(
-  session: Session,
-  { path, hexIds }: Table,
-  rows: readonly Held[],
-): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>()
-  for (const keys of portionsOf(rows)) {
-    const text = `SELECT id AS row_key, unique_key AS unique_key FROM ${path} WHERE id IN (:keys) AND unique_key IS NOT NULL`
-    const answer = await session.query(text, { keys })
-    for (const { row_key, unique_key } of rowsOf<Keyed>(answer))
-      found.set(hexIds ? hexOf(row_key) : row_key, unique_key)
-  }
-  return found
 }
 
 /** By claims, of which nearly all rows have had one: a row that somebody else has claimed meanwhile stays. */

@@ -23,5 +23,5 @@ export function asWaiting(backend: TaskBackend, result: TaskResult<unknown>): Ta
     returnValue: null,
     progress: null,
   }
-  return new TaskResult(backend, values)
+  return new TaskResult(backend, values, undefined, result.isDuplicate)
 }

@@ -20,6 +20,7 @@ import { valuesOf } from '../../database/row'
 import { RedisBackend } from '../backend'
 import { isAway } from '../clients/away'
 import { Moves } from './moves'
+import { enqueueOutside } from './outside'
 import { Relay, RELAY_LEASE_SECONDS } from './relay'
 import type { RunningRelay } from './running-relay'
 import type * as relayTable from './table'
@@ -50,12 +51,18 @@ export class BullMQBackend extends RedisBackend {
   }
 
   override async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    if (!(await this.#takes([order]))) return super.enqueue(order)
-    return (await this.#enqueueRows([order]))[0] as TaskResult<unknown>
+    if (!this.#table) return super.enqueue(order)
+    const isJoining = await this.#takes([order])
+    if (!isJoining && order.key === null) return super.enqueue(order)
+    const [result] = await (isJoining ? this.#enqueueRows([order]) : this.#enqueueKeyed([order]))
+    return result as TaskResult<unknown>
   }
 
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
-    return (await this.#takes(orders)) ? this.#enqueueRows(orders) : super.enqueueMany(orders)
+    if (!this.#table) return super.enqueueMany(orders)
+    if (await this.#takes(orders)) return this.#enqueueRows(orders)
+    const isKeyed = orders.some(({ key }) => key !== null)
+    return isKeyed ? this.#enqueueKeyed(orders) : super.enqueueMany(orders)
   }
 
   /** @throws NotSupportedError in a transaction. */
@@ -147,6 +154,13 @@ export class BullMQBackend extends RedisBackend {
         throw error
       })
       return row && new TaskResult(this, () => valuesOf(row), undefined, true)
+    })
+  }
+
+  #enqueueKeyed(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
+    return enqueueOutside(this.#rows, orders, async (left) => {
+      const [first, ...others] = left
+      return first && others.length === 0 ? [await super.enqueue(first)] : super.enqueueMany(left)
     })
   }
 

@@ -3,6 +3,7 @@ import { recordOf } from '../../../lib/errors/error-record'
 import { MalformedRowError, NotSupportedError } from '../../../lib/errors/errors'
 import { TaskCancelled } from '../../../lib/errors/run-errors'
 import type { ClaimedRow, Held, Outcome, Wakeup } from '../../../lib/store'
+import type { Movable } from '../../database/moving/movable'
 import type { Connection } from '../connection'
 import { addRelayed } from './add'
 
@@ -11,6 +12,11 @@ export interface Moved {
   readonly there: readonly ClaimedRow[]
   /** What becomes of rows that cannot be moved. */
   readonly failed: readonly Outcome[]
+}
+
+export interface Moving extends Pick<Movable, 'freeKeys'> {
+  /** On our clock: from then on the rows may be another relay's. */
+  readonly until: number
 }
 
 /** Asks Redis, and keeps the process alive meanwhile. */
@@ -35,11 +41,11 @@ export class Moves {
   }
 
   /**
-   * One round trip. `until`: on our clock; from then on the rows may be another relay's.
+   * One round trip.
    *
    * @throws if Redis takes nothing at present; some of the rows may be there all the same.
    */
-  async move(rows: readonly ClaimedRow[], until: number): Promise<Moved> {
+  async move(rows: readonly ClaimedRow[], { freeKeys, until }: Moving): Promise<Moved> {
     const failed: Outcome[] = []
     const sound: ClaimedRow[] = []
     for (const row of rows) {
@@ -47,6 +53,9 @@ export class Moves {
       if (error === undefined) sound.push(row)
       else failed.push(failedOf(row, error))
     }
+    // From here on Redis keeps them: a task may be over there before its row is deleted.
+    const keyed = sound.filter(({ options }) => 'uniqueKey' in options)
+    if (keyed.length > 0) await freeKeys(keyed)
     // They may be another relay's by now, be run and deleted, and must not be added again.
     if (clock.now() > until) throw new Error('the claim took too long')
     const refused = await this.#within((connection) => addRelayed(connection, sound, this.#alias))

@@ -113,7 +113,7 @@ export class Relay implements RunningRelay {
     const { moves, queues } = this.#settings
     // Rows are not claimed for nothing.
     if (this.#failures > 0) await moves.ping()
-    const { store, remove } = await this.#movable()
+    const { store, remove, ...rows } = await this.#movable()
     if (clock.now() >= this.#rescueAt) {
       await store.rescue(afterLoss)
       this.#rescueAt = clock.now() + varied(RESCUE_MS)
@@ -124,7 +124,7 @@ export class Relay implements RunningRelay {
     if (failure !== undefined) throw failure
     if (claimed.length === 0) return 0
     const { there, failed } = await moves
-      .move(claimed, claimedAt + (RELAY_LEASE_SECONDS * 1000) / 2)
+      .move(claimed, { ...rows, until: claimedAt + (RELAY_LEASE_SECONDS * 1000) / 2 })
       .catch(async (error: unknown) => {
         await this.#putOff(store, claimed).catch(() => {})
         throw error

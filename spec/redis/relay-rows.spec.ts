@@ -97,6 +97,35 @@ describeOnRedis('rows that wait for the relay', () => {
       expect(moving.startedAt).toBeNull()
     })
 
+    it('are in the counts that a dashboard shows, and none is counted twice once it has moved', async () => {
+      const look = async () => {
+        const browser = await backend().openBrowser()
+        try {
+          return await browser.queues()
+        } finally {
+          await browser.close()
+        }
+      }
+      await note.enqueue('direct')
+      await inside(() => note.enqueue('waiting'))
+      await claimed(await inside(() => note.enqueue('moving')))
+      const runAfter = new Date(Date.now() + HOUR_MS)
+      await inside(() => note.using({ runAfter }).enqueue('later'))
+      await inside(() => note.using({ queueName: 'default', backend: 'default' }).enqueue('other'))
+
+      const none = { due: 0, later: 0, running: 0, oldestDueMs: null, forRelay: 0 }
+      expect(await look()).toMatchObject([
+        { name: 'default', ...none },
+        { name: 'mail', due: 3, later: 1, waiting: 0, running: 0, forRelay: 3 },
+      ])
+      await table().delete({ status: 'RUNNING' })
+      await drain()
+      expect(await look()).toMatchObject([
+        { name: 'default', ...none },
+        { name: 'mail', ...none, later: 1, forRelay: 1 },
+      ])
+    })
+
     it('are found by their id within the transaction, and outside of it after the commit', async () => {
       await inside(async () => {
         const result = await note.enqueue('inside')

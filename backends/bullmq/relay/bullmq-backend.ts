@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm'
 import type { BackendSettings, CountQuery, ListQuery, Problem } from '../../../lib/backend'
+import type { Browser } from '../../../lib/browser'
 import { inTime, NoAnswer } from '../../../lib/clock'
 import { OneClass } from '../../../lib/copies/one-per-process'
 import { isA } from '../../../lib/errors/error-record'
@@ -25,6 +26,7 @@ import { Relay, RELAY_LEASE_SECONDS } from './relay'
 import type { RunningRelay } from './running-relay'
 import type * as relayTable from './table'
 import { standingIn, standsFor } from './stands-for'
+import { withWaiting } from './waiting/queues'
 import { withRelay } from './with-relay'
 
 const HOUR_MS = 60 * 60_000
@@ -39,6 +41,7 @@ const PATIENCE_MS = 1_000
 export class BullMQBackend extends RedisBackend {
   override readonly joinsTransactions: boolean
   readonly #table: relayTable.RelayTable | undefined
+  #hasRelay = false
 
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
@@ -104,8 +107,17 @@ export class BullMQBackend extends RedisBackend {
   }
 
   override async check(): Promise<Problem[]> {
-    const [ofRedis, ofTable] = await Promise.all([super.check(), this.#table?.check() ?? []])
+    const [ofRedis, ofTable] = await Promise.all([
+      super.check(),
+      this.#table?.check(() => this.#hasRelay) ?? [],
+    ])
     return [...ofRedis, ...ofTable]
+  }
+
+  override async openBrowser(): Promise<Browser> {
+    const browser = await super.openBrowser()
+    const table = this.#table
+    return table ? withWaiting(browser, () => table.openBrowser()) : browser
   }
 
   override isAway(error: unknown): boolean {
@@ -126,10 +138,12 @@ export class BullMQBackend extends RedisBackend {
   relay(wakeup?: (wakeup: Wakeup) => void): RunningRelay {
     const table = this.#rows
     const { alias } = this
+    this.#hasRelay = true
     return new Relay({
       alias,
       queues: this.settings.queues,
       open: (wakeup) => table.open({ leaseSeconds: RELAY_LEASE_SECONDS, wakeup }),
+      held: () => table.held(),
       moves: new Moves((work) => this.within(work), alias, wakeup),
     })
   }

@@ -1,18 +1,21 @@
 import type { DataSource, EntityManager } from 'typeorm'
 import type { CountQuery, ListQuery, Problem, TaskBackend } from '../../../lib/backend'
+import type { Browser, QueueState } from '../../../lib/browser'
+import { ListBrowser } from '../../../lib/browsing/list-browser'
 import { clock, inTime, NoAnswer } from '../../../lib/clock'
 import { isA } from '../../../lib/errors/error-record'
-import { DataSourceError, ResultNotFoundError } from '../../../lib/errors/errors'
+import { DataSourceError, NotSupportedError, ResultNotFoundError } from '../../../lib/errors/errors'
 import type { Order } from '../../../lib/order'
 import { TaskResult } from '../../../lib/result'
 import type { Counts } from '../../../lib/row/record'
 import { DatabaseBackend } from '../../database/backend'
-import { type KeyedCall, keepersOf } from './keepers'
+import { type KeyedCall, keepersOf } from './waiting/keepers'
 import { type Movable, openMovable } from '../../database/moving/movable'
 import { type DataSourceOption, placeOf } from '../../database/place'
 import { type RawRow, valuesOf } from '../../database/row'
 import type { StoreOptions } from '../../../lib/store'
-import { asWaiting } from './as-waiting'
+import { asWaiting } from './waiting/as-waiting'
+import { waitingProblems } from './waiting/check'
 import { isJoining } from './joined'
 
 type Result = TaskResult<unknown>
@@ -145,8 +148,28 @@ export class RelayTable {
     return this.#rows.dataSource()
   }
 
-  check(): Promise<Problem[]> {
-    return this.#rows.check()
+  /** `hasRelay`: whether this process has a relay, which is about to take what waits. */
+  async check(hasRelay: () => boolean): Promise<Problem[]> {
+    const problems = await this.#rows.check()
+    if (hasRelay() || problems.some(({ level }) => level === 'error')) return problems
+    // A look that cannot be had is left out.
+    const queues = await this.#queues().catch(() => [])
+    return [...problems, ...waitingProblems(this.#owner.alias, queues)]
+  }
+
+  /** Of the rows alone. */
+  async openBrowser(): Promise<Browser> {
+    try {
+      return await this.#rows.openBrowser()
+    } catch (error) {
+      if (error instanceof NotSupportedError) return new ListBrowser(this.#rows)
+      throw error
+    }
+  }
+
+  /** How many rows relays hold at this moment. */
+  async held(): Promise<number> {
+    return (await this.#rows.counts({ everyBackend: false })).RUNNING
   }
 
   isAway(error: unknown): boolean {
@@ -165,6 +188,15 @@ export class RelayTable {
 
   #duplicate(row: RawRow): Result {
     return asWaiting(this.#owner, new TaskResult(this.#owner, () => valuesOf(row), undefined, true))
+  }
+
+  async #queues(): Promise<readonly QueueState[]> {
+    const browser = await this.openBrowser()
+    try {
+      return await browser.queues()
+    } finally {
+      await browser.close()
+    }
   }
 
   async #find(id: string, manager?: EntityManager): Promise<Result | undefined> {

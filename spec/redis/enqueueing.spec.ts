@@ -66,6 +66,37 @@ describeOnRedis('enqueues on Redis', () => {
     expect(await redis.llen(key('default', 'wait'))).toBe(5)
   })
 
+  it('enqueues side by side are a few commands, each with its own answer', async () => {
+    await echo.enqueue('tells idle workers')
+    await redis.config('RESETSTAT')
+    const results = await Promise.all(
+      Array.from({ length: 250 }, (_, i) =>
+        echo.using({ queueName: i % 2 === 0 ? 'default' : 'mail' }).enqueue(i),
+      ),
+    )
+
+    expect(results.map(({ args }) => args[0])).toEqual(Array.from({ length: 250 }, (_, i) => i))
+    const ofDefault = results.filter((_, i) => i % 2 === 0).map(({ id }) => id)
+    const waiting = await redis.lrange(key('default', 'wait'), 0, -2)
+    expect(waiting.toReversed()).toEqual(ofDefault)
+    expect(await redis.llen(key('mail', 'wait'))).toBe(125)
+    // 50 of one queue each, and the first of a queue for some time, which tells idle workers.
+    expect(await commandsSent(redis)).toBeLessThanOrEqual(2 * 3 + 2)
+
+    await redis.set(key('mail', 'wait'), 'of another program')
+    const answers = await Promise.allSettled([
+      ...['a', 'b'].map((word) => echo.using({ queueName: 'mail' }).enqueue(word)),
+      ...['c', 'd'].map((word) => echo.enqueue(word)),
+    ])
+    expect(answers.map(({ status }) => status)).toEqual([
+      'rejected',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ])
+    await redis.del(key('mail', 'wait'))
+  })
+
   it('a result that is read is the one that was given', async () => {
     const runAfter = new Date(Date.now() + 60_000)
     const given = await Promise.all([
@@ -163,3 +194,10 @@ describeOnRedis('enqueues on Redis', () => {
     }
   })
 })
+
+/** Commands with a script that clients sent since the statistics began. */
+async function commandsSent(redis: Redis): Promise<number> {
+  const stats = await redis.info('commandstats')
+  const calls = [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)]
+  return calls.reduce((sum, [, count]) => sum + Number(count), 0)
+}

@@ -120,7 +120,7 @@ export abstract class OnRedis extends TaskBackend {
 
   /** Errors of Redis are explained. @internal Its type would have every app need the types of ioredis. */
   protected async within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = this.connected()
+    const connection = this.#connected()
     this.#idle.begin()
     try {
       return await (this.#staysUp?.during(() => work(connection)) ?? work(connection))
@@ -131,8 +131,8 @@ export abstract class OnRedis extends TaskBackend {
     }
   }
 
-  /** A worker sends many commands in one turn, an app mostly one. @internal As for `within`. */
-  protected connected(): Connection {
+  /** A worker sends many commands in one turn, an app mostly one. */
+  #connected(): Connection {
     this.#idle.touch()
     if (this.#opened) return this.#opened
     this.#opened = this.#connect(30, false)

@@ -1,5 +1,6 @@
 import type { ClaimedRow, ClaimFilter } from '../../../lib/store'
 import { type ClaimedRaw, claimedRow } from '../../database/row'
+import { rebuild } from '../changes/retried-by-others'
 import type { Connection } from '../connection'
 import { claimedRawOf, FIELD, type Job } from '../job'
 import { freeKey } from '../unique-keys'
@@ -34,9 +35,7 @@ export interface Claimed {
 const CLAIM = new Script<Answer[]>(
   'claim',
   (bullMQ) => `${UNPACKED}
-local function claim(KEYS, ARGV)
-${bullMQ('moveToActive')}
-end
+local claim = ${bullMQ('moveToActive')}
 local limit, now, lease, worker, store, from = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
 local room = tonumber(ARGV[7])
 local options = { lockDuration = lease, name = worker }
@@ -185,6 +184,7 @@ export class Claims {
   async #claimed(job: Job, token: string): Promise<ClaimedRow | undefined> {
     if (!isOfTasks(job) && (await this.#others.leave(job, token))) return undefined
     if (job.fields[FIELD.cancel] !== undefined) this.#forgetCancel(job, token)
+    if (job.fields[FIELD.error] !== undefined) rebuild(this.#connection, job, token)
     const raw = claimedRawOf(job, this.#alias)
     // Most have none: then nothing is awaited.
     return this.#hold(job, raw.options === null ? raw : await this.#flows.filled(raw), token)

@@ -2,12 +2,13 @@ import type { PruneAges, PruneQuery } from '../../../lib/store'
 import type { Connection } from '../connection'
 import { LUA_MEMBER } from '../flows/sets'
 import { FIELD } from '../job'
+import { OnceScript } from '../changes/once'
 import { Script } from '../script'
 
 const CHUNK = 500
 
 /** Deletes jobs that are still finished since so long: meanwhile one may have been retried. */
-const PRUNE = new Script<number>(
+const PRUNE = new OnceScript<number>(
   'prune',
   `${LUA_MEMBER}
 local queue, set, before, ids, keys = ARGV[1], ARGV[2], tonumber(ARGV[3]), KEYS[1], ARGV[4]
@@ -208,7 +209,7 @@ async function* inChunks(pages: AsyncIterable<readonly Old[]>): AsyncGenerator<r
 }
 
 async function deleteJobs(connection: Connection, jobs: readonly Old[]): Promise<number> {
-  const { client, names } = connection
+  const { names } = connection
   const groups = new Map<string, Old[]>()
   for (const job of jobs) {
     const name = `${job.queue} ${job.set} ${job.before}`
@@ -218,7 +219,7 @@ async function deleteJobs(connection: Connection, jobs: readonly Old[]): Promise
     [...groups.values()].map((group) => {
       const { queue, set, before } = group[0] as Old
       const args = [names.job(queue, ''), set, before, names.keys, queue]
-      return PRUNE.run(client, [names.ids], [...args, ...group.map(({ id }) => id)])
+      return PRUNE.run(connection, [names.ids], [...args, ...group.map(({ id }) => id)])
     }),
   )
   return counts.reduce((sum, each) => sum + each, 0)

@@ -27,6 +27,7 @@ import { Outcomes } from './outcomes'
 import { keptOf } from './kept'
 import { Pruner } from './prune'
 import { rescueJobs } from './rescue'
+import { sweepIds } from './sweep'
 import { Workers } from './workers'
 
 export interface BullMQStoreSettings {
@@ -165,8 +166,10 @@ export class BullMQStore implements Store {
     return this.#flows.settleWaiting()
   }
 
-  prune(query: PruneQuery): Promise<number> {
-    return this.#pruner.prune(query)
+  async prune(query: PruneQuery): Promise<number> {
+    const deleted = await this.#pruner.prune(query)
+    await sweepIds(this.#connection, this.#settings.queues, query)
+    return deleted
   }
 
   async close(): Promise<void> {

@@ -50,7 +50,12 @@ for at = 8, #ARGV do
     local fields = answer[1]
     if type(fields) ~= 'table' then break end
     found[#found + 1] = { queue, answer[2], fields }
-    for i = 2, #fields, 2 do room = room - #fields[i] end
+    -- Small ones have their arguments second; of large ones the order is any.
+    if fields[3] == 'data' then
+      room = room - #fields[4]
+    else
+      for i = 2, #fields, 2 do room = room - #fields[i] end
+    end
   end
 end
 return found`,

@@ -1,4 +1,5 @@
-import { notServed, TaskBackend, type Problem } from '../lib/backend'
+import { TaskBackend, type Problem } from '../lib/backend'
+import { notServed } from '../lib/errors/not-served'
 import { InvalidBackendError, UsageError } from '../lib/errors/errors'
 import { log } from '../lib/events/logger'
 import { backends } from '../lib/backend-registry'

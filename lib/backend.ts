@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm'
 import type { Browser, Pause, PauseOptions } from './browser'
 import { OneClass } from './copies/one-per-process'
 import { InvalidTaskError, NotSupportedError } from './errors/errors'
+import { notServed } from './errors/not-served'
 import { didYouMean } from './errors/suggestions'
 import type { FlowPlan } from './row/flow-parts'
 import type { Order } from './order'
@@ -47,6 +48,8 @@ export abstract class TaskBackend {
   readonly settings: BackendSettings
   /** How long workers keep the results of tasks that do not say it by `keepResults`; null: workers delete none of them. */
   readonly retention: KeepResults | null = null
+  /** What the log of a worker says of a task that it runs, and that is not there any more. */
+  readonly whenGone: string = 'is lost, since its row is gone'
   /** The aliases whose workers run its tasks and whose rows they are; null: its own. */
   readonly servedBy: readonly string[] | null = null
 
@@ -160,6 +163,14 @@ export abstract class TaskBackend {
   }
 
   async close(): Promise<void> {}
+
+  /**
+   * Resolves once it is known that what the backend stands on answers, where that is not opened with the app. Default: at once.
+   *
+   * @throws DatabaseUnreachableError
+   */
+  async reach(): Promise<void> {}
+
   /** TASKS has others now, as after a hot reload: closes what it keeps open, once nothing that it has given out asks it. */
   retire(): void {}
 
@@ -243,17 +254,4 @@ export abstract class TaskBackend {
       'Use the Database backend for that.',
     )
   }
-}
-
-/** What to tell somebody who would have a worker serve a backend whose tasks are those of others; nothing for one that has its own. */
-export function notServed({
-  constructor,
-  alias,
-  servedBy,
-}: TaskBackend): NotSupportedError | undefined {
-  if (!servedBy) return undefined
-  return new NotSupportedError(
-    `TASKS.${alias} is ${constructor.name}, whose tasks are kept and run by ${servedBy.join(', ')}.`,
-    `Name each of them in its place: ${servedBy.map((each) => `--backend ${each}`).join(', ')}.`,
-  )
 }

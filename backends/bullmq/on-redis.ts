@@ -22,6 +22,7 @@ import { listen } from './store/wakeups'
 
 /** What a backend on Redis is apart from its tasks: its settings, its connection, its queues as a whole, and the stores of its workers. */
 export abstract class OnRedis extends TaskBackend {
+  override readonly whenGone = 'is lost, since its job is gone from Redis'
   override readonly retention: KeepResults | null
   protected readonly options: BullMQOptions
   readonly #prefix: string
@@ -37,8 +38,13 @@ export abstract class OnRedis extends TaskBackend {
     this.retention = retentionOf({ retention: keepResults }, path)
     if (connection !== undefined && isOnCluster(wayOf(connection, `${path}.connection`)))
       assertOneSlot(prefix, alias)
+    if (this.options.prefix === undefined) assertNoColon(alias)
     assertQueues(settings.queues, alias)
     this.#prefix = prefix
+  }
+
+  override async reach(): Promise<void> {
+    await this.within(({ client }) => client.ping())
   }
 
   /** Two on the same keys would run each other's tasks. */
@@ -84,7 +90,11 @@ export abstract class OnRedis extends TaskBackend {
     wakeup,
   }: StoreOptions): Promise<Store> {
     const connection = this.#connect(leaseSeconds, true)
-    const { names } = connection
+    const { client, names } = connection
+    await client.ping().catch(async (error: unknown) => {
+      await connection.close()
+      throw explained(error, client, this.alias)
+    })
     const close = wakeup && listen(connection.listener(), names.wakeups, wakeup)
     return new BullMQStore(connection, {
       close,
@@ -145,6 +155,15 @@ export abstract class OnRedis extends TaskBackend {
     const settings = { alias: this.alias, prefix: this.#prefix, leaseMs: leaseSeconds * 1000 }
     return new Connection(newClient(this.options, this.alias, gathers), settings)
   }
+}
+
+/** What comes after a colon would be taken for a queue, maybe one of another backend. */
+function assertNoColon(alias: string): void {
+  if (!alias.includes(':')) return
+  throw new InvalidSettingsError(
+    `TASKS["${alias}"]: what the keys of this backend begin with is made of the alias, and must have no colon.`,
+    'Give it an OPTIONS.prefix, e.g. "shop", or another alias.',
+  )
 }
 
 /** BullMQ keeps no list of queues, and a worker must know where to look. */

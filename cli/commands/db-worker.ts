@@ -5,7 +5,7 @@ import type { OpenWorker } from '../../lib/worker/start-worker'
 import { MAX_WORKER_ID, WORKER_OPTIONS, type WorkerOptions } from '../../lib/worker/worker-options'
 import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
-import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
+import { PATIENCE_MS, reaching } from '../../lib/worker/wait-for-database'
 import { backendOption, doing, examples, type Globals, globalsOf, option } from '../command'
 import { probeOptions } from '../health/options'
 import type { ProbeOptions, Probes } from '../health/probes'
@@ -187,6 +187,7 @@ async function work(
   const queues = [queueName].flat()
   if (!queues.includes('*')) assertQueues('--queue-name', queues, backend)
   assertQueues('--exclude-queues', excludeQueues, backend)
+  await reaching(() => backend.reach())
   const opened = await soundWorker(workerOptions, backend)
   if (!opened) return 1
   const worker = opened.start()

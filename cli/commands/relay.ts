@@ -3,7 +3,7 @@ import type { BullMQBackend } from '../../backends/bullmq'
 import { UsageError } from '../../lib/errors/errors'
 import { log } from '../../lib/events/logger'
 import { backends } from '../../lib/backend-registry'
-import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
+import { PATIENCE_MS, reaching } from '../../lib/worker/wait-for-database'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { text } from '../option-parsers'
@@ -48,6 +48,7 @@ async function work(
   shutdown: Shutdown,
 ): Promise<number> {
   const backend = relayedBackend(alias)
+  await reaching(() => backend.reach())
   const { isSound } = late.servedBackend()
   const relay = backend.relay()
   if (!(await isSound(backend))) return 1

@@ -106,4 +106,16 @@ run('workers of an app whose tasks are on Redis', () => {
     const { stdout } = await app.tasks('schedules')
     expect(stdout).toContain('app.each')
   })
+
+  it('db_worker waits at its start for a Redis that is away', async () => {
+    await server.kill()
+    const worker = app.start('db_worker', '--backend', 'fast', '--no-startup-delay')
+    await worker.says('cannot be reached')
+    await server.restart()
+    await worker.says('Starting worker')
+    await add.enqueue(1, 2)
+    await worker.says('state=SUCCESSFUL')
+    worker.kill('SIGTERM')
+    expect((await worker.exited).code).toBe(0)
+  }, 60_000)
 })

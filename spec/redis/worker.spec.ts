@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { configureTasks, pauseQueue, resumeQueue, task, type WorkerHealth } from 'typeorm-tasks'
 import { BullMQBackend } from '../../backends/bullmq'
+import { DatabaseUnreachableError } from '../../lib/errors/errors'
 import { backends } from '../../lib/backend-registry'
 import { type RunningWorker, startWorker } from '#start-worker'
 import { describeOnRedis, freshPrefix } from '../support/redis'
@@ -91,5 +93,37 @@ describeOnRedis('a worker', () => {
     while ((await running.refresh()).status === 'RUNNING') await sleep(50)
     expect((await running.refresh()).status).toBe('READY')
     await running.cancel()
+  })
+
+  it('waits at its start for a Redis that is away, and fails if that takes longer than ten seconds', async () => {
+    await worker.stop()
+    await server.kill()
+    const starting = startWorker({ interval: 100 })
+    await sleep(700)
+    await server.restart()
+    worker = await starting
+    await becomes({ ready: true })
+    await worker.stop()
+
+    await server.kill()
+    const begun = Date.now()
+    const failure = await startWorker().catch((error: unknown) => error)
+    await server.restart()
+    expect(failure).toBeInstanceOf(DatabaseUnreachableError)
+    expect((failure as Error).message).toContain('Redis (TASKS.default) cannot be reached')
+    expect(Date.now() - begun).toBeGreaterThan(5_000)
+    expect(Date.now() - begun).toBeLessThan(20_000)
+  }, 60_000)
+
+  it('says of a task whose job is gone that it is gone from Redis', async () => {
+    const lines = catchLog()
+    const running = await patient.enqueue()
+    while ((await running.refresh()).status !== 'RUNNING') await sleep(10)
+    const redis = new Redis(server.url)
+    await redis.flushall()
+    redis.disconnect()
+    const gone = 'is lost, since its job is gone from Redis; the result of claim 1 is discarded'
+    while (!lines.some(([, line]) => line.includes(gone))) await sleep(20)
+    expect(lines.filter(([, line]) => line.includes('taken over'))).toEqual([])
   })
 })

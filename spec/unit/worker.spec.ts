@@ -478,6 +478,6 @@ it('lets go of a transactional run that has stored its own success, when its row
   expect(report).toEqual({ started: 1, abandoned: 0 })
   expect(lines).toContainEqual([
     'warn',
-    `Task id=${values.id} path=spec.stored was taken over meanwhile (the row is gone); the result of claim 1 is discarded`,
+    `Task id=${values.id} path=spec.stored is lost, since its row is gone; the result of claim 1 is discarded`,
   ])
 })

@@ -243,11 +243,9 @@ export class TaskPool implements Owner {
     // One with an outcome may be lost only because that outcome is stored: the answer to the outcome tells.
     if (isLost || !['waiting', 'running', 'doubted'].includes(stage)) return
     const { claims } = task.row
-    const isKnown = claimsNow !== undefined && claimsNow !== claims
-    const by = isKnown ? (claimsNow === 0 ? ' (the row is gone)' : ` by claim ${claimsNow}`) : ''
-    log.warn(
-      `${task.name} was taken over meanwhile${by}; the result of claim ${claims} is discarded`,
-    )
+    const by = claimsNow === undefined || claimsNow === claims ? '' : ` by claim ${claimsNow}`
+    const why = claimsNow === 0 ? this.backend.whenGone : `was taken over meanwhile${by}`
+    log.warn(`${task.name} ${why}; the result of claim ${claims} is discarded`)
     task.stop(new LeaseLost())
   }
 

@@ -162,6 +162,8 @@ export abstract class TaskBackend {
   }
 
   async close(): Promise<void> {}
+  /** TASKS has others now, as after a hot reload: closes what it keeps open, once nothing that it has given out asks it. */
+  retire(): void {}
 
   /** Whether an error says that what the backend stands on cannot be reached at present; false: a child process that could not load the app for it fails its task. */
   isAway(_error: unknown): boolean {

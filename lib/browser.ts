@@ -99,6 +99,8 @@ export interface QueueState {
   readonly paused: Pause | null
   /** Whether a worker that is at work serves it; null: the backend keeps no records of workers. */
   readonly isServed: boolean | null
+  /** How many of those that are due or later wait in the app's database for a relay; absent: the backend has none. */
+  readonly forRelay?: number
 }
 
 /** A count that has reached this number may be any larger one. */

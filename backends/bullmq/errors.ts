@@ -1,7 +1,16 @@
-import { DatabaseError } from '../../lib/errors/errors'
+import { isA } from '../../lib/errors/error-record'
+import { DatabaseError, TasksError } from '../../lib/errors/errors'
 import { withoutPasswords } from '../../lib/errors/foreign-text'
 import { unreachable, withReason } from './clients/away'
 import type { Client } from './clients/client-of-app'
+
+/** Redis closes the connection then; services on it only refuse. */
+const TOO_LARGE = /Protocol error: (invalid bulk|too big)|max request size exceeded/i
+
+/** Whether Redis has refused a command since a value in it is too large. */
+export function isTooLarge(error: unknown): boolean {
+  return TOO_LARGE.test(textOf(error))
+}
 
 /** Replies of Redis that mean that its set-up is wrong, and what to do about each. */
 const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[] = [
@@ -41,7 +50,7 @@ const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[
     'Redis 6.2 or later is needed; a service that leaves commands out must offer EVALSHA, LPOS and XADD.',
   ],
   [
-    /Protocol error: (invalid bulk|too big)/,
+    TOO_LARGE,
     'Redis takes no value as large as these arguments',
     'Pass a reference to the data, or raise its proto-max-bulk-len.',
   ],
@@ -49,6 +58,7 @@ const REFUSALS: readonly (readonly [reply: RegExp, what: string, hint: string])[
 
 /** The library's own error if that of Redis means that the set-up is wrong, or that it is away; others are given back unchanged. */
 export function explained(error: unknown, client: Client, alias: string): unknown {
+  if (isA(error, TasksError)) return error
   const refusal = refusalOf(error, alias)
   if (!refusal) return unreachable(error, client, alias)
   return new DatabaseError(refusal.what, refusal.hint, { cause: error })

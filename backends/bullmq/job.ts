@@ -1,4 +1,5 @@
 import { utcText } from '../../entities/formats'
+import { historyOf, withRetry } from '../../lib/errors/history'
 import { isRecord } from '../../lib/errors/option-checks'
 import { PARKED, UNDELAYED } from '../database/enqueueing/shared-values'
 import type { ClaimedRaw, RawRow } from '../database/row'
@@ -67,9 +68,12 @@ export function optionsIn(data: string): string | null {
   return isRecord(options) ? JSON.stringify(options) : null
 }
 
+/** What the data of a job begins with. */
+export const OUR_DATA = '{"v":1,'
+
 /** Why a job is none of ours; undefined: it is one, or is malformed in a way that any row may be. */
 export function faultOf(data: string): string | undefined {
-  if (data.startsWith('{"v":1,') || !isRecord(parsed(data))) return undefined
+  if (data.startsWith(OUR_DATA) || !isRecord(parsed(data))) return undefined
   return 'its data is not of typeorm-tasks: another program has added the job'
 }
 
@@ -95,7 +99,7 @@ export function rawOf(job: Job, alias: string): RawRow & { readonly fault?: stri
     return_value: returnValueOf(job),
     exception_class_path: error.exceptionClassPath,
     traceback: error.traceback,
-    attempt_errors: fields[FIELD.errors] ?? null,
+    attempt_errors: errorsOf(job),
     worker_ids: JSON.stringify(workersOf(job)),
     claims: Number(fields['ats'] ?? 0),
     lease_until: null,
@@ -123,7 +127,7 @@ export function claimedRawOf(job: Job, alias: string): ClaimedRaw {
     enqueued_at: msOf(fields['timestamp']),
     started_at: msOf(fields['processedOn']),
     run_after: runAfterOf(job),
-    attempt_errors: fields[FIELD.errors] ?? null,
+    attempt_errors: errorsOf(job),
     worker_ids: JSON.stringify(workersOf(job)),
     claims: Number(fields['ats'] ?? 0),
     lease_until: null,
@@ -155,6 +159,20 @@ function listOf(text: string | undefined): readonly unknown[] {
   if (text === undefined) return []
   const value = text === 'null' ? null : (parsed(text) ?? text)
   return Array.isArray(value) ? (value as unknown[]) : [value]
+}
+
+/**
+ * JSON: the errors of earlier attempts. Of a job that a dashboard of BullMQ has put back, why it failed last is still where it was then.
+ */
+export function errorsOf({ state, fields }: Job): string | null {
+  const errors = fields[FIELD.errors] ?? null
+  if (fields[FIELD.error] === undefined || state === 'failed') return errors
+  const earlier = historyOf(errors === null ? null : parsed(errors))
+  const last = parsed(fields[FIELD.error] ?? null)
+  if (!earlier || !isRecord(last)) return errors
+  const { exceptionClassPath, traceback } = last
+  const record = { exceptionClassPath: String(exceptionClassPath), traceback: String(traceback) }
+  return JSON.stringify(withRetry(earlier, record))
 }
 
 function errorOf({ state, fields }: Job): { exceptionClassPath: string; traceback: string } {

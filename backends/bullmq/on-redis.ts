@@ -10,6 +10,7 @@ import { checkRedis } from './checks/check'
 import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
 import { isAway } from './clients/away'
 import { DEFAULT_URL, isLent } from './clients/clients'
+import { Idle } from './clients/idle'
 import { StaysUp } from './clients/stays-up'
 import { Connection, newClient } from './connection'
 import { explained } from './errors'
@@ -26,6 +27,7 @@ export abstract class OnRedis extends TaskBackend {
   readonly #prefix: string
   #opened: Connection | undefined
   #staysUp: StaysUp | undefined
+  readonly #idle = new Idle(() => void this.close().catch(() => {}))
 
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
@@ -106,22 +108,32 @@ export abstract class OnRedis extends TaskBackend {
   }
 
   override async close(): Promise<void> {
-    await this.#opened?.close()
+    const opened = this.#opened
+    // Whoever asks from now on opens another one.
     this.#opened = undefined
+    await opened?.close()
+  }
+
+  override retire(): void {
+    this.#idle.retire()
   }
 
   /** Errors of Redis are explained. @internal Its type would have every app need the types of ioredis. */
   protected async within<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = this.connected()
+    const connection = this.#connected()
+    this.#idle.begin()
     try {
       return await (this.#staysUp?.during(() => work(connection)) ?? work(connection))
     } catch (error) {
       throw explained(error, connection.client, this.alias)
+    } finally {
+      this.#idle.end()
     }
   }
 
-  /** A worker sends many commands in one turn, an app mostly one. @internal As for `within`. */
-  protected connected(): Connection {
+  /** A worker sends many commands in one turn, an app mostly one. */
+  #connected(): Connection {
+    this.#idle.touch()
     if (this.#opened) return this.#opened
     this.#opened = this.#connect(30, false)
     const { client } = this.#opened

@@ -4,6 +4,7 @@ import { isRecord } from '../../lib/errors/option-checks'
 import { shown } from '../../lib/errors/suggestions'
 import { parsed } from '../parsed'
 import type { Connection } from './connection'
+import { OnceScript } from './changes/once'
 import { Script } from './script'
 
 /** Lua: BullMQ's own pause and its end, so that its dashboards see them. `now()`: in ms since 1970. */
@@ -28,7 +29,7 @@ end
 `
 
 /** The instant of the pause; its negative value if it would have ended by then. */
-const PAUSE = new Script<number>(
+const PAUSE = new OnceScript<number>(
   'pauseQueue',
   `${HALT}
 local at = now()
@@ -40,7 +41,7 @@ redis.call('PUBLISH', KEYS[2], ARGV[6])
 return at`,
 )
 
-const RESUME = new Script<number>(
+const RESUME = new OnceScript<number>(
   'resumeQueue',
   `${HALT}
 local isPaused = isHalted(ARGV[3]) and 1 or 0
@@ -88,14 +89,15 @@ return found`,
 
 /** @throws InvalidSettingsError for an end that is past, by the clock of Redis. */
 export async function pause(
-  { client, names }: Connection,
+  connection: Connection,
   queue: string,
   { reason, until }: PauseOptions,
 ): Promise<Pause> {
+  const { names } = connection
   const said = JSON.stringify({ until: until?.getTime(), reason })
   const [urgent, usual] = prefixesOf(names, queue)
   const at = await PAUSE.run(
-    client,
+    connection,
     [names.pauses, names.wakeups],
     [queue, urgent, usual, until ? until.getTime() : '', said, wakeup(queue)],
   )
@@ -108,10 +110,11 @@ export async function pause(
 }
 
 /** Resolves to false if the queue was not paused. */
-export async function resume({ client, names }: Connection, queue: string): Promise<boolean> {
+export async function resume(connection: Connection, queue: string): Promise<boolean> {
+  const { names } = connection
   const [urgent, usual] = prefixesOf(names, queue)
   const args = [queue, urgent, usual, wakeup(queue)]
-  return (await RESUME.run(client, [names.pauses, names.wakeups], args)) === 1
+  return (await RESUME.run(connection, [names.pauses, names.wakeups], args)) === 1
 }
 
 /** The pauses of these queues that have not ended, by name. Ends those of which the time has come. */

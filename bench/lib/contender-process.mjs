@@ -1,5 +1,6 @@
 // What runs in a contender's process: it opens the contender, and answers the verbs that the bench sends.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { moveTo } from './cores.mjs'
 import { cpuOf } from './cpu.mjs'
 import { now } from './numbers.mjs'
 
@@ -14,6 +15,7 @@ const verbs = {
   async open({ contender: name, address, settings }) {
     const { open } = await import(`../contenders/${name}.mjs`)
     server = address.pid
+    moveTo(address.cores)
     contender = await open(address, settings)
   },
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { ownCore } from '../lib/cores.mjs'
 import { folderWith, startServer } from './server.mjs'
 
 /** Redis as it comes: snapshots now and then, no log of every write. */
@@ -9,10 +10,12 @@ export async function startRedis() {
     throw new Error(
       'Redis is missing: BullMQ on Redis is not measured. Install it, for instance: apt-get install redis-server',
     )
+  const cores = ownCore()
   const server = await startServer({
     name: 'redis',
     account: 'redis',
     command: ({ folder }, port) => [
+      ...(cores?.server ?? []),
       join(bin, 'redis-server'),
       '--port',
       String(port),
@@ -30,7 +33,13 @@ export async function startRedis() {
     name: 'Redis',
     fresh: async () => (
       await flush(),
-      { type: 'redis', host: '127.0.0.1', port: server.port, pid: server.pid }
+      {
+        type: 'redis',
+        host: '127.0.0.1',
+        port: server.port,
+        pid: server.pid,
+        cores: cores?.others,
+      }
     ),
     drop: flush,
     settle: async () => {},

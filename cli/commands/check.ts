@@ -24,7 +24,7 @@ async function check(options: Globals): Promise<number> {
     // One that stands on others would say again what they say.
     const checked = backends.all().filter(({ servedBy }) => servedBy === null)
     const ofBackends = await Promise.all(checked.map((backend) => backend.check()))
-    const problems = [...ofBackends.flat(), ...(await taskProblems(app))]
+    const problems = once([...ofBackends.flat(), ...(await taskProblems(app))])
     for (const problem of problems) tell(problemLines(problem))
     if (isWanted(2)) for (const name of tasks.names().toSorted()) print(`task ${name}`)
     const errors = problems.filter(({ level }) => level === 'error').length
@@ -33,6 +33,12 @@ async function check(options: Globals): Promise<number> {
     )
     return errors > 0 ? 1 : 0
   })
+}
+
+/** Several backends may be in one database. */
+function once(problems: readonly Problem[]): Problem[] {
+  const byText = new Map(problems.map((each) => [JSON.stringify(each), each]))
+  return [...byText.values()]
 }
 
 /** An app that only enqueues tasks of other apps has files with them, but defines none. */

@@ -100,6 +100,9 @@ async function list(options: QueuesOptions): Promise<number> {
       const look = { columns: columnsOf(process.stdout), isColoured: isColoured(process.stdout) }
       printMarked(fittedTable(COLUMNS, queues.map(rowOf), look))
     }
+    const forRelay = queues.reduce((all, each) => all + (each.forRelay ?? 0), 0)
+    if (!options.json && forRelay > 0)
+      print(`${forRelay} of them wait in the database for the relay, which takes them to Redis.`)
     if (whyNoPauses !== null) tell(whyNoPauses)
     if (options.backend === undefined) await late.places().sayOthers(backend)
     return 0

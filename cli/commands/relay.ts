@@ -7,7 +7,7 @@ import { PATIENCE_MS } from '../../lib/worker/wait-for-database'
 import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { text } from '../option-parsers'
-import { isWanted, print } from '../output'
+import { isWanted, print, tell } from '../output'
 import { Shutdown } from '../process/shutdown'
 import { during } from '../unfinished'
 
@@ -49,8 +49,8 @@ async function work(
 ): Promise<number> {
   const backend = relayedBackend(alias)
   const { isSound } = late.servedBackend()
-  if (!(await isSound(backend))) return 1
   const relay = backend.relay()
+  if (!(await isSound(backend))) return 1
   const stopping = new AbortController()
   shutdown.onStop(() => stopping.abort())
   log.info(`Starting relay backend=${backend.alias}`)
@@ -60,10 +60,17 @@ async function work(
     during: () => `the relay of ${backend.alias} was at work`,
     mayLast: true,
   } as const
-  await during(stage, () => (batch ? relay.drain(stopping.signal) : relay.run(stopping.signal)))
+  const { signal } = stopping
+  const held = await during(stage, async () => {
+    if (batch) return relay.drain(signal)
+    await relay.run(signal)
+    return 0
+  })
   const end = `Took ${relay.moved} task(s) of ${backend.alias} to Redis`
   if (!batch) log.info(`${end}. Exiting gracefully.`)
   else if (isWanted(1)) print(end)
+  if (held > 0)
+    tell(`Other relays hold ${held} task(s) still. Run it again if they are there in 10 s, too.`)
   await backend.close()
   return shutdown.hasFaults ? 1 : 0
 }

@@ -78,7 +78,9 @@ export function configureTasks<Settings extends TasksSettings>(
   if (backends.isConfigured) tasks.noteReload()
   if (!tasks.isReloading)
     for (const task of tasks.all()) configured.get(task.backend)?.validate(task)
+  const earlier = backends.configured?.values() ?? []
   backends.configure(configured)
+  for (const backend of earlier) backend.retire()
   return settings
 }
 

@@ -2,6 +2,7 @@ import { clock, OVER } from '../clock'
 import { log } from '../events/logger'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
 import { ABORT_GRACE_MS } from '../execution/abort'
+import { LONGEST_TIMER_MS } from '../errors/option-checks'
 import { Exchanges, turn } from './exchanges'
 import { giveBack, sayAwaited, sayUnfinished } from './give-back'
 import type { TaskPool } from './pool/task-pool'
@@ -13,8 +14,10 @@ import { serves, type WorkerSettings } from './worker-options'
 const AGAIN_MS = 100
 /** Time in ms for chores and connections to end. */
 const CLOSE_MS = 3_000
-/** Time in ms to release rows on a forced exit. */
-const FORCED_RELEASE_MS = 500
+/** Time in ms to release rows at last, where the backend has not answered in all the time before. */
+const SILENT_MS = 1_000
+/** Time in ms to release rows on a forced exit, and for all else to end where the backend does not answer. */
+const FORCED_MS = 500
 
 /** What a worker did, in the end. */
 export interface WorkerReport {
@@ -35,6 +38,12 @@ export class Worker {
   #abandoned = 0
   /** Rows are given back in a forced stop. */
   #forced: Promise<unknown> | undefined
+  /** The exchange that is under way; none is begun beside it. */
+  #asked: Promise<number | undefined> | undefined
+  /** It has been stopped for `shutdownTimeout`. */
+  readonly #overdue = new AbortController()
+  /** The store has answered at last. */
+  #isHeard = true
 
   /** `chores` go on beside the loop until it holds no rows any more. */
   constructor(
@@ -87,7 +96,7 @@ export class Worker {
     this.#forced = killed.then(() => this.#store.release(rows)).catch(() => 0)
     // A sleep that went on would keep the process.
     const done = new AbortController()
-    await Promise.race([this.#forced, clock.sleep(FORCED_RELEASE_MS, done.signal)])
+    await Promise.race([this.#forced, clock.sleep(FORCED_MS, done.signal)])
     done.abort(OVER)
     return this.#report()
   }
@@ -97,6 +106,7 @@ export class Worker {
     const { workerId, queues, startupDelay } = this.#settings
     log.info(`Starting worker worker_id=${workerId} queues=${queues?.join(',') ?? '*'}`)
     const drained = new AbortController()
+    void this.#timeStop(drained.signal)
     const chores = this.#chores.map((chore) => chore.run(drained.signal))
     try {
       await clock.sleep(startupDelay * Math.random(), this.#stopping.signal)
@@ -116,9 +126,12 @@ export class Worker {
   /** A database that does not answer must not keep the process. */
   async #close(chores: readonly Promise<void>[]): Promise<void> {
     const done = new AbortController()
-    const ending = Promise.all([...chores, this.#pool.close(), this.#forced])
+    const patience = this.#isHeard ? CLOSE_MS : FORCED_MS
+    // What comes of an exchange that was left is given back.
+    const asked = this.#asked?.catch(() => {})
+    const ending = Promise.all([...chores, this.#pool.close(), this.#forced, asked])
     const closing = ending.then(() => this.#store.close())
-    await Promise.race([closing, clock.sleep(CLOSE_MS, done.signal)]).finally(() => done.abort())
+    await Promise.race([closing, clock.sleep(patience, done.signal)]).finally(() => done.abort())
   }
 
   #report(): WorkerReport {
@@ -128,7 +141,7 @@ export class Worker {
   async #work(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       const { limit } = this.#exchanges
-      const claimed = await this.#exchanges.run(limit)
+      const claimed = await this.#ask(limit, this.#overdue.signal)
       if (this.#hasTakenAll()) break
       if (this.#isAtEnd(claimed, limit) && (await this.#isEmpty())) break
       await this.#rest(claimed, claimed === limit)
@@ -181,29 +194,66 @@ export class Worker {
   /** Finishes what runs. Once stopped, aborts it after `shutdownTimeout`, and at last gives the rows back. */
   async #drain(): Promise<void> {
     if (!this.#stopping.signal.aborted) this.#pool.start()
-    await this.#handIn(Number.POSITIVE_INFINITY, this.#stopping.signal)
-    await this.#exchanges.ended()
+    await this.#handIn(this.#overdue.signal, this.#stopping.signal)
+    await Promise.race([this.#exchanges.ended(), aborted(this.#overdue.signal)])
     this.stop()
     await giveBack(this.#store, this.#pool.unstarted())
     sayAwaited(this.#pool.busy, this.#settings.shutdownTimeout)
-    await this.#handIn(this.#settings.shutdownTimeout)
-    if (this.#pool.busy > 0) {
-      this.#pool.stop(new WorkerStops())
-      await this.#handIn(ABORT_GRACE_MS)
-    }
+    await this.#handIn(this.#overdue.signal)
+    if (this.#pool.busy > 0) await this.#abort()
     const { rows, unfinished, killed } = this.#pool.abandon()
     await killed
     sayUnfinished(rows)
-    await giveBack(this.#store, rows)
+    this.#isHeard = await giveBack(this.#store, rows, undefined, this.#asked && SILENT_MS)
     this.#abandoned += unfinished
   }
 
-  /** Hands in outcomes until no rows are held, for at most `patienceMs`, or until `signal` aborts. */
-  async #handIn(patienceMs: number, signal?: AbortSignal): Promise<void> {
-    const deadline = clock.now() + patienceMs
-    while (this.#pool.busy > 0 && clock.now() < deadline && !signal?.aborted) {
-      if (this.#pool.ended === 0) await this.#pool.change(deadline - clock.now(), signal)
-      else if ((await this.#exchanges.run()) === undefined) await clock.sleep(AGAIN_MS)
-    }
+  /** What runs has a moment more. */
+  async #abort(): Promise<void> {
+    this.#pool.stop(new WorkerStops())
+    const [over, done] = [new AbortController(), new AbortController()]
+    void clock.sleep(ABORT_GRACE_MS, done.signal).then(() => over.abort(OVER))
+    await this.#handIn(over.signal)
+    done.abort(OVER)
   }
+
+  /** Hands in outcomes until no rows are held, or one of the signals aborts. */
+  async #handIn(over: AbortSignal, signal?: AbortSignal): Promise<void> {
+    const wake = (): void => this.#pool.wake()
+    over.addEventListener('abort', wake, { once: true })
+    while (this.#pool.busy > 0 && !over.aborted && !signal?.aborted) {
+      if (this.#pool.ended === 0) await this.#pool.change(LONGEST_TIMER_MS, signal)
+      else if ((await this.#ask(undefined, over)) === undefined) await clock.sleep(AGAIN_MS, over)
+    }
+    over.removeEventListener('abort', wake)
+  }
+
+  /** As `run` of the exchanges; undefined once it is over, too: a backend that does not answer must not keep a worker that is stopped. */
+  async #ask(limit: number | undefined, over: AbortSignal): Promise<number | undefined> {
+    this.#asked ??= this.#exchanges.run(limit).finally(() => (this.#asked = undefined))
+    const asked = this.#asked
+    const done = new AbortController()
+    const late = aborted(over, done.signal).then(() => undefined)
+    return Promise.race([asked, late]).finally(() => done.abort(OVER))
+  }
+
+  /** The time for what runs begins with the stop. */
+  async #timeStop(ended: AbortSignal): Promise<void> {
+    await aborted(this.#stopping.signal)
+    await clock.sleep(Math.min(this.#settings.shutdownTimeout, LONGEST_TIMER_MS), ended)
+    this.#overdue.abort(OVER)
+  }
+}
+
+/** Resolves when the signal aborts, or `noMore` does: then nothing listens any more. */
+function aborted(signal: AbortSignal, noMore?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted || noMore?.aborted) return resolve()
+    const end = (): void => {
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    signal.addEventListener('abort', end, { once: true })
+    noMore?.addEventListener('abort', end, { once: true })
+  })
 }

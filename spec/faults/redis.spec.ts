@@ -199,4 +199,40 @@ describeWithRedis('Redis', () => {
       expect(results.size).toBe(ids.length)
     },
   )
+
+  for (const [title, signal] of [
+    ['that is gone', 'SIGKILL'],
+    ['that stands still', 'SIGSTOP'],
+  ] as const)
+    add(
+      `F86 ${title} keeps a worker that is stopped for --shutdown-timeout and a few seconds, and one that is forced not at all`,
+      async (field, server) => {
+        await field.enqueue('second', [[60_000], [60_000]])
+        const workers = await Promise.all(
+          [1, 2].map(() => field.worker(['--concurrency', '1', '--shutdown-timeout', '2'])),
+        )
+        await field.sees('start', 2)
+        if (signal === 'SIGKILL') await server.kill()
+        else process.kill(server.pid ?? 0, signal)
+        try {
+          await sleep(1_500)
+          const [stopped, forced] = workers
+          const before = performance.now()
+          stopped?.kill('SIGTERM')
+          forced?.kill('SIGINT')
+          await sleep(100)
+          forced?.kill('SIGINT')
+          expect(await forced?.ended).toMatchObject({ code: 130 })
+          expect(performance.now() - before).toBeLessThan(1_500)
+          expect(await stopped?.ended).toMatchObject({ code: 1 })
+          expect(performance.now() - before).toBeLessThan(2_000 + 7_500)
+        } finally {
+          if (signal === 'SIGKILL') await server.restart()
+          else process.kill(server.pid ?? 0, 'SIGCONT')
+        }
+        await field.worker()
+        await field.finished()
+      },
+      { leaseSeconds: 12 },
+    )
 })

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from 'node:http'
 import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -118,6 +119,37 @@ describeOnRedis('bull-board on the queues of a backend', () => {
     expect((await result.refresh()).status).toBe('READY')
     await work()
     expect((await result.refresh()).returnValue).toBe('delivered')
+  })
+
+  it('its retry keeps what is known of the attempts before, and takes the unique key again', async () => {
+    const keyed = deliver.using({ uniqueKey: 'hot' })
+    const result = await keyed.enqueue('ann')
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await work()
+      await result.refresh()
+      expect([result.status, result.errors.length, result.workerIds.length]).toEqual([
+        'FAILED',
+        attempt,
+        attempt,
+      ])
+      await press(result.id, 'retry')
+      await result.refresh()
+      expect([result.status, result.errors.length]).toEqual(['READY', attempt])
+    }
+    isBroken = false
+    const store = await backend().openStore({})
+    const filter = { workerId: 'w', queues: null, excludeQueues: [] }
+    const { claimed } = await store.exchange([], 1, filter)
+    expect(claimed[0]?.values.errors).toHaveLength(3)
+    // It is written after the claim, by another connection than ours.
+    await sleep(50)
+    expect((await keyed.enqueue('ann')).id).toBe(result.id)
+    await store.release(claimed)
+    await store.close()
+    await work()
+    await result.refresh()
+    expect([result.returnValue, result.errors.length, result.attempts]).toEqual(['delivered', 3, 4])
+    expect((await keyed.enqueue('ann')).isDuplicate).toBe(false)
   })
 
   it('what it removes is gone', async () => {

@@ -118,6 +118,12 @@ describeOnRedis('commands for tasks on Redis', () => {
       })
     })
     beforeEach(() => configure(app.dataSource))
+    /** As by a relay that was killed. */
+    const held = async ({ id }: TaskResult<unknown>, leaseMs: number): Promise<void> => {
+      const lease = new Date(Date.now() + leaseMs)
+      const claim = { status: 'RUNNING', claims: 1, leaseUntil: lease } as const
+      await app.dataSource.getRepository(DBTaskResult).update({ id }, claim)
+    }
     const committed = (value: number): Promise<TaskResult<unknown>> =>
       atomic(app.dataSource, () => enqueue(value))
 
@@ -133,6 +139,55 @@ describeOnRedis('commands for tasks on Redis', () => {
       expect((await result.refresh()).status).toBe('READY')
       expect((await app.tasks(...WORK)).code).toBe(0)
       expect((await result.refresh()).returnValue).toBe(6)
+    })
+
+    it('relay --batch waits for what a relay held that was killed', async () => {
+      const result = await committed(3)
+      await held(result, 2_000)
+      const { code, stdout, stderr } = await app.tasks('relay', '--batch')
+      expect([code, stdout, await ids()]).toEqual([0, 'Took 1 task(s) of fast to Redis\n', 0])
+      expect(stderr).toContain('waits for 1 task(s) that another relay holds')
+      expect((await app.tasks(...WORK)).code).toBe(0)
+    })
+
+    it('relay --batch says what another relay holds still', async () => {
+      const result = await committed(3)
+      await held(result, 60_000)
+      const { code, stdout, stderr } = await app.tasks('relay', '--batch')
+      expect([code, stdout, await ids()]).toEqual([0, 'Took 0 task(s) of fast to Redis\n', 1])
+      expect(stderr).toContain('Other relays hold 1 task(s) still.')
+      await app.dataSource.getRepository(DBTaskResult).clear()
+    })
+
+    it('queues counts what waits for the relay, and says how much', async () => {
+      await enqueue(1)
+      await committed(2)
+      await held(await committed(3), 60_000)
+      const { stdout } = await app.tasks('queues')
+      expect(stdout).toMatch(/mail +3 +0 +0 +0/)
+      expect(stdout).toContain('2 of them wait in the database for the relay')
+      const states = JSON.parse((await app.tasks('queues', '--json')).stdout) as unknown
+      expect(states).toMatchObject([{ name: 'mail', due: 3, running: 0, forRelay: 2 }])
+      await app.dataSource.getRepository(DBTaskResult).clear()
+      await app.tasks(...WORK)
+      expect((await app.tasks('queues')).stdout).not.toContain('relay')
+    })
+
+    it('check says that no relay takes what waits; a relay does not say so of itself', async () => {
+      const { id } = await committed(2)
+      const enqueuedAt = new Date(Date.now() - 300_000)
+      expect((await app.tasks('check')).stderr).not.toContain('relay')
+      await app.dataSource.getRepository(DBTaskResult).update({ id }, { enqueuedAt })
+      const { code, stderr } = await app.tasks('check')
+      expect([code, stderr]).toEqual([
+        0,
+        expect.stringContaining(
+          'warning: 1 task(s) of TASKS.fast wait in the database for the relay, the oldest for 5 min',
+        ),
+      ])
+      expect((await app.tasks('relay', '--batch')).stderr).not.toContain('no relay')
+      expect((await app.tasks('check')).stderr).not.toContain('relay')
+      await app.tasks(...WORK)
     })
 
     it('relay goes on until SIGTERM', async () => {
@@ -165,5 +220,21 @@ describeOnRedis('commands for tasks on Redis', () => {
       expect([code, stdout]).toEqual([0, 'No changes detected\n'])
       expect(app.dataSource.hasMetadata(DBTaskResult)).toBe(true)
     })
+  })
+  it('check tells once of a database that two backends are in', async () => {
+    const database = "{ BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend' }"
+    const app = await cliApp({
+      files: { 'tasks.js': TASKS_FILE },
+      tasks: tasksText('dataSource: exports.dataSource').replace('{', `{ default: ${database}, `),
+    })
+    configure(app.dataSource)
+    const { id } = await atomic(app.dataSource, () => enqueue(1))
+    await app.dataSource.getRepository(DBTaskResult).update({ id }, { backendName: 'gone' })
+    const { code, stderr, stdout } = await app.tasks('check')
+    expect([code, stderr.match(/backends that TASKS does not have: gone/g)]).toEqual([
+      0,
+      ['backends that TASKS does not have: gone'],
+    ])
+    expect(stdout).toMatch(/0 error\(s\) and [12] warning\(s\) \(1 task\(s\), 2 backend\(s\)\)/)
   })
 })

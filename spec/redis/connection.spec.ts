@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type * as ioredis5 from 'ioredis'
 import { Cluster, Redis } from 'ioredis'
 import { configureTasks, runUntilEmpty, task } from 'typeorm-tasks'
@@ -32,6 +33,11 @@ function configure(connection: ConnectionOption | undefined, prefix = freshPrefi
       OPTIONS: { prefix, ...(connection === undefined ? {} : { connection }) },
     },
   })
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 10_000; !(await isSo()); await sleep(50))
+    if (performance.now() > end) throw new Error('Waited in vain.')
 }
 
 /** A task goes the whole way; so do several in one round trip. */
@@ -193,6 +199,56 @@ describeOnRedis('a backend on Redis', () => {
     closers.push(() => client.quit())
     configure(client)
     await expectWay()
+  })
+})
+
+describeOnRedis('TASKS that is configured again and again', () => {
+  it('leaves no connection behind, and breaks nothing that is asked of the backend before', async () => {
+    const server = await startRedis()
+    closers.push(() => server.stop())
+    const { url } = server
+    const prefix = freshPrefix()
+    const redis = new Redis(url)
+    closers.push(async () => redis.disconnect())
+    const connections = async (): Promise<number> =>
+      String(await redis.client('LIST'))
+        .trim()
+        .split('\n').length
+    const before = await connections()
+    configure(url, prefix)
+    const first = await double.enqueue(1)
+    // It has been asked when the next one takes its place, and is not answered yet.
+    const underWay: Promise<unknown>[] = []
+    for (let reload = 0; reload < 20; reload++) {
+      underWay.push(double.enqueueMany(Array.from({ length: 500 }, () => [1])))
+      configure(url, prefix)
+    }
+    await Promise.all(underWay)
+    expect(await connections()).toBeGreaterThan(before + 10)
+    await double.enqueue(1)
+    await until(async () => (await connections()) <= before + 1)
+    // Its backend is out of TASKS, and opens a connection for that.
+    await runUntilEmpty({ queues: '*', concurrency: 100 })
+    await first.refresh()
+    expect(first.status).toBe('SUCCESSFUL')
+    await until(async () => (await connections()) <= before + 1)
+  })
+
+  it('leaves no listener on a client of the app', async () => {
+    const client = new Redis(redisUrl())
+    closers.push(() => client.quit())
+    const prefix = freshPrefix()
+    const listeners = (): number =>
+      client.eventNames().reduce((sum, name) => sum + client.listenerCount(name), 0)
+    configure(client, prefix)
+    await double.enqueue(1)
+    const before = listeners()
+    for (let reload = 0; reload < 5; reload++) {
+      configure(client, prefix)
+      await double.enqueue(1)
+    }
+    await until(() => listeners() <= before)
+    expect(await client.ping()).toBe('PONG')
   })
 })
 

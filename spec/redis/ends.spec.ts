@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
 
@@ -6,12 +9,17 @@ const root = join(__dirname, '../..')
 /** Far more than it takes, and less than until a connection is given up. */
 const SOON_MS = 8_000
 
-/** A program that does nothing but this. */
-async function programOf(enqueue: string, url: string): Promise<{ told: string; ms: number }> {
+/** A program that does nothing but this. `options`: further OPTIONS, as code. */
+async function programOf(
+  enqueue: string,
+  url: string,
+  { begin = '', options = '' } = {},
+): Promise<{ told: string; ms: number }> {
   const source = `
-    const { allBackends, configureTasks, task } = require(${JSON.stringify(join(root, 'dist'))})
+    const { allBackends, atomic, configureTasks, DBTaskResult, task } = require(${JSON.stringify(join(root, 'dist'))})
     const greet = task('redisEnds.greet', async () => 'hello')
-    const OPTIONS = { connection: ${JSON.stringify(url)}, prefix: ${JSON.stringify(freshPrefix())} }
+    ${begin}
+    const OPTIONS = { connection: ${JSON.stringify(url)}, prefix: ${JSON.stringify(freshPrefix())}, ${options} }
     configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/bullmq#BullMQBackend', QUEUES: ['default'], OPTIONS } })
     const begun = performance.now()
     process.on('exit', () => console.log('ms=' + (performance.now() - begun)))
@@ -21,6 +29,22 @@ async function programOf(enqueue: string, url: string): Promise<{ told: string; 
   child.stdout.on('data', (data: Buffer) => (told += data.toString()))
   await new Promise((resolve) => child.once('exit', resolve))
   return { told, ms: Number(/ms=([\d.]+)/.exec(told)?.[1]) }
+}
+
+/** The way to Redis, on which each answer takes so long. */
+async function slowWay(answerMs: number): Promise<{ port: number; db: number; close(): void }> {
+  const { hostname, port, pathname } = new URL(redisUrl())
+  const server = createServer((client) => {
+    const redis = connect(Number(port), hostname)
+    client.pipe(redis)
+    redis.on('data', (data) => void setTimeout(() => client.write(data), answerMs))
+    for (const each of [client, redis]) each.on('error', () => {})
+    client.once('close', () => redis.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('it listens to no port')
+  return { port: address.port, db: Number(pathname.slice(1)), close: () => void server.close() }
 }
 
 describeOnRedis('a program that has nothing else to do', () => {
@@ -39,6 +63,27 @@ describeOnRedis('a program that has nothing else to do', () => {
     const { told, ms } = await programOf('greet.enqueue()', 'redis://127.0.0.1:1')
 
     expect(told).toContain('ECONNREFUSED')
+    expect(ms).toBeLessThan(SOON_MS)
+  })
+  it('that is a relay does not end before Redis has answered', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'relay-ends-')), 'app.db')
+    const begin = `
+      const { DataSource } = require(${JSON.stringify(join(root, 'node_modules/typeorm'))})
+      const dataSource = new DataSource({ type: 'better-sqlite3', database: ${JSON.stringify(file)}, entities: [DBTaskResult], synchronize: true })
+      const relay = async () => {
+        await dataSource.initialize()
+        await atomic(dataSource, () => greet.enqueue())
+        await allBackends()[0].relay().drain(new AbortController().signal)
+        return 'left=' + (await dataSource.getRepository(DBTaskResult).count())
+      }`
+    const { close, ...way } = await slowWay(300)
+    // Without time limits, whose timers would keep the process alive.
+    const connection = `{ ...${JSON.stringify(way)}, commandTimeout: undefined, socketTimeout: undefined }`
+    const options = `dataSource, connection: ${connection}`
+    const { told, ms } = await programOf('relay()', '', { begin, options })
+    close()
+
+    expect(told).toContain('left=0\n')
     expect(ms).toBeLessThan(SOON_MS)
   })
 })

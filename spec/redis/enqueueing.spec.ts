@@ -66,6 +66,46 @@ describeOnRedis('enqueues on Redis', () => {
     expect(await redis.llen(key('default', 'wait'))).toBe(5)
   })
 
+  it('enqueues side by side are a few commands', async () => {
+    const { url } = await own()
+    await echo.enqueue('tells idle workers')
+    const statistics = new Redis(url)
+    await statistics.config('RESETSTAT')
+    await Promise.all(Array.from({ length: 250 }, (_, i) => echo.enqueue(i)))
+
+    // 50 each, and one that tells idle workers.
+    expect(await commandsSent(statistics)).toBeLessThanOrEqual(6)
+    statistics.disconnect()
+    expect((await backend().counts()).READY).toBe(251)
+  })
+
+  it('enqueues side by side have each their own answer', async () => {
+    const results = await Promise.all(
+      Array.from({ length: 250 }, (_, i) =>
+        echo.using({ queueName: i % 2 === 0 ? 'default' : 'mail' }).enqueue(i),
+      ),
+    )
+
+    expect(results.map(({ args }) => args[0])).toEqual(Array.from({ length: 250 }, (_, i) => i))
+    const ofDefault = results.filter((_, i) => i % 2 === 0).map(({ id }) => id)
+    const waiting = await redis.lrange(key('default', 'wait'), 0, -1)
+    expect(waiting.toReversed()).toEqual(ofDefault)
+    expect(await redis.llen(key('mail', 'wait'))).toBe(125)
+
+    await redis.set(key('mail', 'wait'), 'of another program')
+    const answers = await Promise.allSettled([
+      ...['a', 'b'].map((word) => echo.using({ queueName: 'mail' }).enqueue(word)),
+      ...['c', 'd'].map((word) => echo.enqueue(word)),
+    ])
+    expect(answers.map(({ status }) => status)).toEqual([
+      'rejected',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ])
+    await redis.del(key('mail', 'wait'))
+  })
+
   it('a result that is read is the one that was given', async () => {
     const runAfter = new Date(Date.now() + 60_000)
     const given = await Promise.all([
@@ -163,3 +203,10 @@ describeOnRedis('enqueues on Redis', () => {
     }
   })
 })
+
+/** Commands with a script that clients sent since the statistics began. */
+async function commandsSent(redis: Redis): Promise<number> {
+  const stats = await redis.info('commandstats')
+  const calls = [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)]
+  return calls.reduce((sum, [, count]) => sum + Number(count), 0)
+}

@@ -65,6 +65,14 @@ describeOnRedis('rows that wait for the relay', () => {
     const ids = async (query: Partial<ListQuery> = {}): Promise<string[]> =>
       (await backend().list({ limit: 100, ...query })).map(({ id }) => id)
 
+    /** As before its commit. */
+    async function unseen<T>({ id }: TaskResult<unknown>, work: () => Promise<T>): Promise<T> {
+      await table().update({ id }, { backendName: 'unseen' })
+      const done = await work()
+      await table().update({ id }, { backendName: 'fast' })
+      return done
+    }
+
     /** As if the relay had claimed it, and were lost. */
     const claimed = ({ id }: TaskResult<unknown>, lease = 60_000) =>
       table().update(
@@ -87,6 +95,35 @@ describeOnRedis('rows that wait for the relay', () => {
       expect(await backend().counts()).toMatchObject({ READY: 3, RUNNING: 0 })
       expect((await moving.refresh()).status).toBe('READY')
       expect(moving.startedAt).toBeNull()
+    })
+
+    it('are in the counts that a dashboard shows, and none is counted twice once it has moved', async () => {
+      const look = async () => {
+        const browser = await backend().openBrowser()
+        try {
+          return await browser.queues()
+        } finally {
+          await browser.close()
+        }
+      }
+      await note.enqueue('direct')
+      await inside(() => note.enqueue('waiting'))
+      await claimed(await inside(() => note.enqueue('moving')))
+      const runAfter = new Date(Date.now() + HOUR_MS)
+      await inside(() => note.using({ runAfter }).enqueue('later'))
+      await inside(() => note.using({ queueName: 'default', backend: 'default' }).enqueue('other'))
+
+      const none = { due: 0, later: 0, running: 0, oldestDueMs: null, forRelay: 0 }
+      expect(await look()).toMatchObject([
+        { name: 'default', ...none },
+        { name: 'mail', due: 3, later: 1, waiting: 0, running: 0, forRelay: 3 },
+      ])
+      await table().delete({ status: 'RUNNING' })
+      await drain()
+      expect(await look()).toMatchObject([
+        { name: 'default', ...none },
+        { name: 'mail', ...none, later: 1, forRelay: 1 },
+      ])
     })
 
     it('are found by their id within the transaction, and outside of it after the commit', async () => {
@@ -209,7 +246,7 @@ describeOnRedis('rows that wait for the relay', () => {
       const keyed = note.using({ uniqueKey: 'raced' })
       const row = await inside(() => keyed.enqueue('row'))
       const runAfter = new Date(Date.now() + HOUR_MS)
-      const direct = await keyed.using({ runAfter }).enqueue('direct')
+      const direct = await unseen(row, () => keyed.using({ runAfter }).enqueue('direct'))
       expect(direct.isDuplicate).toBe(false)
       await drain()
       expect([runs, await table().count()]).toEqual([[], 0])
@@ -224,6 +261,33 @@ describeOnRedis('rows that wait for the relay', () => {
       const direct = await throttled.enqueue('direct')
       expect([second.id, direct.id]).toEqual([first.id, first.id])
       expect(runs).toEqual(['first'])
+    })
+
+    it('with a throttle of the call hold it as long as that says, though the task has none', async () => {
+      const calls = note.using({ throttle: { every: HOUR_MS, key: 'of the call' } })
+      const first = await inside(() => calls.enqueue('first'))
+      await drain()
+      const [second, direct] = [
+        await inside(() => calls.enqueue('second')),
+        await calls.enqueue('direct'),
+      ]
+      expect([second.id, direct.id]).toEqual([first.id, first.id])
+      expect([second.isDuplicate, direct.isDuplicate]).toEqual([true, true])
+      await drain()
+      expect(runs).toEqual(['first'])
+    })
+
+    it('with a throttle of the call that was taken in Redis meanwhile do not run', async () => {
+      const calls = note.using({ throttle: { every: HOUR_MS, key: 'raced' } })
+      const row = await inside(() => calls.enqueue('row'))
+      const direct = await unseen(row, async () => {
+        const result = await calls.enqueue('direct')
+        await drain()
+        return result
+      })
+      await drain()
+      expect([runs, await table().count()]).toEqual([['direct'], 0])
+      expect((await row.refresh()).id).toBe(direct.id)
     })
 
     it('with a debounce are one row, due after the last call', async () => {

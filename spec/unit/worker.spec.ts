@@ -389,6 +389,29 @@ describe('stop()', () => {
     expect(await running).toEqual({ started: 1, abandoned: 1 })
     expect(store.released).toMatchObject([{ key: row.key }])
   })
+
+  it('does not wait for answers that do not come, much longer than shutdownTimeout', async () => {
+    const clock = ManualClock.install()
+    store.add(gated.name, ['silent'])
+    const stopped = worker({ shutdownTimeout: 2_000, interval: 100 })
+    const running = stopped.run()
+    await settled()
+    store.exchange = store.release = () => new Promise<never>(() => {})
+    await clock.advance(200)
+
+    stopped.stop()
+    let isOver = false
+    void running.then(() => (isOver = true))
+    await clock.advance(2_000)
+    expect(isOver).toBe(false)
+    for (let second = 0; second < 5; second++) await clock.advance(1_000)
+
+    expect(isOver).toBe(true)
+    expect(await running).toEqual({ started: 1, abandoned: 1 })
+    expect(store.closed).toBe(0)
+    await settled()
+    expect(clock.sleeping).toBe(0)
+  })
 })
 
 it('changes no fate when loggers and listeners fail in the worst of ways', async () => {

@@ -6,7 +6,7 @@ import type { Connection } from '../connection'
 import { FIELD, isOfFlow, type Job } from '../job'
 import { bullPriority, queueNameOf } from '../names'
 import { jobById } from '../read'
-import { Script } from '../script'
+import { OnceScript } from '../changes/once'
 import { keptOf } from '../store/kept'
 import { LUA_MEMBER } from '../flows/sets'
 
@@ -19,7 +19,7 @@ end
 `
 
 /** Deletes a job that has finished, or waits. KEYS: ids. ARGV: what its keys begin with, id, BullMQ's name of its queue, keys. */
-const REMOVE = new Script<number>(
+const REMOVE = new OnceScript<number>(
   'browserRemove',
   `${LUA_MEMBER}${LUA_WAITING}
 local queue, id = ARGV[1], ARGV[2]
@@ -44,7 +44,7 @@ export async function removeJobs(
   { alias, queues }: Place,
   ids: readonly string[],
 ): Promise<string[]> {
-  const { client, names } = connection
+  const { names } = connection
   const gone: string[] = []
   for (const job of await jobsOf(connection, queues, ids)) {
     const { id, queue, state } = job
@@ -52,7 +52,7 @@ export async function removeJobs(
     if (!isEnded && (state !== 'waiting' || isOfFlow(job))) continue
     if (isEnded && (await keptOf(connection, alias, queue, [id])).has(id)) continue
     const args = [names.job(queue, ''), id, queue, names.keys]
-    if ((await REMOVE.run(client, [names.ids], args)) === 1) gone.push(id)
+    if ((await REMOVE.run(connection, [names.ids], args)) === 1) gone.push(id)
   }
   return gone
 }
@@ -67,7 +67,7 @@ export interface Place {
  * Sets the priority of a job that waits; with another sign it is in another queue of BullMQ, and goes there with all that it
  * has. ARGV: what keys begin with in the one and in the other, id, priority of BullMQ, the names of both queues.
  */
-const PRIORITISE = new Script<number>(
+const PRIORITISE = new OnceScript<number>(
   'browserPrioritise',
   `${LUA_MEMBER}${LUA_WAITING}
 local from, to, id, priority = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -114,13 +114,13 @@ export async function prioritiseJobs(
       `Expected a priority that is a whole number from -100 to 100, got ${shown(priority)}.`,
       'Give e.g. 10; tasks of a higher priority run first.',
     )
-  const { client, names } = connection
+  const { names } = connection
   const changed: string[] = []
   for (const { id, queue, state } of await jobsOf(connection, queues, ids)) {
     if (state !== 'waiting' && state !== 'parked') continue
     const to = names.queueFor(queueNameOf(queue), priority)
     const args = [names.job(queue, ''), names.job(to, ''), id, bullPriority(priority), queue, to]
-    if ((await PRIORITISE.run(client, [names.ids], args)) === 1) changed.push(id)
+    if ((await PRIORITISE.run(connection, [names.ids], args)) === 1) changed.push(id)
   }
   return changed
 }

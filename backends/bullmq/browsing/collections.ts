@@ -27,26 +27,34 @@ local lists = { wait = true, paused = true, active = true }
 local function sizeOf(key, collection) return redis.call(lists[collection] and 'LLEN' or 'ZCARD', key) end
 `
 
-/** The number of jobs in each state, and of all that the index has. */
-const SIZES = new Script<[number, number, number, number, number, all: number]>(
+/**
+ * The number of jobs in each state, of all that the index has, and of all in these queues. ARGV: what keys begin with, the queues
+ * that are wanted, all queues, the collections of each state.
+ */
+const SIZES = new Script<[number, number, number, number, number, indexed: number, all: number]>(
   'sizes',
   `${LISTS}
-local sizes = {}
-for at, collections in ipairs(cjson.decode(ARGV[3])) do
+local prefix, wanted, all = ARGV[1], {}, 0
+for _, name in ipairs(cjson.decode(ARGV[2])) do wanted[name] = true end
+local queues, sizes = cjson.decode(ARGV[3]), {}
+for at, collections in ipairs(cjson.decode(ARGV[4])) do
   sizes[at] = 0
-  for _, name in ipairs(cjson.decode(ARGV[2])) do
+  for _, name in ipairs(queues) do
     for _, collection in ipairs(collections) do
-      sizes[at] = sizes[at] + sizeOf(ARGV[1] .. name .. ':' .. collection, collection)
+      local size = sizeOf(prefix .. name .. ':' .. collection, collection)
+      all = all + size
+      if wanted[name] then sizes[at] = sizes[at] + size end
     end
   end
 end
 sizes[#sizes + 1] = redis.call('ZCARD', KEYS[1])
+sizes[#sizes + 1] = all
 return sizes`,
 )
 
 /**
  * The newest jobs of some collections, as members of the index; nothing if the collections hold more than a number. Those of
- * other programs have ids of another length.
+ * other programs, most of which have ids of another length, are not in the index.
  */
 const NEWEST = new Script<string[] | null>(
   'newestOf',
@@ -72,29 +80,38 @@ for _, name in ipairs(queues) do
   end
 end
 table.sort(found, function(a, b) return a > b end)
-return { unpack(found, 1, math.min(limit, #found)) }`,
+local newest = {}
+for _, member in ipairs(found) do
+  if #newest >= limit then break end
+  if redis.call('ZSCORE', KEYS[1], member) then newest[#newest + 1] = member end
+end
+return newest`,
 )
 
 /** The most jobs of a collection that are sorted by one script, which others wait for. */
 const MOST_SORTED = 4_000
 
-/** Counts of whole collections; undefined where the query is about some of their jobs. `queues`: BullMQ's names. */
+/**
+ * Counts of whole collections; undefined where the query is about some of their jobs, or where these are more than the index has:
+ * then some are of other programs, which no list shows. `wanted`, `all`: BullMQ's names of queues.
+ */
 export async function wholeCounts(
   { client, names }: Connection,
-  queues: readonly string[],
+  { wanted, all }: { readonly wanted: readonly string[]; readonly all: readonly string[] },
   { taskName, before, within }: CountQuery,
 ): Promise<Counts | undefined> {
   if (taskName !== undefined || before !== undefined) return undefined
   const states = (['waiting', 'active', 'failed', 'completed', 'parked'] as const).map(
     (state) => COLLECTIONS[state],
   )
-  const args = [names.beginning, JSON.stringify(queues), JSON.stringify(states)]
-  const [READY, RUNNING, FAILED, SUCCESSFUL, WAITING, all] = await SIZES.run(
+  const lists = [wanted, all, states].map((list) => JSON.stringify(list))
+  const [READY, RUNNING, FAILED, SUCCESSFUL, WAITING, indexed, inQueues] = await SIZES.run(
     client,
     [names.ids],
-    args,
+    [names.beginning, ...lists],
   )
-  return within && all > within ? undefined : { READY, RUNNING, FAILED, SUCCESSFUL, WAITING }
+  if (inQueues > indexed || (within && indexed > within)) return undefined
+  return { READY, RUNNING, FAILED, SUCCESSFUL, WAITING }
 }
 
 /** Members of the index that a list has next; undefined where the collections are too large to be sorted. */

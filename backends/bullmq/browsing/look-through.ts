@@ -88,7 +88,8 @@ export async function countJobs(
   query: CountQuery,
   queues: Wanted,
 ): Promise<Counts> {
-  const whole = await wholeCounts(connection, queues.wanted ?? queues.all, query)
+  const { all, wanted = all } = queues
+  const whole = await wholeCounts(connection, { wanted, all }, query)
   if (whole) return whole
   const sum: Record<JobState, number> = {
     waiting: 0,

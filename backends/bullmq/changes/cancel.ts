@@ -4,7 +4,7 @@ import type { Connection } from '../connection'
 import type * as byHand from '../flows/by-hand'
 import { FIELD } from '../job'
 import { jobById, namesOf, QUEUE_OF } from '../read'
-import { Script } from '../script'
+import { OnceScript } from './once'
 import { failureOf } from './failure'
 
 /** What a cancel has done: ended a job that waited, or asked for the end of one that runs. */
@@ -14,7 +14,7 @@ export type Cancelled = 'ended' | 'asked' | 'nothing'
  * A job that waits is failed at once, wherever it waits. Of one that runs the lock is changed to another value, so that BullMQ
  * refuses every outcome of its token: its worker takes the new value when it hears of the cancel, and can end it as cancelled only.
  */
-const CANCEL = new Script<Cancelled | 'ended-of-flow'>(
+const CANCEL = new OnceScript<Cancelled | 'ended-of-flow'>(
   'cancel',
   `${QUEUE_OF}
 local id = ARGV[2]
@@ -60,12 +60,12 @@ export async function cancelJob(
   { alias, queues: queueNames }: Place,
   id: string,
 ): Promise<Cancelled> {
-  const { client, names } = connection
+  const { names } = connection
   const { failedReason, stacktrace, error } = failureOf(recordOf(new TaskCancelled()))
   const queues = JSON.stringify(namesOf(connection, queueNames))
   const told = JSON.stringify({ what: 'cancel', key: id })
   const done = await CANCEL.run(
-    client,
+    connection,
     [names.ids, names.wakeups, names.keys],
     [names.beginning, id, queues, told, failedReason, stacktrace, error],
   )

@@ -12,7 +12,7 @@ import type * as byHand from '../flows/by-hand'
 import { parkedKey, placeOf } from '../flows/sets'
 import { FIELD, isOfFlow, type Job, rawOf, workersOf } from '../job'
 import { jobById } from '../read'
-import { Script } from '../script'
+import { OnceScript } from './once'
 import { keyOf, letGo } from '../unique-keys'
 
 /** Attempts to have the key: of a hot key a holder may finish before each look. */
@@ -22,7 +22,7 @@ const ATTEMPTS = 100
  * Puts a failed job back, due at once: `done`; `changed`: it has not failed, or once more; or the id of another one that has its
  * key. BullMQ's own script knows neither keys nor which failure it is that somebody has seen.
  */
-const RETRY = new Script<string>(
+const RETRY = new OnceScript<string>(
   'retry',
   `
 local queue, id, claims, key = ARGV[1], ARGV[2], ARGV[3], KEYS[2]
@@ -135,13 +135,13 @@ function retryOf(
   { job, row, key }: Found,
   isStep = false,
 ): Parameters<typeof RETRY.run> {
-  const { client, names } = connection
+  const { names } = connection
   const { id, queue } = job
   // A FAILED row's errors end with that which made it so.
   const { errors, queueName } = valuesOf(row)
   const last = errors.at(-1) ?? { exceptionClassPath: '', traceback: '' }
   return [
-    client,
+    connection,
     [names.job(queue, id), keyOf(connection, key ?? ''), names.wakeups, parkedKey(names)],
     [
       names.job(queue, ''),

@@ -26,7 +26,7 @@ look(redis.call('ZRANGE', KEYS[3], 0, ARGV[2] - 1))
 return jobs`,
 )
 
-/** A warning of queues in which jobs of another program wait: workers would fail them, and that program may take ours. */
+/** A warning of queues in which jobs of another program wait: workers leave them alone, and that program may take ours. */
 export async function othersJobs(
   { client, names }: Connection,
   queues: readonly string[],
@@ -47,7 +47,7 @@ export async function othersJobs(
     .filter((each) => each !== undefined)
     .map(({ queue, name }) => ({
       level: 'warning',
-      message: `${subject}: in "${names.prefix}:${queue}" waits a job that another program has added ("${oneLine(briefName(name))}"): workers of tasks fail such jobs without running them, and its workers may take yours.`,
+      message: `${subject}: in "${names.prefix}:${queue}" waits a job that another program has added ("${oneLine(briefName(name))}"): workers of tasks leave such jobs alone, and its workers may take yours.`,
       hint: 'Give this backend an OPTIONS.prefix of its own; the default is tasks-<alias>.',
     }))
 }

@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis'
 import { type Client, isClusterClient } from './client-of-app'
 
+/** For how long the process stays alive after the last answer. */
+const LEAVES_AFTER_MS = 20
+
 /**
  * Keeps the process alive by a connection only while something is asked of it: a program that has enqueued its tasks, and has
  * nothing else to do, ends by itself. Workers are kept alive by their loop. Not for a client of the app, which is the app's.
@@ -8,6 +11,8 @@ import { type Client, isClusterClient } from './client-of-app'
 export class StaysUp {
   readonly #client: Client
   #asked = 0
+  #isUp = false
+  #isAboutToLeave = false
 
   constructor(client: Client) {
     this.#client = client
@@ -17,20 +22,32 @@ export class StaysUp {
 
   async during<T>(work: () => Promise<T>): Promise<T> {
     this.#asked += 1
-    if (this.#asked === 1) this.#settle()
+    if (!this.#isUp) this.#settle()
     try {
       return await work()
     } finally {
       this.#asked -= 1
+      if (this.#asked === 0) this.#leaveSoon()
+    }
+  }
+
+  /** Not at once: who awaits each of many calls would pay for it with each. */
+  #leaveSoon(): void {
+    if (this.#isAboutToLeave) return
+    this.#isAboutToLeave = true
+    const leave = (): void => {
+      this.#isAboutToLeave = false
       if (this.#asked === 0) this.#settle()
     }
+    setTimeout(leave, LEAVES_AFTER_MS).unref()
   }
 
   #settle(): void {
     const client = this.#client
+    this.#isUp = this.#asked > 0
     const nodes = isClusterClient(client) ? client.nodes() : [client]
     for (const each of nodes.flatMap(handlesOf)) {
-      if (this.#asked > 0) each.ref()
+      if (this.#isUp) each.ref()
       else each.unref()
     }
   }

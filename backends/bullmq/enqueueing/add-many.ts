@@ -3,10 +3,11 @@ import type { Connection } from '../connection'
 import { Script, UNPACKED } from '../script'
 import { type BareJob, PLAIN } from './new-job'
 
+/** What BullMQ's script takes, in its order. */
 const KEYS = 'wait paused meta id completed delayed active events marker'.split(' ')
 
 /** The most jobs of one script: Redis does nothing else meanwhile. */
-const PORTION = 100
+export const PORTION = 100
 
 /**
  * BullMQ's own script for a job, and our index, once for each of several jobs of a queue that have nothing but a name and data: one
@@ -15,16 +16,15 @@ const PORTION = 100
 const ADD_MANY = new Script<readonly AddedOne[]>(
   'addMany',
   (bullMQ) => `${UNPACKED}
-local function add(KEYS, ARGV)
-${bullMQ('addStandardJob')}
-end
+local add = ${bullMQ('addStandardJob')}
 local prefix, queue, attempts = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local keys = { ${KEYS.map((name) => `prefix .. '${name}'`).join(', ')} }
 local answers = {}
 for at = 4, #ARGV, 4 do
   local id = ARGV[at]
   local args = { prefix, id, ARGV[at + 1], ARGV[at + 2] }
-  local isDone, answer = pcall(add, KEYS, { args, ARGV[at + 3], { attempts = attempts } })
-  if isDone and answer == id then redis.call('ZADD', KEYS[${KEYS.length + 1}], 0, id .. ':' .. queue) end
+  local isDone, answer = pcall(add, keys, { args, ARGV[at + 3], { attempts = attempts } })
+  if isDone and answer == id then redis.call('ZADD', KEYS[1], 0, id .. ':' .. queue) end
   if isDone then
     answers[#answers + 1] = answer
   else
@@ -45,31 +45,47 @@ export function runsOf(
   const runs: BareJob[][] = []
   let open: BareJob[] | undefined
   for (const job of jobs) {
-    const isPlain = job.key === null && job.json.opts === PLAIN && !isAlone(job)
-    if (isPlain && open && open.length < PORTION && open[0]?.queue === job.queue) open.push(job)
+    const mayJoin = isPlain(job) && !isAlone(job)
+    if (mayJoin && open && open.length < PORTION && open[0]?.queue === job.queue) open.push(job)
     else {
       const run = [job]
       runs.push(run)
-      open = isPlain ? run : undefined
+      open = mayJoin ? run : undefined
     }
   }
   return runs
 }
 
-/** As a step of a pipeline that the client has begun. All are of one queue. */
+/** Nothing but a name and data. */
+export function isPlain({ key, json }: BareJob): boolean {
+  return key === null && json.opts === PLAIN
+}
+
+/** As a step of a pipeline that the client has begun. All are plain, and of one queue. */
 export function addMany(
   connection: Connection,
   steps: ChainableCommander,
   jobs: readonly BareJob[],
 ): void {
-  const { client, names } = connection
+  ADD_MANY.add(connection.client, steps, keysOf(connection), argsOf(connection, jobs))
+}
+
+/** The same, at once. */
+export function addManyNow(
+  connection: Connection,
+  jobs: readonly BareJob[],
+): Promise<readonly AddedOne[]> {
+  return ADD_MANY.run(connection.client, keysOf(connection), argsOf(connection, jobs))
+}
+
+/** Only one, by which a cluster finds the node: names that are made there cost less than names that are sent. */
+function keysOf({ names }: Connection): readonly string[] {
+  return [names.ids]
+}
+
+function argsOf({ names }: Connection, jobs: readonly BareJob[]): (string | number)[] {
   const queue = jobs[0]?.queue ?? ''
-  const { keys } = connection.queue(queue)
-  const each = jobs.flatMap(({ id, json }) => [id, json.name, json.timestamp, json.data])
-  ADD_MANY.add(
-    client,
-    steps,
-    [...KEYS.map((name) => keys[name] ?? ''), names.ids],
-    [names.job(queue, ''), queue, PLAIN.attempts, ...each],
-  )
+  const args: (string | number)[] = [names.job(queue, ''), queue, PLAIN.attempts]
+  for (const { id, json } of jobs) args.push(id, json.name, json.timestamp, json.data)
+  return args
 }

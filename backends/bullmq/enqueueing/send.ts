@@ -1,8 +1,9 @@
 import type { Connection } from '../connection'
 import type { Wakeup } from '../../../lib/store'
-import { addMany, type AddedOne, runsOf } from './add-many'
+import { addMany, type AddedOne, isPlain, runsOf } from './add-many'
 import { addCall, type Call, callOn } from './add-script'
 import type { BareJob, NewJob } from './new-job'
+import { addBesideOthers } from './side-by-side'
 import { toldWith, toldWithOne } from './told'
 
 /** Jobs in one round trip. */
@@ -53,12 +54,13 @@ function answersOf(run: readonly BareJob[], reply: [Error | null, unknown] | und
   )
 }
 
-/** In this turn, so that what is sent before it comes before it. */
+/** In this turn, so that what is sent before it comes before it; a plain one at its end. */
 export function sendOne(connection: Connection, job: NewJob): Promise<string> {
   return called(connection, job, toldWithOne(connection, job))
 }
 
 function called(connection: Connection, job: BareJob, wakeup: Wakeup | undefined): Promise<string> {
+  if (!wakeup && isPlain(job)) return addBesideOthers(connection, job)
   const call = callFor(connection, job, wakeup)
   return callOn(connection.client, call)
 }

@@ -22,11 +22,10 @@ const ATTEMPTS = 100
 export async function addRelayed(
   connection: Connection,
   rows: readonly ClaimedRow[],
-  keys: ReadonlyMap<string, string>,
   alias: string,
 ): Promise<ReadonlyMap<ClaimedRow, unknown>> {
   const refused = new Map<ClaimedRow, unknown>()
-  const jobs = rows.map((row) => relayedJob(connection.names, row, keys.get(row.key)))
+  const jobs = rows.map((row) => relayedJob(connection.names, row))
   if (jobs.length === 0) return refused
   const answers = await sendTelling(connection, jobs, toldWith(jobs))
   for (const job of jobs) keepErrors(connection, job)

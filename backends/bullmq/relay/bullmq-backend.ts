@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm'
 import type { BackendSettings, CountQuery, ListQuery, Problem } from '../../../lib/backend'
+import type { Browser } from '../../../lib/browser'
 import { inTime, NoAnswer } from '../../../lib/clock'
 import { OneClass } from '../../../lib/copies/one-per-process'
 import { isA } from '../../../lib/errors/error-record'
@@ -20,10 +21,12 @@ import { valuesOf } from '../../database/row'
 import { RedisBackend } from '../backend'
 import { isAway } from '../clients/away'
 import { Moves } from './moves'
+import { enqueueOutside } from './outside'
 import { Relay, RELAY_LEASE_SECONDS } from './relay'
 import type { RunningRelay } from './running-relay'
 import type * as relayTable from './table'
 import { standingIn, standsFor } from './stands-for'
+import { withWaiting } from './waiting/queues'
 import { withRelay } from './with-relay'
 
 const HOUR_MS = 60 * 60_000
@@ -38,6 +41,7 @@ const PATIENCE_MS = 1_000
 export class BullMQBackend extends RedisBackend {
   override readonly joinsTransactions: boolean
   readonly #table: relayTable.RelayTable | undefined
+  #hasRelay = false
 
   constructor(alias: string, settings: BackendSettings) {
     super(alias, settings)
@@ -50,12 +54,18 @@ export class BullMQBackend extends RedisBackend {
   }
 
   override async enqueue(order: Order): Promise<TaskResult<unknown>> {
-    if (!(await this.#takes([order]))) return super.enqueue(order)
-    return (await this.#enqueueRows([order]))[0] as TaskResult<unknown>
+    if (!this.#table) return super.enqueue(order)
+    const isJoining = await this.#takes([order])
+    if (!isJoining && order.key === null) return super.enqueue(order)
+    const [result] = await (isJoining ? this.#enqueueRows([order]) : this.#enqueueKeyed([order]))
+    return result as TaskResult<unknown>
   }
 
   override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
-    return (await this.#takes(orders)) ? this.#enqueueRows(orders) : super.enqueueMany(orders)
+    if (!this.#table) return super.enqueueMany(orders)
+    if (await this.#takes(orders)) return this.#enqueueRows(orders)
+    const isKeyed = orders.some(({ key }) => key !== null)
+    return isKeyed ? this.#enqueueKeyed(orders) : super.enqueueMany(orders)
   }
 
   /** @throws NotSupportedError in a transaction. */
@@ -97,8 +107,17 @@ export class BullMQBackend extends RedisBackend {
   }
 
   override async check(): Promise<Problem[]> {
-    const [ofRedis, ofTable] = await Promise.all([super.check(), this.#table?.check() ?? []])
+    const [ofRedis, ofTable] = await Promise.all([
+      super.check(),
+      this.#table?.check(() => this.#hasRelay) ?? [],
+    ])
     return [...ofRedis, ...ofTable]
+  }
+
+  override async openBrowser(): Promise<Browser> {
+    const browser = await super.openBrowser()
+    const table = this.#table
+    return table ? withWaiting(browser, () => table.openBrowser()) : browser
   }
 
   override isAway(error: unknown): boolean {
@@ -119,11 +138,13 @@ export class BullMQBackend extends RedisBackend {
   relay(wakeup?: (wakeup: Wakeup) => void): RunningRelay {
     const table = this.#rows
     const { alias } = this
+    this.#hasRelay = true
     return new Relay({
       alias,
       queues: this.settings.queues,
       open: (wakeup) => table.open({ leaseSeconds: RELAY_LEASE_SECONDS, wakeup }),
-      moves: new Moves(() => this.connected(), alias, wakeup),
+      held: () => table.held(),
+      moves: new Moves((work) => this.within(work), alias, wakeup),
     })
   }
 
@@ -147,6 +168,13 @@ export class BullMQBackend extends RedisBackend {
         throw error
       })
       return row && new TaskResult(this, () => valuesOf(row), undefined, true)
+    })
+  }
+
+  #enqueueKeyed(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
+    return enqueueOutside(this.#rows, orders, async (left) => {
+      const [first, ...others] = left
+      return first && others.length === 0 ? [await super.enqueue(first)] : super.enqueueMany(left)
     })
   }
 

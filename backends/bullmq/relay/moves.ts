@@ -2,7 +2,6 @@ import { clock } from '../../../lib/clock'
 import { recordOf } from '../../../lib/errors/error-record'
 import { MalformedRowError, NotSupportedError } from '../../../lib/errors/errors'
 import { TaskCancelled } from '../../../lib/errors/run-errors'
-import { tasks } from '../../../lib/registry'
 import type { ClaimedRow, Held, Outcome, Wakeup } from '../../../lib/store'
 import type { Movable } from '../../database/moving/movable'
 import type { Connection } from '../connection'
@@ -15,31 +14,38 @@ export interface Moved {
   readonly failed: readonly Outcome[]
 }
 
-export interface Moving extends Pick<Movable, 'uniqueKeys'> {
+export interface Moving extends Pick<Movable, 'freeKeys'> {
   /** On our clock: from then on the rows may be another relay's. */
   readonly until: number
 }
 
+/** Asks Redis, and keeps the process alive meanwhile. */
+export type Within = <T>(work: (connection: Connection) => Promise<T>) => Promise<T>
+
 /** How claimed rows get into Redis. */
 export class Moves {
-  readonly #connection: () => Connection
+  readonly #within: Within
   readonly #alias: string
   readonly #wakeup: ((wakeup: Wakeup) => void) | undefined
 
   /** `wakeup`: of the worker beside which the relay runs. */
-  constructor(connection: () => Connection, alias: string, wakeup?: (wakeup: Wakeup) => void) {
+  constructor(within: Within, alias: string, wakeup?: (wakeup: Wakeup) => void) {
     this.#alias = alias
-    this.#connection = connection
+    this.#within = within
     this.#wakeup = wakeup
   }
 
   /** @throws if Redis does not answer. */
   async ping(): Promise<void> {
-    await this.#connection().client.ping()
+    await this.#within(({ client }) => client.ping())
   }
 
-  /** One round trip. @throws if Redis takes nothing at present; some of the rows may be there all the same. */
-  async move(rows: readonly ClaimedRow[], { until, uniqueKeys }: Moving): Promise<Moved> {
+  /**
+   * One round trip.
+   *
+   * @throws if Redis takes nothing at present; some of the rows may be there all the same.
+   */
+  async move(rows: readonly ClaimedRow[], { freeKeys, until }: Moving): Promise<Moved> {
     const failed: Outcome[] = []
     const sound: ClaimedRow[] = []
     for (const row of rows) {
@@ -47,24 +53,18 @@ export class Moves {
       if (error === undefined) sound.push(row)
       else failed.push(failedOf(row, error))
     }
-    const keyed = sound.filter(mayThrottle)
-    const keys = keyed.length > 0 ? await uniqueKeys(keyed) : NO_KEYS
+    // From here on Redis keeps them: a task may be over there before its row is deleted.
+    const keyed = sound.filter(({ options }) => 'uniqueKey' in options)
+    if (keyed.length > 0) await freeKeys(keyed)
     // They may be another relay's by now, be run and deleted, and must not be added again.
     if (clock.now() > until) throw new Error('the claim took too long')
-    const refused = await addRelayed(this.#connection(), sound, keys, this.#alias)
+    const refused = await this.#within((connection) => addRelayed(connection, sound, this.#alias))
     for (const [row, error] of refused) failed.push(failedOf(row, error))
     const there = sound.filter((row) => !refused.has(row))
     for (const queue of new Set(there.map(({ values }) => values.queueName)))
       this.#wakeup?.({ what: 'ready', queue })
     return { there, failed }
   }
-}
-
-const NO_KEYS: ReadonlyMap<string, string> = new Map()
-
-/** Whether its key may be one of a throttle, of which its options say nothing. */
-function mayThrottle({ values }: ClaimedRow): boolean {
-  return tasks.find(values.taskName)?.throttle !== null
 }
 
 /** What becomes of a row whose relay was lost: it moves again, as often as that takes. */

@@ -12,6 +12,8 @@ import type { RunningRelay } from './running-relay'
 const BATCH = 250
 /** Seconds for which a relay holds rows: those of one that was lost move that much later. */
 export const RELAY_LEASE_SECONDS = 10
+/** For so many ms a drain waits for what others hold: by then the rows of a lost relay are free. */
+const HELD_MS = (RELAY_LEASE_SECONDS + 2) * 1_000
 /** Time in ms between two looks for rows of lost relays. */
 const RESCUE_MS = 5_000
 /** Pauses in ms between two looks: at first, since a wake-up may come before its commit, and at most. */
@@ -32,6 +34,8 @@ export interface RelaySettings {
   readonly queues: readonly string[]
   /** Opens the table. `wakeup` is called when there may be rows. */
   open(wakeup: (wakeup: Wakeup) => void): Promise<Movable>
+  /** How many rows relays hold at this moment. */
+  held(): Promise<number>
   readonly moves: Moves
 }
 
@@ -90,9 +94,18 @@ export class Relay implements RunningRelay {
     await this.close().catch(() => {})
   }
 
-  async drain(signal: AbortSignal): Promise<void> {
+  async drain(signal: AbortSignal): Promise<number> {
+    let until: number | undefined
     try {
-      while (!signal.aborted && (await this.#round()) > 0);
+      for (;;) {
+        while (!signal.aborted && (await this.#round()) > 0);
+        const held = signal.aborted ? 0 : await this.#settings.held()
+        if (held === 0 || clock.now() >= (until ?? Number.POSITIVE_INFINITY)) return held
+        if (until === undefined) this.#tellHeld(held)
+        until ??= clock.now() + HELD_MS
+        await this.#rest(varied(LONGEST_PAUSE_MS), signal)
+        this.#rescueAt = clock.now()
+      }
     } finally {
       await this.close()
     }
@@ -113,7 +126,7 @@ export class Relay implements RunningRelay {
     const { moves, queues } = this.#settings
     // Rows are not claimed for nothing.
     if (this.#failures > 0) await moves.ping()
-    const { store, ...rows } = await this.#movable()
+    const { store, remove, ...rows } = await this.#movable()
     if (clock.now() >= this.#rescueAt) {
       await store.rescue(afterLoss)
       this.#rescueAt = clock.now() + varied(RESCUE_MS)
@@ -130,7 +143,7 @@ export class Relay implements RunningRelay {
         throw error
       })
     this.#limit = Math.min(BATCH, this.#limit * 2)
-    await Promise.all([rows.remove(there), failed.length > 0 && store.exchange(failed, 0, filter)])
+    await Promise.all([remove(there), failed.length > 0 && store.exchange(failed, 0, filter)])
     this.#moved += there.length
     this.#tell(claimed)
     return claimed.length
@@ -150,6 +163,12 @@ export class Relay implements RunningRelay {
 
   #tell(claimed: readonly ClaimedRow[]): void {
     log.debug(`Relay of TASKS.${this.#settings.alias}: ${claimed.length} task(s) taken to Redis`)
+  }
+
+  #tellHeld(held: number): void {
+    log.info(
+      `Relay of TASKS.${this.#settings.alias}: waits for ${held} task(s) that another relay holds, or held when it was killed, for ${HELD_MS / 1000} s at most`,
+    )
   }
 
   /** Opened when it is needed: the database may be away when a worker of Redis starts. */

@@ -1,7 +1,7 @@
+import { isRecord } from '../../../lib/errors/option-checks'
 import type { TaskKey } from '../../../lib/order'
-import { tasks } from '../../../lib/registry'
 import type { ClaimedRow } from '../../../lib/store'
-import { storedKey, userKey } from '../../keys'
+import { storedKey } from '../../keys'
 import { type BareJob, KEY_MS } from '../enqueueing/new-job'
 import { dataOf } from '../job'
 import { bullPriority, type Names } from '../names'
@@ -13,8 +13,7 @@ export interface RelayedJob extends BareJob {
   readonly argsKwargs: string
 }
 
-/** `key`: of the row, as the column has it. */
-export function relayedJob(names: Names, row: ClaimedRow, key: string | undefined): RelayedJob {
+export function relayedJob(names: Names, row: ClaimedRow): RelayedJob {
   const { values, options } = row
   const { id, args, kwargs, priority, queueName, taskName, enqueuedAt, runAfter } = values
   const argsKwargs = JSON.stringify({ args, kwargs })
@@ -22,7 +21,7 @@ export function relayedJob(names: Names, row: ClaimedRow, key: string | undefine
   const timestamp = enqueuedAt?.getTime() ?? Date.now()
   const delay = runAfter ? runAfter.getTime() - timestamp || -1 : 0
   const urgency = bullPriority(priority)
-  const taskKey = keyOf(row, key)
+  const taskKey = keyOf(options)
   const stored = storedKey(taskKey)
   return {
     id,
@@ -48,12 +47,9 @@ export function relayedJob(names: Names, row: ClaimedRow, key: string | undefine
 }
 
 /** One of a debounce was free when the row was claimed: its time is over. */
-function keyOf({ values, options }: ClaimedRow, key: string | undefined): TaskKey | null {
-  const unique = options['uniqueKey']
-  if (typeof unique === 'string') return { kind: 'unique', key: unique }
-  const throttle = key && storedKey({ kind: 'throttle', key: userKey(key), every: 0 }) === key
-  if (!throttle) return null
-  // Unknown here: it was asked about when it was enqueued.
-  const every = tasks.find(values.taskName)?.throttle?.every ?? 0
-  return { kind: 'throttle', key: userKey(key), every }
+function keyOf({ uniqueKey, throttle }: ClaimedRow['options']): TaskKey | null {
+  if (typeof uniqueKey === 'string') return { kind: 'unique', key: uniqueKey }
+  const { key, every } = isRecord(throttle) ? throttle : {}
+  if (typeof key !== 'string' || typeof every !== 'number') return null
+  return { kind: 'throttle', key, every }
 }

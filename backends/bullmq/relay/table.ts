@@ -1,15 +1,21 @@
 import type { DataSource, EntityManager } from 'typeorm'
 import type { CountQuery, ListQuery, Problem, TaskBackend } from '../../../lib/backend'
-import { clock } from '../../../lib/clock'
-import { ResultNotFoundError } from '../../../lib/errors/errors'
+import type { Browser, QueueState } from '../../../lib/browser'
+import { ListBrowser } from '../../../lib/browsing/list-browser'
+import { clock, inTime, NoAnswer } from '../../../lib/clock'
+import { isA } from '../../../lib/errors/error-record'
+import { DataSourceError, NotSupportedError, ResultNotFoundError } from '../../../lib/errors/errors'
 import type { Order } from '../../../lib/order'
-import type { TaskResult } from '../../../lib/result'
+import { TaskResult } from '../../../lib/result'
 import type { Counts } from '../../../lib/row/record'
 import { DatabaseBackend } from '../../database/backend'
+import { type KeyedCall, keepersOf } from './waiting/keepers'
 import { type Movable, openMovable } from '../../database/moving/movable'
 import { type DataSourceOption, placeOf } from '../../database/place'
+import { type RawRow, valuesOf } from '../../database/row'
 import type { StoreOptions } from '../../../lib/store'
-import { asWaiting } from './as-waiting'
+import { asWaiting } from './waiting/as-waiting'
+import { waitingProblems } from './waiting/check'
 import { isJoining } from './joined'
 
 type Result = TaskResult<unknown>
@@ -17,6 +23,8 @@ type Result = TaskResult<unknown>
 /** How long in ms a cancel waits for a row that is on its way to Redis, and between two looks. */
 const PATIENCE_MS = 20_000
 const LOOK_MS = 20
+/** How long in ms an enqueue outside of a transaction waits for the database, to learn who has a key. */
+const SOON_MS = 1_000
 
 /**
  * The rows of a backend on Redis that wait in the app's database for the relay. Each verb takes the same one of Redis (`ask`): what
@@ -51,6 +59,25 @@ export class RelayTable {
     )
     const written = await this.#rows.enqueueMany(orders.filter((_, i) => !found[i]))
     return found.flatMap((each) => each || (written.shift() ?? []))
+  }
+
+  /**
+   * Rows that keep calls outside of a transaction from being enqueued. Of a database that is away, or slow, it is not known: the
+   * relay finds out as the row moves.
+   */
+  async standing(orders: readonly Order[]): Promise<ReadonlyMap<Order, Result>> {
+    const calls = orders.filter(isAskedInRedis)
+    if (calls.length === 0) return new Map()
+    const rows = await inTime(this.#keepersOf(calls), SOON_MS).catch((error: unknown) => {
+      if (isA(error, NoAnswer) || isA(error, DataSourceError) || this.isAway(error)) return []
+      throw error
+    })
+    return new Map([...rows].map(([order, row]) => [order, this.#duplicate(row)]))
+  }
+
+  /** A debounce is one of the rows alone: in Redis a call would postpone what waits there, though the transaction may roll back. */
+  debounce(orders: readonly Order[]): Promise<Result[]> {
+    return this.#rows.enqueueMany(orders)
   }
 
   /** It may move between two looks. While Redis is away, a row that waits is known. `ask` also knows what stands for a row. */
@@ -121,8 +148,28 @@ export class RelayTable {
     return this.#rows.dataSource()
   }
 
-  check(): Promise<Problem[]> {
-    return this.#rows.check()
+  /** `hasRelay`: whether this process has a relay, which is about to take what waits. */
+  async check(hasRelay: () => boolean): Promise<Problem[]> {
+    const problems = await this.#rows.check()
+    if (hasRelay() || problems.some(({ level }) => level === 'error')) return problems
+    // A look that cannot be had is left out.
+    const queues = await this.#queues().catch(() => [])
+    return [...problems, ...waitingProblems(this.#owner.alias, queues)]
+  }
+
+  /** Of the rows alone. */
+  async openBrowser(): Promise<Browser> {
+    try {
+      return await this.#rows.openBrowser()
+    } catch (error) {
+      if (error instanceof NotSupportedError) return new ListBrowser(this.#rows)
+      throw error
+    }
+  }
+
+  /** How many rows relays hold at this moment. */
+  async held(): Promise<number> {
+    return (await this.#rows.counts({ everyBackend: false })).RUNNING
   }
 
   isAway(error: unknown): boolean {
@@ -132,6 +179,24 @@ export class RelayTable {
   /** For the relay. @throws DataSourceError or DatabaseError if the table cannot be used. */
   async open(options: Omit<StoreOptions, 'manager'>): Promise<Movable> {
     return openMovable(await placeOf(this.#option, this.#owner.alias), this.#owner.alias, options)
+  }
+
+  async #keepersOf(calls: readonly KeyedCall[]): Promise<ReadonlyMap<Order, RawRow>> {
+    const { alias } = this.#owner
+    return keepersOf(await placeOf(this.#option, alias), alias, calls)
+  }
+
+  #duplicate(row: RawRow): Result {
+    return asWaiting(this.#owner, new TaskResult(this.#owner, () => valuesOf(row), undefined, true))
+  }
+
+  async #queues(): Promise<readonly QueueState[]> {
+    const browser = await this.openBrowser()
+    try {
+      return await browser.queues()
+    } finally {
+      await browser.close()
+    }
   }
 
   async #find(id: string, manager?: EntityManager): Promise<Result | undefined> {
@@ -154,7 +219,7 @@ export class RelayTable {
   }
 }
 
-/** A debounce is one of the rows alone: in Redis a call would postpone what waits there, though the transaction may roll back. */
-function isAskedInRedis({ key }: Order): boolean {
-  return key?.kind === 'unique' || key?.kind === 'throttle'
+/** A debounce is one of the rows alone. */
+function isAskedInRedis(order: Order): order is KeyedCall {
+  return order.key?.kind === 'unique' || order.key?.kind === 'throttle'
 }

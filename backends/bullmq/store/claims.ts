@@ -1,5 +1,6 @@
 import type { ClaimedRow, ClaimFilter } from '../../../lib/store'
 import { type ClaimedRaw, claimedRow } from '../../database/row'
+import { rebuild } from '../changes/retried-by-others'
 import type { Connection } from '../connection'
 import { claimedRawOf, FIELD, type Job } from '../job'
 import { freeKey } from '../unique-keys'
@@ -7,6 +8,7 @@ import { fieldsOf } from '../read'
 import { Script, UNPACKED } from '../script'
 import type { RedisFlows } from '../flows/store-flows'
 import { type HeldJobs, tokenOf } from './held-jobs'
+import { isOfTasks, type OthersJobs } from './others-jobs'
 
 const CLAIM_KEYS =
   'wait active prioritized events stalled limiter delayed paused meta pc marker'.split(' ')
@@ -14,6 +16,10 @@ const KEYS_OF_CLAIM = CLAIM_KEYS.length
 
 /** The most jobs of one script: Redis does nothing else meanwhile. */
 const PORTION = 100
+/** The most bytes that one claim takes, but for the last job of each script: jobs are claimed by their number, but fill memory by their size. */
+const MOST_BYTES = 16 * 1024 * 1024
+/** How often a claim looks on that has found jobs of other programs alone. */
+const MOST_ROUNDS = 100
 
 /** What a claim of several jobs came to. */
 export interface Claimed {
@@ -24,26 +30,27 @@ export interface Claimed {
 
 /**
  * BullMQ's own script for a claim, as often as there are jobs and room: from the first queue, then from the next. Each of
- * them has a token of its own. Gives the places of queues and tokens, and the hashes of jobs.
+ * them has a token of its own. It ends once the jobs have so many bytes. Gives the places of queues and tokens, and the hashes of jobs.
  */
 const CLAIM = new Script<Answer[]>(
   'claim',
   (bullMQ) => `${UNPACKED}
-local function claim(KEYS, ARGV)
-${bullMQ('moveToActive')}
-end
+local claim = ${bullMQ('moveToActive')}
 local limit, now, lease, worker, store, from = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
+local room = tonumber(ARGV[7])
 local options = { lockDuration = lease, name = worker }
 local found = {}
-for at = 7, #ARGV do
-  local queue = at - 7
+for at = 8, #ARGV do
+  local queue = at - 8
   local args = { ARGV[at], now, options }
   local keys = { unpack(KEYS, queue * ${KEYS_OF_CLAIM} + 1, (queue + 1) * ${KEYS_OF_CLAIM}) }
-  while #found < limit do
+  while #found < limit and room > 0 do
     options.token = store .. ':' .. string.format('%.0f', from + #found)
     local answer = claim(keys, args)
-    if type(answer[1]) ~= 'table' then break end
-    found[#found + 1] = { queue, answer[2], answer[1] }
+    local fields = answer[1]
+    if type(fields) ~= 'table' then break end
+    found[#found + 1] = { queue, answer[2], fields }
+    for i = 2, #fields, 2 do room = room - #fields[i] end
   end
 end
 return found`,
@@ -62,6 +69,16 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 return redis.call('HDEL', KEYS[1], '${FIELD.cancel}')`,
 )
 
+interface Room {
+  readonly limit: number
+  readonly bytes: number
+}
+
+interface Taken extends Claimed {
+  /** How many jobs of other programs were in the way. */
+  readonly left: number
+}
+
 /** Takes jobs, by BullMQ's script for that. */
 export class Claims {
   readonly #connection: Connection
@@ -69,32 +86,45 @@ export class Claims {
   readonly #queueNames: readonly string[]
   readonly #held: HeldJobs
   readonly #flows: RedisFlows
+  readonly #others: OthersJobs
 
   constructor(
     connection: Connection,
     { alias, queues }: { readonly alias: string; readonly queues: readonly string[] },
-    held: HeldJobs,
-    flows: RedisFlows,
+    { held, flows, others }: { held: HeldJobs; flows: RedisFlows; others: OthersJobs },
   ) {
     this.#connection = connection
     this.#alias = alias
     this.#queueNames = queues
     this.#held = held
     this.#flows = flows
+    this.#others = others
   }
 
-  /** One round trip. Rejects if nothing came of it. */
+  /** One round trip, but where jobs of other programs come first. Rejects if nothing came of it. */
   async take(limit: number, filter: ClaimFilter): Promise<Claimed> {
     const queues = this.#wanted(filter)
     if (limit <= 0 || queues.length === 0) return { rows: [], failures: [] }
-    const portions = Array.from({ length: Math.ceil(limit / PORTION) }, (_, i) =>
-      this.#portion(Math.min(PORTION, limit - i * PORTION), queues, filter.workerId),
+    for (let round = 1; ; round++) {
+      const { rows, failures, left } = await this.#takeOnce(limit, queues, filter.workerId)
+      if (rows.length === 0 && failures.length > 0) throw failures[0]
+      // Else the worker would take the queue for empty, and come back after its interval.
+      if (rows.length > 0 || left === 0 || round === MOST_ROUNDS) return { rows, failures }
+    }
+  }
+
+  async #takeOnce(limit: number, queues: readonly string[], worker: string): Promise<Taken> {
+    const count = Math.ceil(limit / PORTION)
+    const bytes = Math.ceil(MOST_BYTES / count)
+    const portions = Array.from({ length: count }, (_, i) =>
+      this.#portion({ limit: Math.min(PORTION, limit - i * PORTION), bytes }, queues, worker),
     )
     const answers = await Promise.all(portions)
-    const rows = answers.flatMap((each) => each.rows)
-    const failures = answers.flatMap((each) => each.failures)
-    if (rows.length === 0 && failures.length > 0) throw failures[0]
-    return { rows, failures }
+    return {
+      rows: answers.flatMap((each) => each.rows),
+      failures: answers.flatMap((each) => each.failures),
+      left: answers.reduce((sum, each) => sum + each.left, 0),
+    }
   }
 
   /** Queues of BullMQ, in the order in which they are asked: all urgent ones come first. */
@@ -107,7 +137,11 @@ export class Claims {
     return [...pairs.map(([urgent]) => urgent), ...pairs.map(([, usual]) => usual)]
   }
 
-  async #portion(limit: number, queues: readonly string[], worker: string): Promise<Claimed> {
+  async #portion(
+    { limit, bytes }: Room,
+    queues: readonly string[],
+    worker: string,
+  ): Promise<Taken> {
     const { client, names, leaseMs } = this.#connection
     const prefixes = queues.map((queue) => names.job(queue, ''))
     const tokens = this.#held.newTokens(limit)
@@ -115,7 +149,7 @@ export class Claims {
       const found = await CLAIM.run(
         client,
         queues.flatMap((queue) => this.#keysOf(queue)),
-        [limit, Date.now(), leaseMs, worker, tokens.storeId, tokens.from, ...prefixes],
+        [limit, Date.now(), leaseMs, worker, tokens.storeId, tokens.from, bytes, ...prefixes],
       )
       const all = await Promise.allSettled(
         found.map(([at, id, fields], i) => {
@@ -124,12 +158,11 @@ export class Claims {
           return this.#claimed(job, tokenOf(tokens, i))
         }),
       )
-      return {
-        rows: all.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
-        failures: all.flatMap((each) => (each.status === 'rejected' ? [each.reason] : [])),
-      }
+      const rows = all.flatMap((each) => (each.status === 'fulfilled' && each.value) || [])
+      const failures = all.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+      return { rows, failures, left: all.length - rows.length - failures.length }
     } catch (error) {
-      return { rows: [], failures: [error] }
+      return { rows: [], failures: [error], left: 0 }
     } finally {
       this.#held.answered(tokens)
     }
@@ -147,9 +180,11 @@ export class Claims {
     void FORGET_CANCEL.run(client, [key, `${key}:lock`], [token]).catch(() => {})
   }
 
-  /** Where a flow's values cannot be read, nobody holds the job, which is then given back. */
-  async #claimed(job: Job, token: string): Promise<ClaimedRow> {
+  /** Undefined for a job of another program, which is left alone. Where a flow's values cannot be read, nobody holds the job, which is then given back. */
+  async #claimed(job: Job, token: string): Promise<ClaimedRow | undefined> {
+    if (!isOfTasks(job) && (await this.#others.leave(job, token))) return undefined
     if (job.fields[FIELD.cancel] !== undefined) this.#forgetCancel(job, token)
+    if (job.fields[FIELD.error] !== undefined) rebuild(this.#connection, job, token)
     const raw = claimedRawOf(job, this.#alias)
     // Most have none: then nothing is awaited.
     return this.#hold(job, raw.options === null ? raw : await this.#flows.filled(raw), token)

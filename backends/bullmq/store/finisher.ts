@@ -19,9 +19,7 @@ export interface Ending {
 const FINISH = new Script<(number | string)[]>(
   'finish',
   (bullMQ) => `${UNPACKED}
-local function finish(KEYS, ARGV)
-${bullMQ('moveToFinished')}
-end
+local finish = ${bullMQ('moveToFinished')}
 local queue, now = ARGV[1], ARGV[2]
 local keys = { unpack(KEYS, 1, 10) }
 keys[14] = KEYS[11]

@@ -1,13 +1,16 @@
 import { CANCELLED } from '../../../lib/errors/error-record'
 import { workersAfter } from '../../../lib/errors/history'
+import { OutcomeRefused } from '../../../lib/errors/run-errors'
 import type { Outcome, OutcomeAnswer } from '../../../lib/store'
 import type { Connection } from '../connection'
+import { isAway } from '../clients/away'
+import { isTooLarge } from '../errors'
 import { FIELD, rawOf } from '../job'
 import { jobIn } from '../read'
 import { freeKey } from '../unique-keys'
 import { stands } from '../../memory/row'
 import { failureOf } from '../changes/failure'
-import { Finisher } from './finisher'
+import { CarefulFinisher } from './careful-finisher'
 import { cancelledToken, type HeldJob, type HeldJobs } from './held-jobs'
 import type { Holding } from './holding'
 
@@ -24,22 +27,25 @@ export class Outcomes {
   readonly #alias: string
   readonly #held: HeldJobs
   readonly #holding: Holding
-  readonly #finisher: Finisher
+  readonly #finisher: CarefulFinisher
 
   constructor(connection: Connection, alias: string, held: HeldJobs, holding: Holding) {
     this.#connection = connection
     this.#alias = alias
     this.#held = held
     this.#holding = holding
-    this.#finisher = new Finisher(connection)
+    this.#finisher = new CarefulFinisher(connection)
   }
 
   /** What could not be answered may have been written: handed in again, it is answered as kept. */
   async write(outcomes: readonly Outcome[]): Promise<OutcomeAnswer[]> {
     const all = await Promise.allSettled(outcomes.map((outcome) => this.#answer(outcome)))
+    const isAnyAnswered = all.some(({ status }) => status === 'fulfilled')
     return all.map((each) => {
-      if (each.status === 'rejected') throw each.reason
-      return each.value
+      if (each.status === 'fulfilled') return each.value
+      // Redis has closed the connection upon another one that it refuses.
+      if (isAnyAnswered && isAway(each.reason)) return 'later'
+      throw each.reason
     })
   }
 
@@ -51,7 +57,19 @@ export class Outcomes {
     return false
   }
 
+  /** One that Redis refuses is FAILED in its place: handed in again it would be refused again. */
   async #answer(outcome: Outcome): Promise<OutcomeAnswer> {
+    try {
+      return await this.#stored(outcome)
+    } catch (error) {
+      if (!isTooLarge(error)) throw error
+      const failed = inPlaceOf(outcome, error)
+      const answer = await this.#stored(failed)
+      return answer === 'kept' ? failed : answer
+    }
+  }
+
+  async #stored(outcome: Outcome): Promise<'kept' | 'refused'> {
     const job = this.#held.get(outcome) ?? (await this.#holding.adopt(outcome))
     if (job && ((await this.end(outcome, job)) || (await this.#endLate(outcome, job)))) {
       this.#held.delete(outcome)
@@ -92,7 +110,14 @@ export class Outcomes {
       })
     }
     const { failedReason: value, stacktrace, error } = failureOf(outcome.error)
-    const fields = { [FIELD.error]: error, stacktrace, ...progressOf(outcome) }
+    const fields = {
+      [FIELD.error]: error,
+      // A dashboard of BullMQ may put it back: then the next claim takes the place of this one.
+      [FIELD.workers]: JSON.stringify(job.workerIds),
+      [FIELD.until]: String(job.claims),
+      stacktrace,
+      ...progressOf(outcome),
+    }
     return this.#finisher.end(queue, { id, token, target: 'failed', value, fields })
   }
 
@@ -124,6 +149,20 @@ export class Outcomes {
   async #look({ key }: Outcome, job: HeldJob | undefined): ReturnType<typeof jobIn> {
     if (job) return jobIn(this.#connection, job.queue, key)
     return this.#holding.find(key)
+  }
+}
+
+function inPlaceOf({ key, claims }: Outcome, error: unknown): Outcome {
+  const reason = error instanceof Error ? error.message.split('\n')[0] : String(error)
+  const { name, message } = new OutcomeRefused(
+    `Redis takes no value as large as this one, ${reason}`,
+  )
+  const traceback = `${name}: ${message}\n`
+  return {
+    key,
+    claims,
+    status: 'FAILED',
+    error: { exceptionClassPath: `typeorm_tasks.${name}`, traceback },
   }
 }
 

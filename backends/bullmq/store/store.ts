@@ -22,10 +22,12 @@ import { RedisFlows } from '../flows/store-flows'
 import { Claims } from './claims'
 import { HeldJobs } from './held-jobs'
 import { Holding, type Renewal } from './holding'
+import { OthersJobs } from './others-jobs'
 import { Outcomes } from './outcomes'
 import { keptOf } from './kept'
-import { pruneJobs } from './prune'
+import { Pruner } from './prune'
 import { rescueJobs } from './rescue'
+import { sweepIds } from './sweep'
 import { Workers } from './workers'
 
 export interface BullMQStoreSettings {
@@ -52,8 +54,10 @@ export class BullMQStore implements Store {
   readonly #flows: RedisFlows
   readonly #held: HeldJobs
   readonly #holding: Holding
+  readonly #others: OthersJobs
   readonly #claims: Claims
   readonly #outcomes: Outcomes
+  readonly #pruner: Pruner
 
   constructor(connection: Connection, settings: BullMQStoreSettings) {
     const { alias, queues, leaseSeconds, maxCrashes, pausedQueues } = settings
@@ -66,8 +70,16 @@ export class BullMQStore implements Store {
     this.#flows = new RedisFlows(connection, alias)
     this.#held = new HeldJobs(newId())
     this.#holding = new Holding(connection, queues, this.#leaseMs)
-    this.#claims = new Claims(connection, settings, this.#held, this.#flows)
+    this.#others = new OthersJobs(connection)
+    this.#claims = new Claims(connection, settings, {
+      held: this.#held,
+      flows: this.#flows,
+      others: this.#others,
+    })
     this.#outcomes = new Outcomes(connection, alias, this.#held, this.#holding)
+    this.#pruner = new Pruner(connection, queues, (queue, ids) =>
+      keptOf(connection, alias, queue, ids),
+    )
   }
 
   /** One round trip: both are sent in one turn. */
@@ -140,6 +152,7 @@ export class BullMQStore implements Store {
         held: this.#held,
         outcomes: this.#outcomes,
         holding: this.#holding,
+        others: this.#others,
       },
       judge,
     )
@@ -153,10 +166,10 @@ export class BullMQStore implements Store {
     return this.#flows.settleWaiting()
   }
 
-  prune(query: PruneQuery): Promise<number> {
-    return pruneJobs(this.#connection, this.#settings.queues, query, (queue, ids) =>
-      keptOf(this.#connection, this.#settings.alias, queue, ids),
-    )
+  async prune(query: PruneQuery): Promise<number> {
+    const deleted = await this.#pruner.prune(query)
+    await sweepIds(this.#connection, this.#settings.queues, query)
+    return deleted
   }
 
   async close(): Promise<void> {

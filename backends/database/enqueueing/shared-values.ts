@@ -1,6 +1,6 @@
 import { NO_DELAY, PARKED_UNTIL, utcText } from '../../../entities/formats'
 import { isPlain } from '../../../lib/row/flow-parts'
-import type { Order } from '../../../lib/order'
+import type { Order, TaskKey } from '../../../lib/order'
 import { isRecord } from '../../../lib/errors/option-checks'
 import { storedKey } from '../../keys'
 import type { SharedValues } from '../new-row'
@@ -29,9 +29,9 @@ export function sharedValues(
 }
 
 /**
- * What the worker must know of this enqueue, and a worker that takes over, though it may not know the task; and the unique key,
- * which a retry by hand takes again: its column is cleared when the task finishes. Of most members of a set it is nothing: a
- * claim reads it from their key (measured: a quarter of what a flow costs).
+ * What the worker must know of this enqueue, and a worker that takes over, though it may not know the task; the unique key, which
+ * a retry by hand takes again: its column is cleared when the task finishes; and the throttle, which whoever moves the row holds
+ * elsewhere. Of most members of a set it is nothing: a claim reads it from their key (measured: a quarter of what a flow costs).
  */
 function optionsOf({
   task: { overrides, policy },
@@ -43,12 +43,17 @@ function optionsOf({
   const own = {
     ...overrides,
     ...(policy.rerunAfterCrash ? {} : { rerunAfterCrash: false }),
-    ...(key?.kind === 'unique' ? { uniqueKey: key.key } : {}),
+    ...(key ? keyOptions(key) : {}),
     ...(slot ? { slot } : {}),
     ...(trace ? { trace } : {}),
   }
   const options = isEmpty(own) && isToldByKey(flow) ? own : { ...own, ...flowOptions(flow) }
   return isEmpty(options) ? null : JSON.stringify(options)
+}
+
+function keyOptions(key: TaskKey): object {
+  if (key.kind === 'unique') return { uniqueKey: key.key }
+  return key.kind === 'throttle' ? { throttle: { key: key.key, every: key.every } } : {}
 }
 
 function isEmpty(options: object): boolean {

@@ -1,6 +1,6 @@
-import type { TaskBackend } from '../../../lib/backend'
-import type { ResultValues } from '../../../lib/row/record'
-import { TaskResult } from '../../../lib/result'
+import type { TaskBackend } from '../../../../lib/backend'
+import type { ResultValues } from '../../../../lib/row/record'
+import { TaskResult } from '../../../../lib/result'
 
 /** A row of the table, to others: while the relay holds it, it is RUNNING there, and still waits. */
 export function asWaiting(backend: TaskBackend, result: TaskResult<unknown>): TaskResult<unknown> {
@@ -23,5 +23,5 @@ export function asWaiting(backend: TaskBackend, result: TaskResult<unknown>): Ta
     returnValue: null,
     progress: null,
   }
-  return new TaskResult(backend, values)
+  return new TaskResult(backend, values, undefined, result.isDuplicate)
 }

@@ -248,11 +248,8 @@ export abstract class TaskBackend {
 }
 
 /** What to tell somebody who would have a worker serve a backend whose tasks are those of others; nothing for one that has its own. */
-export function notServed({
-  constructor,
-  alias,
-  servedBy,
-}: TaskBackend): NotSupportedError | undefined {
+export function notServed(backend: TaskBackend): NotSupportedError | undefined {
+  const { constructor, alias, servedBy } = backend
   if (!servedBy) return undefined
   return new NotSupportedError(
     `TASKS.${alias} is ${constructor.name}, whose tasks are kept and run by ${servedBy.join(', ')}.`,

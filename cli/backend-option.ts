@@ -33,10 +33,25 @@ export function servedBackend(alias: string): TaskBackend {
   )
 }
 
-/** The backend that somebody asks about results: the one of the alias, else the first of TASKS that keeps rows for workers. */
+/**
+ * The backend that somebody asks about results: the one of the alias, else the first of TASKS that keeps rows for workers; if one
+ * stands on that one and others, all of them by it.
+ */
 export function browsedBackend(alias: string | undefined): TaskBackend {
   if (alias !== undefined) return backendOf(alias)
-  return backends.all().find(isServed) ?? backendOf('default')
+  const all = backends.all()
+  const first = all.find(isServed)
+  const whole = first && all.find(({ servedBy }) => servedBy?.includes(first.alias))
+  return whole ?? first ?? backendOf('default')
+}
+
+/** The same for one of their queues, which not each of them has. */
+export function backendWithQueue(alias: string | undefined, queue: string): TaskBackend {
+  const first = browsedBackend(alias)
+  const has = ({ settings: { queues } }: TaskBackend): boolean =>
+    queues.length === 0 || queues.includes(queue)
+  if (alias !== undefined || has(first)) return first
+  return browsedBackends(alias).find(has) ?? first
 }
 
 /** The backends whose rows are listed: the one of the alias, else all that keep rows for workers. */
@@ -48,7 +63,7 @@ export function browsedBackends(alias: string | undefined): TaskBackend[] {
 export async function isSound(backend: TaskBackend): Promise<boolean> {
   const problems = await backend.check()
   for (const problem of problems) {
-    if (problem.level === 'warning') log.warn(`${problem.message} ${problem.hint}`)
+    if (problem.level === 'warning') log.warn(problem.brief ?? `${problem.message} ${problem.hint}`)
     else tell(problemLines(problem))
   }
   return problems.every(({ level }) => level === 'warning')

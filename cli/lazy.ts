@@ -9,6 +9,8 @@ import type * as startWorker from '../lib/worker/start-worker'
 import type * as dashboard from './dashboard/serve'
 import type * as askHealth from './health/ask'
 import type * as probes from './health/probes'
+import type * as foundResult from './backends/found'
+import type * as places from './backends/places'
 import type * as exported from './app/exports'
 import type * as loadApp from './app/load-app'
 import type * as app from './app/nest-app'
@@ -39,6 +41,7 @@ export const late = {
   define: () => require('../lib/tasks/define') as typeof define,
   listWorkers: () => require('../backends/database/workers/list') as typeof listWorkers,
   exports: () => require('./app/exports') as typeof exported,
+  foundResult: () => require('./backends/found') as typeof foundResult,
   init: () => require('./init/init') as typeof init,
   initMigration: () => require('./init/migration') as typeof initMigration,
   loadedFiles: () => require('./process/loaded-files') as typeof loadedFiles,
@@ -46,6 +49,7 @@ export const late = {
   makemigrations: () => require('./migrations/makemigrations') as typeof makemigrations,
   noTasks: () => require('./app/no-tasks') as typeof noTasks,
   openedApp: () => require('./app/open-app') as typeof openedApp,
+  places: () => require('./backends/places') as typeof places,
   probes: () => require('./health/probes') as typeof probes,
   processes: () => require('./process/supervisor') as typeof processes,
   queueStates: () => require('./queues/states') as typeof queueStates,

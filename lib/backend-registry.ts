@@ -61,6 +61,16 @@ export function allBackends(): readonly TaskBackend[] {
 function unknownAlias(alias: string, known: string[]): InvalidBackendError {
   return new InvalidBackendError(
     `TASKS has no backend "${alias}"; it has ${known.length === 0 ? 'none' : known.map((name) => `"${name}"`).join(', ')}.`,
-    didYouMean(alias, known) ?? 'Add it to configureTasks({ … }).',
+    didYouMean(alias, known) ?? (alias === 'default' ? withoutDefault(known) : ADD_IT),
   )
+}
+
+const ADD_IT = 'Add it to configureTasks({ … }).'
+
+/** Somebody who meant another backend did not write the alias: it is the one that holds where none is named. */
+function withoutDefault([other]: string[]): string {
+  const add =
+    "configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', OPTIONS: { dataSource } }, … })"
+  if (other === undefined) return `Add it: ${add}.`
+  return `It holds for tasks and commands that name no backend: name one (of a task by { backend: '${other}' }, of a command by --backend ${other}), or add it: ${add}.`
 }

@@ -27,6 +27,8 @@ export interface Problem {
   readonly level: 'error' | 'warning'
   readonly message: string
   readonly hint: string
+  /** A warning in one short line, for workers, which say it each time they start. Default: message and hint. */
+  readonly brief?: string
 }
 
 /** Where tasks go when they are enqueued. A backend must have `enqueue`; everything else has a default. */

@@ -5,7 +5,8 @@ import type { DataSourceOption } from '../database/place'
 import { LeaseOptions } from '../lease-options'
 
 const DAY_MS = 24 * 60 * 60_000
-const PREFIX = 'a text without spaces, e.g. "shop", or "{shop}" on a Redis Cluster'
+const PREFIX =
+  'a text without spaces and colons, e.g. "shop", or "{shop}" on a Redis Cluster (a colon is put behind it)'
 
 /** How long results stay that nothing else is said of: a Redis holds them in memory. */
 export const KEPT_MS = DAY_MS

@@ -1,13 +1,13 @@
 import { Command } from 'commander'
 import { PRUNE_OPTIONS, type PruneOptions } from '../../lib/worker/prune-options'
-import { backendOption, doing, examples, type Globals, option } from '../command'
+import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { isWanted, print } from '../output'
-import { days, inNames, queueNamesOrAll } from '../option-parsers'
+import { days, inNames, queueNamesOrAll, text } from '../option-parsers'
 
 interface PruneCommandOptions extends Globals {
   readonly queueName: readonly string[] | '*'
-  readonly backend: string
+  readonly backend?: string
   readonly minAgeDays?: number
   readonly failedMinAgeDays?: number
   readonly dryRun?: boolean
@@ -29,7 +29,11 @@ export function pruneCommand(): Command {
       ),
     )
     .addOption(
-      backendOption('Alias in TASKS of the backend to prune.', PRUNE_OPTIONS.backend.default),
+      option(
+        '--backend <alias>',
+        `Alias in TASKS of the backend to prune. (default: ${PRUNE_OPTIONS.backend.default})`,
+        text,
+      ),
     )
     .addOption(
       option(
@@ -61,7 +65,7 @@ async function prune(options: PruneCommandOptions): Promise<number> {
   const { isSound, servedBackend } = late.servedBackend()
   const { pruneResults } = late.startWorker()
   return withApp(options, async () => {
-    const backend = servedBackend(options.backend)
+    const backend = servedBackend(options.backend ?? PRUNE_OPTIONS.backend.default)
     if (!(await isSound(backend))) return 1
     const { sayUnknownQueues } = late.servedQueues()
     if (options.queueName !== '*') sayUnknownQueues(options.queueName, [backend])
@@ -71,6 +75,7 @@ async function prune(options: PruneCommandOptions): Promise<number> {
         ? await pruneResults(query)
         : await withBar(pruneResults, query)
     if (isWanted(1)) print(`${query.dryRun ? 'Would delete' : 'Deleted'} ${count} task result(s)`)
+    if (options.backend === undefined) await late.places().sayOthers(backend, 'This was')
     return 0
   })
 }
@@ -93,7 +98,7 @@ async function withBar(
 }
 
 function pruneOptions({
-  backend,
+  backend = PRUNE_OPTIONS.backend.default,
   queueName: queues,
   minAgeDays: minAge,
   failedMinAgeDays: failedMinAge,

@@ -31,7 +31,7 @@ export function queuesCommand(): Command {
       .addOption(
         option(
           '--backend <alias>',
-          'Alias in TASKS of the backend. (default: the first one that stores tasks for workers)',
+          'Alias in TASKS of the backend. (default: the first one that stores tasks for workers; of shards all)',
           text,
         ),
       )
@@ -89,7 +89,9 @@ function pauseCommand(): Command {
 }
 
 async function list(options: QueuesOptions): Promise<number> {
-  return withBackend(options, async (backend) => {
+  const { browsedBackend } = late.servedBackend()
+  const backendAsked = (): TaskBackend => browsedBackend(options.backend)
+  return withBackend(options, backendAsked, async (backend) => {
     const { queueStates } = late.queueStates()
     const { queues, whyNoPauses } = await queueStates(backend)
     if (options.json) print(JSON.stringify(queues, null, 2))
@@ -102,41 +104,77 @@ async function list(options: QueuesOptions): Promise<number> {
     if (!options.json && forRelay > 0)
       print(`${forRelay} of them wait in the database for the relay, which takes them to Redis.`)
     if (whyNoPauses !== null) tell(whyNoPauses)
+    if (options.backend === undefined) await late.places().sayOthers(backend)
     return 0
   })
 }
 
 async function pause(options: QueuesOptions, name: string): Promise<number> {
-  return withBackend(options, async (backend) => {
+  return withQueue(options, name, async (backend, others) => {
     const { reason, for: forMs } = options
     const until =
       forMs === undefined ? undefined : new Date((await backend.now()).getTime() + forMs)
     const paused = await backend.pauseQueue(name, { reason, until })
     const end = paused.until === null ? '' : ` until ${paused.until.toISOString()}`
     if (options.json) print(JSON.stringify(paused, null, 2))
-    else print(`Queue ${name} is paused${end}.`)
+    else print(`Queue ${name}${ofWhich(backend, others)} is paused${end}.`)
+    sayOthersOf(name, options, others)
     return 0
   })
 }
 
 async function resume(options: QueuesOptions, name: string): Promise<number> {
-  return withBackend(options, async (backend) => {
+  return withQueue(options, name, async (backend, others) => {
     const isResumed = await backend.resumeQueue(name)
     if (options.json) print(JSON.stringify({ queue: name, isResumed }, null, 2))
-    else print(isResumed ? `Queue ${name} is resumed.` : `Queue ${name} was not paused.`)
+    else
+      print(
+        `Queue ${name}${ofWhich(backend, others)} ${isResumed ? 'is resumed' : 'was not paused'}.`,
+      )
+    sayOthersOf(name, options, others)
     return 0
   })
 }
 
+/** `others` are backends elsewhere, whose queues are not touched. */
+function withQueue(
+  options: QueuesOptions,
+  name: string,
+  work: (backend: TaskBackend, others: readonly TaskBackend[]) => Promise<number>,
+): Promise<number> {
+  const { backendWithQueue } = late.servedBackend()
+  const asked = (): TaskBackend => backendWithQueue(options.backend, name)
+  return withBackend(options, asked, async (backend) =>
+    work(backend, await late.places().othersThan(backend)),
+  )
+}
+
+function ofWhich({ alias }: TaskBackend, others: readonly TaskBackend[]): string {
+  return others.length === 0 ? '' : ` of TASKS.${alias}`
+}
+
+/** To somebody who named no backend: others have a queue of this name, too, which is as it was. */
+function sayOthersOf(
+  name: string,
+  { backend }: QueuesOptions,
+  others: readonly TaskBackend[],
+): void {
+  const alike = others.filter(({ settings: { queues } }) => queues.includes(name))
+  if (backend !== undefined || alike.length === 0) return
+  const { optionOf } = late.places()
+  tell(`Other queues of this name are as they were: ${alike.map(optionOf).join(', ')}.`)
+}
+
 function withBackend(
   options: QueuesOptions,
+  asked: () => TaskBackend,
   work: (backend: TaskBackend) => Promise<number>,
 ): Promise<number> {
   const { withApp } = late.openedApp()
-  const { browsedBackend, isServed } = late.servedBackend()
+  const { isServed } = late.servedBackend()
   return withApp(options, async () => {
-    const backend = browsedBackend(options.backend)
-    if (isServed(backend)) return work(backend)
+    const backend = asked()
+    if (isServed(backend) || backend.servedBy !== null) return work(backend)
     throw new NotSupportedError(
       `${backend.constructor.name} (TASKS.${backend.alias}) has no queues that can be listed or paused.`,
       'Use the Database backend for that.',

@@ -4,6 +4,7 @@ import { isIdText } from '../../entities/formats'
 import { ResultNotFoundError, UsageError } from '../../lib/errors/errors'
 import { didYouMean, shown } from '../../lib/errors/suggestions'
 import type { TaskResult } from '../../lib/result'
+import type { Found } from '../backends/found'
 import { doing, examples, type Globals } from '../command'
 import { late } from '../lazy'
 import { oneLine } from '../../lib/errors/foreign-text'
@@ -90,10 +91,15 @@ function subcommand(name: string, description: string): Command {
 
 async function list(options: ListOptions): Promise<number> {
   const { before, limit, json } = options
-  return onResults(options, before, async (backend) => {
+  return inApp(options, before, async () => {
+    const backend = late.servedBackend().browsedBackend(options.backend)
     const within = await boundOf(options, backend)
     const query = queryOf(options, within)
-    if (options.watch) return watched(options, backend, query)
+    const isNamed = options.backend !== undefined
+    if (options.watch) {
+      if (!isNamed) await late.places().sayOthers(backend)
+      return watched(options, backend, query)
+    }
     const results = await backend.list(query)
     await sayUnknown(options, backend, results.length, within)
     if (json) print(JSON.stringify(results.map(asJson), null, 2))
@@ -101,6 +107,7 @@ async function list(options: ListOptions): Promise<number> {
     else await printTable(backend, query, results)
     // A full list is complete, but not its total. Scripts that read JSON find the note on standard error.
     if (within && (results.length < limit || !json)) tell(boundNote(within, before !== undefined))
+    if (!isNamed) await late.places().sayOthers(backend)
     return 0
   })
 }
@@ -146,33 +153,36 @@ async function printTable(
 }
 
 async function show(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, id, async (backend) => {
-    const result = await backend.getResult(id)
+  return onResult(options, id, async ({ result }) => {
     print(options.json ? JSON.stringify(asJson(result), null, 2) : fieldsOf(result))
     return 0
   })
 }
 
 async function retry(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, id, async (backend) => {
-    const result = await backend.retry(id)
-    const { id: known, taskName, queueName, errors, attempts } = result
+  return onResult(options, id, async (found) => {
+    const result = await found.backend.retry(found.result.id)
+    const { queueName, errors, attempts } = result
     const error = errors.at(-1)?.exceptionClassPath || 'an unknown error'
-    const text = `Task id=${known} path=${taskName} is READY again in queue ${queueName}; it had failed with ${error} after ${attempts} attempt(s).`
+    const text = `${named(found)} is READY again in queue ${queueName}; it had failed with ${error} after ${attempts} attempt(s).`
     print(options.json ? JSON.stringify(asJson(result), null, 2) : oneLine(text))
     return 0
   })
 }
 
 async function cancel(options: OneOptions, id: string): Promise<number> {
-  return onResults(options, id, async (backend) => {
-    const before = await backend.getResult(id)
-    const { status } = before
-    const result = await before.cancel()
-    const text = `Task id=${result.id} path=${result.taskName} ${cancelled(result, status)}.`
+  return onResult(options, id, async (found) => {
+    const { status } = found.result
+    const result = await found.result.cancel()
+    const text = `${named(found)} ${cancelled(result, status)}.`
     print(options.json ? JSON.stringify(asJson(result), null, 2) : oneLine(text))
     return 0
   })
+}
+
+function named({ backend, result, isOneOfSeveral }: Found): string {
+  const where = isOneOfSeveral ? ` backend=${backend.alias}` : ''
+  return `Task id=${result.id} path=${result.taskName}${where}`
 }
 
 /** Says what in the filter may be a typing error. Not an error: rows of a queue or a task that the app no longer has are still there. */
@@ -188,16 +198,25 @@ async function sayUnknown(
   if (task !== undefined && found === 0) await sayUnknownTask(task, backend, within)
 }
 
+/** Of the id that somebody gave, wherever it is, unless the call names the backend. */
+function onResult(
+  options: OneOptions,
+  id: string,
+  work: (found: Found) => Promise<number>,
+): Promise<number> {
+  const { foundResult } = late.foundResult()
+  return inApp(options, id, async () => work(await foundResult(id, options.backend)))
+}
+
 /** `id` is what somebody gave. @throws UsageError if there is no such result and the id is none. */
-async function onResults(
-  options: Pick<OneOptions, keyof Globals | 'backend'>,
+async function inApp(
+  options: Globals,
   id: string | undefined,
-  work: (backend: TaskBackend) => Promise<number>,
+  work: () => Promise<number>,
 ): Promise<number> {
   const { withApp } = late.openedApp()
-  const { browsedBackend } = late.servedBackend()
   try {
-    return await withApp(options, () => work(browsedBackend(options.backend)))
+    return await withApp(options, work)
   } catch (error) {
     // Ids of the app's own backends may have another form.
     if (error instanceof ResultNotFoundError && id !== undefined && !isIdText(id)) throw noId(id)

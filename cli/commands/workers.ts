@@ -23,7 +23,7 @@ export function workersCommand(): Command {
     .addOption(
       option(
         '--backend <alias>',
-        "Alias in TASKS of the backend. (default: every backend's workers in the table)",
+        "Alias in TASKS of the backend. (default: every backend's workers in the first place that TASKS names)",
         text,
       ),
     )
@@ -48,11 +48,13 @@ async function workersOf(backend: TaskBackend): Promise<ListedWorker[]> {
 
 async function list(options: WorkersOptions): Promise<number> {
   const { withApp } = late.openedApp()
-  const { browsedBackend } = late.servedBackend()
+  const { browsedBackends, servedBackend } = late.servedBackend()
   const { DatabaseBackend } = late.databaseBackend()
   const { listWorkers } = late.listWorkers()
   return withApp(options, async () => {
-    const backend = browsedBackend(options.backend)
+    const [first] = browsedBackends(undefined)
+    // Of shards each has workers of its own.
+    const backend = servedBackend(options.backend ?? first?.alias ?? 'default')
     const workers =
       backend instanceof DatabaseBackend
         ? await listWorkers(await backend.dataSource(), options.backend)
@@ -63,6 +65,7 @@ async function list(options: WorkersOptions): Promise<number> {
       const look = { columns: columnsOf(process.stdout), isColoured: isColoured(process.stdout) }
       printMarked(fittedTable(COLUMNS, workers.map(rowOf), look))
     }
+    if (options.backend === undefined) await late.places().sayOthers(backend)
     return 0
   })
 }

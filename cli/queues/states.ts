@@ -1,6 +1,7 @@
 import type * as listBrowser from '../../lib/browsing/list-browser'
 import type { TaskBackend } from '../../lib/backend'
 import type { Browser, Pause, QueueState } from '../../lib/browser'
+import { backends } from '../../lib/backend-registry'
 import { NotSupportedError } from '../../lib/errors/errors'
 
 export interface QueueStates {
@@ -11,6 +12,41 @@ export interface QueueStates {
 
 /** The queues of the settings, those that are paused or served, and those with tasks that are not finished. */
 export async function queueStates(backend: TaskBackend): Promise<QueueStates> {
+  const { servedBy } = backend
+  return servedBy === null ? ownStates(backend) : statesOfAll(backend, servedBy)
+}
+
+/** Of a backend that stands on others: a queue is on all of them. */
+async function statesOfAll(backend: TaskBackend, aliases: readonly string[]): Promise<QueueStates> {
+  const shards = await Promise.all(aliases.map((alias) => ownStates(backends.get(alias))))
+  const { pauses, whyNoPauses } = await pausesOf(backend)
+  const byName = new Map<string, QueueState>()
+  for (const state of shards.flatMap(({ queues }) => queues)) {
+    const other = byName.get(state.name)
+    byName.set(state.name, other ? together(other, state) : state)
+  }
+  const pauseOf = (name: string): Pause | null => pauses.find(({ queue }) => queue === name) ?? null
+  const queues = [...byName.values()].map((each) => ({ ...each, paused: pauseOf(each.name) }))
+  return { queues, whyNoPauses }
+}
+
+function together(a: QueueState, b: QueueState): QueueState {
+  return {
+    ...a,
+    due: a.due + b.due,
+    later: a.later + b.later,
+    waiting: a.waiting + b.waiting,
+    running: a.running + b.running,
+    oldestDueMs:
+      a.oldestDueMs === null || b.oldestDueMs === null
+        ? (a.oldestDueMs ?? b.oldestDueMs)
+        : Math.max(a.oldestDueMs, b.oldestDueMs),
+    // Served is what all of its shards have a worker for.
+    isServed: a.isServed === null || b.isServed === null ? null : a.isServed && b.isServed,
+  }
+}
+
+async function ownStates(backend: TaskBackend): Promise<QueueStates> {
   const browser = await browserOf(backend)
   try {
     const queues = await browser.queues()

@@ -45,7 +45,7 @@ export function withListOptions(command: Command): Command {
     .addOption(
       option(
         '--backend <alias>',
-        "Alias in TASKS of the backend. (default: every backend's rows in the table)",
+        "Alias in TASKS of the backend. (default: of a list every backend's rows in the first place that TASKS names; of an id wherever it is)",
         text,
       ),
     )

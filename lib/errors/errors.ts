@@ -81,9 +81,12 @@ export class TaskNotFoundError extends TasksError {
 export class ResultNotFoundError extends TasksError {
   readonly code = 'RESULT_NOT_FOUND'
 
-  constructor(id: string) {
+  /** `aliases`: where it was looked for, if that says something. */
+  constructor(id: string, aliases: readonly string[] = []) {
+    const where =
+      aliases.length === 0 ? '' : ` of ${aliases.map((each) => `TASKS.${each}`).join(', ')}`
     super(
-      `No task result has the id "${id}".`,
+      `No task result${where} has the id "${id}".`,
       'Check the id; finished results disappear when they are pruned.',
     )
   }

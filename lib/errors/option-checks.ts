@@ -1,5 +1,5 @@
 import { type TasksError, InvalidSettingsError, InvalidTaskError } from './errors'
-import { didYouMean, shown } from './suggestions'
+import { meantOption, shown } from './suggestions'
 
 /** Whose options are checked: how an error names it, and of which class the error is. */
 export interface Subject {
@@ -172,7 +172,7 @@ export function assertKnown(
     if (!known.includes(name))
       throw new Fault(
         `${what}: unknown ${kind} "${name}".`,
-        didYouMean(name, known) ?? `Known ${kind}s: ${known.join(', ')}.`,
+        meantOption(name, known) ?? `Known ${kind}s: ${known.join(', ')}.`,
       )
 }
 

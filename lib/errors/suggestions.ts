@@ -28,6 +28,43 @@ export function didYouMean(name: string, known: readonly string[]): string | und
   return best && `Did you mean "${best.candidate}"?`
 }
 
+/** What other libraries, or other options of this one, call an option: the first of ours that is known there is meant. */
+const OTHER_WORDS: readonly (readonly [theirs: readonly string[], ours: readonly string[]])[] = [
+  [
+    [
+      'retention',
+      'keepResults',
+      'keepFor',
+      'ttl',
+      'expire',
+      'expires',
+      'expireAfter',
+      'removeOnComplete',
+      'removeOnFail',
+    ],
+    ['keepResults', 'retention'],
+  ],
+  [['url', 'uri', 'redis', 'host', 'port', 'client', 'cluster'], ['connection']],
+  [['keyPrefix', 'namespace'], ['prefix']],
+  [['lease', 'lockDuration', 'visibilityTimeout'], ['leaseSeconds']],
+  [['maxStalledCount'], ['maxCrashes']],
+  [
+    ['attempts', 'retries', 'maxRetries'],
+    ['maxAttempts', 'retry'],
+  ],
+  [['backoff'], ['retry']],
+  [['timeout'], ['timeLimit']],
+  [['eta', 'countdown', 'delay'], ['runAfter']],
+  [['jobId', 'deduplication'], ['uniqueKey']],
+]
+
+/** The same for an option that is not known, which may also have the name of another library's. */
+export function meantOption(name: string, known: readonly string[]): string | undefined {
+  const [, ours = []] = OTHER_WORDS.find(([theirs]) => theirs.includes(name)) ?? []
+  const meant = ours.find((word) => known.includes(word))
+  return meant === undefined ? didYouMean(name, known) : `Did you mean "${meant}"?`
+}
+
 /** "Expected …, got …", as every option check of the house words it. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${oneLine(withoutPasswords(value))}'`

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type BackendSettings, TaskBackend } from '../backend'
 import { InvalidBackendError } from '../errors/errors'
+import { didYouMean } from '../errors/suggestions'
 import {
   QUEUE_NAME,
   type Rule,
@@ -108,7 +109,8 @@ function importBackend(wanted: string, path: string): BackendClass {
   if (isBackendClass(found)) return found
   throw new InvalidBackendError(
     `${path}.BACKEND: "${wanted}" is ${found === undefined ? 'not exported' : 'no backend class'}.`,
-    `Export a class that extends TaskBackend as "${name}" from "${module}".`,
+    meantBuiltIn(wanted) ??
+      `Export a class that extends TaskBackend as "${name}" from "${module}".`,
   )
 }
 
@@ -116,17 +118,29 @@ function importFromApp(module: string, name: string, wanted: string, path: strin
   if (module === '' || name === '')
     throw new InvalidBackendError(
       `${path}.BACKEND: "${wanted}" is not of the form 'module#Export'.`,
-      EXAMPLE,
+      meantBuiltIn(wanted) ?? EXAMPLE,
     )
   try {
     return (createRequire(join(appRoot(), 'package.json'))(module) as Record<string, unknown>)[name]
   } catch (cause) {
     throw new InvalidBackendError(
       `${path}.BACKEND: "${module}" could not be imported: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}.`,
-      'Check the path; a relative one starts at the folder of package.json.',
+      meantBuiltIn(wanted) ??
+        'Check the path; a relative one starts at the folder of package.json.',
       { cause },
     )
   }
+}
+
+/** For a path of this library that is mistyped, or of which a part is missing: the whole of it, or its class alone. */
+function meantBuiltIn(wanted: string): string | undefined {
+  if (/^[./]/.test(wanted)) return undefined
+  const known = [...builtIn.keys()]
+  const [, name = wanted] = wanted.split('#')
+  const isPart = (path: string): boolean =>
+    path.split('#').some((part) => part === wanted || part === name)
+  const whole = known.find(isPart)
+  return whole === undefined ? didYouMean(wanted, known) : `Did you mean "${whole}"?`
 }
 
 /** The folder of the nearest package.json from the current folder upwards. */

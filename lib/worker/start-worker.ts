@@ -105,6 +105,7 @@ async function opened(options: WorkerOptions, watch?: Watch): Promise<OpenWorker
   hear = (wakeup) => worker.hear(wakeup)
   return {
     start: () => {
+      sayNotServed(settings, backend)
       const begun = inFreshContext(() => untraced(() => running(worker, pulse, settings.workerId)))
       const leave = atWork(seenOf(pool, settings))
       void begun.finished.then(leave, leave)
@@ -138,11 +139,13 @@ function assertServed({ queues, excludeQueues }: WorkerSettings, backend: TaskBa
       `Worker: queue ${shown(wrong)} is not in QUEUES of TASKS.${backend.alias} (${known.join(', ')}).`,
       didYouMean(wrong, known) ?? 'Add it there, or choose one of them.',
     )
-  const others = queues && known.filter((queue) => !queues.includes(queue))
+}
+
+/** Once it starts: of a worker that does not, something else is wrong, which is told first. */
+function sayNotServed({ queues }: WorkerSettings, { alias, settings }: TaskBackend): void {
+  const others = queues && settings.queues.filter((queue) => !queues.includes(queue))
   if (others && others.length > 0)
-    log.info(
-      `The queues ${others.join(', ')} of TASKS.${backend.alias} are not served by this worker.`,
-    )
+    log.info(`The queues ${others.join(', ')} of TASKS.${alias} are not served by this worker.`)
 }
 
 /** A worker with its pool and its chores. */

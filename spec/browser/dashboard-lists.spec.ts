@@ -103,6 +103,27 @@ describeInBrowser('lists of the dashboard', (browser) => {
     expect(complaints).toEqual([])
   })
 
+  it('shows the seconds of slots where there are any', async () => {
+    app.write(
+      'tasks.js',
+      `${TASKS}
+      schedule('shop.often', task('shop.often', async () => {}), { every: 20_000 })`,
+    )
+    const { tab } = await DashboardPage.open(browser, await linkOf(app), 'schedules', {})
+    app.write('tasks.js', TASKS)
+    const slots = (name: string) =>
+      tab
+        .locator('section.card')
+        .filter({ hasText: name })
+        .locator('table.slots td')
+        .allInnerTexts()
+    await tab.getByText('shop.often').first().waitFor()
+    const often = await slots('shop.often')
+    expect(often.filter((slot) => /\d\d:\d\d:(00|20|40)$/.test(slot))).toEqual(often)
+    expect(new Set(often).size).toBe(5)
+    expect((await slots('shop.nightly'))[0]).toMatch(/ \d\d:\d\d$/)
+  })
+
   it('tells tasks apart by their arguments and errors, in the list and beside one', async () => {
     const mail = { to: 'ann@shop.example', password: 'hunter22' }
     const [id = ''] = await app.enqueue('shop.mail', [[mail], [{ to: 'bob@shop.example' }]])

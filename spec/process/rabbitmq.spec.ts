@@ -122,6 +122,19 @@ if (!findRabbitMq()) {
       await running.exited
     })
 
+    it('says what it waits for where no broker is, and ends with what to do', async () => {
+      const away = { RABBITMQ_URL: 'amqp://guest:secret@127.0.0.1:1' }
+      const sender = new Program(app, 'send.js', ['100'], away)
+      const begun = Date.now()
+      expect(await sender.exited).toMatchObject({ code: 1 })
+      expect(Date.now() - begun).toBeLessThan(30_000)
+      expect(sender.log).toContain('waiting for RabbitMQ at 127.0.0.1:1\n')
+      expect(sender.log).toMatch(
+        /not confirmed: .*\nIs RabbitMQ running at 127\.0\.0\.1:1\? Start it, or set RABBITMQ_URL\.\n/,
+      )
+      expect(sender.log).not.toContain('secret')
+    })
+
     it('puts what can never be enqueued aside, and goes on', async () => {
       const connection = new Connection(broker.url)
       connection.on('error', () => {})

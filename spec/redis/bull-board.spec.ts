@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from 'node:http'
+import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { createBullBoard } from '@bull-board/api'
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { ExpressAdapter } from '@bull-board/express'
@@ -8,6 +10,10 @@ import { Queue } from 'bullmq'
 import express from 'express'
 import { ResultNotFoundError, task } from 'typeorm-tasks'
 import { runUntilEmpty } from '#start-worker'
+import { Program, until } from '../support/cli-app'
+import { newApp } from '../support/linked-app'
+import { blocksOf } from '../support/markdown'
+import { freePort } from '../support/servers/free-port'
 import { add, catchLog } from '../support/tasks'
 import { describeOnRedis, redisUrl } from '../support/redis'
 import { backendOnRedis } from '../support/redis-backend'
@@ -169,6 +175,30 @@ describeOnRedis('bull-board on the queues of a backend', () => {
     await work()
 
     expect((await result.refresh()).returnValue).toBe(11)
+  })
+
+  it('is shown by the program of the documentation, which finds no workers of BullMQ', async () => {
+    const [block] = blocksOf('docs/operations/redis.md').filter(({ file }) => file === 'board.mjs')
+    const root = newApp(['@bull-board', 'bullmq', 'express'])
+    writeFileSync(join(root, 'board.mjs'), block?.text.replace("'shop'", `'${prefix}'`) ?? '')
+    const port = await freePort()
+    await deliver.enqueue('ann')
+    const program = new Program(root, 'board.mjs', [], { PORT: `${port}`, REDIS_URL: redisUrl() })
+    const look = () => fetch(`http://127.0.0.1:${port}/board/api/queues`)
+    const isUp = () =>
+      look().then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    try {
+      await until(isUp, () => program.log)
+      const { queues } = (await (await look()).json()) as { queues: { name: string }[] }
+      expect(queues.map(({ name }) => name)).toEqual(['mail', 'mail+'])
+      expect(await queue.getWorkers()).toEqual([])
+    } finally {
+      program.kill('SIGTERM')
+      await program.exited
+    }
   })
 
   it('its pause is one, and its resume ends it', async () => {

@@ -18,7 +18,7 @@ it('enqueue says so when TASKS is empty', async () => {
 
   await expect(add.enqueue(1)).rejects.toThrow(InvalidBackendError)
   await expect(add.enqueue(1)).rejects.toThrow(
-    'TASKS has no backend "default"; it has none. Add it to configureTasks({ … }).',
+    'TASKS has no backend "default"; it has none. Add it: configureTasks({ default: { BACKEND:',
   )
 })
 

@@ -112,6 +112,17 @@ const unimportable: [string, string][] = [
   ],
   ['#Backend', `${at}.BACKEND: "#Backend" is not of the form`],
   ['', `${at}.BACKEND: "" is not of the form`],
+  [
+    'typeorm-tasks/backends/bullmg#BullMQBackend',
+    'Did you mean "typeorm-tasks/backends/bullmq#BullMQBackend"?',
+  ],
+  [
+    'typeorm-tasks/backends/bullmq#BullMqBackend',
+    'Did you mean "typeorm-tasks/backends/bullmq#BullMQBackend"?',
+  ],
+  ['typeorm-tasks/backends/database', 'Did you mean "typeorm-tasks/backends/database#'],
+  ['ShardedBackend', 'Did you mean "typeorm-tasks/backends/sharded#ShardedBackend"?'],
+  ['./backends/dumy#DummyBackend', 'Check the path; a relative one'],
 ]
 
 it.each(unimportable)(
@@ -121,6 +132,14 @@ it.each(unimportable)(
     expect(() => configureTasks({ default: { BACKEND } })).toThrow(told)
   },
 )
+
+it('says what to write where no backend is called default', () => {
+  configureTasks({ fast: { BACKEND: DummyBackend } })
+
+  expect(() => backends.get('default')).toThrow(
+    'TASKS has no backend "default"; it has "fast". It holds for tasks and commands that name no backend: name one (of a task by { backend: \'fast\' }, of a command by --backend fast), or add it: configureTasks({ default: { BACKEND: \'typeorm-tasks/backends/database#DatabaseBackend\', OPTIONS: { dataSource } }, … }).',
+  )
+})
 
 it('keeps what was configured when new settings are refused', () => {
   const before = backends.get('default')

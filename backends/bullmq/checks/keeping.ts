@@ -9,8 +9,18 @@ export function keepingProblems(seen: Seen, subject: string): Problem[] {
   return [
     policyProblem(seen, subject),
     fullProblem(seen, subject),
-    diskProblem(seen, subject),
+    brieflySaid(diskProblem(seen, subject), subject),
   ].filter((problem) => problem !== undefined)
+}
+
+/** On a machine for development it is mostly meant to be so, and a worker would tell the whole of it at each start. */
+function brieflySaid(problem: Problem | undefined, subject: string): Problem | undefined {
+  return (
+    problem && {
+      ...problem,
+      brief: `${subject} may lose tasks when it stops: npx tasks check says why.`,
+    }
+  )
 }
 
 function policyProblem({ info, where }: Seen, subject: string): Problem | undefined {

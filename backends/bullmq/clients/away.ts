@@ -3,6 +3,7 @@ import { DatabaseUnreachableError } from '../../../lib/errors/errors'
 import { withoutPasswords } from '../../../lib/errors/foreign-text'
 import type { Client } from './client-of-app'
 import { troubleOf } from './clients'
+import { unreachedNode } from './cluster-nodes'
 
 /** Names of errors of ioredis. */
 const NAMES = /^(MaxRetriesPerRequestError|ClusterAllFailedError|AbortError)$/
@@ -40,7 +41,7 @@ export function unreachable(error: unknown, client: Client, alias: string): unkn
   const { what, cause } = reasonOf(error as Error, client)
   return new DatabaseUnreachableError(
     `Redis (TASKS.${alias}) cannot be reached: ${withoutPasswords(what).trim().replace(/\.$/, '')}.`,
-    hintFor(what),
+    hintOfCluster(client) ?? hintFor(what),
     { cause },
   )
 }
@@ -78,6 +79,13 @@ function textOf(error: Error): string | undefined {
   if (error.message !== '') return error.message
   if (error instanceof AggregateError) return error.errors.map(String).join(', ')
   return (error as NodeJS.ErrnoException).code
+}
+
+/** What fails then are commands, by reasons that do not tell of it: nodes that were given answer, those that they name do not. */
+function hintOfCluster(client: Client): string | undefined {
+  const node = unreachedNode(client)
+  if (node === undefined) return undefined
+  return `The cluster calls a node ${node}: can this host reach it by that address? If not, map it by natMap in OPTIONS.connection.cluster.options, or have the node announce another one (cluster-announce-ip, cluster-announce-port).`
 }
 
 function hintFor(what: string): string {

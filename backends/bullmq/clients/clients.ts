@@ -3,6 +3,7 @@ import { libraries } from '../load'
 import type { BullMQOptions, ClusterConnection } from '../options'
 import { wayOf } from './asked'
 import { type Client, isClusterClient } from './client-of-app'
+import { watchNodes } from './cluster-nodes'
 
 export const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
@@ -84,8 +85,10 @@ function watched(client: Client): Client {
   // Errors of the connection reach the callers of commands; without a listener they would be printed.
   client.on('error', (error: Error) => troubles.set(client, error))
   client.on('ready', () => troubles.delete(client))
-  if (isClusterClient(client)) client.on('+node', forgetSilence)
-  else forgetSilence(client)
+  if (isClusterClient(client)) {
+    client.on('+node', forgetSilence)
+    watchNodes(client)
+  } else forgetSilence(client)
   return client
 }
 

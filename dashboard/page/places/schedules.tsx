@@ -5,7 +5,7 @@ import { useAround, useMay } from '../frame/context'
 import { linkTo } from '../frame/place'
 import { say } from '../frame/saying'
 import { Confirm } from '../parts/dialog'
-import { minute } from '../parts/format'
+import { instant, minute } from '../parts/format'
 import { Ago, Empty, Stale, State, Unread } from '../parts/parts'
 import { briefly, shown } from '../parts/shown'
 import { post, problemOf } from '../server/api'
@@ -93,7 +93,9 @@ const NO_TASK = { isWaiting: false, runAfter: null }
 /** In the time of the browser, and in the zone of the schedule where that is another one. */
 function Next({ schedule: { next, timeZone } }: { readonly schedule: ScheduleView }): JSX.Element {
   const zone = isZone(timeZone) ? timeZone : undefined
-  const isOther = zone !== undefined && next.some((at) => minute(at) !== minute(at, zone))
+  // Slots of one minute would look alike.
+  const shownAt = next.some((at) => new Date(at).getSeconds() !== 0) ? instant : minute
+  const isOther = zone !== undefined && next.some((at) => shownAt(at) !== shownAt(at, zone))
   const [first] = next
   if (first === undefined) return <>–</>
   return (
@@ -109,8 +111,8 @@ function Next({ schedule: { next, timeZone } }: { readonly schedule: ScheduleVie
         <tbody>
           {next.map((at) => (
             <tr key={at}>
-              <td>{minute(at)}</td>
-              {isOther ? <td>{minute(at, zone)}</td> : null}
+              <td>{shownAt(at)}</td>
+              {isOther ? <td>{shownAt(at, zone)}</td> : null}
             </tr>
           ))}
         </tbody>

@@ -2,6 +2,7 @@ import { Cluster, Redis } from 'ioredis'
 import { BullMQBackend } from '../../../backends/bullmq'
 import { isAway } from '../../../backends/bullmq/clients/away'
 import { isBefore, serverProblems } from '../../../backends/bullmq/checks/server'
+import { task } from '../../../lib/tasks/define'
 import { isBullMQ, isIoredis, load } from '../../../backends/bullmq/load'
 import { InvalidSettingsError } from '../../../lib/errors/errors'
 
@@ -108,6 +109,35 @@ describe('where Redis is', () => {
       expect(make(connection, 'a{shop}')).toBeInstanceOf(BullMQBackend)
     }
   })
+})
+
+it.each(['retention', 'ttl', 'removeOnComplete', 'removeOnFail', 'expire', 'keepResult'])(
+  'says that results are kept by keepResults to somebody who writes %s',
+  (name) => {
+    const options = { [name]: 1000 }
+    expect(() => new BullMQBackend('fast', { queues: ['mail'], options })).toThrow(
+      `TASKS.fast.OPTIONS: unknown key "${name}". Did you mean "keepResults"?`,
+    )
+    expect(() => task('words.options', () => 1, options)).toThrow('Did you mean "keepResults"?')
+  },
+)
+
+it.each([
+  ['url', 'connection'],
+  ['host', 'connection'],
+  ['keyPrefix', 'prefix'],
+  ['lockDuration', 'leaseSeconds'],
+])('says what %s is called', (name, ours) => {
+  const options = { [name]: 'x' }
+  expect(() => new BullMQBackend('fast', { queues: ['mail'], options })).toThrow(
+    `Did you mean "${ours}"?`,
+  )
+})
+
+it('a prefix has no colon, and the error says so', () => {
+  expect(messageOf('redis://127.0.0.1:1', 'shop:')).toBe(
+    'TASKS.fast.OPTIONS.prefix: expected a text without spaces and colons, e.g. "shop", or "{shop}" on a Redis Cluster (a colon is put behind it), got \'shop:\'. Correct the setting.',
+  )
 })
 
 it('two backends have different keys: each would run the tasks of the other', () => {

@@ -72,16 +72,18 @@ it('goes on with one alone after an answer was lost, until one succeeds', async 
   let failed = 0
   store.exchange = async (outcomes, limit, filter) => {
     // The third fails before it does anything, while another is under way.
-    if (begun.length !== 2 || failed > 0) return exchange(outcomes, limit, filter)
-    failed = begun.push(store.underWay++)
+    if (begun.length !== 2) return exchange(outcomes, limit, filter)
+    begun.push(store.underWay++)
     await sleep(1)
     store.underWay--
+    // On a busy machine another one has begun meanwhile.
+    failed = begun.length
     throw new Error('no connection')
   }
 
   await drained()
 
-  expect(failed).toBe(3)
+  expect(failed).toBeGreaterThanOrEqual(3)
   expect(begun[failed]).toBe(0)
   expect(lines).toContainEqual(['error', 'The backend did not answer (1): no connection'])
 })

@@ -20,7 +20,7 @@ import { newestSlot } from './browsing/newest-slot'
 import { cancelJob } from './changes/cancel'
 import { retryJob } from './changes/retry'
 import type { Connection } from './connection'
-import { type Written, writeOrder, writeOrders } from './enqueueing/write'
+import { type Part, type Written, writeOrder, writeOrders } from './enqueueing/write'
 import { writeFlow } from './flows/write'
 import { rawOf } from './job'
 import { OnRedis } from './on-redis'
@@ -49,7 +49,15 @@ export abstract class RedisBackend extends OnRedis {
   }
 
   /** One round trip for as many as fit into one; of more, some may be written where the rest cannot be. */
-  override async enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
+  override enqueueMany(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
+    return this.enqueuePart(orders)
+  }
+
+  /** @internal `part`: where the orders are not all of a call. */
+  protected async enqueuePart(
+    orders: readonly Order[],
+    part?: Part,
+  ): Promise<TaskResult<unknown>[]> {
     const results = new Map<Written, TaskResult<unknown>>()
     const written = await this.within((connection) =>
       writeOrders(
@@ -57,6 +65,7 @@ export abstract class RedisBackend extends OnRedis {
         orders.map((order) => ({ order, id: newId() })),
         {
           alias: this.alias,
+          part,
           onWritten: (some) => {
             for (const each of some) results.set(each, this.#announced(each))
           },

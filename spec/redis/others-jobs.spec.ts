@@ -31,14 +31,17 @@ describeOnRedis('jobs that another program has added to a queue of ours', () => 
     await queue.add('send', ['ann'], { jobId: UUID })
     await queue.add(echo.name, {}, { jobId: 'echo' })
     const ours = await echo.enqueue('ours')
+    const { name, data } = (await queue.getJob(ours.id)) ?? {}
+    const copy = await queue.add(name ?? '', data)
     const worker = await startWorker({ interval: 20 })
     while (!(await ours.refresh()).isFinished) await sleep(10)
     await sleep(600)
     await worker.stop()
 
     expect(ours.status).toBe('SUCCESSFUL')
-    expect(await Promise.all(['own', UUID, 'echo'].map(claimsOf))).toEqual([1, 1, 1])
-    expect(await queue.getJobCounts()).toMatchObject({ delayed: 3, active: 0, failed: 0 })
+    const ids = ['own', UUID, 'echo', copy.id ?? '']
+    expect(await Promise.all(ids.map(claimsOf))).toEqual([1, 1, 1, 1])
+    expect(await queue.getJobCounts()).toMatchObject({ delayed: 4, active: 0, failed: 0 })
     expect(told()).toEqual([
       ['warn', expect.stringContaining(`("send") to "${prefix}:default"`)],
       ['warn', expect.stringContaining('an OPTIONS.prefix of its own')],

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { DataSource } from 'typeorm'
 import {
   atomic,
@@ -27,6 +28,7 @@ const other = task('relay.other', (name: string) => void runs.push(name), USING)
 describeOnRedis('keys of rows that wait for the relay', () => {
   describeEachDatabase((database) => {
     let dataSource: DataSource
+    let prefix: string
 
     beforeAll(async () => {
       catchLog()
@@ -40,12 +42,13 @@ describeOnRedis('keys of rows that wait for the relay', () => {
     afterEach(() => backends.get('fast').close())
 
     function configure(ofRelay: DataSource): void {
+      prefix = freshPrefix()
       configureTasks({
         default: { BACKEND: DatabaseBackend, OPTIONS: { dataSource } },
         fast: {
           BACKEND: BullMQBackend,
           QUEUES: ['mail', 'default'],
-          OPTIONS: { connection: redisUrl(), prefix: freshPrefix(), dataSource: ofRelay },
+          OPTIONS: { connection: redisUrl(), prefix, dataSource: ofRelay },
         },
       })
     }
@@ -71,6 +74,20 @@ describeOnRedis('keys of rows that wait for the relay', () => {
       expect(runs.toSorted()).toEqual(['one', 'two'])
       expect((await direct.refresh()).status).toBe('SUCCESSFUL')
       expect((await keyed.enqueue('one')).isDuplicate).toBe(false)
+    })
+
+    it('are counted as calls where others of them cannot be written', async () => {
+      const keyed = note.using({ uniqueKey: (name) => name })
+      await inside(() => keyed.enqueueMany([['one'], ['two']]))
+      const redis = new Redis(redisUrl())
+      await redis.set(`${prefix}:mail:wait`, 'of another program')
+      const calls = keyed.enqueueMany([['one'], ['three'], ['two'], ['four']])
+      await expect(calls).rejects.toMatchObject({
+        message: expect.stringContaining('2 of 4 tasks of one enqueueMany') as string,
+        hint: expect.stringContaining('again: calls[1], calls[3];') as string,
+      })
+      await redis.del(`${prefix}:mail:wait`)
+      redis.disconnect()
     })
 
     it('keep it out when they are due later, too', async () => {

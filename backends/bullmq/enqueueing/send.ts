@@ -3,7 +3,7 @@ import type { Wakeup } from '../../../lib/store'
 import { addMany, type AddedOne, isPlain, runsOf } from './add-many'
 import { addCall, type Call, callOn } from './add-script'
 import type { BareJob, NewJob } from './new-job'
-import { addBesideOthers } from './side-by-side'
+import { addBesideOthers, sendWaiting } from './side-by-side'
 import { toldWith, toldWithOne } from './told'
 
 /** Jobs in one round trip. */
@@ -26,6 +26,7 @@ export async function sendTelling(
   told: ReadonlyMap<BareJob, Wakeup>,
 ): Promise<Answer[]> {
   const { client } = connection
+  sendWaiting(connection)
   const [only] = jobs
   if (only && jobs.length === 1)
     return [await called(connection, only, told.get(only)).catch((reason: unknown) => ({ reason }))]
@@ -54,13 +55,14 @@ function answersOf(run: readonly BareJob[], reply: [Error | null, unknown] | und
   )
 }
 
-/** In this turn, so that what is sent before it comes before it; a plain one at its end. */
+/** After what was handed in before. */
 export function sendOne(connection: Connection, job: NewJob): Promise<string> {
   return called(connection, job, toldWithOne(connection, job))
 }
 
 function called(connection: Connection, job: BareJob, wakeup: Wakeup | undefined): Promise<string> {
   if (!wakeup && isPlain(job)) return addBesideOthers(connection, job)
+  sendWaiting(connection)
   const call = callFor(connection, job, wakeup)
   return callOn(connection.client, call)
 }

@@ -35,7 +35,8 @@ export function addBesideOthers(connection: Connection, job: BareJob): Promise<s
   })
 }
 
-function sendWaiting(connection: Connection): void {
+/** Sends what has been handed in in this turn: what is sent after it comes after it. */
+export function sendWaiting(connection: Connection): void {
   const waiting = waitingOf.get(connection) ?? []
   waitingOf.delete(connection)
   for (const portion of portionsOf(waiting)) void addPortion(connection, portion)

@@ -28,8 +28,16 @@ export interface Written {
   readonly isNew: boolean
 }
 
+/** The calls of one `enqueueMany` that are written, where others are not: their places, and how many there are in all. */
+export interface Part {
+  readonly places: readonly number[]
+  readonly count: number
+}
+
 interface Writing {
   readonly alias: string
+  /** For what an error says. */
+  readonly part?: Part | undefined
   /** Called with what has been written, also if the rest cannot be. */
   readonly onWritten: (written: readonly Written[]) => void
 }
@@ -42,7 +50,7 @@ interface Writing {
 export async function writeOrders(
   connection: Connection,
   orders: readonly { readonly order: Order; readonly id: string }[],
-  { alias, onWritten }: Writing,
+  { alias, part, onWritten }: Writing,
 ): Promise<readonly Written[]> {
   const jobs = newJobs(connection.names, orders, { alias, now: Date.now() })
   const byId = new Map<string, Written>()
@@ -59,7 +67,7 @@ export async function writeOrders(
   }
   if (failed) {
     const reason = explained(failed.reason, connection.client, alias)
-    throw failure(reason, { jobs, done: byId, chosen })
+    throw failure(reason, { jobs, done: byId, chosen, part })
   }
   return jobs.flatMap((job) => {
     const by = chosen.insteadOf.get(job.id)
@@ -157,20 +165,31 @@ interface Failed {
   readonly jobs: readonly NewJob[]
   readonly done: ReadonlyMap<string, Written>
   readonly chosen: Chosen
+  readonly part: Part | undefined
 }
 
 /** What is to be told of a call of which not all is written. */
-function failure(cause: unknown, { jobs, done, chosen }: Failed): unknown {
-  const isDone = ({ id }: NewJob): boolean => done.has(chosen.insteadOf.get(id) ?? id)
-  const count = jobs.filter(isDone).length
-  if (jobs.length === 1 || (count === 0 && !isAway(cause))) return cause
+function failure(cause: unknown, failed: Failed): unknown {
+  const isMissing = missingOf(failed)
+  const calls = isMissing.length
+  const count = isMissing.filter((each) => !each).length
+  if (calls === 1 || (count === 0 && !isAway(cause))) return cause
   const what = cause instanceof Error ? cause.message : String(cause)
   const Kind = isAway(cause) ? DatabaseUnreachableError : DatabaseError
   return new Kind(
-    `${count} of ${jobs.length} tasks of one enqueueMany are enqueued; then Redis failed: ${what}`,
-    `Enqueue the others again: ${rangesOf(jobs.map((job) => !isDone(job)))}; of these some may have been written${isAway(cause) ? ', since the answer was lost' : ''}.`,
+    `${count} of ${calls} tasks of one enqueueMany are enqueued; then Redis failed: ${what}`,
+    `Enqueue the others again: ${rangesOf(isMissing)}; of these some may have been written${isAway(cause) ? ', since the answer was lost' : ''}.`,
     { cause },
   )
+}
+
+/** Of each call whether it is not enqueued. */
+function missingOf({ jobs, done, chosen, part }: Failed): readonly boolean[] {
+  const isDone = ({ id }: NewJob): boolean => done.has(chosen.insteadOf.get(id) ?? id)
+  if (!part) return jobs.map((job) => !isDone(job))
+  const isMissing = Array<boolean>(part.count).fill(false)
+  for (const [i, job] of jobs.entries()) isMissing[part.places[i] ?? i] = !isDone(job)
+  return isMissing
 }
 
 /** Portions are under way side by side, so that one in the middle may have failed. */

@@ -172,9 +172,11 @@ export class BullMQBackend extends RedisBackend {
   }
 
   #enqueueKeyed(orders: readonly Order[]): Promise<TaskResult<unknown>[]> {
-    return enqueueOutside(this.#rows, orders, async (left) => {
-      const [first, ...others] = left
-      return first && others.length === 0 ? [await super.enqueue(first)] : super.enqueueMany(left)
+    return enqueueOutside(this.#rows, orders, async (left, part) => {
+      const [only] = orders
+      return only && orders.length === 1
+        ? [await super.enqueue(only)]
+        : super.enqueuePart(left, part)
     })
   }
 

@@ -1,5 +1,6 @@
 import type { Order } from '../../../lib/order'
 import type { TaskResult } from '../../../lib/result'
+import type { Part } from '../enqueueing/write'
 import type { RelayTable } from './table'
 
 type Result = TaskResult<unknown>
@@ -11,15 +12,17 @@ type Result = TaskResult<unknown>
 export async function enqueueOutside(
   table: RelayTable,
   orders: readonly Order[],
-  inRedis: (orders: readonly Order[]) => Promise<Result[]>,
+  inRedis: (orders: readonly Order[], part: Part) => Promise<Result[]>,
 ): Promise<Result[]> {
   const results = new Map(await table.standing(orders))
   const left = orders.filter((order) => !results.has(order))
   const write = async (
     some: readonly Order[],
-    by: (orders: readonly Order[]) => Promise<Result[]>,
+    by: (orders: readonly Order[], part: Part) => Promise<Result[]>,
   ): Promise<void> => {
-    const written = some.length > 0 ? await by(some) : []
+    const wanted = new Set(some)
+    const places = orders.flatMap((order, i) => (wanted.has(order) ? [i] : []))
+    const written = some.length > 0 ? await by(some, { places, count: orders.length }) : []
     for (const [i, result] of written.entries()) if (some[i]) results.set(some[i], result)
   }
   await write(left.filter(isDebounced), (some) => table.debounce(some))

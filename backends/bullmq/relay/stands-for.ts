@@ -6,8 +6,8 @@ import { standingFor } from '../enqueueing/holder'
 import { keyOf } from '../unique-keys'
 import type { RelayedJob } from './relayed-job'
 
-/** How long in ms it is known which job stands for a row that did not become one. */
-const KNOWN_MS = 24 * 60 * 60_000
+/** How long in ms it is known which job stands for a row that did not become one: longer than results are kept, mostly. */
+const KNOWN_MS = 366 * 24 * 60 * 60_000
 
 /** A row does not become a job, since another one has its unique key: who asks for the row's result gets that of the other. */
 export async function remember(

@@ -139,8 +139,14 @@ export class RelayTable {
     }
   }
 
+  /** A row that cannot be moved is FAILED here. */
   async retry(id: string, ask: () => Promise<Result>): Promise<Result> {
-    return (await this.#find(id)) ? this.#rows.retry(id) : ask()
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isA(error, ResultNotFoundError) || !(await this.#find(id))) throw error
+      return this.#rows.retry(id)
+    }
   }
 
   /** @throws DataSourceError if there is none. */

@@ -12,9 +12,12 @@ const JITTER = 0.2
 /** Names that the log has told of. */
 const MOST_NAMES = 100
 
-/** Whether the data of a job is of this library, so that nothing need be asked about it. */
-export function isOfTasks({ fields }: Pick<Job, 'fields'>): boolean {
-  return fields['data']?.startsWith(OUR_DATA) ?? false
+/** Of a UUID. BullMQ gives numbers, also to a copy of a job of ours. */
+const ID_LENGTH = 36
+
+/** Whether a job is of this library by its id and its data, so that nothing need be asked about it. */
+export function isOfTasks({ id, fields }: Pick<Job, 'id' | 'fields'>): boolean {
+  return id.length === ID_LENGTH && (fields['data']?.startsWith(OUR_DATA) ?? false)
 }
 
 /**

@@ -79,7 +79,7 @@ function hooks(name) {
 
 // The specs of the other tiers never meet TypeORM, or choose it themselves.
 const tiers = {
-  1: ['unit', 'contract', 'database', 'process', 'browser', 'faults', 'django', 'redis'],
+  1: ['unit', 'contract', 'database', 'process', 'browser', 'faults', 'django', 'redis', 'package'],
   0.3: ['contract', 'database'],
 }
 const versions = process.env.TYPEORM ? [process.env.TYPEORM] : Object.keys(tiers)

@@ -1,114 +1,23 @@
-// Runs tiers of the checks: node scripts/test.mjs <tier>|all [arguments for jest …]
+// Runs tiers of the checks: node scripts/test.mjs <tier>[,<tier> …]|all [arguments for jest …]
 // The last line is `N passed, N failed`; a check counts like a test. Ends with 1 if anything failed.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { openScratch } from '../spec/support/scratch.cjs'
+import { build, TIERS, TOGETHER } from './tiers.mjs'
 
 const ROOT = join(import.meta.dirname, '..')
-/**
- * Jest workers for specs that wait for databases and processes most of their time: they leave room for others on the same
- * core. A number, since jest takes a percentage above 100 for a number of workers.
- */
-const WAITING = 2 * availableParallelism()
-/** For specs that wait for the answers of four servers: with two on a core, half of its time went by unused. */
-const ASKING = 3 * availableParallelism()
-/** For specs that measure times of servers and workers: half as many more than cores, since they wait for leases to end. */
-const MEASURING = Math.ceil(1.5 * availableParallelism())
 
-const build = check('build', 'scripts/build.mjs', '--if-stale')
-const types = check('types', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'spec')
-const pageTypes = check('page types', 'node_modules/typescript/bin/tsc', '-p', 'dashboard/page')
-const format = check(
-  'format',
-  'node_modules/prettier/bin/prettier.cjs',
-  '--check',
-  '--log-level=warn',
-  '--cache',
-  '.',
-)
-const lint = check('lint', 'node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings')
-const manifest = check('package', 'scripts/check-package.mjs')
+/** Keeps what is said, to be printed later. */
+class Told {
+  text = ''
 
-/**
- * What each tier runs after the build: steps one after another, the parts of a step side by side.
- * The times are estimates for two cores with nothing else to do.
- */
-const TIERS = {
-  fast: {
-    holds: 'types, format, lint, units and the store contract on SQLite',
-    takes: 'about 1 min',
-    steps: [
-      [
-        specs(['unit', 'contract'], { workers: '100%', env: { DB: 'sqlite' } }),
-        types,
-        pageTypes,
-        format,
-        lint,
-      ],
-    ],
-  },
-  database: {
-    holds: 'every database',
-    takes: 'about 5 min',
-    steps: [[specs(['contract', 'database'], { workers: ASKING })]],
-  },
-  'typeorm-0.3': {
-    holds: 'the same with TypeORM 0.3',
-    takes: 'about 5 min',
-    steps: [
-      [specs(['contract-0.3', 'database-0.3'], { workers: ASKING, env: { TYPEORM: '0.3' } })],
-    ],
-  },
-  process: {
-    holds: 'the command line, examples, documentation, apps with the packed package',
-    takes: 'about 10 min',
-    steps: [[specs(['process'])]],
-  },
-  browser: {
-    holds: 'pages in Chromium',
-    takes: 'about 2 min',
-    steps: [[specs(['browser'], { env: { DB: process.env.DB ?? 'sqlite,postgres' } })]],
-  },
-  faults: {
-    holds: 'kills, stops and cuts off real workers and servers',
-    takes: 'about 8 min',
-    // MySQL on request: DB=mysql npm run test:faults.
-    steps: [
-      [
-        specs(['faults'], {
-          workers: MEASURING,
-          env: { DB: process.env.DB ?? 'sqlite,postgres,mariadb' },
-        }),
-      ],
-    ],
-  },
-  django: {
-    holds: 'a real Django beside us on one table',
-    takes: 'about 2 min',
-    steps: [[specs(['django'], { env: { DJANGO: '1' } })]],
-  },
-  redis: {
-    holds: 'Redis, with Cluster and Sentinel',
-    takes: 'about 1 min',
-    steps: [[specs(['redis'])]],
-  },
-  package: {
-    holds: 'the packed package, and apps with it on Node 22 and 24',
-    takes: 'about 2 min',
-    steps: [[manifest, onNode('22'), onNode('24')]],
-  },
+  write(text) {
+    this.text += text
+  }
 }
 
-/** Tiers that go side by side where all are run: they wait for a browser, for Django's worker, for Redis and for npm. */
-const TOGETHER = ['browser', 'django', 'redis', 'package']
-
-// Jest fails where it finds no spec.
-if (!existsSync(join(ROOT, 'spec/django'))) delete TIERS.django
-
 const [wanted = 'fast', ...forJest] = process.argv.slice(2)
-const chosen = wanted === 'all' ? Object.keys(TIERS) : [wanted]
+const chosen = wanted === 'all' ? Object.keys(TIERS) : wanted.split(',')
 if (!chosen.every((name) => name in TIERS)) {
   console.error(`There is no tier "${wanted}"; there are ${Object.keys(TIERS).join(', ')}, all.`)
   process.exit(2)
@@ -125,10 +34,10 @@ conclude()
 
 /** What runs one after another: a tier, or tiers side by side. */
 function inGroups(names) {
-  const isTogether = (name) => names.length > 1 && TOGETHER.includes(name)
-  const together = names.filter(isTogether)
-  const alone = names.filter((name) => !isTogether(name)).map((name) => [name])
-  return together.length > 0 ? [...alone, together] : alone
+  const groups = names.map((name) => TOGETHER.find((group) => group.includes(name)) ?? [name])
+  return [...new Set(names.length > 1 ? groups : [names])].map((group) =>
+    group.filter((name) => names.includes(name)),
+  )
 }
 
 function introduce() {
@@ -142,9 +51,15 @@ function introduce() {
 
 async function runTiers(names) {
   const began = performance.now()
-  const steps =
-    names.length > 1 ? [names.flatMap((name) => TIERS[name].steps.flat())] : TIERS[names[0]].steps
-  results.push(...(await inSteps(steps)))
+  const running = names.map((name, at) => {
+    // Only the first is printed as it comes, so that lines do not mix.
+    const told = at === 0 ? process.stdout : new Told()
+    return { told, ended: inSteps(TIERS[name].steps, { told, isBeside: names.length > 1 }) }
+  })
+  for (const { told, ended } of running) {
+    results.push(...(await ended))
+    if (told instanceof Told) process.stdout.write(told.text)
+  }
   times.push(`${names.join(' with ')} ${seconds(performance.now() - began)}`)
 }
 
@@ -160,52 +75,26 @@ function conclude() {
   process.exitCode = bad.length > 0 ? 1 : 0
 }
 
-function check(name, script, ...args) {
-  return { name, args: [script, ...args] }
-}
-
-function specs(
-  projects,
-  { workers = WAITING, env = {}, name = projects.join(', '), only = [] } = {},
-) {
-  return {
-    name,
-    isJest: true,
-    args: ['node_modules/jest/bin/jest.js', `--maxWorkers=${workers}`],
-    projects,
-    only,
-    env: { TYPEORM: '1', ...env },
-  }
-}
-
-function onNode(version) {
-  return specs(['process'], {
-    name: `apps on Node ${version}`,
-    env: { SPEC_NODE: version },
-    only: ['stranger', 'node-itself'],
-  })
-}
-
 /** Runs the parts of each step side by side, and prints their output one after another. */
-async function inSteps(steps) {
+async function inSteps(steps, { told = process.stdout, isBeside = false } = {}) {
   const ended = []
   for (const step of steps) {
-    // Only the first is printed as it comes, so that lines do not mix.
-    const running = step.map((part, at) => run(part, at === 0))
-    for (const each of running) {
+    const outputs = step.map((_, at) => (at === 0 ? told : new Told()))
+    const running = step.map((part, at) => run(part, outputs[at], isBeside))
+    for (const [at, each] of running.entries()) {
       const result = await each
-      if (!result.isPrinted) process.stdout.write(`\n== ${result.name}\n${result.output}`)
-      console.log(`${result.failed > 0 ? 'FAILED' : 'ok'}: ${result.name}, ${result.took}`)
+      if (outputs[at] !== told) told.write(`\n${outputs[at].text}`)
+      told.write(`${result.failed > 0 ? 'FAILED' : 'ok'}: ${result.name}, ${result.took}\n`)
       ended.push(result)
     }
   }
   return ended
 }
 
-async function run(part, isPrinted) {
-  if (isPrinted) console.log(`== ${part.name}`)
+async function run(part, told, isBeside) {
+  told.write(`== ${part.name}\n`)
   const began = performance.now()
-  const child = spawn(process.execPath, argumentsOf(part), {
+  const child = spawn(process.execPath, argumentsOf(part, isBeside), {
     cwd: ROOT,
     env: {
       ...process.env,
@@ -219,13 +108,11 @@ async function run(part, isPrinted) {
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text) => {
       output += text
-      if (isPrinted) process.stdout.write(text)
+      told.write(text)
     })
   const status = await new Promise((resolve) => child.on('close', resolve))
   return {
     name: part.name,
-    isPrinted,
-    output,
     took: seconds(performance.now() - began),
     ...(part.isJest
       ? tallyOf(output, status)
@@ -233,8 +120,10 @@ async function run(part, isPrinted) {
   }
 }
 
-function argumentsOf({ args, isJest, only, projects }) {
-  return isJest ? [...args, ...only, ...forJest, '--selectProjects', ...projects] : args
+function argumentsOf({ args, isJest, workers, workersBeside, only, projects }, isBeside) {
+  if (!isJest) return args
+  const maxWorkers = `--maxWorkers=${isBeside ? workersBeside : workers}`
+  return [...args, maxWorkers, ...only, ...forJest, '--selectProjects', ...projects]
 }
 
 /** Reads the last line of the specs' reporter. */

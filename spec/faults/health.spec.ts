@@ -1,29 +1,14 @@
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataSourceOptions } from 'typeorm'
-import { tasksIn } from '../support/cli-app'
 import { describeEachDatabase } from '../support/databases'
 import { Prober } from '../support/probing'
 import type { Server } from '../support/servers/server'
 import { serverNames, startServer } from '../support/servers/start'
 import { Field } from './kit/field'
 import { Kubelet } from './kit/kubelet'
+import { becomes, NOT_READY, READY } from './kit/probed'
 import { Proxy } from './kit/proxy'
-import { scenarios } from './kit/scenario'
 import { LEASE } from './kit/timing'
-import { until } from './kit/until'
-
-const READY = [200, 200, 200]
-const NOT_READY = [200, 503, 200]
-
-async function becomes(probes: Prober, statuses: number[], bound = 30_000): Promise<void> {
-  let last: number[] = []
-  await until(
-    async () => (last = await probes.all()).join() === statuses.join(),
-    bound,
-    () => `${statuses.join()}; the last was ${last.join()}`,
-  )
-}
 
 describeEachDatabase(
   ({ name }) => {
@@ -97,33 +82,3 @@ describeEachDatabase(
   },
   { only: serverNames },
 )
-
-scenarios((add) => {
-  add(
-    'a worker whose event loop is blocked for 30 seconds is not live, by port and by file, and would be started again',
-    async (field) => {
-      const probes = await Prober.atFreePort()
-      const file = join(field.root, 'health.json')
-      const byFile = () => tasksIn(field.root, 'health', '--file', file, '--max-age', '5')
-      await field.worker([...probes.args, '--health-file', file])
-      await becomes(probes, READY)
-      const before = await byFile()
-      const kubelet = new Kubelet(probes)
-      await field.enqueue('block', [[30_000]])
-      await field.sees('start')
-      await sleep(8_000)
-
-      const during = await probes.all()
-      const told = await byFile()
-      await field.finished(undefined, 60_000)
-      await becomes(probes, READY)
-      await kubelet.end()
-
-      expect(during).toEqual([0, 0, 0])
-      expect([before.code, told.code]).toEqual([0, 1])
-      expect(told.stderr).toContain('its event loop is blocked: start it again.')
-      expect(kubelet.restarts).toBe(1)
-    },
-    { on: ['sqlite', 'postgres'] },
-  )
-})

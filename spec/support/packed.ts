@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { onceForRun } from './once.cjs'
 
 export const repository = realpathSync(join(__dirname, '../..'))
 
@@ -99,34 +100,4 @@ export function runNode(folder: string, args: readonly string[], env: NodeJS.Pro
     env: { ...process.env, NODE_ENV: '', NODE_OPTIONS: '', ...env },
   })
   return { status, stdout, stderr }
-}
-
-/** A folder that the first who asks fills; others wait until it is full. */
-function onceForRun(name: string, fill: (folder: string) => void): string {
-  const folder = join(process.env['SPEC_SCRATCH'] ?? tmpdir(), 'shared', name)
-  const full = `${folder}.full`
-  const deadline = Date.now() + 300_000
-  while (!existsSync(full)) {
-    if (isMade(folder)) {
-      try {
-        fill(folder)
-        writeFileSync(full, '')
-      } catch (error) {
-        rmSync(folder, { recursive: true, force: true })
-        throw error
-      }
-    } else if (Date.now() > deadline) throw new Error(`Waited in vain for ${full}`)
-    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
-  }
-  return folder
-}
-
-/** Makes the folder, unless it is there. */
-function isMade(folder: string): boolean {
-  try {
-    mkdirSync(folder)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,4 +1,4 @@
-// Checked by the compiler alone, by each version that apps may have: spec/process/compilers.spec.ts.
+// Checked by the compiler alone, by each version that apps may have: spec/package/compilers.spec.ts.
 import { type Flow, group, task, type TaskResult } from 'typeorm-tasks'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false

@@ -1,4 +1,4 @@
-// Checked by the compiler alone, by each version that apps may have: spec/process/compilers.spec.ts.
+// Checked by the compiler alone, by each version that apps may have: spec/package/compilers.spec.ts.
 import { task, type Task, type TaskContext } from 'typeorm-tasks'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false

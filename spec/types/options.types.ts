@@ -1,4 +1,4 @@
-// Checked by the compiler alone, by each version that apps may have: spec/process/compilers.spec.ts.
+// Checked by the compiler alone, by each version that apps may have: spec/package/compilers.spec.ts.
 import {
   type BackendConfig,
   type CarriedByJson,

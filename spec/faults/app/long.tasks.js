@@ -1,6 +1,7 @@
 // What the long runs run.
 const { setTimeout: sleep } = require('node:timers/promises')
 const { observed } = require('./patient')
+const { busy } = require('./tasks')
 
 observed('long.sleep', (_, ms) => sleep(ms))
 
@@ -24,10 +25,7 @@ observed(
 )
 
 /** Takes the whole process, for so long. */
-observed('long.block', (_, ms) => {
-  const end = performance.now() + ms
-  while (performance.now() < end);
-})
+observed('long.block', (_, ms) => busy(ms))
 
 /** May take 300 ms, and listens. */
 observed('long.limited', ({ context: { signal } }, ms) => sleep(ms, undefined, { signal }), {

@@ -18,8 +18,9 @@ const running: ChildProcess[] = []
 /** What the server printed. */
 let said = ''
 
-/** The app of the guide, with the files as they stand there. Only its built folder is named from outside. */
+/** The app of the guide, with the files as they stand there. Only its built folder is named from outside; one process builds its few pages. */
 const CONFIG = `export default {
+  experimental: { cpus: 1 },
   distDir: process.env['DIST_DIR'] ?? '.next',
   typescript: { ignoreBuildErrors: process.env['DIST_DIR'] !== undefined },
 }`

@@ -76,7 +76,10 @@ async function shell(
   const lines = text
     .replaceAll('localhost:3000', `localhost:${port}`)
     .replace(/^npm install .*$/gm, (line) =>
-      line.replace(/ typeorm-tasks\b/, ` ${source}`).replace(/ typescript\b/, ` ${typescript}`),
+      line
+        .replace(/^npm/, `node "${NPM_ONCE}"`)
+        .replace(/ typeorm-tasks\b/, ` ${source}`)
+        .replace(/ typescript\b/, ` ${typescript}`),
     )
   // What a line has started in the background must not outlive a line that fails.
   const script = `exec 2>&1; trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n${lines}`
@@ -94,6 +97,7 @@ async function shell(
   return stdout
 }
 
+const NPM_ONCE = join(__dirname, '../support/npm-once.cjs')
 const NPM = {
   npm_config_prefer_offline: 'true',
   npm_config_ignore_scripts: 'true',

@@ -60,7 +60,13 @@ async function runTiers(names) {
     results.push(...(await ended))
     if (told instanceof Told) process.stdout.write(told.text)
   }
+  for (const name of names) results.push(...(await inSteps(quietStepsOf(name))))
   times.push(`${names.join(' with ')} ${seconds(performance.now() - began)}`)
+}
+
+/** Which specs are to run may be up to the caller: then they run together. */
+function quietStepsOf(name) {
+  return forJest.length > 0 ? [] : (TIERS[name].quietly ?? [])
 }
 
 function conclude() {
@@ -120,10 +126,18 @@ async function run(part, told, isBeside) {
   }
 }
 
-function argumentsOf({ args, isJest, workers, workersBeside, only, projects }, isBeside) {
+function argumentsOf(part, isBeside) {
+  const { args, isJest, only, except, projects } = part
   if (!isJest) return args
-  const maxWorkers = `--maxWorkers=${isBeside ? workersBeside : workers}`
-  return [...args, maxWorkers, ...only, ...forJest, '--selectProjects', ...projects]
+  return [
+    ...args,
+    `--maxWorkers=${isBeside ? part.workersBeside : part.workers}`,
+    ...(forJest.length > 0 ? [] : except).map((pattern) => `--testPathIgnorePatterns=${pattern}`),
+    ...only,
+    ...forJest,
+    '--selectProjects',
+    ...projects,
+  ]
 }
 
 /** Reads the last line of the specs' reporter. */

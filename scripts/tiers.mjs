@@ -17,6 +17,9 @@ const MEASURING = Math.ceil(1.5 * availableParallelism())
 const COMPUTING = availableParallelism()
 const COMPUTING_BESIDE = Math.ceil(0.5 * availableParallelism())
 
+/** Specs of faults that measure milliseconds, which others would lengthen. */
+const MILLISECONDS = ['browser', 'bloat', 'volume'].map((name) => `spec/faults/${name}\\.spec`)
+
 export const build = check('build', 'scripts/build.mjs', '--if-stale')
 const types = check('types', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'spec')
 const pageTypes = check('page types', 'node_modules/typescript/bin/tsc', '-p', 'dashboard/page')
@@ -32,7 +35,8 @@ const lint = check('lint', 'node_modules/oxlint/bin/oxlint', '--type-aware', '--
 const manifest = check('manifest', 'scripts/check-package.mjs')
 
 /**
- * What each tier runs after the build: steps one after another, the parts of a step side by side.
+ * What each tier runs after the build: steps one after another, the parts of a step side by side. What it runs quietly has no
+ * other tier beside it.
  * The times are estimates for two cores with nothing else to do.
  */
 export const TIERS = {
@@ -75,14 +79,8 @@ export const TIERS = {
     holds: 'kills, stops and cuts off real workers and servers',
     takes: 'about 8 min',
     // MySQL on request: DB=mysql npm run test:faults.
-    steps: [
-      [
-        specs(['faults'], {
-          workers: MEASURING,
-          env: { DB: process.env.DB ?? 'sqlite,postgres,mariadb' },
-        }),
-      ],
-    ],
+    steps: [[faults({ workers: MEASURING, except: MILLISECONDS })]],
+    quietly: [[faults({ workers: COMPUTING, only: MILLISECONDS })]],
   },
   django: {
     holds: 'a real Django beside us on one table',
@@ -131,6 +129,7 @@ function specs(
     env = {},
     name = projects.join(', '),
     only = [],
+    except = [],
     atOnce = 5,
   } = {},
 ) {
@@ -142,8 +141,15 @@ function specs(
     workersBeside,
     projects,
     only,
+    except,
     env: { TYPEORM: '1', ...env },
   }
+}
+
+function faults(wish) {
+  const env = { DB: process.env.DB ?? 'sqlite,postgres,mariadb' }
+  const name = wish.only === undefined ? 'faults' : 'faults, by milliseconds'
+  return specs(['faults'], { name, env, ...wish })
 }
 
 function onNode(version) {

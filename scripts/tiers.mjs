@@ -13,9 +13,8 @@ const WAITING = 2 * availableParallelism()
 const ASKING = 3 * availableParallelism()
 /** For specs that measure times of servers and workers: half as many more than cores, since they wait for leases to end. */
 const MEASURING = Math.ceil(1.5 * availableParallelism())
-/** For specs that install, compile and bundle, which wait for little: one on a core, or on every second one beside others. */
+/** For specs that install, compile and bundle, which wait for little. */
 const COMPUTING = availableParallelism()
-const COMPUTING_BESIDE = Math.ceil(0.5 * availableParallelism())
 
 /** Specs of faults that measure milliseconds, which others would lengthen. */
 const MILLISECONDS = ['browser', 'bloat', 'volume'].map((name) => `spec/faults/${name}\\.spec`)
@@ -96,16 +95,13 @@ export const TIERS = {
     holds: 'the packed package, and apps that install it, on Node 22 and 24 too',
     takes: 'about 6 min',
     steps: [
-      [
-        manifest,
-        specs(['package'], { workers: COMPUTING, workersBeside: COMPUTING_BESIDE, atOnce: 2 }),
-      ],
+      [manifest, specs(['package'], { workers: COMPUTING, atOnce: 2 })],
       [onNode('22'), onNode('24')],
     ],
   },
 }
 
-/** Tiers that go side by side where all are run; their specs may have fewer workers then. */
+/** Tiers that go side by side where all are run. */
 export const TOGETHER = [
   // Faults wait for leases to end and leave a core; installs and compilers take it.
   ['faults', 'package'],
@@ -125,7 +121,6 @@ function specs(
   projects,
   {
     workers = WAITING,
-    workersBeside = workers,
     env = {},
     name = projects.join(', '),
     only = [],
@@ -136,9 +131,11 @@ function specs(
   return {
     name,
     isJest: true,
-    args: ['node_modules/jest/bin/jest.js', `--maxConcurrency=${atOnce}`],
-    workers,
-    workersBeside,
+    args: [
+      'node_modules/jest/bin/jest.js',
+      `--maxWorkers=${workers}`,
+      `--maxConcurrency=${atOnce}`,
+    ],
     projects,
     only,
     except,
@@ -155,8 +152,7 @@ function faults(wish) {
 function onNode(version) {
   return specs(['package'], {
     name: `apps on Node ${version}`,
-    workers: COMPUTING,
-    workersBeside: COMPUTING_BESIDE,
+    workers: Math.ceil(COMPUTING / 2),
     env: { SPEC_NODE: version },
     only: ['stranger', 'node-itself'],
   })

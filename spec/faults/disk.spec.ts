@@ -55,7 +55,7 @@ describe.each(databases())('on $name', ({ name }) => {
         ),
       ).toEqual([])
       // There every write goes to new pages, so that claims failed too, and were told.
-      if (name === 'sqlite') expect(worker.log).toMatch(/The backend did not answer .*disk is full/)
+      if (name === 'sqlite') await worker.says(/The backend did not answer .*disk is full/)
       await field.verify({ unstarted: true, unsure: true })
     } finally {
       await field.close()

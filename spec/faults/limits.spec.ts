@@ -19,7 +19,7 @@ scenarios((add) => {
       expect(
         (await field.rows()).map(({ status, exceptionClassPath }) => [status, exceptionClassPath]),
       ).toEqual(ids.map(() => ['FAILED', 'typeorm_tasks.TimeLimitExceeded']))
-      expect(worker.log).toContain(`Task id=${ids[1]} path=fault.stubborn ignored its abort signal`)
+      await worker.says(`Task id=${ids[1]} path=fault.stubborn ignored its abort signal`)
       return { code: 0 }
     },
   )

@@ -126,7 +126,7 @@ scenarios((add) => {
       expect(aborts.map(({ note }) => note)).toEqual(['LeaseLost', 'LeaseLost'])
       // No later than a lease after the last good renewal, which was at the latest when the lock came.
       expect(Math.max(...aborts.map(({ at }) => at)) - locked).toBeLessThan(LEASE + 500)
-      expect(worker.log).toContain('lease not renewed in time')
+      await worker.says('lease not renewed in time')
       expect(ids.map((id) => claimsOf(field.events, id))).toEqual([
         [1, 2],
         [1, 2],

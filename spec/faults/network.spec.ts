@@ -128,7 +128,7 @@ describeEachDatabase(
                 ({ status, claims, attemptErrors }) => [status, claims, attemptErrors],
               ),
             ).toEqual(ids.map(() => ['SUCCESSFUL', 1, null]))
-            expect(worker.log).toMatch(/no answer within \d+ ms/)
+            await worker.says(/no answer within \d+ ms/)
             return { unstarted: true }
           },
         )

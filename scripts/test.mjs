@@ -54,13 +54,19 @@ async function runTiers(names) {
   const running = names.map((name, at) => {
     // Only the first is printed as it comes, so that lines do not mix.
     const told = at === 0 ? process.stdout : new Told()
-    return { told, ended: inSteps(TIERS[name].steps, { told, isBeside: names.length > 1 }) }
+    return { told, ended: inSteps(TIERS[name].steps, told) }
   })
   for (const { told, ended } of running) {
     results.push(...(await ended))
     if (told instanceof Told) process.stdout.write(told.text)
   }
+  for (const name of names) results.push(...(await inSteps(quietStepsOf(name))))
   times.push(`${names.join(' with ')} ${seconds(performance.now() - began)}`)
+}
+
+/** Which specs are to run may be up to the caller: then they run together. */
+function quietStepsOf(name) {
+  return forJest.length > 0 ? [] : (TIERS[name].quietly ?? [])
 }
 
 function conclude() {
@@ -76,11 +82,11 @@ function conclude() {
 }
 
 /** Runs the parts of each step side by side, and prints their output one after another. */
-async function inSteps(steps, { told = process.stdout, isBeside = false } = {}) {
+async function inSteps(steps, told = process.stdout) {
   const ended = []
   for (const step of steps) {
     const outputs = step.map((_, at) => (at === 0 ? told : new Told()))
-    const running = step.map((part, at) => run(part, outputs[at], isBeside))
+    const running = step.map((part, at) => run(part, outputs[at]))
     for (const [at, each] of running.entries()) {
       const result = await each
       if (outputs[at] !== told) told.write(`\n${outputs[at].text}`)
@@ -91,10 +97,10 @@ async function inSteps(steps, { told = process.stdout, isBeside = false } = {}) 
   return ended
 }
 
-async function run(part, told, isBeside) {
+async function run(part, told) {
   told.write(`== ${part.name}\n`)
   const began = performance.now()
-  const child = spawn(process.execPath, argumentsOf(part, isBeside), {
+  const child = spawn(process.execPath, argumentsOf(part), {
     cwd: ROOT,
     env: {
       ...process.env,
@@ -120,10 +126,16 @@ async function run(part, told, isBeside) {
   }
 }
 
-function argumentsOf({ args, isJest, workers, workersBeside, only, projects }, isBeside) {
+function argumentsOf({ args, isJest, only, except, projects }) {
   if (!isJest) return args
-  const maxWorkers = `--maxWorkers=${isBeside ? workersBeside : workers}`
-  return [...args, maxWorkers, ...only, ...forJest, '--selectProjects', ...projects]
+  return [
+    ...args,
+    ...(forJest.length > 0 ? [] : except).map((pattern) => `--testPathIgnorePatterns=${pattern}`),
+    ...only,
+    ...forJest,
+    '--selectProjects',
+    ...projects,
+  ]
 }
 
 /** Reads the last line of the specs' reporter. */

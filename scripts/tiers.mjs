@@ -13,9 +13,11 @@ const WAITING = 2 * availableParallelism()
 const ASKING = 3 * availableParallelism()
 /** For specs that measure times of servers and workers: half as many more than cores, since they wait for leases to end. */
 const MEASURING = Math.ceil(1.5 * availableParallelism())
-/** For specs that install, compile and bundle, which wait for little: one on a core, or on every second one beside others. */
+/** For specs that install, compile and bundle, which wait for little. */
 const COMPUTING = availableParallelism()
-const COMPUTING_BESIDE = Math.ceil(0.5 * availableParallelism())
+
+/** Specs of faults that measure milliseconds, which others would lengthen. */
+const MILLISECONDS = ['browser', 'bloat', 'volume'].map((name) => `spec/faults/${name}\\.spec`)
 
 export const build = check('build', 'scripts/build.mjs', '--if-stale')
 const types = check('types', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'spec')
@@ -32,7 +34,8 @@ const lint = check('lint', 'node_modules/oxlint/bin/oxlint', '--type-aware', '--
 const manifest = check('manifest', 'scripts/check-package.mjs')
 
 /**
- * What each tier runs after the build: steps one after another, the parts of a step side by side.
+ * What each tier runs after the build: steps one after another, the parts of a step side by side. What it runs quietly has no
+ * other tier beside it.
  * The times are estimates for two cores with nothing else to do.
  */
 export const TIERS = {
@@ -75,14 +78,8 @@ export const TIERS = {
     holds: 'kills, stops and cuts off real workers and servers',
     takes: 'about 8 min',
     // MySQL on request: DB=mysql npm run test:faults.
-    steps: [
-      [
-        specs(['faults'], {
-          workers: MEASURING,
-          env: { DB: process.env.DB ?? 'sqlite,postgres,mariadb' },
-        }),
-      ],
-    ],
+    steps: [[faults({ workers: MEASURING, except: MILLISECONDS })]],
+    quietly: [[faults({ workers: COMPUTING, only: MILLISECONDS })]],
   },
   django: {
     holds: 'a real Django beside us on one table',
@@ -98,16 +95,13 @@ export const TIERS = {
     holds: 'the packed package, and apps that install it, on Node 22 and 24 too',
     takes: 'about 6 min',
     steps: [
-      [
-        manifest,
-        specs(['package'], { workers: COMPUTING, workersBeside: COMPUTING_BESIDE, atOnce: 2 }),
-      ],
+      [manifest, specs(['package'], { workers: COMPUTING, atOnce: 2 })],
       [onNode('22'), onNode('24')],
     ],
   },
 }
 
-/** Tiers that go side by side where all are run; their specs may have fewer workers then. */
+/** Tiers that go side by side where all are run. */
 export const TOGETHER = [
   // Faults wait for leases to end and leave a core; installs and compilers take it.
   ['faults', 'package'],
@@ -127,30 +121,38 @@ function specs(
   projects,
   {
     workers = WAITING,
-    workersBeside = workers,
     env = {},
     name = projects.join(', '),
     only = [],
+    except = [],
     atOnce = 5,
   } = {},
 ) {
   return {
     name,
     isJest: true,
-    args: ['node_modules/jest/bin/jest.js', `--maxConcurrency=${atOnce}`],
-    workers,
-    workersBeside,
+    args: [
+      'node_modules/jest/bin/jest.js',
+      `--maxWorkers=${workers}`,
+      `--maxConcurrency=${atOnce}`,
+    ],
     projects,
     only,
+    except,
     env: { TYPEORM: '1', ...env },
   }
+}
+
+function faults(wish) {
+  const env = { DB: process.env.DB ?? 'sqlite,postgres,mariadb' }
+  const name = wish.only === undefined ? 'faults' : 'faults, by milliseconds'
+  return specs(['faults'], { name, env, ...wish })
 }
 
 function onNode(version) {
   return specs(['package'], {
     name: `apps on Node ${version}`,
-    workers: COMPUTING,
-    workersBeside: COMPUTING_BESIDE,
+    workers: Math.ceil(COMPUTING / 2),
     env: { SPEC_NODE: version },
     only: ['stranger', 'node-itself'],
   })

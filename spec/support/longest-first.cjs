@@ -4,7 +4,6 @@ const { default: Sequencer } = require('@jest/test-sequencer')
 
 /** Seconds that the longest specs took on two cores; only their order counts. */
 const SECONDS = {
-  'faults/health': 149,
   'package/init-apps': 110,
   'package/next': 105,
   'package/nestjs': 100,
@@ -12,11 +11,11 @@ const SECONDS = {
   'package/first-minutes': 98,
   'faults/crash': 96,
   'django/both-ways': 95,
-  'process/child-messages': 92,
   'package/compilers': 88,
   'django/flows': 86,
   'process/schedules': 85,
   'faults/errors': 82,
+  'faults/health': 80,
   'django/exactly-once': 80,
   'browser/dashboard-at-work': 75,
   'faults/failover': 74,
@@ -24,6 +23,7 @@ const SECONDS = {
   'faults/isolate': 70,
   'faults/flows': 69,
   'faults/soak': 66,
+  'faults/health-blocked': 65,
   'process/processes': 59,
   'faults/browser': 58,
   'database/pause': 57,
@@ -36,6 +36,7 @@ const SECONDS = {
   'faults/ten-thousand': 50,
   'faults/servers': 50,
   'process/commands': 35,
+  'process/child-messages': 35,
   'database/set-up-trouble': 45,
   'faults/network': 44,
   'faults/stall': 43,

@@ -7,7 +7,7 @@ import { doing, examples, type Globals, option } from '../command'
 import { late } from '../lazy'
 import { duration, queueName, text } from '../option-parsers'
 import { print, printMarked, tell } from '../output'
-import { COLUMNS, rowOf } from '../queues/format'
+import { COLUMNS, counted, rowOf } from '../queues/format'
 import { isColoured } from '../terminal/colour'
 import { fittedTable } from '../terminal/fitted-table'
 import { columnsOf } from '../terminal/width'
@@ -102,7 +102,9 @@ async function list(options: QueuesOptions): Promise<number> {
     }
     const forRelay = queues.reduce((all, each) => all + (each.forRelay ?? 0), 0)
     if (!options.json && forRelay > 0)
-      print(`${forRelay} of them wait in the database for the relay, which takes them to Redis.`)
+      print(
+        `${counted(forRelay)} of them wait in the database for the relay, which takes them to Redis.`,
+      )
     if (whyNoPauses !== null) tell(whyNoPauses)
     if (options.backend === undefined) await late.places().sayOthers(backend)
     return 0

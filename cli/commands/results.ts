@@ -161,8 +161,9 @@ async function show(options: OneOptions, id: string): Promise<number> {
 
 async function retry(options: OneOptions, id: string): Promise<number> {
   return onResult(options, id, async (found) => {
+    // As it was: a worker may have it again when the retry is answered.
+    const { queueName, errors, attempts } = found.result
     const result = await found.backend.retry(found.result.id)
-    const { queueName, errors, attempts } = result
     const error = errors.at(-1)?.exceptionClassPath || 'an unknown error'
     const text = `${named(found)} is READY again in queue ${queueName}; it had failed with ${error} after ${attempts} attempt(s).`
     print(options.json ? JSON.stringify(asJson(result), null, 2) : oneLine(text))

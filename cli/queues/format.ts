@@ -40,7 +40,8 @@ export function rowOf({
   }
 }
 
-function counted(count: number): string {
+/** What is counted only so far is told as such. */
+export function counted(count: number): string {
   return count >= MOST_COUNTED ? `${count} or more` : String(count)
 }
 

@@ -101,6 +101,24 @@ describeEachDatabase(({ name, connect, fresh }) => {
     expect(await rows().findBy({ uniqueKey: 'f:hot' })).toMatchObject([{ id: second.id }])
   })
 
+  server(
+    'keys of one call are written in one order, so that two transactions do not wait for each other',
+    async () => {
+      const each = keyed.using({ uniqueKey: (value) => `order ${value}` })
+      const calls = Array.from({ length: 30 }, (_, value): [number] => [value])
+      for (let round = 0; round < 5; round++) {
+        await rows().clear()
+        const [some, others] = await Promise.all(
+          [calls, calls.toReversed()].map((inOrder) =>
+            dataSource.transaction((manager) => each.using({ manager }).enqueueMany(inOrder)),
+          ),
+        )
+        expect(some!.map(({ args }) => args)).toEqual(calls)
+        expect(others!.map(({ id }) => id).toReversed()).toEqual(some!.map(({ id }) => id))
+      }
+    },
+  )
+
   watched('F63 a task that ends before its enqueue has returned is its own', async () => {
     beside.after = endHolder
 

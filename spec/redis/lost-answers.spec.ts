@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import { configureTasks, type TaskResult } from 'typeorm-tasks'
 import { backends } from '#backend-registry'
 import { BullMQBackend } from '../../backends/bullmq'
+import { claim, idsOf, rescue } from '../contract/rows'
 import { Proxy } from '../faults/kit/proxy'
 import { add, catchLog, fail } from '../support/tasks'
 import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
@@ -91,6 +92,25 @@ describeOnRedis('a connection that breaks between a command and its answer', () 
     }
     await prune()
     expect(await twice(prune)).toEqual([2, 2])
+    await store.close()
+  })
+
+  it('a claim is unsure, and what it took at first is given back by the next look', async () => {
+    const results = await add.enqueueMany([[1], [2], [3]])
+    const store = await backend().openStore({})
+    const [first] = idsOf(await claim(store, 1))
+    proxy.loseReplyTo(/:stalled/)
+    const lost = await claim(store, 1)
+    expect(lost.isUnsure).toBe(true)
+    const running = () => backend().counts()
+    expect((await running()).RUNNING).toBe(3)
+
+    await rescue(store)
+    expect((await running()).RUNNING).toBe(2)
+    const [again] = idsOf(await claim(store, 1))
+    expect([first, again, ...idsOf(lost)].toSorted()).toEqual(
+      results.map(({ id }) => id).toSorted(),
+    )
     await store.close()
   })
 

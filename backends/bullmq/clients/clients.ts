@@ -32,6 +32,8 @@ const SOON = {
 /** What the app has made: it also closes it. */
 const lent = new WeakSet<Client>()
 const seen = new WeakSet<Client>()
+/** How often a client has lost a connection. */
+const losses = new WeakMap<Client, number>()
 /** Why a client could not connect at last: the errors of its commands do not tell. */
 const troubles = new WeakMap<Client, Error>()
 
@@ -79,16 +81,30 @@ export function troubleOf(client: Client): Error | undefined {
   return troubles.get(client)
 }
 
+/**
+ * How often this client has lost a connection. If that changes between a command and its answer, ioredis may have sent the command
+ * twice, and both times it was carried out.
+ */
+export function lossesOf(client: Client): number {
+  return losses.get(client) ?? 0
+}
+
 function watched(client: Client): Client {
   if (seen.has(client)) return client
   seen.add(client)
   // Errors of the connection reach the callers of commands; without a listener they would be printed.
   client.on('error', (error: Error) => troubles.set(client, error))
   client.on('ready', () => troubles.delete(client))
+  const watch = (connection: Redis): void => {
+    forgetSilence(connection)
+    connection.on('close', () => losses.set(client, lossesOf(client) + 1))
+  }
   if (isClusterClient(client)) {
-    client.on('+node', forgetSilence)
+    // That of an app may have some already.
+    for (const node of client.nodes()) watch(node)
+    client.on('+node', watch)
     watchNodes(client)
-  } else forgetSilence(client)
+  } else watch(client)
   return client
 }
 

@@ -1,5 +1,6 @@
 import type { ClaimedRow, ClaimFilter } from '../../../lib/store'
 import { type ClaimedRaw, claimedRow } from '../../database/row'
+import { lossesOf } from '../clients/clients'
 import { rebuild } from '../changes/retried-by-others'
 import type { Connection } from '../connection'
 import { claimedRawOf, FIELD, type Job } from '../job'
@@ -150,6 +151,7 @@ export class Claims {
     const { client, names, leaseMs } = this.#connection
     const prefixes = queues.map((queue) => names.job(queue, ''))
     const tokens = this.#held.newTokens(limit)
+    const losses = lossesOf(client)
     try {
       const found = await CLAIM.run(
         client,
@@ -165,7 +167,10 @@ export class Claims {
       )
       const rows = all.flatMap((each) => (each.status === 'fulfilled' && each.value) || [])
       const failures = all.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
-      return { rows, failures, left: all.length - rows.length - failures.length }
+      const left = all.length - rows.length - failures.length
+      if (lossesOf(client) !== losses)
+        failures.push(new Error('The connection to Redis was lost during a claim.'))
+      return { rows, failures, left }
     } catch (error) {
       return { rows: [], failures: [error], left: 0 }
     } finally {

@@ -16,17 +16,25 @@ export function writeOrders(target: InsertTarget, orders: readonly NewOrder[]): 
   return writeAll(target, orders)
 }
 
-/** Those with the same key side by side, since they become one row. */
+/**
+ * Those with the same key side by side, since they become one row; and in the order of their keys: two transactions that write the
+ * same ones in two orders would each wait for the other.
+ */
 async function writeByKeys(target: InsertTarget, orders: readonly NewOrder[]): Promise<Written[]> {
   const byKey = new Map<string | null, NewOrder[]>()
   for (const each of orders) {
     const key = storedKey(each.order.key)
     byKey.set(key, [...(byKey.get(key) ?? []), each])
   }
-  const sorted = [...byKey.values()].flat()
+  const sorted = [...byKey].toSorted(byTheirKeys).flatMap(([, alike]) => alike)
   const written = await writeAll(target, sorted)
   const byId = new Map(sorted.map(({ id }, i) => [id, written[i]]))
   return orders.flatMap(({ id }) => byId.get(id) ?? [])
+}
+
+function byTheirKeys([one]: [string | null, unknown], [other]: [string | null, unknown]): number {
+  const [a, b] = [one ?? '', other ?? '']
+  return a < b ? -1 : Number(a > b)
 }
 
 function writeAll(target: InsertTarget, orders: readonly NewOrder[]): Promise<Written[]> {

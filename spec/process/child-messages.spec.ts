@@ -186,8 +186,7 @@ it('a run in a child process sees nothing of the run before it, and may have man
 
 describe('tasks whose process cannot be set up at present', () => {
   const troubles = ['53300', 'ER_CON_COUNT_ERROR', 'ECONNREFUSED', 'SQLITE_BUSY', 'kill']
-  // They wait most of the time.
-  it.concurrent.each(troubles)('are given back, and run when it can again: %s', async (trouble) => {
+  it.each(troubles)('are given back, and run when it can again: %s', async (trouble) => {
     const { code, said, stderr } = await run(
       `
       const results = await tasks.where.enqueueMany(Array.from({ length: 8 }, () => []))

@@ -65,11 +65,16 @@ export async function sayLeft(
   const paused = await pausedOf(backend)
   const kept = left.filter(({ queueName }) => paused.includes(queueName))
   const waiting = left.filter((each) => each.isWaiting && !kept.includes(each)).length
-  const later = left.length - kept.length - waiting
+  const rest = left.filter((each) => !each.isWaiting && !kept.includes(each))
+  // By the clock of this host: it is only told.
+  const due = rest.filter(({ runAfter }) => runAfter === null || runAfter.getTime() <= Date.now())
+  const later = rest.length - due.length
   const parts = [
     kept.length > 0 &&
       `${count(kept.length)} in paused queues (${paused.filter(isServed).join(', ')})`,
     later > 0 && `${count(later)} due later`,
+    // It ended since there was none.
+    due.length > 0 && `${count(due.length)} given back or enqueued meanwhile`,
     waiting > 0 && `${count(waiting)} waiting for other tasks of their flows`,
   ].filter((part) => part !== false)
   if (parts.length > 0) log.info(`Left are task(s) in its queues: ${parts.join(', ')}.`)

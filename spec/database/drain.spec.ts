@@ -124,4 +124,4 @@ async function work(app: string, worker: string): Promise<Ended> {
 }
 
 const ORDINARY =
-  /^(Starting worker worker_id=w\d queues=default|Task id=[0-9a-f-]{36} path=drain\.note state=(RUNNING|SUCCESSFUL)|No more tasks to run for worker_id=w\d\. Exiting gracefully\.)$/
+  /^(Starting worker worker_id=w\d queues=default|Task id=[0-9a-f-]{36} path=drain\.note state=(RUNNING|SUCCESSFUL)|No more tasks to run for worker_id=w\d\. Exiting gracefully\.|Left are task\(s\) in its queues: \d+ given back or enqueued meanwhile\.)$/

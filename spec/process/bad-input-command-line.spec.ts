@@ -111,11 +111,11 @@ describe('a set-up that is not right is said in one line, by every command, whic
     ],
     [
       `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabasBackend' } }`,
-      'TASKS.default.BACKEND: "typeorm-tasks/backends/database#DatabasBackend" is not exported. Export a class that extends TaskBackend as "DatabasBackend" from "typeorm-tasks/backends/database".',
+      'TASKS.default.BACKEND: "typeorm-tasks/backends/database#DatabasBackend" is not exported. Did you mean "typeorm-tasks/backends/database#DatabaseBackend"?',
     ],
     [
       `{ default: { BACKEND: 'DatabaseBackend' } }`,
-      `TASKS.default.BACKEND: "DatabaseBackend" is not of the form 'module#Export'. Use e.g. 'typeorm-tasks/backends/database#DatabaseBackend'.`,
+      `TASKS.default.BACKEND: "DatabaseBackend" is not of the form 'module#Export'. Did you mean "typeorm-tasks/backends/database#DatabaseBackend"?`,
     ],
     [
       `{ default: { BACKEND: 'typeorm-tasks/backends/database#DatabaseBackend', QUEUES: 'mail' } }`,

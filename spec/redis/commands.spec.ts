@@ -117,7 +117,10 @@ describeOnRedis('commands for tasks on Redis', () => {
         tasks: tasksText('dataSource: exports.dataSource'),
       })
     })
-    beforeEach(() => configure(app.dataSource))
+    beforeEach(async () => {
+      configure(app.dataSource)
+      await app.dataSource.getRepository(DBTaskResult).clear()
+    })
     /** As by a relay that was killed. */
     const held = async ({ id }: TaskResult<unknown>, leaseMs: number): Promise<void> => {
       const lease = new Date(Date.now() + leaseMs)
@@ -143,7 +146,7 @@ describeOnRedis('commands for tasks on Redis', () => {
 
     it('relay --batch waits for what a relay held that was killed', async () => {
       const result = await committed(3)
-      await held(result, 2_000)
+      await held(result, 8_000)
       const { code, stdout, stderr } = await app.tasks('relay', '--batch')
       expect([code, stdout, await ids()]).toEqual([0, 'Took 1 task(s) of fast to Redis\n', 0])
       expect(stderr).toContain('waits for 1 task(s) that another relay holds')

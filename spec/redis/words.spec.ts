@@ -133,7 +133,7 @@ describeOnRedis('commands of an app with tasks in a table and on Redis', () => {
     expect(sound.stderr).toContain('The queues mail, images of TASKS.fast are not served')
     const { code, stderr } = await tasksIn(redisApp(UNREACHABLE), ...WORK)
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^error: Redis \(TASKS\.fast\) cannot be reached: /)
+    expect(stderr).toMatch(/^error: Redis \(TASKS\.fast\) cannot be reached: /m)
     expect(stderr).not.toContain('not served')
   })
 

@@ -103,8 +103,9 @@ export const TIERS = {
 
 /** Tiers that go side by side where all are run. */
 export const TOGETHER = [
-  // Faults wait for leases to end and leave a core; installs and compilers take it.
-  ['faults', 'package'],
+  // Commands wait for their servers and for each other; installs and compilers take what they leave. Not beside the faults, which
+  // measure leases.
+  ['process', 'package'],
   // They wait for a browser, for Django's worker and for Redis.
   ['browser', 'django', 'redis'],
 ]

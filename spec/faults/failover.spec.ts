@@ -75,7 +75,7 @@ describeEachDatabase(
             .length,
         ).toBeLessThan(15)
       },
-      () => ({ settings: { leaseSeconds: 9 } }),
+      () => ({ settings: { leaseSeconds: 15 } }),
     )
 
     add(

@@ -31,7 +31,7 @@ function functionOf(name: string): string {
 
 /**
  * What BullMQ includes in a script are functions at its outermost level, of what they are given alone. Made once, and not with each
- * call, they cost nothing: forty of them are a tenth of the end of a job.
+ * call, they cost next to nothing; the longest script has forty.
  */
 const INCLUDED = /^local (?:rcall = redis\.call$|function \w+\(|\w+ = function ?\()/
 

@@ -30,6 +30,12 @@ async function statesOfAll(backend: TaskBackend, aliases: readonly string[]): Pr
   return { queues, whyNoPauses }
 }
 
+/** Undefined where there is no relay. */
+function forRelayOf(a: QueueState, b: QueueState): Pick<QueueState, 'forRelay'> {
+  if (a.forRelay === undefined && b.forRelay === undefined) return {}
+  return { forRelay: (a.forRelay ?? 0) + (b.forRelay ?? 0) }
+}
+
 function together(a: QueueState, b: QueueState): QueueState {
   return {
     ...a,
@@ -37,6 +43,7 @@ function together(a: QueueState, b: QueueState): QueueState {
     later: a.later + b.later,
     waiting: a.waiting + b.waiting,
     running: a.running + b.running,
+    ...forRelayOf(a, b),
     oldestDueMs:
       a.oldestDueMs === null || b.oldestDueMs === null
         ? (a.oldestDueMs ?? b.oldestDueMs)

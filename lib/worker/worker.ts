@@ -92,8 +92,8 @@ export class Worker {
     this.stop()
     const { rows, unfinished, killed } = this.#pool.abandon()
     this.#abandoned += unfinished
-    // Before the connections are closed, which the loop does as soon as nothing runs.
-    this.#forced = killed.then(() => this.#store.release(rows)).catch(() => 0)
+    // Before the connections are closed, which the loop does as soon as nothing runs. What a claim under way brings is given back.
+    this.#forced = Promise.allSettled([killed.then(() => this.#store.release(rows)), this.#asked])
     // A sleep that went on would keep the process.
     const done = new AbortController()
     await Promise.race([this.#forced, clock.sleep(FORCED_MS, done.signal)])

@@ -7,24 +7,28 @@ import { type Ending, Finisher } from './finisher'
  * handed in once more, by itself.
  */
 export class CarefulFinisher {
-  readonly #together: Finisher
-  readonly #alone: Finisher
+  readonly #finisher: Finisher
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(connection: Connection) {
-    this.#together = new Finisher(connection)
-    this.#alone = new Finisher(connection)
+    this.#finisher = new Finisher(connection)
   }
 
-  /** As `end` of the finisher. Rejects with what `isTooLarge` knows only where it is this job that Redis refuses. */
-  async end(queue: string, ending: Ending): Promise<number> {
-    try {
-      return await this.#together.end(queue, ending)
-    } catch (error) {
-      if (!isTooLarge(error)) throw error
-    }
-    const answer = this.#turn.then(() => this.#alone.end(queue, ending))
-    this.#turn = answer.catch(() => {})
+  /** As `end` of the finisher. An error is one that `isTooLarge` knows only where it is this job that Redis refuses. */
+  async end(queue: string, endings: readonly Ending[]): Promise<unknown[]> {
+    const answers = await this.#finisher.end(queue, endings)
+    if (!answers.some(isTooLarge)) return answers
+    return Promise.all(
+      endings.map((ending, i) =>
+        isTooLarge(answers[i]) ? this.#alone(queue, ending) : answers[i],
+      ),
+    )
+  }
+
+  /** One after another. */
+  #alone(queue: string, ending: Ending): Promise<unknown> {
+    const answer = this.#turn.then(async () => (await this.#finisher.end(queue, [ending]))[0])
+    this.#turn = answer
     return answer
   }
 }

@@ -19,6 +19,8 @@ const KEYS_OF_CLAIM = CLAIM_KEYS.length
 const PORTION = 100
 /** The most bytes that one claim takes, but for the last job of each script: jobs are claimed by their number, but fill memory by their size. */
 const MOST_BYTES = 16 * 1024 * 1024
+/** Up to so many bytes the jobs of a script are one text of JSON: both sides have less work with it than with each field for itself. */
+const MOST_AS_JSON = 1024 * 1024
 /** How often a claim looks on that has found jobs of other programs alone. */
 const MOST_ROUNDS = 100
 
@@ -31,9 +33,10 @@ export interface Claimed {
 
 /**
  * BullMQ's own script for a claim, as often as there are jobs and room: from the first queue, then from the next. Each of
- * them has a token of its own. It ends once the jobs have so many bytes. Gives the places of queues and tokens, and the hashes of jobs.
+ * them has a token of its own. It ends once the jobs have so many bytes. Gives the places of queues and the hashes of jobs, as JSON
+ * unless they are large.
  */
-const CLAIM = new Script<Answer[]>(
+const CLAIM = new Script<string | Answer[]>(
   'claim',
   (bullMQ) => `${UNPACKED}
 local claim = ${bullMQ('moveToActive')}
@@ -59,8 +62,13 @@ for at = 8, #ARGV do
     end
   end
 end
-return found`,
+if #found == 0 or tonumber(ARGV[7]) - room > ${MOST_AS_JSON} then return found end
+return cjson.encode(found)`,
 )
+
+function jobsIn(found: string | readonly Answer[]): readonly Answer[] {
+  return typeof found === 'string' ? (JSON.parse(found) as Answer[]) : found
+}
 
 type Answer = readonly [queue: number, id: string, fields: readonly string[]]
 
@@ -159,7 +167,7 @@ export class Claims {
         [limit, Date.now(), leaseMs, worker, tokens.storeId, tokens.from, bytes, ...prefixes],
       )
       const all = await Promise.allSettled(
-        found.map(([at, id, fields], i) => {
+        jobsIn(found).map(([at, id, fields], i) => {
           const queue = queues[at] ?? ''
           const job = { id, queue, state: 'active', fields: fieldsOf(fields) } as const
           return this.#claimed(job, tokenOf(tokens, i))

@@ -45,51 +45,29 @@ const PORTION = 100
 /** Characters of one command, all values and fields together, after which the next one begins. */
 const MOST_CHARACTERS = 1024 * 1024
 
-interface Waiting extends Ending {
-  readonly resolve: (answer: number) => void
-  readonly reject: (error: unknown) => void
-}
-
-/** Ends jobs: those that are handed in in one turn are sent together. */
+/** Ends jobs. */
 export class Finisher {
   readonly #connection: Connection
-  readonly #waiting = new Map<string, Waiting[]>()
 
   constructor(connection: Connection) {
     this.#connection = connection
   }
 
-  /** Resolves to the answer of BullMQ's script: 0, or the code of why the job was not ended. */
-  end(queue: string, ending: Ending): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const waiting = this.#waiting.get(queue)
-      const one = { ...ending, resolve, reject }
-      if (waiting) waiting.push(one)
-      else this.#waiting.set(queue, [one])
-      if (!waiting && this.#waiting.size === 1) queueMicrotask(() => this.#send())
-    })
+  /** Ends jobs of a queue. Gives of each the answer of BullMQ's script: 0, or a negative code of why it was not ended; or an error. */
+  async end(queue: string, endings: readonly Ending[]): Promise<unknown[]> {
+    const portions = portionsOf(endings)
+    return (await Promise.all(portions.map((portion) => this.#finish(queue, portion)))).flat()
   }
 
-  #send(): void {
-    const all = [...this.#waiting]
-    this.#waiting.clear()
-    for (const [queue, waiting] of all)
-      for (const portion of portionsOf(waiting)) void this.#finish(queue, portion)
-  }
-
-  async #finish(queue: string, portion: readonly Waiting[]): Promise<void> {
+  async #finish(queue: string, portion: readonly Ending[]): Promise<unknown[]> {
     const { client, names } = this.#connection
     const [keys, prefix] = [this.#keysOf(queue), names.job(queue, '')]
     try {
-      const args = portion.flatMap(argsOf)
-      const answers = await FINISH.run(client, keys, [prefix, Date.now(), ...args])
-      portion.forEach(({ resolve, reject }, i) => {
-        const answer = answers[i]
-        if (typeof answer === 'number') resolve(answer)
-        else reject(new Error(answer))
-      })
+      const args = [prefix, Date.now(), ...portion.flatMap(argsOf)]
+      const answers = await FINISH.run(client, keys, args)
+      return answers.map((answer) => (typeof answer === 'number' ? answer : new Error(answer)))
     } catch (error) {
-      for (const { reject } of portion) reject(error)
+      return portion.map(() => error)
     }
   }
 
@@ -100,17 +78,19 @@ export class Finisher {
   }
 }
 
-function argsOf({ id, token, target, value, fields = {} }: Ending): (string | number)[] {
+function argsOf({ id, token, target, value, fields }: Ending): (string | number)[] {
+  if (!fields) return [id, token, target, value, 0]
   const pairs = Object.entries(fields).flat()
   return [id, token, target, value, pairs.length, ...pairs]
 }
 
-function sizeOf({ value, fields = {} }: Ending): number {
+function sizeOf({ value, fields }: Ending): number {
+  if (!fields) return value.length
   return Object.values(fields).reduce((sum, text) => sum + text.length, value.length)
 }
 
-function portionsOf(endings: readonly Waiting[]): Waiting[][] {
-  const portions: Waiting[][] = []
+function portionsOf(endings: readonly Ending[]): Ending[][] {
+  const portions: Ending[][] = []
   let size = 0
   for (const ending of endings) {
     const portion = portions.at(-1)

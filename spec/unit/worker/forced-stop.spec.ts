@@ -11,7 +11,9 @@ const endless = task('spec.endless', () => new Promise<void>(() => {}))
 
 /** Claims at once, and answers when it is told to. */
 class LateStore extends WatchedStore {
-  answer: (error?: Error) => void = () => {}
+  #tellClaimed: () => void = () => {}
+  readonly hasClaimed = new Promise<void>((resolve) => (this.#tellClaimed = resolve))
+  answer: () => void = () => {}
 
   override async exchange(
     outcomes: readonly Outcome[],
@@ -19,9 +21,9 @@ class LateStore extends WatchedStore {
     filter: ClaimFilter,
   ): Promise<Exchange> {
     const exchange = await super.exchange(outcomes, limit, filter)
-    await new Promise<void>(
-      (resolve, reject) => (this.answer = (error) => (error ? reject(error) : resolve())),
-    )
+    const answered = new Promise<void>((resolve) => (this.answer = resolve))
+    this.#tellClaimed()
+    await answered
     return exchange
   }
 }
@@ -38,7 +40,7 @@ function started(): { store: LateStore; forced: () => Promise<unknown>; ended: P
 
 it('a forced stop waits for the claim that is under way, and gives its rows back', async () => {
   const { store, forced, ended } = started()
-  await settled()
+  await store.hasClaimed
   expect(store.waiting).toEqual([])
 
   let isDone = false
@@ -54,7 +56,7 @@ it('a forced stop waits for the claim that is under way, and gives its rows back
 
 it('a forced stop ends in half a second where the claim is not answered', async () => {
   const { store, forced, ended } = started()
-  await settled()
+  await store.hasClaimed
 
   await forced()
 

@@ -83,7 +83,12 @@ class Supervisor {
     const child = spawnSelf((args) => [...args.filter((arg) => arg !== '--reload'), '--no-reload'])
     this.#child = child
     onLoaded(child, (files) => this.#elsewhere.add(files))
-    child.on('exit', (code) => this.#ended(code ?? 1))
+    child.on('exit', (code, signal) => this.#ended(code ?? this.#codeOf(signal)))
+  }
+
+  /** 0 for one that a stop has met before it listened to signals: it had nothing to finish. */
+  #codeOf(killedBy: NodeJS.Signals | null): number {
+    return this.#isStopping && SIGNALS.some((signal) => signal === killedBy) ? 0 : 1
   }
 
   #ended(code: number): void {

@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cliApp, TASKS_FILE, until } from '../support/cli-app'
+import { cliApp, Running, TASKS_FILE, until } from '../support/cli-app'
 
 const RELOADED = ['db_worker', '--reload', '--no-startup-delay', '--interval', '0.1']
 
@@ -130,6 +130,30 @@ it('does not start anew for databases, logs and what tasks write', async () => {
   await worker.says('Starting worker', 2)
 
   expect(worker.log.match(/(\S+) changed/g)).toEqual(['seen.js changed'])
+})
+
+it('ends with 0 where a stop meets a process that has only begun', async () => {
+  const app = await cliApp({
+    files: {
+      // A child says where it is, and stands still before it listens to signals.
+      'boot.cjs': `
+        const isSecond = process.argv.includes('--no-reload') && require('node:fs').existsSync('again')
+        if (isSecond) {
+          process.stderr.write('begins\\n')
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000)
+        }`,
+    },
+  })
+  const worker = new Running(app.root, RELOADED, { NODE_OPTIONS: '--require ./boot.cjs' })
+  await worker.says('Starting worker')
+
+  app.write('again', '')
+  app.write('more.js', '')
+  await worker.says('begins')
+  worker.kill('SIGTERM')
+
+  expect(await worker.exited).toEqual({ code: 0, signal: null })
+  expect(worker.log.match(/Starting worker/g)).toHaveLength(1)
 })
 
 it('does not outlive the process that watches', async () => {

@@ -12,7 +12,8 @@ await rows.clear()
 console.log('1. Orders go to RabbitMQ')
 const toBroker = welcome.using({ backend: 'broker' })
 const results = []
-for (const name of ['Ada', 'Grace', 'Edsger']) results.push(await toBroker.enqueue(name))
+for (const name of ['Ada', 'Grace', 'Edsger'])
+  results.push(await toBroker.enqueue(name).catch(endWithoutBroker))
 console.log(`  ${results.length} orders are confirmed, ${await rows.count()} rows are there`)
 
 console.log('2. What RabbitMQ has not, is refused')
@@ -45,6 +46,13 @@ for (const { id } of results) console.log(`  ${(await welcome.getResult(id)).ret
 
 await Promise.all(allBackends().map((backend) => backend.close()))
 await dataSource.destroy()
+
+function endWithoutBroker({ message }) {
+  const { host } = new URL(broker.url) // without the password
+  console.error(`not confirmed: ${message}`)
+  console.error(`Is RabbitMQ at ${host}, with this user? Start it, or set RABBITMQ_URL.`)
+  process.exit(1)
+}
 
 async function haveIds() {
   const found = await rows.find()

@@ -16,7 +16,7 @@ for (let i = 0; i < count; i++) {
     console.error(`not confirmed: ${error.message}`)
     // Later it may only restart: then the next ones are for it.
     if (confirmed > 0) continue
-    console.error(`Is RabbitMQ running at ${where}? Start it, or set RABBITMQ_URL.`)
+    console.error(`Is RabbitMQ at ${where}, with this user? Start it, or set RABBITMQ_URL.`)
     process.exitCode = 1
     break
   } finally {

@@ -9,7 +9,7 @@ import { retentionOf } from '../lease-options'
 import { checkRedis } from './checks/check'
 import { assertOneSlot, isOnCluster, wayOf } from './clients/asked'
 import { isAway } from './clients/away'
-import { DEFAULT_URL, isLent } from './clients/clients'
+import { DEFAULT_URL, isLent, troubleOf } from './clients/clients'
 import { Idle } from './clients/idle'
 import { StaysUp } from './clients/stays-up'
 import { Connection, newClient } from './connection'
@@ -19,6 +19,9 @@ import { pause, pausedQueues, resume } from './pauses'
 import { millisecondsOf } from './read'
 import { BullMQStore } from './store/store'
 import { listen } from './store/wakeups'
+
+/** Time in ms that what is asked before a close has to be answered. */
+const CLOSE_MS = 3_000
 
 /** What a backend on Redis is apart from its tasks: its settings, its connection, its queues as a whole, and the stores of its workers. */
 export abstract class OnRedis extends TaskBackend {
@@ -118,10 +121,13 @@ export abstract class OnRedis extends TaskBackend {
   }
 
   override async close(): Promise<void> {
-    const opened = this.#opened
+    const [opened, staysUp] = [this.#opened, this.#staysUp]
     // Whoever asks from now on opens another one.
     this.#opened = undefined
-    await opened?.close()
+    if (!opened) return
+    // Calls that nobody has awaited are carried out, where Redis answers.
+    if (troubleOf(opened.client) === undefined) await staysUp?.ended(CLOSE_MS)
+    await opened.close()
   }
 
   override retire(): void {

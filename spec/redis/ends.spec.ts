@@ -65,6 +65,35 @@ describeOnRedis('a program that has nothing else to do', () => {
     expect(told).toContain('ECONNREFUSED')
     expect(ms).toBeLessThan(SOON_MS)
   })
+
+  it('and closes its backend loses nothing that it has not awaited, also before the first connection', async () => {
+    const prefix = freshPrefix()
+    const { close, ...way } = await slowWay(100)
+    const { told, ms } = await programOf(
+      `Promise.all([
+        ...Array.from({ length: 30 }, () => greet.enqueue()),
+        greet.enqueueMany(Array.from({ length: 70 }, () => [])),
+        allBackends()[0].close()
+      ]).then(async () => (await allBackends()[0].counts()).READY)`,
+      redisUrl(),
+      { options: `prefix: '${prefix}', connection: ${JSON.stringify(way)}` },
+    )
+    close()
+
+    expect(told).toContain('100\n')
+    expect(ms).toBeLessThan(SOON_MS)
+  })
+
+  it('and closes its backend where Redis is away ends soon after, too', async () => {
+    const { told, ms } = await programOf(
+      `Promise.allSettled([greet.enqueue(), allBackends()[0].close()]).then(([enqueued]) => enqueued.reason.message)`,
+      'redis://127.0.0.1:1',
+    )
+
+    expect(told).toContain('cannot be reached')
+    expect(ms).toBeLessThan(SOON_MS)
+  })
+
   it('that is a relay does not end before Redis has answered', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'relay-ends-')), 'app.db')
     const begin = `

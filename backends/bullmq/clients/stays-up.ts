@@ -13,6 +13,7 @@ export class StaysUp {
   #asked = 0
   #isUp = false
   #isAboutToLeave = false
+  #ended: (() => void) | undefined
 
   constructor(client: Client) {
     this.#client = client
@@ -27,8 +28,23 @@ export class StaysUp {
       return await work()
     } finally {
       this.#asked -= 1
-      if (this.#asked === 0) this.#leaveSoon()
+      if (this.#asked === 0) {
+        this.#ended?.()
+        this.#leaveSoon()
+      }
     }
+  }
+
+  /** Resolves when nothing is asked any more, or after `ms` milliseconds. */
+  async ended(ms: number): Promise<void> {
+    if (this.#asked === 0) return
+    await new Promise<void>((resolve) => {
+      const patience = setTimeout(resolve, ms)
+      this.#ended = () => {
+        clearTimeout(patience)
+        resolve()
+      }
+    })
   }
 
   /** Not at once: who awaits each of many calls would pay for it with each. */

@@ -13,9 +13,9 @@ prepare()
 const { run } = await import('./lib/run.mjs')
 const { sweepOf } = await import('./measures/sweep.mjs')
 const text = await run(options, ...(options.sweep === undefined ? [] : [[sweepOf(options.sweep)]]))
-const file = options.out ?? (options.isWhole ? join(bench, 'RESULTS.md') : undefined)
+const file = options.out ?? (options.report && join(bench, options.report))
 if (file !== undefined && !options.list) writeFileSync(file, text)
-if (options.isWhole && options.out === undefined && !options.list) writeFigures()
+if (options.report && options.out === undefined && !options.list) writeFigures()
 process.stdout.write(text)
 
 function optionsOrEnd(args) {

@@ -1,4 +1,4 @@
-// The table of figures in the documentation, made from RESULTS.md: what the docs say is what was measured.
+// The table of figures in the documentation, made from RESULTS.md and RESULTS-REDIS.md: what the docs say is what was measured.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bench, repository } from './prepare.mjs'
@@ -121,9 +121,8 @@ const LINES_ON_REDIS = [
   onRedis('an idle worker starts a task after (p50), in ms', LATENCY, 'p50'),
 ]
 
-/** The tables for the docs. `results`: the text of RESULTS.md. */
-export function figuresOf(results) {
-  const [, when = '?'] = /^(\d{4}-\d\d-\d\d);/m.exec(results) ?? []
+/** The tables for the docs, of the texts of RESULTS.md and RESULTS-REDIS.md. */
+export function figuresOf(results, onRedis) {
   const tables = tablesOf(results)
   const rows = LINES.map(({ label, ...place }) => [
     label,
@@ -132,7 +131,7 @@ export function figuresOf(results) {
     ...DATABASES.slice(1).map((database) => figure(tables, database, place)),
   ])
   return [
-    `The run of ${when}:`,
+    `The run of ${dateOf(results)}:`,
     '',
     '| | PostgreSQL | × others there | MariaDB | MySQL | SQLite |',
     '|---|---|---|---|---|---|',
@@ -140,11 +139,17 @@ export function figuresOf(results) {
     ...rows
       .filter((cells) => cells.slice(1).join('') !== '')
       .map((cells) => `| ${cells.join(' | ')} |`),
-    ...figuresOnRedis(tables),
+    ...figuresOnRedis(onRedis),
   ].join('\n')
 }
 
-function figuresOnRedis(tables) {
+function dateOf(results) {
+  const [, date = '?'] = /^(\d{4}-\d\d-\d\d);/m.exec(results) ?? []
+  return date
+}
+
+function figuresOnRedis(results) {
+  const tables = tablesOf(results)
   const rows = LINES_ON_REDIS.flatMap(({ label, title, column, who: [ours, theirs] }) => {
     const [own, other] = [ours, theirs].map((who) => tables(title, REDIS, who, column))
     if (own === undefined) return []
@@ -154,7 +159,7 @@ function figuresOnRedis(tables) {
   if (rows.length === 0) return []
   return [
     '',
-    '[On Redis](redis.md), beside BullMQ with its own worker at the same concurrency:',
+    `[On Redis](redis.md), beside BullMQ with its own worker at the same concurrency, the run of ${dateOf(results)}:`,
     '',
     '| | typeorm-tasks | × BullMQ |',
     '|---|---|---|',
@@ -168,14 +173,22 @@ export function figuresIn(page) {
   return rest.split(`\n${END}`)[0]
 }
 
-/** Writes the figures of RESULTS.md into the docs. */
+/** The figures that were measured last. */
+export function measuredFigures() {
+  const [results, onRedis] = ['RESULTS.md', 'RESULTS-REDIS.md'].map((name) =>
+    readFileSync(join(bench, name), 'utf8'),
+  )
+  return figuresOf(results, onRedis)
+}
+
+/** Writes them into the docs. */
 export function writeFigures() {
   const page = figuresPage()
   const text = readFileSync(page, 'utf8')
-  const results = readFileSync(join(bench, 'RESULTS.md'), 'utf8')
+  const figures = measuredFigures()
   writeFileSync(
     page,
-    text.replace(figuresIn(text), () => figuresOf(results)),
+    text.replace(figuresIn(text), () => figures),
   )
 }
 

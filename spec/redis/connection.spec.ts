@@ -146,23 +146,42 @@ describeOnRedis('a backend on Redis', () => {
     await expectWay()
   })
 
-  it('says which address of a node cannot be reached, and how to map it', async () => {
-    const cluster = await startRedisCluster()
-    closers.push(() => cluster.stop())
-    const nodes = cluster.servers.map(({ url }) => new Redis(url))
-    for (const redis of nodes) await redis.config('SET', 'cluster-announce-port', '1')
-    // Until each of them has heard of it.
-    const isHeard = async (redis: Redis): Promise<boolean> =>
-      JSON.stringify(await redis.cluster('SLOTS')).match(/"127\.0\.0\.1",1,/g)?.length === 3
-    const end = Date.now() + 15_000
-    while (Date.now() < end && !(await Promise.all(nodes.map(isHeard))).every(Boolean))
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    for (const redis of nodes) redis.disconnect()
-    configure({ cluster: { nodes: cluster.nodes } }, '{shop}')
-    await expect(double.enqueue(1)).rejects.toThrow(
-      /cannot be reached.* The cluster calls a node 127\.0\.0\.1:1: can this host reach it .* natMap in /,
-    )
-  })
+  it.each([
+    ['a port', { 'cluster-announce-port': '1' }, '127.0.0.1', 1],
+    [
+      'a name',
+      {
+        'cluster-announce-hostname': 'nowhere.invalid',
+        'cluster-preferred-endpoint-type': 'hostname',
+      },
+      'nowhere.invalid',
+      undefined,
+    ],
+  ])(
+    'says which address of a node cannot be reached by %s, and how to map it',
+    async (...given) => {
+      const [, settings, host, port] = given
+      const cluster = await startRedisCluster()
+      closers.push(() => cluster.stop())
+      const nodes = cluster.servers.map(({ url }) => new Redis(url))
+      for (const redis of nodes)
+        for (const [name, value] of Object.entries(settings)) await redis.config('SET', name, value)
+      // Until each of them has heard of it.
+      const named = new RegExp(`"${host}",${port ?? '\\d+'},`, 'g')
+      const isHeard = async (redis: Redis): Promise<boolean> =>
+        JSON.stringify(await redis.cluster('SLOTS')).match(named)?.length === 3
+      const end = Date.now() + 15_000
+      while (Date.now() < end && !(await Promise.all(nodes.map(isHeard))).every(Boolean))
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      for (const redis of nodes) redis.disconnect()
+      configure({ cluster: { nodes: cluster.nodes } }, '{shop}')
+      await expect(double.enqueue(1)).rejects.toThrow(
+        new RegExp(
+          `cannot be reached.* The cluster calls a node ${host}:${port ?? '\\d+'}: can this host reach it .* natMap in `,
+        ),
+      )
+    },
+  )
 
   it('uses a client of the app, and neither closes it nor leaves anything of its own on it', async () => {
     const client = new Redis(redisUrl(), { maxRetriesPerRequest: null })

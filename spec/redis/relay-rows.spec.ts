@@ -11,10 +11,12 @@ import {
   type TaskResult,
 } from 'typeorm-tasks'
 import { BullMQBackend } from 'typeorm-tasks/backends/bullmq'
+import { ShardedBackend } from 'typeorm-tasks/backends/sharded'
 import { DatabaseBackend } from '#backends/database'
 import { backends } from '#backend-registry'
 import { task } from '#define'
 import type { ListQuery } from '#lib/backend'
+import { queueStates } from '../../cli/queues/states'
 import { describeEachDatabase } from '../support/databases'
 import { describeOnRedis, freshPrefix, redisUrl } from '../support/redis'
 import { catchLog } from '../support/tasks'
@@ -124,6 +126,31 @@ describeOnRedis('rows that wait for the relay', () => {
         { name: 'default', ...none },
         { name: 'mail', ...none, later: 1, forRelay: 1 },
       ])
+    })
+
+    it('are counted together where their backends are shards of one', async () => {
+      const shard = (own: string) => ({
+        BACKEND: BullMQBackend,
+        QUEUES: ['mail'],
+        OPTIONS: { connection: redisUrl(), prefix: own, dataSource },
+      })
+      configureTasks({
+        fast: shard(prefix),
+        second: shard(freshPrefix()),
+        all: {
+          BACKEND: ShardedBackend,
+          QUEUES: ['mail'],
+          OPTIONS: { by: () => 1, over: ['fast', 'second'] },
+        },
+      })
+      await note.enqueue('direct')
+      await inside(() => note.enqueue('of the first'))
+      for (const name of ['a', 'b'])
+        await inside(() => note.using({ backend: 'second' }).enqueue(name))
+
+      const { queues } = await queueStates(backends.get('all'))
+      expect(queues).toMatchObject([{ name: 'mail', due: 4, forRelay: 3 }])
+      await backends.get('second').close()
     })
 
     it('are found by their id within the transaction, and outside of it after the commit', async () => {

@@ -3,9 +3,14 @@ import { configureTasks, group } from 'typeorm-tasks'
 import { BullMQBackend } from '../../backends/bullmq'
 import { backends } from '#backend-registry'
 import { runUntilEmpty } from '#start-worker'
-import { backendContract } from '../contract/backend.contract'
+import { backendContract, type BackendPlace } from '../contract/backend.contract'
+import { flowContract } from '../contract/flow.contract'
+import { keysContract } from '../contract/keys.contract'
+import { lastTwoContract } from '../contract/last-two.contract'
 import { redisStoreContract } from '../contract/redis-store.contract'
+import { scheduleContract } from '../contract/schedule.contract'
 import { describeOnRedis } from '../support/redis'
+import { redisApp } from '../support/redis-app'
 import { type RedisCluster, startRedisCluster } from '../support/servers/redis'
 import { add } from '../support/tasks'
 
@@ -28,13 +33,15 @@ describeOnRedis('a Redis Cluster of three nodes', () => {
       await Promise.all(client.nodes('master').map((node) => node.flushall()))
     })
 
-    backendContract({
+    const place: BackendPlace = {
       BACKEND: BullMQBackend,
       options: () => ({ connection: { cluster: { nodes: cluster.nodes } }, prefix: '{contract}' }),
       runs: 'later',
       work: () => runUntilEmpty({ queues: '*' }),
       namesQueues: true,
-    })
+    }
+    backendContract(place)
+    describe('keys', () => keysContract(place))
 
     it('takes a flow of more tasks than one transaction writes', async () => {
       configureTasks({
@@ -52,6 +59,15 @@ describeOnRedis('a Redis Cluster of three nodes', () => {
       await runUntilEmpty({ queues: '*' })
       expect((await last.refresh()).status).toBe('SUCCESSFUL')
     })
+  })
+
+  describe('has flows and schedules', () => {
+    const { ground } = redisApp({
+      place: { connection: () => ({ cluster: { nodes: cluster.nodes } }), prefix: '{flows}' },
+    })
+    flowContract(ground)
+    lastTwoContract(20, ground)
+    scheduleContract(ground)
   })
 
   describe('has what stores promise', () => {

@@ -42,3 +42,16 @@ export function isDueToStop(cause: unknown, { reason }: AbortSignal): boolean {
 export function strengthOf(reason: TasksError): number {
   return REASONS.findIndex((kind) => reason instanceof kind)
 }
+
+/** Resolves when the signal aborts, or `noMore` does: then nothing listens any more. */
+export function aborted(signal: AbortSignal, noMore?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted || noMore?.aborted) return resolve()
+    const end = (): void => {
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    signal.addEventListener('abort', end, { once: true })
+    noMore?.addEventListener('abort', end, { once: true })
+  })
+}

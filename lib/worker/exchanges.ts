@@ -178,7 +178,9 @@ export class Exchanges {
     // Before the others start, one of which may end the process.
     if (returned.length > 0) await giveBack(this.#store, returned)
     if (postponed.length > 0) await giveBack(this.#store, postponed, this.#intake.postponedMs)
-    this.#pool.take(kept, askedAt)
+    // Meanwhile the worker may have been stopped, and have given up all that it held.
+    if (this.#stopping.aborted) await giveBack(this.#store, kept)
+    else this.#pool.take(kept, askedAt)
   }
 }
 

@@ -1,7 +1,7 @@
 import { clock, OVER } from '../clock'
 import { log } from '../events/logger'
 import { LeaseLost, WorkerStops } from '../errors/run-errors'
-import { ABORT_GRACE_MS } from '../execution/abort'
+import { ABORT_GRACE_MS, aborted } from '../execution/abort'
 import { LONGEST_TIMER_MS } from '../errors/option-checks'
 import { Exchanges, turn } from './exchanges'
 import { giveBack, sayAwaited, sayUnfinished } from './give-back'
@@ -38,6 +38,8 @@ export class Worker {
   #abandoned = 0
   /** Rows are given back in a forced stop. */
   #forced: Promise<unknown> | undefined
+  /** Rows that have not started are given back. */
+  #returning: Promise<unknown> | undefined
   /** The exchange that is under way; none is begun beside it. */
   #asked: Promise<number | undefined> | undefined
   /** It has been stopped for `shutdownTimeout`. */
@@ -90,15 +92,21 @@ export class Worker {
   /** Gives all rows back at once, if the database answers soon: for a process that is about to end. */
   async forceStop(): Promise<WorkerReport> {
     this.stop()
-    const { rows, unfinished, killed } = this.#pool.abandon()
-    this.#abandoned += unfinished
-    // Before the connections are closed, which the loop does as soon as nothing runs. What a claim under way brings is given back.
-    this.#forced = Promise.allSettled([killed.then(() => this.#store.release(rows)), this.#asked])
+    this.#forced ??= this.#giveUp()
     // A sleep that went on would keep the process.
     const done = new AbortController()
     await Promise.race([this.#forced, clock.sleep(FORCED_MS, done.signal)])
     done.abort(OVER)
     return this.#report()
+  }
+
+  /** Before the connections are closed, which the loop does as soon as nothing runs. What a claim under way brings is given back, too. */
+  #giveUp(): Promise<unknown> {
+    const { rows, unfinished, killed } = this.#pool.abandon()
+    this.#abandoned += unfinished
+    this.#pool.wake()
+    const released = killed.then(() => this.#store.release(rows))
+    return Promise.allSettled([released, this.#asked, this.#returning])
   }
 
   /** Runs until stopped, or in a batch until nothing is left. Rejects if a batch cannot reach its database, and with errors that no retry can fix. */
@@ -197,14 +205,17 @@ export class Worker {
     await this.#handIn(this.#overdue.signal, this.#stopping.signal)
     await Promise.race([this.#exchanges.ended(), aborted(this.#overdue.signal)])
     this.stop()
-    await giveBack(this.#store, this.#pool.unstarted())
+    this.#returning = giveBack(this.#store, this.#pool.unstarted())
+    await this.#returning
     sayAwaited(this.#pool.busy, this.#settings.shutdownTimeout)
     await this.#handIn(this.#overdue.signal)
     if (this.#pool.busy > 0) await this.#abort()
     const { rows, unfinished, killed } = this.#pool.abandon()
-    await killed
     sayUnfinished(rows)
-    this.#isHeard = await giveBack(this.#store, rows, undefined, this.#asked && SILENT_MS)
+    const patience = this.#asked && SILENT_MS
+    const returning = killed.then(() => giveBack(this.#store, rows, undefined, patience))
+    this.#returning = returning
+    this.#isHeard = await returning
     this.#abandoned += unfinished
   }
 
@@ -243,17 +254,4 @@ export class Worker {
     await clock.sleep(Math.min(this.#settings.shutdownTimeout, LONGEST_TIMER_MS), ended)
     this.#overdue.abort(OVER)
   }
-}
-
-/** Resolves when the signal aborts, or `noMore` does: then nothing listens any more. */
-function aborted(signal: AbortSignal, noMore?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted || noMore?.aborted) return resolve()
-    const end = (): void => {
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    signal.addEventListener('abort', end, { once: true })
-    noMore?.addEventListener('abort', end, { once: true })
-  })
 }

@@ -31,6 +31,7 @@ export abstract class OnRedis extends TaskBackend {
   readonly #prefix: string
   #opened: Connection | undefined
   #staysUp: StaysUp | undefined
+  #closing: Promise<unknown> | undefined
   readonly #idle = new Idle(() => void this.close().catch(() => {}))
 
   constructor(alias: string, settings: BackendSettings) {
@@ -120,14 +121,13 @@ export abstract class OnRedis extends TaskBackend {
     return isAway(error)
   }
 
+  /** Resolves when all is closed that was open, also what an earlier call closes. */
   override async close(): Promise<void> {
     const [opened, staysUp] = [this.#opened, this.#staysUp]
     // Whoever asks from now on opens another one.
     this.#opened = undefined
-    if (!opened) return
-    // Calls that nobody has awaited are carried out, where Redis answers.
-    if (troubleOf(opened.client) === undefined) await staysUp?.ended(CLOSE_MS)
-    await opened.close()
+    if (opened) this.#closing = Promise.all([this.#closing, closed(opened, staysUp)])
+    await this.#closing
   }
 
   override retire(): void {
@@ -161,6 +161,12 @@ export abstract class OnRedis extends TaskBackend {
     const settings = { alias: this.alias, prefix: this.#prefix, leaseMs: leaseSeconds * 1000 }
     return new Connection(newClient(this.options, this.alias, gathers), settings)
   }
+}
+
+/** Calls that nobody has awaited are carried out, where Redis answers. */
+async function closed(connection: Connection, staysUp: StaysUp | undefined): Promise<void> {
+  if (troubleOf(connection.client) === undefined) await staysUp?.ended(CLOSE_MS)
+  await connection.close()
 }
 
 /** What comes after a colon would be taken for a queue, maybe one of another backend. */

@@ -152,6 +152,9 @@ describeWithRedis('Redis', () => {
 
       for (const id of ids) expect(startsOf(field, id)).toBe(2)
       expect(worker.isOver).toBe(false)
+      expect(worker.log).toContain('ECONNREFUSED')
+      // That option of the library below is not to be touched.
+      expect(worker.log).not.toContain('maxRetriesPerRequest')
     },
   )
 

@@ -60,7 +60,7 @@ run('the relay, where processes are killed', () => {
       await redis.stop()
     })
 
-    it('every task of a committed transaction runs, none of one that is rolled back, and none is there twice', async () => {
+    it('F87 every task of a committed transaction runs, none of one that is rolled back, and none is there twice', async () => {
       const options = await database.fresh()
       const root = appOf(filesOf(options, redis.url), {
         'typeorm-tasks': '..',
@@ -81,21 +81,31 @@ run('the relay, where processes are killed', () => {
       }
       PROCESSES.forEach((_, at) => start(at))
 
-      let isEnqueued = false
-      const enqueued = enqueueAll(dataSource).finally(() => (isEnqueued = true))
-      let kills = 0
-      while (kills < KILLS) {
-        await pause(300 + 900 * Math.random())
+      const backend = backends.get('fast')
+      const left = async (): Promise<number> => {
+        const { READY, RUNNING } = await backend.counts()
+        return READY + RUNNING
+      }
+      const enqueued = new Enqueuing(dataSource)
+      let busy = 0
+      for (let kills = 0; kills < KILLS; kills++) {
         const at = kills % PROCESSES.length
+        // It has begun, and gets a part of the tasks to do just before it is killed.
+        await until(
+          () => running[at]?.said.includes('Starting ') ?? false,
+          60_000,
+          () => `a process to start: ${running[at]?.said}`,
+        )
+        enqueued.allow((kills + 1) * (TRANSACTIONS / KILLS))
+        await pause(20 + 100 * Math.random())
+        if ((await left()) > 0 || !enqueued.isAtBound) busy += 1
         running[at]?.kill()
         await running[at]?.ended
         start(at)
-        kills += 1
       }
-      const committed = await enqueued
-      expect(isEnqueued).toBe(true)
+      const committed = await enqueued.committed
+      expect(busy).toBeGreaterThan(KILLS / 2)
 
-      const backend = backends.get('fast')
       await until(
         async () => (await backend.counts()).SUCCESSFUL === committed.size,
         120_000,
@@ -120,7 +130,7 @@ run('the relay, where processes are killed', () => {
       })
       const again = [...ran.values()].filter((times) => times > 1).length
       process.stderr.write(
-        `Relay on ${database.name}: ${committed.size} committed, ${kills} kills, ${again} tasks ran more than once\n`,
+        `Relay on ${database.name}: ${committed.size} committed, ${KILLS} kills, ${busy} of them with tasks left, ${again} tasks ran more than once\n`,
       )
       await dataSource.destroy()
     }, 300_000)
@@ -137,29 +147,54 @@ function configure(dataSource: DataSource, connection: string): void {
   })
 }
 
-/** Every third transaction is rolled back. Resolves to the numbers of the others. */
-async function enqueueAll(dataSource: DataSource): Promise<Set<number>> {
-  const committed = new Set<number>()
-  let next = 0
-  const work = async (): Promise<void> => {
-    while (next < TRANSACTIONS) {
-      const at = next++
-      const numbers = Array.from({ length: EACH }, (_, i) => at * EACH + i)
-      const isRolledBack = at % 3 === 2
-      try {
-        await atomic(dataSource, async () => {
-          await note.enqueueMany(numbers.map((each): [number] => [each]))
-          if (isRolledBack) throw new Error('rolled back')
-        })
-        for (const each of numbers) committed.add(each)
-      } catch (error) {
-        if (!isRolledBack) throw error
-      }
+/** Enqueues as many as it may. Every third transaction is rolled back. */
+class Enqueuing {
+  /** The numbers of the others, once all are done. */
+  readonly committed: Promise<Set<number>>
+  readonly #dataSource: DataSource
+  readonly #numbers = new Set<number>()
+  #bound = 0
+  #next = 0
+  #done = 0
+
+  constructor(dataSource: DataSource) {
+    this.#dataSource = dataSource
+    const isSqlite = dataSource.options.type === 'better-sqlite3'
+    const workers = Array.from({ length: isSqlite ? 1 : AT_ONCE }, () => this.#work())
+    this.committed = Promise.all(workers).then(() => this.#numbers)
+  }
+
+  /** So many transactions, in all. */
+  allow(transactions: number): void {
+    this.#bound = transactions
+  }
+
+  /** It has enqueued what it may. */
+  get isAtBound(): boolean {
+    return this.#done >= this.#bound
+  }
+
+  async #work(): Promise<void> {
+    while (this.#next < TRANSACTIONS) {
+      if (this.#next < this.#bound) await this.#enqueue(this.#next++)
+      else await pause(5)
     }
   }
-  const isSqlite = dataSource.options.type === 'better-sqlite3'
-  await Promise.all(Array.from({ length: isSqlite ? 1 : AT_ONCE }, work))
-  return committed
+
+  async #enqueue(at: number): Promise<void> {
+    const numbers = Array.from({ length: EACH }, (_, i) => at * EACH + i)
+    const isRolledBack = at % 3 === 2
+    try {
+      await atomic(this.#dataSource, async () => {
+        await note.enqueueMany(numbers.map((each): [number] => [each]))
+        if (isRolledBack) throw new Error('rolled back')
+      })
+      for (const each of numbers) this.#numbers.add(each)
+    } catch (error) {
+      if (!isRolledBack) throw error
+    }
+    this.#done += 1
+  }
 }
 
 /** How often each number ran. */

@@ -23,7 +23,7 @@ async function programOf(
     configureTasks({ default: { BACKEND: 'typeorm-tasks/backends/bullmq#BullMQBackend', QUEUES: ['default'], OPTIONS } })
     const begun = performance.now()
     process.on('exit', () => console.log('ms=' + (performance.now() - begun)))
-    ${enqueue}.then((done) => console.log(done), (error) => console.log(error.message))`
+    ;${enqueue}.then((done) => console.log(done), (error) => console.log(error.message))`
   const child = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'inherit'] })
   let told = ''
   child.stdout.on('data', (data: Buffer) => (told += data.toString()))
@@ -70,17 +70,24 @@ describeOnRedis('a program that has nothing else to do', () => {
     const prefix = freshPrefix()
     const { close, ...way } = await slowWay(100)
     const { told, ms } = await programOf(
-      `Promise.all([
-        ...Array.from({ length: 30 }, () => greet.enqueue()),
-        greet.enqueueMany(Array.from({ length: 70 }, () => [])),
-        allBackends()[0].close()
-      ]).then(async () => (await allBackends()[0].counts()).READY)`,
+      `(async () => {
+        let written = 0
+        const calls = [
+          ...Array.from({ length: 30 }, () => greet.enqueue()),
+          greet.enqueueMany(Array.from({ length: 70 }, () => []))
+        ]
+        for (const call of calls) call.then(() => written++)
+        void allBackends()[0].close()
+        // Both wait.
+        await allBackends()[0].close()
+        return written + ' calls, ' + (await allBackends()[0].counts()).READY
+      })()`,
       redisUrl(),
       { options: `prefix: '${prefix}', connection: ${JSON.stringify(way)}` },
     )
     close()
 
-    expect(told).toContain('100\n')
+    expect(told).toContain('31 calls, 100\n')
     expect(ms).toBeLessThan(SOON_MS)
   })
 

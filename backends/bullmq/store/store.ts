@@ -65,8 +65,12 @@ export class BullMQStore implements Store {
     this.#settings = settings
     this.leaseSeconds = leaseSeconds
     this.maxCrashes = maxCrashes
-    this.pausedQueues = pausedQueues
-    this.heartbeat = new Workers(connection, this.#leaseMs)
+    this.pausedQueues = pausedQueues && (() => this.#inWords(pausedQueues()))
+    const workers = new Workers(connection, this.#leaseMs)
+    this.heartbeat = {
+      beat: (record) => this.#inWords(workers.beat(record)),
+      leave: (id) => this.#inWords(workers.leave(id)),
+    }
     this.#flows = new RedisFlows(connection, alias)
     this.#held = new HeldJobs(newId())
     this.#holding = new Holding(connection, queues, this.#leaseMs)
@@ -109,7 +113,7 @@ export class BullMQStore implements Store {
   async renew(rows: readonly Held[]): Promise<Renewed> {
     const jobs = rows.map((row) => this.#held.get(row))
     const known = jobs.filter((job) => job !== undefined)
-    const renewals = (await this.#holding.renew(known))[Symbol.iterator]()
+    const renewals = (await this.#inWords(this.#holding.renew(known)))[Symbol.iterator]()
     // Those that this store does not know are no longer its own.
     const states = jobs.map((job): Renewal => (job ? (renewals.next().value ?? 0) : 0))
     const lost = rows.flatMap(({ key, claims }, i) => {
@@ -125,7 +129,7 @@ export class BullMQStore implements Store {
       const job = this.#held.get(note)
       return job ? [{ ...job, progress: note.progress }] : []
     })
-    await this.#holding.report(known)
+    await this.#inWords(this.#holding.report(known))
     return { later: [], refused: [] }
   }
 
@@ -143,7 +147,7 @@ export class BullMQStore implements Store {
   }
 
   rescue(judge: Judge): Promise<Rescued> {
-    return rescueJobs(
+    const rescued = rescueJobs(
       {
         connection: this.#connection,
         alias: this.#settings.alias,
@@ -156,6 +160,7 @@ export class BullMQStore implements Store {
       },
       judge,
     )
+    return this.#inWords(rescued)
   }
 
   settle(sets: readonly SetLinks[]): Promise<number> {
@@ -167,7 +172,7 @@ export class BullMQStore implements Store {
   }
 
   async prune(query: PruneQuery): Promise<number> {
-    const deleted = await this.#pruner.prune(query)
+    const deleted = await this.#inWords(this.#pruner.prune(query))
     await sweepIds(this.#connection, this.#settings.queues, query)
     return deleted
   }
@@ -181,6 +186,13 @@ export class BullMQStore implements Store {
   async #giveBack(rows: readonly Held[]): Promise<void> {
     await this.release(rows).catch(() => {
       for (const row of rows) this.#held.delete(row)
+    })
+  }
+
+  /** Errors of libraries say the name of an option of theirs, where Redis is away. */
+  #inWords<T>(answer: Promise<T>): Promise<T> {
+    return answer.catch((error: unknown) => {
+      throw this.#told(error)
     })
   }
 

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import type { QueryRunner } from 'typeorm'
+import type { DataSource, QueryRunner } from 'typeorm'
 import { inTime } from '../../../lib/clock'
 
 /** Limit in ms for asking the server to end a statement. */
@@ -28,6 +28,24 @@ interface MysqlConnection {
   readonly threadId: number | null
   readonly stream?: Stream
   destroy(): void
+}
+
+/** What is used here of a pool of node-postgres. */
+interface PgPool {
+  on(
+    event: 'connect',
+    made: (client: { on(event: 'error', heard: () => void): unknown }) => void,
+  ): unknown
+}
+
+/**
+ * Makes the deaths of new connections of a DataSource harmless: between the pool and TypeORM nobody listens to their errors for a
+ * moment, and the error of a server that is shut down just then would end the process.
+ */
+export function bearDeaths({ driver }: DataSource): void {
+  const pool: unknown = Reflect.get(driver, 'master')
+  // Who uses the connection hears of it all the same.
+  if (isPgPool(pool)) pool.on('connect', (client) => client.on('error', () => {}))
 }
 
 /** Closes the connection of a runner, so that it does not return to its pool. False, and nothing done, with drivers that have no pool. */
@@ -115,6 +133,10 @@ function isPg(connection: unknown): connection is PgClient {
     'processID' in connection &&
     'end' in connection
   )
+}
+
+function isPgPool(pool: unknown): pool is PgPool {
+  return typeof pool === 'object' && pool !== null && 'on' in pool && 'idleCount' in pool
 }
 
 function isMysql(connection: unknown): connection is MysqlConnection {

@@ -6,6 +6,7 @@ import { inTime } from '../../../lib/clock'
 import type { Pool } from '../profiles/profile'
 import { profileOf } from '../profiles/profile-of'
 import { unreachable } from './database-errors'
+import { bearDeaths } from './driver-connection'
 import { patiently, Session } from './session'
 import {
   type Sessions,
@@ -51,11 +52,12 @@ export async function openWorkerSessions(
 /** A DataSource onto the app's database, with so many connections of its own. @throws DatabaseUnreachableError */
 export async function openOwn(app: DataSource, connections: number): Promise<DataSource> {
   // SQLite's first pragma waits for nobody.
-  return patiently(() => initialized(new DataSource(ownOptions(app, connections)))).catch(
-    (error: unknown) => {
-      throw unreachable(error, app.options.type)
-    },
-  )
+  const opening = patiently(() => initialized(new DataSource(ownOptions(app, connections))))
+  const own = await opening.catch((error: unknown) => {
+    throw unreachable(error, app.options.type)
+  })
+  bearDeaths(own)
+  return own
 }
 
 /** Whether the DataSource is a database in memory, which cannot be opened twice. */

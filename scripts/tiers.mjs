@@ -16,8 +16,10 @@ const MEASURING = Math.ceil(1.5 * availableParallelism())
 /** For specs that install, compile and bundle, which wait for little. */
 const COMPUTING = availableParallelism()
 
-/** Specs of faults that measure milliseconds, which others would lengthen. */
-const MILLISECONDS = ['browser', 'bloat', 'volume'].map((name) => `spec/faults/${name}\\.spec`)
+/** Specs of faults that measure milliseconds and rates, which others would change. */
+const MILLISECONDS = ['browser', 'bloat', 'volume', 'contention'].map(
+  (name) => `spec/faults/${name}\\.spec`,
+)
 
 export const build = check('build', 'scripts/build.mjs', '--if-stale')
 const types = check('types', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'spec')

@@ -38,7 +38,7 @@ export class Worker {
   #abandoned = 0
   /** Rows are given back in a forced stop. */
   #forced: Promise<unknown> | undefined
-  /** Rows that have not started are given back. */
+  /** A stop gives rows back. */
   #returning: Promise<unknown> | undefined
   /** The exchange that is under way; none is begun beside it. */
   #asked: Promise<number | undefined> | undefined

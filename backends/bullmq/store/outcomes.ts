@@ -21,11 +21,11 @@ function isRefusal(answer: unknown): boolean {
 }
 
 /** There was no answer: what the outcome says may have been written. */
-class NoAnswer {
+class Unanswered {
   constructor(readonly why: unknown) {}
 }
 
-type Told = Map<Outcome, OutcomeAnswer | NoAnswer>
+type Told = Map<Outcome, OutcomeAnswer | Unanswered>
 
 /** Writes what came of jobs: each by one script of BullMQ, which Redis takes only with the token of the claim. */
 export class Outcomes {
@@ -83,7 +83,7 @@ export class Outcomes {
       const endings = own.map(({ ending }) => ending)
       const answers = await this.#finisher.end(queue, endings)
       for (const [i, { outcome, job }] of own.entries()) {
-        if (typeof answers[i] !== 'number') told.set(outcome, new NoAnswer(answers[i]))
+        if (typeof answers[i] !== 'number') told.set(outcome, new Unanswered(answers[i]))
         else if (!isRefusal(answers[i])) told.set(outcome, this.#kept(outcome, job))
       }
     }
@@ -94,9 +94,10 @@ export class Outcomes {
   async #tell(outcomes: readonly Outcome[], told: Told): Promise<void> {
     const tell = async (outcome: Outcome): Promise<void> => {
       const before = told.get(outcome)
-      const stored = before instanceof NoAnswer ? Promise.reject(before.why) : this.#stored(outcome)
+      const stored =
+        before instanceof Unanswered ? Promise.reject(before.why) : this.#stored(outcome)
       const answer = stored.catch((error: unknown) => this.#inPlace(outcome, error))
-      told.set(outcome, await answer.catch((error: unknown) => new NoAnswer(error)))
+      told.set(outcome, await answer.catch((error: unknown) => new Unanswered(error)))
     }
     await Promise.all(outcomes.map(tell))
   }
@@ -201,9 +202,9 @@ function endingOf(
 /** The answers in the order of the outcomes. @throws why there is none. */
 function answersOf(outcomes: readonly Outcome[], told: Told): OutcomeAnswer[] {
   const all = outcomes.map((outcome) => told.get(outcome) ?? 'refused')
-  const isAnyAnswered = all.some((each) => !(each instanceof NoAnswer))
+  const isAnyAnswered = all.some((each) => !(each instanceof Unanswered))
   return all.map((each) => {
-    if (!(each instanceof NoAnswer)) return each
+    if (!(each instanceof Unanswered)) return each
     // Redis has closed the connection upon another one that it refuses.
     if (isAnyAnswered && isAway(each.why)) return 'later'
     throw each.why
@@ -211,8 +212,8 @@ function answersOf(outcomes: readonly Outcome[], told: Told): OutcomeAnswer[] {
 }
 
 /** Whether nothing else can be found out. */
-function isSettled(told: OutcomeAnswer | NoAnswer | undefined): boolean {
-  return told instanceof NoAnswer ? !isTooLarge(told.why) : told !== undefined
+function isSettled(told: OutcomeAnswer | Unanswered | undefined): boolean {
+  return told instanceof Unanswered ? !isTooLarge(told.why) : told !== undefined
 }
 
 function inPlaceOf({ key, claims }: Outcome, error: unknown): Outcome {
